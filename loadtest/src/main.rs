@@ -1,0 +1,2 @@
+//! The `crowd` binary.
+fn main() {}

@@ -1,0 +1,26 @@
+//! The command line: one file a verb.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An edge virtual waiting room that a ticket seller runs itself.
+#[derive(Debug, Parser)]
+#[command(name = "fairgate", version, about, long_about = None, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {}
+
+impl Cli {
+    /// Runs the verb; the exit code says whether it succeeded.
+    ///
+    /// # Errors
+    /// Whatever the verb could not do, worded for the person at the terminal.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.verb {}
+    }
+}

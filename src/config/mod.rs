@@ -1,0 +1,1 @@
+//! The configuration: what is parsed from the file, and what the program runs on, as two types.

@@ -1,0 +1,20 @@
+//! fairgate: an edge virtual waiting room in front of a booking core.
+//!
+//! The modules mirror the visitor's way: arrive → pool → draw → line → admit → pass → proxy → book.
+//! Pure modules ([`arrive`], [`room`], [`pass`], the draw in [`fairgate_draw`]) take the time and randomness as
+//! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `ARCHITECTURE.md`.
+
+pub mod arrive;
+pub mod booking;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod demo;
+pub mod edge;
+pub mod observe;
+pub mod page;
+pub mod pass;
+pub mod room;
+pub mod sandbox;
+pub mod store;

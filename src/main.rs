@@ -1,0 +1,17 @@
+//! The `fairgate` binary: parses the command line and hands over to the verb.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use fairgate::cli::Cli;
+
+#[expect(clippy::print_stderr, reason = "the last word of a failed command belongs on the terminal")]
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("fairgate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

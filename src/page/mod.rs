@@ -1,0 +1,1 @@
+//! The waiting page: templates, languages and their compressed, ready-to-send documents.

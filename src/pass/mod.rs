@@ -1,0 +1,1 @@
+//! Signing keys, tickets (receipts) and passes (admission tokens).

@@ -1,0 +1,275 @@
+//! What can be asked of a room, and what it answers.
+//!
+//! Every transition of a room is one [`Command`] applied atomically at one instant; the same command applied again
+//! (a retry, another edge) gives the same answer and changes nothing twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A roster entry, as in the draw protocol: `H(DST("fairgate/v1/entry") ‖ D ‖ u ‖ tag)`.
+pub type Entry = [u8; 32];
+
+/// How a room admits people. Every field can be changed while the room is live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// People admitted per minute; at least 1.
+    pub rate_per_minute: u32,
+    /// People that may be admitted at once beyond the steady rate; at least 1.
+    pub burst: u32,
+    /// Sessions that may be inside at the same time; at least 1.
+    pub max_active: u64,
+    /// How long a called place waits to be claimed before it expires.
+    pub grace_ms: u64,
+    /// How long a session lasts without being used.
+    pub session_idle_ms: u64,
+    /// How long a session lasts at most, however much it is used.
+    pub session_max_ms: u64,
+    /// How long `(N, root)` is public before the secret is revealed; at least 2 s, so that browsers witness it.
+    pub witness_ms: u64,
+}
+
+/// What fixes a draw: one plan, one descriptor, one draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The room's name, as in the descriptor.
+    pub room: String,
+    /// When the pool opens, Unix ms.
+    pub opens_at_ms: u64,
+    /// When the pool freezes and the draw happens, Unix ms. Equal to `opens_at_ms` where there is no pool.
+    pub starts_at_ms: u64,
+    /// When the sale ends, Unix ms.
+    pub ends_at_ms: Option<u64>,
+    /// The committed secret; whoever applies the plan drew it from the system's RNG.
+    pub secret: [u8; 32],
+    /// How the room admits people at the start.
+    pub policy: Policy,
+}
+
+/// One transition of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Fixes or (while idle) replaces the plan. The same times again keep the first plan and its secret.
+    Schedule(Plan),
+    /// Appends entries in order of arrival: to the pool before `starts_at`, to the line after it.
+    Enter(Vec<Entry>),
+    /// Lets time pass: phases change, places are called, grace and leases run out.
+    Tick,
+    /// Publishes the root of the frozen roster.
+    Freeze {
+        /// Entries the root was computed over.
+        entries: u64,
+        /// The RFC 6962 root.
+        root: [u8; 32],
+    },
+    /// Reveals the secret and fixes the seed, `witness_ms` after the freeze or later.
+    Reveal {
+        /// The beacon's randomness, where the descriptor names a round.
+        beacon: Option<[u8; 32]>,
+    },
+    /// Called fans ask to be let in.
+    Claim(Vec<u64>),
+    /// Sessions were used: their idle time starts anew.
+    Renew(Vec<u64>),
+    /// Sessions ended before their time (the shop said so).
+    Release(Vec<u64>),
+    /// Fans give up their places.
+    Leave(Vec<u64>),
+    /// An organizer or SRE changes something.
+    Control(Control),
+}
+
+/// A change made by people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// Stop calling and admitting; those inside go on.
+    Pause,
+    /// Go on after a pause.
+    Resume,
+    /// People per minute from now on.
+    Rate(u32),
+    /// People at once beyond the rate from now on.
+    Burst(u32),
+    /// Sessions inside at most from now on.
+    MaxActive(u64),
+    /// A message to everyone who waits, or none.
+    Message(Option<String>),
+    /// Nothing is left (or something came back): stops the leak and tells the line.
+    SoldOut(bool),
+    /// The sale ends at this time (Unix ms), or has no end.
+    EndsAt(Option<u64>),
+}
+
+/// Where an entry landed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Position {
+    /// In the pool, at this index of the roster.
+    Pool(u64),
+    /// In the line, at this place.
+    Line(u64),
+}
+
+/// What became of one claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClaimOutcome {
+    /// Let in; the same answer again (same session) while the lease lives.
+    Admitted {
+        /// When the place was first admitted, Unix ms: the instant at which the cap was enforced.
+        admitted_at_ms: u64,
+        /// When the session ends unless it is used.
+        expires_at_ms: u64,
+        /// When the session ends whatever happens.
+        hard_end_at_ms: u64,
+    },
+    /// The place has not been called.
+    NotCalled,
+    /// Called, but the cap or the shop leaves no room this instant.
+    Wait {
+        /// When asking again makes sense.
+        retry_after_ms: u64,
+    },
+    /// The grace ran out, the fan left, or the session is over.
+    Expired,
+    /// There is no such place.
+    Unknown,
+}
+
+/// What became of one renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RenewOutcome {
+    /// The session lives until then.
+    Renewed {
+        /// When the session ends unless it is used.
+        expires_at_ms: u64,
+    },
+    /// The session is over.
+    Ended,
+}
+
+/// What a room answers to a [`Command`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// To `Enter`: one position for each entry, in order.
+    Entered(Vec<Position>),
+    /// To `Claim`: one outcome for each place, in order.
+    Claimed(Vec<ClaimOutcome>),
+    /// To `Renew`: one outcome for each place, in order.
+    Renewed(Vec<RenewOutcome>),
+    /// To every other command: done (or already so).
+    Done,
+}
+
+/// Why a room refuses a command. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The room has no plan yet.
+    #[error("the room is not scheduled")]
+    NotScheduled,
+    /// The pool has not opened.
+    #[error("the room opens at {opens_at_ms} (Unix ms)")]
+    NotOpen {
+        /// When it opens.
+        opens_at_ms: u64,
+    },
+    /// The sale is over.
+    #[error("the sale has ended")]
+    Ended,
+    /// The descriptor is public and the pool open: the schedule stands.
+    #[error("the schedule cannot change once the pool is open")]
+    ScheduleFixed,
+    /// The command does not fit the phase.
+    #[error("not now: {0}")]
+    OutOfPhase(String),
+    /// A root or beacon contradicts what is already published.
+    #[error("contradicts the published draw: {0}")]
+    Contradiction(String),
+    /// A value is out of range.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// The phase of a room. A room without a plan is idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Before `opens_at`.
+    Idle,
+    /// Between `opens_at` and `starts_at`: entries have an index, nobody has a place.
+    Pooling,
+    /// The roster is frozen; root, then seed.
+    Drawing,
+    /// Everyone has a place; the leak runs.
+    Serving,
+    /// The sale is over.
+    Ended,
+}
+
+/// Everything about a room that is not a fan: what `status`, the admin API and the metrics show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// Grows by one with every change of the room.
+    pub revision: u64,
+    /// The room's own time at this view, Unix ms; never goes back.
+    pub now_ms: u64,
+    /// The phase.
+    pub phase: Phase,
+    /// Whether the leak is paused.
+    pub paused: bool,
+    /// Whether the organizer said that nothing is left.
+    pub sold_out: bool,
+    /// The organizer's message.
+    pub message: Option<String>,
+    /// The plan's times.
+    pub opens_at_ms: u64,
+    /// When the draw happens.
+    pub starts_at_ms: u64,
+    /// When the sale ends.
+    pub ends_at_ms: Option<u64>,
+    /// How people are admitted now.
+    pub policy: Policy,
+    /// Entries in the roster (N once frozen).
+    pub pool_size: u64,
+    /// All places given so far: N + L; 0 before the freeze.
+    pub line_size: u64,
+    /// Places below this number have been called.
+    pub serving: u64,
+    /// Places admitted so far.
+    pub admitted: u64,
+    /// Called places that were not claimed in time.
+    pub expired: u64,
+    /// Places given up by their fans.
+    pub left: u64,
+    /// Called, not yet claimed, within the grace.
+    pub outstanding: u64,
+    /// Sessions inside.
+    pub active: u64,
+    /// The published draw.
+    pub draw: DrawRecord,
+    /// Sessions that ended early, by place, with the time their pass would have lasted: gates refuse these passes.
+    pub closed: Arc<BTreeMap<u64, u64>>,
+}
+
+/// The public facts of a draw, each known from its step on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DrawRecord {
+    /// RFC 8785 canonical JSON; `None` before a plan exists.
+    pub descriptor: Option<String>,
+    /// `D`.
+    pub descriptor_digest: Option<[u8; 32]>,
+    /// The commitment to the secret.
+    pub commitment: Option<[u8; 32]>,
+    /// N, from the freeze on.
+    pub entries: Option<u64>,
+    /// The root, from the freeze on.
+    pub root: Option<[u8; 32]>,
+    /// When the root was published, Unix ms.
+    pub frozen_at_ms: Option<u64>,
+    /// The secret, from the reveal on.
+    pub secret: Option<[u8; 32]>,
+    /// The beacon's randomness, from the reveal on.
+    pub beacon: Option<[u8; 32]>,
+    /// The seed, from the reveal on.
+    pub seed: Option<[u8; 32]>,
+}
