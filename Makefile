@@ -1,0 +1,41 @@
+# The commands of the project. `make help` lists them.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+ARGS ?=
+# The test servers and browsers are heavy: a few test threads are enough, and kinder to small machines.
+TEST_THREADS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint bench doc clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: ## Install what is missing on this machine (Debian packages; says what and why)
+	@scripts/setup.sh
+
+build: setup ## Build the fairgate and crowd binaries (release)
+	$(CARGO) build --release --locked --workspace --bins
+
+demo: build ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
+	target/release/fairgate demo $(ARGS)
+
+test: setup ## Run every test: unit, property, sockets, Postgres, browser, crowd, kill -9
+	$(CARGO) test --locked --workspace -- --test-threads=$(TEST_THREADS)
+
+lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else echo "cargo-deny is not installed: skipped"; fi
+
+bench: build ## Measure against the references side by side; writes target/bench.json
+	@scripts/setup.sh bench
+	$(CARGO) bench --locked --bench fairgate -- $(ARGS)
+
+doc: ## Build the API documentation
+	$(CARGO) doc --locked --workspace --no-deps
+
+clean: ## Remove build output
+	$(CARGO) clean

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Installs what fairgate needs to build, run its demo and pass its tests, and nothing when nothing is missing.
+#
+#   scripts/setup.sh          what `make demo` and `make test` need
+#   scripts/setup.sh bench    also what `make bench` compares with
+#
+# Debian packages, as root or through sudo. With neither, it prints the commands to run and stops.
+set -euo pipefail
+
+missing=()
+
+# need COMMAND PACKAGE WHY: notes the package when the command is nowhere to be found.
+need() {
+    command -v "$1" >/dev/null 2>&1 || want "$2" "$3"
+}
+
+want() {
+    missing+=("$1")
+    printf 'setup: %-18s is missing: %s\n' "$1" "$2"
+}
+
+postgres_server() {
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null 2>&1
+}
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "setup: Rust is missing; install it from https://rustup.rs and run this again" >&2
+    exit 1
+fi
+
+need cc build-essential "compiles the C parts of the TLS libraries"
+need cmake cmake "builds Pingora's compression library"
+need setpriv util-linux "lets a private Postgres run as another user than root"
+need python3 python3 "runs the independent verifier of the draw"
+need node nodejs "runs the unit tests of the waiting page"
+postgres_server || want postgresql "the booking core's database; the demo and the tests start private servers"
+need redis-server redis-server "the fleet's store; the tests start private servers"
+need chromium chromium "the browser that the tests buy a seat with"
+need chromedriver chromium-driver "drives that browser"
+if [ "${1:-}" = bench ]; then
+    need nginx nginx-light "the reference for status polls"
+    need wrk wrk "the load generator of the benchmarks"
+fi
+
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+install=(apt-get install -y --no-install-recommends "${missing[@]}")
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "setup: this machine has no apt-get; install the equivalents of: ${missing[*]}" >&2
+    exit 1
+elif [ "$(id -u)" -eq 0 ]; then
+    as_root=(env DEBIAN_FRONTEND=noninteractive)
+elif command -v sudo >/dev/null 2>&1; then
+    as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
+else
+    printf 'setup: not root and no sudo here. Run as root, then try again:\n\n  apt-get update\n  %s\n\n' "${install[*]}" >&2
+    exit 1
+fi
+
+log=$(mktemp)
+echo "setup: installing ${missing[*]}"
+if ! { "${as_root[@]}" apt-get update && "${as_root[@]}" "${install[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    printf 'setup: the installation failed (whole log: %s). Run as root, then try again:\n\n  apt-get update\n  %s\n\n' "$log" "${install[*]}" >&2
+    exit 1
+fi
+rm -f "$log"
+echo "setup: done"
