@@ -1,0 +1,174 @@
+//! The pass: the signed token that opens the shop for one session.
+//!
+//! Guarantees: accepted from `nbf` to before `exp`, and never at or after `hard_exp`, whichever edge renewed it. A clock
+//! that is ahead ends a pass a little early, never late.
+
+use serde::{Deserialize, Serialize};
+
+use super::jws::JwsError;
+use super::keys::KeyRing;
+use super::keyset::KeySet;
+use super::session::SessionId;
+use super::ticket::bytes;
+
+pub(super) const TYPE: &str = "fairgate-pass+jwt";
+
+/// How far ahead of the checker's clock a pass may have been signed. There is none at the other end: `exp` is exact.
+pub const CLOCK_SKEW_MS: u64 = 5_000;
+
+/// An admission: one session of one place of one draw. Times are whole seconds, as JWTs have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The room it opens (`aud`).
+    pub room: String,
+    /// The session (`sub`); follows from draw and place.
+    pub session: SessionId,
+    /// The draw: the digest D of the descriptor.
+    pub draw: [u8; 32],
+    /// The place in the line.
+    pub place: u64,
+    /// When it was signed (`iat`, `nbf`), Unix ms.
+    pub issued_at_ms: u64,
+    /// When it ends unless it is renewed (`exp`), Unix ms.
+    pub expires_at_ms: u64,
+    /// When the session ends however often it is renewed (`hard_exp`), Unix ms.
+    pub hard_end_at_ms: u64,
+}
+
+/// Why a pass does not open the shop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PassError {
+    /// Not signed by us, or not a pass.
+    #[error(transparent)]
+    Token(#[from] JwsError),
+    /// The claims are not those of a pass, or contradict each other.
+    #[error("the pass's claims cannot be read")]
+    Claims,
+    /// Another issuer.
+    #[error("the pass is from another issuer")]
+    Issuer,
+    /// A pass for another room.
+    #[error("the pass is for another room")]
+    Room,
+    /// A pass of an earlier or later draw of this room.
+    #[error("the pass is of another draw")]
+    Draw,
+    /// `nbf` is still to come.
+    #[error("the pass is not valid yet")]
+    NotYet,
+    /// `exp` or `hard_exp` is past.
+    #[error("the pass has expired")]
+    Expired,
+    /// The session was ended early.
+    #[error("the session was ended")]
+    Closed,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+    jti: String,
+    draw: String,
+    place: u64,
+    hard_exp: u64,
+}
+
+impl Pass {
+    /// A pass for a place, its times rounded down to seconds; it never outlives the session's hard end.
+    #[must_use]
+    pub fn new(
+        room: &str,
+        draw: [u8; 32],
+        place: u64,
+        issued_at_ms: u64,
+        expires_at_ms: u64,
+        hard_end_at_ms: u64,
+    ) -> Self {
+        let whole_seconds = |ms: u64| ms - ms % 1000;
+        Self {
+            room: room.to_owned(),
+            session: SessionId::of(&draw, place),
+            draw,
+            place,
+            issued_at_ms: whole_seconds(issued_at_ms),
+            expires_at_ms: whole_seconds(expires_at_ms.min(hard_end_at_ms)),
+            hard_end_at_ms: whole_seconds(hard_end_at_ms),
+        }
+    }
+
+    /// Whether the pass is valid at `now_ms`.
+    ///
+    /// # Errors
+    /// [`PassError::NotYet`] or [`PassError::Expired`].
+    pub fn check_time(&self, now_ms: u64) -> Result<(), PassError> {
+        if now_ms >= self.expires_at_ms.min(self.hard_end_at_ms) {
+            return Err(PassError::Expired);
+        }
+        if self.issued_at_ms > now_ms.saturating_add(CLOCK_SKEW_MS) {
+            return Err(PassError::NotYet);
+        }
+        Ok(())
+    }
+}
+
+impl KeyRing {
+    /// Signs a pass with the key that signs at its time.
+    #[must_use]
+    pub fn sign_pass(&self, pass: &Pass) -> String {
+        let issued_at = pass.issued_at_ms / 1000;
+        let claims = Claims {
+            iss: self.public().issuer().to_owned(),
+            aud: pass.room.clone(),
+            sub: pass.session.to_string(),
+            iat: issued_at,
+            nbf: issued_at,
+            exp: pass.expires_at_ms / 1000,
+            // Two passes of one session signed in the same second say the same: they may share a name.
+            jti: format!("{}.{issued_at}", pass.session),
+            draw: hex::encode(pass.draw),
+            place: pass.place,
+            hard_exp: pass.hard_end_at_ms / 1000,
+        };
+        self.signer(pass.issued_at_ms).sign_pass(&claims)
+    }
+
+    /// [`KeySet::verify_pass`] with this ring's keys.
+    ///
+    /// # Errors
+    /// When the pass does not open the room now.
+    pub fn verify_pass(&self, token: &str, room: &str, now_ms: u64) -> Result<Pass, PassError> {
+        self.public().verify_pass(token, room, now_ms)
+    }
+}
+
+impl KeySet {
+    /// Reads a pass for a room and checks that it is valid now.
+    ///
+    /// # Errors
+    /// When it does not open the room now. Sessions that were ended early are the caller's to refuse.
+    pub fn verify_pass(&self, token: &str, room: &str, now_ms: u64) -> Result<Pass, PassError> {
+        let claims: Claims = self.verify(token, TYPE)?;
+        if claims.iss != self.issuer() {
+            return Err(PassError::Issuer);
+        }
+        if claims.aud != room {
+            return Err(PassError::Room);
+        }
+        let pass = read(claims).ok_or(PassError::Claims)?;
+        pass.check_time(now_ms)?;
+        Ok(pass)
+    }
+}
+
+fn read(claims: Claims) -> Option<Pass> {
+    let ms = |seconds: u64| seconds.checked_mul(1000);
+    let draw = bytes(&claims.draw)?;
+    let pass = Pass::new(&claims.aud, draw, claims.place, ms(claims.nbf)?, ms(claims.exp)?, ms(claims.hard_exp)?);
+    let coherent = claims.sub == pass.session.to_string() && claims.exp <= claims.hard_exp && claims.iat <= claims.exp;
+    coherent.then_some(pass)
+}

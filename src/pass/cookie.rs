@@ -1,0 +1,85 @@
+//! The cookies that carry a ticket and a pass.
+//!
+//! Guarantees: over TLS both have the `__Host-` prefix, so no other host or path can set or shadow them, and neither is
+//! ever readable by a script or sent by another site's form.
+
+/// One cookie of a room: its name and how it is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    name: String,
+    secure: bool,
+}
+
+impl Cookie {
+    /// The ticket's cookie. `secure` says whether the fan came by TLS.
+    #[must_use]
+    pub fn ticket(room: &str, secure: bool) -> Self {
+        Self::new("ticket", room, secure)
+    }
+
+    /// The pass's cookie. `secure` says whether the fan came by TLS.
+    #[must_use]
+    pub fn pass(room: &str, secure: bool) -> Self {
+        Self::new("pass", room, secure)
+    }
+
+    fn new(kind: &str, room: &str, secure: bool) -> Self {
+        // Browsers refuse the prefix without Secure, and Secure without TLS.
+        let prefix = if secure { "__Host-" } else { "" };
+        Self { name: format!("{prefix}fairgate-{kind}-{room}"), secure }
+    }
+
+    /// The cookie's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A `Set-Cookie` value that keeps the token for that long.
+    #[must_use]
+    pub fn set(&self, token: &str, max_age_s: u64) -> String {
+        let secure = if self.secure { " Secure;" } else { "" };
+        format!("{}={token}; Path=/; Max-Age={max_age_s};{secure} HttpOnly; SameSite=Lax", self.name)
+    }
+
+    /// A `Set-Cookie` value that removes it.
+    #[must_use]
+    pub fn clear(&self) -> String {
+        self.set("", 0)
+    }
+
+    /// The cookie's value in a `Cookie` header.
+    #[must_use]
+    pub fn find<'h>(&self, header: &'h str) -> Option<&'h str> {
+        header.split(';').find_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            (name.trim() == self.name).then(|| value.trim())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carries_the_host_prefix_and_secure_over_tls_only() {
+        assert_eq!(
+            Cookie::ticket("final", true).set("abc", 60),
+            "__Host-fairgate-ticket-final=abc; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(
+            Cookie::pass("final", false).clear(),
+            "fairgate-pass-final=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn is_found_by_its_whole_name() {
+        let cookie = Cookie::pass("final", false);
+        assert_eq!(cookie.find("a=b; fairgate-pass-final=x.y.z;c=d"), Some("x.y.z"));
+        assert_eq!(cookie.find("fairgate-pass-final2=x; xfairgate-pass-final=y"), None);
+        assert_eq!(cookie.find("fairgate-pass-final"), None);
+        assert_eq!(cookie.find(""), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! Public keys: all that is needed to check tickets and passes.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::jws::{self, JwsError};
+
+/// Why a JWKS document cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JwksError {
+    /// Not the JSON of a JWKS.
+    #[error("not a JWKS document: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A key for our algorithm that is not 32 bytes.
+    #[error("the key {kid:?} is not an Ed25519 public key")]
+    Key {
+        /// Its id.
+        kid: String,
+    },
+    /// Nothing to check passes with.
+    #[error("the JWKS has no Ed25519 signing key; is this the edge's jwks.json?")]
+    Empty,
+}
+
+/// The public keys of an issuer by their ids. Each is for Ed25519 and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySet {
+    issuer: String,
+    keys: BTreeMap<String, [u8; 32]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Jwk {
+    kty: String,
+    #[serde(default)]
+    crv: String,
+    #[serde(default)]
+    kid: String,
+    #[serde(default)]
+    x: String,
+    #[serde(default)]
+    alg: String,
+    #[serde(default, rename = "use")]
+    purpose: String,
+}
+
+impl Jwk {
+    fn is_ours(&self) -> bool {
+        self.kty == "OKP" && self.crv == "Ed25519" && (self.purpose.is_empty() || self.purpose == "sig")
+    }
+}
+
+impl KeySet {
+    /// Public keys by their ids. `issuer` is what tokens must name as `iss`.
+    #[must_use]
+    pub fn new(issuer: &str, keys: BTreeMap<String, [u8; 32]>) -> Self {
+        Self { issuer: issuer.to_owned(), keys }
+    }
+
+    /// Reads the edge's `jwks.json`; keys for other algorithms are passed over, as RFC 7517 asks.
+    ///
+    /// # Errors
+    /// When the document has no key that fits, or is none.
+    pub fn from_jwks(json: &str, issuer: &str) -> Result<Self, JwksError> {
+        let jwks: Jwks = serde_json::from_str(json)?;
+        let keys: BTreeMap<_, _> =
+            jwks.keys.into_iter().filter(Jwk::is_ours).map(public_key).collect::<Result<_, _>>()?;
+        if keys.is_empty() {
+            return Err(JwksError::Empty);
+        }
+        Ok(Self { issuer: issuer.to_owned(), keys })
+    }
+
+    /// The same keys as a JWKS document (RFC 7517, RFC 8037).
+    #[must_use]
+    pub fn to_jwks(&self) -> String {
+        let keys = self.keys.iter().map(|(kid, key)| Jwk {
+            kty: "OKP".into(),
+            crv: "Ed25519".into(),
+            kid: kid.clone(),
+            x: URL_SAFE_NO_PAD.encode(key),
+            alg: "EdDSA".into(),
+            purpose: "sig".into(),
+        });
+        serde_json::to_string(&Jwks { keys: keys.collect() }).expect("a struct of strings")
+    }
+
+    /// What tokens must name as `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The ids of the keys.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
+    pub(super) fn verify<C: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Result<C, JwsError> {
+        jws::verify(token, typ, |kid| self.keys.get(kid))
+    }
+}
+
+fn public_key(jwk: Jwk) -> Result<(String, [u8; 32]), JwksError> {
+    let bytes = URL_SAFE_NO_PAD.decode(&jwk.x).ok().and_then(|x| x.try_into().ok());
+    match bytes {
+        Some(bytes) if !jwk.kid.is_empty() => Ok((jwk.kid, bytes)),
+        _ => Err(JwksError::Key { kid: jwk.kid }),
+    }
+}

@@ -1,0 +1,127 @@
+//! The ticket: a fan's signed receipt for an entry of the pool or a place in the line.
+//!
+//! It has no end: it is worth something as long as the room's draw stands. What it says is what the roster must say.
+
+use serde::{Deserialize, Serialize};
+
+use super::jws::JwsError;
+use super::keys::KeyRing;
+use super::keyset::KeySet;
+use crate::room::{Entry, Position};
+
+pub(super) const TYPE: &str = "fairgate-ticket+jwt";
+
+/// A fan's receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The room it is for.
+    pub room: String,
+    /// The draw it is for: the digest D of the descriptor.
+    pub draw: [u8; 32],
+    /// The index in the pool, or the place in the line.
+    pub position: Position,
+    /// The roster entry.
+    pub entry: Entry,
+    /// When it was signed, Unix ms; whole seconds once signed.
+    pub issued_at_ms: u64,
+}
+
+/// Why a ticket is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// Not signed by us, or not a ticket.
+    #[error(transparent)]
+    Token(#[from] JwsError),
+    /// The claims are not those of a ticket.
+    #[error("the ticket's claims cannot be read")]
+    Claims,
+    /// Another issuer.
+    #[error("the ticket is from another issuer")]
+    Issuer,
+    /// A ticket of another room.
+    #[error("the ticket is for another room")]
+    Room,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    iat: u64,
+    draw: String,
+    kind: Kind,
+    n: u64,
+    entry: String,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Pool,
+    Line,
+}
+
+impl KeyRing {
+    /// Signs a ticket with the key that signs at its time.
+    #[must_use]
+    pub fn sign_ticket(&self, ticket: &Ticket) -> String {
+        let (kind, n) = match ticket.position {
+            Position::Pool(index) => (Kind::Pool, index),
+            Position::Line(place) => (Kind::Line, place),
+        };
+        let claims = Claims {
+            iss: self.public().issuer().to_owned(),
+            aud: ticket.room.clone(),
+            iat: ticket.issued_at_ms / 1000,
+            draw: hex::encode(ticket.draw),
+            kind,
+            n,
+            entry: hex::encode(ticket.entry),
+        };
+        self.signer(ticket.issued_at_ms).sign_ticket(&claims)
+    }
+
+    /// [`KeySet::verify_ticket`] with this ring's keys.
+    ///
+    /// # Errors
+    /// When the ticket is not to be believed.
+    pub fn verify_ticket(&self, token: &str, room: &str) -> Result<Ticket, TicketError> {
+        self.public().verify_ticket(token, room)
+    }
+}
+
+impl KeySet {
+    /// Reads a ticket for a room.
+    ///
+    /// # Errors
+    /// When it is not to be believed. Whether it is of the room's present draw is the caller's to check.
+    pub fn verify_ticket(&self, token: &str, room: &str) -> Result<Ticket, TicketError> {
+        let claims: Claims = self.verify(token, TYPE)?;
+        if claims.iss != self.issuer() {
+            return Err(TicketError::Issuer);
+        }
+        if claims.aud != room {
+            return Err(TicketError::Room);
+        }
+        read(claims).ok_or(TicketError::Claims)
+    }
+}
+
+fn read(claims: Claims) -> Option<Ticket> {
+    Some(Ticket {
+        room: claims.aud,
+        draw: bytes(&claims.draw)?,
+        position: match claims.kind {
+            Kind::Pool => Position::Pool(claims.n),
+            Kind::Line => Position::Line(claims.n),
+        },
+        entry: bytes(&claims.entry)?,
+        issued_at_ms: claims.iat.checked_mul(1000)?,
+    })
+}
+
+pub(super) fn bytes(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(bytes)
+}
