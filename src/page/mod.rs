@@ -1,1 +1,247 @@
-//! The waiting page: templates, languages and their compressed, ready-to-send documents.
+//! The waiting page: one self-contained document per room and language.
+//!
+//! Guarantees: everything that is the same for all visitors is rendered and compressed once, when the room is built;
+//! what only one visitor without scripts sees rides behind it uncompressed, so no request ever waits for a compressor.
+//! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script.
+
+mod encoding;
+mod language;
+mod noscript;
+mod policy;
+mod script;
+mod template;
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use encoding::{Encoding, Head};
+use language::Language;
+pub use noscript::{NoScript, State};
+use noscript::{Placeholders, Tail};
+
+/// What a room's page is made from.
+#[derive(Clone, Debug)]
+pub struct PageInput {
+    /// The room's name, as in its URLs.
+    pub room: String,
+    /// The prefix of the fan's endpoints, `/.fairgate`.
+    pub prefix: String,
+    /// What the fan waits for, as a heading.
+    pub title: String,
+    /// An organizer's own template instead of the one shipped.
+    pub template: Option<PathBuf>,
+}
+
+/// Why a page cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The organizer's template cannot be read.
+    #[error("cannot read the page template {}: {source}; give a readable file in `room.page.template`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The template is not valid, or uses a name that does not exist.
+    #[error("{file}:{line}: {detail}")]
+    Template {
+        /// The file.
+        file: String,
+        /// The line in it.
+        line: usize,
+        /// What is wrong there.
+        detail: String,
+    },
+    /// The template's `noscript` block cannot be told apart from the rest.
+    #[error("{file}: {remedy}")]
+    Layout {
+        /// The file.
+        file: String,
+        /// What to change.
+        remedy: &'static str,
+    },
+}
+
+/// The ready-to-send page of one room, in every language.
+#[derive(Debug)]
+pub struct WaitingPage {
+    languages: Vec<Edition>,
+}
+
+/// One language's document.
+#[derive(Debug)]
+struct Edition {
+    language: &'static Language,
+    head: Head,
+    tails: Vec<(State, Tail)>,
+    csp: HeaderValue,
+}
+
+/// An answer's body and the headers that describe it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The body, already encoded.
+    pub body: Bytes,
+    /// `Content-Encoding`; none for an identity body.
+    pub content_encoding: Option<&'static str>,
+    /// `Content-Language`.
+    pub content_language: &'static str,
+    /// `Content-Security-Policy`.
+    pub csp: HeaderValue,
+}
+
+impl WaitingPage {
+    /// Renders and compresses the page in every language.
+    pub fn build(input: &PageInput) -> Result<Self, PageError> {
+        let source = template::Source::load(input.template.as_deref())?;
+        let languages = language::all().iter().map(|language| Edition::build(input, &source, language));
+        Ok(Self { languages: languages.collect::<Result<_, _>>()? })
+    }
+
+    /// The page for one visitor, by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
+    pub fn document(&self, accept_language: &str, accept_encoding: &str, visitor: &NoScript<'_>) -> Document {
+        let edition = &self.languages[language::negotiate(accept_language)];
+        let encoding = Encoding::negotiate(accept_encoding);
+        Document {
+            body: edition.head.with_tail(encoding, edition.tail(visitor).as_bytes()),
+            content_encoding: encoding.name(),
+            content_language: edition.language.tag,
+            csp: edition.csp.clone(),
+        }
+    }
+}
+
+impl Edition {
+    fn build(input: &PageInput, source: &template::Source, language: &'static Language) -> Result<Self, PageError> {
+        let rendered = source.render(input, language)?;
+        let tails = rendered.tails.iter().map(|(state, html)| (*state, Tail::parse(html))).collect();
+        Ok(Self {
+            language,
+            csp: policy::header(&rendered.head),
+            head: Head::compress(rendered.head.as_bytes()),
+            tails,
+        })
+    }
+
+    fn tail(&self, visitor: &NoScript<'_>) -> String {
+        let values = Placeholders::of(visitor, &self.language.group);
+        let tail = self.tails.iter().find(|(state, _)| state.kind() == visitor.state.kind());
+        tail.map_or_else(String::new, |(_, tail)| tail.fill(&values))
+    }
+}
+
+/// The name of a template in messages.
+fn display_name(path: Option<&Path>) -> String {
+    path.map_or_else(|| "pages/waiting/template.html".to_owned(), |path| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// One TCP initial window.
+    const COMPRESSED_BYTES_MAX: usize = 14 * 1024;
+
+    fn input() -> PageInput {
+        PageInput {
+            room: "main".to_owned(),
+            prefix: "/.fairgate".to_owned(),
+            title: "Fado & Friends <Live>".to_owned(),
+            template: None,
+        }
+    }
+
+    fn visitor(state: State) -> NoScript<'static> {
+        NoScript {
+            state,
+            return_to: "/tickets?event=7&seat=\"1\"",
+            message: Some("Doors open at 20:00. Bring <your> ticket."),
+        }
+    }
+
+    fn text(page: &WaitingPage, language: &str, state: State) -> String {
+        String::from_utf8(page.document(language, "", &visitor(state)).body.to_vec()).expect("UTF-8")
+    }
+
+    fn build_from(template: &str) -> Result<WaitingPage, PageError> {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(template.as_bytes()).expect("written");
+        WaitingPage::build(&PageInput { template: Some(file.path().to_owned()), ..input() })
+    }
+
+    #[test]
+    fn every_document_fits_one_initial_window() {
+        let page = WaitingPage::build(&input()).expect("the shipped page");
+        for language in language::all() {
+            for state in State::ALL {
+                for encoding in ["br", "gzip"] {
+                    let document = page.document(language.tag, encoding, &visitor(state));
+                    let bytes = document.body.len();
+                    assert!(bytes < COMPRESSED_BYTES_MAX, "{} {state:?} {encoding}: {bytes} bytes", language.tag);
+                    assert_eq!(document.content_encoding, Some(encoding));
+                    assert_eq!(document.content_language, language.tag);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_from_people_is_escaped() {
+        let page = WaitingPage::build(&input()).expect("the shipped page");
+        let html = text(&page, "en", State::Join);
+        assert!(!html.contains("<Live>") && html.contains("Fado &amp; Friends &lt;Live&gt;"));
+        assert!(!html.contains("<your>") && html.contains("Bring &lt;your&gt; ticket."));
+        assert!(html.contains("value=\"/tickets?event=7&amp;seat=&quot;1&quot;\""));
+    }
+
+    #[test]
+    fn the_numbers_of_a_visitor_without_scripts_are_the_visitors_own() {
+        let page = WaitingPage::build(&input()).expect("the shipped page");
+        let html = text(&page, "pt", State::Waiting { place: 41_999, ahead: 12_345 });
+        assert!(html.contains("42.000") && html.contains("12.345"));
+        assert!(html.contains("<html lang=\"pt\" dir=\"ltr\">"));
+    }
+
+    #[test]
+    fn nothing_is_loaded_from_elsewhere() {
+        let page = WaitingPage::build(&input()).expect("the shipped page");
+        let html = text(&page, "en", State::Join);
+        for outside in ["src=", "@import", "url(", "href=\"http", "href=\"//"] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn an_organizers_template_takes_the_place_of_ours() {
+        let page = build_from("<h1>{{ title }}</h1>{% block noscript %}<p>{{ state }} {{ ahead }}</p>{% endblock %}");
+        let html = text(&page.expect("a valid template"), "en", State::Waiting { place: 7, ahead: 5 });
+        assert_eq!(html, "<h1>Fado &amp; Friends &lt;Live&gt;</h1><p>waiting 5</p>");
+    }
+
+    #[test]
+    fn a_broken_template_is_named_with_its_line() {
+        let error = build_from("<h1>\n{{ titel }}{% block noscript %}{% endblock %}").expect_err("no such name");
+        assert!(matches!(&error, PageError::Template { line: 2, .. }), "{error}");
+        let error = build_from("<h1>\n\n{% if %}").expect_err("not a template");
+        assert!(matches!(&error, PageError::Template { line: 3, .. }), "{error}");
+        let missing = PageInput { template: Some("/nonexistent/page.html".into()), ..input() };
+        let error = WaitingPage::build(&missing).expect_err("no file");
+        assert!(error.to_string().contains("/nonexistent/page.html"), "{error}");
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_cut_says_how_to_mend_it() {
+        for (template, remedy) in [
+            ("{% block noscript %}<p>{% endblock %}more", "end the document"),
+            ("{{ state }}{% block noscript %}{% endblock %}", "inside the block"),
+        ] {
+            let error = build_from(template).expect_err("cannot be cut");
+            assert!(error.to_string().contains(remedy), "{error}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What a visitor without scripts sees: the only part of the page that differs from one visitor to the next.
+//!
+//! The text is rendered once per language and state with placeholders; a request only fills them in.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// What the server knows about a visitor, for the part of the page that works without scripts.
+#[derive(Clone, Copy, Debug)]
+pub struct NoScript<'a> {
+    /// Where the visitor stands.
+    pub state: State,
+    /// The path and query the visitor asked for; forms come back to it.
+    pub return_to: &'a str,
+    /// The organizer's message.
+    pub message: Option<&'a str>,
+}
+
+/// Where a visitor stands. The numbers of a template's sample states are placeholders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum State {
+    /// No ticket, and nothing to join yet.
+    NotOpen,
+    /// No ticket; the pool or the line can be joined.
+    Join,
+    /// A ticket of the pool, and the draw has not been held.
+    Pooled,
+    /// In the line.
+    Waiting {
+        /// The place, from 0.
+        place: u64,
+        /// Places to be called before this one.
+        ahead: u64,
+    },
+    /// In the line, which is paused.
+    Paused {
+        /// The place, from 0.
+        place: u64,
+        /// Places to be called before this one.
+        ahead: u64,
+    },
+    /// Called: the shop can be entered.
+    Called,
+    /// The place was not taken in time, or is used up; the tail of the line can be joined.
+    Expired,
+    /// Nothing is left.
+    SoldOut,
+    /// The sale is over.
+    Ended,
+    /// The room cannot be reached; whoever has a ticket keeps the place.
+    Unavailable,
+}
+
+impl State {
+    /// One state of each kind.
+    pub(super) const ALL: [Self; 10] = [
+        Self::NotOpen,
+        Self::Join,
+        Self::Pooled,
+        Self::Waiting { place: 0, ahead: 0 },
+        Self::Paused { place: 0, ahead: 0 },
+        Self::Called,
+        Self::Expired,
+        Self::SoldOut,
+        Self::Ended,
+        Self::Unavailable,
+    ];
+
+    /// Compares states without their numbers, and names them in templates.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::NotOpen => "not_open",
+            Self::Join => "join",
+            Self::Pooled => "pooled",
+            Self::Waiting { .. } => "waiting",
+            Self::Paused { .. } => "paused",
+            Self::Called => "called",
+            Self::Expired => "expired",
+            Self::SoldOut => "sold_out",
+            Self::Ended => "ended",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn numbers(self) -> Option<(u64, u64)> {
+        match self {
+            Self::Waiting { place, ahead } | Self::Paused { place, ahead } => Some((place, ahead)),
+            _ => None,
+        }
+    }
+}
+
+/// Marks in a rendered tail that stand for a visitor's own values; private-use characters that no escaper touches.
+pub(super) const PLACE: &str = "\u{E001}";
+pub(super) const AHEAD: &str = "\u{E002}";
+pub(super) const RETURN_TO: &str = "\u{E003}";
+pub(super) const MESSAGE: &str = "\u{E004}";
+
+/// The values that replace the marks, escaped for HTML.
+pub(super) struct Placeholders<'a> {
+    place: String,
+    ahead: String,
+    return_to: Cow<'a, str>,
+    message: Cow<'a, str>,
+}
+
+impl<'a> Placeholders<'a> {
+    pub(super) fn of(visitor: &NoScript<'a>, group: &str) -> Self {
+        let (place, ahead) = visitor.state.numbers().unwrap_or_default();
+        Self {
+            place: grouped(place.saturating_add(1), group),
+            ahead: grouped(ahead, group),
+            return_to: escape(visitor.return_to),
+            message: escape(visitor.message.unwrap_or_default()),
+        }
+    }
+
+    fn get(&self, mark: char) -> Option<&str> {
+        Some(match mark {
+            '\u{E001}' => &self.place,
+            '\u{E002}' => &self.ahead,
+            '\u{E003}' => &self.return_to,
+            '\u{E004}' => &self.message,
+            _ => return None,
+        })
+    }
+}
+
+/// A rendered tail, cut at its marks.
+#[derive(Debug)]
+pub(super) struct Tail {
+    first: String,
+    rest: Vec<(char, String)>,
+}
+
+impl Tail {
+    pub(super) fn parse(html: &str) -> Self {
+        let is_mark = |c: char| ('\u{E001}'..='\u{E004}').contains(&c);
+        let first = html.split(is_mark).next().unwrap_or_default().to_owned();
+        let marks = html.chars().filter(|&c| is_mark(c));
+        let rest = marks.zip(html.split(is_mark).skip(1)).map(|(mark, text)| (mark, text.to_owned())).collect();
+        Self { first, rest }
+    }
+
+    pub(super) fn fill(&self, values: &Placeholders<'_>) -> String {
+        let mut html = self.first.clone();
+        for (mark, text) in &self.rest {
+            html.push_str(values.get(*mark).unwrap_or_default());
+            html.push_str(text);
+        }
+        html
+    }
+}
+
+/// `12345` as people of that language write it.
+fn grouped(number: u64, group: &str) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 2);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push_str(group);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Escapes text for an element or a quoted attribute.
+fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(html: &str, visitor: &NoScript<'_>) -> String {
+        Tail::parse(html).fill(&Placeholders::of(visitor, ","))
+    }
+
+    #[test]
+    fn marks_are_filled_in_order() {
+        let visitor = NoScript {
+            state: State::Waiting { place: 1_234_567, ahead: 999 },
+            return_to: "/a?b=1&c=\"<",
+            message: Some("<b>late</b>"),
+        };
+        let html = format!("{AHEAD} before {PLACE}; {RETURN_TO}|{MESSAGE}|{PLACE}");
+        assert_eq!(
+            fill(&html, &visitor),
+            "999 before 1,234,568; /a?b=1&amp;c=&quot;&lt;|&lt;b&gt;late&lt;/b&gt;|1,234,568"
+        );
+    }
+
+    #[test]
+    fn a_tail_without_marks_stays_as_it_is() {
+        let visitor = NoScript { state: State::Join, return_to: "/", message: None };
+        assert_eq!(fill("</body>", &visitor), "</body>");
+        assert_eq!(fill("", &visitor), "");
+    }
+
+    #[test]
+    fn digits_are_grouped_by_threes() {
+        assert_eq!(grouped(0, "."), "0");
+        assert_eq!(grouped(100, "."), "100");
+        assert_eq!(grouped(14_000_000, "."), "14.000.000");
+    }
+}

@@ -1,0 +1,50 @@
+//! The page's script: ES modules that node can test one by one, joined into the one that the document carries.
+
+/// In the order of their imports: each uses only what stands before it.
+const MODULES: [&str; 3] = [
+    include_str!("../../pages/waiting/draw.js"),
+    include_str!("../../pages/waiting/pace.js"),
+    include_str!("../../pages/waiting/page.js"),
+];
+
+/// One module without imports, exports and comments.
+pub(super) fn bundle() -> String {
+    MODULES.iter().map(|module| joined(module)).collect()
+}
+
+/// One module, so that it can stand in a row with the others: in one scope no name needs importing.
+fn joined(module: &str) -> String {
+    let lines = without_comments(module);
+    let lines = lines.lines().filter(|line| !line.starts_with("import "));
+    lines.map(|line| format!("{}\n", line.strip_prefix("export ").unwrap_or(line))).collect()
+}
+
+/// Drops indentation, empty lines and whole-line comments (`// …` and `/* … */` on one line). Sources keep to these
+/// forms: no comment behind code, no statement that needs its indentation.
+pub(super) fn without_comments(source: &str) -> String {
+    let lines = source.lines().map(str::trim);
+    let lines = lines.filter(|line| !(line.is_empty() || line.starts_with("//") || is_block_comment(line)));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn is_block_comment(line: &str) -> bool {
+    line.starts_with("/*") && line.ends_with("*/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundle_is_one_script() {
+        let bundle = bundle();
+        assert!(!bundle.contains("\nimport ") && !bundle.contains("\nexport "), "modules are joined");
+        assert!(!bundle.contains("</script"), "nothing ends the element early");
+        assert!(!bundle.lines().any(|line| line.starts_with("//")), "comments stay in the sources");
+    }
+
+    #[test]
+    fn comments_and_indentation_go() {
+        assert_eq!(without_comments("/* a */\n  b {\n\n    c: d; \n  }\n// e\n"), "b {\nc: d;\n}\n");
+    }
+}
