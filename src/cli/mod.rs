@@ -1,5 +1,7 @@
 //! The command line: one file a verb.
 
+mod draw;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,7 +15,9 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Draw(draw::DrawArgs),
+}
 
 impl Cli {
     /// Runs the verb; the exit code says whether it succeeded.
@@ -21,6 +25,8 @@ impl Cli {
     /// # Errors
     /// Whatever the verb could not do, worded for the person at the terminal.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.verb {}
+        match self.verb {
+            Verb::Draw(args) => draw::run(args),
+        }
     }
 }

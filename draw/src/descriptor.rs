@@ -1,0 +1,257 @@
+//! Step 1, the second half: the descriptor, which fixes everything about a draw before its pool opens.
+//!
+//! One descriptor has one canonical text (RFC 8785), so one digest `D`; and one `D` allows one draw, ever.
+
+use serde::Deserialize;
+
+use crate::hash::{Hash, tagged};
+
+/// The protocol's version, as it stands in every descriptor.
+pub const VERSION: &str = "fairgate/v1";
+
+/// The only beacon scheme of this version: drand's "quicknet".
+pub const BEACON_SCHEME: &str = "bls-unchained-g1-rfc9380";
+
+/// The greatest integer that RFC 8785 writes digit for digit (2⁵³ - 1).
+const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// What fixes a draw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// The future round of public randomness that the seed will use, if any.
+    pub beacon: Option<BeaconRound>,
+    /// [`commitment`](crate::commitment) of the secret.
+    pub commitment: Hash,
+    /// When the pool opens, Unix ms; at most 2⁵³ - 1, like every number here.
+    pub opens_at_ms: u64,
+    /// The room's name.
+    pub room: String,
+    /// When the roster is frozen, Unix ms.
+    pub starts_at_ms: u64,
+}
+
+/// One future round of a drand chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeaconRound {
+    /// The chain's hash.
+    pub chain: Hash,
+    /// The chain's public key, a compressed point of G2.
+    pub public_key: [u8; 96],
+    /// The round.
+    pub round: u64,
+}
+
+/// Why a text is not a descriptor of this version.
+#[derive(Debug, thiserror::Error)]
+pub enum DescriptorError {
+    /// Not JSON, or a key is missing, unknown, repeated or of the wrong type.
+    #[error("not a descriptor: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Another version of the protocol.
+    #[error("the descriptor is of version {0:?}, not {VERSION:?}: check it with a program of that version")]
+    Version(String),
+    /// Another kind of beacon.
+    #[error("the beacon's scheme is {0:?}, not {BEACON_SCHEME:?}")]
+    Scheme(String),
+    /// Bytes that are not hex, or too many or few of them.
+    #[error("{key} is not {bytes} bytes of hex")]
+    Hex {
+        /// Which key.
+        key: &'static str,
+        /// How many bytes it must have.
+        bytes: usize,
+    },
+    /// A number that RFC 8785 cannot write digit for digit.
+    #[error("{0} is beyond 2^53 - 1")]
+    Number(&'static str),
+    /// The text says the same as a descriptor, but its digest would be another one.
+    #[error("the descriptor is not canonical (RFC 8785); it should read {0}")]
+    NotCanonical(String),
+}
+
+impl Descriptor {
+    /// The one text of this descriptor: RFC 8785 canonical JSON.
+    #[must_use]
+    pub fn canonical_json(&self) -> String {
+        let beacon = self.beacon.as_ref().map_or_else(|| "null".to_owned(), BeaconRound::canonical_json);
+        format!(
+            r#"{{"beacon":{beacon},"commitment":"{}","opens_at_ms":{},"room":{},"starts_at_ms":{},"version":"{VERSION}"}}"#,
+            hex::encode(self.commitment),
+            self.opens_at_ms,
+            canonical_string(&self.room),
+            self.starts_at_ms,
+        )
+    }
+
+    /// `D = H(DST("fairgate/v1/descriptor") ‖ descriptor)`.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        tagged("fairgate/v1/descriptor", &[self.canonical_json().as_bytes()])
+    }
+
+    /// Reads a canonical text back; any other text of the same meaning is refused, since its digest would differ.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, DescriptorError> {
+        let descriptor = Self::try_from(serde_json::from_str::<Wire>(text)?)?;
+        let canonical = descriptor.canonical_json();
+        if canonical == text { Ok(descriptor) } else { Err(DescriptorError::NotCanonical(canonical)) }
+    }
+}
+
+impl BeaconRound {
+    fn canonical_json(&self) -> String {
+        format!(
+            r#"{{"chain":"{}","public_key":"{}","round":{},"scheme":"{BEACON_SCHEME}"}}"#,
+            hex::encode(self.chain),
+            hex::encode(self.public_key),
+            self.round,
+        )
+    }
+}
+
+/// RFC 8785 writes strings as ECMAScript does, and so does `serde_json`: short escapes where there are any, `\u00xx`
+/// for the other control characters, everything else as it is.
+fn canonical_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A descriptor as JSON has it, before the values are judged.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    // The key must be there, even where it is null.
+    #[serde(deserialize_with = "Option::deserialize")]
+    beacon: Option<WireBeacon>,
+    commitment: String,
+    opens_at_ms: u64,
+    room: String,
+    starts_at_ms: u64,
+    version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireBeacon {
+    chain: String,
+    public_key: String,
+    round: u64,
+    scheme: String,
+}
+
+impl TryFrom<Wire> for Descriptor {
+    type Error = DescriptorError;
+
+    fn try_from(wire: Wire) -> Result<Self, DescriptorError> {
+        if wire.version != VERSION {
+            return Err(DescriptorError::Version(wire.version));
+        }
+        Ok(Self {
+            beacon: wire.beacon.map(BeaconRound::try_from).transpose()?,
+            commitment: bytes("commitment", &wire.commitment)?,
+            opens_at_ms: integer("opens_at_ms", wire.opens_at_ms)?,
+            room: wire.room,
+            starts_at_ms: integer("starts_at_ms", wire.starts_at_ms)?,
+        })
+    }
+}
+
+impl TryFrom<WireBeacon> for BeaconRound {
+    type Error = DescriptorError;
+
+    fn try_from(wire: WireBeacon) -> Result<Self, DescriptorError> {
+        if wire.scheme != BEACON_SCHEME {
+            return Err(DescriptorError::Scheme(wire.scheme));
+        }
+        Ok(Self {
+            chain: bytes("beacon.chain", &wire.chain)?,
+            public_key: bytes("beacon.public_key", &wire.public_key)?,
+            round: integer("beacon.round", wire.round)?,
+        })
+    }
+}
+
+fn bytes<const N: usize>(key: &'static str, text: &str) -> Result<[u8; N], DescriptorError> {
+    let mut out = [0; N];
+    hex::decode_to_slice(text, &mut out).map_err(|_| DescriptorError::Hex { key, bytes: N })?;
+    Ok(out)
+}
+
+fn integer(key: &'static str, value: u64) -> Result<u64, DescriptorError> {
+    if value <= INTEGER_MAX { Ok(value) } else { Err(DescriptorError::Number(key)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn example() -> Descriptor {
+        Descriptor { beacon: None, commitment: [0xab; 32], opens_at_ms: 1, room: "tour".into(), starts_at_ms: 2 }
+    }
+
+    fn any_descriptor() -> impl Strategy<Value = Descriptor> {
+        let beacon = prop::option::of((any::<Hash>(), any::<[u8; 96]>(), 0..=INTEGER_MAX))
+            .prop_map(|beacon| beacon.map(|(chain, public_key, round)| BeaconRound { chain, public_key, round }));
+        (beacon, any::<Hash>(), 0..=INTEGER_MAX, any::<String>(), 0..=INTEGER_MAX).prop_map(
+            |(beacon, commitment, opens_at_ms, room, starts_at_ms)| Descriptor {
+                beacon,
+                commitment,
+                opens_at_ms,
+                room,
+                starts_at_ms,
+            },
+        )
+    }
+
+    proptest! {
+        /// `serde_json`'s map sorts its keys, so it writes these descriptors canonically, too.
+        #[test]
+        fn text_equals_what_a_sorting_serializer_writes(descriptor in any_descriptor()) {
+            let text = descriptor.canonical_json();
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(value.to_string(), text);
+        }
+
+        #[test]
+        fn text_reads_back(descriptor in any_descriptor()) {
+            prop_assert_eq!(Descriptor::parse(&descriptor.canonical_json()).unwrap(), descriptor);
+        }
+    }
+
+    #[test]
+    fn strings_are_escaped_as_rfc_8785_says() {
+        let sample = "\u{20ac}$\u{000F}\u{000a}A'\u{0042}\u{0022}\u{005c}\\\"\u{7f}/\u{8}\u{c}\r\t😀";
+        assert_eq!(canonical_string(sample), "\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"\u{7f}/\\b\\f\\r\\t😀\"");
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let text = example().canonical_json();
+        let refused = |text: &str| Descriptor::parse(text).unwrap_err();
+        let not_canonical = [
+            text.replace(':', ": "),
+            text.replace("abab", "ABAB"),
+            text.replace("tour", "t\\u006fur"),
+            format!("{text}\n"),
+        ];
+        for text in not_canonical {
+            assert!(matches!(refused(&text), DescriptorError::NotCanonical(_)), "{text}");
+        }
+        let malformed = [
+            text.replace("\"beacon\":null,", ""),
+            text.replace("\"room\"", "\"extra\":1,\"room\""),
+            text.replace("\"room\"", "\"opens_at_ms\":1,\"room\""),
+            text.replace(":1,", ":1.0,"),
+            text.replace(":1,", ":-1,"),
+        ];
+        for text in malformed {
+            assert!(matches!(refused(&text), DescriptorError::Malformed(_)), "{text}");
+        }
+        assert!(matches!(refused(&text.replace("v1", "v2")), DescriptorError::Version(_)));
+        assert!(matches!(refused(&text.replace("abab", "ab")), DescriptorError::Hex { .. }));
+        assert!(matches!(refused(&text.replace(":1,", ":9007199254740992,")), DescriptorError::Number("opens_at_ms")));
+    }
+}
