@@ -1,1 +1,12 @@
-//! From a request to a decision, purely: one canonical path, one room or none, one kind of visitor.
+//! Who is asking for what: pure decisions on a request that has just arrived.
+//!
+//! The walk: [`head`] refuses messages that two servers could frame in two ways, [`host`] and [`path`] give the request
+//! one spelling, [`route`] finds its room, [`credentials`] what it carries, and [`decide`] what is to be done with it.
+
+pub mod credentials;
+pub mod decide;
+pub mod head;
+pub mod host;
+pub mod origin;
+pub mod path;
+pub mod route;
