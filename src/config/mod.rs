@@ -1,1 +1,97 @@
-//! The configuration: what is parsed from the file, and what the program runs on, as two types.
+//! The configuration: the TOML file as it was written, and [`Config`], what the program runs on.
+//!
+//! Guarantees: a [`Config`] has been checked as a whole (times in order, nothing overlaps, every name leads somewhere);
+//! a file that fails a check changes nothing and every mistake in it is told at once, each with file, line, key and remedy.
+//! A key that nobody reads is a mistake. Secrets never stand in the file: it names environment variables.
+//!
+//! One file a section; each reads its table through a [`reader::Section`], which reports what does not fit.
+
+mod admin;
+mod edge;
+mod files;
+mod log;
+mod overlap;
+mod problem;
+mod reader;
+mod room;
+mod store;
+mod times;
+mod upstream;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use admin::{AdminConfig, AdminToken, Role, Secret, TokenSource};
+pub use edge::{EdgeConfig, TlsListener};
+pub use log::{LogConfig, LogFormat};
+pub use problem::{ConfigError, Problem};
+pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfig};
+pub use store::StoreConfig;
+pub use upstream::UpstreamConfig;
+
+use problem::Problems;
+use reader::Document;
+
+/// Everything `fairgate edge` runs on.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Listeners, keys and limits towards the fans.
+    pub edge: EdgeConfig,
+    /// Where rooms live.
+    pub store: StoreConfig,
+    /// The listener for organizers, SREs and Prometheus.
+    pub admin: AdminConfig,
+    /// How it logs.
+    pub log: LogConfig,
+    /// The shops behind the gate.
+    pub upstreams: Vec<UpstreamConfig>,
+    /// The rooms, at least one.
+    pub rooms: Vec<RoomConfig>,
+}
+
+impl Config {
+    /// Reads and checks a file, and the files that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+        Self::read(&text, path, |config, document| files::check(config, document))
+    }
+
+    /// Reads and checks a text. The files that it names are not looked at; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        Self::read(text, path, |_, _| ())
+    }
+
+    fn read(text: &str, path: &Path, check_files: impl FnOnce(&Self, &Document<'_>)) -> Result<Self, ConfigError> {
+        let problems = Problems::new(path, text);
+        let document = Document::parse(text, &problems);
+        let config = document.root(|root| {
+            let edge = root.section("edge", EdgeConfig::read);
+            let store = root.section("store", StoreConfig::read);
+            let admin = root.section("admin", AdminConfig::read);
+            let log = root.section("log", LogConfig::read);
+            let upstreams = root.sections("upstream", UpstreamConfig::read);
+            let rooms = root.sections("room", RoomConfig::read);
+            Some(Self { edge: edge?, store: store?, admin: admin?, log: log?, upstreams: upstreams?, rooms: rooms? })
+        });
+        if let Some(config) = &config {
+            overlap::check(config, &document);
+            check_files(config, &document);
+        }
+        problems.into_result(config)
+    }
+
+    /// The shop with a name.
+    #[must_use]
+    pub fn upstream(&self, name: &str) -> Option<&UpstreamConfig> {
+        self.upstreams.iter().find(|upstream| upstream.name == name)
+    }
+}

@@ -1,0 +1,138 @@
+//! `[admin]`: the listener for organizers, SREs and Prometheus.
+//!
+//! The file names the environment variables that hold tokens; the tokens themselves are looked up at the start.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use toml::de::DeValue;
+use utoipa::ToSchema;
+
+use super::reader::Section;
+use super::value::{Misfit, Value, one_of};
+
+const TOKEN_ENV: &str = "FAIRGATE_ADMIN_TOKEN";
+const TOKEN_BYTES_MIN: usize = 16;
+
+/// The listener and who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Where it listens; loopback unless said otherwise.
+    pub listen: SocketAddr,
+    /// Where the tokens come from.
+    pub tokens: Vec<TokenSource>,
+}
+
+/// Where a token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSource {
+    /// Who uses it, for the audit log.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// The environment variable that holds it.
+    pub token_env: String,
+    /// Whether the edge may start without it.
+    pub optional: bool,
+}
+
+/// What a person may do. Each role may do what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Messages, sold out, the end of the sale, pause and resume.
+    Organizer,
+    /// Rates and caps.
+    Sre,
+}
+
+/// A token with its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminToken {
+    /// Who uses it, for the audit log.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// The token.
+    pub secret: Secret,
+}
+
+/// A secret that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a secret.
+    #[must_use]
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret, for comparing and sending.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl AdminConfig {
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let named = section.sections("tokens", TokenSource::read);
+        let listen = section.get_or("listen", SocketAddr::from(([127, 0, 0, 1], 9090)));
+        let token_env: Option<String> = section.get("token_env");
+        let mut tokens = named?;
+        // The variable that everybody's quick start uses may be missing; one that was asked for may not.
+        let optional = token_env.is_none();
+        if !optional || tokens.is_empty() {
+            let token_env = token_env.unwrap_or_else(|| TOKEN_ENV.into());
+            tokens.push(TokenSource { name: "admin".into(), role: Role::Sre, token_env, optional });
+        }
+        Some(Self { listen, tokens })
+    }
+
+    /// Looks the tokens up. None at all closes the admin API; health and metrics stay open.
+    ///
+    /// # Errors
+    /// A sentence for each token that is missing or too short.
+    pub fn resolve(&self, env: impl Fn(&str) -> Option<String>) -> Result<Vec<AdminToken>, Vec<String>> {
+        let (mut tokens, mut problems) = (Vec::new(), Vec::new());
+        for source in &self.tokens {
+            let TokenSource { name, token_env, .. } = source;
+            match env(token_env).filter(|token| !token.is_empty()) {
+                None if source.optional => {}
+                None => problems.push(format!("{token_env} is not set; it must hold the admin token of {name}")),
+                Some(token) if token.len() < TOKEN_BYTES_MIN => problems.push(format!(
+                    "{token_env} has fewer than {TOKEN_BYTES_MIN} characters; make one with `openssl rand -hex 32`"
+                )),
+                Some(token) => {
+                    tokens.push(AdminToken { name: name.clone(), role: source.role, secret: Secret::new(token) });
+                }
+            }
+        }
+        if problems.is_empty() { Ok(tokens) } else { Err(problems) }
+    }
+}
+
+impl TokenSource {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let name = section.require("name", r#""maria""#);
+        let role = section.require("role", r#""viewer""#);
+        let token_env = section.require("token_env", r#""FAIRGATE_TOKEN_MARIA""#);
+        Some(Self { name: name?, role: role?, token_env: token_env?, optional: false })
+    }
+}
+
+impl Value for Role {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        one_of(value, &[("viewer", Self::Viewer), ("organizer", Self::Organizer), ("sre", Self::Sre)])
+    }
+}

@@ -1,0 +1,100 @@
+//! `[edge]`: what fans connect to.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::reader::Section;
+use super::times::Span;
+
+/// Listeners, keys and limits towards the fans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeConfig {
+    /// Plain HTTP listeners.
+    pub listen: Vec<SocketAddr>,
+    /// TLS listeners (HTTP/1.1 and HTTP/2).
+    pub tls: Vec<TlsListener>,
+    /// The path under which fairgate's own endpoints are, without a slash at the end.
+    pub prefix: String,
+    /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The directory of signing keys.
+    pub keys: PathBuf,
+    /// What tokens name as `iss`.
+    pub issuer: String,
+    /// The largest request body that is passed on to a shop.
+    pub body_bytes_max: u64,
+    /// How long a client may keep silent within a request.
+    pub client_timeout_ms: u64,
+    /// How long an idle client connection is kept.
+    pub keepalive_timeout_ms: u64,
+    /// How long requests may take to finish when the edge stops.
+    pub shutdown_grace_ms: u64,
+}
+
+/// One TLS listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsListener {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// PEM file of the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+}
+
+impl EdgeConfig {
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let tls = section.sections("tls", TlsListener::read);
+        let default_listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        // Who configures TLS only does not want a plain listener opened beside it.
+        let no_tls = tls.as_ref().is_some_and(Vec::is_empty);
+        let listen = section.get_or("listen", if no_tls { vec![default_listen] } else { Vec::new() });
+        section.check(
+            !listen.is_empty() || !no_tls,
+            "listen",
+            "has no address",
+            r#"write ["127.0.0.1:8080"] or add [[edge.tls]]"#,
+        );
+        let issuer: String = section.get_or("issuer", "fairgate".into());
+        section.check(!issuer.is_empty(), "issuer", "is empty", r#"name yourself, like "https://tickets.example""#);
+        Some(Self {
+            listen,
+            tls: tls?,
+            prefix: read_prefix(section),
+            trusted_proxies: section.get_or("trusted_proxies", Vec::new()),
+            keys: section.get_or("keys", "keys".into()),
+            issuer,
+            body_bytes_max: section.get_or("max_body_bytes", 1 << 20),
+            client_timeout_ms: section.timeout("client_timeout", Span::seconds(15)),
+            keepalive_timeout_ms: section.timeout("keepalive_timeout", Span::seconds(60)),
+            shutdown_grace_ms: section.get_or("shutdown_grace", Span::seconds(10)).ms,
+        })
+    }
+}
+
+fn read_prefix(section: &Section<'_>) -> String {
+    let prefix: String = section.get_or("prefix", "/.fairgate".into());
+    let segments = prefix.strip_prefix('/').unwrap_or_default();
+    let clean = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~".contains(&b))
+    };
+    section.check(
+        segments.split('/').all(clean),
+        "prefix",
+        format!("{prefix:?} cannot be a prefix of our own paths"),
+        r#"write a path of letters, digits and ._-~ that starts with a slash and does not end in one, like "/.fairgate""#,
+    );
+    prefix
+}
+
+impl TlsListener {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let listen = section.require("listen", r#""[::]:443""#);
+        let certificate = section.require("certificate", r#""tls/fullchain.pem""#);
+        let key = section.require("key", r#""tls/privkey.pem""#);
+        Some(Self { listen: listen?, certificate: certificate?, key: key? })
+    }
+}

@@ -1,0 +1,116 @@
+//! What only shows when all sections are known: names that lead nowhere or twice, rooms that claim the same requests.
+
+use super::reader::{Document, Step};
+use super::{Config, Host, RoomConfig};
+
+/// Reports what contradicts itself.
+pub(super) fn check(config: &Config, document: &Document<'_>) {
+    if config.rooms.is_empty() {
+        document.problem(
+            &[],
+            "room",
+            "is missing: nothing would be protected",
+            "add a [[room]]; see config/fairgate.toml",
+        );
+    }
+    check_names(config, document);
+    for (index, room) in config.rooms.iter().enumerate() {
+        check_upstream(config, document, index, room);
+        check_reserved(config, document, index, room);
+        for earlier in &config.rooms[..index] {
+            check_pair(document, index, room, earlier);
+        }
+    }
+    check_listeners(config, document);
+}
+
+fn check_names(config: &Config, document: &Document<'_>) {
+    let upstreams: Vec<&str> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+    let rooms: Vec<&str> = config.rooms.iter().map(|room| room.name.as_str()).collect();
+    for (table, names) in [("upstream", upstreams), ("room", rooms)] {
+        for (index, name) in names.iter().enumerate().filter(|(index, name)| names[..*index].contains(name)) {
+            let path = [Step::Key(table), Step::Item(index), Step::Key("name")];
+            document.problem(&path, &format!("{table}[{name}].name"), "is used twice", "give each its own name");
+        }
+    }
+}
+
+fn check_upstream(config: &Config, document: &Document<'_>, index: usize, room: &RoomConfig) {
+    if config.upstream(&room.upstream).is_none() {
+        let known: Vec<_> = config.upstreams.iter().map(|upstream| format!("{:?}", upstream.name)).collect();
+        let remedy =
+            if known.is_empty() { "add an [[upstream]]".into() } else { format!("use {}", known.join(" or ")) };
+        let what = format!("there is no upstream named {:?}", room.upstream);
+        document.problem(&at(index, "upstream"), &key(room, "upstream"), what, remedy);
+    }
+}
+
+fn check_reserved(config: &Config, document: &Document<'_>, index: usize, room: &RoomConfig) {
+    let prefix = &config.edge.prefix;
+    for (list, paths) in [("paths", &room.paths), ("exempt", &room.exempt)] {
+        for path in paths.iter().filter(|path| covers(prefix, path)) {
+            let what = format!("{path:?} lies under {prefix}, which is fairgate's own");
+            document.problem(&at(index, list), &key(room, list), what, "protect another path, or change edge.prefix");
+        }
+    }
+    for path in room.exempt.iter().filter(|path| !room.paths.iter().any(|protected| covers(protected, path))) {
+        let what = format!("{path:?} is outside of the room's paths, so it is not protected anyway");
+        document.problem(
+            &at(index, "exempt"),
+            &key(room, "exempt"),
+            what,
+            "remove it, or name a path below one of paths",
+        );
+    }
+}
+
+fn check_pair(document: &Document<'_>, index: usize, room: &RoomConfig, earlier: &RoomConfig) {
+    let Some(host) = shared_host(room, earlier) else { return };
+    let both = room.paths.iter().flat_map(|path| earlier.paths.iter().map(move |other| (path, other)));
+    for (path, other) in both.filter(|(path, other)| covers(path, other) || covers(other, path)) {
+        let what = format!("{path:?} overlaps {other:?} of room {:?} on host {host}", earlier.name);
+        let remedy = "a request must belong to one room: give the rooms different hosts, or paths that do not contain each other";
+        document.problem(&at(index, "paths"), &key(room, "paths"), what, remedy);
+    }
+}
+
+fn shared_host(room: &RoomConfig, other: &RoomConfig) -> Option<String> {
+    let named = |host: &Host| match host {
+        Host::Any => None,
+        Host::Name(name) => Some(name.clone()),
+    };
+    let any = |room: &RoomConfig| room.hosts.contains(&Host::Any);
+    match (any(room), any(other)) {
+        (true, true) => Some("*".into()),
+        (true, false) => other.hosts.iter().find_map(named),
+        (false, true) => room.hosts.iter().find_map(named),
+        (false, false) => room.hosts.iter().find(|host| other.hosts.contains(host)).and_then(named),
+    }
+}
+
+fn check_listeners(config: &Config, document: &Document<'_>) {
+    let edge = &config.edge;
+    let mut seen = Vec::new();
+    let listeners = edge.listen.iter().chain(edge.tls.iter().map(|tls| &tls.listen)).chain([&config.admin.listen]);
+    for listener in listeners.filter(|listener| listener.port() != 0) {
+        if seen.contains(&listener) {
+            let remedy = "give edge.listen, edge.tls and admin.listen different addresses or ports";
+            document.problem(&[Step::Key("edge")], "edge.listen", format!("{listener} is used twice"), remedy);
+        }
+        seen.push(listener);
+    }
+}
+
+/// Whether a prefix covers a path, in whole segments.
+fn covers(prefix: &str, path: &str) -> bool {
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn at(index: usize, key: &str) -> [Step<'_>; 3] {
+    [Step::Key("room"), Step::Item(index), Step::Key(key)]
+}
+
+fn key(room: &RoomConfig, key: &str) -> String {
+    format!("room[{}].{key}", room.name)
+}

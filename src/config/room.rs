@@ -1,0 +1,286 @@
+//! `[[room]]`: what is protected, when, how people are let in, and what they see meanwhile.
+
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::reader::Section;
+use super::times::{Instant, Span};
+use super::value::{Misfit, Value, one_of};
+use crate::room::Policy;
+
+const NAME_BYTES_MAX: usize = 40;
+const WITNESS_MS_MIN: u64 = 2_000;
+
+/// One room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomConfig {
+    /// Its name: in URLs, cookies, tokens and the draw's descriptor.
+    pub name: String,
+    /// What fans read as the name of the sale.
+    pub title: String,
+    /// The hosts it protects.
+    pub hosts: Vec<Host>,
+    /// The path prefixes it protects, in whole segments: `/shop` is `/shop` and `/shop/…`, not `/shopping`.
+    pub paths: Vec<String>,
+    /// Path prefixes below these that need no pass.
+    pub exempt: Vec<String>,
+    /// The shop behind it.
+    pub upstream: String,
+    /// When it opens, starts and ends.
+    pub schedule: ScheduleConfig,
+    /// Whether a GET by an API client may join, for clients that can do nothing else.
+    pub join_on_get: bool,
+    /// How people are let in.
+    pub policy: Policy,
+    /// What fans see meanwhile.
+    pub page: PageConfig,
+    /// How often pages ask.
+    pub poll: PollConfig,
+}
+
+/// A host that a room protects.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Host {
+    /// Every host.
+    Any,
+    /// This host, in lower case and without a port.
+    Name(String),
+}
+
+/// When a room opens, starts and ends. Unix ms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleConfig {
+    /// The pool opens.
+    pub opens_at_ms: u64,
+    /// The draw, and the start of the sale. Equal to `opens_at_ms` where there is no pool.
+    pub starts_at_ms: u64,
+    /// The end of the sale.
+    pub ends_at_ms: Option<u64>,
+    /// What the room does after its end.
+    pub after_end: AfterEnd,
+}
+
+/// What a room does after its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterEnd {
+    /// It stays shut and says that the sale is over.
+    Closed,
+    /// It lets everyone through to the shop.
+    Open,
+}
+
+/// What fans see while they wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageConfig {
+    /// A template of the organizer's instead of ours.
+    pub template: Option<PathBuf>,
+    /// The status of the waiting page.
+    pub html_status: u16,
+    /// The status for API clients without a pass.
+    pub api_status: u16,
+    /// The organizer's message when the room is scheduled.
+    pub message: Option<String>,
+}
+
+/// How often waiting pages ask for `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollConfig {
+    /// Never more often than this.
+    pub floor_ms: u64,
+    /// Never less often than this.
+    pub ceiling_ms: u64,
+    /// The expected wait divided by this is the time to the next question.
+    pub divisor: u32,
+    /// The floor rises so that all who wait ask at most this often together.
+    pub polls_per_s_max: u32,
+}
+
+impl RoomConfig {
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let name = section.require("name", r#""final""#).filter(|name| check_name(section, name));
+        let title: Option<String> = section.get("title");
+        let hosts = section.get_or("hosts", vec![Host::Any]);
+        section.check(!hosts.is_empty(), "hosts", "has no host", r#"write ["*"] for every host"#);
+        let paths = read_paths(section, "paths", &["/"]);
+        section.check(!paths.is_empty(), "paths", "has no path: nothing would be protected", r#"write ["/"]"#);
+        let exempt = read_paths(section, "exempt", &[]);
+        let upstream = section.require("upstream", r#""shop""#);
+        let schedule = ScheduleConfig::read(section);
+        let join_on_get = section.get_or("join_on_get", false);
+        let witness_ms = section.get_or("witness", Span { ms: WITNESS_MS_MIN }).ms;
+        section.check(
+            witness_ms >= WITNESS_MS_MIN,
+            "witness",
+            "is too short for browsers to witness the roster before the secret is known",
+            r#"write "2s" or more"#,
+        );
+        let policy = read_policy(section, witness_ms);
+        let page = section.section("page", PageConfig::read);
+        let poll = section.section("poll", PollConfig::read);
+        Some(Self {
+            title: title.or_else(|| name.clone())?,
+            name: name?,
+            hosts,
+            paths,
+            exempt,
+            upstream: upstream?,
+            schedule: schedule?,
+            join_on_get,
+            policy: policy?,
+            page: page?,
+            poll: poll?,
+        })
+    }
+}
+
+fn check_name(section: &Section<'_>, name: &String) -> bool {
+    let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    section.check(
+        fits,
+        "name",
+        format!("{name:?} cannot stand in URLs and cookies"),
+        format!("use 1 to {NAME_BYTES_MAX} of a-z, 0-9 and -; what fans read is the title"),
+    );
+    fits
+}
+
+fn read_paths(section: &Section<'_>, key: &'static str, default: &[&str]) -> Vec<String> {
+    let paths: Vec<String> = section.get_or(key, default.iter().map(|&path| path.to_owned()).collect());
+    for path in &paths {
+        section.check(
+            is_prefix(path),
+            key,
+            format!("{path:?} is not a path prefix"),
+            r#"write whole segments from the first slash, without a query, "//", "." or "..", like "/shop""#,
+        );
+    }
+    paths
+}
+
+fn is_prefix(path: &str) -> bool {
+    let Some(segments) = path.strip_prefix('/') else { return false };
+    let segments = segments.strip_suffix('/').unwrap_or(segments);
+    let clean = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\%\"<>^`{|}".contains(&b))
+    };
+    segments.is_empty() || segments.split('/').all(clean)
+}
+
+impl ScheduleConfig {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let opens_at: Option<Instant> = section.require("opens_at", r#""2026-12-01T09:30[Europe/Lisbon]""#);
+        let starts_at: Option<Instant> = section.require("starts_at", r#""2026-12-01T10:00[Europe/Lisbon]""#);
+        let ends_at: Option<Instant> = section.get("ends_at");
+        let after_end = section.get_or("after_end", AfterEnd::Closed);
+        let (opens_at, starts_at) = (opens_at?, starts_at?);
+        section.check(
+            opens_at <= starts_at,
+            "starts_at",
+            format!("{starts_at} is before opens_at, {opens_at}"),
+            "the pool opens first; the same time twice means no pool",
+        );
+        if let Some(ends_at) = ends_at {
+            section.check(
+                starts_at < ends_at,
+                "ends_at",
+                format!("{ends_at} is not after starts_at, {starts_at}"),
+                "end the sale after its start, or leave ends_at out",
+            );
+        }
+        Some(Self {
+            opens_at_ms: opens_at.at_ms,
+            starts_at_ms: starts_at.at_ms,
+            ends_at_ms: ends_at.map(|ends_at| ends_at.at_ms),
+            after_end,
+        })
+    }
+}
+
+fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
+    let (rate_per_minute, burst, max_active, grace_ms) = room.section("admission", |section| {
+        let rate_per_minute = section.require("rate_per_minute", "600");
+        section.check(
+            rate_per_minute != Some(0),
+            "rate_per_minute",
+            "is 0: nobody would ever be let in",
+            "at least 1; to hold everyone, pause the room",
+        );
+        let burst = section.get_or("burst", 10);
+        section.check(burst > 0, "burst", "is 0: nobody could be let in", "at least 1");
+        let max_active = section.get_or("max_active", 1_000);
+        section.check(max_active > 0, "max_active", "is 0: nobody could be let in", "at least 1");
+        let grace_ms = section.timeout("grace", Span::seconds(5 * 60));
+        Some((rate_per_minute?, burst, max_active, grace_ms))
+    })?;
+    let (session_idle_ms, session_max_ms) = room.section("session", |section| {
+        let idle_ms = section.timeout("idle", Span::seconds(10 * 60));
+        let max_ms = section.timeout("max", Span::seconds(60 * 60));
+        section.check(
+            idle_ms <= max_ms,
+            "idle",
+            "is longer than max",
+            "a session ends at max in any case; make idle shorter",
+        );
+        Some((idle_ms, max_ms))
+    })?;
+    Some(Policy { rate_per_minute, burst, max_active, grace_ms, session_idle_ms, session_max_ms, witness_ms })
+}
+
+impl PageConfig {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let html_status = section.get_or("html_status", 200);
+        let api_status = section.get_or("api_status", 503);
+        for (key, status) in [("html_status", html_status), ("api_status", api_status)] {
+            let fits = status == 200 || (400..=599).contains(&status);
+            section.check(fits, key, format!("{status} would mislead clients and caches"), "use 200, 429 or 503");
+        }
+        Some(Self { template: section.get("template"), html_status, api_status, message: section.get("message") })
+    }
+}
+
+impl PollConfig {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let floor_ms = section.get_or("floor", Span::seconds(2)).ms;
+        let ceiling_ms = section.get_or("ceiling", Span::seconds(3 * 60)).ms;
+        section.check(floor_ms >= 500, "floor", "is too short", r#"write "500ms" or more; "2s" is quick enough"#);
+        section.check(
+            floor_ms <= ceiling_ms,
+            "ceiling",
+            "is shorter than floor",
+            "make it as long as floor, or longer",
+        );
+        let divisor = section.get_or("divisor", 10);
+        section.check(divisor > 0, "divisor", "is 0", "at least 1");
+        let polls_per_s_max = section.get_or("per_second", 50_000);
+        section.check(polls_per_s_max > 0, "per_second", "is 0: nobody could ask", "at least 1");
+        Some(Self { floor_ms, ceiling_ms, divisor, polls_per_s_max })
+    }
+}
+
+impl Value for Host {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let text = String::read(value)?;
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let label = |label: &str| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if text.len() <= 253 && text.split('.').all(label) {
+            return Ok(Self::Name(text));
+        }
+        let remedy = r#"write "*" or a name in lower case, without a scheme or port, international names as xn--…"#;
+        Err(Misfit::new(format!("{text:?} is not a host name"), remedy))
+    }
+}
+
+impl Value for AfterEnd {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        one_of(value, &[("closed", Self::Closed), ("open", Self::Open)])
+    }
+}

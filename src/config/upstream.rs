@@ -1,0 +1,81 @@
+//! `[[upstream]]`: the shops behind the gate.
+
+use super::reader::Section;
+use super::times::Span;
+
+/// One shop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamConfig {
+    /// What rooms call it.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Whether it speaks TLS; its certificate must be for `host`.
+    pub tls: bool,
+    /// How long a connection may take.
+    pub connect_timeout_ms: u64,
+    /// How long the shop may keep silent within an answer, and before it.
+    pub read_timeout_ms: u64,
+    /// Requests that may be with the shop at once.
+    pub in_flight_max: u32,
+    /// Requests that may wait for a slot beyond that.
+    pub queue_max: u32,
+    /// How long a request may wait for a slot.
+    pub queue_wait_ms: u64,
+}
+
+impl UpstreamConfig {
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let name: Option<String> = section.require("name", r#""shop""#);
+        if let Some(name) = &name {
+            section.check(!name.is_empty(), "name", "is empty", "give it a name that rooms can use");
+        }
+        let address: Option<String> = section.require("address", r#""127.0.0.1:3000""#);
+        let parts = address.and_then(|address| host_and_port(section, &address));
+        let in_flight_max = section.get_or("max_in_flight", 512);
+        section.check(in_flight_max > 0, "max_in_flight", "is 0: no request would ever reach the shop", "at least 1");
+        let (host, port) = parts?;
+        Some(Self {
+            name: name?,
+            host,
+            port,
+            tls: section.get_or("tls", false),
+            connect_timeout_ms: section.timeout("connect_timeout", Span::seconds(2)),
+            read_timeout_ms: section.timeout("read_timeout", Span::seconds(30)),
+            in_flight_max,
+            queue_max: section.get_or("queue", 128),
+            queue_wait_ms: section.timeout("queue_wait", Span::seconds(1)),
+        })
+    }
+}
+
+impl Section<'_> {
+    /// A span that must not be zero.
+    pub(super) fn timeout(&self, key: &'static str, default: Span) -> u64 {
+        let ms = self.get_or(key, default).ms;
+        self.check(ms > 0, key, "is zero", r#"write a span like "10s""#);
+        ms
+    }
+}
+
+fn host_and_port(section: &Section<'_>, address: &str) -> Option<(String, u16)> {
+    let parts = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    match parts {
+        Some((host, port)) if is_host(host) && port > 0 => Some((host.trim_matches(['[', ']']).to_owned(), port)),
+        _ => {
+            let remedy = r#"write host and port without a scheme, like "127.0.0.1:3000" or "shop.internal:8443""#;
+            section.problem("address", format!("{address:?} is not a host and a port"), remedy);
+            None
+        }
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match address {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
+    }
+}
