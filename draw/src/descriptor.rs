@@ -2,7 +2,7 @@
 //!
 //! One descriptor has one canonical text (RFC 8785), so one digest `D`; and one `D` allows one draw, ever.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::hash::{Hash, tagged};
 
@@ -16,7 +16,8 @@ pub const BEACON_SCHEME: &str = "bls-unchained-g1-rfc9380";
 const INTEGER_MAX: u64 = (1 << 53) - 1;
 
 /// What fixes a draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Wire", into = "Wire")]
 pub struct Descriptor {
     /// The future round of public randomness that the seed will use, if any.
     pub beacon: Option<BeaconRound>,
@@ -73,14 +74,7 @@ impl Descriptor {
     /// The one text of this descriptor: RFC 8785 canonical JSON.
     #[must_use]
     pub fn canonical_json(&self) -> String {
-        let beacon = self.beacon.as_ref().map_or_else(|| "null".to_owned(), BeaconRound::canonical_json);
-        format!(
-            r#"{{"beacon":{beacon},"commitment":"{}","opens_at_ms":{},"room":{},"starts_at_ms":{},"version":"{VERSION}"}}"#,
-            hex::encode(self.commitment),
-            self.opens_at_ms,
-            canonical_string(&self.room),
-            self.starts_at_ms,
-        )
+        serde_json::to_string(self).expect("strings and integers can be written")
     }
 
     /// `D = H(DST("fairgate/v1/descriptor") ‖ descriptor)`.
@@ -100,25 +94,11 @@ impl Descriptor {
     }
 }
 
-impl BeaconRound {
-    fn canonical_json(&self) -> String {
-        format!(
-            r#"{{"chain":"{}","public_key":"{}","round":{},"scheme":"{BEACON_SCHEME}"}}"#,
-            hex::encode(self.chain),
-            hex::encode(self.public_key),
-            self.round,
-        )
-    }
-}
-
-/// RFC 8785 writes strings as ECMAScript does, and so does `serde_json`: short escapes where there are any, `\u00xx`
-/// for the other control characters, everything else as it is.
-fn canonical_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 /// A descriptor as JSON has it, before the values are judged.
-#[derive(Deserialize)]
+///
+/// Keys stand in RFC 8785's order, and `serde_json` writes strings (and integers below 2⁵³) as RFC 8785 does, so what
+/// this serializes to is canonical.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
     // The key must be there, even where it is null.
@@ -131,13 +111,37 @@ struct Wire {
     version: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireBeacon {
     chain: String,
     public_key: String,
     round: u64,
     scheme: String,
+}
+
+impl From<Descriptor> for Wire {
+    fn from(descriptor: Descriptor) -> Self {
+        Self {
+            beacon: descriptor.beacon.map(WireBeacon::from),
+            commitment: hex::encode(descriptor.commitment),
+            opens_at_ms: descriptor.opens_at_ms,
+            room: descriptor.room,
+            starts_at_ms: descriptor.starts_at_ms,
+            version: VERSION.to_owned(),
+        }
+    }
+}
+
+impl From<BeaconRound> for WireBeacon {
+    fn from(beacon: BeaconRound) -> Self {
+        Self {
+            chain: hex::encode(beacon.chain),
+            public_key: hex::encode(beacon.public_key),
+            round: beacon.round,
+            scheme: BEACON_SCHEME.to_owned(),
+        }
+    }
 }
 
 impl TryFrom<Wire> for Descriptor {
@@ -184,7 +188,10 @@ fn integer(key: &'static str, value: u64) -> Result<u64, DescriptorError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -207,12 +214,17 @@ mod tests {
     }
 
     proptest! {
-        /// `serde_json`'s map sorts its keys, so it writes these descriptors canonically, too.
         #[test]
         fn text_equals_what_a_sorting_serializer_writes(descriptor in any_descriptor()) {
             let text = descriptor.canonical_json();
-            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(value.to_string(), text);
+            let mut sorted: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
+            if let Some(Value::Object(beacon)) = sorted.get("beacon") {
+                let beacon: BTreeMap<_, _> = beacon.iter().collect();
+                let beacon = serde_json::to_string(&beacon).unwrap();
+                prop_assert!(text.starts_with(&format!(r#"{{"beacon":{beacon},"#)), "{text}");
+                sorted.insert("beacon".into(), serde_json::from_str(&beacon).unwrap());
+            }
+            prop_assert_eq!(serde_json::to_string(&sorted).unwrap(), text);
         }
 
         #[test]
@@ -224,7 +236,8 @@ mod tests {
     #[test]
     fn strings_are_escaped_as_rfc_8785_says() {
         let sample = "\u{20ac}$\u{000F}\u{000a}A'\u{0042}\u{0022}\u{005c}\\\"\u{7f}/\u{8}\u{c}\r\t😀";
-        assert_eq!(canonical_string(sample), "\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"\u{7f}/\\b\\f\\r\\t😀\"");
+        let text = Descriptor { room: sample.into(), ..example() }.canonical_json();
+        assert!(text.contains("\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"\u{7f}/\\b\\f\\r\\t😀\""), "{text}");
     }
 
     #[test]

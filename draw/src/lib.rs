@@ -9,6 +9,8 @@
 //! 4. [`seed`] mixes everything that was fixed with everything that was hidden.
 //! 5. [`Shuffle`] turns an index into a place, one at a time or all at once.
 //!
+//! [`Record`] is what is published of all that.
+//!
 //! ```
 //! use fairgate_draw::{Descriptor, RootHasher, Shuffle, ZERO, commitment, entry, seed};
 //!
@@ -39,7 +41,9 @@ mod commit;
 mod descriptor;
 mod entry;
 mod hash;
+mod hex_bytes;
 mod proof;
+mod record;
 mod root;
 mod seed;
 mod shuffle;
@@ -49,6 +53,7 @@ pub use descriptor::{BEACON_SCHEME, BeaconRound, Descriptor, DescriptorError, VE
 pub use entry::entry;
 pub use hash::{Hash, ZERO};
 pub use proof::{CHUNK_ENTRIES, InclusionProof, ProofError, RosterTree, RosterTreeBuilder};
+pub use record::{Label, Record};
 pub use root::RootHasher;
 pub use seed::seed;
 pub use shuffle::{ROUNDS, Shuffle, TooManyEntries};

@@ -1,0 +1,130 @@
+//! The public record of a draw: everything that anyone needs, beside the roster, to check it.
+//!
+//! It grows with the draw and never takes anything back: the descriptor from the schedule on, `(N, root)` from the
+//! freeze on, secret, beacon and seed from the reveal on. What is not yet known is `null`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::descriptor::{Descriptor, VERSION};
+use crate::hash::Hash;
+use crate::hex_bytes;
+
+/// The record as JSON: `GET /.fairgate/{room}/draw`. Fields may be added, never renamed.
+///
+/// Keys stand in RFC 8785's order, so [`canonical_json`](Self::canonical_json) needs no sorting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The beacon's randomness, from the reveal on, where the descriptor names a round.
+    #[serde(with = "hex_bytes", default)]
+    pub beacon: Option<Hash>,
+    /// The beacon's signature, of which `beacon` is the SHA-256.
+    #[serde(with = "hex_bytes", default)]
+    pub beacon_signature: Option<[u8; 48]>,
+    /// The commitment to the secret, as in the descriptor.
+    #[serde(with = "hex_bytes")]
+    pub commitment: Hash,
+    /// What fixes the draw.
+    pub descriptor: Descriptor,
+    /// `D`.
+    #[serde(with = "hex_bytes")]
+    pub descriptor_digest: Hash,
+    /// N, from the freeze on.
+    pub entries: Option<u64>,
+    /// When `(N, root)` was published, Unix ms.
+    pub frozen_at_ms: Option<u64>,
+    /// What the draw can prove.
+    pub label: Label,
+    /// The room's name, as in the descriptor.
+    pub room: String,
+    /// The root of the roster, from the freeze on.
+    #[serde(with = "hex_bytes", default)]
+    pub root: Option<Hash>,
+    /// The secret, from the reveal on.
+    #[serde(with = "hex_bytes", default)]
+    pub secret: Option<Hash>,
+    /// The seed, from the reveal on.
+    #[serde(with = "hex_bytes", default)]
+    pub seed: Option<Hash>,
+    /// The protocol's version.
+    pub version: String,
+}
+
+/// What a draw can prove, to be shown wherever it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Label {
+    /// The secret was committed before the pool opened. An operator who knows it could still have added or stopped
+    /// entries at the last moment.
+    #[serde(rename = "committed")]
+    Committed,
+    /// Nobody, the operator included, could know the seed before the roster was frozen.
+    #[serde(rename = "committed + public beacon")]
+    CommittedAndBeacon,
+}
+
+impl Record {
+    /// The record of a draw that is scheduled and no more; the rest is filled in as it becomes public.
+    #[must_use]
+    pub fn scheduled(descriptor: Descriptor) -> Self {
+        Self {
+            beacon: None,
+            beacon_signature: None,
+            commitment: descriptor.commitment,
+            descriptor_digest: descriptor.digest(),
+            entries: None,
+            frozen_at_ms: None,
+            label: if descriptor.beacon.is_some() { Label::CommittedAndBeacon } else { Label::Committed },
+            room: descriptor.room.clone(),
+            root: None,
+            secret: None,
+            seed: None,
+            version: VERSION.to_owned(),
+            descriptor,
+        }
+    }
+
+    /// Whether everything is known: from then on the record never changes again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.seed.is_some()
+    }
+
+    /// The record as RFC 8785 canonical JSON.
+    #[must_use]
+    pub fn canonical_json(&self) -> String {
+        serde_json::to_string(self).expect("strings and integers can be written")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn frozen() -> Record {
+        let descriptor =
+            Descriptor { beacon: None, commitment: [0xab; 32], opens_at_ms: 1, room: "tour".into(), starts_at_ms: 2 };
+        Record { entries: Some(3), root: Some([0xcd; 32]), frozen_at_ms: Some(4), ..Record::scheduled(descriptor) }
+    }
+
+    #[test]
+    fn reads_back_and_its_keys_are_sorted() {
+        let text = frozen().canonical_json();
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), frozen());
+        let outer = text.replace(&frozen().descriptor.canonical_json(), "0");
+        let sorted: BTreeMap<String, serde_json::Value> = serde_json::from_str(&outer).unwrap();
+        assert_eq!(serde_json::to_string(&sorted).unwrap(), outer);
+        assert!(text.contains(r#""label":"committed","#), "{text}");
+        assert!(text.contains(r#""secret":null,"seed":null,"version":"fairgate/v1"}"#), "{text}");
+    }
+
+    #[test]
+    fn fields_may_be_added_but_bytes_have_one_form() {
+        let text = frozen().canonical_json();
+        let reads = |text: &str| serde_json::from_str::<Record>(text).is_ok();
+        assert!(reads(&text.replacen('{', "{\"added\":1,", 1)));
+        assert!(!reads(&text.replace("\"descriptor\":{", "\"descriptor\":{\"added\":1,")));
+        assert!(!reads(&text.replace("cdcd", "CDcd")));
+        assert!(!reads(&text.replace("cdcd", "cd")));
+    }
+}
