@@ -1,1 +1,10 @@
 //! Private servers for the demo, the tests and the benchmarks: own port, own data, stopped at the end.
+//!
+//! Nothing started here outlives the process that started it: everything is stopped on drop, and also when that
+//! process is killed, because each child watches a pipe which the kernel closes then.
+
+mod child;
+mod postgres;
+
+pub use child::{ChildError, ChildProcess};
+pub use postgres::{PostgresError, PrivatePostgres};

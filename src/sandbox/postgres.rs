@@ -1,0 +1,338 @@
+//! A Postgres of one's own: a fresh cluster behind a Unix socket that nobody else can reach.
+//!
+//! Durable like a real server (`fsync` and `synchronous_commit` stay on), so that killing it proves something.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+const DATABASE_USER: &str = "fairgate";
+const START_PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(5);
+
+/// Runs the server and stops it at the end of the pipe; a line on the pipe instead means that the server is already
+/// gone and that the watcher should go, too.
+const WATCHER: &str = r#"
+data=$1; sockets=$2; keep=$3; shift 3
+"$@" & pid=$!
+if read -r gone; then wait $pid; exit 0; fi
+if [ "$keep" = keep ]; then kill -INT $pid; else kill -QUIT $pid; fi
+wait $pid
+if [ "$keep" != keep ]; then rm -rf "$data"; fi
+rm -rf "$sockets"
+"#;
+
+/// Why there is no private Postgres.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// No server program on this machine.
+    #[error(
+        "Postgres is not installed: no `postgres` in PATH or /usr/lib/postgresql/*/bin; `make setup` installs it \
+         (Debian's package is `postgresql`)"
+    )]
+    NotInstalled,
+    /// Postgres refuses to run as root, and there is nobody else to run it as.
+    #[error("Postgres does not run as root, and there is neither a user `postgres` nor `nobody` to run it as")]
+    NoUser,
+    /// A directory cannot be made or entered.
+    #[error("cannot use {path} for Postgres: {source}")]
+    Directory {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program of Postgres does not run.
+    #[error("cannot run {program}: {source}")]
+    Run {
+        /// Which one.
+        program: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The cluster could not be made.
+    #[error("initdb failed: {0}")]
+    Init(String),
+    /// The server did not come up.
+    #[error("Postgres did not start; the end of its log:\n{0}")]
+    Start(String),
+}
+
+/// A running private server; stopped on drop, and when this process dies.
+#[derive(Debug)]
+pub struct PrivatePostgres {
+    programs: PathBuf,
+    user: Option<User>,
+    data: PathBuf,
+    sockets: TempDir,
+    keep_data: bool,
+    watcher: Option<(Child, ChildStdin)>,
+}
+
+/// Whom the server runs as when we are root.
+#[derive(Clone, Copy, Debug)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+impl PrivatePostgres {
+    /// Starts an empty server whose data is gone when it stops.
+    ///
+    /// # Errors
+    /// [`PostgresError`], worded for the person at the terminal.
+    pub fn start() -> Result<Self, PostgresError> {
+        let data =
+            tempfile::Builder::new().prefix("fairgate-postgres-").tempdir().map_err(at(&std::env::temp_dir()))?;
+        Self::launch(data.keep(), false)
+    }
+
+    /// Starts a server on the cluster in `data` (made when missing), which stays there when the server stops.
+    ///
+    /// # Errors
+    /// [`PostgresError`], worded for the person at the terminal.
+    pub fn start_in(data: &Path) -> Result<Self, PostgresError> {
+        fs::create_dir_all(data).map_err(at(data))?;
+        Self::launch(data.canonicalize().map_err(at(data))?, true)
+    }
+
+    fn launch(data: PathBuf, keep_data: bool) -> Result<Self, PostgresError> {
+        let programs = find_programs()?;
+        let user = if rustix::process::geteuid().is_root() { Some(find_user()?) } else { None };
+        let sockets = tempfile::Builder::new().prefix("fairgate-pg-").tempdir().map_err(at(&std::env::temp_dir()))?;
+        for dir in [data.as_path(), sockets.path()] {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(at(dir))?;
+            if let Some(User { uid, gid }) = user {
+                chown(dir, Some(uid), Some(gid)).map_err(at(dir))?;
+            }
+        }
+        let mut server = Self { programs, user, data, sockets, keep_data, watcher: None };
+        if !server.data.join("PG_VERSION").exists() {
+            server.init()?;
+        }
+        server.run()?;
+        Ok(server)
+    }
+
+    /// Where to connect.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let host = self.sockets.path().to_string_lossy().replace('/', "%2F");
+        format!("postgresql://{DATABASE_USER}@{host}/postgres")
+    }
+
+    /// The directory of the server's Unix socket, as `psql -h` and `pgbench -h` take it.
+    #[must_use]
+    pub fn socket_dir(&self) -> &Path {
+        self.sockets.path()
+    }
+
+    /// Where the programs of this Postgres are (`psql`, `pgbench`, …).
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// Kills the server at once (SIGKILL), as a power cut would; [`Self::restart`] recovers.
+    pub fn kill9(&mut self) {
+        let Some((mut watcher, mut pipe)) = self.watcher.take() else { return };
+        if let Some(pid) = self.server_pid() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = pipe.write_all(b"gone\n");
+        drop(pipe);
+        let _ = watcher.wait();
+    }
+
+    /// Starts the server again after [`Self::kill9`], at the same URL with the same data.
+    ///
+    /// # Errors
+    /// [`PostgresError::Start`].
+    pub fn restart(&mut self) -> Result<(), PostgresError> {
+        self.kill9();
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            // Orphaned backends notice within moments that their parent is gone; until then the data is in use.
+            match self.run() {
+                Err(PostgresError::Start(log)) if Instant::now() < deadline && log.contains("still in use") => {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn init(&self) -> Result<(), PostgresError> {
+        let program = self.programs.join("initdb");
+        let mut command = Command::new(&program);
+        command.arg("-D").arg(&self.data).args(["-U", DATABASE_USER, "--auth=trust", "-E", "UTF8", "--locale=C"]);
+        if !self.keep_data {
+            command.arg("--no-sync");
+        }
+        self.as_user(&mut command);
+        let output = command.stdin(Stdio::null()).output().map_err(|source| PostgresError::Run { program, source })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(PostgresError::Init(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+
+    /// Starts the server under its watcher and waits until it accepts connections.
+    fn run(&mut self) -> Result<(), PostgresError> {
+        let log_path = self.sockets.path().join("log");
+        let log = fs::File::create(&log_path).map_err(at(&log_path))?;
+        let stale = self.pid_file();
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCHER, "sh"]).arg(&self.data).arg(self.sockets.path()).arg(if self.keep_data {
+            "keep"
+        } else {
+            "drop"
+        });
+        command.arg(self.programs.join("postgres")).arg("-D").arg(&self.data).arg("-k").arg(self.sockets.path());
+        for setting in ["listen_addresses=", "max_connections=200", "shared_buffers=128MB", "max_wal_size=2GB"] {
+            command.arg("-c").arg(setting);
+        }
+        self.as_user(&mut command);
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
+        let mut watcher = command.spawn().map_err(|source| PostgresError::Run { program: "sh".into(), source })?;
+        let pipe = watcher.stdin.take();
+        self.watcher = pipe.map(|pipe| (watcher, pipe));
+        self.wait_until_ready(stale.as_deref(), &log_path)
+    }
+
+    fn wait_until_ready(&mut self, stale: Option<&str>, log: &Path) -> Result<(), PostgresError> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            if self.pid_file().is_some_and(|file| Some(file.as_str()) != stale && says_ready(&file)) {
+                return Ok(());
+            }
+            let log = fs::read_to_string(log).unwrap_or_default();
+            if gave_up(&log) || Instant::now() > deadline {
+                self.kill9();
+                return Err(PostgresError::Start(tail(&log)));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn server_pid(&self) -> Option<Pid> {
+        Pid::from_raw(self.pid_file()?.lines().next()?.trim().parse().ok()?)
+    }
+
+    fn pid_file(&self) -> Option<String> {
+        fs::read_to_string(self.data.join("postmaster.pid")).ok()
+    }
+
+    fn as_user(&self, command: &mut Command) {
+        command.current_dir("/");
+        if let Some(User { uid, gid }) = self.user {
+            command.uid(uid).gid(gid);
+        }
+    }
+}
+
+impl Drop for PrivatePostgres {
+    fn drop(&mut self) {
+        if let Some((mut watcher, pipe)) = self.watcher.take() {
+            drop(pipe);
+            let _ = watcher.wait();
+        }
+        if !self.keep_data {
+            let _ = fs::remove_dir_all(&self.data);
+        }
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> PostgresError {
+    let path = path.to_owned();
+    move |source| PostgresError::Directory { path, source }
+}
+
+/// The directory with `postgres` and `initdb`: from PATH, else the newest of Debian's.
+fn find_programs() -> Result<PathBuf, PostgresError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut in_path = std::env::split_paths(&path).filter(|dir| has_server(dir));
+    // The programs beside the real file belong to the same version, the links in PATH may not be complete.
+    let real = in_path.next().and_then(|dir| Some(dir.join("postgres").canonicalize().ok()?.parent()?.to_owned()));
+    real.filter(|dir| has_server(dir)).or_else(newest_of_debian).ok_or(PostgresError::NotInstalled)
+}
+
+fn newest_of_debian() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let numbered = versions.filter_map(|entry| {
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        Some((version, entry.path().join("bin")))
+    });
+    Some(numbered.filter(|(_, bin)| has_server(bin)).max()?.1)
+}
+
+fn has_server(dir: &Path) -> bool {
+    ["postgres", "initdb"].iter().all(|program| dir.join(program).is_file())
+}
+
+fn find_user() -> Result<User, PostgresError> {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    ["postgres", "nobody"].iter().find_map(|name| user_in(&passwd, name)).ok_or(PostgresError::NoUser)
+}
+
+fn user_in(passwd: &str, name: &str) -> Option<User> {
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+    let mut ids = line.split(':').skip(2).map(str::parse);
+    Some(User { uid: ids.next()?.ok()?, gid: ids.next()?.ok()? })
+}
+
+/// The last line of `postmaster.pid` is `ready` once connections are accepted.
+fn says_ready(pid_file: &str) -> bool {
+    pid_file.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+}
+
+/// Clients that knock during the start are turned away with FATAL, too; those lines mean nothing.
+fn gave_up(log: &str) -> bool {
+    (log.contains("FATAL") && !log.contains("starting PostgreSQL")) || log.contains("database system is shut down")
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_read_from_passwd() {
+        let passwd = "root:x:0:0::/root:/bin/sh\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\n";
+        let user = user_in(passwd, "postgres").expect("listed");
+        assert_eq!((user.uid, user.gid), (101, 104));
+        assert!(user_in(passwd, "post").is_none());
+    }
+
+    #[test]
+    fn it_survives_kill9_and_leaves_nothing_behind() {
+        let mut server = PrivatePostgres::start().expect("Postgres is installed by `make setup`");
+        let sql = |server: &PrivatePostgres, sql: &str| {
+            let output = Command::new(server.programs().join("psql")).arg(server.url()).args(["-Atc", sql]).output();
+            let output = output.expect("psql runs");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        };
+        sql(&server, "create table kept as select 42 as answer");
+        server.kill9();
+        server.restart().expect("recovers");
+        assert_eq!(sql(&server, "select answer from kept"), "42");
+        assert_eq!(sql(&server, "show fsync"), "on");
+        let (data, pid) = (server.data.clone(), server.server_pid().expect("runs"));
+        drop(server);
+        assert!(!data.exists());
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+}
