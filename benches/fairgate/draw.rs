@@ -1,0 +1,99 @@
+//! The draw of 14 million entries against its bare parts: hashing with ring alone, and the shuffle's loop alone.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use fairgate_draw::{ROUNDS, RootHasher, Shuffle};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use ring::digest::{SHA256, digest};
+
+use crate::report::{Goal, Row};
+
+const ENTRIES: u32 = 14_000_000;
+const SEED: [u8; 32] = [7; 32];
+
+/// Places, root, and both as one draw.
+pub(crate) fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
+    let mut places = Vec::new();
+    let mut roots = Vec::new();
+    let mut draws = Vec::new();
+    for _ in 0..rounds {
+        let place = (seconds(our_places), seconds(bare_shuffle));
+        let root = (seconds(our_root), seconds(bare_hashes));
+        draws.push((place.0 + root.0, place.1 + root.1));
+        places.push(place);
+        roots.push(root);
+    }
+    Ok(vec![
+        Row::from_rounds("draw: all places of 14 million", "s", Goal::AtMost(1.2), &places),
+        Row::from_rounds("draw: root of 14 million", "s", Goal::AtMost(1.2), &roots),
+        Row::from_rounds("draw: root and places of 14 million", "s", Goal::AtMost(1.2), &draws),
+    ])
+}
+
+fn seconds(work: impl FnOnce()) -> f64 {
+    let started = Instant::now();
+    work();
+    started.elapsed().as_secs_f64()
+}
+
+fn entry(index: u32) -> [u8; 32] {
+    let mut entry = [0; 32];
+    entry[..4].copy_from_slice(&index.to_le_bytes());
+    entry
+}
+
+fn our_places() {
+    black_box(Shuffle::new(&SEED, ENTRIES.into()).all_places().expect("14 million fit 32 bits"));
+}
+
+fn our_root() {
+    let mut hasher = RootHasher::new();
+    (0..ENTRIES).for_each(|index| hasher.push(&entry(index)));
+    black_box(hasher.finish());
+}
+
+/// As many SHA-256 calls as the tree has leaves and nodes, of the same lengths, and nothing else.
+fn bare_hashes() {
+    for index in 0..ENTRIES {
+        let mut leaf = [0; 33];
+        leaf[1..].copy_from_slice(&entry(index));
+        black_box(digest(&SHA256, &leaf));
+    }
+    let mut node = [1; 65];
+    for index in 1..ENTRIES {
+        node[1..5].copy_from_slice(&index.to_le_bytes());
+        black_box(digest(&SHA256, &node));
+    }
+}
+
+/// The shuffle as its definition reads: a round after the other, pair by pair, one keystream pass a round.
+fn bare_shuffle() {
+    let n = ENTRIES as usize;
+    let mut table: Vec<u32> = (0..ENTRIES).collect();
+    let mut pivots = ChaCha20Rng::from_seed(SEED);
+    for round in (0..ROUNDS).rev() {
+        let pivot = pivots.next_u64() as usize % n;
+        let mut keystream = ChaCha20Rng::from_seed(SEED);
+        keystream.set_stream(round as u64);
+        swap_pairs(&mut table, 0, pivot, &mut keystream);
+        keystream.set_word_pos(0);
+        swap_pairs(&mut table, pivot + 1, n - 1, &mut keystream);
+    }
+    black_box(table);
+}
+
+/// Swaps the pairs that mirror each other between `first` and `last`, from the middle outwards.
+fn swap_pairs(table: &mut [u32], first: usize, last: usize, keystream: &mut ChaCha20Rng) {
+    let mut high = first + (last + 1 - first).div_ceil(2);
+    keystream.set_word_pos((high / 32) as u128);
+    let mut word = keystream.next_u32() >> (high % 32);
+    while high <= last {
+        if word & 1 == 1 {
+            table.swap(first + last - high, high);
+        }
+        high += 1;
+        word = if high % 32 == 0 { keystream.next_u32() } else { word >> 1 };
+    }
+}

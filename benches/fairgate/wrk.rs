@@ -1,0 +1,51 @@
+//! One bounded run of `wrk` against loopback, and what it saw.
+
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+/// What to ask for, how hard and how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Load<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) connections: u32,
+    pub(crate) seconds: u32,
+    /// `Name: value` each.
+    pub(crate) headers: &'a [String],
+    /// A wrk script, where the request is not a plain GET.
+    pub(crate) script: Option<&'a str>,
+}
+
+/// The answers of one run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answers {
+    pub(crate) requests: f64,
+    pub(crate) per_second: f64,
+}
+
+impl Load<'_> {
+    /// Runs wrk with one thread; an answer that is not 2xx or 3xx, or a socket error, fails the run.
+    pub(crate) fn run(&self) -> anyhow::Result<Answers> {
+        let mut command = Command::new("wrk");
+        command.args(["-t1", "-c", &self.connections.to_string(), "-d", &format!("{}s", self.seconds)]);
+        for header in self.headers {
+            command.args(["-H", header]);
+        }
+        if let Some(script) = self.script {
+            command.args(["-s", script]);
+        }
+        let output = command.arg(self.url).output().context("cannot run wrk: `scripts/setup.sh bench` installs it")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "wrk {}: {text}{}", self.url, String::from_utf8_lossy(&output.stderr));
+        if text.contains("Non-2xx") || text.contains("Socket errors") {
+            bail!("wrk {} saw errors:\n{text}", self.url);
+        }
+        parse(&text).with_context(|| format!("cannot read wrk's answer:\n{text}"))
+    }
+}
+
+fn parse(text: &str) -> Option<Answers> {
+    let requests = text.lines().find(|line| line.contains(" requests in "))?.split_whitespace().next()?;
+    let per_second = text.lines().find(|line| line.starts_with("Requests/sec:"))?.split_whitespace().nth(1)?;
+    Some(Answers { requests: requests.parse().ok()?, per_second: per_second.parse().ok()? })
+}
