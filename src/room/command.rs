@@ -164,7 +164,7 @@ pub enum Outcome {
 /// Why a room refuses a command. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Refusal {
-    /// The room has no plan yet.
+    /// The room has no plan yet, so it has nothing to show and nothing to enter.
     #[error("the room is not scheduled")]
     NotScheduled,
     /// The pool has not opened.
@@ -190,7 +190,7 @@ pub enum Refusal {
     Invalid(String),
 }
 
-/// The phase of a room. A room without a plan is idle.
+/// The phase of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -252,14 +252,14 @@ pub struct View {
 }
 
 /// The public facts of a draw, each known from its step on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrawRecord {
-    /// RFC 8785 canonical JSON; `None` before a plan exists.
-    pub descriptor: Option<String>,
+    /// RFC 8785 canonical JSON.
+    pub descriptor: String,
     /// `D`.
-    pub descriptor_digest: Option<[u8; 32]>,
+    pub descriptor_digest: [u8; 32],
     /// The commitment to the secret.
-    pub commitment: Option<[u8; 32]>,
+    pub commitment: [u8; 32],
     /// N, from the freeze on.
     pub entries: Option<u64>,
     /// The root, from the freeze on.

@@ -2,10 +2,138 @@
 //!
 //! Guarantees: no place is given twice, nobody is admitted twice, `serving` never falls, and in every window of length
 //! w at most rate · w + burst fans are admitted.
+//!
+//! Time only ever comes in with a command, and never goes back. Before a command is looked at, everything that time
+//! alone decides is brought up to date ([`Room::apply`]): leases and graces run out, the phase changes, people are called.
+//! A command that changes nothing leaves no trace, so replaying only those that did (see [`View::revision`]) rebuilds
+//! the same room.
+//!
+//! Sizes: one bit a place, 24 bytes an entry of the last minute, about 150 bytes a session inside. Entries themselves
+//! are not kept; whoever applies the commands keeps the roster.
 
+mod bucket;
 mod command;
+mod deadlines;
+mod draw;
+mod enter;
+mod lease;
+mod line;
+mod places;
+mod recent;
+mod sale;
+mod schedule;
 
 pub use command::{
     ClaimOutcome, Command, Control, DrawRecord, Entry, Outcome, Phase, Plan, Policy, Position, Refusal, RenewOutcome,
     View,
 };
+
+use sale::Sale;
+
+/// The most entries, or places, that one command may name.
+pub const BATCH_MAX: usize = 65_536;
+
+/// A room: nothing until it is scheduled, then one sale after another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Room {
+    now_ms: u64,
+    revision: u64,
+    generation: u64,
+    sale: Option<Sale>,
+}
+
+impl Room {
+    /// A room whose earlier sales ended at this revision and generation; `Room::default()` where there were none.
+    #[must_use]
+    pub fn after(revision: u64, generation: u64) -> Self {
+        Self { revision, generation, ..Self::default() }
+    }
+
+    /// Applies a command at a time, which counts as the latest time the room has seen if it is earlier than that.
+    ///
+    /// # Errors
+    /// The room refuses the command. What time alone decides has happened nevertheless.
+    pub fn apply(&mut self, command: &Command, now_ms: u64) -> Result<Outcome, Refusal> {
+        let elapsed_ms = now_ms.saturating_sub(self.now_ms);
+        self.now_ms += elapsed_ms;
+        if let Some(sale) = &mut self.sale {
+            sale.pass_time(elapsed_ms, self.now_ms);
+        }
+        let answer = check_size(command).and_then(|()| self.transition(command));
+        if self.sale.as_mut().is_some_and(Sale::take_changed) {
+            self.revision += 1;
+        }
+        answer
+    }
+
+    /// How the room stands, as of the last command; nothing before it is scheduled.
+    #[must_use]
+    pub fn view(&self) -> Option<View> {
+        self.sale.as_ref().map(|sale| sale.view(self.revision, self.now_ms))
+    }
+
+    /// Grows by one with every command that changed anything.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// How many sales this room has had, the present one included.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Entries taken so far, early and late: the position number that the next one gets.
+    #[must_use]
+    pub fn entered(&self) -> u64 {
+        self.sale.as_ref().map_or(0, Sale::entered)
+    }
+
+    fn transition(&mut self, command: &Command) -> Result<Outcome, Refusal> {
+        let now_ms = self.now_ms;
+        if let Command::Schedule(plan) = command {
+            return self.schedule(plan).map(|()| Outcome::Done);
+        }
+        let sale = self.sale.as_mut().ok_or(Refusal::NotScheduled)?;
+        match command {
+            Command::Schedule(_) | Command::Tick => {}
+            Command::Enter(entries) => return sale.enter(entries, now_ms).map(Outcome::Entered),
+            Command::Freeze { entries, root } => sale.freeze(*entries, root, now_ms)?,
+            Command::Reveal { beacon } => sale.reveal(*beacon, now_ms)?,
+            Command::Claim(places) => return Ok(Outcome::Claimed(sale.claim(places, now_ms))),
+            Command::Renew(places) => return Ok(Outcome::Renewed(sale.renew(places, now_ms))),
+            Command::Release(places) => sale.release(places),
+            Command::Leave(places) => sale.leave(places, now_ms),
+            Command::Control(control) => sale.control(control, now_ms)?,
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// A plan opens the first sale, or the next one after the end of the last; otherwise it is the sale's own matter.
+    fn schedule(&mut self, plan: &Plan) -> Result<(), Refusal> {
+        schedule::check_plan(plan)?;
+        match &mut self.sale {
+            Some(sale) if !sale.is_succeeded_by(plan) => sale.reschedule(plan, self.now_ms),
+            _ => {
+                self.generation += 1;
+                self.sale = Some(Sale::new(plan, self.now_ms));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn check_size(command: &Command) -> Result<(), Refusal> {
+    let size = match command {
+        Command::Enter(entries) => entries.len(),
+        Command::Claim(places) | Command::Renew(places) | Command::Release(places) | Command::Leave(places) => {
+            places.len()
+        }
+        _ => 0,
+    };
+    match size <= BATCH_MAX {
+        true => Ok(()),
+        false => Err(Refusal::Invalid(format!("one command may name {BATCH_MAX} fans, not {size}: split it"))),
+    }
+}

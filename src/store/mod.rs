@@ -30,9 +30,11 @@ pub trait Store: Send + Sync + 'static {
     /// Applies one command to a room.
     async fn apply(&self, room: &str, command: Command) -> Result<Outcome, StoreError>;
 
-    /// Applies [`Command::Tick`] and says how the room stands.
+    /// Applies [`Command::Tick`] and says how the room stands; refused with [`Refusal::NotScheduled`] where there is no
+    /// plan.
     async fn view(&self, room: &str) -> Result<View, StoreError>;
 
-    /// The roster's bytes, 32 an entry, for a range of entry indexes; shorter where the roster ends.
+    /// The roster's bytes, 32 an entry, for a range of entry indexes; shorter where the roster ends. The roster is the
+    /// pool of the present draw: those who came later are not in it.
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError>;
 }

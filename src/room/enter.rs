@@ -1,0 +1,42 @@
+//! Arrivals: entries get an index of the pool while it is open, and a place at the end of the line after that.
+//!
+//! Guarantees: no index and no place is given twice; an entry that comes again within a minute gets its position again.
+
+use super::recent::Recent;
+use super::{Entry, Position};
+
+/// Everyone who came so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Arrivals {
+    /// Came in time for the draw: N, once the pool is closed.
+    pub(super) early: u64,
+    /// Came later: L.
+    pub(super) late: u64,
+    recent: Recent,
+}
+
+impl Arrivals {
+    /// Entries so far.
+    pub(super) fn count(&self) -> u64 {
+        self.early + self.late
+    }
+
+    /// Lets time pass.
+    pub(super) fn pass_time(&mut self, now_ms: u64) {
+        self.recent.forget(now_ms);
+    }
+
+    /// Takes entries in order of arrival.
+    pub(super) fn enter(&mut self, entries: &[Entry], is_early: bool, now_ms: u64) -> Vec<Position> {
+        entries.iter().map(|entry| self.enter_one(entry, is_early, now_ms)).collect()
+    }
+
+    fn enter_one(&mut self, entry: &Entry, is_early: bool, now_ms: u64) -> Position {
+        let number = self.recent.find(entry).unwrap_or_else(|| {
+            *(if is_early { &mut self.early } else { &mut self.late }) += 1;
+            self.recent.push(entry, now_ms)
+        });
+        // The draw gives out the places 0..N, so the line goes on with the numbers that the pool left off with.
+        if number < self.early { Position::Pool(number) } else { Position::Line(number) }
+    }
+}

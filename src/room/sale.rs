@@ -1,0 +1,288 @@
+//! One sale of a room: its schedule, its draw, its arrivals, its line and its sessions, and how they depend on another.
+
+use super::draw::Draw;
+use super::enter::Arrivals;
+use super::lease::Leases;
+use super::line::{HELD_RETRY_MS, Line};
+use super::schedule::{Schedule, check_policy, check_time};
+use super::{ClaimOutcome, Control, Entry, Phase, Plan, Position, Refusal, RenewOutcome, View};
+
+/// The most bytes of a message to those who wait.
+const MESSAGE_BYTES_MAX: usize = 2_000;
+
+/// Everything that belongs to one draw.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sale {
+    schedule: Schedule,
+    draw: Draw,
+    arrivals: Arrivals,
+    line: Line,
+    leases: Leases,
+    phase: Phase,
+    paused: bool,
+    sold_out: bool,
+    message: Option<String>,
+    /// Whether the command at hand changed anything.
+    changed: bool,
+}
+
+impl Sale {
+    /// The sale that a valid plan opens.
+    pub(super) fn new(plan: &Plan, now_ms: u64) -> Self {
+        let schedule = Schedule::new(plan);
+        Self {
+            phase: schedule.phase(now_ms, false),
+            draw: Draw::new(plan),
+            arrivals: Arrivals::default(),
+            line: Line::new(&schedule.policy),
+            leases: Leases::default(),
+            paused: false,
+            sold_out: false,
+            message: None,
+            changed: true,
+            schedule,
+        }
+    }
+
+    /// Brings everything up to date that time alone decides.
+    pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64) {
+        let open_ms = self.open_ms(elapsed_ms, now_ms);
+        self.arrivals.pass_time(now_ms);
+        self.changed |= self.leases.expire(now_ms);
+        self.line.pass_time(&self.schedule.policy, elapsed_ms, open_ms);
+        self.changed |= self.line.expire(&self.schedule.policy);
+        self.enter_phase(now_ms);
+        let seats = if self.is_open() { self.seats() } else { 0 };
+        self.changed |= self.line.call(&self.schedule.policy, self.line_size(now_ms), seats);
+    }
+
+    /// Whether the command at hand changed anything; asked once a command.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Entries taken so far.
+    pub(super) fn entered(&self) -> u64 {
+        self.arrivals.count()
+    }
+
+    /// Whether a plan opens the next sale.
+    pub(super) fn is_succeeded_by(&self, plan: &Plan) -> bool {
+        self.phase == Phase::Ended && self.schedule.is_of(&plan.room) && !self.schedule.has_times_of(plan)
+    }
+
+    /// Takes over what a plan may still change.
+    pub(super) fn reschedule(&mut self, plan: &Plan, now_ms: u64) -> Result<(), Refusal> {
+        if !self.schedule.is_of(&plan.room) {
+            return Err(Refusal::Invalid("the plan is of another room".into()));
+        }
+        if self.schedule.has_times_of(plan) {
+            self.changed |= self.schedule.reconfigure(plan);
+        } else if self.phase == Phase::Idle {
+            self.schedule.move_to(plan);
+            self.draw = Draw::new(plan);
+            self.changed = true;
+        } else {
+            return Err(Refusal::ScheduleFixed);
+        }
+        self.enter_phase(now_ms);
+        Ok(())
+    }
+
+    /// Takes entries in order of arrival.
+    pub(super) fn enter(&mut self, entries: &[Entry], now_ms: u64) -> Result<Vec<Position>, Refusal> {
+        match self.phase {
+            Phase::Idle => return Err(Refusal::NotOpen { opens_at_ms: self.schedule.opens_at_ms }),
+            Phase::Ended => return Err(Refusal::Ended),
+            Phase::Pooling | Phase::Drawing | Phase::Serving => {}
+        }
+        let before = self.arrivals.count();
+        let positions = self.arrivals.enter(entries, self.phase == Phase::Pooling, now_ms);
+        self.changed |= self.arrivals.count() > before;
+        Ok(positions)
+    }
+
+    /// Publishes the root.
+    pub(super) fn freeze(&mut self, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<(), Refusal> {
+        if !self.pool_is_closed(now_ms) {
+            let starts_at_ms = self.schedule.starts_at_ms;
+            return Err(Refusal::OutOfPhase(format!("the pool is open until {starts_at_ms} (Unix ms)")));
+        }
+        self.changed |= self.draw.freeze(self.arrivals.early, entries, root, now_ms)?;
+        Ok(())
+    }
+
+    /// Publishes the secret and the seed, and starts the leak.
+    pub(super) fn reveal(&mut self, beacon: Option<[u8; 32]>, now_ms: u64) -> Result<(), Refusal> {
+        if self.draw.reveal(beacon, self.schedule.policy.witness_ms, now_ms)? {
+            self.line.start(&self.schedule.policy);
+            self.enter_phase(now_ms);
+            self.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Lets in whom it can, lower places first; the answers are in the order of the question.
+    pub(super) fn claim(&mut self, places: &[u64], now_ms: u64) -> Vec<ClaimOutcome> {
+        let mut order: Vec<usize> = (0..places.len()).collect();
+        order.sort_unstable_by_key(|at| places[*at]);
+        let mut outcomes = vec![ClaimOutcome::Unknown; places.len()];
+        let mut waiting = 0;
+        for at in order {
+            outcomes[at] = self.claim_one(places[at], &mut waiting, now_ms);
+        }
+        outcomes
+    }
+
+    fn claim_one(&mut self, place: u64, waiting: &mut u64, now_ms: u64) -> ClaimOutcome {
+        if let Some(admitted) = self.leases.admitted(place) {
+            return admitted;
+        }
+        if let Some(refused) = self.line.refuses(place, self.line_size(now_ms)) {
+            return refused;
+        }
+        if self.phase == Phase::Ended {
+            return ClaimOutcome::Expired;
+        }
+        if self.paused || self.sold_out {
+            return ClaimOutcome::Wait { retry_after_ms: HELD_RETRY_MS };
+        }
+        let policy = &self.schedule.policy;
+        if self.leases.active() >= policy.max_active {
+            self.changed |= self.line.keep_waiting(place);
+            return ClaimOutcome::Wait { retry_after_ms: HELD_RETRY_MS };
+        }
+        if !self.line.admit(place) {
+            *waiting += 1;
+            self.changed |= self.line.keep_waiting(place);
+            return ClaimOutcome::Wait { retry_after_ms: self.line.cap_retry_ms(policy, *waiting) };
+        }
+        self.changed = true;
+        self.leases.open(place, policy, now_ms)
+    }
+
+    /// Starts the idle time of sessions anew.
+    pub(super) fn renew(&mut self, places: &[u64], now_ms: u64) -> Vec<RenewOutcome> {
+        let renew = |place: &u64| {
+            let (outcome, changed) = self.leases.renew(*place, &self.schedule.policy, now_ms);
+            self.changed |= changed;
+            outcome
+        };
+        places.iter().map(renew).collect()
+    }
+
+    /// Ends sessions before their time.
+    pub(super) fn release(&mut self, places: &[u64]) {
+        for place in places {
+            self.changed |= self.leases.release(*place);
+        }
+    }
+
+    /// Gives up places; one that is inside already is released.
+    pub(super) fn leave(&mut self, places: &[u64], now_ms: u64) {
+        let line_size = self.line_size(now_ms);
+        for place in places {
+            self.changed |= self.leases.release(*place) || self.line.leave(*place, line_size);
+        }
+    }
+
+    /// Changes what people may change while the room is live.
+    pub(super) fn control(&mut self, control: &Control, now_ms: u64) -> Result<(), Refusal> {
+        let mut policy = self.schedule.policy.clone();
+        match control {
+            Control::Pause => self.changed |= replace(&mut self.paused, true),
+            Control::Resume => self.changed |= replace(&mut self.paused, false),
+            Control::SoldOut(sold_out) => self.changed |= replace(&mut self.sold_out, *sold_out),
+            Control::Message(message) => {
+                check_message(message.as_deref())?;
+                self.changed |= replace(&mut self.message, message.clone());
+            }
+            Control::EndsAt(ends_at_ms) => {
+                check_time(*ends_at_ms)?;
+                self.changed |= replace(&mut self.schedule.ends_at_ms, *ends_at_ms);
+            }
+            Control::Rate(rate_per_minute) => policy.rate_per_minute = *rate_per_minute,
+            Control::Burst(burst) => policy.burst = *burst,
+            Control::MaxActive(max_active) => policy.max_active = *max_active,
+        }
+        check_policy(&policy)?;
+        self.changed |= replace(&mut self.schedule.policy, policy);
+        self.enter_phase(now_ms);
+        Ok(())
+    }
+
+    /// How the sale stands.
+    pub(super) fn view(&self, revision: u64, now_ms: u64) -> View {
+        let counts = self.line.counts();
+        View {
+            revision,
+            now_ms,
+            phase: self.phase,
+            paused: self.paused,
+            sold_out: self.sold_out,
+            message: self.message.clone(),
+            opens_at_ms: self.schedule.opens_at_ms,
+            starts_at_ms: self.schedule.starts_at_ms,
+            ends_at_ms: self.schedule.ends_at_ms,
+            policy: self.schedule.policy.clone(),
+            pool_size: self.arrivals.early,
+            line_size: self.line_size(now_ms),
+            serving: counts.serving,
+            admitted: counts.admitted,
+            expired: counts.expired,
+            left: counts.left,
+            outstanding: counts.outstanding,
+            active: self.leases.active(),
+            draw: self.draw.record(),
+            closed: self.leases.closed(),
+        }
+    }
+
+    /// How much of the time that has just passed people could have been let in.
+    fn open_ms(&self, elapsed_ms: u64, now_ms: u64) -> u64 {
+        if !self.is_open() {
+            return 0;
+        }
+        let before_ms = now_ms - elapsed_ms;
+        self.schedule.ends_at_ms.map_or(now_ms, |ends_at_ms| ends_at_ms.min(now_ms)).saturating_sub(before_ms)
+    }
+
+    /// Whether people are called and let in.
+    fn is_open(&self) -> bool {
+        self.phase == Phase::Serving && !self.paused && !self.sold_out
+    }
+
+    /// Room inside that nobody has been called for.
+    fn seats(&self) -> u64 {
+        let taken = self.leases.active() + self.line.counts().outstanding;
+        self.schedule.policy.max_active.saturating_sub(taken)
+    }
+
+    fn pool_is_closed(&self, now_ms: u64) -> bool {
+        now_ms >= self.schedule.starts_at_ms
+    }
+
+    /// All places given so far; none before the pool is closed.
+    fn line_size(&self, now_ms: u64) -> u64 {
+        if self.pool_is_closed(now_ms) { self.arrivals.count() } else { 0 }
+    }
+
+    fn enter_phase(&mut self, now_ms: u64) {
+        let phase = self.schedule.phase(now_ms, self.draw.is_done());
+        self.changed |= replace(&mut self.phase, phase);
+    }
+}
+
+/// Sets a value; answers whether it was another one.
+fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
+    *place = value;
+    changed
+}
+
+fn check_message(message: Option<&str>) -> Result<(), Refusal> {
+    match message.map_or(0, str::len) {
+        ..=MESSAGE_BYTES_MAX => Ok(()),
+        bytes => Err(Refusal::Invalid(format!("a message may have {MESSAGE_BYTES_MAX} bytes, not {bytes}"))),
+    }
+}

@@ -1,0 +1,142 @@
+//! When a room does what: the plan's times, and what a plan may change once another is in force.
+//!
+//! Guarantees: the phase follows from the times, the draw and the clock alone; once the pool is open its times stand.
+//! What people changed while the room was live outlives a restart: a plan that is applied again brings only what its
+//! own configuration changed since it was applied last.
+
+use super::{Phase, Plan, Policy, Refusal};
+
+/// The greatest number that JSON and RFC 8785 carry exactly.
+const TIME_MAX_MS: u64 = (1 << 53) - 1;
+/// A million people a second.
+const RATE_MAX: u32 = 60_000_000;
+const BURST_MAX: u32 = 10_000_000;
+const ACTIVE_MAX: u64 = 1_000_000_000;
+/// A leap year.
+const DURATION_MAX_MS: u64 = 366 * 24 * 3_600_000;
+/// Less than this, and browsers that poll cannot witness the root.
+const WITNESS_MIN_MS: u64 = 2_000;
+
+/// The times of a room and how it admits people, as configured and as they are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Schedule {
+    room: String,
+    pub(super) opens_at_ms: u64,
+    pub(super) starts_at_ms: u64,
+    pub(super) ends_at_ms: Option<u64>,
+    pub(super) policy: Policy,
+    configured_ends_at_ms: Option<u64>,
+    configured: Policy,
+}
+
+impl Schedule {
+    /// The schedule of a plan that was found valid.
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            room: plan.room.clone(),
+            opens_at_ms: plan.opens_at_ms,
+            starts_at_ms: plan.starts_at_ms,
+            ends_at_ms: plan.ends_at_ms,
+            policy: plan.policy.clone(),
+            configured_ends_at_ms: plan.ends_at_ms,
+            configured: plan.policy.clone(),
+        }
+    }
+
+    /// The phase at a time.
+    pub(super) fn phase(&self, now_ms: u64, is_drawn: bool) -> Phase {
+        match now_ms {
+            now if self.ends_at_ms.is_some_and(|ends_at_ms| now >= ends_at_ms) => Phase::Ended,
+            now if now < self.opens_at_ms => Phase::Idle,
+            now if now < self.starts_at_ms => Phase::Pooling,
+            _ if is_drawn => Phase::Serving,
+            _ => Phase::Drawing,
+        }
+    }
+
+    /// Whether a plan is of the same room.
+    pub(super) fn is_of(&self, room: &str) -> bool {
+        self.room == room
+    }
+
+    /// Whether a plan has the times that this draw was announced with.
+    pub(super) fn has_times_of(&self, plan: &Plan) -> bool {
+        (self.opens_at_ms, self.starts_at_ms) == (plan.opens_at_ms, plan.starts_at_ms)
+    }
+
+    /// Takes over the times of a plan; its draw has to be replaced with them.
+    pub(super) fn move_to(&mut self, plan: &Plan) {
+        self.opens_at_ms = plan.opens_at_ms;
+        self.starts_at_ms = plan.starts_at_ms;
+        self.reconfigure(plan);
+    }
+
+    /// Takes over what changed in the configuration since it was applied last; answers whether anything did.
+    pub(super) fn reconfigure(&mut self, plan: &Plan) -> bool {
+        let new = &plan.policy;
+        let (old, live) = (&mut self.configured, &mut self.policy);
+        let changed = [
+            carry(&mut old.rate_per_minute, &mut live.rate_per_minute, new.rate_per_minute),
+            carry(&mut old.burst, &mut live.burst, new.burst),
+            carry(&mut old.max_active, &mut live.max_active, new.max_active),
+            carry(&mut old.grace_ms, &mut live.grace_ms, new.grace_ms),
+            carry(&mut old.session_idle_ms, &mut live.session_idle_ms, new.session_idle_ms),
+            carry(&mut old.session_max_ms, &mut live.session_max_ms, new.session_max_ms),
+            carry(&mut old.witness_ms, &mut live.witness_ms, new.witness_ms),
+            carry(&mut self.configured_ends_at_ms, &mut self.ends_at_ms, plan.ends_at_ms),
+        ];
+        changed.contains(&true)
+    }
+}
+
+/// Moves a configured value on, and the live one with it; answers whether the configuration had another one.
+fn carry<T: PartialEq + Copy>(configured: &mut T, live: &mut T, new: T) -> bool {
+    let changed = *configured != new;
+    if changed {
+        (*configured, *live) = (new, new);
+    }
+    changed
+}
+
+/// Refuses a plan that no room can follow.
+pub(super) fn check_plan(plan: &Plan) -> Result<(), Refusal> {
+    if plan.opens_at_ms > plan.starts_at_ms {
+        return invalid("the pool must open before the sale starts, or at the same time: lower opens_at");
+    }
+    if plan.ends_at_ms.is_some_and(|ends_at_ms| ends_at_ms <= plan.starts_at_ms) {
+        return invalid("the sale must end after it starts: raise ends_at or leave it out");
+    }
+    check_time(Some(plan.starts_at_ms))?;
+    check_time(plan.ends_at_ms)?;
+    check_policy(&plan.policy)
+}
+
+/// Refuses a time that a descriptor or a browser could not carry.
+pub(super) fn check_time(time_ms: Option<u64>) -> Result<(), Refusal> {
+    match time_ms.is_some_and(|time_ms| time_ms > TIME_MAX_MS) {
+        true => invalid("times are Unix milliseconds of at most 2^53 - 1"),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a policy that would admit nobody, or that is out of bounds.
+pub(super) fn check_policy(policy: &Policy) -> Result<(), Refusal> {
+    within("rate_per_minute", u64::from(policy.rate_per_minute), 1, u64::from(RATE_MAX))?;
+    within("burst", u64::from(policy.burst), 1, u64::from(BURST_MAX))?;
+    within("max_active", policy.max_active, 1, ACTIVE_MAX)?;
+    within("grace_ms", policy.grace_ms, 1, DURATION_MAX_MS)?;
+    within("session_idle_ms", policy.session_idle_ms, 1, DURATION_MAX_MS)?;
+    within("session_max_ms", policy.session_max_ms, 1, DURATION_MAX_MS)?;
+    within("witness_ms", policy.witness_ms, WITNESS_MIN_MS, DURATION_MAX_MS)
+}
+
+fn within(name: &str, value: u64, least: u64, most: u64) -> Result<(), Refusal> {
+    match (least..=most).contains(&value) {
+        true => Ok(()),
+        false => invalid(&format!("{name} must be from {least} to {most}, not {value}")),
+    }
+}
+
+fn invalid(message: &str) -> Result<(), Refusal> {
+    Err(Refusal::Invalid(message.to_owned()))
+}
