@@ -1,0 +1,4 @@
+//! A draw, published as files, as an auditor gets it: honest ones hold, cheats are caught by the name of the step.
+
+mod independent;
+mod published;

@@ -1,0 +1,424 @@
+#!/usr/bin/env python3
+"""Recomputes a fairgate/v1 draw from its public record and roster, and names the step that does not hold.
+
+Written from DRAW.md alone, with nothing but Python's standard library, so that it shares no code (and no mistake)
+with the program that ran the draw.
+
+    verify_draw.py FOLDER        reads FOLDER/draw.json and FOLDER/roster
+    verify_draw.py URL           reads URL (…/.fairgate/{room}/draw) and URL/roster
+    verify_draw.py --vectors     checks this program against DRAW.md's test vectors
+
+Exit code: 0 where everything holds, 1 where a step fails, 2 where there is nothing to check.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import struct
+import sys
+import urllib.error
+import urllib.request
+
+VERSION = "fairgate/v1"
+SCHEME = "bls-unchained-g1-rfc9380"
+ZERO = bytes(32)
+ROUNDS = 256
+PIVOT_STREAM = 2**64 - 1
+
+
+class Failed(Exception):
+    """A step does not hold."""
+
+    def __init__(self, step, why):
+        super().__init__(f"{step}: {why}")
+        self.step, self.why = step, why
+
+
+class Unreadable(Exception):
+    """There is nothing to check."""
+
+
+# --- The protocol, in the order of DRAW.md ----------------------------------------------------------------------------
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def tagged(domain, *parts):
+    return sha256(domain.encode("ascii") + b"\0" + b"".join(parts))
+
+
+def commitment(secret):
+    return tagged("fairgate/v1/commit", secret)
+
+
+def canonical(value):
+    """RFC 8785, for strings, integers below 2^53, null and objects with ASCII keys."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8")
+
+
+def descriptor_digest(descriptor):
+    return tagged("fairgate/v1/descriptor", canonical(descriptor))
+
+
+def entry(digest, nonce, tag=ZERO):
+    return tagged("fairgate/v1/entry", digest, nonce, tag)
+
+
+def merkle_root(entries):
+    """RFC 6962, section 2.1, over an iterable: (number of entries, root)."""
+    subtrees, count = [], 0  # (leaves, hash), greatest first
+    for leaf in entries:
+        subtrees.append((1, sha256(b"\x00" + leaf)))
+        count += 1
+        while len(subtrees) > 1 and subtrees[-1][0] == subtrees[-2][0]:
+            (leaves, right), (_, left) = subtrees.pop(), subtrees.pop()
+            subtrees.append((2 * leaves, sha256(b"\x01" + left + right)))
+    if not subtrees:
+        return 0, sha256(b"")
+    root = subtrees.pop()[1]
+    while subtrees:
+        root = sha256(b"\x01" + subtrees.pop()[1] + root)
+    return count, root
+
+
+def seed_of(digest, entries, root, secret, beacon):
+    return tagged("fairgate/v1/seed", digest, struct.pack(">Q", entries), root, secret, beacon)
+
+
+def chacha20_block(key, stream, counter):
+    """The original ChaCha20 (64-bit counter, 64-bit nonce): sixteen words."""
+    state = struct.unpack("<16I", b"expand 32-byte k" + key + struct.pack("<QQ", counter, stream))
+    x = list(state)
+    for _ in range(10):
+        for a, b, c, d in (
+            (0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15),
+            (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14),
+        ):  # fmt: skip
+            xa, xb, xc, xd = x[a], x[b], x[c], x[d]
+            xa = (xa + xb) & 0xFFFFFFFF
+            xd ^= xa
+            xd = (xd << 16 | xd >> 16) & 0xFFFFFFFF
+            xc = (xc + xd) & 0xFFFFFFFF
+            xb ^= xc
+            xb = (xb << 12 | xb >> 20) & 0xFFFFFFFF
+            xa = (xa + xb) & 0xFFFFFFFF
+            xd ^= xa
+            xd = (xd << 8 | xd >> 24) & 0xFFFFFFFF
+            xc = (xc + xd) & 0xFFFFFFFF
+            xb ^= xc
+            xb = (xb << 7 | xb >> 25) & 0xFFFFFFFF
+            x[a], x[b], x[c], x[d] = xa, xb, xc, xd
+    return [(now + before) & 0xFFFFFFFF for now, before in zip(x, state)]
+
+
+class Shuffle:
+    """The swap-or-not permutation of 0..n-1."""
+
+    def __init__(self, seed, n):
+        self.seed, self.n = seed, n
+        self.pivots = list(self._draw_pivots()) if n > 0 else []
+
+    def _draw_pivots(self):
+        def numbers():
+            counter = 0
+            while True:
+                words = chacha20_block(self.seed, PIVOT_STREAM, counter)
+                yield from (words[i] | words[i + 1] << 32 for i in range(0, 16, 2))
+                counter += 1
+
+        rejected_below = (2**64 - self.n) % self.n
+        numbers = numbers()
+        for _ in range(ROUNDS):
+            while True:
+                product = next(numbers) * self.n
+                if product % 2**64 >= rejected_below:
+                    break
+            yield product >> 64
+
+    def place(self, x):
+        """The definition, for one index."""
+        for r in range(ROUNDS):
+            y = (self.pivots[r] - x) % self.n
+            q = max(x, y)
+            block = chacha20_block(self.seed, r, q // 512)
+            if block[q % 512 // 32] >> q % 32 & 1:
+                x = y
+        return x
+
+    def all_places(self, progress=lambda done: None):
+        """Every place in index order: each round moves everybody, with each block of keystream computed once."""
+        now = list(range(self.n))
+        for r, pivot in enumerate(self.pivots):
+            blocks = range((self.n + 511) // 512)
+            words = [word for block in blocks for word in chacha20_block(self.seed, r, block)]
+            n = self.n
+            for i, x in enumerate(now):
+                y = (pivot - x) % n
+                q = x if x > y else y
+                if words[q >> 5] >> (q & 31) & 1:
+                    now[i] = y
+            progress(r + 1)
+        return now
+
+
+# --- What is published ------------------------------------------------------------------------------------------------
+
+
+class Published:
+    """A record and a roster, in a folder or behind a URL."""
+
+    def __init__(self, source):
+        self.source = source.rstrip("/")
+        self.is_url = source.startswith(("http://", "https://"))
+
+    def record(self):
+        with self._open("", "draw.json") as file:
+            try:
+                record = json.load(file, object_pairs_hook=self._object)
+            except ValueError as error:
+                raise Unreadable(f"the record is not JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise Unreadable("the record is not a JSON object")
+        return record
+
+    def roster(self):
+        """The entries, a chunk in memory at a time."""
+        with self._open("/roster", "roster") as file:
+            rest = b""
+            while chunk := file.read(1 << 20):
+                chunk = rest + chunk
+                whole = len(chunk) - len(chunk) % 32
+                rest = chunk[whole:]
+                yield from (chunk[i : i + 32] for i in range(0, whole, 32))
+            if rest:
+                raise Failed("roster", f"it ends in {len(rest)} bytes that are no whole entry of 32")
+
+    def _open(self, path, name):
+        try:
+            if self.is_url:
+                return urllib.request.urlopen(self.source + path, timeout=30)
+            return open(os.path.join(self.source, name), "rb")
+        except (OSError, urllib.error.URLError) as error:
+            raise Unreadable(f"cannot read the {name} of {self.source}: {error}") from error
+
+    @staticmethod
+    def _object(pairs):
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            raise ValueError("a key stands twice")
+        return dict(pairs)
+
+
+# --- The checks -------------------------------------------------------------------------------------------------------
+
+
+def require(step, holds, why):
+    if not holds:
+        raise Failed(step, why)
+
+
+def known_bytes(record, key, length=32):
+    """A value of the record as bytes; None while it is not yet known."""
+    text = record.get(key)
+    if text is None:
+        return None
+    valid = isinstance(text, str) and len(text) == 2 * length and set(text) <= set("0123456789abcdef")
+    require("record", valid, f"{key} is not {length} bytes of lower-case hex")
+    return bytes.fromhex(text)
+
+
+def check_descriptor(record):
+    step, descriptor = "descriptor", record.get("descriptor")
+    require(step, isinstance(descriptor, dict), "there is none")
+    keys = {"beacon", "commitment", "opens_at_ms", "room", "starts_at_ms", "version"}
+    require(step, set(descriptor) == keys, f"its keys are {sorted(descriptor)}, not {sorted(keys)}")
+    require(step, descriptor["version"] == VERSION, f"its version is {descriptor['version']!r}")
+    require(step, isinstance(descriptor["room"], str), "its room is not a string")
+    for key in ("opens_at_ms", "starts_at_ms"):
+        value = descriptor[key]
+        require(step, type(value) is int and 0 <= value < 2**53, f"its {key} is not a time")
+    require(step, descriptor["opens_at_ms"] <= descriptor["starts_at_ms"], "it starts before it opens")
+    require(step, known_bytes(descriptor, "commitment") is not None, "it has no commitment")
+    if descriptor["beacon"] is not None:
+        check_beacon_round(descriptor["beacon"])
+    for key in ("room", "version", "commitment"):
+        if key in record:
+            require(step, record[key] == descriptor[key], f"the record's {key} is not the descriptor's")
+    return f"room {descriptor['room']!r}, opens {descriptor['opens_at_ms']}, starts {descriptor['starts_at_ms']}"
+
+
+def check_beacon_round(beacon):
+    step = "descriptor"
+    require(step, isinstance(beacon, dict), "its beacon is not an object")
+    keys = {"chain", "public_key", "round", "scheme"}
+    require(step, set(beacon) == keys, f"its beacon's keys are {sorted(beacon)}, not {sorted(keys)}")
+    require(step, beacon["scheme"] == SCHEME, f"its beacon's scheme is {beacon['scheme']!r}")
+    require(step, type(beacon["round"]) is int and 0 < beacon["round"] < 2**53, "its beacon's round is not a round")
+    require(step, known_bytes(beacon, "chain") is not None, "its beacon has no chain")
+    require(step, known_bytes(beacon, "public_key", 96) is not None, "its beacon has no public key")
+
+
+def check_digest(record):
+    digest = descriptor_digest(record["descriptor"])
+    require(
+        "descriptor digest",
+        known_bytes(record, "descriptor_digest") == digest,
+        f"the record says {record.get('descriptor_digest')}, the descriptor hashes to {digest.hex()}",
+    )
+    return digest.hex()
+
+
+def check_root(record, roster):
+    entries, root = record.get("entries"), known_bytes(record, "root")
+    require("roster", type(entries) is int and root is not None, "it is not frozen yet")
+    count, computed = merkle_root(roster)
+    require("roster", count == entries, f"it has {count} entries, the record says {entries}")
+    require("root", computed == root, f"the record says {root.hex()}, the roster hashes to {computed.hex()}")
+    return f"{root.hex()} over {entries} entries"
+
+
+def check_commitment(record):
+    secret = known_bytes(record, "secret")
+    require("commitment", secret is not None, "the secret is not revealed")
+    computed, published = commitment(secret).hex(), record["descriptor"]["commitment"]
+    require("commitment", computed == published, f"{published} was published, the secret hashes to {computed}")
+    return published
+
+
+def check_beacon(record):
+    beacon, signature = known_bytes(record, "beacon"), known_bytes(record, "beacon_signature", 48)
+    if record["descriptor"]["beacon"] is None:
+        require("beacon", beacon is None and signature is None, "there is one, but the descriptor names none")
+        return "none: the draw is committed, and no more"
+    require("beacon", beacon is not None, "the descriptor names a round, but its randomness is not in the record")
+    require("beacon", signature is not None, "the round's signature is not in the record")
+    computed = sha256(signature).hex()
+    require("beacon", computed == beacon.hex(), f"the record says {beacon.hex()}, the signature hashes to {computed}")
+    return f"{beacon.hex()} (check the signature of round {record['descriptor']['beacon']['round']} with drand)"
+
+
+def check_seed(record):
+    parts = [known_bytes(record, key) for key in ("root", "secret", "beacon", "seed")]
+    root, secret, beacon, seed = parts
+    require("seed", seed is not None, "it is not published")
+    computed = seed_of(descriptor_digest(record["descriptor"]), record["entries"], root, secret, beacon or ZERO)
+    require("seed", computed == seed, f"the record says {seed.hex()}, it should be {computed.hex()}")
+    return seed.hex()
+
+
+def check_places(record, published_places, samples, everybody):
+    n = record["entries"]
+    shuffle = Shuffle(bytes.fromhex(record["seed"]), n)
+    if everybody or n <= samples:
+        computed = dict(enumerate(shuffle.all_places(show_rounds)))
+        require("places", sorted(computed.values()) == list(range(n)), "the places are not 0 to N-1, each once")
+    else:
+        computed = {index: shuffle.place(index) for index in sorted(random.sample(range(n), samples))}
+    if published_places is not None:
+        compare_places(computed, n, published_places)
+    against = "recomputed" if published_places is None else "recomputed and compared"
+    return f"{len(computed)} of {n} {against}"
+
+
+def compare_places(computed, n, path):
+    """A file of places, one a line in index order."""
+    count = 0
+    try:
+        with open(path, encoding="ascii") as file:
+            for index, line in enumerate(file):
+                count += 1
+                place = computed.get(index)
+                require(
+                    "places",
+                    place is None or line.strip() == str(place),
+                    f"entry {index} was given place {line.strip()}, the seed gives it {place}",
+                )
+    except OSError as error:
+        raise Unreadable(f"cannot read {path}: {error}") from error
+    require("places", count == n, f"{path} has {count} places, the roster {n} entries")
+
+
+def show_rounds(done):
+    if sys.stderr.isatty():
+        print(f"\rround {done} of {ROUNDS}", end="\n" if done == ROUNDS else "", file=sys.stderr, flush=True)
+
+
+def verify(published, places, samples, everybody):
+    record = published.record()
+    report("descriptor", check_descriptor(record))
+    report("descriptor digest", check_digest(record))
+    report("root", check_root(record, published.roster()))
+    report("commitment", check_commitment(record))
+    report("beacon", check_beacon(record))
+    report("seed", check_seed(record))
+    report("places", check_places(record, places, samples, everybody))
+
+
+def report(step, what):
+    print(f"ok    {step}: {what}", flush=True)
+
+
+# --- DRAW.md's test vectors -------------------------------------------------------------------------------------------
+
+
+def check_vectors():
+    counting = bytes(range(32))
+    committed = "2655342a4d636d4e26a7351d5690aea126efde9de2c1e7633bf9c16b656369d6"
+    descriptor = {
+        "beacon": None, "commitment": committed, "opens_at_ms": 1764579600000,
+        "room": "vector", "starts_at_ms": 1764581400000, "version": "fairgate/v1",
+    }  # fmt: skip
+    digest = descriptor_digest(descriptor)
+    roster = [entry(digest, bytes([k]) * 16) for k in range(7)]
+    n, root = merkle_root(roster)
+    seed = seed_of(digest, n, root, counting, ZERO)
+    million = Shuffle(counting, 14_000_000)
+    vectors = [
+        ("commitment", commitment(counting).hex(), committed),
+        ("D", digest.hex(), "e721461feb172d9be665ba3fbd67ddac9a66fc3c25d22cd6f349f45eae309ceb"),
+        ("entry 0", roster[0].hex(), "cec9e21b21765c68ffd339430a91215608fa81cc063c202cf4507bf1d3ee6d1a"),
+        ("entry 1", roster[1].hex(), "acf982b533d56e4e1363bfd3c11523f95df2fd4c0729e5585c82736e0c847c0e"),
+        ("entry 6", roster[6].hex(), "a73f41177264222a999be8fd35f29092105d9077f89d1bcbff7ebea255efc2ff"),
+        ("root", root.hex(), "a40655b8763e6b545a13440dd4cfc1ce8e5933bdc76320b5baf044392c3167c3"),
+        ("seed", seed.hex(), "7dad15fc70cc42ee0ff34097ed8eed6205a25821a0bd2d4c0eab2631d60b6493"),
+        ("places of 7", Shuffle(seed, 7).all_places(), [2, 4, 3, 0, 6, 1, 5]),
+        ("places of 10", Shuffle(counting, 10).all_places(), [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]),
+        ("places of 10, one by one", [Shuffle(counting, 10).place(i) for i in range(10)], [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]),
+        ("places of 14,000,000", [million.place(i) for i in range(5)], [565063, 4988726, 10970996, 4354573, 11728609]),
+    ]
+    for step, computed, expected in vectors:
+        require(step, computed == expected, f"computed {computed}, DRAW.md says {expected}")
+        report(step, computed)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("source", nargs="?", help="a folder, or the URL of the record")
+    arguments.add_argument("--places", help="a file of places to compare with, one a line in index order")
+    arguments.add_argument("--samples", type=int, default=100, help="how many places to recompute (default: 100)")
+    arguments.add_argument("--all", action="store_true", help="recompute every place (minutes for 100,000 entries)")
+    arguments.add_argument("--vectors", action="store_true", help="check this program against DRAW.md")
+    given = arguments.parse_args()
+    if not given.source and not given.vectors:
+        arguments.error("name a folder or a URL, or --vectors")
+    try:
+        if given.vectors:
+            check_vectors()
+        if given.source:
+            verify(Published(given.source), given.places, given.samples, given.all)
+    except Failed as failed:
+        print(f"FAIL  {failed}", flush=True)
+        return 1
+    except Unreadable as unreadable:
+        print(f"verify_draw: {unreadable}", file=sys.stderr)
+        return 2
+    print("The draw holds." if given.source else "The vectors hold.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
