@@ -1,6 +1,8 @@
 //! The command line: one file a verb.
 
+mod config;
 mod draw;
+mod keys;
 
 use std::process::ExitCode;
 
@@ -16,7 +18,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Config(config::ConfigArgs),
     Draw(draw::DrawArgs),
+    Keys(keys::KeysArgs),
 }
 
 impl Cli {
@@ -26,7 +30,9 @@ impl Cli {
     /// Whatever the verb could not do, worded for the person at the terminal.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
+            Verb::Config(args) => config::run(args),
             Verb::Draw(args) => draw::run(args),
+            Verb::Keys(args) => keys::run(args),
         }
     }
 }

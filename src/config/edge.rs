@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use super::reader::Section;
 use super::times::Span;
 
+const PREFIX: &str = "/.fairgate";
+
 /// Listeners, keys and limits towards the fans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeConfig {
@@ -75,19 +77,21 @@ impl EdgeConfig {
 }
 
 fn read_prefix(section: &Section<'_>) -> String {
-    let prefix: String = section.get_or("prefix", "/.fairgate".into());
+    let prefix: String = section.get_or("prefix", PREFIX.into());
     let segments = prefix.strip_prefix('/').unwrap_or_default();
     let clean = |segment: &str| {
         !matches!(segment, "" | "." | "..")
             && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~".contains(&b))
     };
+    let fits = segments.split('/').all(clean);
     section.check(
-        segments.split('/').all(clean),
+        fits,
         "prefix",
         format!("{prefix:?} cannot be a prefix of our own paths"),
         r#"write a path of letters, digits and ._-~ that starts with a slash and does not end in one, like "/.fairgate""#,
     );
-    prefix
+    // With the default in its place, what depends on the prefix can be checked all the same.
+    if fits { prefix } else { PREFIX.into() }
 }
 
 impl TlsListener {

@@ -33,7 +33,7 @@ pub use store::StoreConfig;
 pub use upstream::UpstreamConfig;
 
 use problem::Problems;
-use reader::Document;
+use reader::{Document, Section};
 
 /// Everything `fairgate edge` runs on.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl Config {
     /// Everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
-        Self::read(&text, path, |config, document| files::check(config, document))
+        Self::read(&text, path, files::check)
     }
 
     /// Reads and checks a text. The files that it names are not looked at; `path` is what messages call it.
@@ -70,23 +70,26 @@ impl Config {
         Self::read(text, path, |_, _| ())
     }
 
-    fn read(text: &str, path: &Path, check_files: impl FnOnce(&Self, &Document<'_>)) -> Result<Self, ConfigError> {
+    fn read(text: &str, path: &Path, check_files: fn(&Self, &Document<'_>)) -> Result<Self, ConfigError> {
         let problems = Problems::new(path, text);
-        let document = Document::parse(text, &problems);
-        let config = document.root(|root| {
-            let edge = root.section("edge", EdgeConfig::read);
-            let store = root.section("store", StoreConfig::read);
-            let admin = root.section("admin", AdminConfig::read);
-            let log = root.section("log", LogConfig::read);
-            let upstreams = root.sections("upstream", UpstreamConfig::read);
-            let rooms = root.sections("room", RoomConfig::read);
-            Some(Self { edge: edge?, store: store?, admin: admin?, log: log?, upstreams: upstreams?, rooms: rooms? })
+        let config = Document::parse(text, &problems).and_then(|document| {
+            let config = document.root(Self::read_sections)?;
+            overlap::check(&config, &document);
+            check_files(&config, &document);
+            Some(config)
         });
-        if let Some(config) = &config {
-            overlap::check(config, &document);
-            check_files(config, &document);
-        }
         problems.into_result(config)
+    }
+
+    fn read_sections(root: &Section<'_>) -> Option<Self> {
+        // Every section is read before one that does not fit ends it, so that all mistakes are found.
+        let edge = root.section("edge", EdgeConfig::read);
+        let store = root.section("store", StoreConfig::read);
+        let admin = root.section("admin", AdminConfig::read);
+        let log = root.section("log", LogConfig::read);
+        let upstreams = root.sections("upstream", UpstreamConfig::read);
+        let rooms = root.sections("room", RoomConfig::read);
+        Some(Self { edge: edge?, store: store?, admin: admin?, log: log?, upstreams: upstreams?, rooms: rooms? })
     }
 
     /// The shop with a name.

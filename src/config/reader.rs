@@ -16,19 +16,15 @@ pub(super) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Parses a text; what is no TOML is reported, and the rest is read all the same.
-    pub(super) fn parse(text: &'t str, problems: &'t Problems<'t>) -> Self {
+    /// Parses a text. Where it is no TOML, that is all that is reported: what could be made of the rest would mislead.
+    pub(super) fn parse(text: &'t str, problems: &'t Problems<'t>) -> Option<Self> {
         let (tree, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
+        for error in &errors {
             let at = error.span().unwrap_or(0..0);
-            problems.add(
-                at,
-                String::new(),
-                format!("not TOML: {}", error.message()),
-                "see https://toml.io for the syntax",
-            );
+            let what = format!("not TOML: {}", error.message());
+            problems.add(at, String::new(), what, "see https://toml.io for the syntax");
         }
-        Self { tree, problems }
+        errors.is_empty().then_some(Self { tree, problems })
     }
 
     /// Reads the whole file.

@@ -1,5 +1,6 @@
 //! `[[room]]`: what is protected, when, how people are let in, and what they see meanwhile.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use toml::de::DeValue;
@@ -7,6 +8,7 @@ use toml::de::DeValue;
 use super::reader::Section;
 use super::times::{Instant, Span};
 use super::value::{Misfit, Value, one_of};
+use crate::arrive::host::canonical_host;
 use crate::room::Policy;
 
 const NAME_BYTES_MAX: usize = 40;
@@ -153,20 +155,22 @@ fn read_paths(section: &Section<'_>, key: &'static str, default: &[&str]) -> Vec
             is_prefix(path),
             key,
             format!("{path:?} is not a path prefix"),
-            r#"write whole segments from the first slash, without a query, "//", "." or "..", like "/shop""#,
+            r#"write it decoded and in whole segments from the first slash, without any of ? # \ % ; // . .. in it, like "/shop""#,
         );
     }
     paths
 }
 
+/// Whether a decoded request path can lie under it.
 fn is_prefix(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else { return false };
     let segments = segments.strip_suffix('/').unwrap_or(segments);
-    let clean = |segment: &str| {
-        !matches!(segment, "" | "." | "..")
-            && segment.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\%\"<>^`{|}".contains(&b))
-    };
-    segments.is_empty() || segments.split('/').all(clean)
+    let clean = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(is_not_of_a_path);
+    path == "/" || segments.split('/').all(clean)
+}
+
+fn is_not_of_a_path(character: char) -> bool {
+    character.is_control() || character.is_whitespace() || "?#\\%;".contains(character)
 }
 
 impl ScheduleConfig {
@@ -266,16 +270,22 @@ impl Value for Host {
         if text == "*" {
             return Ok(Self::Any);
         }
-        let label = |label: &str| {
-            !label.is_empty()
-                && label.len() <= 63
-                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        };
-        if text.len() <= 253 && text.split('.').all(label) {
-            return Ok(Self::Name(text));
+        // Only the one spelling that requests are matched in, so that a room never waits for a host that cannot come.
+        let name = text.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(&text);
+        if canonical_host(&text).is_ok_and(|canonical| canonical == name) {
+            return Ok(Self::Name(name.to_owned()));
         }
         let remedy = r#"write "*" or a name in lower case, without a scheme or port, international names as xn--…"#;
         Err(Misfit::new(format!("{text:?} is not a host name"), remedy))
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "*",
+            Self::Name(name) => name,
+        })
     }
 }
 

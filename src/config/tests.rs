@@ -1,1 +1,394 @@
+//! Every mistake is found, told with its line, key and remedy, and none hides another.
 
+use std::fs;
+use std::path::Path;
+
+use ring::rand::SystemRandom;
+use tempfile::TempDir;
+
+use super::*;
+
+const FILE: &str = r#"
+[edge]
+listen = ["127.0.0.1:8080"]
+[[upstream]]
+name = "shop"
+address = "127.0.0.1:3000"
+[[room]]
+name = "final"
+hosts = ["tickets.example"]
+paths = ["/shop"]
+exempt = ["/shop/assets/"]
+upstream = "shop"
+opens_at = "2026-12-01T09:30:00Z"
+starts_at = "2026-12-01T10:00:00Z"
+[room.admission]
+rate_per_minute = 600
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("test.toml"))
+}
+
+/// The file with one line replaced.
+fn with(line: &str, replacement: &str) -> String {
+    assert_eq!(FILE.matches(line).count(), 1, "{line} is a line of the file");
+    FILE.replace(line, replacement)
+}
+
+/// The only problem of a text: its line, key, and both sentences.
+fn problem(text: &str) -> (usize, String, String) {
+    let mut problems = parse(text).expect_err(text).problems;
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    let problem = problems.remove(0);
+    (problem.line, problem.key, format!("{} | {}", problem.what, problem.remedy))
+}
+
+#[track_caller]
+fn assert_problem(text: &str, line: usize, key: &str, words: &[&str]) {
+    let (found_line, found_key, said) = problem(text);
+    assert_eq!((found_line, found_key.as_str()), (line, key), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{said:?} does not say {word:?}");
+    }
+}
+
+#[test]
+fn the_shipped_example_is_right_and_shows_every_default() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/fairgate.toml")).expect("the example");
+    let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let room = &config.rooms[0];
+    assert_eq!(room.schedule.starts_at_ms, 1_796_119_200_000);
+    assert_eq!(room.policy.rate_per_minute, 600);
+
+    // What is left out must mean what the example says it means.
+    let bare = parse(
+        r#"
+        [[upstream]]
+        name = "shop"
+        address = "127.0.0.1:3000"
+        [[room]]
+        name = "final"
+        title = "Cup final"
+        exempt = ["/assets/", "/robots.txt"]
+        upstream = "shop"
+        opens_at = "2026-12-01T09:30:00Z"
+        starts_at = "2026-12-01T10:00:00Z"
+        ends_at = "2026-12-01T22:00:00Z"
+        admission.rate_per_minute = 600
+        "#,
+    );
+    assert_eq!(format!("{config:#?}"), format!("{:#?}", bare.expect("a bare file")));
+
+    // The commented lines must work, too.
+    let sections =
+        text.replace("# [[", "[[").replace("# listen =", "listen =").replace("# certificate =", "certificate =");
+    let sections = sections.replace("# key =", "key =").replace("# name =", "name =").replace("# role =", "role =");
+    let sections = sections.replace("# token_env =", "token_env =").replace("# template =", "template =");
+    let all = parse(&sections.replace("# message =", "message =")).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(all.edge.tls.len(), 1);
+    assert_eq!(all.admin.tokens[0].role, Role::Organizer);
+    assert_eq!(all.rooms[0].page.message.as_deref(), Some("Four tickets a person."));
+}
+
+#[test]
+fn unknown_keys_are_told_with_the_nearest_known_one() {
+    assert_problem(&with("paths =", "path ="), 10, "room[final].path", &["not a key", "did you mean paths?"]);
+    assert_problem(&with("[edge]", "[egde]"), 2, "egde", &["did you mean edge?"]);
+    assert_problem(
+        &with("[room.admission]", "[room.admission]\nfoo = 1"),
+        16,
+        "room[final].admission.foo",
+        &["rate_per_minute"],
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once_in_the_order_of_the_file() {
+    let text = with("rate_per_minute = 600", "rate_per_minute = 0\nburst = 'x'\ngraec = '1m'")
+        .replace("listen = [\"127.0.0.1:8080\"]", "listen = ['nowhere']\nprefix = 'no'")
+        .replace("upstream = \"shop\"", "upstream = \"shpo\"");
+    let error = parse(&text).expect_err("mistakes");
+    let keys: Vec<_> = error.problems.iter().map(|problem| problem.key.as_str()).collect();
+    let admission = "room[final].admission";
+    assert_eq!(
+        keys,
+        [
+            "edge.listen",
+            "edge.prefix",
+            "room[final].upstream",
+            &format!("{admission}.rate_per_minute"),
+            &format!("{admission}.burst"),
+            &format!("{admission}.graec"),
+        ]
+    );
+    assert!(error.to_string().starts_with("test.toml:3: edge.listen: "), "{error}");
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line_and_nothing_is_made_of_the_rest() {
+    for (text, line) in [
+        (with("rate_per_minute = 600", "rate_per_minute = = 600"), 16),
+        (with("[edge]", "room = 5\n[edge]"), 8),
+        (with("[edge]", "[edge"), 2),
+    ] {
+        let problems = parse(&text).expect_err("no TOML").problems;
+        assert_eq!(problems[0].line, line, "{problems:?}");
+        assert!(problems.iter().all(|problem| problem.what.contains("not TOML")), "{problems:?}");
+    }
+}
+
+#[test]
+fn missing_keys_are_told_with_an_example() {
+    assert_problem(&with("name = \"final\"\n", ""), 7, "room[0].name", &["is missing", "name = \"final\""]);
+    assert_problem(&with("rate_per_minute = 600", ""), 15, "room[final].admission.rate_per_minute", &["is missing"]);
+    assert_problem(&with("starts_at = \"2026-12-01T10:00:00Z\"", ""), 7, "room[final].starts_at", &["is missing"]);
+    assert_problem(&FILE[..FILE.find("[[room]]").expect("a room")], 1, "room", &["nothing would be protected"]);
+}
+
+#[test]
+fn numbers_that_would_let_nobody_in_are_refused() {
+    let admission = |line: &str| with("[room.admission]", &format!("[room.admission]\n{line}"));
+    assert_problem(
+        &with("rate_per_minute = 600", "rate_per_minute = 0"),
+        16,
+        "room[final].admission.rate_per_minute",
+        &["pause"],
+    );
+    assert_problem(&admission("burst = 0"), 16, "room[final].admission.burst", &["at least 1"]);
+    assert_problem(&admission("max_active = 0"), 16, "room[final].admission.max_active", &["at least 1"]);
+    assert_problem(&admission("grace = '0s'"), 16, "room[final].admission.grace", &["is zero"]);
+    assert_problem(&admission("max_active = -5"), 16, "room[final].admission.max_active", &["-5 is out of range"]);
+    assert_problem(&admission("burst = 5000000000"), 16, "room[final].admission.burst", &["at most 4294967295"]);
+    assert_problem(&admission("grace = 300"), 16, "room[final].admission.grace", &["unit"]);
+    assert_problem(
+        &with("[room.admission]", "witness = '1999ms'\n[room.admission]"),
+        15,
+        "room[final].witness",
+        &["2s"],
+    );
+}
+
+#[test]
+fn times_must_be_in_order() {
+    let starts_at = "starts_at = \"2026-12-01T10:00:00Z\"";
+    assert_problem(
+        &with(starts_at, "starts_at = '2026-12-01T09:29:59Z'"),
+        14,
+        "room[final].starts_at",
+        &["before opens_at"],
+    );
+    let ends_at = format!("{starts_at}\nends_at = '2026-12-01T10:00:00Z'");
+    assert_problem(&with(starts_at, &ends_at), 15, "room[final].ends_at", &["not after starts_at"]);
+    let no_pool = parse(&with(starts_at, "starts_at = '2026-12-01T09:30:00Z'")).expect("no pool");
+    assert_eq!(no_pool.rooms[0].schedule.opens_at_ms, no_pool.rooms[0].schedule.starts_at_ms);
+    let session = with("[room.admission]", "[room.session]\nidle = '2h'\n[room.admission]");
+    assert_problem(&session, 16, "room[final].session.idle", &["longer than max"]);
+}
+
+#[test]
+fn local_times_are_one_point_in_time_or_refused() {
+    let starts_at = |time: &str| {
+        let text = with(
+            "starts_at = \"2026-12-01T10:00:00Z\"",
+            &format!("starts_at = {time}\nends_at = 2040-01-01T00:00:00Z"),
+        );
+        text.replace("2026-12-01T09:30:00Z", "2026-01-01T00:00:00Z")
+    };
+    let at_ms = |time| parse(&starts_at(time)).unwrap_or_else(|error| panic!("{error}")).rooms[0].schedule.starts_at_ms;
+    assert_eq!(at_ms("'2026-07-01T10:00[Europe/Lisbon]'"), at_ms("'2026-07-01T09:00:00Z'"));
+    assert_eq!(at_ms("2026-07-01T10:00:00+01:00"), at_ms("'2026-07-01T09:00:00Z'"), "TOML's own times");
+    // 2026-10-25 02:00 falls back to 01:00 in Lisbon: 01:30 happens twice; an offset says which.
+    assert_problem(
+        &starts_at("'2026-10-25T01:30[Europe/Lisbon]'"),
+        14,
+        "room[final].starts_at",
+        &["not one point in time", "offset"],
+    );
+    assert_eq!(at_ms("'2026-10-25T01:30+01:00[Europe/Lisbon]'"), at_ms("'2026-10-25T00:30:00Z'"));
+    assert_eq!(at_ms("'2026-10-25T01:30+00:00[Europe/Lisbon]'"), at_ms("'2026-10-25T01:30:00Z'"));
+    // 2026-03-29 01:00 springs forward to 02:00: 01:30 never happens.
+    assert_problem(
+        &starts_at("'2026-03-29T01:30[Europe/Lisbon]'"),
+        14,
+        "room[final].starts_at",
+        &["not one point in time"],
+    );
+    for (time, word) in [
+        ("'2026-07-01T10:00+05:00[Europe/Lisbon]'", "not one point in time"),
+        ("'2026-07-01T10:00[Europe/Lisboa]'", "not one point in time"),
+        ("'2026-07-01T10:00:00'", "neither an offset nor a zone"),
+        ("2026-07-01T10:00:00", "neither an offset nor a zone"),
+        ("'2026-07-01'", "no time of day"),
+        ("'1969-07-20T20:17:00Z'", "before 1970"),
+        ("'tomorrow'", "is not a time"),
+        ("12", "a string"),
+    ] {
+        assert_problem(&starts_at(time), 14, "room[final].starts_at", &[word]);
+    }
+}
+
+#[test]
+fn rooms_must_not_overlap() {
+    let second = |name: &str, hosts: &str, paths: &str| {
+        format!(
+            "{FILE}[[room]]\nname = '{name}'\nhosts = {hosts}\npaths = {paths}\nupstream = 'shop'\n\
+             opens_at = 2026-12-01T09:30:00Z\nstarts_at = 2026-12-01T10:00:00Z\nadmission.rate_per_minute = 1\n"
+        )
+    };
+    for (hosts, paths) in [
+        ("['tickets.example']", "['/shop']"),
+        ("['tickets.example']", "['/']"),
+        ("['other.example', 'tickets.example']", "['/a', '/shop/vip/']"),
+        ("['*']", "['/shop/vip']"),
+    ] {
+        assert_problem(
+            &second("vip", hosts, paths),
+            20,
+            "room[vip].paths",
+            &["overlaps", "\"final\"", "tickets.example"],
+        );
+    }
+    for (hosts, paths) in [("['other.example']", "['/']"), ("['*']", "['/shopping', '/']")] {
+        let result = parse(&second("vip", hosts, paths));
+        assert_eq!(result.is_ok(), hosts == "['other.example']", "{result:?}");
+    }
+    assert!(parse(&second("vip", "['*']", "['/shopping']")).is_ok());
+    assert_problem(&second("final", "['other.example']", "['/']"), 18, "room[final].name", &["used twice"]);
+}
+
+#[test]
+fn names_hosts_and_paths_are_as_requests_have_them() {
+    for name in ["", "Final", "a b", "a/b", "ß", "a.b", &"a".repeat(41)] {
+        assert_eq!(problem(&with("name = \"final\"", &format!("name = '{name}'"))).0, 8, "{name}");
+    }
+    for host in [
+        "Tickets.example",
+        "tickets.example:443",
+        "https://tickets.example",
+        "tickets.example.",
+        "é.example",
+        "*.example",
+        "",
+    ] {
+        let text = with("hosts = [\"tickets.example\"]", &format!("hosts = ['{host}']"));
+        assert_problem(&text, 9, "room[final].hosts", &["is not a host name"]);
+    }
+    assert!(parse(&with("hosts = [\"tickets.example\"]", "hosts = ['127.0.0.1', '[::1]']")).is_ok());
+    for path in ["shop", "/a//b", "/./a", "/a/..", "/a?b", "/a#b", "/a%20b", "/a\\\\b", "//", "", "/a b", "/a;b"] {
+        let text = with("paths = [\"/shop\"]", &format!("paths = [\"/shop\", \"{path}\"]"));
+        assert_problem(&text, 10, "room[final].paths", &["is not a path prefix"]);
+    }
+    assert!(parse(&with("paths = [\"/shop\"]", "paths = ['/shop', '/konzerte/käse']")).is_ok());
+    assert_problem(
+        &with("paths = [\"/shop\"]", "paths = ['/shop', '/.fairgate/x']"),
+        10,
+        "room[final].paths",
+        &["fairgate's own"],
+    );
+    assert_problem(
+        &with("exempt = [\"/shop/assets/\"]", "exempt = ['/assets/']"),
+        11,
+        "room[final].exempt",
+        &["outside"],
+    );
+}
+
+#[test]
+fn upstreams_must_be_there_and_reachable_by_name() {
+    let unknown = with("upstream = \"shop\"", "upstream = \"store\"");
+    assert_problem(&unknown, 12, "room[final].upstream", &["no upstream named \"store\"", "use \"shop\""]);
+    for address in ["127.0.0.1", "http://127.0.0.1:3000", ":3000", "host:0", "host:99999", "::1:80", "a b:1"] {
+        let text = with("address = \"127.0.0.1:3000\"", &format!("address = '{address}'"));
+        assert_problem(&text, 6, "upstream[shop].address", &["host and a port"]);
+    }
+    let config = parse(&with("address = \"127.0.0.1:3000\"", "address = '[::1]:3000'")).expect("IPv6");
+    assert_eq!((config.upstreams[0].host.as_str(), config.upstreams[0].port), ("::1", 3000));
+    let twice = with("[[room]]", "[[upstream]]\nname = 'shop'\naddress = 'a:1'\n[[room]]");
+    assert_problem(&twice, 8, "upstream[shop].name", &["used twice"]);
+}
+
+#[test]
+fn listeners_must_differ_and_prefixes_be_plain() {
+    let listen = "listen = [\"127.0.0.1:8080\"]";
+    assert_problem(&with(listen, "listen = ['127.0.0.1:9090']"), 2, "edge.listen", &["127.0.0.1:9090 is used twice"]);
+    assert_problem(&with(listen, "listen = []"), 3, "edge.listen", &["no address"]);
+    for prefix in ["", "/", "gate", "/gate/", "/a//b", "/a/../b", "/a b", "/é"] {
+        assert_problem(&with(listen, &format!("prefix = '{prefix}'")), 3, "edge.prefix", &["starts with a slash"]);
+    }
+    assert_problem(&with(listen, "trusted_proxies = ['10.0.0.0/33']"), 3, "edge.trusted_proxies", &["not a network"]);
+    let tls_only = with(listen, "tls = [{ listen = '[::]:443', certificate = 'c', key = 'k' }]");
+    assert_eq!(parse(&tls_only).expect("TLS").edge.listen, []);
+}
+
+#[test]
+fn wrong_kinds_of_value_are_told() {
+    assert_problem(
+        &with("hosts = [\"tickets.example\"]", "hosts = 'tickets.example'"),
+        9,
+        "room[final].hosts",
+        &["is a string, not an array"],
+    );
+    assert_problem(&with("[edge]", "log = 1\n[edge]"), 2, "log", &["not a table"]);
+    assert_problem(&with("[edge]", "[log]\nformat = 'xml'\n[edge]"), 3, "log.format", &["\"text\" or \"json\""]);
+    assert_problem(&with("[edge]", "[log]\nlevel = 'fairgate=loud'\n[edge]"), 3, "log.level", &["info"]);
+    assert_problem("[room]", 1, "room", &["not an array of tables", "[[room]]"]);
+    let status = with("[room.admission]", "[room.page]\nhtml_status = 302\n[room.admission]");
+    assert_problem(&status, 16, "room[final].page.html_status", &["mislead"]);
+    let poll = with("[room.admission]", "[room.poll]\nfloor = '5m'\n[room.admission]");
+    assert_problem(&poll, 15, "room[final].poll.ceiling", &["shorter than floor"]);
+}
+
+#[test]
+fn files_that_cannot_be_used_are_told() {
+    let dir = TempDir::new().expect("a directory");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let text = with(
+        "listen = [\"127.0.0.1:8080\"]",
+        &format!(
+            "keys = '{}'\ntls = [{{ listen = '[::]:443', certificate = '{}', key = '{}' }}]",
+            at("keys"),
+            at("cert.pem"),
+            at("key.pem")
+        ),
+    )
+    .replace("[room.admission]", &format!("[room.page]\ntemplate = '{}'\n[room.admission]", at("page.html")));
+    let path = dir.path().join("fairgate.toml");
+    fs::write(&path, &text).expect("write");
+    fs::write(at("key.pem"), "not PEM").expect("write");
+    let error = Config::load(&path).expect_err("missing files");
+    let keys: Vec<_> = error.problems.iter().map(|problem| (problem.line, problem.key.as_str())).collect();
+    let expected =
+        [(3, "edge.keys"), (4, "edge.tls[0].certificate"), (4, "edge.tls[0].key"), (17, "room[final].page.template")];
+    assert_eq!(keys, expected, "{error}");
+
+    crate::pass::create_key(Path::new(&at("keys")), 0, &SystemRandom::new()).expect("a key");
+    fs::write(at("cert.pem"), pem::encode(&pem::Pem::new("CERTIFICATE", b"x"))).expect("write");
+    fs::write(at("key.pem"), pem::encode(&pem::Pem::new("PRIVATE KEY", b"x"))).expect("write");
+    fs::write(at("page.html"), "<!doctype html>").expect("write");
+    Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    let missing = Config::load(&dir.path().join("none.toml")).expect_err("no file");
+    assert!(missing.to_string().contains("cannot be read"), "{missing}");
+}
+
+#[test]
+fn tokens_come_from_the_environment() {
+    let named = "[[admin.tokens]]\nname = 'maria'\nrole = 'viewer'\ntoken_env = 'MARIA'\n[edge]";
+    let admin = |text: &str| parse(text).unwrap_or_else(|error| panic!("{error}")).admin;
+    let env = |name: &str| match name {
+        "FAIRGATE_ADMIN_TOKEN" | "MARIA" => Some(format!("{name}-0123456789abcdef")),
+        "SHORT" => Some("short".into()),
+        _ => None,
+    };
+    let quick = admin(FILE).resolve(env).expect("a token");
+    assert_eq!((quick[0].role, quick.len()), (Role::Sre, 1));
+    assert_eq!(admin(FILE).resolve(|_| None), Ok(vec![]), "without a token the API stays closed");
+    let maria = admin(&with("[edge]", named)).resolve(env).expect("a token");
+    assert_eq!((maria[0].name.as_str(), maria[0].role), ("maria", Role::Viewer));
+    assert!(!format!("{maria:?}").contains("0123456789abcdef"), "secrets are never printed");
+    for source in ["SHORT", "NOT_SET"] {
+        let text = with("[edge]", &format!("[admin]\ntoken_env = '{source}'\n[edge]"));
+        let problems = admin(&text).resolve(env).expect_err("a problem");
+        assert!(problems[0].contains(source), "{problems:?}");
+    }
+}

@@ -1,0 +1,114 @@
+//! `fairgate keys`: make and list signing keys.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use ring::rand::SystemRandom;
+
+use crate::clock::{Clock, SystemClock};
+use crate::pass::{KeyFile, create_key, list_keys};
+
+/// Make and list the keys that sign tickets and passes.
+///
+/// Each key is an Ed25519 key in a file of its own (PKCS#8 PEM, readable by its owner only), named by its id: the second
+/// from which it signs, then a hash of its public half. The newest key whose time has come signs; every key in the
+/// directory verifies.
+///
+/// To rotate: 1. `fairgate keys new --signs-in 10m` and copy the file to every edge; 2. restart the edges one after the
+/// other before the ten minutes are over, so that each knows the key before it meets its tokens; 3. once the sales that
+/// were open at that time are over, delete the old file: tickets signed with it mean nothing from then on.
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(subcommand)]
+    step: Step,
+}
+
+#[derive(Debug, Subcommand)]
+enum Step {
+    /// Make a key.
+    New {
+        #[command(flatten)]
+        place: Place,
+        /// How long until it signs; it verifies at once.
+        #[arg(long, value_name = "SPAN", default_value = "0s")]
+        signs_in: SignedDuration,
+    },
+    /// List the keys in the order in which they sign.
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The directory of keys, as in `edge.keys` of the configuration.
+    #[arg(long, value_name = "DIR", default_value = "keys")]
+    dir: PathBuf,
+}
+
+/// Runs one step.
+///
+/// # Errors
+/// Where the directory cannot be read or written.
+pub(super) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
+    let now_ms = SystemClock.now_ms();
+    let out = io::stdout().lock();
+    match args.step {
+        Step::New { place, signs_in } => new(out, &place.dir, now_ms, signs_in)?,
+        Step::List { place } => list(out, &place.dir, now_ms)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn new(mut out: impl Write, dir: &Path, now_ms: u64, signs_in: SignedDuration) -> anyhow::Result<()> {
+    let after_ms =
+        u64::try_from(signs_in.as_millis()).context("--signs-in lies in the past: give a span from now on")?;
+    let key = create_key(dir, now_ms.saturating_add(after_ms), &SystemRandom::new())?;
+    writeln!(out, "{}", key.path.display())?;
+    Ok(())
+}
+
+fn list(mut out: impl Write, dir: &Path, now_ms: u64) -> anyhow::Result<()> {
+    let keys = list_keys(dir)?;
+    let signing = keys.iter().rfind(|key| key.signs_from_ms <= now_ms).or(keys.first());
+    for key in &keys {
+        let state = if Some(key) == signing { "signs and verifies" } else { "verifies" };
+        writeln!(out, "{}  from {}  {state}", key.kid, from(key))?;
+    }
+    Ok(())
+}
+
+fn from(key: &KeyFile) -> String {
+    let time = i64::try_from(key.signs_from_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(String::new, |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_790_000_000_000;
+
+    #[test]
+    fn lists_which_key_signs_now_and_later() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut out = Vec::new();
+        new(&mut out, dir.path(), NOW_MS, SignedDuration::ZERO).unwrap();
+        new(&mut out, dir.path(), NOW_MS, SignedDuration::from_mins(10)).unwrap();
+        let states = |now_ms| {
+            let mut out = Vec::new();
+            list(&mut out, dir.path(), now_ms).unwrap();
+            let lines = String::from_utf8(out).unwrap();
+            lines.lines().map(|line| line.split("  ").last().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(states(NOW_MS - 1), ["signs and verifies", "verifies"]);
+        assert_eq!(states(NOW_MS), ["signs and verifies", "verifies"]);
+        assert_eq!(states(NOW_MS + 600_000), ["verifies", "signs and verifies"]);
+        assert!(new(Vec::new(), dir.path(), NOW_MS, SignedDuration::from_secs(-1)).is_err());
+    }
+}
