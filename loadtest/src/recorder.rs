@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// The kinds of request that fans make, as the report names them.
+/// The kinds of request that fans make, as the report names them, and connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
+    Connect,
     Page,
     Status,
     Join,
@@ -23,7 +24,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Connect,
         Self::Page,
         Self::Status,
         Self::Join,
@@ -38,6 +40,7 @@ impl Kind {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Connect => "connect",
             Self::Page => "page",
             Self::Status => "status",
             Self::Join => "join",
@@ -91,7 +94,9 @@ impl Recorder {
     }
 
     pub(crate) fn answered(&self, kind: Kind, took: Duration) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        if kind != Kind::Connect {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+        }
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         lock(&self.took_us[kind as usize]).saturating_record(took_us);
     }
@@ -99,6 +104,11 @@ impl Recorder {
     /// Something that should not have happened.
     pub(crate) fn error(&self, kind: Kind, what: &str) {
         *lock(&self.errors).entry(format!("{}: {what}", kind.name())).or_default() += 1;
+    }
+
+    /// A fan of this crowd came to grief by the crowd's own fault.
+    pub(crate) fn crashed(&self, why: &str) {
+        *lock(&self.errors).entry(format!("crowd: {why}")).or_default() += 1;
     }
 
     /// The server asked to come back later (429, or 503 with `Retry-After`), which it may.
@@ -124,8 +134,11 @@ impl Recorder {
         let mut latencies = BTreeMap::new();
         for kind in Kind::ALL {
             let took = lock(&self.took_us[kind as usize]);
-            if !took.is_empty() {
-                latencies.insert(kind.name().to_owned(), latency(&took));
+            if took.is_empty() {
+                continue;
+            }
+            latencies.insert(kind.name().to_owned(), latency(&took));
+            if kind != Kind::Connect {
                 // Both have the same bounds, so that nothing can be out of range.
                 let _ = all.add(&*took);
             }

@@ -29,7 +29,9 @@ pub enum TargetError {
         reason: String,
     },
     /// The host is elsewhere.
-    #[error("{address} is not this machine: thousands of fans hurt whoever they visit; if it is yours, say so with --i-own-this-target")]
+    #[error(
+        "{address} is not this machine: thousands of fans hurt whoever they visit; if it is yours, say so with --i-own-this-target"
+    )]
     NotLoopback {
         /// Where the host is.
         address: SocketAddr,
@@ -43,7 +45,11 @@ impl Target {
     /// When the URL is not plain HTTP, has no address, or leads elsewhere.
     pub fn on_this_machine(url: &str) -> Result<Self, TargetError> {
         let target = Self::owned(url)?;
-        if target.address.ip().is_loopback() { Ok(target) } else { Err(TargetError::NotLoopback { address: target.address }) }
+        if target.address.ip().is_loopback() {
+            Ok(target)
+        } else {
+            Err(TargetError::NotLoopback { address: target.address })
+        }
     }
 
     /// Takes a target that the caller says is theirs to load.

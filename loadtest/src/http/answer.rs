@@ -80,7 +80,7 @@ impl Partial {
     }
 
     /// Takes the answer out of the buffer once it is complete, or gives itself back.
-    pub(crate) fn finish(mut self, buffer: &mut Vec<u8>, closed: bool) -> Result<Result<Answer, Self>, Fault> {
+    pub(crate) fn finish(mut self, buffer: &[u8], closed: bool) -> Result<Result<Answer, Self>, Fault> {
         let body = &buffer[self.head_bytes..];
         if body.len() > BODY_BYTES_MAX {
             return Err(Fault::Malformed("body too large"));
@@ -149,7 +149,7 @@ mod tests {
                 partial = Partial::read_head(&mut buffer)?;
             }
             if let Some(waiting) = partial.take() {
-                match waiting.finish(&mut buffer, closed)? {
+                match waiting.finish(&buffer, closed)? {
                     Ok(answer) => return Ok(Some(answer)),
                     Err(still_waiting) => partial = Some(still_waiting),
                 }

@@ -61,7 +61,11 @@ impl Connection {
         let mut buffer = Vec::with_capacity(2_048);
         let mut partial = None;
         loop {
-            let bytes = self.stream.read_buf(&mut buffer).await.map_err(|error| if buffer.is_empty() { broken(error) } else { Fault::CutOff })?;
+            let bytes = self
+                .stream
+                .read_buf(&mut buffer)
+                .await
+                .map_err(|error| if buffer.is_empty() { broken(error) } else { Fault::CutOff })?;
             let closed = bytes == 0;
             if closed && buffer.is_empty() {
                 return Err(Fault::Closed);
@@ -70,7 +74,7 @@ impl Connection {
                 partial = Partial::read_head(&mut buffer)?;
             }
             partial = match partial {
-                Some(waiting) => match waiting.finish(&mut buffer, closed)? {
+                Some(waiting) => match waiting.finish(&buffer, closed)? {
                     Ok(answer) => return Ok(answer),
                     Err(still_waiting) => Some(still_waiting),
                 },
@@ -104,7 +108,7 @@ pub(crate) async fn exchange(
                 other => return other,
             }
         }
-        ask_over(sockets.open().await?, question).await
+        ask_over(sockets.open().await?.0, question).await
     };
     match tokio::time::timeout(ANSWER_WITHIN, attempt).await {
         Ok(Ok((connection, answer))) => (connection, Ok(answer)),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::{Duration, Instant};
 
 use super::connection::{Connection, Fault};
 
@@ -46,12 +47,14 @@ impl Sockets {
         self.most_open.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn open(&self) -> Result<Connection, Fault> {
+    /// Opens a connection once there is a slot for it; says how long the connecting took.
+    pub(crate) async fn open(&self) -> Result<(Connection, Duration), Fault> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Fault::Closed)?;
         self.most_open.fetch_max(self.slots_max - self.slots.available_permits(), Ordering::Relaxed);
+        let began = Instant::now();
         let stream = self.connect().await.map_err(Fault::Connect)?;
         stream.set_nodelay(true).map_err(Fault::Connect)?;
-        Ok(Connection::new(stream, slot))
+        Ok((Connection::new(stream, slot), began.elapsed()))
     }
 
     async fn connect(&self) -> std::io::Result<TcpStream> {
