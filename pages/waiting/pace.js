@@ -1,0 +1,109 @@
+// What a fan sees and when the page asks again: decisions from the public status, the fan's own receipt and the time.
+
+import { placeOf } from "./draw.js";
+
+// The place in the line, or null while it is not known.
+export function placeFrom(receipt, draw) {
+  if (!receipt) return null;
+  if (receipt.kind === "line") return receipt.place;
+  return draw?.seed ? placeOf(receipt.index, draw.entries, draw.seed) : null;
+}
+
+// Which screen: `now` is the room's own time.
+export function screenFor(status, mine, place, now) {
+  if (status.phase === "ended") return "ended";
+  if (!mine.receipt) return screenWithoutReceipt(status, mine);
+  if (place === null) return status.phase === "drawing" || now >= status.starts_at_ms ? "drawing" : "pooled";
+  if (place < status.serving && status.phase === "serving") return "called";
+  return status.sold_out ? "soldout" : "line";
+}
+
+function screenWithoutReceipt(status, mine) {
+  if (mine.gone) return mine.gone;
+  if (status.phase === "idle") return "idle";
+  return status.sold_out ? "soldout" : "joining";
+}
+
+// How long until something happens to this fan, as well as it is known.
+export function interestIn(status, screen, ahead, now) {
+  if (screen === "idle" && status.opens_at_ms) return status.opens_at_ms - now;
+  if (screen === "pooled") return status.starts_at_ms - now;
+  if (screen === "line" && status.rate_per_minute > 0) return (ahead * 60000) / status.rate_per_minute;
+  return ["soldout", "ended", "left", "expired", "used"].includes(screen) ? Infinity : 0;
+}
+
+// The pause before the next poll: a share of the time that is left, between floor and ceiling, and never far beyond
+// the moment that matters; spread in proportion, so that browsers which came together do not ask together.
+export function pollDelay(poll, interest_ms, random) {
+  const share = Math.min(Math.max(interest_ms / poll.divisor, poll.floor_ms), poll.ceiling_ms);
+  const spread = share * (0.8 + 0.4 * random);
+  return Math.round(Math.min(spread, Math.max(interest_ms, 0) + poll.floor_ms * (0.8 + 0.4 * random)));
+}
+
+// The pause after `failures` failed requests in a row: doubling, then spread widely; what the server asks for wins.
+export function retryDelay(poll, failures, retry_after_ms, random) {
+  const backoff = Math.min(poll.floor_ms * 2 ** Math.min(failures - 1, 16), poll.ceiling_ms);
+  return Math.round(Math.max(backoff * (0.5 + random), retry_after_ms * (1 + 0.5 * random)));
+}
+
+// The pause before joining when the pool opens under the fans' eyes. The pool has no order, so nobody loses by it;
+// without a pool every instant counts.
+export function joinDelay(status, random) {
+  const pool_ms = status.starts_at_ms - status.opens_at_ms;
+  return Math.round(random * Math.min(pool_ms * 0.2, 5000));
+}
+
+const LEARNED_AFTER_MS = 180000;
+
+// The expected wait as [low_ms, high_ms]. It starts from the room's rate and leans on the pace really seen as `samples`
+// ({now_ms, serving}) cover more time; the range narrows as it does.
+export function expectedWait(ahead, rate_per_minute, samples) {
+  const first = samples[0];
+  const last = samples[samples.length - 1];
+  const seen_ms = first ? last.now_ms - first.now_ms : 0;
+  const trust = Math.min(seen_ms / LEARNED_AFTER_MS, 1);
+  const seen_rate = seen_ms > 0 ? ((last.serving - first.serving) / seen_ms) * 60000 : 0;
+  const rate = trust * seen_rate + (1 - trust) * rate_per_minute;
+  if (!(rate > 0)) return null;
+  const wait_ms = (ahead / rate) * 60000;
+  const doubt = 0.5 - 0.4 * trust;
+  return [wait_ms * (1 - doubt / 2), wait_ms * (1 + doubt)];
+}
+
+// Keeps samples of the last minutes, at most one every ten seconds, and forgets everything across a pause.
+export function sampled(samples, status) {
+  if (status.paused || status.phase !== "serving") return [];
+  const kept = samples.filter((sample) => status.now_ms - sample.now_ms < 10 * 60000);
+  const last = kept[kept.length - 1];
+  if (last && status.now_ms - last.now_ms < 10000) return kept;
+  return [...kept, { now_ms: status.now_ms, serving: status.serving }];
+}
+
+// How far along the way from where the fan started, 0 to 1.
+export function progressOf(ahead, first_ahead) {
+  return first_ahead > 0 ? Math.min(Math.max(1 - ahead / first_ahead, 0), 1) : 1;
+}
+
+// The difference between the room's clock and this device's. The freshest answer gives the largest difference; a jump
+// means that one of the clocks was set.
+export function clockOffset(offset, now_ms, received_ms) {
+  const measured = now_ms - received_ms;
+  return offset === null || Math.abs(measured - offset) > 3000 ? measured : Math.max(offset, measured);
+}
+
+// A span in minutes or hours in words: [unit, low, high].
+export function spanOf([low_ms, high_ms]) {
+  const [unit, unit_ms] = high_ms < 5400000 ? ["minute", 60000] : ["hour", 3600000];
+  const step = unit === "minute" ? 1 : 2;
+  const low = Math.max(Math.floor((low_ms / unit_ms) * step) / step, 1);
+  return [unit, low, Math.max(Math.ceil((high_ms / unit_ms) * step) / step, low)];
+}
+
+// `1:02:03` or `02:03`; days are named separately.
+export function clockFace(left_ms) {
+  const seconds = Math.max(Math.ceil(left_ms / 1000), 0);
+  const two = (number) => String(number).padStart(2, "0");
+  const hours = Math.floor(seconds / 3600);
+  const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  return hours > 0 ? `${hours}:${rest}` : rest;
+}

@@ -18,6 +18,8 @@ const BLOCK: &str = "noscript";
 #[derive(Debug)]
 pub(super) struct Source {
     name: String,
+    style: String,
+    script: String,
     environment: Environment<'static>,
 }
 
@@ -40,7 +42,7 @@ impl Source {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template_owned(name.clone(), text).map_err(|error| located(&name, &error))?;
-        Ok(Self { name, environment })
+        Ok(Self { name, style: script::without_comments(STYLE), script: script::bundle(), environment })
     }
 
     /// Renders one language's document for every state and cuts off what differs.
@@ -66,34 +68,34 @@ impl Source {
         language: &Language,
     ) -> Result<(Option<String>, String), minijinja::Error> {
         let template = self.environment.get_template(&self.name)?;
-        let mut document = template.render_captured(values(state, input, language))?;
+        let mut document = template.render_captured(self.values(state, input, language))?;
         let tail = document.with_state_mut(|state| state.render_block(BLOCK))?;
         Ok((document.output().strip_suffix(&tail).map(str::to_owned), tail))
     }
 
+    /// Everything a template may use.
+    fn values(&self, state: State, input: &PageInput, language: &Language) -> Value {
+        let base = format!("{}/{}", input.prefix.trim_end_matches('/'), input.room);
+        context! {
+            lang => language.tag,
+            dir => language.dir.as_str(),
+            room => input.room.as_str(),
+            title => input.title.as_str(),
+            base => base.as_str(),
+            text => language.text.clone(),
+            style => self.style.as_str(),
+            script => self.script.as_str(),
+            config => context! { room => input.room.as_str(), base => base.as_str(), title => input.title.as_str(), text => language.script.clone() },
+            state => state.kind(),
+            place => PLACE,
+            ahead => AHEAD,
+            return_to => RETURN_TO,
+            message => MESSAGE,
+        }
+    }
+
     fn layout(&self, remedy: &'static str) -> PageError {
         PageError::Layout { file: self.name.clone(), remedy }
-    }
-}
-
-/// Everything a template may use.
-fn values(state: State, input: &PageInput, language: &Language) -> Value {
-    let base = format!("{}/{}", input.prefix.trim_end_matches('/'), input.room);
-    context! {
-        lang => language.tag,
-        dir => language.dir.as_str(),
-        room => input.room.as_str(),
-        title => input.title.as_str(),
-        base => base.as_str(),
-        text => language.text.clone(),
-        style => script::without_comments(STYLE),
-        script => script::bundle(),
-        config => context! { room => input.room.as_str(), base => base.as_str(), title => input.title.as_str(), text => language.script.clone() },
-        state => state.kind(),
-        place => PLACE,
-        ahead => AHEAD,
-        return_to => RETURN_TO,
-        message => MESSAGE,
     }
 }
 

@@ -1,0 +1,196 @@
+// The pure parts of the waiting page's script: `node --test tests/page.test.mjs`.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import * as draw from "../pages/waiting/draw.js";
+import * as pace from "../pages/waiting/pace.js";
+
+const COUNTING = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const D = "e721461feb172d9be665ba3fbd67ddac9a66fc3c25d22cd6f349f45eae309ceb";
+const SEED = "7dad15fc70cc42ee0ff34097ed8eed6205a25821a0bd2d4c0eab2631d60b6493";
+const COMMITMENT = "2655342a4d636d4e26a7351d5690aea126efde9de2c1e7633bf9c16b656369d6";
+
+const record = () => ({
+  descriptor: {
+    version: "fairgate/v1",
+    room: "vector",
+    starts_at_ms: 1764581400000,
+    opens_at_ms: 1764579600000,
+    commitment: COMMITMENT,
+    beacon: null,
+  },
+  descriptor_digest: D,
+  commitment: COMMITMENT,
+  entries: 7,
+  root: "a40655b8763e6b545a13440dd4cfc1ce8e5933bdc76320b5baf044392c3167c3",
+  secret: COUNTING,
+  beacon: null,
+  seed: SEED,
+});
+
+const fan = () => ({
+  draw: D,
+  commitment: COMMITMENT,
+  nonce: new Uint8Array(16),
+  receipt: { kind: "pool", index: 0, entry: "cec9e21b21765c68ffd339430a91215608fa81cc063c202cf4507bf1d3ee6d1a" },
+  witness: { entries: 7, root: record().root },
+  place: 2,
+});
+
+test("the shuffle agrees with the protocol's vectors", () => {
+  const places = (n, seed, count) => Array.from({ length: count }, (_, i) => draw.placeOf(i, n, seed));
+  assert.deepEqual(places(7, SEED, 7), [2, 4, 3, 0, 6, 1, 5]);
+  assert.deepEqual(places(10, COUNTING, 10), [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]);
+  assert.deepEqual(places(14_000_000, COUNTING, 5), [565063, 4988726, 10970996, 4354573, 11728609]);
+});
+
+test("a draw of one entry has one place", () => assert.equal(draw.placeOf(0, 1, SEED), 0));
+
+test("one place takes less than 50 ms", () => {
+  draw.placeOf(0, 14_000_000, COUNTING);
+  const started = performance.now();
+  draw.placeOf(13_999_999, 14_000_000, COUNTING);
+  assert.ok(performance.now() - started < 50);
+});
+
+test("ChaCha20 agrees with its published keystream", () => {
+  // The original cipher with a key, counter and stream of zeros: 76b8e0ad a0f13d90 … and, in block 1, 9f07e7be ….
+  const key = new Array(8).fill(0);
+  assert.deepEqual([...draw.chachaBlock(key, 0, [0, 0]).slice(0, 2)], [0xade0b876, 0x903df1a0]);
+  assert.equal(draw.chachaBlock(key, 1, [0, 0])[0], 0xbee7079f);
+});
+
+test("an honest draw passes every step", async () => {
+  const steps = await draw.verifyDraw(record(), fan());
+  assert.deepEqual(steps.map(([name]) => name), ["descriptor", "promise", "entry", "witness", "secret", "seed", "place"]);
+  assert.ok(steps.every(([, ok]) => ok), JSON.stringify(steps));
+});
+
+test("each cheat fails at its own step", async () => {
+  const other = "ff".repeat(32);
+  const cheats = {
+    descriptor: (r) => (r.descriptor.starts_at_ms += 1),
+    promise: (r, f) => (f.commitment = other),
+    entry: (r, f) => (f.receipt.entry = other),
+    witness: (r, f) => (f.witness.root = other),
+    secret: (r) => (r.secret = other),
+    seed: (r) => (r.seed = other),
+    place: (r, f) => (f.place = 3),
+  };
+  for (const [step, cheat] of Object.entries(cheats)) {
+    const [r, f] = [record(), fan()];
+    cheat(r, f);
+    const failed = (await draw.verifyDraw(r, f)).filter(([, ok]) => !ok).map(([name]) => name);
+    assert.ok(failed.includes(step), `${step}: ${failed}`);
+  }
+});
+
+test("before the reveal only what is known is checked", async () => {
+  const steps = await draw.verifyDraw({ ...record(), root: null, entries: null, secret: null, seed: null }, fan());
+  assert.deepEqual(steps.map(([name]) => name), ["descriptor", "promise", "entry"]);
+});
+
+const status = (fields) => ({
+  phase: "serving",
+  opens_at_ms: 1000,
+  starts_at_ms: 61000,
+  serving: 100,
+  rate_per_minute: 600,
+  sold_out: false,
+  paused: false,
+  now_ms: 70000,
+  draw: { entries: 7, seed: SEED },
+  ...fields,
+});
+const POLL = { floor_ms: 2000, ceiling_ms: 180000, divisor: 10 };
+
+test("each phase has its screen", () => {
+  const pool = { receipt: { kind: "pool", index: 3 } };
+  const line = { receipt: { kind: "line", place: 100 } };
+  const screen = (fields, mine, now = 70000) => {
+    const s = status(fields);
+    return pace.screenFor(s, mine, pace.placeFrom(mine.receipt, s.draw), now);
+  };
+  const unrevealed = { draw: { entries: 7, seed: null } };
+  assert.equal(screen({ phase: "idle" }, {}), "idle");
+  assert.equal(screen({ phase: "pooling" }, {}), "joining");
+  assert.equal(screen({ phase: "pooling", ...unrevealed }, pool, 5000), "pooled");
+  assert.equal(screen({ phase: "pooling", ...unrevealed }, pool, 61000), "drawing");
+  assert.equal(screen({ phase: "drawing", ...unrevealed }, pool), "drawing");
+  assert.equal(screen({}, pool), "called");
+  assert.equal(screen({ serving: 0 }, pool), "line");
+  assert.equal(screen({}, line), "line");
+  assert.equal(screen({ serving: 101 }, line), "called");
+  assert.equal(screen({ sold_out: true }, line), "soldout");
+  assert.equal(screen({ sold_out: true }, {}), "soldout");
+  assert.equal(screen({}, { gone: "left" }), "left");
+  assert.equal(screen({ phase: "ended" }, line), "ended");
+});
+
+test("polls are spread between floor and ceiling", () => {
+  assert.equal(pace.pollDelay(POLL, 600_000, 0.5), 60_000);
+  assert.equal(pace.pollDelay(POLL, 600_000, 0), 48_000);
+  assert.equal(pace.pollDelay(POLL, 600_000, 1), 72_000);
+  assert.equal(pace.pollDelay(POLL, 0, 0.5), 2000);
+  assert.equal(pace.pollDelay(POLL, Infinity, 0.5), 180_000);
+});
+
+test("a poll does not sleep through the moment that matters", () => {
+  const slow = { floor_ms: 30_000, ceiling_ms: 180_000, divisor: 1 };
+  assert.ok(pace.pollDelay(slow, 20_000, 0.5) <= 50_000);
+  for (let random = 0; random <= 1; random += 0.1) {
+    assert.ok(pace.pollDelay(POLL, -5000, random) <= 2400);
+  }
+});
+
+test("failures back off, and the server's wish is kept", () => {
+  assert.equal(pace.retryDelay(POLL, 1, 0, 0.5), 2000);
+  assert.equal(pace.retryDelay(POLL, 4, 0, 0.5), 16_000);
+  assert.equal(pace.retryDelay(POLL, 99, 0, 0.5), 180_000);
+  assert.equal(pace.retryDelay(POLL, 1, 60_000, 0), 60_000);
+});
+
+test("only a pool lets joins spread out", () => {
+  assert.equal(pace.joinDelay({ opens_at_ms: 0, starts_at_ms: 600_000 }, 1), 5000);
+  assert.equal(pace.joinDelay({ opens_at_ms: 0, starts_at_ms: 10_000 }, 1), 2000);
+  assert.equal(pace.joinDelay({ opens_at_ms: 5, starts_at_ms: 5 }, 1), 0);
+});
+
+test("the expected wait starts wide and narrows on what is seen", () => {
+  const [low, high] = pace.expectedWait(600, 600, []);
+  assert.deepEqual([low, high], [45_000, 90_000]);
+  const samples = [{ now_ms: 0, serving: 0 }, { now_ms: 180_000, serving: 900 }];
+  const [seen_low, seen_high] = pace.expectedWait(600, 600, samples);
+  assert.ok(seen_low > 110_000 && seen_high < 135_000, `${seen_low} ${seen_high}`);
+});
+
+test("a line that does not move promises nothing", () => {
+  const samples = [{ now_ms: 0, serving: 5 }, { now_ms: 200_000, serving: 5 }];
+  assert.equal(pace.expectedWait(600, 600, samples), null);
+});
+
+test("samples are few, recent, and forgotten in a pause", () => {
+  let samples = [];
+  for (let now_ms = 0; now_ms <= 1_200_000; now_ms += 2000) samples = pace.sampled(samples, status({ now_ms }));
+  assert.ok(samples.length <= 61 && samples[0].now_ms > 590_000);
+  assert.deepEqual(pace.sampled(samples, status({ paused: true })), []);
+});
+
+test("the clock follows the freshest answer and a clock that was set", () => {
+  assert.equal(pace.clockOffset(null, 1000, 400), 600);
+  assert.equal(pace.clockOffset(600, 2000, 1500), 600);
+  assert.equal(pace.clockOffset(600, 2000, 1300), 700);
+  assert.equal(pace.clockOffset(600, 90_000, 1000), 89_000);
+});
+
+test("spans, clocks and progress", () => {
+  assert.deepEqual(pace.spanOf([100_000, 290_000]), ["minute", 1, 5]);
+  assert.deepEqual(pace.spanOf([3_600_000, 8_000_000]), ["hour", 1, 2.5]);
+  assert.equal(pace.clockFace(59_001), "01:00");
+  assert.equal(pace.clockFace(3_723_000), "1:02:03");
+  assert.equal(pace.clockFace(-5), "00:00");
+  assert.equal(pace.progressOf(25, 100), 0.75);
+  assert.equal(pace.progressOf(200, 100), 0);
+  assert.equal(pace.progressOf(0, 0), 1);
+});
