@@ -1,0 +1,213 @@
+//! What an edge measures of itself.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use prometheus::Registry;
+
+use super::metrics;
+use super::rooms::RoomMetrics;
+
+/// From a pre-built answer to a shop that is given up on.
+const LATENCY_SECONDS: [f64; 14] =
+    [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const BATCH_FANS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 100.0, 500.0, 1_000.0, 5_000.0];
+
+metrics! {
+    /// The metrics themselves.
+    struct Metrics {
+        /// Requests answered, by kind and class of status.
+        requests_total: IntCounterVec["kind", "status_class"],
+        /// Time from a request's head to the end of its answer, by kind.
+        request_duration_seconds: HistogramVec["kind"] {LATENCY_SECONDS},
+        /// Entries that the store took, by room; retries of the same entry count again.
+        joins_total: IntCounterVec["room"],
+        /// Joins that shared one call to the store.
+        join_batch_fans: Histogram {BATCH_FANS},
+        /// Time that one call to the store took, by kind of command.
+        store_call_duration_seconds: HistogramVec["command"] {LATENCY_SECONDS},
+        /// Calls to the store that failed, by kind of command. A refusal is an answer and no failure.
+        store_failures_total: IntCounterVec["command"],
+        /// Requests that were turned away to protect something, by reason.
+        shed_total: IntCounterVec["reason"],
+        /// Passes shown, by how they were judged: known already, verified anew, or refused.
+        pass_checks_total: IntCounterVec["result"],
+        /// Time that a shop took to start answering, by upstream.
+        upstream_response_duration_seconds: HistogramVec["upstream"] {LATENCY_SECONDS},
+        /// Requests that a shop did not answer, by upstream.
+        upstream_failures_total: IntCounterVec["upstream"],
+        /// Requests that are with a shop, by upstream.
+        upstream_in_flight_requests: IntGaugeVec["upstream"],
+        /// Requests that wait for a slot at a shop, by upstream.
+        upstream_queued_requests: IntGaugeVec["upstream"],
+    }
+}
+
+/// The kinds of request that are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// The waiting page.
+    Page,
+    /// A program without a pass, told to come back.
+    ComeBack,
+    /// `status`.
+    Status,
+    /// `join`.
+    Join,
+    /// `claim`.
+    Claim,
+    /// `leave`.
+    Leave,
+    /// `draw` and what is below it.
+    Draw,
+    /// `jwks.json`.
+    Jwks,
+    /// Forwarded to a shop.
+    Proxy,
+    /// Refused before anything else: malformed, or for nobody.
+    Refused,
+}
+
+/// How a pass was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassCheck {
+    /// Its signature had been checked before.
+    Known,
+    /// Its signature was checked.
+    Verified,
+    /// It does not open the gate.
+    Refused,
+}
+
+/// Why a request was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shed {
+    /// Too many joins, claims or renewals wait for the store.
+    StoreQueue,
+    /// The store cannot be reached.
+    StoreUnavailable,
+    /// Too many requests wait for the shop.
+    UpstreamQueue,
+    /// A request waited too long for the shop.
+    UpstreamWait,
+    /// The shop cannot be reached.
+    UpstreamUnavailable,
+}
+
+/// What an edge measures of itself. Cloning shares the metrics.
+#[derive(Clone, Debug)]
+pub struct EdgeMetrics {
+    metrics: Metrics,
+    rooms: RoomMetrics,
+}
+
+impl EdgeMetrics {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    /// When the registry has one of them already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self { metrics: Metrics::new(registry)?, rooms: RoomMetrics::new(registry)? })
+    }
+
+    /// How the rooms stand.
+    #[must_use]
+    pub fn rooms(&self) -> &RoomMetrics {
+        &self.rooms
+    }
+
+    /// A request was answered.
+    pub fn observe_request(&self, kind: RequestKind, status: StatusCode, took: Duration) {
+        self.metrics.requests_total.with_label_values(&[kind.label(), class(status)]).inc();
+        self.metrics.request_duration_seconds.with_label_values(&[kind.label()]).observe(took.as_secs_f64());
+    }
+
+    /// One call to the store carried these joins.
+    pub fn observe_join_batch(&self, room: &str, fans: usize) {
+        self.metrics.join_batch_fans.observe(fans as f64);
+        self.metrics.joins_total.with_label_values(&[room]).inc_by(fans as u64);
+    }
+
+    /// A call to the store ended.
+    pub fn observe_store_call(&self, command: &str, took: Duration, failed: bool) {
+        self.metrics.store_call_duration_seconds.with_label_values(&[command]).observe(took.as_secs_f64());
+        if failed {
+            self.metrics.store_failures_total.with_label_values(&[command]).inc();
+        }
+    }
+
+    /// A request was turned away.
+    pub fn observe_shed(&self, reason: Shed) {
+        self.metrics.shed_total.with_label_values(&[reason.label()]).inc();
+    }
+
+    /// A pass was shown.
+    pub fn observe_pass_check(&self, check: PassCheck) {
+        self.metrics.pass_checks_total.with_label_values(&[check.label()]).inc();
+    }
+
+    /// A shop began to answer.
+    pub fn observe_upstream_response(&self, upstream: &str, took: Duration) {
+        self.metrics.upstream_response_duration_seconds.with_label_values(&[upstream]).observe(took.as_secs_f64());
+    }
+
+    /// A shop did not answer.
+    pub fn observe_upstream_failure(&self, upstream: &str) {
+        self.metrics.upstream_failures_total.with_label_values(&[upstream]).inc();
+    }
+
+    /// How busy a shop is.
+    pub fn observe_upstream_load(&self, upstream: &str, in_flight: usize, queued: usize) {
+        self.metrics.upstream_in_flight_requests.with_label_values(&[upstream]).set(in_flight as i64);
+        self.metrics.upstream_queued_requests.with_label_values(&[upstream]).set(queued as i64);
+    }
+}
+
+impl RequestKind {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::ComeBack => "come_back",
+            Self::Status => "status",
+            Self::Join => "join",
+            Self::Claim => "claim",
+            Self::Leave => "leave",
+            Self::Draw => "draw",
+            Self::Jwks => "jwks",
+            Self::Proxy => "proxy",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl PassCheck {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Verified => "verified",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Shed {
+    fn label(self) -> &'static str {
+        match self {
+            Self::StoreQueue => "store_queue",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::UpstreamQueue => "upstream_queue",
+            Self::UpstreamWait => "upstream_wait",
+            Self::UpstreamUnavailable => "upstream_unavailable",
+        }
+    }
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}

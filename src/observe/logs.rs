@@ -1,0 +1,26 @@
+//! Logs: one line an event, on standard error, for people or machines.
+//!
+//! Fields are spans' and events' fields. Never in a log: a token, a raw address, an e-mail, a secret of a draw.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Sends the program's logs to standard error. `RUST_LOG` wins over the configured level where it is set.
+///
+/// # Errors
+/// When a level cannot be read, or logs are already being sent somewhere.
+pub fn init_logs(config: &LogConfig) -> anyhow::Result<()> {
+    let level = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| config.level.clone());
+    let filter = EnvFilter::try_new(&level)
+        .map_err(|error| anyhow::anyhow!("the log level {level:?} cannot be read: {error}"))?;
+    let logs = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match config.format {
+        LogFormat::Text => logs.with_target(false).try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("logs are already being written: {error}"))
+}

@@ -1,0 +1,110 @@
+//! How the rooms stand, for Prometheus.
+
+use prometheus::{IntCounterVec, Registry};
+
+use super::metrics;
+use crate::room::{Phase, View};
+
+metrics! {
+    /// The metrics themselves.
+    struct Metrics {
+        /// 1 for the phase in which the room is, 0 for the others.
+        room_phase: IntGaugeVec["room", "phase"],
+        /// 1 while the leak is paused.
+        room_paused: IntGaugeVec["room"],
+        /// 1 while the room is marked as sold out.
+        room_sold_out: IntGaugeVec["room"],
+        /// 1 while the store cannot be reached and what is shown is old.
+        room_stale: IntGaugeVec["room"],
+        /// Entries in the roster of the draw.
+        room_pool_fans: IntGaugeVec["room"],
+        /// Places given so far.
+        room_line_places: IntGaugeVec["room"],
+        /// Places below this number have been called.
+        room_serving_places: IntGaugeVec["room"],
+        /// Fans in the line who have not been called.
+        room_waiting_fans: IntGaugeVec["room"],
+        /// Called, within the grace, and not yet in.
+        room_outstanding_places: IntGaugeVec["room"],
+        /// Sessions inside.
+        room_active_sessions: IntGaugeVec["room"],
+        /// Sessions that may be inside at once.
+        room_active_sessions_max: IntGaugeVec["room"],
+        /// Fans to be let in per minute.
+        room_rate_per_minute: IntGaugeVec["room"],
+        /// Fans that may be let in at once beyond the rate.
+        room_burst_fans: IntGaugeVec["room"],
+        /// Fans let in.
+        room_admitted_total: IntCounterVec["room"],
+        /// Called places that were not claimed in time.
+        room_expired_total: IntCounterVec["room"],
+        /// Places given up by their fans.
+        room_left_total: IntCounterVec["room"],
+    }
+}
+
+/// How the rooms stand. Cloning shares the metrics.
+#[derive(Clone, Debug)]
+pub struct RoomMetrics {
+    metrics: Metrics,
+}
+
+const PHASES: [(Phase, &str); 5] = [
+    (Phase::Idle, "idle"),
+    (Phase::Pooling, "pooling"),
+    (Phase::Drawing, "drawing"),
+    (Phase::Serving, "serving"),
+    (Phase::Ended, "ended"),
+];
+
+impl RoomMetrics {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    /// When the registry has one of them already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self { metrics: Metrics::new(registry)? })
+    }
+
+    /// The store said how a room stands.
+    pub fn observe_room(&self, room: &str, view: &View) {
+        let m = &self.metrics;
+        for (phase, name) in PHASES {
+            m.room_phase.with_label_values(&[room, name]).set((view.phase == phase).into());
+        }
+        let gauges = [
+            (&m.room_paused, u64::from(view.paused)),
+            (&m.room_sold_out, u64::from(view.sold_out)),
+            (&m.room_stale, 0),
+            (&m.room_pool_fans, view.pool_size),
+            (&m.room_line_places, view.line_size),
+            (&m.room_serving_places, view.serving),
+            (&m.room_waiting_fans, view.line_size.saturating_sub(view.serving)),
+            (&m.room_outstanding_places, view.outstanding),
+            (&m.room_active_sessions, view.active),
+            (&m.room_active_sessions_max, view.policy.max_active),
+            (&m.room_rate_per_minute, view.policy.rate_per_minute.into()),
+            (&m.room_burst_fans, view.policy.burst.into()),
+        ];
+        for (gauge, value) in gauges {
+            gauge.with_label_values(&[room]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        raise(&m.room_admitted_total, room, view.admitted);
+        raise(&m.room_expired_total, room, view.expired);
+        raise(&m.room_left_total, room, view.left);
+    }
+
+    /// The store cannot be reached: what the other metrics show is old.
+    pub fn observe_stale(&self, room: &str) {
+        self.metrics.room_stale.with_label_values(&[room]).set(1);
+    }
+}
+
+/// The room counts by itself; a counter follows. A new draw starts from zero, as a restarted process does.
+fn raise(counter: &IntCounterVec, room: &str, to: u64) {
+    let counter = counter.with_label_values(&[room]);
+    if counter.get() > to {
+        counter.reset();
+    }
+    counter.inc_by(to - counter.get());
+}
