@@ -36,6 +36,9 @@ pub struct Descriptor {
 pub struct BeaconRound {
     /// The chain's hash.
     pub chain: Hash,
+    /// How long after the round's time the draw goes on without it, as "committed" and no more; `None`: it waits. An
+    /// addition to the protocol that leaves every descriptor without it as it was.
+    pub fallback_after_ms: Option<u64>,
     /// The chain's public key, a compressed point of G2.
     pub public_key: [u8; 96],
     /// The round.
@@ -115,6 +118,8 @@ struct Wire {
 #[serde(deny_unknown_fields)]
 struct WireBeacon {
     chain: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fallback_after_ms: Option<u64>,
     public_key: String,
     round: u64,
     scheme: String,
@@ -137,6 +142,7 @@ impl From<BeaconRound> for WireBeacon {
     fn from(beacon: BeaconRound) -> Self {
         Self {
             chain: hex::encode(beacon.chain),
+            fallback_after_ms: beacon.fallback_after_ms,
             public_key: hex::encode(beacon.public_key),
             round: beacon.round,
             scheme: BEACON_SCHEME.to_owned(),
@@ -170,6 +176,7 @@ impl TryFrom<WireBeacon> for BeaconRound {
         }
         Ok(Self {
             chain: bytes("beacon.chain", &wire.chain)?,
+            fallback_after_ms: wire.fallback_after_ms.map(|ms| integer("beacon.fallback_after_ms", ms)).transpose()?,
             public_key: bytes("beacon.public_key", &wire.public_key)?,
             round: integer("beacon.round", wire.round)?,
         })
@@ -200,8 +207,11 @@ mod tests {
     }
 
     fn any_descriptor() -> impl Strategy<Value = Descriptor> {
-        let beacon = prop::option::of((any::<Hash>(), any::<[u8; 96]>(), 0..=INTEGER_MAX))
-            .prop_map(|beacon| beacon.map(|(chain, public_key, round)| BeaconRound { chain, public_key, round }));
+        let fallback = prop::option::of(0..=INTEGER_MAX);
+        let beacon = (any::<Hash>(), fallback, any::<[u8; 96]>(), 0..=INTEGER_MAX).prop_map(
+            |(chain, fallback_after_ms, public_key, round)| BeaconRound { chain, fallback_after_ms, public_key, round },
+        );
+        let beacon = prop::option::of(beacon);
         (beacon, any::<Hash>(), 0..=INTEGER_MAX, any::<String>(), 0..=INTEGER_MAX).prop_map(
             |(beacon, commitment, opens_at_ms, room, starts_at_ms)| Descriptor {
                 beacon,

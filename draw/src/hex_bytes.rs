@@ -48,3 +48,24 @@ pub(crate) fn serialize<T: HexBytes, S: Serializer>(bytes: &T, serializer: S) ->
 pub(crate) fn deserialize<'de, T: HexBytes, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::from_text(T::Text::deserialize(deserializer)?).map_err(D::Error::custom)
 }
+
+/// A constant from its hex text; a wrong text does not compile.
+pub(crate) const fn literal<const N: usize>(text: &str) -> [u8; N] {
+    let text = text.as_bytes();
+    assert!(text.len() == 2 * N, "two digits a byte");
+    let mut bytes = [0; N];
+    let mut i = 0;
+    while i < N {
+        bytes[i] = digit(text[2 * i]) << 4 | digit(text[2 * i + 1]);
+        i += 1;
+    }
+    bytes
+}
+
+const fn digit(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => panic!("not a lower-case hex digit"),
+    }
+}

@@ -7,9 +7,10 @@
 //! 2. [`entry`] hides a fan's random bytes in a roster entry that only the fan can explain.
 //! 3. [`RootHasher`] commits to the frozen roster; [`RosterTree`] proves that an entry is in it.
 //! 4. [`seed`] mixes everything that was fixed with everything that was hidden.
+//!    [`QUICKNET`] is where its public part may come from.
 //! 5. [`Shuffle`] turns an index into a place, one at a time or all at once.
 //!
-//! [`Record`] is what is published of all that.
+//! [`Record`] is what is published of all that, and [`audit_record`] checks it.
 //!
 //! ```
 //! use fairgate_draw::{Descriptor, RootHasher, Shuffle, ZERO, commitment, entry, seed};
@@ -37,6 +38,8 @@
 //! # Ok::<(), fairgate_draw::TooManyEntries>(())
 //! ```
 
+mod audit;
+mod beacon;
 mod commit;
 mod descriptor;
 mod entry;
@@ -48,6 +51,8 @@ mod root;
 mod seed;
 mod shuffle;
 
+pub use audit::{Finding, Step, Verdict, audit_record, check_places};
+pub use beacon::{BeaconError, Chain, QUICKNET};
 pub use commit::commitment;
 pub use descriptor::{BEACON_SCHEME, BeaconRound, Descriptor, DescriptorError, VERSION};
 pub use entry::entry;

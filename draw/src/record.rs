@@ -3,6 +3,8 @@
 //! It grows with the draw and never takes anything back: the descriptor from the schedule on, `(N, root)` from the
 //! freeze on, secret, beacon and seed from the reveal on. What is not yet known is `null`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::descriptor::{Descriptor, VERSION};
@@ -45,6 +47,9 @@ pub struct Record {
     /// The seed, from the reveal on.
     #[serde(with = "hex_bytes", default)]
     pub seed: Option<Hash>,
+    /// A detached JWS (RFC 7515, appendix F) by the operator's key, over the canonical JSON of everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
     /// The protocol's version.
     pub version: String,
 }
@@ -59,6 +64,15 @@ pub enum Label {
     /// Nobody, the operator included, could know the seed before the roster was frozen.
     #[serde(rename = "committed + public beacon")]
     CommittedAndBeacon,
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Committed => "\"committed\"",
+            Self::CommittedAndBeacon => "\"committed + public beacon\"",
+        })
+    }
 }
 
 impl Record {
@@ -77,6 +91,7 @@ impl Record {
             root: None,
             secret: None,
             seed: None,
+            signature: None,
             version: VERSION.to_owned(),
             descriptor,
         }

@@ -1,0 +1,369 @@
+//! The checks of an auditor, step by step: what is published must follow from what was published before it.
+//!
+//! Every step gets a verdict of its own, and the first that fails names the lie. What is not published yet is
+//! [`Open`](Verdict::Open), never taken as holding.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::commit::commitment;
+use crate::descriptor::VERSION;
+use crate::hash::{Hash, ZERO};
+use crate::record::{Label, Record};
+use crate::seed::seed;
+
+/// A step of the protocol that can be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// The record is signed by the operator's key.
+    Signature,
+    /// The record says what browsers saw earlier.
+    Witness,
+    /// The descriptor is whole, and the record agrees with it.
+    Descriptor,
+    /// The descriptor hashes to D.
+    Digest,
+    /// The roster has N entries.
+    Roster,
+    /// The roster hashes to the root.
+    Root,
+    /// The secret is the one that was committed to.
+    Commitment,
+    /// The beacon is the signed randomness of the round that was named.
+    Beacon,
+    /// The seed follows.
+    Seed,
+    /// The places follow, each once.
+    Places,
+    /// Whoever claimed a place had it.
+    Claims,
+}
+
+/// What came of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", content = "detail", rename_all = "lowercase")]
+pub enum Verdict {
+    /// Checked, and it is so.
+    Holds(String),
+    /// Checked, and it is not so.
+    Fails(String),
+    /// Not checked, and why.
+    Open(String),
+}
+
+/// A step and its verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which step.
+    pub step: Step,
+    /// What came of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// Checks a record against itself and against its roster's `(N, root)`, as [`RootHasher`](crate::RootHasher) gives it.
+#[must_use]
+pub fn audit_record(record: &Record, roster: (u64, Hash)) -> Vec<Finding> {
+    let checks: [(Step, Verdict); 7] = [
+        (Step::Descriptor, check_descriptor(record)),
+        (Step::Digest, check_digest(record)),
+        (Step::Roster, check_entries(record, roster.0)),
+        (Step::Root, check_root(record, &roster.1)),
+        (Step::Commitment, check_commitment(record)),
+        (Step::Beacon, check_beacon(record)),
+        (Step::Seed, check_seed(record)),
+    ];
+    checks.into_iter().map(|(step, verdict)| Finding { step, verdict }).collect()
+}
+
+/// Checks that places are those of 0..N-1, each once, and so many as there are entries.
+#[must_use]
+pub fn check_places(record: &Record, places: &[u32]) -> Verdict {
+    let mut given = vec![false; places.len()];
+    for (index, &place) in places.iter().enumerate() {
+        match given.get_mut(place as usize) {
+            Some(given) if !*given => *given = true,
+            Some(_) => {
+                return Verdict::Fails(format!("place {place} is given twice, the second time to entry {index}"));
+            }
+            None => return Verdict::Fails(format!("entry {index} has place {place} of {}", places.len())),
+        }
+    }
+    match record.entries {
+        Some(entries) if entries == places.len() as u64 => {
+            Verdict::Holds(format!("{entries} entries have places 0 to N-1, each once"))
+        }
+        entries => Verdict::Fails(format!("{} places for {} entries", places.len(), entries.unwrap_or(0))),
+    }
+}
+
+fn check_descriptor(record: &Record) -> Verdict {
+    let descriptor = &record.descriptor;
+    if record.version != VERSION {
+        return differs("version", &record.version, &VERSION);
+    }
+    if record.room != descriptor.room {
+        return differs("room", &record.room, &descriptor.room);
+    }
+    if record.commitment != descriptor.commitment {
+        return differs("commitment", &hex::encode(record.commitment), &hex::encode(descriptor.commitment));
+    }
+    if descriptor.opens_at_ms > descriptor.starts_at_ms {
+        return Verdict::Fails("the pool closes before it opens".into());
+    }
+    if record.frozen_at_ms.is_some_and(|frozen_at_ms| frozen_at_ms < descriptor.starts_at_ms) {
+        return Verdict::Fails("the roster was frozen before the pool's time was over".into());
+    }
+    if record.label != expected_label(record) {
+        return Verdict::Fails(format!("the draw is labelled {}, it is {}", record.label, expected_label(record)));
+    }
+    Verdict::Holds(format!("room {:?}, labelled {}", record.room, record.label))
+}
+
+fn check_digest(record: &Record) -> Verdict {
+    equal("D", &record.descriptor_digest, &record.descriptor.digest())
+}
+
+fn check_entries(record: &Record, counted: u64) -> Verdict {
+    match record.entries {
+        None => Verdict::Open("the roster is not frozen yet".into()),
+        Some(entries) if entries == counted => Verdict::Holds(format!("{entries} entries")),
+        Some(entries) => Verdict::Fails(format!("the record says {entries} entries, the roster has {counted}")),
+    }
+}
+
+fn check_root(record: &Record, computed: &Hash) -> Verdict {
+    match &record.root {
+        None => Verdict::Open("the roster is not frozen yet".into()),
+        Some(root) => equal("root", root, computed),
+    }
+}
+
+fn check_commitment(record: &Record) -> Verdict {
+    match &record.secret {
+        None => Verdict::Open("the secret is not revealed: until it is, the draw is void".into()),
+        Some(secret) => equal("commitment", &record.descriptor.commitment, &commitment(secret)),
+    }
+}
+
+fn check_beacon(record: &Record) -> Verdict {
+    let Some(round) = &record.descriptor.beacon else {
+        return if record.beacon.is_none() && record.beacon_signature.is_none() {
+            Verdict::Holds("the descriptor names none: the draw is committed, and no more".into())
+        } else {
+            Verdict::Fails("the record has a beacon, but the descriptor names none".into())
+        };
+    };
+    let chain = match round.known_chain() {
+        Ok(chain) => chain,
+        Err(error) => return Verdict::Fails(error.to_string()),
+    };
+    if record.frozen_at_ms.is_some_and(|frozen_at_ms| frozen_at_ms >= chain.time_ms(round.round)) {
+        return Verdict::Fails(format!("round {} was known before the roster was frozen", round.round));
+    }
+    match (&record.beacon_signature, &record.beacon) {
+        (None, None) => beacon_missing(record),
+        (None, Some(_)) => Verdict::Fails("the round's signature is not in the record".into()),
+        (Some(signature), beacon) => match round.randomness(signature) {
+            Err(error) => Verdict::Fails(error.to_string()),
+            Ok(randomness) if *beacon == Some(randomness) => {
+                Verdict::Holds(format!("round {} of drand's quicknet: {}", round.round, hex::encode(randomness)))
+            }
+            Ok(_) => Verdict::Fails("the beacon is not the SHA-256 of its signature".into()),
+        },
+    }
+}
+
+/// A round that was named and did not come, or not yet.
+fn beacon_missing(record: &Record) -> Verdict {
+    let may_fall_back = record.descriptor.beacon.as_ref().is_some_and(|round| round.fallback_after_ms.is_some());
+    match (record.is_final(), may_fall_back) {
+        (false, _) => Verdict::Open("the round's randomness is not in the record yet".into()),
+        (true, true) => Verdict::Holds(
+            "the round did not come in time; the draw went on without it, as the descriptor foresees, and is \
+             committed, and no more"
+                .into(),
+        ),
+        (true, false) => Verdict::Fails("the seed was made without the round that the descriptor names".into()),
+    }
+}
+
+fn check_seed(record: &Record) -> Verdict {
+    let (Some(entries), Some(root), Some(secret), Some(published)) =
+        (record.entries, &record.root, &record.secret, &record.seed)
+    else {
+        return Verdict::Open("the seed is not published yet".into());
+    };
+    let computed = seed(&record.descriptor.digest(), entries, root, secret, &record.beacon.unwrap_or(ZERO));
+    equal("seed", published, &computed)
+}
+
+/// What the draw may call itself: with a beacon only where there is one, or still may be.
+fn expected_label(record: &Record) -> Label {
+    let without = record.descriptor.beacon.is_none() || (record.is_final() && record.beacon.is_none());
+    if without { Label::Committed } else { Label::CommittedAndBeacon }
+}
+
+fn equal(what: &str, published: &Hash, computed: &Hash) -> Verdict {
+    if published == computed {
+        Verdict::Holds(hex::encode(published))
+    } else {
+        Verdict::Fails(format!(
+            "the {what} that was published is {}, it should be {}",
+            hex::encode(published),
+            hex::encode(computed)
+        ))
+    }
+}
+
+fn differs(what: &str, record: &dyn fmt::Debug, descriptor: &dyn fmt::Debug) -> Verdict {
+    Verdict::Fails(format!("the record's {what} is {record:?}, the descriptor's is {descriptor:?}"))
+}
+
+impl Step {
+    /// The step's name, as every report has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Witness => "witness",
+            Self::Descriptor => "descriptor",
+            Self::Digest => "descriptor digest",
+            Self::Roster => "roster",
+            Self::Root => "root",
+            Self::Commitment => "commitment",
+            Self::Beacon => "beacon",
+            Self::Seed => "seed",
+            Self::Places => "places",
+            Self::Claims => "claims",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Descriptor, QUICKNET, RootHasher, entry};
+
+    const SECRET: Hash = [5; 32];
+
+    /// An honest draw among seven, with or without round 1000 of quicknet.
+    fn draw(beacon: bool) -> (Record, (u64, Hash)) {
+        let descriptor = Descriptor {
+            beacon: beacon.then(|| QUICKNET.round(1000)),
+            commitment: commitment(&SECRET),
+            opens_at_ms: 1_692_806_000_000,
+            room: "tour".into(),
+            starts_at_ms: 1_692_806_300_000,
+        };
+        let mut hasher = RootHasher::new();
+        (0..7).for_each(|fan| hasher.push(&entry(&descriptor.digest(), &[fan; 16], &ZERO)));
+        let (entries, root) = hasher.finish();
+        let signature = crate::hex_bytes::literal(
+            "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39",
+        );
+        let randomness = beacon.then(|| QUICKNET.round(1000).randomness(&signature).unwrap());
+        let record = Record {
+            beacon: randomness,
+            beacon_signature: beacon.then_some(signature),
+            entries: Some(entries),
+            root: Some(root),
+            frozen_at_ms: Some(1_692_806_300_010),
+            secret: Some(SECRET),
+            seed: Some(seed(&descriptor.digest(), entries, &root, &SECRET, &randomness.unwrap_or(ZERO))),
+            ..Record::scheduled(descriptor)
+        };
+        (record, (entries, root))
+    }
+
+    fn failing(record: &Record, roster: (u64, Hash)) -> Vec<Step> {
+        let findings = audit_record(record, roster);
+        findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Fails(_))).map(|f| f.step).collect()
+    }
+
+    #[test]
+    fn honest_draws_hold_in_every_step() {
+        for beacon in [false, true] {
+            let (record, roster) = draw(beacon);
+            for finding in audit_record(&record, roster) {
+                assert!(matches!(finding.verdict, Verdict::Holds(_)), "{finding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_published_yet_is_open() {
+        let (record, roster) = draw(true);
+        let scheduled = Record::scheduled(record.descriptor);
+        let open = audit_record(&scheduled, roster).into_iter();
+        let open: Vec<_> = open.filter(|f| matches!(f.verdict, Verdict::Open(_))).map(|f| f.step).collect();
+        assert_eq!(open, [Step::Roster, Step::Root, Step::Commitment, Step::Beacon, Step::Seed]);
+        assert_eq!(failing(&scheduled, roster), []);
+    }
+
+    #[test]
+    fn each_lie_fails_at_its_step() {
+        let lie = |tell: fn(&mut Record)| {
+            let (mut record, roster) = draw(true);
+            tell(&mut record);
+            failing(&record, roster)
+        };
+        assert_eq!(lie(|r| r.version = "fairgate/v2".into()), [Step::Descriptor]);
+        assert_eq!(lie(|r| r.room = "tours".into()), [Step::Descriptor]);
+        assert_eq!(lie(|r| r.commitment = ZERO), [Step::Descriptor]);
+        assert_eq!(lie(|r| r.label = Label::Committed), [Step::Descriptor]);
+        assert_eq!(lie(|r| r.frozen_at_ms = Some(1_692_806_299_999)), [Step::Descriptor]);
+        assert_eq!(lie(|r| r.descriptor_digest = ZERO), [Step::Digest]);
+        assert_eq!(lie(|r| r.descriptor.opens_at_ms += 1), [Step::Digest, Step::Seed]);
+        assert_eq!(lie(|r| r.entries = Some(8)), [Step::Roster, Step::Seed]);
+        assert_eq!(lie(|r| r.root = Some(ZERO)), [Step::Root, Step::Seed]);
+        assert_eq!(lie(|r| r.secret = Some(ZERO)), [Step::Commitment, Step::Seed]);
+        assert_eq!(lie(|r| r.beacon = Some(ZERO)), [Step::Beacon, Step::Seed]);
+        assert_eq!(lie(|r| r.beacon_signature = None), [Step::Beacon]);
+        assert_eq!(lie(|r| r.frozen_at_ms = Some(1_692_806_364_000)), [Step::Beacon], "the round was known by then");
+        assert_eq!(lie(|r| r.seed = Some(ZERO)), [Step::Seed]);
+    }
+
+    #[test]
+    fn a_beacon_can_only_be_left_out_as_the_descriptor_foresees() {
+        let (mut record, roster) = draw(true);
+        (record.beacon, record.beacon_signature, record.label) = (None, None, Label::Committed);
+        let reseed = |record: &Record| seed(&record.descriptor.digest(), roster.0, &roster.1, &SECRET, &ZERO);
+        record.seed = Some(reseed(&record));
+        assert_eq!(failing(&record, roster), [Step::Beacon]);
+
+        record.descriptor.beacon.as_mut().unwrap().fallback_after_ms = Some(60_000);
+        record.descriptor_digest = record.descriptor.digest();
+        record.seed = Some(reseed(&record));
+        assert_eq!(failing(&record, roster), []);
+    }
+
+    #[test]
+    fn a_beacon_that_was_not_named_is_refused() {
+        let (mut record, roster) = draw(false);
+        record.beacon = Some(ZERO);
+        assert_eq!(failing(&record, roster), [Step::Beacon]);
+    }
+
+    #[test]
+    fn places_must_be_a_permutation() {
+        let (record, _) = draw(false);
+        assert!(matches!(check_places(&record, &[2, 4, 3, 0, 6, 1, 5]), Verdict::Holds(_)));
+        for wrong in [&[2, 4, 3, 0, 6, 1, 1][..], &[2, 4, 3, 0, 6, 1, 7], &[0, 1, 2], &[]] {
+            assert!(matches!(check_places(&record, wrong), Verdict::Fails(_)), "{wrong:?}");
+        }
+    }
+}
