@@ -80,6 +80,18 @@ pub enum Command {
     Control(Control),
 }
 
+impl Command {
+    /// How many fans the command names.
+    #[must_use]
+    pub fn fans(&self) -> usize {
+        match self {
+            Self::Enter(entries) => entries.len(),
+            Self::Claim(places) | Self::Renew(places) | Self::Release(places) | Self::Leave(places) => places.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// A change made by people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Control {
@@ -109,6 +121,15 @@ pub enum Position {
     Pool(u64),
     /// In the line, at this place.
     Line(u64),
+}
+
+impl Position {
+    /// The index or the place. The line goes on with the numbers that the pool left off with.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        let (Self::Pool(number) | Self::Line(number)) = self;
+        number
+    }
 }
 
 /// What became of one claim.

@@ -72,6 +72,12 @@ impl Room {
         self.sale.as_ref().map(|sale| sale.view(self.revision, self.now_ms))
     }
 
+    /// The latest time that the room has seen, Unix ms.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
     /// Grows by one with every command that changed anything.
     #[must_use]
     pub fn revision(&self) -> u64 {
@@ -125,15 +131,8 @@ impl Room {
 }
 
 fn check_size(command: &Command) -> Result<(), Refusal> {
-    let size = match command {
-        Command::Enter(entries) => entries.len(),
-        Command::Claim(places) | Command::Renew(places) | Command::Release(places) | Command::Leave(places) => {
-            places.len()
-        }
-        _ => 0,
-    };
-    match size <= BATCH_MAX {
-        true => Ok(()),
-        false => Err(Refusal::Invalid(format!("one command may name {BATCH_MAX} fans, not {size}: split it"))),
+    match command.fans() {
+        ..=BATCH_MAX => Ok(()),
+        fans => Err(Refusal::Invalid(format!("one command may name {BATCH_MAX} fans, not {fans}: split it"))),
     }
 }

@@ -1,5 +1,7 @@
 //! Where rooms live: one trait, transitions that are atomic, durable before they are answered, and safe to retry.
 
+pub mod embedded;
+
 use std::ops::Range;
 
 use async_trait::async_trait;

@@ -1,0 +1,212 @@
+//! The bytes of a journal: a header, then one frame for each commit.
+//!
+//! ```text
+//! header   "fairgate" | version u32 | generation u64 | revision u64 | crc u32
+//! frame    "FGC1" | length u32 | crc u32 | payload
+//! payload  now_ms u64 | record …
+//! record   1 | count u32 | count entries of 32 bytes     an Enter, its entries as they are
+//!          2 | length u32 | postcard of a Command
+//! ```
+//!
+//! Numbers are little-endian; a checksum covers what stands before it in the header, and length and payload of a frame.
+//! A frame is whole or it is not there: what was committed together comes back together.
+
+use crate::room::{BATCH_MAX, Command, Entry};
+
+/// Bytes of the header.
+pub(super) const HEADER_BYTES: usize = 32;
+/// Bytes of a frame before its payload.
+pub(super) const FRAME_HEAD_BYTES: usize = 12;
+/// Commands are put into one frame until they may need as many bytes.
+pub(super) const FRAME_BYTES_FULL: usize = 4 << 20;
+/// The most bytes of a payload: a frame that is all but full, and the largest command on top.
+const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_FULL + size_of::<Entry>() * BATCH_MAX + COMMAND_BYTES_MAX;
+/// The most bytes of a command that names no fans; the longest is one with a message.
+const COMMAND_BYTES_MAX: usize = 4096;
+/// How a frame begins.
+pub(super) const FRAME_MAGIC: [u8; 4] = *b"FGC1";
+
+const FILE_MAGIC: [u8; 8] = *b"fairgate";
+const VERSION: u32 = 1;
+const ENTRIES: u8 = 1;
+const COMMAND: u8 = 2;
+/// Where a record's bytes begin: after its kind and its length.
+const RECORD_HEAD_BYTES: usize = 5;
+
+/// What stands at the head of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Which sale of the room this is.
+    pub(super) generation: u64,
+    /// The room's revision before this sale.
+    pub(super) revision: u64,
+}
+
+/// Why a header cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(super) enum HeaderError {
+    /// Not a header, or a damaged one.
+    #[error("its header is damaged")]
+    Damaged,
+    /// Written by another version of fairgate.
+    #[error("it is of journal version {0}, and this program reads version {VERSION}: use the program that wrote it")]
+    Version(u32),
+}
+
+impl Header {
+    /// The header's bytes.
+    pub(super) fn encode(self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..8].copy_from_slice(&FILE_MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[12..20].copy_from_slice(&self.generation.to_le_bytes());
+        bytes[20..28].copy_from_slice(&self.revision.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..28]);
+        bytes[28..].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads a header.
+    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, HeaderError> {
+        if bytes[..8] != FILE_MAGIC || crc32fast::hash(&bytes[..28]) != u32_at(bytes, 28) {
+            return Err(HeaderError::Damaged);
+        }
+        match u32_at(bytes, 8) {
+            VERSION => Ok(Self { generation: u64_at(bytes, 12), revision: u64_at(bytes, 20) }),
+            other => Err(HeaderError::Version(other)),
+        }
+    }
+}
+
+/// The most bytes that a command may need in a frame.
+pub(super) fn bytes_max(command: &Command) -> usize {
+    COMMAND_BYTES_MAX + command.fans() * size_of::<Entry>()
+}
+
+/// A frame in the making.
+#[derive(Debug)]
+pub(super) struct FrameBuilder {
+    bytes: Vec<u8>,
+}
+
+impl FrameBuilder {
+    /// A frame of commands that are applied at this time.
+    pub(super) fn new(now_ms: u64) -> Self {
+        let mut bytes = Vec::with_capacity(4096);
+        bytes.extend_from_slice(&FRAME_MAGIC);
+        bytes.resize(FRAME_HEAD_BYTES, 0);
+        bytes.extend_from_slice(&now_ms.to_le_bytes());
+        Self { bytes }
+    }
+
+    /// Whether there is no command in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.len() == FRAME_HEAD_BYTES + 8
+    }
+
+    /// Adds an `Enter`; answers where in the frame its first entry stands.
+    pub(super) fn push_entries(&mut self, entries: &[Entry]) -> u64 {
+        self.push_head(ENTRIES, entries.len());
+        let at = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(entries.as_flattened());
+        at
+    }
+
+    /// Adds any other command.
+    pub(super) fn push_command(&mut self, command: &Command) {
+        let bytes = postcard::to_stdvec(command).expect("commands have no type that postcard cannot write");
+        self.push_head(COMMAND, bytes.len());
+        self.bytes.extend_from_slice(&bytes);
+    }
+
+    /// The frame's bytes.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        let length = length_u32(self.bytes.len() - FRAME_HEAD_BYTES);
+        self.bytes[4..8].copy_from_slice(&length.to_le_bytes());
+        let crc = frame_crc(length, &self.bytes[FRAME_HEAD_BYTES..]);
+        self.bytes[8..12].copy_from_slice(&crc.to_le_bytes());
+        self.bytes
+    }
+
+    fn push_head(&mut self, kind: u8, length: usize) {
+        self.bytes.push(kind);
+        self.bytes.extend_from_slice(&length_u32(length).to_le_bytes());
+    }
+}
+
+/// A frame's head: what its payload must be like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FrameHead {
+    /// Bytes of the payload.
+    pub(super) length: usize,
+    crc: u32,
+}
+
+impl FrameHead {
+    /// Reads a frame's head; nothing if it cannot be one.
+    pub(super) fn decode(bytes: &[u8; FRAME_HEAD_BYTES]) -> Option<Self> {
+        let length = u32_at(bytes, 4) as usize;
+        let plausible = bytes[..4] == FRAME_MAGIC && (8..=PAYLOAD_BYTES_MAX).contains(&length);
+        plausible.then(|| Self { length, crc: u32_at(bytes, 8) })
+    }
+
+    /// Whether this is the payload that was written.
+    pub(super) fn fits(self, payload: &[u8]) -> bool {
+        payload.len() == self.length && frame_crc(length_u32(self.length), payload) == self.crc
+    }
+}
+
+/// One command of a frame.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// The command.
+    pub(super) command: Command,
+    /// For an `Enter`: where in the payload its first entry stands.
+    pub(super) entries_at: u64,
+}
+
+/// The time and the commands of a payload whose checksum is right; nothing if it makes no sense all the same.
+pub(super) fn read_payload(payload: &[u8]) -> Option<(u64, Vec<Record>)> {
+    let now_ms = u64::from_le_bytes(*payload.first_chunk()?);
+    let mut records = Vec::new();
+    let mut at = 8;
+    while at < payload.len() {
+        let (record, next) = read_record(payload, at)?;
+        records.push(record);
+        at = next;
+    }
+    Some((now_ms, records))
+}
+
+fn read_record(payload: &[u8], at: usize) -> Option<(Record, usize)> {
+    let kind = *payload.get(at)?;
+    let length = u32::from_le_bytes(*payload.get(at + 1..)?.first_chunk()?) as usize;
+    let body = at + RECORD_HEAD_BYTES;
+    let end = body + if kind == ENTRIES { length * size_of::<Entry>() } else { length };
+    let bytes = payload.get(body..end)?;
+    let command = match kind {
+        ENTRIES => Command::Enter(bytes.as_chunks().0.to_vec()),
+        COMMAND => postcard::from_bytes(bytes).ok()?,
+        _ => return None,
+    };
+    Some((Record { command, entries_at: body as u64 }, end))
+}
+
+fn frame_crc(length: u32, payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&length.to_le_bytes());
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+fn length_u32(length: usize) -> u32 {
+    u32::try_from(length).expect("frames and their records are a few megabytes")
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(*bytes[at..].first_chunk().expect("the caller knows the size"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(*bytes[at..].first_chunk().expect("the caller knows the size"))
+}

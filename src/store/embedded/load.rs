@@ -1,0 +1,87 @@
+//! A room as it stands on the disk: the newest journal, replayed through the model.
+
+use std::fs;
+use std::path::Path;
+
+use tracing::{info, warn};
+
+use super::OpenError;
+use super::journal::{Journal, JournalReader, path_in};
+use super::roster::Roster;
+use crate::room::{Outcome, Position, Room};
+
+/// A room together with what makes it durable.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    /// The room as of its last committed frame.
+    pub(super) room: Room,
+    /// Its journal and roster; nothing before the room's first plan.
+    pub(super) kept: Option<(Journal, Roster)>,
+}
+
+/// Reads a room's directory.
+pub(super) fn load(dir: &Path) -> Result<Loaded, OpenError> {
+    let mut generations = generations(dir)?;
+    while let Some(generation) = generations.pop() {
+        let path = path_in(dir, generation);
+        let loaded = match JournalReader::open(path.clone())? {
+            Some(reader) => replay(reader)?,
+            None => None,
+        };
+        if let Some(loaded) = loaded {
+            return Ok(loaded);
+        }
+        // The sale before is still the present one: nobody was told of this.
+        warn!(path = %path.display(), "removing a journal that was torn while it was made");
+        fs::remove_file(&path).map_err(|source| OpenError::Io { path, source })?;
+    }
+    Ok(Loaded::default())
+}
+
+/// The sales that have a journal, the latest last.
+fn generations(dir: &Path) -> Result<Vec<u64>, OpenError> {
+    let failed = |source| OpenError::Io { path: dir.to_owned(), source };
+    let names = match fs::read_dir(dir) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>, _>>().map_err(failed)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let number = |name: &std::ffi::OsString| name.to_str()?.strip_suffix(".journal")?.parse().ok();
+    let mut generations: Vec<u64> = names.iter().filter_map(number).collect();
+    generations.sort_unstable();
+    Ok(generations)
+}
+
+/// Replays a journal; nothing if not even its first frame is whole.
+fn replay(mut reader: JournalReader) -> Result<Option<Loaded>, OpenError> {
+    let header = reader.header();
+    let mut room = Room::after(header.revision, header.generation - 1);
+    let mut runs = Vec::new();
+    let mut frames = 0_u64;
+    while let Some(frame) = reader.next()? {
+        frames += 1;
+        for record in frame.records {
+            let outcome = room.apply(&record.command, frame.now_ms);
+            runs.extend(pool_entries(&outcome).map(|entries| (entries, frame.payload_at + record.entries_at)));
+        }
+    }
+    let path = reader.path().to_owned();
+    let (journal, torn_bytes) = reader.into_journal()?;
+    if frames == 0 {
+        return Ok(None);
+    }
+    info!(path = %path.display(), frames, torn_bytes, revision = room.revision(), "read a journal");
+    let mut roster = Roster::new(journal.file());
+    runs.into_iter().for_each(|(entries, at)| roster.push(entries, at));
+    Ok(Some(Loaded { room, kept: Some((journal, roster)) }))
+}
+
+/// How many entries of an `Enter` that was written down went into the pool: all or none, as it has one time.
+pub(super) fn pool_entries<E>(outcome: &Result<Outcome, E>) -> Option<u64> {
+    match outcome {
+        Ok(Outcome::Entered(positions)) if matches!(positions.first(), Some(Position::Pool(_))) => {
+            Some(positions.len() as u64)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,261 @@
+//! The store of a single node: the pure model in memory, every change in a journal on the disk.
+//!
+//! Guarantees: an answered command survives kill -9 and a power cut; a data directory has one user at a time.
+//!
+//! Each room has a thread of its own ([`keeper`]) that applies commands one at a time and makes those that waited
+//! together durable with one write and one `fdatasync`; journals are `<dir>/<room>/<n>.journal`, one a sale ([`frame`] has
+//! the format). The draw's secret is in there: files are readable by their owner only.
+
+mod batch;
+mod draft;
+mod frame;
+mod journal;
+mod keeper;
+mod load;
+mod lock;
+mod roster;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use self::batch::{Reply, Request};
+use self::keeper::{Keeper, SharedRoster};
+use self::load::{Loaded, load};
+use self::lock::DirLock;
+use super::{Store, StoreError};
+use crate::clock::Clock;
+use crate::room::{Command, Outcome, Refusal, View};
+
+/// The most requests that wait for one room; more are told that the store is unavailable.
+const WAITING_MAX: usize = 16_384;
+/// The most bytes of a room's name.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Why a data directory cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "{} is in use by another fairgate (process {holder}): stop it, or give this one a directory of its own",
+        dir.display()
+    )]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+        /// The process's id, as it wrote it down.
+        holder: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A journal is damaged where nothing can have been torn by a crash.
+    #[error(
+        "{} is damaged at byte {at}: {what}; restore it from a backup, or move it away to start its sale anew",
+        path.display()
+    )]
+    Damaged {
+        /// Which journal.
+        path: PathBuf,
+        /// Where in it.
+        at: u64,
+        /// What was found there.
+        what: String,
+    },
+}
+
+/// What a store has done since it was opened.
+#[derive(Debug, Default)]
+struct Counters {
+    commits: AtomicU64,
+    commands: AtomicU64,
+}
+
+/// The embedded store.
+pub struct EmbeddedStore {
+    dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    counters: Arc<Counters>,
+    rooms: Mutex<HashMap<String, RoomHandle>>,
+    _lock: DirLock,
+}
+
+/// How to reach a room's keeper.
+struct RoomHandle {
+    requests: SyncSender<Request>,
+    roster: SharedRoster,
+    thread: JoinHandle<()>,
+}
+
+impl EmbeddedStore {
+    /// Opens a data directory, or makes it, and reads every room that is in it.
+    ///
+    /// # Errors
+    /// Another process has it, or what is in it cannot be read.
+    pub fn open(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let dir = dir.into();
+        create_dir(&dir).map_err(|source| OpenError::Io { path: dir.clone(), source })?;
+        let lock = DirLock::take(&dir)?;
+        let store = Self { clock, counters: Arc::default(), rooms: Mutex::default(), _lock: lock, dir };
+        for room in rooms_in(&store.dir)? {
+            let loaded = load(&store.dir.join(&room))?;
+            let handle = store.start(&room, loaded)?;
+            store.lock_rooms().insert(room, handle);
+        }
+        Ok(store)
+    }
+
+    /// Commits made since the store was opened: one write and one `fdatasync` each.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.counters.commits.load(Relaxed)
+    }
+
+    /// Commands answered since the store was opened.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.counters.commands.load(Relaxed)
+    }
+
+    /// Starts the thread that keeps a room.
+    fn start(&self, name: &str, loaded: Loaded) -> Result<RoomHandle, OpenError> {
+        let dir = self.dir.join(name);
+        let keeper = Keeper::new(name, dir.clone(), loaded, Arc::clone(&self.clock), Arc::clone(&self.counters));
+        let roster = keeper.roster();
+        let (requests, queue) = sync_channel(WAITING_MAX);
+        let thread = thread::Builder::new()
+            .name(format!("room {name}"))
+            .spawn(move || keeper.run(&queue))
+            .map_err(|source| OpenError::Io { path: dir, source })?;
+        Ok(RoomHandle { requests, roster, thread })
+    }
+
+    /// Sends a request to a room and waits for the answer.
+    async fn ask<T>(&self, room: &str, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(room, request(reply))?;
+        answer.await.map_err(|_| stopped(room))?
+    }
+
+    fn send(&self, room: &str, request: Request) -> Result<(), StoreError> {
+        let mut rooms = self.lock_rooms();
+        if !rooms.contains_key(room) {
+            let Request::Apply(Command::Schedule(_), _) = request else { return Err(Refusal::NotScheduled.into()) };
+            check_name(room)?;
+            let handle = self.start(room, Loaded::default()).map_err(|error| unavailable(&error))?;
+            rooms.insert(room.to_owned(), handle);
+        }
+        match rooms[room].requests.try_send(request) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(unavailable(&format!("{WAITING_MAX} requests wait for {room}"))),
+            Err(TrySendError::Disconnected(_)) => Err(stopped(room)),
+        }
+    }
+
+    fn lock_rooms(&self) -> std::sync::MutexGuard<'_, HashMap<String, RoomHandle>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn apply(&self, room: &str, command: Command) -> Result<Outcome, StoreError> {
+        check_plan_is_of(room, &command)?;
+        self.ask(room, |reply| Request::Apply(command, reply)).await
+    }
+
+    async fn view(&self, room: &str) -> Result<View, StoreError> {
+        self.ask(room, Request::View).await
+    }
+
+    async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError> {
+        let roster = self.lock_rooms().get(room).map(|handle| Arc::clone(&handle.roster));
+        let roster = roster.ok_or(Refusal::NotScheduled)?;
+        let read = move || {
+            let part =
+                roster.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|roster| roster.part(entries));
+            part.map_or_else(|| Ok(Bytes::new()), |part| part.read())
+        };
+        let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
+        bytes.map_err(|error| unavailable(&error))
+    }
+}
+
+impl Drop for EmbeddedStore {
+    /// Lets every room finish what it has begun before the lock is given back.
+    fn drop(&mut self) {
+        for (_, RoomHandle { requests, thread, .. }) in self.lock_rooms().drain() {
+            drop(requests);
+            // A keeper that panicked has told so already.
+            drop(thread.join());
+        }
+    }
+}
+
+impl fmt::Debug for EmbeddedStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EmbeddedStore").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+/// Makes a directory that only its owner may look into.
+fn create_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// The rooms that have a directory.
+fn rooms_in(dir: &Path) -> Result<Vec<String>, OpenError> {
+    let failed = |source| OpenError::Io { path: dir.to_owned(), source };
+    let mut rooms = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_dir = entry.file_type().map_err(failed)?.is_dir();
+        rooms.extend(entry.file_name().into_string().ok().filter(|name| is_dir && check_name(name).is_ok()));
+    }
+    Ok(rooms)
+}
+
+/// A room's name becomes the name of a directory.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain) {
+        true => Ok(()),
+        false => Err(Refusal::Invalid(format!(
+            "a room's name has 1 to {NAME_BYTES_MAX} characters of a-z, 0-9 and -, not {name:?}"
+        ))),
+    }
+}
+
+fn check_plan_is_of(room: &str, command: &Command) -> Result<(), Refusal> {
+    match command {
+        Command::Schedule(plan) if plan.room != room => {
+            Err(Refusal::Invalid(format!("the plan is of the room {:?}, not of {room:?}", plan.room)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unavailable(why: &impl ToString) -> StoreError {
+    StoreError::Unavailable(why.to_string())
+}
+
+fn stopped(room: &str) -> StoreError {
+    unavailable(&format!("the room {room} has stopped: restart fairgate, and report what it logged"))
+}
