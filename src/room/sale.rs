@@ -4,11 +4,8 @@ use super::draw::Draw;
 use super::enter::Arrivals;
 use super::lease::Leases;
 use super::line::{HELD_RETRY_MS, Line};
-use super::schedule::{Schedule, check_policy, check_time};
+use super::schedule::Schedule;
 use super::{ClaimOutcome, Control, Entry, Phase, Plan, Position, Refusal, RenewOutcome, View};
-
-/// The most bytes of a message to those who wait.
-const MESSAGE_BYTES_MAX: usize = 2_000;
 
 /// Everything that belongs to one draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,25 +185,18 @@ impl Sale {
 
     /// Changes what people may change while the room is live.
     pub(super) fn control(&mut self, control: &Control, now_ms: u64) -> Result<(), Refusal> {
-        let mut policy = self.schedule.policy.clone();
-        match control {
-            Control::Pause => self.changed |= replace(&mut self.paused, true),
-            Control::Resume => self.changed |= replace(&mut self.paused, false),
-            Control::SoldOut(sold_out) => self.changed |= replace(&mut self.sold_out, *sold_out),
-            Control::Message(message) => {
-                check_message(message.as_deref())?;
-                self.changed |= replace(&mut self.message, message.clone());
-            }
-            Control::EndsAt(ends_at_ms) => {
-                check_time(*ends_at_ms)?;
-                self.changed |= replace(&mut self.schedule.ends_at_ms, *ends_at_ms);
-            }
-            Control::Rate(rate_per_minute) => policy.rate_per_minute = *rate_per_minute,
-            Control::Burst(burst) => policy.burst = *burst,
-            Control::MaxActive(max_active) => policy.max_active = *max_active,
-        }
-        check_policy(&policy)?;
-        self.changed |= replace(&mut self.schedule.policy, policy);
+        control.check()?;
+        let policy = &mut self.schedule.policy;
+        self.changed |= match control {
+            Control::Pause => replace(&mut self.paused, true),
+            Control::Resume => replace(&mut self.paused, false),
+            Control::SoldOut(sold_out) => replace(&mut self.sold_out, *sold_out),
+            Control::Message(message) => replace(&mut self.message, message.clone()),
+            Control::EndsAt(ends_at_ms) => replace(&mut self.schedule.ends_at_ms, *ends_at_ms),
+            Control::Rate(rate_per_minute) => replace(&mut policy.rate_per_minute, *rate_per_minute),
+            Control::Burst(burst) => replace(&mut policy.burst, *burst),
+            Control::MaxActive(max_active) => replace(&mut policy.max_active, *max_active),
+        };
         self.enter_phase(now_ms);
         Ok(())
     }
@@ -278,11 +268,4 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     let changed = *place != value;
     *place = value;
     changed
-}
-
-fn check_message(message: Option<&str>) -> Result<(), Refusal> {
-    match message.map_or(0, str::len) {
-        ..=MESSAGE_BYTES_MAX => Ok(()),
-        bytes => Err(Refusal::Invalid(format!("a message may have {MESSAGE_BYTES_MAX} bytes, not {bytes}"))),
-    }
 }

@@ -4,7 +4,7 @@
 //! What people changed while the room was live outlives a restart: a plan that is applied again brings only what its
 //! own configuration changed since it was applied last.
 
-use super::{Phase, Plan, Policy, Refusal};
+use super::{Control, Phase, Plan, Policy, Refusal};
 
 /// The greatest number that JSON and RFC 8785 carry exactly.
 const TIME_MAX_MS: u64 = (1 << 53) - 1;
@@ -12,6 +12,8 @@ const TIME_MAX_MS: u64 = (1 << 53) - 1;
 const RATE_MAX: u32 = 60_000_000;
 const BURST_MAX: u32 = 10_000_000;
 const ACTIVE_MAX: u64 = 1_000_000_000;
+/// The most bytes of a message to those who wait.
+const MESSAGE_BYTES_MAX: u64 = 2_000;
 /// A leap year.
 const DURATION_MAX_MS: u64 = 366 * 24 * 3_600_000;
 /// Less than this, and browsers that poll cannot witness the root.
@@ -112,7 +114,7 @@ pub(super) fn check_plan(plan: &Plan) -> Result<(), Refusal> {
 }
 
 /// Refuses a time that a descriptor or a browser could not carry.
-pub(super) fn check_time(time_ms: Option<u64>) -> Result<(), Refusal> {
+fn check_time(time_ms: Option<u64>) -> Result<(), Refusal> {
     match time_ms.is_some_and(|time_ms| time_ms > TIME_MAX_MS) {
         true => invalid("times are Unix milliseconds of at most 2^53 - 1"),
         false => Ok(()),
@@ -120,14 +122,45 @@ pub(super) fn check_time(time_ms: Option<u64>) -> Result<(), Refusal> {
 }
 
 /// Refuses a policy that would admit nobody, or that is out of bounds.
-pub(super) fn check_policy(policy: &Policy) -> Result<(), Refusal> {
-    within("rate_per_minute", u64::from(policy.rate_per_minute), 1, u64::from(RATE_MAX))?;
-    within("burst", u64::from(policy.burst), 1, u64::from(BURST_MAX))?;
-    within("max_active", policy.max_active, 1, ACTIVE_MAX)?;
+fn check_policy(policy: &Policy) -> Result<(), Refusal> {
+    check_rate(policy.rate_per_minute)?;
+    check_burst(policy.burst)?;
+    check_max_active(policy.max_active)?;
     within("grace_ms", policy.grace_ms, 1, DURATION_MAX_MS)?;
     within("session_idle_ms", policy.session_idle_ms, 1, DURATION_MAX_MS)?;
     within("session_max_ms", policy.session_max_ms, 1, DURATION_MAX_MS)?;
     within("witness_ms", policy.witness_ms, WITNESS_MIN_MS, DURATION_MAX_MS)
+}
+
+impl Control {
+    /// Whether a room would take this change, whatever its phase.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] says which values it would take.
+    pub fn check(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Pause | Self::Resume | Self::SoldOut(_) => Ok(()),
+            Self::Rate(rate_per_minute) => check_rate(*rate_per_minute),
+            Self::Burst(burst) => check_burst(*burst),
+            Self::MaxActive(max_active) => check_max_active(*max_active),
+            Self::Message(message) => {
+                within("the bytes of a message", message.as_deref().map_or(0, str::len) as u64, 0, MESSAGE_BYTES_MAX)
+            }
+            Self::EndsAt(ends_at_ms) => check_time(*ends_at_ms),
+        }
+    }
+}
+
+fn check_rate(rate_per_minute: u32) -> Result<(), Refusal> {
+    within("rate_per_minute", rate_per_minute.into(), 1, RATE_MAX.into())
+}
+
+fn check_burst(burst: u32) -> Result<(), Refusal> {
+    within("burst", burst.into(), 1, BURST_MAX.into())
+}
+
+fn check_max_active(max_active: u64) -> Result<(), Refusal> {
+    within("max_active", max_active, 1, ACTIVE_MAX)
 }
 
 fn within(name: &str, value: u64, least: u64, most: u64) -> Result<(), Refusal> {
