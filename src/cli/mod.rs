@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod config;
+mod demo;
 mod draw;
 mod keys;
 
@@ -19,6 +20,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Config(config::ConfigArgs),
+    Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
     Keys(keys::KeysArgs),
 }
@@ -31,6 +33,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
             Verb::Config(args) => config::run(args),
+            Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),
             Verb::Keys(args) => keys::run(args),
         }
