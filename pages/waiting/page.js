@@ -428,10 +428,10 @@ function tick() {
   const face = days > 1 ? `${say("days", { n: days })} ${clockFace(left_ms % 86400000)}` : clockFace(left_ms);
   if (figure.textContent !== face) figure.textContent = face;
   figure.classList.toggle("long", face.length > 8);
-  if (screen === "idle" && left_ms <= 0) open();
+  if (screen === "idle" && left_ms <= 0) atOpening();
 }
 
-function open() {
+function atOpening() {
   if (opening || failures) return;
   opening = true;
   setTimeout(() => {
@@ -475,7 +475,10 @@ $("act").addEventListener("click", () => {
   if (mine.gone) forget();
   turn();
 });
-$("leave").addEventListener("click", () => $("sure").showModal());
+$("leave").addEventListener("click", () => {
+  $("sure").returnValue = "";
+  $("sure").showModal();
+});
 $("sure").addEventListener("close", () => $("sure").returnValue === "leave" && leave());
 $("check").addEventListener("toggle", () => status && $("check").open && check());
 addEventListener("online", () => setTimeout(turn, Math.random() * 1000));
