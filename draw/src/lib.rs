@@ -40,7 +40,6 @@
 
 mod audit;
 mod beacon;
-mod canonical;
 mod commit;
 mod descriptor;
 mod entry;
@@ -54,7 +53,6 @@ mod shuffle;
 
 pub use audit::{Finding, Step, Verdict, audit_record, check_places};
 pub use beacon::{BeaconError, Chain, QUICKNET};
-pub use canonical::canonical_json;
 pub use commit::commitment;
 pub use descriptor::{BEACON_SCHEME, BeaconRound, Descriptor, DescriptorError, VERSION};
 pub use entry::entry;

@@ -1,6 +1,6 @@
-// The waiting page: look at the public status, act for the fan, show, sleep, and again. What a fan owns (nonce,
-// receipt, what this browser witnessed) is in localStorage before anything depends on it, so a reload, a crash or a
-// second tab finds the same place.
+// The waiting page: look at the public status, act for the fan, show, sleep, and again. What a fan owns (nonce, receipt,
+// what this browser witnessed) is in localStorage before anything depends on it, so a reload, a crash or a second tab
+// finds the same place.
 
 import { fromHex, verifyDraw } from "./draw.js";
 import { clockFace, clockOffset, expectedWait, interestIn, joinDelay, placeFrom, pollDelay } from "./pace.js";
@@ -26,7 +26,6 @@ let turning = false;
 let full = false;
 let entering = false;
 let opening = false;
-let proof = null;
 let worked = { key: "", place: null, ms: 0 };
 let spoken = { screen: "", at_ms: 0, ahead: null };
 
@@ -58,8 +57,7 @@ function remember(changes) {
 }
 
 function forget(gone) {
-  const lost = ["nonce", "nonce_ms", "receipt", "draw", "place", "first_ahead", "admitted"];
-  remember({ ...Object.fromEntries(lost.map((name) => [name, undefined])), gone });
+  remember({ gone, nonce: undefined, receipt: undefined, place: undefined, first_ahead: undefined, admitted: undefined });
 }
 
 // The wire.
@@ -139,8 +137,7 @@ function adopt(news, received_ms) {
   if (draw.commitment && !draw.seed && !mine.receipt) remember({ commitment: draw.commitment });
   const seen = mine.witness?.commitment === draw.commitment;
   if (draw.root && !draw.seed && !seen) {
-    const { commitment, entries, root } = draw;
-    remember({ witness: { commitment, entries, root, at_ms: status.now_ms } });
+    remember({ witness: { commitment: draw.commitment, entries: draw.entries, root: draw.root, at_ms: status.now_ms } });
   }
 }
 
@@ -431,10 +428,10 @@ function tick() {
   const face = days > 1 ? `${say("days", { n: days })} ${clockFace(left_ms % 86400000)}` : clockFace(left_ms);
   if (figure.textContent !== face) figure.textContent = face;
   figure.classList.toggle("long", face.length > 8);
-  if (screen === "idle" && left_ms <= 0) atOpening();
+  if (screen === "idle" && left_ms <= 0) open();
 }
 
-function atOpening() {
+function open() {
   if (opening || failures) return;
   opening = true;
   setTimeout(() => {
@@ -460,26 +457,13 @@ async function check() {
     [text.n_seed, draw.seed],
     [text.n_receipt, receipt?.ticket],
   ]);
+  if (!crypto.subtle) return put("steps", text.insecure);
   const witness = mine.witness?.commitment === draw.commitment ? mine.witness : undefined;
-  const own = { ...mine, witness, nonce: mine.nonce && bytesOf(mine.nonce) };
-  showSteps(verifyDraw(draw, own, await proofOf(receipt, draw)));
-}
-
-// That this fan's entry stands in the sealed list: asked for once, and only by those who look.
-async function proofOf(receipt, draw) {
-  if (receipt?.kind !== "pool" || !draw.root) return null;
-  if (proof?.root === draw.root) return proof;
-  const answer = await ask(`draw/proof/${receipt.index}`).catch(() => null);
-  if (answer?.code === 200) proof = answer.json;
-  return proof;
-}
-
-function showSteps(steps) {
+  const steps = await verifyDraw(draw, { ...mine, witness, nonce: mine.nonce && bytesOf(mine.nonce) });
   $("steps").replaceChildren(
-    ...steps.map(([name, ok]) => {
-      const words = { className: ok ? "" : "bad", textContent: text[`check_${name}`] };
-      return Object.assign(document.createElement("li"), words);
-    }),
+    ...steps.map(([name, ok]) =>
+      Object.assign(document.createElement("li"), { className: ok ? "ok" : "bad", textContent: text[`check_${name}`] }),
+    ),
   );
 }
 
@@ -491,10 +475,7 @@ $("act").addEventListener("click", () => {
   if (mine.gone) forget();
   turn();
 });
-$("leave").addEventListener("click", () => {
-  $("sure").returnValue = "";
-  $("sure").showModal();
-});
+$("leave").addEventListener("click", () => $("sure").showModal());
 $("sure").addEventListener("close", () => $("sure").returnValue === "leave" && leave());
 $("check").addEventListener("toggle", () => status && $("check").open && check());
 addEventListener("online", () => setTimeout(turn, Math.random() * 1000));

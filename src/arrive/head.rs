@@ -90,6 +90,12 @@ pub fn read_head<'b, 'h>(bytes: &'b [u8], slots: &'h mut [Header<'b>]) -> Result
 }
 
 impl Head<'_, '_> {
+    /// Whether a field is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name))
+    }
+
     /// The only value of a field; `None` where it is absent or sent more than once.
     #[must_use]
     pub fn only(&self, name: &str) -> Option<&[u8]> {

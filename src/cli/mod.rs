@@ -1,8 +1,8 @@
 //! The command line: one file a verb.
 
 mod config;
-mod demo;
 mod draw;
+mod edge;
 mod keys;
 
 use std::process::ExitCode;
@@ -20,8 +20,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Config(config::ConfigArgs),
-    Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
+    Edge(edge::EdgeArgs),
     Keys(keys::KeysArgs),
 }
 
@@ -33,8 +33,8 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
             Verb::Config(args) => config::run(args),
-            Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),
+            Verb::Edge(args) => edge::run(&args),
             Verb::Keys(args) => keys::run(args),
         }
     }

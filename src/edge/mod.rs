@@ -1,1 +1,40 @@
-//! The proxy shell around the gate: Pingora, listeners, and the fan-facing endpoints.
+//! The edge: the gate in front of the shop, as a Pingora server.
+//!
+//! A request's way: [`front`] reads its head, [`gate`] names Pingora's phases, [`visit`] decides, [`fan`] answers the
+//! calls of those who wait, [`waiting`] shows the page, [`shop`] takes those with a pass to the shop and [`session`]
+//! looks after their session. [`ticker`] keeps each room ([`live`]) going and holds the draw; [`batch`] makes one call
+//! to the store of many asks. [`server`] puts it together.
+
+mod access_log;
+mod answer;
+mod arrival;
+mod batch;
+mod claim;
+mod client;
+mod draw;
+mod fan;
+mod form;
+mod front;
+mod gate;
+mod headers;
+mod join;
+mod leash;
+mod leave;
+mod limits;
+mod live;
+mod poll;
+mod problem;
+mod respond;
+mod server;
+mod session;
+mod shop;
+mod state;
+mod status;
+mod stop;
+mod ticker;
+mod upstream;
+mod visit;
+mod waiting;
+
+pub use server::{EdgeError, EdgeParts, run};
+pub use upstream::UnresolvedUpstream;

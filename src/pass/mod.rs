@@ -14,7 +14,6 @@ mod cookie;
 mod jws;
 mod keys;
 mod keyset;
-mod record;
 mod session;
 mod ticket;
 
@@ -27,6 +26,5 @@ pub use cookie::Cookie;
 pub use jws::{JwsError, TOKEN_BYTES_MAX};
 pub use keys::{KEYS_MAX, KeyError, KeyFile, KeyRing, create_key, list_keys};
 pub use keyset::{JwksError, KeySet};
-pub use record::RecordError;
 pub use session::SessionId;
 pub use ticket::{Ticket, TicketError};

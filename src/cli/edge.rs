@@ -1,0 +1,40 @@
+//! `fairgate edge`: the gate in front of the shop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::edge::{self, EdgeParts};
+use crate::observe::{EdgeMetrics, init_logs, registry};
+use crate::store::embedded::EmbeddedStore;
+
+/// Run the gate in front of the shop.
+#[derive(Debug, Args)]
+pub(super) struct EdgeArgs {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Stop when standard input ends, which it does when the parent process is gone.
+    #[arg(long, hide = true)]
+    exit_with_stdin: bool,
+}
+
+/// Runs the edge until it is told to stop.
+///
+/// # Errors
+/// What keeps it from starting, and what to do about it.
+pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&args.config)?;
+    init_logs(&config.log)?;
+    let store = EmbeddedStore::open(&config.store.path, Arc::new(SystemClock))
+        .with_context(|| format!("the store in {} cannot be opened", config.store.path.display()))?;
+    let registry = registry()?;
+    let metrics = EdgeMetrics::new(&registry)?;
+    edge::run(&config, EdgeParts { store: Arc::new(store), metrics, exit_with_stdin: args.exit_with_stdin })?;
+    Ok(ExitCode::SUCCESS)
+}

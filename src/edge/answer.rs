@@ -1,0 +1,89 @@
+//! Answers that the gate gives itself, independent of the protocol that carries them.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::{Method, StatusCode};
+use serde::Serialize;
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A whole answer. What it does not say (length, date, connection) belongs to whoever sends it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// Header fields, in order.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self { status, headers: Vec::with_capacity(8), body: Bytes::new() }
+    }
+
+    /// A private JSON answer.
+    pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(value).expect("answers have string keys and no failing serializers");
+        Self::empty(status).header(CONTENT_TYPE, JSON).header(CACHE_CONTROL, NO_STORE).body(body)
+    }
+
+    /// After a form: back to a page of this origin.
+    pub(crate) fn see_other(path: &str) -> Self {
+        Self::empty(StatusCode::SEE_OTHER).text(LOCATION, path).header(CACHE_CONTROL, NO_STORE)
+    }
+
+    /// To `OPTIONS`.
+    pub(crate) fn options(allow: &'static str) -> Self {
+        Self::empty(StatusCode::NO_CONTENT).header(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// A field whose value is computed; one that no header may hold is left out.
+    pub(crate) fn text(self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => self.header(name, value),
+            Err(_) => self,
+        }
+    }
+
+    pub(crate) fn retry_after_ms(self, retry_after_ms: u64) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1000).max(1)))
+    }
+
+    pub(crate) fn set_cookie(self, cookie: &str) -> Self {
+        self.text(SET_COOKIE, cookie)
+    }
+
+    /// The whole answer as HTTP/1.1, for connections that Pingora does not serve.
+    pub(crate) fn write_http1(&self, bytes: &mut BytesMut, connection: &str) {
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        let length = self.body.len();
+        bytes.put_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_str()).as_bytes());
+        for (name, value) in &self.headers {
+            bytes.put_slice(name.as_str().as_bytes());
+            bytes.put_slice(b": ");
+            bytes.put_slice(value.as_bytes());
+            bytes.put_slice(b"\r\n");
+        }
+        bytes.put_slice(format!("content-length: {length}\r\nconnection: {connection}\r\n\r\n").as_bytes());
+        bytes.put_slice(&self.body);
+    }
+
+    /// The bytes to send after the head: none to `HEAD`.
+    pub(crate) fn body_for(&self, method: &Method) -> Bytes {
+        if method == Method::HEAD { Bytes::new() } else { self.body.clone() }
+    }
+}

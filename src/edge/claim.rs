@@ -1,0 +1,127 @@
+//! `POST claim`: a called fan asks to be let in, and gets the pass.
+//!
+//! Guarantees: who has not been called is told so from memory; everyone else is decided by the store, once a place. A
+//! reply that was lost is given again, for the same session.
+
+use http::StatusCode;
+use http::header::HeaderValue;
+use serde::Serialize;
+
+use super::answer::Answer;
+use super::batch::BatchError;
+use super::fan::{self, FanRequest};
+use super::form::{Nothing, Sent};
+use super::live::{LiveRoom, Snapshot};
+use super::problem::Problem;
+use super::state::Edge;
+use crate::pass::{Pass, Ticket};
+use crate::room::{ClaimOutcome, Refusal};
+
+#[derive(Serialize)]
+struct Admitted<'a> {
+    pass: &'a str,
+    expires_at_ms: u64,
+    hard_end_at_ms: u64,
+    place: u64,
+    admitted_at_ms: u64,
+    session: String,
+}
+
+#[derive(Serialize)]
+struct NotYet {
+    place: Option<u64>,
+    serving: u64,
+    retry_after_ms: u64,
+    reason: &'static str,
+}
+
+pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
+    let sent = Sent::<Nothing>::read(request)?;
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let outcome = match fan::ticket(edge, room, &snapshot, request) {
+        Ok(ticket) => claim(edge, room, &snapshot, &ticket, request.secure).await,
+        Err(problem) => Err(problem),
+    };
+    match outcome {
+        Ok(answer) => Ok(sent.reply(answer)),
+        Err(problem) if is_final(&problem) => {
+            // The ticket is of no use any more, and would stand in the way of joining again.
+            let cleared = room.cookies(request.secure).ticket.clear();
+            Ok(sent.reply(problem.answer().set_cookie(&cleared)))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+fn is_final(problem: &Problem) -> bool {
+    matches!(problem, Problem::BadTicket(_) | Problem::OtherDraw | Problem::Expired)
+}
+
+async fn claim(
+    edge: &Edge,
+    room: &LiveRoom,
+    snapshot: &Snapshot,
+    ticket: &Ticket,
+    secure: bool,
+) -> Result<Answer, Problem> {
+    let Some(place) = snapshot.place(ticket.position) else {
+        return if snapshot.shuffle.is_some() { Err(Problem::OtherDraw) } else { Ok(not_called(room, snapshot, None)) };
+    };
+    if place >= snapshot.view.serving {
+        return Ok(not_called(room, snapshot, Some(place)));
+    }
+    match room.claims.ask(place).await {
+        Ok(ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms }) => {
+            let issued_at_ms = edge.now_ms();
+            let pass = Pass::new(room.name(), ticket.draw, place, issued_at_ms, expires_at_ms, hard_end_at_ms);
+            Ok(admitted(edge, room, &pass, admitted_at_ms, secure))
+        }
+        Ok(ClaimOutcome::NotCalled) => Ok(not_called(room, snapshot, Some(place))),
+        Ok(ClaimOutcome::Wait { retry_after_ms }) => Ok(held(snapshot, place, retry_after_ms)),
+        Ok(ClaimOutcome::Expired) => Err(Problem::Expired),
+        Ok(ClaimOutcome::Unknown) => Err(Problem::OtherDraw),
+        Err(BatchError::Refused(Refusal::Ended)) => Err(Problem::Ended),
+        Err(BatchError::Refused(_) | BatchError::Unavailable) => Err(edge.store_unavailable()),
+        Err(BatchError::Full) => Err(Problem::Busy { retry_after_ms: edge.retry_after_ms() }),
+    }
+}
+
+fn admitted(edge: &Edge, room: &LiveRoom, pass: &Pass, admitted_at_ms: u64, secure: bool) -> Answer {
+    let token = edge.keys.sign_pass(pass);
+    let kept_s = pass.expires_at_ms.saturating_sub(pass.issued_at_ms) / 1000;
+    let body = Admitted {
+        pass: &token,
+        expires_at_ms: pass.expires_at_ms,
+        hard_end_at_ms: pass.hard_end_at_ms,
+        place: pass.place,
+        admitted_at_ms,
+        session: pass.session.to_string(),
+    };
+    Answer::json(StatusCode::OK, &body).set_cookie(&room.cookies(secure).pass.set(&token, kept_s))
+}
+
+fn not_called(room: &LiveRoom, snapshot: &Snapshot, place: Option<u64>) -> Answer {
+    let view = &snapshot.view;
+    let poll = &room.config.poll;
+    let ahead = place.map_or(0, |place| place.saturating_sub(view.serving));
+    let expected_wait_ms = ahead.saturating_mul(60_000) / u64::from(view.policy.rate_per_minute.max(1));
+    let retry_after_ms = (expected_wait_ms / u64::from(poll.divisor.max(1))).clamp(poll.floor_ms, poll.ceiling_ms);
+    not_yet(NotYet { place, serving: view.serving, retry_after_ms, reason: "not_called" })
+}
+
+fn held(snapshot: &Snapshot, place: u64, retry_after_ms: u64) -> Answer {
+    let view = &snapshot.view;
+    let reason = match (view.sold_out, view.paused) {
+        (true, _) => "sold_out",
+        (false, true) => "paused",
+        (false, false) => "cap",
+    };
+    not_yet(NotYet { place: Some(place), serving: view.serving, retry_after_ms, reason })
+}
+
+fn not_yet(body: NotYet) -> Answer {
+    let retry_after_ms = body.retry_after_ms;
+    let mut answer = Answer::json(StatusCode::ACCEPTED, &body).retry_after_ms(retry_after_ms);
+    answer.headers.push((http::header::VARY, HeaderValue::from_static("Cookie, Authorization")));
+    answer
+}

@@ -1,0 +1,152 @@
+//! The front of every HTTP/1 connection: reads one head at a time, strictly, and hands it to Pingora.
+//!
+//! Guarantees: a head that could be framed in two ways never reaches Pingora; a head arrives whole within the client's
+//! time, however slowly its bytes trickle in; an idle connection holds no buffer.
+
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{BufMut, BytesMut};
+use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::{ALPN, Shutdown, Stream};
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use pingora::time::timeout;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+
+use super::answer::Answer;
+use super::gate::GatePhases;
+use super::leash::Leash;
+use super::problem::Problem;
+use super::state::Edge;
+use crate::arrive::head::{header_slots, read_head};
+
+/// Bytes read at once while a head is incomplete.
+const READ_BYTES: usize = 4 * 1024;
+
+/// All of the edge's connections.
+pub(crate) struct Front {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) proxy: Arc<HttpProxy<GatePhases>>,
+}
+
+/// What became of waiting for a head.
+enum Next {
+    /// It is whole.
+    Head { upgrade: bool },
+    /// The client has gone, or said nothing for too long.
+    Gone,
+    /// It is not to be served.
+    Refused(Problem),
+}
+
+#[async_trait]
+impl ServerApp for Front {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            return self.proxy.process_new(stream, shutdown).await;
+        }
+        self.serve(stream, shutdown).await;
+        None
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+impl Front {
+    async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
+        let mut patience = Duration::from_millis(self.edge.client_timeout_ms);
+        let mut shutdown_seen = shutdown.clone();
+        loop {
+            let mut bytes = BytesMut::new();
+            let next = tokio::select! {
+                biased;
+                next = self.next_head(&mut stream, &mut bytes, patience) => next,
+                _ = shutdown_seen.wait_for(|stopping| *stopping) => Next::Gone,
+            };
+            stream = match next {
+                Next::Head { upgrade } => match self.hand_over(stream, bytes, upgrade, shutdown).await {
+                    Some(stream) => stream,
+                    None => return,
+                },
+                Next::Gone => return,
+                Next::Refused(problem) => return refuse(stream, &problem.answer()).await,
+            };
+            patience = Duration::from_millis(self.edge.keepalive_timeout_ms);
+        }
+    }
+
+    /// Waits for the first byte for as long as `patience`, then for the rest of the head.
+    async fn next_head(&self, stream: &mut Stream, bytes: &mut BytesMut, patience: Duration) -> Next {
+        match timeout(patience, read_some(stream, bytes)).await {
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0) | Err(_)) | Err(_) => return Next::Gone,
+        }
+        let whole = timeout(Duration::from_millis(self.edge.client_timeout_ms), rest_of_head(stream, bytes));
+        whole.await.unwrap_or(Next::Refused(Problem::Slow))
+    }
+
+    /// Lets Pingora serve one request; gives the connection back where it can be used again.
+    async fn hand_over(
+        &self,
+        stream: Stream,
+        bytes: BytesMut,
+        upgrade: bool,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let leash = upgrade.then(Leash::default);
+        let stream = match &leash {
+            Some(leash) => leash.hold(stream),
+            None => stream,
+        };
+        let mut session = ServerSession::new_http1(stream);
+        session.set_pipelined_prefix(bytes);
+        session.set_connection_user_context(leash.map(|leash| Box::new(leash) as _));
+        let reused = self.proxy.process_new_http(session, shutdown).await;
+        // One leash a connection: after an upgrade that was refused, the client connects anew.
+        reused.filter(|_| !upgrade).map(|reused| reused.consume().0)
+    }
+}
+
+async fn rest_of_head(stream: &mut Stream, bytes: &mut BytesMut) -> Next {
+    loop {
+        let mut slots = header_slots();
+        match read_head(bytes, &mut slots) {
+            Ok(Some(head)) => return Next::Head { upgrade: head.has("upgrade") },
+            Ok(None) => {}
+            Err(bad) => return Next::Refused(bad.into()),
+        }
+        if !matches!(read_some(stream, bytes).await, Ok(1..)) {
+            return Next::Gone;
+        }
+    }
+}
+
+/// Reads what is there, by way of the stack: while there is nothing, no buffer is held.
+async fn read_some(stream: &mut Stream, bytes: &mut BytesMut) -> std::io::Result<usize> {
+    poll_fn(|cx| {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
+        bytes.put_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
+}
+
+/// Answers without Pingora, and closes. That the client may have gone is no news.
+async fn refuse(mut stream: Stream, answer: &Answer) {
+    let mut bytes = BytesMut::with_capacity(512);
+    answer.write_http1(&mut bytes, "close");
+    if stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok() {
+        Shutdown::shutdown(&mut *stream).await;
+    }
+}

@@ -1,0 +1,129 @@
+//! What the shop gets to see, and what the fan gets back.
+//!
+//! Guarantees: nothing that a client sent can pass for the gate's word (`X-Fairgate-*`, forwarded addresses, in any
+//! spelling that a shop might fold into those); the fan's ticket and pass cookies never reach the shop. Hop-by-hop fields
+//! are dropped by Pingora's standard policy.
+
+use http::HeaderMap;
+use http::header::{COOKIE, HOST, HeaderName, HeaderValue};
+use pingora::http::RequestHeader;
+
+use super::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
+use super::visit::Inside;
+use crate::arrive::credentials::{is_gate_cookie, without_cookies};
+
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Fields by which a client could claim to be somebody else.
+const IDENTITY: [&str; 10] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-server",
+    "x-real-ip",
+    "true-client-ip",
+    "proxy",
+];
+
+/// Makes a fan's request one that the shop can believe.
+pub(crate) fn to_shop(request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
+    strip(request, |name| is_gate_field(name) || is_identity(name));
+    strip_cookies(request)?;
+    add_forwarded(request, inside)?;
+    add_holder(request, inside)
+}
+
+fn strip(request: &mut RequestHeader, unwanted: impl Fn(&str) -> bool) {
+    let names: Vec<HeaderName> = request.headers.keys().filter(|name| unwanted(name.as_str())).cloned().collect();
+    for name in &names {
+        while request.remove_header(name).is_some() {}
+    }
+}
+
+/// `X_Fairgate_Pass` is `X-Fairgate-Pass` to everything that was once CGI.
+fn is_gate_field(name: &str) -> bool {
+    const PREFIX: &[u8] = b"x-fairgate-";
+    name.len() >= PREFIX.len() && name.bytes().zip(PREFIX).all(|(byte, known)| folded(byte) == *known)
+}
+
+fn is_identity(name: &str) -> bool {
+    IDENTITY.iter().any(|known| known.len() == name.len() && name.bytes().map(folded).eq(known.bytes()))
+}
+
+fn folded(byte: u8) -> u8 {
+    if byte == b'_' { b'-' } else { byte }
+}
+
+fn strip_cookies(request: &mut RequestHeader) -> pingora::Result<()> {
+    let ours = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default();
+        text.split(';').any(|pair| is_gate_cookie(pair.split('=').next().unwrap_or_default().trim()))
+    };
+    if !request.headers.get_all(COOKIE).iter().any(ours) {
+        return Ok(());
+    }
+    let cookies = joined_cookies(&request.headers);
+    while request.remove_header(&COOKIE).is_some() {}
+    match without_cookies(&cookies, is_gate_cookie) {
+        Some(theirs) => request.insert_header(COOKIE, theirs),
+        None => Ok(()),
+    }
+}
+
+/// HTTP/2 may split cookies over several fields; HTTP/1 may not.
+fn joined_cookies(headers: &HeaderMap) -> String {
+    let values: Vec<&str> = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+    values.join("; ")
+}
+
+fn add_forwarded(request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
+    let client = &inside.arrival.client;
+    request.insert_header(X_FORWARDED_FOR, client.address.to_string())?;
+    request.insert_header(X_FORWARDED_PROTO, if client.secure { "https" } else { "http" })?;
+    let host = request.headers.get(HOST).cloned();
+    let host = host.or_else(|| HeaderValue::from_str(&inside.arrival.authority).ok());
+    match host {
+        Some(host) => request.insert_header(X_FORWARDED_HOST, host),
+        None => Ok(()),
+    }
+}
+
+fn add_holder(request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
+    let Some(holder) = &inside.holder else { return Ok(()) };
+    request.insert_header("X-Fairgate-Room", inside.room.name())?;
+    request.insert_header("X-Fairgate-Session", holder.pass.session.to_string())?;
+    request.insert_header("X-Fairgate-Place", holder.pass.place)?;
+    request.insert_header("X-Fairgate-Pass", &*holder.token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_a_client_must_not_say() {
+        for name in ["x-fairgate-pass", "x_fairgate_session", "x-fairgate_place", "x-fairgate-"] {
+            assert!(is_gate_field(name), "{name}");
+        }
+        for name in ["x-fairgat", "fairgate-pass", "x-fairgates"] {
+            assert!(!is_gate_field(name), "{name}");
+        }
+        for name in ["x-forwarded-for", "x_forwarded_for", "x-real_ip", "forwarded", "proxy"] {
+            assert!(is_identity(name), "{name}");
+        }
+        assert!(!is_identity("x-forwarded-fox"));
+    }
+
+    #[test]
+    fn takes_its_own_cookies_out_of_several_fields() {
+        let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+        request.append_header(COOKIE, "a=1; fairgate-pass-final=x.y.z").unwrap();
+        request.append_header(COOKIE, "b=2; __Host-fairgate-ticket-final=x").unwrap();
+        strip_cookies(&mut request).unwrap();
+        let left: Vec<_> = request.headers.get_all(COOKIE).iter().collect();
+        assert_eq!(left, ["a=1; b=2"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! `POST join`: one entry into the pool or the line, and the signed ticket that says where.
+//!
+//! Guarantees: who shows a ticket of this draw gets the same answer again and no second entry; so does a retry with the
+//! same nonce while the store remembers it. Nothing is answered before it is durable.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fairgate_draw::ZERO;
+use http::StatusCode;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+use super::answer::Answer;
+use super::batch::BatchError;
+use super::fan::{self, FanRequest};
+use super::form::Sent;
+use super::live::{LiveRoom, Snapshot};
+use super::problem::Problem;
+use super::state::Edge;
+use crate::pass::Ticket;
+use crate::room::{Phase, Position, Refusal};
+
+/// How long a ticket's cookie is kept where the sale has no end, and how long beyond its end otherwise.
+const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Join {
+    /// 16 bytes, base64url.
+    nonce: String,
+}
+
+#[derive(Serialize)]
+struct Joined<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<u64>,
+    entry: String,
+    ticket: &'a str,
+}
+
+pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
+    let sent = Sent::<Join>::read(request)?;
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let ticket = match fan::ticket(edge, room, &snapshot, request) {
+        Ok(ticket) => ticket,
+        Err(_) => enter(edge, room, &snapshot, &nonce(&sent)?).await?,
+    };
+    let token = edge.keys.sign_ticket(&ticket);
+    let cookie = cookie(edge, room, &snapshot, &token, request.secure);
+    Ok(sent.reply(joined(&ticket, &token).set_cookie(&cookie)))
+}
+
+/// The cookie that keeps a ticket for as long as it may be of use.
+pub(crate) fn cookie(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, token: &str, secure: bool) -> String {
+    let max_age_s = kept_s(edge.now_ms(), snapshot.view.ends_at_ms);
+    room.cookies(secure).ticket.set(token, max_age_s)
+}
+
+/// Enters, and gives the ticket for the position.
+pub(crate) async fn enter(
+    edge: &Edge,
+    room: &LiveRoom,
+    snapshot: &Snapshot,
+    nonce: &[u8; 16],
+) -> Result<Ticket, Problem> {
+    let now_ms = edge.now_ms();
+    let opens_at_ms = snapshot.view.opens_at_ms;
+    // The store would refuse them too; asked by millions, it should not have to.
+    match snapshot.phase() {
+        Phase::Idle if now_ms < opens_at_ms => return Err(Problem::NotOpen { opens_at_ms, now_ms }),
+        Phase::Ended => return Err(Problem::Ended),
+        _ => {}
+    }
+    let draw = snapshot.view.draw.descriptor_digest;
+    let entry = fairgate_draw::entry(&draw, nonce, &ZERO);
+    let position = room.joins.ask(entry).await.map_err(|error| problem(edge, error))?;
+    Ok(Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: now_ms })
+}
+
+fn nonce(sent: &Sent<Join>) -> Result<[u8; 16], Problem> {
+    match sent {
+        Sent::Form { .. } => random_nonce(),
+        Sent::Json(Join { nonce }) => decode_nonce(nonce)
+            .ok_or_else(|| Problem::BadBody("nonce must be 16 random bytes in base64url without padding".to_owned())),
+    }
+}
+
+fn decode_nonce(text: &str) -> Option<[u8; 16]> {
+    let mut nonce = [0; 16];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut nonce).ok()?;
+    (length == nonce.len()).then_some(nonce)
+}
+
+/// For clients that bring none.
+pub(crate) fn random_nonce() -> Result<[u8; 16], Problem> {
+    let mut nonce = [0; 16];
+    SystemRandom::new().fill(&mut nonce).map_err(|_| Problem::Internal)?;
+    Ok(nonce)
+}
+
+fn joined(ticket: &Ticket, token: &str) -> Answer {
+    let (kind, index, place) = match ticket.position {
+        Position::Pool(index) => ("pool", Some(index), None),
+        Position::Line(place) => ("line", None, Some(place)),
+    };
+    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry: hex::encode(ticket.entry), ticket: token })
+}
+
+fn kept_s(now_ms: u64, ends_at_ms: Option<u64>) -> u64 {
+    ends_at_ms.map_or(0, |ends_at_ms| ends_at_ms.saturating_sub(now_ms) / 1000) + TICKET_KEPT_S
+}
+
+fn problem(edge: &Edge, error: BatchError) -> Problem {
+    match error {
+        BatchError::Refused(Refusal::NotOpen { opens_at_ms }) => {
+            Problem::NotOpen { opens_at_ms, now_ms: edge.now_ms() }
+        }
+        BatchError::Refused(Refusal::Ended) => Problem::Ended,
+        BatchError::Refused(_) | BatchError::Unavailable => edge.store_unavailable(),
+        BatchError::Full => Problem::Busy { retry_after_ms: edge.retry_after_ms() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_are_sixteen_bytes() {
+        assert_eq!(decode_nonce("AAECAwQFBgcICQoLDA0ODw"), Some(std::array::from_fn(|index| index as u8)));
+        for wrong in ["", "AAECAwQFBgcICQoLDA0O", "AAECAwQFBgcICQoLDA0ODxA", "AAECAwQFBgcICQoLDA0ODw==", "+/"] {
+            assert_eq!(decode_nonce(wrong), None, "{wrong}");
+        }
+    }
+}

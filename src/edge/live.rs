@@ -1,0 +1,222 @@
+//! A room as this edge knows it: what the configuration says, and how it stood at the last tick.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use fairgate_draw::{RosterTree, Shuffle};
+use http::HeaderValue;
+
+use super::batch::{BatchWorker, Batcher, batcher};
+use super::status::{PollPolicy, Status, StatusInput};
+use super::upstream::Upstream;
+use crate::arrive::decide::RoomState;
+use crate::config::{AfterEnd, RoomConfig};
+use crate::observe::EdgeMetrics;
+use crate::page::{PageError, PageInput, WaitingPage};
+use crate::pass::Cookie;
+use crate::room::{ClaimOutcome, Command, Entry, Outcome, Phase, Plan, Position, Refusal, RenewOutcome, View};
+use crate::store::{Store, StoreError};
+
+/// How the room stood at the last tick, with everything that follows from it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) view: View,
+    pub(crate) status: Status,
+    /// From the reveal on.
+    pub(crate) shuffle: Option<Arc<Shuffle>>,
+}
+
+/// The cookies of a room, for fans who came with and without TLS.
+#[derive(Debug)]
+pub(crate) struct Cookies {
+    pub(crate) ticket: Cookie,
+    pub(crate) pass: Cookie,
+}
+
+/// A room of this edge.
+pub(crate) struct LiveRoom {
+    pub(crate) config: RoomConfig,
+    pub(crate) page: WaitingPage,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) joins: Batcher<Entry, Position>,
+    pub(crate) claims: Batcher<u64, ClaimOutcome>,
+    pub(crate) renewals: Batcher<u64, RenewOutcome>,
+    cookies: [Cookies; 2],
+    snapshot: ArcSwapOption<Snapshot>,
+    /// The frozen roster's upper levels, once somebody has read it.
+    pub(crate) tree: ArcSwapOption<RosterTree>,
+}
+
+/// The ends of a room's queues that call the store.
+pub(crate) struct RoomWorkers {
+    joins: BatchWorker<Entry, Position>,
+    claims: BatchWorker<u64, ClaimOutcome>,
+    renewals: BatchWorker<u64, RenewOutcome>,
+}
+
+impl LiveRoom {
+    pub(crate) fn build(
+        config: &RoomConfig,
+        prefix: &str,
+        upstream: Arc<Upstream>,
+    ) -> Result<(Self, RoomWorkers), PageError> {
+        let page = WaitingPage::build(&PageInput {
+            room: config.name.clone(),
+            prefix: prefix.to_owned(),
+            title: config.title.clone(),
+            template: config.page.template.clone(),
+        })?;
+        let ((joins, join_worker), (claims, claim_worker), (renewals, renewal_worker)) =
+            (batcher(), batcher(), batcher());
+        let cookies = [false, true].map(|secure| Cookies {
+            ticket: Cookie::ticket(&config.name, secure),
+            pass: Cookie::pass(&config.name, secure),
+        });
+        let room = Self {
+            config: config.clone(),
+            page,
+            upstream,
+            joins,
+            claims,
+            renewals,
+            cookies,
+            snapshot: ArcSwapOption::empty(),
+            tree: ArcSwapOption::empty(),
+        };
+        Ok((room, RoomWorkers { joins: join_worker, claims: claim_worker, renewals: renewal_worker }))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(crate) fn cookies(&self, secure: bool) -> &Cookies {
+        &self.cookies[usize::from(secure)]
+    }
+
+    /// The last tick's snapshot; `None` until the store has answered once.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn state(&self) -> RoomState {
+        let phase = self.snapshot.load().as_deref().map(|snapshot| snapshot.view.phase);
+        RoomState { phase, open_after_end: self.config.schedule.after_end == AfterEnd::Open }
+    }
+
+    /// What the configuration wants of the room; `secret` counts only if the room has none.
+    pub(crate) fn plan(&self, secret: [u8; 32]) -> Plan {
+        let schedule = &self.config.schedule;
+        Plan {
+            room: self.config.name.clone(),
+            opens_at_ms: schedule.opens_at_ms,
+            starts_at_ms: schedule.starts_at_ms,
+            ends_at_ms: schedule.ends_at_ms,
+            secret,
+            policy: self.config.policy.clone(),
+        }
+    }
+
+    /// Publishes how the room stands.
+    pub(crate) fn publish(&self, view: View) {
+        let before = self.snapshot.load();
+        let shuffle = match (before.as_deref(), &view.draw) {
+            (Some(Snapshot { view: known, shuffle: Some(shuffle), .. }), draw) if known.draw.seed == draw.seed => {
+                Some(Arc::clone(shuffle))
+            }
+            (_, draw) => draw.seed.zip(draw.entries).map(|(seed, entries)| Arc::new(Shuffle::new(&seed, entries))),
+        };
+        let status = self.status(&view, view.now_ms, false);
+        self.snapshot.store(Some(Arc::new(Snapshot { view, status, shuffle })));
+    }
+
+    /// Says that the store is out of reach, and keeps showing what was known.
+    pub(crate) fn publish_stale(&self, now_ms: u64) {
+        let Some(before) = self.snapshot() else { return };
+        let now_ms = now_ms.max(before.view.now_ms);
+        let status = self.status(&before.view, now_ms, true);
+        let (view, shuffle) = (before.view.clone(), before.shuffle.clone());
+        self.snapshot.store(Some(Arc::new(Snapshot { view, status, shuffle })));
+    }
+
+    fn status(&self, view: &View, now_ms: u64, stale: bool) -> Status {
+        let poll = &self.config.poll;
+        let poll = PollPolicy {
+            floor_ms: poll.floor_ms,
+            ceiling_ms: poll.ceiling_ms,
+            divisor: poll.divisor.into(),
+            per_second_max: poll.polls_per_s_max.into(),
+        };
+        let (room, title) = (self.name(), &*self.config.title);
+        Status::build(StatusInput { room, title, poll, view, now_ms, stale })
+    }
+}
+
+impl Snapshot {
+    /// The place of a ticket; `None` while the draw is still to come.
+    pub(crate) fn place(&self, position: Position) -> Option<u64> {
+        match position {
+            Position::Line(place) => Some(place),
+            Position::Pool(index) => self.shuffle.as_ref()?.place(index),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.view.phase
+    }
+
+    pub(crate) fn etag(&self) -> &HeaderValue {
+        &self.status.etag
+    }
+}
+
+impl RoomWorkers {
+    /// Serves the room's queues until the edge stops.
+    pub(crate) async fn run(self, room: &LiveRoom, store: &Arc<dyn Store>, metrics: &EdgeMetrics) {
+        let caller = Caller { room: room.name(), store, metrics };
+        let joins = self.joins.run(|entries| {
+            metrics.observe_join_batch(room.name(), entries.len());
+            caller.call("enter", Command::Enter(entries), positions)
+        });
+        let claims = self.claims.run(|places| caller.call("claim", Command::Claim(places), claimed));
+        let renewals = self.renewals.run(|places| caller.call("renew", Command::Renew(places), renewed));
+        tokio::join!(joins, claims, renewals);
+    }
+}
+
+/// Calls the store for one room, and measures it.
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    room: &'a str,
+    store: &'a Arc<dyn Store>,
+    metrics: &'a EdgeMetrics,
+}
+
+impl Caller<'_> {
+    async fn call<O>(
+        self,
+        name: &'static str,
+        command: Command,
+        read: fn(Outcome) -> Option<Vec<O>>,
+    ) -> Result<Vec<O>, StoreError> {
+        let begun = Instant::now();
+        let outcome = self.store.apply(self.room, command).await;
+        let failed = matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Damaged(_)));
+        self.metrics.observe_store_call(name, begun.elapsed(), failed);
+        let misfit = || StoreError::Refused(Refusal::Invalid("the store answered another command".to_owned()));
+        read(outcome?).ok_or_else(misfit)
+    }
+}
+
+fn positions(outcome: Outcome) -> Option<Vec<Position>> {
+    if let Outcome::Entered(positions) = outcome { Some(positions) } else { None }
+}
+
+fn claimed(outcome: Outcome) -> Option<Vec<ClaimOutcome>> {
+    if let Outcome::Claimed(outcomes) = outcome { Some(outcomes) } else { None }
+}
+
+fn renewed(outcome: Outcome) -> Option<Vec<RenewOutcome>> {
+    if let Outcome::Renewed(outcomes) = outcome { Some(outcomes) } else { None }
+}

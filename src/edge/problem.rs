@@ -1,0 +1,247 @@
+//! Everything that can go wrong at the gate, and the one place that maps it to an answer.
+//!
+//! Programs get problem details (RFC 9457); people who navigate get a short page that says the same.
+
+use http::StatusCode;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+
+use super::answer::Answer;
+use crate::arrive::head::BadHead;
+use crate::arrive::host::BadHost;
+use crate::arrive::path::BadTarget;
+
+const BASE: &str = "https://fairgate.dev/problems/";
+
+/// Why the gate does not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error(transparent)]
+    Head(#[from] BadHead),
+    #[error(transparent)]
+    Target(#[from] BadTarget),
+    #[error(transparent)]
+    Host(#[from] BadHost),
+    #[error("no room or shop is configured for this host")]
+    UnknownHost,
+    #[error("there is nothing at this address")]
+    NoSuchCall,
+    #[error("this method does nothing here; use one of: {allow}")]
+    Method { allow: &'static str },
+    #[error("the request came from another site")]
+    ForeignOrigin,
+    #[error("the body is larger than {max_bytes} bytes")]
+    BodyTooLarge { max_bytes: u64 },
+    #[error("the client stopped sending before the request was complete")]
+    Slow,
+    #[error("{0}")]
+    BadBody(String),
+    #[error("the pool opens at {opens_at_ms} (Unix ms)")]
+    NotOpen { opens_at_ms: u64, now_ms: u64 },
+    #[error("the sale has ended")]
+    Ended,
+    #[error("no ticket was sent; join first")]
+    NoTicket,
+    #[error("{0}; join again")]
+    BadTicket(String),
+    #[error("the ticket is of another draw; join this one")]
+    OtherDraw,
+    #[error("the place was not taken in time, was given up, or its session is over; join again")]
+    Expired,
+    #[error("the room cannot be reached just now; your place is kept, ask again")]
+    StoreUnavailable { retry_after_ms: u64 },
+    #[error("too many are asking at once; ask again")]
+    Busy { retry_after_ms: u64 },
+    #[error("the shop does not answer; you keep your place, ask again")]
+    ShopDown { retry_after_ms: u64 },
+    #[error("the shop has all it can take just now; you keep your place, ask again")]
+    ShopFull { retry_after_ms: u64 },
+    #[error("the draw has not come that far yet")]
+    DrawPending { retry_after_ms: u64 },
+    #[error("there is no entry {index}: the roster has {entries}")]
+    NoSuchEntry { index: u64, entries: u64 },
+    #[error("the range lies beyond the roster's end")]
+    Range { bytes: u64 },
+    #[error("something went wrong at the gate; ask again")]
+    Internal,
+    #[error("this page is behind a waiting room; join it, or open the page in a browser")]
+    WaitingRoom { status: StatusCode, retry_after_ms: u64, status_url: String, join_url: String },
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Head(BadHead::TooLarge) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Target(BadTarget::TooLong) => StatusCode::URI_TOO_LONG,
+            Self::Head(_) | Self::Target(_) | Self::Host(_) | Self::BadBody(_) => StatusCode::BAD_REQUEST,
+            Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::NoSuchCall | Self::NoSuchEntry { .. } => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::NoTicket | Self::BadTicket(_) => StatusCode::UNAUTHORIZED,
+            Self::NotOpen { .. } | Self::OtherDraw | Self::DrawPending { .. } => StatusCode::CONFLICT,
+            Self::Ended | Self::Expired => StatusCode::GONE,
+            Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::WaitingRoom { status, .. } => *status,
+            Self::StoreUnavailable { .. } | Self::Busy { .. } | Self::ShopDown { .. } | Self::ShopFull { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    fn slug_and_title(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Head(_) => ("bad-request", "The request is malformed"),
+            Self::Target(_) => ("bad-target", "The address is malformed"),
+            Self::Host(_) => ("bad-host", "The host is malformed"),
+            Self::UnknownHost => ("unknown-host", "Nothing is served for this host"),
+            Self::NoSuchCall => ("not-found", "Not found"),
+            Self::Method { .. } => ("method-not-allowed", "Method not allowed"),
+            Self::ForeignOrigin => ("foreign-origin", "Refused from another site"),
+            Self::BodyTooLarge { .. } => ("body-too-large", "The body is too large"),
+            Self::Slow => ("request-timeout", "The request took too long"),
+            Self::BadBody(_) => ("bad-body", "The body cannot be read"),
+            Self::NotOpen { .. } => ("not-open", "The room is not open yet"),
+            Self::Ended => ("ended", "The sale has ended"),
+            Self::NoTicket => ("no-ticket", "No ticket"),
+            Self::BadTicket(_) => ("bad-ticket", "The ticket is not valid"),
+            Self::OtherDraw => ("other-draw", "The ticket is of another draw"),
+            Self::Expired => ("expired", "The place has expired"),
+            Self::StoreUnavailable { .. } => ("store-unavailable", "The room cannot be reached"),
+            Self::Busy { .. } => ("busy", "Too many requests at once"),
+            Self::ShopDown { .. } => ("shop-down", "The shop does not answer"),
+            Self::ShopFull { .. } => ("shop-full", "The shop is at its limit"),
+            Self::DrawPending { .. } => ("draw-pending", "Not drawn yet"),
+            Self::NoSuchEntry { .. } => ("no-such-entry", "No such entry"),
+            Self::Range { .. } => ("range", "The range cannot be served"),
+            Self::Internal => ("internal", "Something went wrong"),
+            Self::WaitingRoom { .. } => ("waiting-room", "There is a waiting room"),
+        }
+    }
+
+    fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            Self::StoreUnavailable { retry_after_ms }
+            | Self::Busy { retry_after_ms }
+            | Self::ShopDown { retry_after_ms }
+            | Self::ShopFull { retry_after_ms }
+            | Self::DrawPending { retry_after_ms }
+            | Self::WaitingRoom { retry_after_ms, .. } => Some(*retry_after_ms),
+            Self::NotOpen { opens_at_ms, now_ms } => Some(opens_at_ms.saturating_sub(*now_ms)),
+            _ => None,
+        }
+    }
+
+    fn members(&self) -> Value {
+        match self {
+            Self::NotOpen { opens_at_ms, .. } => json!({ "opens_at_ms": opens_at_ms }),
+            Self::WaitingRoom { status_url, join_url, .. } => json!({ "status_url": status_url, "join_url": join_url }),
+            _ => Value::Null,
+        }
+    }
+
+    /// Whether the connection cannot be trusted after it.
+    pub(crate) fn closes(&self) -> bool {
+        matches!(self, Self::Head(_) | Self::BodyTooLarge { .. } | Self::Slow)
+    }
+
+    /// The answer to a program.
+    pub(crate) fn answer(&self) -> Answer {
+        let (slug, title) = self.slug_and_title();
+        let mut members = Map::new();
+        members.insert("type".to_owned(), json!(format!("{BASE}{slug}")));
+        members.insert("title".to_owned(), json!(title));
+        members.insert("status".to_owned(), json!(self.status().as_u16()));
+        members.insert("detail".to_owned(), json!(self.to_string()));
+        if let Some(retry_after_ms) = self.retry_after_ms() {
+            members.insert("retry_after_ms".to_owned(), json!(retry_after_ms));
+        }
+        if let Value::Object(more) = self.members() {
+            members.extend(more);
+        }
+        let answer = Answer::json(self.status(), &members);
+        self.finish(replace(answer, CONTENT_TYPE, HeaderValue::from_static("application/problem+json")))
+    }
+
+    /// The answer to a person.
+    pub(crate) fn page(&self) -> Answer {
+        let (_, title) = self.slug_and_title();
+        let answer = Answer::empty(self.status())
+            .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+            .header(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(PAGE_POLICY))
+            .body(self.document(title));
+        self.finish(answer)
+    }
+
+    fn document(&self, title: &str) -> String {
+        let refresh = self.retry_after_ms().map_or_else(String::new, |retry_after_ms| {
+            format!("<meta http-equiv=\"refresh\" content=\"{}\">", retry_after_ms.div_ceil(1000).max(2))
+        });
+        format!(include_str!("problem.html"), title = title, detail = escape(&self.to_string()), refresh = refresh)
+    }
+
+    fn finish(&self, answer: Answer) -> Answer {
+        let answer = match self.retry_after_ms() {
+            Some(retry_after_ms) => answer.retry_after_ms(retry_after_ms),
+            None => answer,
+        };
+        match self {
+            Self::Method { allow } => answer.header(ALLOW, HeaderValue::from_static(allow)),
+            Self::Range { bytes } => answer.text(http::header::CONTENT_RANGE, &format!("bytes */{bytes}")),
+            Self::NoTicket | Self::BadTicket(_) => {
+                answer.header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"fairgate\""))
+            }
+            _ => answer,
+        }
+    }
+}
+
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+fn replace(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
+    answer.headers.retain(|(known, _)| *known != name);
+    answer.header(name, value)
+}
+
+/// Details may quote what a client sent.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_get_problem_details() {
+        let answer = Problem::NotOpen { opens_at_ms: 5_000, now_ms: 2_500 }.answer();
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(body["type"], "https://fairgate.dev/problems/not-open");
+        assert_eq!(
+            (&body["status"], &body["opens_at_ms"], &body["retry_after_ms"]),
+            (&json!(409), &json!(5000), &json!(2500))
+        );
+        let header = |name: &str| {
+            answer.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(header("content-type"), ["application/problem+json"]);
+        assert_eq!(header("retry-after"), ["3"]);
+    }
+
+    #[test]
+    fn people_get_a_page_that_quotes_nothing_raw() {
+        let answer = Problem::BadBody("<script>alert(1)</script>".to_owned()).page();
+        let page = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"));
+        assert!(!page.contains("http-equiv=\"refresh\""));
+        let down = Problem::ShopDown { retry_after_ms: 5_000 }.page();
+        assert_eq!(down.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(String::from_utf8(down.body.to_vec()).unwrap().contains("content=\"5\""));
+    }
+}

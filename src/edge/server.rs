@@ -1,0 +1,213 @@
+//! Puts the edge together from its configuration and runs it until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::apps::HttpServerOptions;
+use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
+use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::server::configuration::ServerConf;
+use pingora::server::{RunArgs, Server};
+use pingora::services::background::background_service;
+use pingora::services::listening::Service;
+
+use super::front::Front;
+use super::gate::GatePhases;
+use super::live::LiveRoom;
+use super::state::{Edge, Traffic};
+use super::stop::Stop;
+use super::ticker::Ticker;
+use super::upstream::{UnresolvedUpstream, Upstream};
+use crate::arrive::route::{RoomRoutes, RouteTable};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Host, RoomConfig, TlsListener};
+use crate::observe::EdgeMetrics;
+use crate::page::PageError;
+use crate::pass::{KeyError, KeyRing, PassCache};
+use crate::store::Store;
+
+/// Verified passes remembered: about 30 MB.
+const PASSES_MAX: u64 = 100_000;
+
+/// Requests that get a second try at the shop: only those of which nothing was sent.
+const TRIES_MAX: usize = 2;
+
+/// After draining, for what came in at the last moment.
+const LAST_SECOND_S: u64 = 1;
+
+/// Why the edge does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A waiting page cannot be built.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// A shop cannot be found.
+    #[error(transparent)]
+    Upstream(#[from] UnresolvedUpstream),
+    /// A room names a shop that is not configured.
+    #[error(
+        "room {room:?} names the upstream {upstream:?}, which is not configured; add [[upstream]] or change `upstream`"
+    )]
+    NoUpstream {
+        /// The room.
+        room: String,
+        /// What it names.
+        upstream: String,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another server running there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A certificate or key cannot be used.
+    #[error("cannot use the certificate {certificate} for {address}: {reason}")]
+    Tls {
+        /// The address.
+        address: SocketAddr,
+        /// The certificate's file.
+        certificate: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What the edge runs on, besides its configuration.
+pub struct EdgeParts {
+    /// Where rooms live.
+    pub store: Arc<dyn Store>,
+    /// What it measures of itself.
+    pub metrics: EdgeMetrics,
+    /// Whether it stops when standard input ends.
+    pub exit_with_stdin: bool,
+}
+
+/// Runs the edge until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (edge, tickers) = build(config, &parts, &clock)?;
+    for address in addresses(config) {
+        check_listen(address)?;
+    }
+    let mut server = Server::new_with_opt_and_conf(None, server_conf());
+    server.bootstrap();
+    let mut gate = gate_service(&server, &edge);
+    for address in &config.edge.listen {
+        gate.add_listener(listener(*address));
+    }
+    for tls in &config.edge.tls {
+        gate.add_listener(listener(tls.listen).tls(tls_settings(tls)?));
+    }
+    for ticker in tickers {
+        server.add_service(background_service("room", ticker));
+    }
+    server.add_service(gate);
+    let grace = Duration::from_millis(config.edge.shutdown_grace_ms);
+    let stop = Stop::new(edge, grace, parts.exit_with_stdin);
+    server.run(RunArgs { shutdown_signal: Box::new(stop) });
+    Ok(())
+}
+
+fn build(config: &Config, parts: &EdgeParts, clock: &Arc<dyn Clock>) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
+    let keys = KeyRing::load(&config.edge.keys, &config.edge.issuer)?;
+    let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
+    let upstreams: Vec<Arc<Upstream>> =
+        config.upstreams.iter().map(|upstream| Upstream::resolve(upstream).map(Arc::new)).collect::<Result<_, _>>()?;
+    for room in &config.rooms {
+        let upstream = upstreams
+            .iter()
+            .find(|upstream| upstream.name() == room.upstream)
+            .ok_or_else(|| EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() })?;
+        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, Arc::clone(upstream))?;
+        let live = Arc::new(live);
+        tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock)));
+        rooms.push(live);
+    }
+    let edge = Edge {
+        routes: RouteTable::new(&config.edge.prefix, config.rooms.iter().map(room_routes).collect()),
+        rooms,
+        store: Arc::clone(&parts.store),
+        clock: Arc::clone(clock),
+        jwks: Edge::jwks_answer(&keys),
+        keys,
+        passes: PassCache::new(PASSES_MAX),
+        metrics: parts.metrics.clone(),
+        prefix: config.edge.prefix.clone(),
+        trusted_proxies: config.edge.trusted_proxies.clone(),
+        body_bytes_max: config.edge.body_bytes_max,
+        client_timeout_ms: config.edge.client_timeout_ms,
+        keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
+        traffic: Traffic::default(),
+    };
+    Ok((Arc::new(edge), tickers))
+}
+
+fn room_routes(room: &RoomConfig) -> RoomRoutes {
+    let host = |host: &Host| match host {
+        Host::Any => "*".to_owned(),
+        Host::Name(name) => name.clone(),
+    };
+    RoomRoutes {
+        name: room.name.clone(),
+        hosts: room.hosts.iter().map(host).collect(),
+        paths: room.paths.clone(),
+        exempt: room.exempt.clone(),
+    }
+}
+
+fn server_conf() -> ServerConf {
+    ServerConf {
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        grace_period_seconds: Some(LAST_SECOND_S),
+        graceful_shutdown_timeout_seconds: Some(LAST_SECOND_S),
+        max_retries: TRIES_MAX,
+        ..ServerConf::default()
+    }
+}
+
+fn gate_service(server: &Server, edge: &Arc<Edge>) -> Service<Front> {
+    let phases = GatePhases { edge: Arc::clone(edge) };
+    let mut proxy: HttpProxy<GatePhases> = http_proxy(&server.configuration, phases);
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(Duration::from_millis(edge.keepalive_timeout_ms));
+    proxy.server_options = Some(options);
+    Service::new("gate".to_owned(), Front { edge: Arc::clone(edge), proxy: Arc::new(proxy) })
+}
+
+/// Heads are read whole by the front and most answers are one write, so a connection needs little room.
+fn listener(address: SocketAddr) -> ListenerConfig {
+    ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(0, 1024))
+}
+
+fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, EdgeError> {
+    let (certificate, key) = (listener.certificate.to_string_lossy(), listener.key.to_string_lossy());
+    let wrong = |error: Box<pingora::Error>| EdgeError::Tls {
+        address: listener.listen,
+        certificate: certificate.clone().into_owned(),
+        reason: error.to_string(),
+    };
+    let mut settings = TlsSettings::intermediate(&certificate, &key).map_err(wrong)?;
+    settings.set_certificate_chain_file(&certificate).map_err(wrong)?;
+    settings.set_private_key_file(&key).map_err(wrong)?;
+    settings.enable_h2();
+    Ok(settings)
+}
+
+fn addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    config.edge.listen.iter().copied().chain(config.edge.tls.iter().map(|tls| tls.listen))
+}
+
+/// Pingora binds in a task of its own, where nobody could be told that it failed.
+fn check_listen(address: SocketAddr) -> Result<(), EdgeError> {
+    TcpListener::bind(address).map(drop).map_err(|source| EdgeError::Listen { address, source })
+}

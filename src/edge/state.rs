@@ -1,0 +1,106 @@
+//! What every request of this edge shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use http::HeaderValue;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use ipnet::IpNet;
+
+use super::answer::Answer;
+use super::live::LiveRoom;
+use super::problem::Problem;
+use crate::arrive::route::RouteTable;
+use crate::clock::Clock;
+use crate::observe::EdgeMetrics;
+use crate::pass::{KeyRing, PassCache};
+use crate::store::Store;
+
+/// The edge.
+pub(crate) struct Edge {
+    pub(crate) routes: RouteTable,
+    /// In the order of the routes.
+    pub(crate) rooms: Vec<Arc<LiveRoom>>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: KeyRing,
+    pub(crate) passes: PassCache,
+    pub(crate) metrics: EdgeMetrics,
+    pub(crate) jwks: Answer,
+    pub(crate) prefix: String,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) body_bytes_max: u64,
+    pub(crate) client_timeout_ms: u64,
+    pub(crate) keepalive_timeout_ms: u64,
+    pub(crate) traffic: Traffic,
+}
+
+impl Edge {
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// When to ask again, spread so that those who are turned away together do not come back together.
+    pub(crate) fn retry_after_ms(&self) -> u64 {
+        1_000 + self.now_ms() % 4_000
+    }
+
+    pub(crate) fn store_unavailable(&self) -> Problem {
+        Problem::StoreUnavailable { retry_after_ms: self.retry_after_ms() }
+    }
+
+    /// The public keys, as they are answered to everyone.
+    pub(crate) fn jwks_answer(keys: &KeyRing) -> Answer {
+        Answer::empty(StatusCode::OK)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"))
+            .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))
+            .body(keys.jwks())
+    }
+}
+
+/// What is going on at this edge, and whether it is about to stop.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    requests: AtomicUsize,
+    draining: AtomicBool,
+}
+
+/// One request that is being answered.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Edge>);
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge").field("traffic", &self.traffic).finish_non_exhaustive()
+    }
+}
+
+impl InFlight {
+    pub(crate) fn enter(edge: &Arc<Edge>) -> Self {
+        edge.traffic.requests.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(edge))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.traffic.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Traffic {
+    /// Requests that are being answered.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether connections are to be closed after their request.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,169 @@
+//! The one public document that serves every waiting browser: built once a tick, sent as it is.
+
+use bytes::Bytes;
+use http::HeaderValue;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::room::{DrawRecord, Phase, View};
+
+/// How often browsers may ask, as the room's configuration has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PollPolicy {
+    pub(crate) floor_ms: u64,
+    pub(crate) ceiling_ms: u64,
+    pub(crate) divisor: u64,
+    /// Polls a second that the edges are to see at most; the floor rises to keep to it.
+    pub(crate) per_second_max: u64,
+}
+
+/// A room's status document, ready to send.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    /// JSON.
+    pub(crate) body: Bytes,
+    /// A strong tag of exactly these bytes.
+    pub(crate) etag: HeaderValue,
+}
+
+/// What the status is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StatusInput<'a> {
+    pub(crate) room: &'a str,
+    pub(crate) title: &'a str,
+    pub(crate) poll: PollPolicy,
+    pub(crate) view: &'a View,
+    /// The room's time now; later than the view's where the store is out of reach.
+    pub(crate) now_ms: u64,
+    /// Whether the view is older than it should be.
+    pub(crate) stale: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    room: &'a str,
+    title: &'a str,
+    phase: Phase,
+    paused: bool,
+    now_ms: u64,
+    opens_at_ms: u64,
+    starts_at_ms: u64,
+    ends_at_ms: Option<u64>,
+    pool_size: u64,
+    line_size: u64,
+    serving: u64,
+    admitted: u64,
+    active: u64,
+    max_active: u64,
+    rate_per_minute: u32,
+    burst: u32,
+    sold_out: bool,
+    message: Option<&'a str>,
+    stale: bool,
+    poll: Poll,
+    draw: Draw<'a>,
+}
+
+#[derive(Serialize)]
+struct Poll {
+    floor_ms: u64,
+    ceiling_ms: u64,
+    divisor: u64,
+}
+
+/// What is public of the draw; what is not yet known is null.
+#[derive(Serialize)]
+struct Draw<'a> {
+    descriptor: Option<&'a RawValue>,
+    descriptor_digest: String,
+    commitment: String,
+    entries: Option<u64>,
+    root: Option<String>,
+    frozen_at_ms: Option<u64>,
+    secret: Option<String>,
+    beacon: Option<String>,
+    seed: Option<String>,
+}
+
+impl<'a> Draw<'a> {
+    fn of(record: &'a DrawRecord) -> Self {
+        let text = |bytes: &Option<[u8; 32]>| bytes.map(hex::encode);
+        Self {
+            // Raw, because its digest is over these bytes.
+            descriptor: serde_json::from_str(&record.descriptor).ok(),
+            descriptor_digest: hex::encode(record.descriptor_digest),
+            commitment: hex::encode(record.commitment),
+            entries: record.entries,
+            root: text(&record.root),
+            frozen_at_ms: record.frozen_at_ms,
+            secret: text(&record.secret),
+            beacon: text(&record.beacon),
+            seed: text(&record.seed),
+        }
+    }
+}
+
+impl Status {
+    pub(crate) fn build(input: StatusInput<'_>) -> Self {
+        let body = serde_json::to_vec(&document(input)).expect("a status has string keys and no failing serializers");
+        let stale = u8::from(input.stale);
+        let etag = format!("\"{:x}-{:x}-{stale}\"", input.view.revision, input.now_ms);
+        Self { body: body.into(), etag: HeaderValue::from_str(&etag).expect("hex digits, dashes and quotes") }
+    }
+}
+
+fn document(input: StatusInput<'_>) -> Document<'_> {
+    let view = input.view;
+    let poll = Poll {
+        floor_ms: floor_ms(input.poll, waiting(view)),
+        ceiling_ms: input.poll.ceiling_ms,
+        divisor: input.poll.divisor,
+    };
+    Document {
+        room: input.room,
+        title: input.title,
+        phase: view.phase,
+        paused: view.paused,
+        now_ms: input.now_ms,
+        opens_at_ms: view.opens_at_ms,
+        starts_at_ms: view.starts_at_ms,
+        ends_at_ms: view.ends_at_ms,
+        pool_size: view.pool_size,
+        line_size: view.line_size,
+        serving: view.serving,
+        admitted: view.admitted,
+        active: view.active,
+        max_active: view.policy.max_active,
+        rate_per_minute: view.policy.rate_per_minute,
+        burst: view.policy.burst,
+        sold_out: view.sold_out,
+        message: view.message.as_deref(),
+        stale: input.stale,
+        poll,
+        draw: Draw::of(&view.draw),
+    }
+}
+
+fn waiting(view: &View) -> u64 {
+    view.line_size.max(view.pool_size).saturating_sub(view.serving)
+}
+
+/// The shortest time between two polls, long enough that everyone who waits stays under the ceiling of polls a second.
+fn floor_ms(poll: PollPolicy, waiting: u64) -> u64 {
+    let needed_ms = waiting.saturating_mul(1000) / poll.per_second_max.max(1);
+    poll.floor_ms.max(needed_ms).min(poll.ceiling_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_rises_with_the_crowd() {
+        let poll = PollPolicy { floor_ms: 2_000, ceiling_ms: 180_000, divisor: 10, per_second_max: 50_000 };
+        assert_eq!(floor_ms(poll, 0), 2_000);
+        assert_eq!(floor_ms(poll, 100_000), 2_000);
+        assert_eq!(floor_ms(poll, 1_000_000), 20_000);
+        assert_eq!(floor_ms(poll, 14_000_000), 180_000);
+    }
+}

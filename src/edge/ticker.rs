@@ -1,0 +1,170 @@
+//! The room's heartbeat: asks the store how the room stands, publishes it, and takes the draw from step to step.
+//!
+//! Any number of edges may run it for one room: every step is idempotent, and what one edge has done the others find done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fairgate_draw::{RosterTree, RosterTreeBuilder};
+use pingora::server::ShutdownWatch;
+use pingora::services::background::BackgroundService;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::Mutex;
+
+use super::live::{LiveRoom, RoomWorkers};
+use super::server::EdgeParts;
+use crate::clock::Clock;
+use crate::observe::EdgeMetrics;
+use crate::room::{Command, Control, Phase, View};
+use crate::store::{Store, StoreError};
+
+/// How old what browsers see of a room may be.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Entries read from the store at once while the roster is hashed: 2 MB.
+const ROSTER_CHUNK: u64 = 64 * 1024;
+
+/// Keeps one room going.
+pub(crate) struct Ticker {
+    room: Arc<LiveRoom>,
+    store: Arc<dyn Store>,
+    metrics: EdgeMetrics,
+    clock: Arc<dyn Clock>,
+    workers: Mutex<Option<RoomWorkers>>,
+}
+
+impl Ticker {
+    pub(crate) fn new(room: Arc<LiveRoom>, workers: RoomWorkers, parts: &EdgeParts, clock: Arc<dyn Clock>) -> Self {
+        let (store, metrics) = (Arc::clone(&parts.store), parts.metrics.clone());
+        Self { room, store, metrics, clock, workers: Mutex::new(Some(workers)) }
+    }
+
+    /// Tells the store what the configuration wants of the room. Safe to repeat.
+    pub(crate) async fn schedule(&self) -> Result<(), StoreError> {
+        let mut secret = [0; 32];
+        SystemRandom::new().fill(&mut secret).map_err(|_| StoreError::Unavailable("no randomness".to_owned()))?;
+        let known = self.store.view(self.room.name()).await;
+        self.store.apply(self.room.name(), Command::Schedule(self.room.plan(secret))).await?;
+        // The configured message is the first one; later ones are the organizer's.
+        if let (Err(_), Some(message)) = (known, &self.room.config.page.message) {
+            let message = Control::Message(Some(message.clone()));
+            self.store.apply(self.room.name(), Command::Control(message)).await?;
+        }
+        Ok(())
+    }
+
+    /// One heartbeat.
+    pub(crate) async fn run_once(&self) -> Result<(), StoreError> {
+        let view = self.store.view(self.room.name()).await?;
+        let step = next_step(&view);
+        self.metrics.rooms().observe_room(self.room.name(), &view);
+        let (in_flight, queued) = self.room.upstream.load();
+        self.metrics.observe_upstream_load(self.room.upstream.name(), in_flight, queued);
+        self.room.publish(view);
+        match step {
+            Step::None => Ok(()),
+            Step::Freeze { entries } => self.freeze(entries).await,
+            Step::Reveal => {
+                self.store.apply(self.room.name(), Command::Reveal { beacon: None }).await?;
+                tracing::info!(room = self.room.name(), "the draw is done: secret and seed are public");
+                Ok(())
+            }
+        }
+    }
+
+    async fn freeze(&self, entries: u64) -> Result<(), StoreError> {
+        let tree = read_tree(&*self.store, self.room.name(), entries).await?;
+        let root = tree.root();
+        self.store.apply(self.room.name(), Command::Freeze { entries, root }).await?;
+        self.room.tree.store(Some(Arc::new(tree)));
+        tracing::info!(room = self.room.name(), entries, root = hex::encode(root), "the pool is frozen");
+        Ok(())
+    }
+
+    async fn beat(&self) {
+        if let Err(error) = self.run_once().await {
+            tracing::warn!(room = self.room.name(), %error, "the room could not be looked up");
+            self.room.publish_stale(self.clock.now_ms());
+            self.metrics.rooms().observe_stale(self.room.name());
+        }
+    }
+
+    async fn schedule_until_done(&self) {
+        while let Err(error) = self.schedule().await {
+            if matches!(error, StoreError::Refused(_)) {
+                tracing::error!(room = self.room.name(), %error, "the room goes on with the schedule it has");
+                return;
+            }
+            tracing::warn!(room = self.room.name(), %error, "the room could not be scheduled; trying again");
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    async fn beat_for_ever(&self) {
+        self.schedule_until_done().await;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.beat().await;
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Ticker {
+    /// Runs until the runtime ends: requests that are still being answered during a shutdown need the queues.
+    async fn start(&self, _shutdown: ShutdownWatch) {
+        let workers = self.workers.lock().await.take();
+        let serve = async {
+            if let Some(workers) = workers {
+                workers.run(&self.room, &self.store, &self.metrics).await;
+            }
+        };
+        tokio::join!(serve, self.beat_for_ever());
+    }
+}
+
+/// What the draw needs next.
+#[derive(Debug, PartialEq)]
+enum Step {
+    None,
+    Freeze { entries: u64 },
+    Reveal,
+}
+
+fn next_step(view: &View) -> Step {
+    if view.phase != Phase::Drawing {
+        return Step::None;
+    }
+    match view.draw.frozen_at_ms {
+        None => Step::Freeze { entries: view.pool_size },
+        Some(frozen_at_ms) if view.now_ms >= frozen_at_ms.saturating_add(view.policy.witness_ms) => Step::Reveal,
+        Some(_) => Step::None,
+    }
+}
+
+/// Hashes the roster chunk by chunk, off the threads that serve requests.
+pub(crate) async fn read_tree(store: &dyn Store, room: &str, entries: u64) -> Result<RosterTree, StoreError> {
+    let mut builder = RosterTreeBuilder::new();
+    let mut from = 0;
+    while from < entries {
+        let to = entries.min(from + ROSTER_CHUNK);
+        let bytes = store.roster(room, from..to).await?;
+        if bytes.len() as u64 != (to - from) * 32 {
+            return Err(StoreError::Damaged(format!("the roster ends before its entry {to}")));
+        }
+        builder = tokio::task::spawn_blocking(move || push_all(builder, &bytes))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        from = to;
+    }
+    Ok(builder.finish())
+}
+
+fn push_all(mut builder: RosterTreeBuilder, bytes: &[u8]) -> RosterTreeBuilder {
+    let (entries, _) = bytes.as_chunks::<32>();
+    entries.iter().for_each(|entry| builder.push(entry));
+    builder
+}

@@ -1,0 +1,290 @@
+//! One request's way through the gate: what Pingora's phases call, in their order.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, UPGRADE};
+use http::{Method, StatusCode};
+use pingora::proxy::Session;
+
+use super::answer::Answer;
+use super::arrival::Arrival;
+use super::fan::{self, FanRequest, find_cookie};
+use super::leash::Leash;
+use super::live::LiveRoom;
+use super::problem::Problem;
+use super::respond::{has_body, read_body, respond};
+use super::session::Renewal;
+use super::state::{Edge, InFlight};
+use super::upstream::Slot;
+use super::waiting;
+use crate::arrive::credentials::bearer;
+use crate::arrive::decide::{Ask, Decision, decide, wants_page};
+use crate::arrive::route::{FanCall, Route};
+use crate::observe::{PassCheck, RequestKind};
+use crate::pass::{Checked, Gate, Pass};
+
+/// The largest body that a fan's call may have.
+const FAN_BODY_BYTES_MAX: u64 = 16 * 1024;
+
+/// One request.
+pub(crate) struct Visit {
+    pub(crate) begun: Instant,
+    pub(crate) stage: Stage,
+    /// The connection's, where the request asks for a tunnel.
+    leash: Option<Leash>,
+    _in_flight: InFlight,
+}
+
+/// How far a request has come.
+pub(crate) enum Stage {
+    /// Nothing has been decided.
+    Arriving,
+    /// The gate has answered it.
+    Answered {
+        /// What it was.
+        kind: RequestKind,
+    },
+    /// It is with the shop.
+    Inside(Box<Inside>),
+}
+
+/// A request that was let through.
+pub(crate) struct Inside {
+    pub(crate) room: Arc<LiveRoom>,
+    pub(crate) arrival: Arrival,
+    /// Who is inside; nobody in particular on exempt pages.
+    pub(crate) holder: Option<Holder>,
+    /// Given back when the answer has been sent, or the connection becomes a tunnel.
+    pub(crate) slot: Option<Slot>,
+    pub(crate) renewal: Option<Renewal>,
+    pub(crate) body_bytes: u64,
+    /// Ends the tunnel with the pass, where this request opens one.
+    pub(crate) leash: Option<Leash>,
+}
+
+/// Who shows a pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    pub(crate) pass: Arc<Pass>,
+    pub(crate) token: String,
+}
+
+impl Visit {
+    pub(crate) fn new(edge: &Arc<Edge>) -> Self {
+        Self { begun: Instant::now(), stage: Stage::Arriving, leash: None, _in_flight: InFlight::enter(edge) }
+    }
+
+    /// Takes what the front has put on the connection.
+    pub(crate) fn take_leash(&mut self, carried: Box<dyn Any + Send + Sync>) {
+        self.leash = carried.downcast().ok().map(|leash| *leash);
+    }
+}
+
+/// Decides on a request; `true` where the gate has answered it itself.
+pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
+    super::limits::apply(edge, session);
+    let (kind, answer) = match admit(edge, session, visit).await? {
+        Outcome::Forward => return Ok(false),
+        Outcome::Answer(kind, answer) => (kind, answer),
+        Outcome::Problem(kind, problem) => (kind, problem_answer(session, &problem)),
+    };
+    visit.stage = Stage::Answered { kind };
+    respond(edge, session, &answer).await?;
+    Ok(true)
+}
+
+enum Outcome {
+    Forward,
+    Answer(RequestKind, Answer),
+    Problem(RequestKind, Problem),
+}
+
+impl Outcome {
+    fn of(kind: RequestKind, result: Result<Answer, Problem>) -> Self {
+        match result {
+            Ok(answer) => Self::Answer(kind, answer),
+            Err(problem) => Self::Problem(kind, problem),
+        }
+    }
+
+    fn refused(problem: Problem) -> Self {
+        Self::Problem(RequestKind::Refused, problem)
+    }
+}
+
+async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<Outcome> {
+    let arrival = match Arrival::read(edge, session) {
+        Ok(arrival) => arrival,
+        Err(problem) => return Ok(Outcome::refused(problem)),
+    };
+    let room = |room: usize| Arc::clone(&edge.rooms[room]);
+    Ok(match arrival.route {
+        Route::Fan { room: index, call } => fan_call(edge, session, &room(index), call, &arrival).await?,
+        Route::Jwks => jwks(edge, session),
+        Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival).await,
+        Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await,
+        Route::NoSuchCall => Outcome::refused(Problem::NoSuchCall),
+        Route::UnknownHost => Outcome::refused(Problem::UnknownHost),
+    })
+}
+
+async fn fan_call(
+    edge: &Edge,
+    session: &mut Session,
+    room: &LiveRoom,
+    call: FanCall,
+    arrival: &Arrival,
+) -> pingora::Result<Outcome> {
+    let body = if has_body(&session.req_header().method) {
+        let Some(body) = read_body(session, FAN_BODY_BYTES_MAX).await? else {
+            return Ok(Outcome::refused(Problem::BodyTooLarge { max_bytes: FAN_BODY_BYTES_MAX }));
+        };
+        body
+    } else {
+        bytes::Bytes::new()
+    };
+    let header = session.req_header();
+    let request = FanRequest {
+        method: &header.method,
+        headers: &header.headers,
+        authority: &arrival.authority,
+        secure: arrival.client.secure,
+        body,
+    };
+    Ok(Outcome::of(kind(call), fan::answer(edge, room, call, &request).await))
+}
+
+fn kind(call: FanCall) -> RequestKind {
+    match call {
+        FanCall::Status => RequestKind::Status,
+        FanCall::Join => RequestKind::Join,
+        FanCall::Claim => RequestKind::Claim,
+        FanCall::Leave => RequestKind::Leave,
+        FanCall::Draw | FanCall::Roster | FanCall::Proof(_) => RequestKind::Draw,
+    }
+}
+
+fn jwks(edge: &Edge, session: &Session) -> Outcome {
+    const ALLOW: &str = "GET, HEAD, OPTIONS";
+    let answer = match session.req_header().method {
+        Method::GET | Method::HEAD => Ok(edge.jwks.clone()),
+        Method::OPTIONS => Ok(Answer::options(ALLOW)),
+        _ => Err(Problem::Method { allow: ALLOW }),
+    };
+    Outcome::of(RequestKind::Jwks, answer)
+}
+
+async fn protected(
+    edge: &Arc<Edge>,
+    session: &mut Session,
+    visit: &mut Visit,
+    room: Arc<LiveRoom>,
+    arrival: Arrival,
+) -> Outcome {
+    let holder = holder(edge, session, &room, arrival.client.secure);
+    let header = session.req_header();
+    let ask = Ask {
+        method: &header.method,
+        wants_page: wants_page(header.headers.get(ACCEPT).and_then(|value| value.to_str().ok())),
+        upgrade: header.headers.contains_key(UPGRADE),
+        has_pass: holder.is_some(),
+    };
+    match decide(ask, room.state()) {
+        Decision::Forward => forward(edge, session, visit, room, arrival, holder).await,
+        Decision::WaitingPage => Outcome::Answer(RequestKind::Page, waiting::page(edge, &room, header, &arrival)),
+        Decision::ComeBack => {
+            Outcome::of(RequestKind::ComeBack, waiting::come_back(edge, &room, header, &arrival).await)
+        }
+    }
+}
+
+/// Who shows a pass that is good now, by cookie or as a bearer token.
+fn holder(edge: &Edge, session: &Session, room: &LiveRoom, secure: bool) -> Option<Holder> {
+    let headers = &session.req_header().headers;
+    let cookie = find_cookie(headers, &room.cookies(secure).pass);
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let now_ms = edge.now_ms();
+    [cookie, authorization.and_then(bearer)].into_iter().flatten().find_map(|token| {
+        let Checked { pass, .. } = check(edge, room, token, now_ms)?;
+        Some(Holder { pass, token: token.to_owned() })
+    })
+}
+
+fn check(edge: &Edge, room: &LiveRoom, token: &str, now_ms: u64) -> Option<Checked> {
+    let snapshot = room.snapshot();
+    let nobody = std::collections::BTreeMap::new();
+    let gate = Gate {
+        room: room.name(),
+        draw: snapshot.as_ref().map(|snapshot| &snapshot.view.draw.descriptor_digest),
+        closed: snapshot.as_ref().map_or(&nobody, |snapshot| &snapshot.view.closed),
+    };
+    let checked = edge.passes.check(edge.keys.public(), token, gate, now_ms).ok();
+    edge.metrics.observe_pass_check(match &checked {
+        Some(Checked { from_cache: true, .. }) => PassCheck::Known,
+        Some(Checked { from_cache: false, .. }) => PassCheck::Verified,
+        None => PassCheck::Refused,
+    });
+    checked
+}
+
+async fn forward(
+    edge: &Arc<Edge>,
+    session: &mut Session,
+    visit: &mut Visit,
+    room: Arc<LiveRoom>,
+    arrival: Arrival,
+    holder: Option<Holder>,
+) -> Outcome {
+    if declared_bytes(session) > edge.body_bytes_max {
+        return Outcome::refused(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
+    }
+    let slot = match room.upstream.slot().await {
+        Ok(slot) => slot,
+        Err(shed) => {
+            edge.metrics.observe_shed(shed);
+            let problem = Problem::ShopFull { retry_after_ms: edge.retry_after_ms() };
+            return Outcome::Problem(RequestKind::Proxy, problem);
+        }
+    };
+    let renewal = holder.as_ref().and_then(|holder| Renewal::begin(edge, &room, &holder.pass));
+    visit.stage = Stage::Inside(Box::new(Inside {
+        room,
+        arrival,
+        holder,
+        slot: Some(slot),
+        renewal,
+        body_bytes: 0,
+        leash: visit.leash.take(),
+    }));
+    Outcome::Forward
+}
+
+fn declared_bytes(session: &Session) -> u64 {
+    let declared = session.get_header(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    declared.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// The problem as a page for people and as problem details for programs.
+pub(crate) fn problem_answer(session: &mut Session, problem: &Problem) -> Answer {
+    if problem.closes() {
+        session.set_keepalive(None);
+    }
+    let accept = session.get_header(ACCEPT).and_then(|value| value.to_str().ok());
+    if wants_page(accept) { problem.page() } else { problem.answer() }
+}
+
+/// Counts the body that goes to the shop.
+///
+/// # Errors
+/// When it grows beyond the limit.
+pub(crate) fn count_body(edge: &Edge, visit: &mut Visit, bytes: usize) -> pingora::Result<()> {
+    let Stage::Inside(inside) = &mut visit.stage else { return Ok(()) };
+    inside.body_bytes += bytes as u64;
+    if inside.leash.is_none() && inside.body_bytes > edge.body_bytes_max {
+        let code = StatusCode::PAYLOAD_TOO_LARGE.as_u16();
+        return pingora::Error::e_explain(pingora::ErrorType::HTTPStatus(code), "the body is larger than allowed");
+    }
+    Ok(())
+}

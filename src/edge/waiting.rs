@@ -1,0 +1,104 @@
+//! What those without a pass get: the waiting page at the very URL they asked for, or the time to come back.
+
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, Method, StatusCode};
+use pingora::http::RequestHeader;
+
+use super::answer::Answer;
+use super::arrival::Arrival;
+use super::fan::find_cookie;
+use super::join;
+use super::live::{LiveRoom, Snapshot};
+use super::problem::Problem;
+use super::state::Edge;
+use crate::page::{NoScript, State};
+use crate::room::Phase;
+
+/// The waiting page.
+pub(crate) fn page(edge: &Edge, room: &LiveRoom, request: &RequestHeader, arrival: &Arrival) -> Answer {
+    let snapshot = room.snapshot();
+    let visitor = NoScript {
+        state: state(edge, room, snapshot.as_deref(), &request.headers, arrival.client.secure),
+        return_to: arrival.target.as_str(),
+        message: snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref()),
+    };
+    let text = |name: &HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let document = room.page.document(text(&ACCEPT_LANGUAGE), text(&ACCEPT_ENCODING), &visitor);
+    let status = StatusCode::from_u16(room.config.page.html_status).unwrap_or(StatusCode::OK);
+    let answer = Answer::empty(status)
+        .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header(CONTENT_LANGUAGE, HeaderValue::from_static(document.content_language))
+        .header(CONTENT_SECURITY_POLICY, document.csp)
+        .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
+        .header(VARY, HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Cookie"))
+        .body(document.body);
+    match document.content_encoding {
+        Some(encoding) => answer.header(CONTENT_ENCODING, HeaderValue::from_static(encoding)),
+        None => answer,
+    }
+}
+
+/// Where a visitor stands, as far as the server can tell without asking the store.
+fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &HeaderMap, secure: bool) -> State {
+    let Some(snapshot) = snapshot else { return State::Unavailable };
+    let view = &snapshot.view;
+    let ticket = find_cookie(headers, &room.cookies(secure).ticket)
+        .and_then(|token| edge.keys.verify_ticket(token, room.name()).ok())
+        .filter(|ticket| ticket.draw == view.draw.descriptor_digest);
+    match (view.phase, ticket) {
+        (Phase::Ended, _) => State::Ended,
+        (Phase::Idle, _) => State::NotOpen,
+        (_, None) => State::Join,
+        (_, Some(_)) if view.sold_out => State::SoldOut,
+        (_, Some(ticket)) => match snapshot.place(ticket.position) {
+            None => State::Pooled,
+            Some(place) if place < view.serving => State::Called,
+            Some(place) => line_state(place, place - view.serving, view.paused),
+        },
+    }
+}
+
+fn line_state(place: u64, ahead: u64, paused: bool) -> State {
+    if paused { State::Paused { place, ahead } } else { State::Waiting { place, ahead } }
+}
+
+/// The answer to programs, and to everything that is not reading.
+///
+/// # Errors
+/// The problem that says where to join and when to come back.
+pub(crate) async fn come_back(
+    edge: &Edge,
+    room: &LiveRoom,
+    request: &RequestHeader,
+    arrival: &Arrival,
+) -> Result<Answer, Problem> {
+    let problem = waiting_room(edge, room, &request.method);
+    let secure = arrival.client.secure;
+    let has_ticket = find_cookie(&request.headers, &room.cookies(secure).ticket).is_some();
+    if !room.config.join_on_get || request.method != Method::GET || has_ticket {
+        return Err(problem);
+    }
+    // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let ticket = join::enter(edge, room, &snapshot, &join::random_nonce()?).await?;
+    let token = edge.keys.sign_ticket(&ticket);
+    let cookie = join::cookie(edge, room, &snapshot, &token, secure);
+    Ok(problem.answer().set_cookie(&cookie))
+}
+
+fn waiting_room(edge: &Edge, room: &LiveRoom, method: &Method) -> Problem {
+    let reads = method == Method::GET || method == Method::HEAD;
+    let configured = if reads { room.config.page.api_status } else { 503 };
+    let base = format!("{}/{}", edge.prefix, room.name());
+    Problem::WaitingRoom {
+        status: StatusCode::from_u16(configured).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+        retry_after_ms: room.config.poll.floor_ms,
+        status_url: format!("{base}/status"),
+        join_url: format!("{base}/join"),
+    }
+}
