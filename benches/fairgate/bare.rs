@@ -8,6 +8,8 @@ use pingora::prelude::{HttpPeer, Opt, Server, Session, http_proxy_service};
 use pingora::proxy::ProxyHttp;
 use pingora::server::configuration::ServerConf;
 
+use crate::nginx::{free_port, wait_for_port};
+
 /// The first argument that turns the benchmark into the bare proxy.
 pub(crate) const VERB: &str = "bare-proxy";
 
@@ -27,7 +29,8 @@ impl ProxyHttp for BareProxy {
 }
 
 /// Serves for ever.
-pub(crate) fn serve(listen: &str, upstream: &str, threads: usize) -> ! {
+pub(crate) fn serve(listen: &str, upstream: &str) -> ! {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let conf = ServerConf { threads, upstream_keepalive_pool_size: 512, ..ServerConf::default() };
     let mut server = Server::new_with_opt_and_conf(None::<Opt>, conf);
     server.bootstrap();
@@ -45,13 +48,13 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn start(upstream: &str) -> anyhow::Result<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let child = Command::new(std::env::current_exe()?)
             .args([VERB, &format!("127.0.0.1:{port}"), upstream])
             .spawn()
             .context("cannot start the bare proxy")?;
         let bare = Self { child, port };
-        crate::nginx::wait_for_port(port)?;
+        wait_for_port(port)?;
         Ok(bare)
     }
 

@@ -20,12 +20,3 @@ fn of_process(pid: u32) -> anyhow::Result<f64> {
     let ticks: f64 = numbers.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS_PER_SECOND)
 }
-
-/// Resident memory of a process in MB.
-pub(crate) fn resident_mb(pid: u32) -> anyhow::Result<f64> {
-    let path = format!("/proc/{pid}/status");
-    let status = fs::read_to_string(&path).with_context(|| format!("{path}: has the process ended?"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS in /proc/PID/status")?;
-    let kib: f64 = line.split_whitespace().nth(1).context("VmRSS has no value")?.parse()?;
-    Ok(kib / 1024.0)
-}

@@ -97,6 +97,6 @@ fn swap_pairs(positions: &mut [u32], first: usize, keystream: &mut ChaCha20Rng) 
         *low ^= difference;
         *high ^= difference;
         q += 1;
-        word = if q % 32 == 0 { keystream.next_u32() } else { word >> 1 };
+        word = if q.is_multiple_of(32) { keystream.next_u32() } else { word >> 1 };
     }
 }

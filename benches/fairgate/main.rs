@@ -8,8 +8,12 @@
 mod bare;
 mod cpu;
 mod draw;
+mod edge;
+mod gate;
+mod join;
 mod nginx;
 mod report;
+mod status;
 mod wrk;
 
 use std::path::PathBuf;
@@ -22,7 +26,7 @@ use crate::report::Row;
 #[derive(Debug, Parser)]
 struct Args {
     /// Groups to run; all of them where none is named.
-    #[arg(value_parser = GROUPS.map(|(name, _)| name))]
+    #[arg(value_parser = GROUPS)]
     groups: Vec<String>,
     /// Rounds in which ours and the reference take turns.
     #[arg(long, default_value_t = 3)]
@@ -35,26 +39,36 @@ struct Args {
     bench: bool,
 }
 
-type Group = fn(usize) -> anyhow::Result<Vec<Row>>;
-
-const GROUPS: [(&str, Group); 1] = [("draw", draw::run)];
+/// The groups in the order in which they run.
+const GROUPS: [&str; 4] = ["draw", "gate", "status", "join"];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, verb, listen, upstream] = arguments.as_slice()
         && verb == bare::VERB
     {
-        bare::serve(listen, upstream, 1);
+        bare::serve(listen, upstream);
     }
     let args = Args::parse();
-    for (name, group) in GROUPS {
-        if args.groups.is_empty() || args.groups.iter().any(|wanted| wanted == name) {
-            println!("{name}");
-            let rows = group(args.rounds)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    for group in GROUPS {
+        if args.groups.is_empty() || args.groups.iter().any(|wanted| wanted == group) {
+            println!("{group}");
+            let rows = runtime.block_on(measure(group, args.rounds))?;
             rows.iter().for_each(report::print);
             report::save(&args.output, rows)?;
         }
     }
     println!("written to {}", args.output.display());
     Ok(())
+}
+
+async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
+    match group {
+        "draw" => draw::run(rounds),
+        "gate" => gate::run(rounds).await,
+        "status" => status::run(rounds).await,
+        "join" => join::run(rounds).await,
+        other => anyhow::bail!("there is no group {other}"),
+    }
 }

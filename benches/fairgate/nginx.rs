@@ -21,7 +21,7 @@ impl Nginx {
     /// Serves `body` at `/status`, tuned as one would for this (no access log, cached open files, long keep-alive).
     pub(crate) fn serving(body: &[u8]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let root = dir.path();
         fs::create_dir(root.join("files"))?;
         fs::write(root.join("files/status"), body)?;
@@ -92,6 +92,11 @@ fn config(root: &str, port: u16) -> String {
             }}
         }}"
     )
+}
+
+/// A port of 127.0.0.1 that nobody listens on.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Waits up to ten seconds until something listens there.

@@ -1,0 +1,142 @@
+//! An edge of its own for the benchmarks: a room without a pool that serves from the start, in front of an upstream.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+use fairgate::clock::{Clock, SystemClock};
+use fairgate::pass::create_key;
+use fairgate::sandbox::ChildProcess;
+use jiff::{SignedDuration, Timestamp};
+use ring::rand::SystemRandom;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::nginx::{free_port, wait_for_port};
+
+/// Stopped when dropped.
+pub(crate) struct Edge {
+    process: ChildProcess,
+    port: u16,
+    admin: u16,
+    client: reqwest::Client,
+    _files: TempDir,
+}
+
+impl Edge {
+    /// Starts an edge in front of `upstream` and waits until its room serves.
+    pub(crate) async fn start(upstream: &str) -> anyhow::Result<Self> {
+        let files = tempfile::tempdir()?;
+        let (port, admin) = (free_port()?, free_port()?);
+        let now_ms = SystemClock.now_ms();
+        create_key(&files.path().join("keys"), now_ms, &SystemRandom::new())?;
+        let path = files.path().join("fairgate.toml");
+        std::fs::write(&path, config(files.path(), port, admin, upstream, now_ms)?)?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
+        command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
+        let process = ChildProcess::spawn("edge", command)?;
+        wait_for_port(port)?;
+        let edge = Self { process, port, admin, client: reqwest::Client::new(), _files: files };
+        edge.wait_until_serving().await?;
+        Ok(edge)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    pub(crate) fn status_url(&self) -> String {
+        self.url("/.fairgate/bench/status")
+    }
+
+    pub(crate) fn join_url(&self) -> String {
+        self.url("/.fairgate/bench/join")
+    }
+
+    /// The status document as a client without compression gets it.
+    pub(crate) async fn status(&self) -> anyhow::Result<Vec<u8>> {
+        Ok(self.client.get(self.status_url()).send().await?.error_for_status()?.bytes().await?.to_vec())
+    }
+
+    /// Joins, waits to be called, and returns the `Cookie` header of an admitted fan.
+    pub(crate) async fn admitted_cookie(&self) -> anyhow::Result<String> {
+        let nonce = "AAAAAAAAAAAAAAAAAAAAAA";
+        let joined: Value = self.post("join", "", &format!(r#"{{"nonce":"{nonce}"}}"#)).await?.json().await?;
+        let ticket = joined["ticket"].as_str().context("join answered no ticket")?.to_owned();
+        for _ in 0..100 {
+            let answer = self.post("claim", &ticket, "{}").await?;
+            if answer.status() == 200 {
+                let cookies = answer.headers().get_all("set-cookie").iter();
+                let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+                return Ok(format!("Cookie: {}", pairs.collect::<Vec<_>>().join("; ")));
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("the fan of the benchmark was not let in within 10 s")
+    }
+
+    /// The value of a counter of the edge's metrics, summed over its labels.
+    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let text = self.client.get(format!("http://127.0.0.1:{}/metrics", self.admin)).send().await?.text().await?;
+        let samples = text
+            .lines()
+            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{')));
+        let values: Vec<f64> = samples.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        ensure!(!values.is_empty(), "the edge has no metric {name}");
+        Ok(values.iter().sum())
+    }
+
+    async fn post(&self, verb: &str, ticket: &str, body: &str) -> anyhow::Result<reqwest::Response> {
+        let request = self.client.post(self.url(&format!("/.fairgate/bench/{verb}")));
+        let request = request.header("Content-Type", "application/json").body(body.to_owned());
+        let request = if ticket.is_empty() { request } else { request.bearer_auth(ticket) };
+        Ok(request.send().await?.error_for_status()?)
+    }
+
+    async fn wait_until_serving(&self) -> anyhow::Result<()> {
+        for _ in 0..200 {
+            if let Ok(body) = self.status().await
+                && serde_json::from_slice::<Value>(&body).is_ok_and(|status| status["phase"] == "serving")
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("the edge of the benchmark did not serve within 10 s")
+    }
+}
+
+fn config(files: &Path, port: u16, admin: u16, upstream: &str, now_ms: u64) -> anyhow::Result<String> {
+    let opened = Timestamp::from_millisecond(i64::try_from(now_ms)?)?.checked_sub(SignedDuration::from_secs(10))?;
+    let files = files.display();
+    Ok(format!(
+        r#"
+[edge]
+listen = ["127.0.0.1:{port}"]
+keys = "{files}/keys"
+shutdown_grace = "1s"
+[store]
+path = "{files}/rooms"
+[admin]
+listen = "127.0.0.1:{admin}"
+[log]
+level = "warn"
+[[upstream]]
+name = "shop"
+address = "{upstream}"
+[[room]]
+name = "bench"
+upstream = "shop"
+opens_at = "{opened}"
+starts_at = "{opened}"
+[room.admission]
+rate_per_minute = 6000
+burst = 100
+max_active = 1000
+"#
+    ))
+}

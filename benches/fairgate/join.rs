@@ -1,0 +1,35 @@
+//! Joins against status polls of the same edge, and how many joins share a commit of the store.
+
+use crate::cpu;
+use crate::edge::Edge;
+use crate::nginx::Nginx;
+use crate::report::{Goal, Row};
+use crate::status::answers_a_cpu_second;
+use crate::wrk::Load;
+
+const SECONDS: u32 = 5;
+const CONNECTIONS: u32 = 256;
+
+/// Joins a CPU second, and commits a join.
+pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
+    let shop = Nginx::serving(b"shop")?;
+    let edge = Edge::start(&shop.address()).await?;
+    let url = edge.join_url();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/fairgate/join.lua");
+    let load = Load { url: &url, connections: CONNECTIONS, seconds: SECONDS, headers: &[], script: Some(script) };
+    let mut speeds = Vec::new();
+    let mut commits = Vec::new();
+    for _ in 0..rounds {
+        let (cpu_before, commits_before) = (cpu::seconds(&[edge.pid()])?, edge.metric(COMMITS).await?);
+        let joins = load.run()?;
+        commits.push(((edge.metric(COMMITS).await? - commits_before) / joins, 1.0));
+        let ours = joins / (cpu::seconds(&[edge.pid()])? - cpu_before);
+        speeds.push((ours, answers_a_cpu_second(&[edge.pid()], &edge.status_url())?));
+    }
+    Ok(vec![
+        Row::from_rounds("join: joins a CPU second, against polls", "/CPU s", Goal::AtLeast(0.5), &speeds),
+        Row::from_rounds("join: commits a join (embedded)", "commits", Goal::AtMost(0.02), &commits),
+    ])
+}
+
+const COMMITS: &str = "fairgate_store_commits_total";
