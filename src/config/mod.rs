@@ -30,6 +30,7 @@ pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
 pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfig};
 pub use store::StoreConfig;
+pub use times::parse_time_ms;
 pub use upstream::UpstreamConfig;
 
 use problem::Problems;

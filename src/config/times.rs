@@ -34,11 +34,22 @@ impl Value for Instant {
             Some(datetime) => datetime.to_string(),
             None => String::read(value)?,
         };
-        let timestamp = parse(&text)?;
-        let at_ms = u64::try_from(timestamp.as_millisecond())
-            .map_err(|_| Misfit::new(format!("{text} lies before 1970"), TIME_EXAMPLE))?;
-        Ok(Self { at_ms })
+        instant(&text)
     }
+}
+
+/// Reads a point in time as configurations have them, Unix ms.
+///
+/// # Errors
+/// A sentence that says what is wrong and what would be right.
+pub fn parse_time_ms(text: &str) -> Result<u64, String> {
+    instant(text).map(|instant| instant.at_ms).map_err(|misfit| format!("{}; {}", misfit.what, misfit.remedy))
+}
+
+fn instant(text: &str) -> Result<Instant, Misfit> {
+    let at_ms = u64::try_from(parse(text)?.as_millisecond());
+    let at_ms = at_ms.map_err(|_| Misfit::new(format!("{text} lies before 1970"), TIME_EXAMPLE))?;
+    Ok(Instant { at_ms })
 }
 
 fn parse(text: &str) -> Result<Timestamp, Misfit> {

@@ -1,1 +1,82 @@
-//! The admin surface: its own listener, bearer tokens, and the verbs that tune a live room.
+//! The admin surface: its own listener, bearer tokens with roles, and the verbs that tune a live room.
+//!
+//! Guarantees: nothing about a room is told or changed without a token of a fitting role; a change is checked as a whole
+//! before any of it is made; who changed what from which value to which is in the audit log; asking for the same change
+//! again changes nothing. Health and metrics need no token, since probes and Prometheus have none: keep the listener on
+//! loopback or a private network.
+
+mod access;
+mod audit;
+mod body;
+mod change;
+mod health;
+mod openapi;
+mod problem;
+mod rooms;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use prometheus::Registry;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::store::Store;
+
+pub use access::Tokens;
+pub use change::{Change, RoomPatch};
+pub use problem::ProblemDetails;
+pub use rooms::{Changed, Rooms};
+pub use state::RoomState;
+
+const BODY_BYTES_MAX: usize = 16 * 1024;
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the admin surface works on.
+#[derive(Clone)]
+pub struct Admin {
+    /// Where the rooms live.
+    pub store: Arc<dyn Store>,
+    /// The rooms of this edge, as configured.
+    pub rooms: Arc<[RoomName]>,
+    /// Who may do what.
+    pub tokens: Arc<Tokens>,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+    /// Whether visitors should be sent to this edge; false while it is about to stop.
+    pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// A room, as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomName {
+    /// Its name.
+    pub name: String,
+    /// What fans read.
+    pub title: String,
+}
+
+/// The admin API, health and metrics as one service.
+pub fn router(admin: Admin) -> Router {
+    let api = Router::new()
+        .route("/rooms", get(rooms::list))
+        .route("/rooms/{room}", get(rooms::show).patch(rooms::patch))
+        .route("/rooms/{room}/pause", post(rooms::pause))
+        .route("/rooms/{room}/resume", post(rooms::resume))
+        .layer(middleware::from_fn_with_state(admin.clone(), access::require_token));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
+        .with_state(admin)
+}

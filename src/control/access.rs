@@ -1,0 +1,94 @@
+//! Who is asking, and what they may do.
+//!
+//! Guarantees: tokens are compared by keyed hashes, so neither length nor content shows in the time it takes; the tokens
+//! themselves are not kept in memory.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use ring::hmac;
+use ring::rand::SystemRandom;
+
+use super::Admin;
+use super::problem::Problem;
+use crate::config::{AdminToken, Role};
+
+/// The tokens that open the admin API.
+pub struct Tokens {
+    key: hmac::Key,
+    known: Vec<(hmac::Tag, Caller)>,
+}
+
+/// Who is asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) name: String,
+    pub(super) role: Role,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.known.iter().map(|(_, caller)| caller)).finish()
+    }
+}
+
+impl Tokens {
+    /// Tokens to compare with. None at all closes the API.
+    ///
+    /// # Panics
+    /// When the system has no randomness.
+    #[must_use]
+    pub fn new(tokens: &[AdminToken]) -> Self {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has randomness");
+        let known = tokens.iter().map(|token| {
+            let tag = hmac::sign(&key, token.secret.expose().as_bytes());
+            (tag, Caller { name: token.name.clone(), role: token.role })
+        });
+        Self { known: known.collect(), key }
+    }
+
+    fn caller(&self, token: &str) -> Option<&Caller> {
+        let matches = |tag: &hmac::Tag| hmac::verify(&self.key, token.as_bytes(), tag.as_ref()).is_ok();
+        // All are compared, so that the time does not tell which one matched.
+        let fitting: Vec<_> = self.known.iter().filter(|(tag, _)| matches(tag)).collect();
+        fitting.first().map(|(_, caller)| caller)
+    }
+}
+
+impl Caller {
+    /// Whether the caller's role includes another.
+    pub(super) fn require(&self, role: Role) -> Result<(), Problem> {
+        if self.role >= role { Ok(()) } else { Err(Problem::Role { has: self.role, needs: role }) }
+    }
+}
+
+/// Lets a request through if it has a token, and says whose it is.
+pub(super) async fn require_token(
+    State(admin): State<Admin>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if admin.tokens.known.is_empty() {
+        return Err(Problem::NoTokens);
+    }
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(bearer).ok_or(Problem::NoToken)?;
+    let caller = admin.tokens.caller(token).ok_or(Problem::WrongToken)?.clone();
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or(Problem::NoToken)
+    }
+}

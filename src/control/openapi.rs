@@ -1,0 +1,38 @@
+//! The API's own description.
+
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{health, rooms};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "fairgate admin API", description = "Watch and tune rooms while they are live."),
+    paths(
+        rooms::list,
+        rooms::show,
+        rooms::patch,
+        rooms::pause,
+        rooms::resume,
+        health::healthz,
+        health::readyz,
+        health::metrics
+    ),
+    modifiers(&BearerToken)
+)]
+struct AdminApi;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(AdminApi::openapi())
+}

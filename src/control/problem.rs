@@ -1,0 +1,113 @@
+//! Everything that the admin surface refuses, and the one place that maps it to an answer (RFC 9457).
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::config::Role;
+use crate::room::Refusal;
+use crate::store::StoreError;
+
+const BASE: &str = "https://fairgate.dev/problems/";
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("the admin API is closed: set FAIRGATE_ADMIN_TOKEN (or configure admin.tokens) and restart the edge")]
+    NoTokens,
+    #[error("send the token as `Authorization: Bearer …`")]
+    NoToken,
+    #[error("the token is not known here")]
+    WrongToken,
+    #[error("this needs the role {needs:?}, and the token has {has:?}")]
+    Role { has: Role, needs: Role },
+    #[error("there is nothing at {0}; see /openapi.json")]
+    NotFound(String),
+    #[error("the method does nothing here; see /openapi.json")]
+    Method,
+    #[error("there is no room named {0:?}; GET /api/v1/rooms lists them")]
+    NoRoom(String),
+    #[error("{detail}")]
+    Body { status: StatusCode, detail: String },
+    #[error("{key}: {reason}")]
+    Value { key: &'static str, reason: String },
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("{0}; whether the change was made is unknown: look, or ask again, which is safe")]
+    Store(String),
+}
+
+/// A problem as clients read it (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemDetails {
+    /// What kind of problem this is, as a URI.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened and what to do.
+    pub detail: String,
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(refusal) => Self::Refused(refusal),
+            StoreError::Unavailable(_) | StoreError::Damaged(_) => Self::Store(error.to_string()),
+        }
+    }
+}
+
+impl Problem {
+    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NoTokens => (StatusCode::FORBIDDEN, "admin-closed", "The admin API is closed"),
+            Self::NoToken => (StatusCode::UNAUTHORIZED, "no-token", "No token"),
+            Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong-token", "Unknown token"),
+            Self::Role { .. } => (StatusCode::FORBIDDEN, "role", "The role does not allow this"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
+            Self::NoRoom(_) => (StatusCode::NOT_FOUND, "no-room", "No such room"),
+            Self::Body { status, .. } => (*status, "bad-body", "The body cannot be read"),
+            Self::Value { .. } | Self::Refused(Refusal::Invalid(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "bad-value", "A value is out of range")
+            }
+            Self::Refused(_) => (StatusCode::CONFLICT, "refused", "The room refuses"),
+            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The store cannot be reached"),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, slug, title) = self.kind();
+        let details = ProblemDetails {
+            kind: format!("{BASE}{slug}"),
+            title: title.into(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+        };
+        let mut response = (status, Json(details)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match status {
+            StatusCode::UNAUTHORIZED => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            StatusCode::SERVICE_UNAVAILABLE => headers.insert(RETRY_AFTER, HeaderValue::from_static("1")),
+            _ => None,
+        };
+        response
+    }
+}
+
+pub(super) async fn not_found(uri: Uri) -> Problem {
+    Problem::NotFound(uri.path().to_owned())
+}
+
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::Method
+}

@@ -1,0 +1,134 @@
+//! The calls on rooms.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::access::Caller;
+use super::body::{JsonBody, QueryOf};
+use super::change::{Change, RoomPatch, change, role_for};
+use super::problem::{Problem, ProblemDetails};
+use super::state::RoomState;
+use super::{Admin, RoomName, audit};
+use crate::room::Command;
+
+/// All rooms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rooms {
+    /// In the order of the configuration.
+    pub rooms: Vec<RoomState>,
+}
+
+/// What was changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// Whether this only says what would change.
+    pub dry_run: bool,
+    /// What changed; empty where everything was so already.
+    pub changes: Vec<Change>,
+    /// How the room stands now.
+    pub room: RoomState,
+}
+
+/// How to make a change.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct How {
+    /// Only say what would change.
+    dry_run: bool,
+}
+
+/// List the rooms, live.
+#[utoipa::path(get, path = "/api/v1/rooms", tag = "rooms", security(("token" = [])),
+    responses((status = 200, body = Rooms), (status = "default", body = ProblemDetails)))]
+pub(super) async fn list(State(admin): State<Admin>, _: Caller) -> Result<Json<Rooms>, Problem> {
+    let mut rooms = Vec::with_capacity(admin.rooms.len());
+    for room in admin.rooms.iter() {
+        rooms.push(state(&admin, room).await?);
+    }
+    Ok(Json(Rooms { rooms }))
+}
+
+/// Show one room, live.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}", tag = "rooms", security(("token" = [])),
+    params(("room" = String, Path, description = "the room's name")),
+    responses((status = 200, body = RoomState), (status = "default", body = ProblemDetails)))]
+pub(super) async fn show(
+    State(admin): State<Admin>,
+    _: Caller,
+    Path(room): Path<String>,
+) -> Result<Json<RoomState>, Problem> {
+    Ok(Json(state(&admin, find(&admin, &room)?).await?))
+}
+
+/// Change a room: rate, caps, message, sold out, end.
+#[utoipa::path(patch, path = "/api/v1/rooms/{room}", tag = "rooms", security(("token" = [])),
+    params(("room" = String, Path, description = "the room's name"), How), request_body = RoomPatch,
+    responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
+pub(super) async fn patch(
+    State(admin): State<Admin>,
+    caller: Caller,
+    Path(room): Path<String>,
+    QueryOf(how): QueryOf<How>,
+    JsonBody(patch): JsonBody<RoomPatch>,
+) -> Result<Json<Changed>, Problem> {
+    apply(&admin, &caller, &room, how, &patch).await
+}
+
+/// Hold the line: nobody is called or let in until it is resumed. Those inside go on.
+#[utoipa::path(post, path = "/api/v1/rooms/{room}/pause", tag = "rooms", security(("token" = [])),
+    params(("room" = String, Path, description = "the room's name"), How),
+    responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
+pub(super) async fn pause(
+    State(admin): State<Admin>,
+    caller: Caller,
+    Path(room): Path<String>,
+    QueryOf(how): QueryOf<How>,
+) -> Result<Json<Changed>, Problem> {
+    apply(&admin, &caller, &room, how, &RoomPatch { paused: Some(true), ..RoomPatch::default() }).await
+}
+
+/// Go on after a pause.
+#[utoipa::path(post, path = "/api/v1/rooms/{room}/resume", tag = "rooms", security(("token" = [])),
+    params(("room" = String, Path, description = "the room's name"), How),
+    responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
+pub(super) async fn resume(
+    State(admin): State<Admin>,
+    caller: Caller,
+    Path(room): Path<String>,
+    QueryOf(how): QueryOf<How>,
+) -> Result<Json<Changed>, Problem> {
+    apply(&admin, &caller, &room, how, &RoomPatch { paused: Some(false), ..RoomPatch::default() }).await
+}
+
+async fn apply(
+    admin: &Admin,
+    caller: &Caller,
+    room: &str,
+    how: How,
+    patch: &RoomPatch,
+) -> Result<Json<Changed>, Problem> {
+    let room = find(admin, room)?;
+    let controls = patch.controls()?;
+    controls.iter().try_for_each(|control| caller.require(role_for(control)))?;
+    let view = admin.store.view(&room.name).await?;
+    let mut changes = Vec::new();
+    for control in controls {
+        let Some(change) = change(&control, &view) else { continue };
+        if !how.dry_run {
+            admin.store.apply(&room.name, Command::Control(control)).await?;
+            audit::record(caller, &room.name, &change);
+        }
+        changes.push(change);
+    }
+    Ok(Json(Changed { dry_run: how.dry_run, changes, room: state(admin, room).await? }))
+}
+
+fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Problem> {
+    admin.rooms.iter().find(|room| room.name == name).ok_or_else(|| Problem::NoRoom(name.to_owned()))
+}
+
+async fn state(admin: &Admin, room: &RoomName) -> Result<RoomState, Problem> {
+    Ok(RoomState::new(room, &admin.store.view(&room.name).await?))
+}
