@@ -4,6 +4,7 @@ mod config;
 mod draw;
 mod edge;
 mod keys;
+mod room;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ enum Verb {
     Draw(draw::DrawArgs),
     Edge(edge::EdgeArgs),
     Keys(keys::KeysArgs),
+    Room(room::RoomArgs),
 }
 
 impl Cli {
@@ -36,6 +38,7 @@ impl Cli {
             Verb::Draw(args) => draw::run(args),
             Verb::Edge(args) => edge::run(&args),
             Verb::Keys(args) => keys::run(args),
+            Verb::Room(args) => room::run(args),
         }
     }
 }

@@ -13,26 +13,26 @@ use crate::room::{Control, View};
 #[serde(deny_unknown_fields, default)]
 pub struct RoomPatch {
     /// People let in per minute (role sre).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub rate_per_minute: Option<u32>,
     /// People let in at once beyond the rate (role sre).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub burst: Option<u32>,
     /// Sessions that may be inside at once (role sre).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub max_active: Option<u64>,
     /// Whether to hold the line (role organizer).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub paused: Option<bool>,
     /// A message to everyone who waits; null removes it (role organizer).
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub message: Option<Option<String>>,
     /// Whether nothing is left: stops the leak and tells the line (role organizer).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub sold_out: Option<bool>,
     /// When the sale ends, RFC 3339 or RFC 9557; null for no end (role organizer).
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "2026-12-01T22:00[Europe/Lisbon]")]
     pub ends_at: Option<Option<String>>,
 }
@@ -101,8 +101,8 @@ pub(super) fn change(control: &Control, view: &View) -> Option<Change> {
     (before != after).then(|| Change { what: what.into(), before, after })
 }
 
-/// Tells `"message": null` from no message at all.
-fn null_is_a_value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+/// A field that is there has a value of its type; null is one only where the field says so.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 

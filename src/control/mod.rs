@@ -9,11 +9,17 @@ mod access;
 mod audit;
 mod body;
 mod change;
+mod client;
 mod health;
 mod openapi;
 mod problem;
 mod rooms;
 mod state;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +35,7 @@ use crate::store::Store;
 
 pub use access::Tokens;
 pub use change::{Change, RoomPatch};
+pub use client::{Client, ClientError};
 pub use problem::ProblemDetails;
 pub use rooms::{Changed, Rooms};
 pub use state::RoomState;

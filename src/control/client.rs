@@ -1,0 +1,101 @@
+//! The admin API from the other side: what the command line calls.
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Changed, ProblemDetails, RoomPatch, RoomState, Rooms};
+use crate::config::Secret;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// Why a call did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The edge cannot be reached.
+    #[error("cannot reach the admin API at {url}: is the edge running, and is this its [admin] listen address?")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The edge refuses.
+    #[error("{} ({})", .0.detail, .0.title)]
+    Refused(ProblemDetails),
+    /// What answers is no admin API of this version.
+    #[error("{url} answered {status}, but not as fairgate's admin API does; check --admin")]
+    Foreign {
+        /// Where.
+        url: String,
+        /// The status.
+        status: StatusCode,
+    },
+}
+
+/// A client of one edge's admin API.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Secret,
+}
+
+impl Client {
+    /// A client of the API at `base`, like `http://127.0.0.1:9090`.
+    #[must_use]
+    pub fn new(base: &str, token: Secret) -> Self {
+        Self { http: reqwest::Client::new(), base: format!("{}/api/v1/rooms", base.trim_end_matches('/')), token }
+    }
+
+    /// All rooms.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn list(&self) -> Result<Rooms, ClientError> {
+        self.call(Method::GET, "", |request| request).await
+    }
+
+    /// One room.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn show(&self, room: &str) -> Result<RoomState, ClientError> {
+        self.call(Method::GET, &format!("/{room}"), |request| request).await
+    }
+
+    /// Changes a room, or says what would change.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn change(&self, room: &str, patch: &RoomPatch, dry_run: bool) -> Result<Changed, ClientError> {
+        let path = format!("/{room}?dry_run={dry_run}");
+        self.call(Method::PATCH, &path, |request| with_json(request, patch)).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        with_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<T, ClientError> {
+        let url = format!("{}{path}", self.base);
+        let unreachable = |source| ClientError::Unreachable { url: url.clone(), source };
+        let request = self.http.request(method, &url).bearer_auth(self.token.expose()).timeout(ANSWER_WITHIN);
+        let response = with_body(request).send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        let foreign = |_| ClientError::Foreign { url: url.clone(), status };
+        if status.is_success() {
+            serde_json::from_slice(&body).map_err(foreign)
+        } else {
+            Err(ClientError::Refused(serde_json::from_slice(&body).map_err(foreign)?))
+        }
+    }
+}
+
+fn with_json(request: RequestBuilder, body: &impl Serialize) -> RequestBuilder {
+    request.json(body)
+}

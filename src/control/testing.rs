@@ -1,0 +1,107 @@
+//! A real admin listener over a real embedded store, for tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::{Admin, RoomName, Tokens, router};
+use crate::clock::Clock;
+use crate::config::{AdminToken, Role, Secret};
+use crate::observe::{RoomMetrics, registry};
+use crate::room::{Command, Plan, Policy};
+use crate::store::Store;
+use crate::store::embedded::EmbeddedStore;
+
+pub(crate) const TOKEN_VIEWER: &str = "viewer-0123456789";
+pub(crate) const TOKEN_ORGANIZER: &str = "organizer-0123456789";
+pub(crate) const TOKEN_SRE: &str = "sre-0123456789abc";
+
+/// An edge's admin surface with one room, `final`, that is being served.
+pub(crate) struct TestEdge {
+    pub(crate) url: String,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) accepts_visitors: Arc<AtomicBool>,
+    server: JoinHandle<()>,
+    _dir: TempDir,
+}
+
+impl TestEdge {
+    /// Starts it with a token for each role.
+    pub(crate) async fn start() -> Self {
+        let roles = [(Role::Viewer, TOKEN_VIEWER), (Role::Organizer, TOKEN_ORGANIZER), (Role::Sre, TOKEN_SRE)];
+        let tokens = roles.map(|(role, token)| {
+            let name = format!("{role:?}").to_lowercase();
+            AdminToken { name, role, secret: Secret::new(token.into()) }
+        });
+        Self::start_with(&tokens).await
+    }
+
+    /// Starts it with these tokens.
+    pub(crate) async fn start_with(tokens: &[AdminToken]) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let clock = Arc::new(SteppedClock(AtomicU64::new(OPENS_AT_MS)));
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path(), clock.clone()).expect("a store"));
+        serve_room(&*store, &clock).await;
+        let registry = registry().expect("a registry");
+        let rooms = RoomMetrics::new(&registry).expect("metrics");
+        rooms.observe_room("final", &store.view("final").await.expect("a view"));
+        let accepts_visitors = Arc::new(AtomicBool::new(true));
+        let accepts = Arc::clone(&accepts_visitors);
+        let admin = Admin {
+            store: Arc::clone(&store),
+            rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
+            tokens: Arc::new(Tokens::new(tokens)),
+            registry,
+            accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = tokio::spawn(async move { axum::serve(listener, router(admin)).await.expect("a server") });
+        Self { url, store, accepts_visitors, server, _dir: dir }
+    }
+}
+
+impl Drop for TestEdge {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+const OPENS_AT_MS: u64 = 1_790_000_000_000;
+
+struct SteppedClock(AtomicU64);
+
+impl Clock for SteppedClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Schedules a room without a pool and takes it through its draw.
+async fn serve_room(store: &dyn Store, clock: &SteppedClock) {
+    let policy = Policy {
+        rate_per_minute: 600,
+        burst: 10,
+        max_active: 1_000,
+        grace_ms: 60_000,
+        session_idle_ms: 60_000,
+        session_max_ms: 60_000,
+        witness_ms: 2_000,
+    };
+    let plan = Plan {
+        room: "final".into(),
+        opens_at_ms: OPENS_AT_MS,
+        starts_at_ms: OPENS_AT_MS,
+        ends_at_ms: None,
+        secret: [1; 32],
+        policy,
+    };
+    let (entries, root) = fairgate_draw::RootHasher::new().finish();
+    for command in [Command::Schedule(plan), Command::Freeze { entries, root }, Command::Reveal { beacon: None }] {
+        store.apply("final", command).await.expect("the room goes on");
+        clock.0.fetch_add(2_000, Ordering::Relaxed);
+    }
+}

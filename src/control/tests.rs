@@ -1,0 +1,231 @@
+//! The admin surface over real sockets and the real embedded store.
+
+use std::sync::atomic::Ordering;
+
+use reqwest::header::{ALLOW, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use super::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TOKEN_VIEWER, TestEdge};
+use crate::room::{Command, Control};
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await.expect("a body");
+    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+}
+
+async fn call(edge: &TestEdge, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+    let request = Http::new().request(method, format!("{}{path}", edge.url)).bearer_auth(token);
+    send(match body {
+        Some(body) => request.json(&body),
+        None => request,
+    })
+    .await
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: StatusCode, slug: &str) {
+    assert_eq!(answer.status, status, "{}", answer.body);
+    assert_eq!(answer.headers[CONTENT_TYPE], "application/problem+json");
+    assert_eq!(answer.body["type"], format!("https://fairgate.dev/problems/{slug}"));
+    assert_eq!(answer.body["status"], status.as_u16());
+    assert!(answer.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+}
+
+#[tokio::test]
+async fn tells_how_rooms_stand() {
+    let edge = TestEdge::start().await;
+    let list = call(&edge, TOKEN_VIEWER, Method::GET, "/api/v1/rooms", None).await;
+    assert_eq!((list.status, list.body["rooms"][0]["name"].as_str()), (StatusCode::OK, Some("final")));
+    edge.store.apply("final", Command::Enter(vec![[1; 32], [2; 32]])).await.expect("two fans");
+    let room = call(&edge, TOKEN_VIEWER, Method::GET, "/api/v1/rooms/final", None).await.body;
+    let view = edge.store.view("final").await.expect("a view");
+    for (key, value) in [
+        ("title", json!("Cup final")),
+        ("rate_per_minute", json!(600)),
+        ("max_active", json!(1_000)),
+        ("line_size", json!(view.line_size)),
+        ("starts_at_ms", json!(view.starts_at_ms)),
+        ("ends_at_ms", Value::Null),
+        ("message", Value::Null),
+        ("paused", json!(false)),
+    ] {
+        assert_eq!(room[key], value, "{key} of {room}");
+    }
+}
+
+#[tokio::test]
+async fn changes_are_made_at_once_and_told_with_before_and_after() {
+    let edge = TestEdge::start().await;
+    let patch = json!({"rate_per_minute": 60, "max_active": 5, "message": "Soon", "sold_out": true, "ends_at": "2040-01-01T00:00Z"});
+    let changed = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", Some(patch.clone())).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+    assert_eq!(changed.body["changes"][0], json!({"what": "rate_per_minute", "before": 600, "after": 60}));
+    assert_eq!(changed.body["changes"].as_array().map(Vec::len), Some(5));
+    let view = edge.store.view("final").await.expect("a view");
+    assert_eq!((view.policy.rate_per_minute, view.policy.max_active, view.sold_out), (60, 5, true));
+    assert_eq!((view.message.as_deref(), view.ends_at_ms), (Some("Soon"), Some(2_208_988_800_000)));
+
+    let again = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", Some(patch)).await;
+    assert_eq!(again.body["changes"], json!([]));
+    assert_eq!(edge.store.view("final").await.expect("a view").revision, view.revision);
+
+    let removed = json!({"message": null, "ends_at": null});
+    call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", Some(removed)).await;
+    let view = edge.store.view("final").await.expect("a view");
+    assert_eq!((view.message, view.ends_at_ms), (None, None));
+}
+
+#[tokio::test]
+async fn pauses_and_resumes() {
+    let edge = TestEdge::start().await;
+    for (verb, paused) in [("pause", true), ("pause", true), ("resume", false)] {
+        let changed = call(&edge, TOKEN_ORGANIZER, Method::POST, &format!("/api/v1/rooms/final/{verb}"), None).await;
+        assert_eq!(changed.body["room"]["paused"], paused, "{}", changed.body);
+        assert_eq!(edge.store.view("final").await.expect("a view").paused, paused);
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_changes_nothing() {
+    let edge = TestEdge::start().await;
+    let before = edge.store.view("final").await.expect("a view");
+    let patch = Some(json!({"burst": 3}));
+    let would = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final?dry_run=true", patch).await.body;
+    assert_eq!((&would["dry_run"], &would["changes"][0]["after"]), (&json!(true), &json!(3)));
+    call(&edge, TOKEN_SRE, Method::POST, "/api/v1/rooms/final/pause?dry_run=true", None).await;
+    assert_eq!(edge.store.view("final").await.expect("a view").revision, before.revision);
+}
+
+#[tokio::test]
+async fn roles_allow_what_they_say() {
+    let edge = TestEdge::start().await;
+    let patch = |body: Value| (Method::PATCH, "/api/v1/rooms/final", Some(body));
+    for ((method, path, body), viewer, organizer) in [
+        ((Method::GET, "/api/v1/rooms", None), true, true),
+        ((Method::GET, "/api/v1/rooms/final", None), true, true),
+        ((Method::POST, "/api/v1/rooms/final/pause", None), false, true),
+        ((Method::POST, "/api/v1/rooms/final/resume", None), false, true),
+        (patch(json!({"message": "hi"})), false, true),
+        (patch(json!({"sold_out": false})), false, true),
+        (patch(json!({"ends_at": null})), false, true),
+        (patch(json!({"paused": false})), false, true),
+        (patch(json!({"rate_per_minute": 5})), false, false),
+        (patch(json!({"burst": 5})), false, false),
+        (patch(json!({"max_active": 5})), false, false),
+    ] {
+        for (token, allowed) in [(TOKEN_VIEWER, viewer), (TOKEN_ORGANIZER, organizer), (TOKEN_SRE, true)] {
+            let answer = call(&edge, token, method.clone(), path, body.clone()).await;
+            match allowed {
+                true => assert_eq!(answer.status, StatusCode::OK, "{token} {method} {path} {body:?}: {}", answer.body),
+                false => assert_problem(&answer, StatusCode::FORBIDDEN, "role"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_told_without_a_token() {
+    let edge = TestEdge::start().await;
+    for path in ["/api/v1/rooms", "/api/v1/rooms/final", "/api/v1/rooms/nowhere"] {
+        let url = format!("{}{path}", edge.url);
+        let none = send(Http::new().get(&url)).await;
+        assert_problem(&none, StatusCode::UNAUTHORIZED, "no-token");
+        assert_eq!(none.headers[WWW_AUTHENTICATE], "Bearer");
+        let basic = send(Http::new().get(&url).basic_auth("admin", Some(TOKEN_SRE))).await;
+        assert_problem(&basic, StatusCode::UNAUTHORIZED, "no-token");
+        for wrong in ["x", &TOKEN_SRE[..10], &format!("{TOKEN_SRE}x")] {
+            let answer = send(Http::new().get(&url).bearer_auth(wrong)).await;
+            assert_problem(&answer, StatusCode::UNAUTHORIZED, "wrong-token");
+        }
+    }
+    let closed = TestEdge::start_with(&[]).await;
+    let answer = call(&closed, "", Method::GET, "/api/v1/rooms", None).await;
+    assert_problem(&answer, StatusCode::FORBIDDEN, "admin-closed");
+}
+
+#[tokio::test]
+async fn mistakes_are_problems_and_change_nothing() {
+    let edge = TestEdge::start().await;
+    let before = edge.store.view("final").await.expect("a view").revision;
+    let patch = |body: Value| call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", Some(body));
+    for body in [
+        json!({"max_active": 5, "rate_per_minute": 0}),
+        json!({"message": "x".repeat(2_001)}),
+        json!({"message": "hi", "ends_at": "tomorrow"}),
+    ] {
+        assert_problem(&patch(body).await, StatusCode::UNPROCESSABLE_ENTITY, "bad-value");
+    }
+    for body in [json!({"rate": 5}), json!({"rate_per_minute": -1}), json!({"paused": null}), json!("pause")] {
+        assert_problem(&patch(body).await, StatusCode::UNPROCESSABLE_ENTITY, "bad-body");
+    }
+    let url = format!("{}/api/v1/rooms/final", edge.url);
+    let request = || Http::new().patch(&url).bearer_auth(TOKEN_SRE);
+    let text = send(request().body(r#"{"burst":3}"#)).await;
+    assert_problem(&text, StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad-body");
+    let broken = send(request().header(CONTENT_TYPE, "application/json").body("{")).await;
+    assert_problem(&broken, StatusCode::BAD_REQUEST, "bad-body");
+    assert_problem(&patch(json!({"message": "x".repeat(20_000)})).await, StatusCode::PAYLOAD_TOO_LARGE, "bad-body");
+
+    let get = |path| call(&edge, TOKEN_SRE, Method::GET, path, None);
+    assert_problem(&get("/api/v1/rooms/semifinal").await, StatusCode::NOT_FOUND, "no-room");
+    assert_problem(&get("/api/v2/rooms").await, StatusCode::NOT_FOUND, "not-found");
+    let method = call(&edge, TOKEN_SRE, Method::DELETE, "/api/v1/rooms/final", None).await;
+    assert_problem(&method, StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
+    assert!(method.headers[ALLOW].to_str().expect("ASCII").contains("PATCH"));
+    let query = call(&edge, TOKEN_SRE, Method::POST, "/api/v1/rooms/final/pause?dryrun=1", None).await;
+    assert_problem(&query, StatusCode::BAD_REQUEST, "bad-body");
+    assert_eq!(edge.store.view("final").await.expect("a view").revision, before);
+}
+
+#[tokio::test]
+async fn health_and_metrics_need_no_token() {
+    let edge = TestEdge::start().await;
+    let get = |path: &str| send(Http::new().get(format!("{}{path}", edge.url)));
+    assert_eq!(get("/healthz").await.status, StatusCode::OK);
+    assert_eq!(get("/readyz").await.status, StatusCode::OK);
+    let metrics = get("/metrics").await;
+    assert!(metrics.headers[CONTENT_TYPE].to_str().expect("ASCII").starts_with("text/plain; version=0.0.4"));
+    let text = metrics.body.as_str().expect("text");
+    assert!(text.contains(r#"fairgate_room_rate_per_minute{room="final"} 600"#), "{text}");
+
+    edge.accepts_visitors.store(false, Ordering::Relaxed);
+    assert_eq!(get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(get("/healthz").await.status, StatusCode::OK, "it still lives");
+}
+
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let edge = TestEdge::start().await;
+    let api = send(Http::new().get(format!("{}/openapi.json", edge.url))).await.body;
+    let paths = api["paths"].as_object().expect("paths");
+    for path in ["/api/v1/rooms", "/api/v1/rooms/{room}", "/api/v1/rooms/{room}/pause", "/healthz", "/metrics"] {
+        assert!(paths.contains_key(path), "{path} is not in {paths:?}");
+    }
+    assert_eq!(api["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    let patch = &api["components"]["schemas"]["RoomPatch"]["properties"];
+    // What the API takes is what it says that it takes.
+    for key in ["rate_per_minute", "burst", "max_active", "paused", "message", "sold_out", "ends_at"] {
+        assert!(patch.get(key).is_some(), "{key} is not in {patch}");
+    }
+    assert_eq!(patch.as_object().map(serde_json::Map::len), Some(7));
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_room_is_told() {
+    let edge = TestEdge::start().await;
+    edge.store.apply("final", Command::Control(Control::Rate(7))).await.expect("a change");
+    let patch = Some(json!({"rate_per_minute": 70_000_000}));
+    let answer = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", patch).await;
+    assert_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, "bad-value");
+    assert!(answer.body["detail"].as_str().is_some_and(|detail| detail.contains("60000000")), "{}", answer.body);
+    assert!(answer.headers.get(RETRY_AFTER).is_none());
+}
