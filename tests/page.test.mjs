@@ -1,10 +1,12 @@
 // The pure parts of the waiting page's script: `node --test tests/page.test.mjs`.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import * as draw from "../pages/waiting/draw.js";
 import * as pace from "../pages/waiting/pace.js";
+import { sha256 } from "../pages/waiting/sha256.js";
 
 const COUNTING = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const D = "e721461feb172d9be665ba3fbd67ddac9a66fc3c25d22cd6f349f45eae309ceb";
@@ -61,34 +63,89 @@ test("ChaCha20 agrees with its published keystream", () => {
   assert.equal(draw.chachaBlock(key, 1, [0, 0])[0], 0xbee7079f);
 });
 
-test("an honest draw passes every step", async () => {
-  const steps = await draw.verifyDraw(record(), fan());
-  assert.deepEqual(steps.map(([name]) => name), ["descriptor", "promise", "entry", "witness", "secret", "seed", "place"]);
+test("SHA-256 agrees with node's for every length around a block", () => {
+  for (let length = 0; length <= 200; length++) {
+    const bytes = Uint8Array.from({ length }, (_, i) => (i * 37 + length) % 256);
+    assert.equal(draw.toHex(sha256(bytes)), createHash("sha256").update(bytes).digest("hex"));
+  }
+});
+
+const entryOf = (k) => draw.digest("entry", draw.fromHex(D), new Uint8Array(16).fill(k), new Uint8Array(32));
+const node = (left, right) => createHash("sha256").update(Buffer.concat([Buffer.of(1), left, right])).digest();
+const leaf = (entry) => createHash("sha256").update(Buffer.concat([Buffer.of(0), Buffer.from(entry, "hex")])).digest();
+
+// RFC 9162, 2.1.1 and 2.1.3.1, as they are written.
+function rootOf(leaves) {
+  if (leaves.length === 1) return leaves[0];
+  const k = 2 ** Math.floor(Math.log2(leaves.length - 1));
+  return node(rootOf(leaves.slice(0, k)), rootOf(leaves.slice(k)));
+}
+
+function pathOf(index, leaves) {
+  if (leaves.length === 1) return [];
+  const k = 2 ** Math.floor(Math.log2(leaves.length - 1));
+  const [left, right] = [leaves.slice(0, k), leaves.slice(k)];
+  if (index < k) return [...pathOf(index, left), rootOf(right)];
+  return [...pathOf(index - k, right), rootOf(left)];
+}
+
+test("entries and root agree with the protocol's vectors", () => {
+  const entries = Array.from({ length: 7 }, (_, k) => entryOf(k));
+  assert.equal(entries[6], "a73f41177264222a999be8fd35f29092105d9077f89d1bcbff7ebea255efc2ff");
+  assert.equal(rootOf(entries.map(leaf)).toString("hex"), record().root);
+});
+
+test("every entry is proved by its path, and by no other", () => {
+  for (let n = 1; n <= 33; n++) {
+    const entries = Array.from({ length: n }, (_, k) => entryOf(k));
+    const leaves = entries.map(leaf);
+    const root = rootOf(leaves).toString("hex");
+    entries.forEach((entry, i) => {
+      const path = pathOf(i, leaves).map((bytes) => bytes.toString("hex"));
+      assert.equal(draw.rootFrom(entry, i, n, path), root, `entry ${i} of ${n}`);
+      assert.notEqual(draw.rootFrom(entryOf(99), i, n, path), root);
+      assert.notEqual(draw.rootFrom(entry, i, n, [...path, root]), root);
+      if (n > 1) assert.notEqual(draw.rootFrom(entry, (i + 1) % n, n, path), root);
+    });
+  }
+});
+
+const proof = () => {
+  const leaves = Array.from({ length: 7 }, (_, k) => leaf(entryOf(k)));
+  return { path: pathOf(0, leaves).map((bytes) => bytes.toString("hex")) };
+};
+const names = (steps) => steps.map(([name]) => name);
+
+test("an honest draw passes every step", () => {
+  const steps = draw.verifyDraw(record(), fan(), proof());
+  const every = ["descriptor", "promise", "entry", "witness", "listed", "secret", "seed", "place"];
+  assert.deepEqual(names(steps), every);
   assert.ok(steps.every(([, ok]) => ok), JSON.stringify(steps));
 });
 
-test("each cheat fails at its own step", async () => {
+test("each cheat fails at its own step", () => {
   const other = "ff".repeat(32);
   const cheats = {
     descriptor: (r) => (r.descriptor.starts_at_ms += 1),
     promise: (r, f) => (f.commitment = other),
     entry: (r, f) => (f.receipt.entry = other),
     witness: (r, f) => (f.witness.root = other),
+    listed: (r, f, p) => (p.path[0] = other),
     secret: (r) => (r.secret = other),
     seed: (r) => (r.seed = other),
     place: (r, f) => (f.place = 3),
   };
   for (const [step, cheat] of Object.entries(cheats)) {
-    const [r, f] = [record(), fan()];
-    cheat(r, f);
-    const failed = (await draw.verifyDraw(r, f)).filter(([, ok]) => !ok).map(([name]) => name);
+    const [r, f, p] = [record(), fan(), proof()];
+    cheat(r, f, p);
+    const failed = names(draw.verifyDraw(r, f, p).filter(([, ok]) => !ok));
     assert.ok(failed.includes(step), `${step}: ${failed}`);
   }
 });
 
-test("before the reveal only what is known is checked", async () => {
-  const steps = await draw.verifyDraw({ ...record(), root: null, entries: null, secret: null, seed: null }, fan());
-  assert.deepEqual(steps.map(([name]) => name), ["descriptor", "promise", "entry"]);
+test("before the reveal only what is known is checked", () => {
+  const steps = draw.verifyDraw({ ...record(), root: null, entries: null, secret: null, seed: null }, fan());
+  assert.deepEqual(names(steps), ["descriptor", "promise", "entry"]);
 });
 
 const status = (fields) => ({

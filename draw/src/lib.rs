@@ -40,6 +40,7 @@
 
 mod audit;
 mod beacon;
+mod canonical;
 mod commit;
 mod descriptor;
 mod entry;
@@ -53,6 +54,7 @@ mod shuffle;
 
 pub use audit::{Finding, Step, Verdict, audit_record, check_places};
 pub use beacon::{BeaconError, Chain, QUICKNET};
+pub use canonical::canonical_json;
 pub use commit::commitment;
 pub use descriptor::{BEACON_SCHEME, BeaconRound, Descriptor, DescriptorError, VERSION};
 pub use entry::entry;

@@ -112,8 +112,15 @@ async fn first_look(options: &Options, sockets: &Sockets, paths: &Paths) -> anyh
 }
 
 async fn get(options: &Options, sockets: &Sockets, path: &str) -> Result<Answer, String> {
+    get_as(options, sockets, path, "").await
+}
+
+/// Asks with somebody's cookies.
+async fn get_as(options: &Options, sockets: &Sockets, path: &str, cookies: &str) -> Result<Answer, String> {
     let authority = &options.target.authority;
-    let question = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+    let question = format!(
+        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n"
+    );
     exchange(sockets, None, question.as_bytes()).await.1.map_err(|fault| fault.kind())
 }
 
@@ -193,8 +200,18 @@ async fn gather(world: &World, mut lives: Vec<Life>) -> Facts {
     let (timeline, cap) = world.room.timeline();
     let entries = world.room.latest().draw.entries;
     let audit = audit(world, &lives).await;
-    let still_offered = None;
-    Facts { lives, timeline, cap, entries, audit, still_offered }
+    let mut facts = Facts { lives, timeline, cap, entries, audit, still_offered: None };
+    facts.still_offered = still_offered(world, &facts.seats_sold()).await;
+    facts
+}
+
+/// Asks the shop which of the sold seats it still offers, with the pass of somebody who has gone home.
+async fn still_offered(world: &World, sold: &[&str]) -> Option<Vec<String>> {
+    let (path, pass) = (&world.shop.event.as_ref()?.availability, world.shop.spare_pass()?);
+    // The bitfield may be a second old.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let answer = get_as(&world.options, &world.sockets, path, &pass).await.ok()?;
+    if answer.status == 200 { world.shop.still_offered(sold, &answer.body) } else { None }
 }
 
 async fn audit(world: &World, lives: &[Life]) -> Audit {
@@ -219,7 +236,6 @@ fn report(world: &World, facts: &Facts, began: Instant) -> Report {
     let fairness = fairness(facts);
     let invariants = promises(facts);
     let errors_by_kind = world.recorder.errors();
-    let purchases = facts.lives.iter().filter_map(|life| life.purchase.as_ref());
     Report {
         held: invariants.iter().all(|invariant| invariant.held),
         sent: world.options.everyone().into(),
@@ -230,7 +246,7 @@ fn report(world: &World, facts: &Facts, began: Instant) -> Report {
         called: count(&|life| life.place.is_some_and(|place| place < serving)),
         admitted: admitted_at_ms.len() as u64,
         booked: count(&|life| life.purchase.is_some()),
-        seats_sold: purchases.map(|bought| bought.seats.len() as u64).sum(),
+        seats_sold: facts.seats_sold().len() as u64,
         seats_sold_twice: facts.seats_sold_twice().len() as u64,
         errors: errors_by_kind.values().sum(),
         errors_by_kind,

@@ -18,8 +18,6 @@ pub(crate) enum Phase {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Status {
     pub(crate) phase: Phase,
-    #[serde(default)]
-    pub(crate) paused: bool,
     pub(crate) now_ms: u64,
     pub(crate) opens_at_ms: u64,
     pub(crate) starts_at_ms: u64,

@@ -1,4 +1,6 @@
-// The draw protocol fairgate/v1 (DRAW.md), as far as one fan needs it: a place from (index, N, seed), and the proof of it.
+// The draw protocol fairgate/v1 as far as one fan needs it: a place from (index, N, seed), and the proof of it.
+
+import { sha256 } from "./sha256.js";
 
 const ROUNDS = 256;
 const PIVOT_STREAM = [0xffffffff, 0xffffffff];
@@ -83,10 +85,18 @@ export function canonical(value) {
   return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
 }
 
+// H of all parts in a row.
+export function hash(...parts) {
+  return sha256(Uint8Array.from(parts.flatMap((part) => [...part])));
+}
+
 // H(DST("fairgate/v1/<what>") ‖ parts), as hex.
-export async function digest(what, ...parts) {
-  const bytes = [new TextEncoder().encode(`fairgate/v1/${what}\0`), ...parts].flatMap((part) => [...part]);
-  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes))));
+export function digest(what, ...parts) {
+  return toHex(hash(utf8(`fairgate/v1/${what}\0`), ...parts));
+}
+
+function utf8(text) {
+  return new TextEncoder().encode(text);
 }
 
 export function u64be(number) {
@@ -95,24 +105,48 @@ export function u64be(number) {
   return bytes;
 }
 
-// Every step that public numbers and this fan's own allow: [name, true | false]. What is not known yet is left out.
-export async function verifyDraw(draw, mine = {}) {
+// The root that an inclusion proof leads to (RFC 9162, 2.1.3.2), or null where its length cannot be right.
+export function rootFrom(entry, index, entries, path) {
+  let [node, at, last] = [hash([0], fromHex(entry)), index, entries - 1];
+  for (const sibling of path.map(fromHex)) {
+    if (last === 0) return null;
+    if (at % 2 === 1 || at === last) {
+      node = hash([1], sibling, node);
+      while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, Math.floor(last / 2)];
+    } else {
+      node = hash([1], node, sibling);
+    }
+    [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+  }
+  return last === 0 ? toHex(node) : null;
+}
+
+// Every step that the public record, a proof of inclusion and this fan's own numbers allow, as [name, true | false].
+// What is not known (yet) is left out.
+export function verifyDraw(draw, mine = {}, proof = null) {
   if (!draw.descriptor) return [];
-  const d = await digest("descriptor", new TextEncoder().encode(canonical(draw.descriptor)));
+  const d = digest("descriptor", utf8(canonical(draw.descriptor)));
   const steps = [["descriptor", d === draw.descriptor_digest && (!mine.draw || mine.draw === d)]];
-  if (mine.commitment) steps.push(["promise", draw.descriptor.commitment === mine.commitment]);
   const { receipt, witness } = mine;
-  if (receipt?.entry && mine.nonce) {
-    const entry = await digest("entry", fromHex(d), mine.nonce, new Uint8Array(32));
-    steps.push(["entry", entry === receipt.entry]);
+  if (mine.commitment) steps.push(["promise", draw.descriptor.commitment === mine.commitment]);
+  if (receipt && mine.nonce) {
+    steps.push(["entry", digest("entry", fromHex(d), mine.nonce, new Uint8Array(32)) === receipt.entry]);
   }
   if (witness && draw.root) steps.push(["witness", witness.root === draw.root && witness.entries === draw.entries]);
-  if (!draw.seed) return steps;
+  if (receipt?.kind === "pool" && proof && draw.root) {
+    steps.push(["listed", rootFrom(receipt.entry, receipt.index, draw.entries, proof.path) === draw.root]);
+  }
+  return draw.seed ? [...steps, ...verifyReveal(draw, d, mine)] : steps;
+}
+
+function verifyReveal(draw, d, { receipt, place }) {
   const secret = fromHex(draw.secret);
-  steps.push(["secret", (await digest("commit", secret)) === draw.descriptor.commitment]);
   const beacon = draw.beacon ? fromHex(draw.beacon) : new Uint8Array(32);
-  const seed = await digest("seed", fromHex(d), u64be(draw.entries), fromHex(draw.root), secret, beacon);
-  steps.push(["seed", seed === draw.seed && !draw.beacon === !draw.descriptor.beacon]);
-  if (receipt?.kind === "pool") steps.push(["place", placeOf(receipt.index, draw.entries, seed) === mine.place]);
+  const seed = digest("seed", fromHex(d), u64be(draw.entries), fromHex(draw.root), secret, beacon);
+  const steps = [
+    ["secret", digest("commit", secret) === draw.descriptor.commitment],
+    ["seed", seed === draw.seed && !draw.beacon === !draw.descriptor.beacon],
+  ];
+  if (receipt?.kind === "pool") steps.push(["place", placeOf(receipt.index, draw.entries, seed) === place]);
   return steps;
 }

@@ -1,6 +1,6 @@
-// The waiting page: look at the public status, act for the fan, show, sleep, and again. What a fan owns (nonce, receipt,
-// what this browser witnessed) is in localStorage before anything depends on it, so a reload, a crash or a second tab
-// finds the same place.
+// The waiting page: look at the public status, act for the fan, show, sleep, and again. What a fan owns (nonce,
+// receipt, what this browser witnessed) is in localStorage before anything depends on it, so a reload, a crash or a
+// second tab finds the same place.
 
 import { fromHex, verifyDraw } from "./draw.js";
 import { clockFace, clockOffset, expectedWait, interestIn, joinDelay, placeFrom, pollDelay } from "./pace.js";
@@ -26,6 +26,7 @@ let turning = false;
 let full = false;
 let entering = false;
 let opening = false;
+let proof = null;
 let worked = { key: "", place: null, ms: 0 };
 let spoken = { screen: "", at_ms: 0, ahead: null };
 
@@ -57,7 +58,8 @@ function remember(changes) {
 }
 
 function forget(gone) {
-  remember({ gone, nonce: undefined, receipt: undefined, place: undefined, first_ahead: undefined, admitted: undefined });
+  const lost = ["nonce", "nonce_ms", "receipt", "draw", "place", "first_ahead", "admitted"];
+  remember({ ...Object.fromEntries(lost.map((name) => [name, undefined])), gone });
 }
 
 // The wire.
@@ -137,7 +139,8 @@ function adopt(news, received_ms) {
   if (draw.commitment && !draw.seed && !mine.receipt) remember({ commitment: draw.commitment });
   const seen = mine.witness?.commitment === draw.commitment;
   if (draw.root && !draw.seed && !seen) {
-    remember({ witness: { commitment: draw.commitment, entries: draw.entries, root: draw.root, at_ms: status.now_ms } });
+    const { commitment, entries, root } = draw;
+    remember({ witness: { commitment, entries, root, at_ms: status.now_ms } });
   }
 }
 
@@ -428,10 +431,10 @@ function tick() {
   const face = days > 1 ? `${say("days", { n: days })} ${clockFace(left_ms % 86400000)}` : clockFace(left_ms);
   if (figure.textContent !== face) figure.textContent = face;
   figure.classList.toggle("long", face.length > 8);
-  if (screen === "idle" && left_ms <= 0) open();
+  if (screen === "idle" && left_ms <= 0) atOpening();
 }
 
-function open() {
+function atOpening() {
   if (opening || failures) return;
   opening = true;
   setTimeout(() => {
@@ -457,13 +460,26 @@ async function check() {
     [text.n_seed, draw.seed],
     [text.n_receipt, receipt?.ticket],
   ]);
-  if (!crypto.subtle) return put("steps", text.insecure);
   const witness = mine.witness?.commitment === draw.commitment ? mine.witness : undefined;
-  const steps = await verifyDraw(draw, { ...mine, witness, nonce: mine.nonce && bytesOf(mine.nonce) });
+  const own = { ...mine, witness, nonce: mine.nonce && bytesOf(mine.nonce) };
+  showSteps(verifyDraw(draw, own, await proofOf(receipt, draw)));
+}
+
+// That this fan's entry stands in the sealed list: asked for once, and only by those who look.
+async function proofOf(receipt, draw) {
+  if (receipt?.kind !== "pool" || !draw.root) return null;
+  if (proof?.root === draw.root) return proof;
+  const answer = await ask(`draw/proof/${receipt.index}`).catch(() => null);
+  if (answer?.code === 200) proof = answer.json;
+  return proof;
+}
+
+function showSteps(steps) {
   $("steps").replaceChildren(
-    ...steps.map(([name, ok]) =>
-      Object.assign(document.createElement("li"), { className: ok ? "ok" : "bad", textContent: text[`check_${name}`] }),
-    ),
+    ...steps.map(([name, ok]) => {
+      const words = { className: ok ? "" : "bad", textContent: text[`check_${name}`] };
+      return Object.assign(document.createElement("li"), words);
+    }),
   );
 }
 
@@ -475,7 +491,10 @@ $("act").addEventListener("click", () => {
   if (mine.gone) forget();
   turn();
 });
-$("leave").addEventListener("click", () => $("sure").showModal());
+$("leave").addEventListener("click", () => {
+  $("sure").returnValue = "";
+  $("sure").showModal();
+});
 $("sure").addEventListener("close", () => $("sure").returnValue === "leave" && leave());
 $("check").addEventListener("toggle", () => status && $("check").open && check());
 addEventListener("online", () => setTimeout(turn, Math.random() * 1000));

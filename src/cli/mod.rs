@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod config;
+mod demo;
 mod draw;
 mod edge;
 mod keys;
@@ -21,6 +22,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Config(config::ConfigArgs),
+    Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
     Edge(edge::EdgeArgs),
     Keys(keys::KeysArgs),
@@ -35,6 +37,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
             Verb::Config(args) => config::run(args),
+            Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),
             Verb::Edge(args) => edge::run(&args),
             Verb::Keys(args) => keys::run(args),

@@ -1,7 +1,8 @@
 //! The page's script: ES modules that node can test one by one, joined into the one that the document carries.
 
 /// In the order of their imports: each uses only what stands before it.
-const MODULES: [&str; 3] = [
+const MODULES: [&str; 4] = [
+    include_str!("../../pages/waiting/sha256.js"),
     include_str!("../../pages/waiting/draw.js"),
     include_str!("../../pages/waiting/pace.js"),
     include_str!("../../pages/waiting/page.js"),

@@ -106,6 +106,7 @@ pub struct KeyRing {
 pub(super) struct Signer {
     signs_from_ms: u64,
     pair: Ed25519KeyPair,
+    kid: String,
     ticket_header: String,
     pass_header: String,
 }
@@ -153,7 +154,7 @@ impl Signer {
     fn new(kid: &str, signs_from_ms: u64, pair: Ed25519KeyPair) -> Self {
         let ticket_header = jws::header(kid, ticket::TYPE);
         let pass_header = jws::header(kid, admission::TYPE);
-        Self { signs_from_ms, pair, ticket_header, pass_header }
+        Self { signs_from_ms, pair, kid: kid.to_owned(), ticket_header, pass_header }
     }
 
     pub(super) fn sign_ticket(&self, claims: &impl Serialize) -> String {
@@ -162,6 +163,10 @@ impl Signer {
 
     pub(super) fn sign_pass(&self, claims: &impl Serialize) -> String {
         jws::sign(&self.pair, &self.pass_header, claims)
+    }
+
+    pub(super) fn sign_detached(&self, typ: &str, payload: &[u8]) -> String {
+        jws::sign_detached(&self.pair, &jws::header(&self.kid, typ), payload)
     }
 }
 

@@ -107,6 +107,10 @@ impl KeySet {
     pub(super) fn verify<C: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Result<C, JwsError> {
         jws::verify(token, typ, |kid| self.keys.get(kid))
     }
+
+    pub(super) fn verify_detached(&self, token: &str, payload: &[u8], typ: &str) -> Result<String, JwsError> {
+        jws::verify_detached(token, payload, typ, |kid| self.keys.get(kid))
+    }
 }
 
 fn public_key(jwk: Jwk) -> Result<(String, [u8; 32]), JwksError> {

@@ -14,6 +14,7 @@ mod cookie;
 mod jws;
 mod keys;
 mod keyset;
+mod record;
 mod session;
 mod ticket;
 
@@ -26,5 +27,6 @@ pub use cookie::Cookie;
 pub use jws::{JwsError, TOKEN_BYTES_MAX};
 pub use keys::{KEYS_MAX, KeyError, KeyFile, KeyRing, create_key, list_keys};
 pub use keyset::{JwksError, KeySet};
+pub use record::RecordError;
 pub use session::SessionId;
 pub use ticket::{Ticket, TicketError};

@@ -110,7 +110,7 @@ impl Room {
             Command::Claim(places) => return Ok(Outcome::Claimed(sale.claim(places, now_ms))),
             Command::Renew(places) => return Ok(Outcome::Renewed(sale.renew(places, now_ms))),
             Command::Release(places) => sale.release(places),
-            Command::Leave(places) => sale.leave(places, now_ms),
+            Command::Leave(places) => sale.leave(places),
             Command::Control(control) => sale.control(control, now_ms)?,
         }
         Ok(Outcome::Done)

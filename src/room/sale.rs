@@ -16,6 +16,8 @@ pub(super) struct Sale {
     line: Line,
     leases: Leases,
     phase: Phase,
+    /// From the start on the pool takes nobody, and N stands.
+    pool_is_closed: bool,
     paused: bool,
     sold_out: bool,
     message: Option<String>,
@@ -29,6 +31,7 @@ impl Sale {
         let schedule = Schedule::new(plan);
         Self {
             phase: schedule.phase(now_ms, false),
+            pool_is_closed: now_ms >= schedule.starts_at_ms,
             draw: Draw::new(plan),
             arrivals: Arrivals::default(),
             line: Line::new(&schedule.policy),
@@ -50,7 +53,7 @@ impl Sale {
         self.changed |= self.line.expire(&self.schedule.policy);
         self.enter_phase(now_ms);
         let seats = if self.is_open() { self.seats() } else { 0 };
-        self.changed |= self.line.call(&self.schedule.policy, self.line_size(now_ms), seats);
+        self.changed |= self.line.call(&self.schedule.policy, self.line_size(), seats);
     }
 
     /// Whether the command at hand changed anything; asked once a command.
@@ -101,7 +104,7 @@ impl Sale {
 
     /// Publishes the root.
     pub(super) fn freeze(&mut self, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<(), Refusal> {
-        if !self.pool_is_closed(now_ms) {
+        if !self.pool_is_closed {
             let starts_at_ms = self.schedule.starts_at_ms;
             return Err(Refusal::OutOfPhase(format!("the pool is open until {starts_at_ms} (Unix ms)")));
         }
@@ -135,7 +138,7 @@ impl Sale {
         if let Some(admitted) = self.leases.admitted(place) {
             return admitted;
         }
-        if let Some(refused) = self.line.refuses(place, self.line_size(now_ms)) {
+        if let Some(refused) = self.line.refuses(place, self.line_size()) {
             return refused;
         }
         if self.phase == Phase::Ended {
@@ -176,8 +179,8 @@ impl Sale {
     }
 
     /// Gives up places; one that is inside already is released.
-    pub(super) fn leave(&mut self, places: &[u64], now_ms: u64) {
-        let line_size = self.line_size(now_ms);
+    pub(super) fn leave(&mut self, places: &[u64]) {
+        let line_size = self.line_size();
         for place in places {
             self.changed |= self.leases.release(*place) || self.line.leave(*place, line_size);
         }
@@ -216,7 +219,7 @@ impl Sale {
             ends_at_ms: self.schedule.ends_at_ms,
             policy: self.schedule.policy.clone(),
             pool_size: self.arrivals.early,
-            line_size: self.line_size(now_ms),
+            line_size: self.line_size(),
             serving: counts.serving,
             admitted: counts.admitted,
             expired: counts.expired,
@@ -248,16 +251,13 @@ impl Sale {
         self.schedule.policy.max_active.saturating_sub(taken)
     }
 
-    fn pool_is_closed(&self, now_ms: u64) -> bool {
-        now_ms >= self.schedule.starts_at_ms
-    }
-
     /// All places given so far; none before the pool is closed.
-    fn line_size(&self, now_ms: u64) -> u64 {
-        if self.pool_is_closed(now_ms) { self.arrivals.count() } else { 0 }
+    fn line_size(&self) -> u64 {
+        if self.pool_is_closed { self.arrivals.count() } else { 0 }
     }
 
     fn enter_phase(&mut self, now_ms: u64) {
+        self.changed |= replace(&mut self.pool_is_closed, now_ms >= self.schedule.starts_at_ms);
         let phase = self.schedule.phase(now_ms, self.draw.is_done());
         self.changed |= replace(&mut self.phase, phase);
     }

@@ -153,6 +153,11 @@ impl Browser {
         }
     }
 
+    /// All cookies, as one header value.
+    pub(crate) fn cookie_line(&self) -> String {
+        self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
     /// The request as it goes over the wire.
     fn written(&self, question: &Question<'_>) -> Vec<u8> {
         let options = &self.world.options;
@@ -167,12 +172,9 @@ impl Browser {
             Kind::Page => "Accept: text/html,*/*;q=0.8\r\nAccept-Encoding: gzip, br\r\nSec-Fetch-Mode: navigate\r\n",
             _ => "Accept: application/json\r\n",
         });
-        for (n, (name, value)) in self.cookies.iter().enumerate() {
-            // Writing to a string cannot fail; one Cookie line holds them all.
-            let _ = write!(text, "{}{name}={value}", if n == 0 { "Cookie: " } else { "; " });
-        }
+        // Writing to a string cannot fail.
         if !self.cookies.is_empty() {
-            text.push_str("\r\n");
+            let _ = write!(text, "Cookie: {}\r\n", self.cookie_line());
         }
         if options.forwarded_for {
             let [_, a, b, c] = self.who.to_be_bytes();

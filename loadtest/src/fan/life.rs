@@ -39,7 +39,7 @@ pub(crate) struct Admission {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Purchase {
     pub(crate) booking: String,
-    pub(crate) seats: Vec<u32>,
+    pub(crate) seats: Vec<String>,
 }
 
 /// A promise that one fan saw broken.
@@ -67,6 +67,8 @@ pub enum Fate {
     Left,
     /// The sale ended first.
     SaleEnded,
+    /// Was told that nothing is left before it was let in.
+    SoldOut,
     /// Was called and came too late.
     CallExpired,
     /// The ticket was refused.

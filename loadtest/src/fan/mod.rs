@@ -183,6 +183,9 @@ impl Fan {
             if status.phase == Phase::Ended {
                 return Err(Fate::SaleEnded);
             }
+            if status.sold_out {
+                return Err(Fate::SoldOut);
+            }
             if status.phase == Phase::Serving && self.life.place.is_some_and(|place| place < status.serving) {
                 return Ok(());
             }
@@ -267,6 +270,7 @@ impl Fan {
             match self.claim_once().await {
                 Claimed::In => return Ok(()),
                 Claimed::Over(fate) => return Err(fate),
+                Claimed::Later { .. } if self.world.room.latest().sold_out => return Err(Fate::SoldOut),
                 Claimed::Later { after_ms } => {
                     // Never earlier than told: the server spreads the called over the time that it has room in.
                     let spread_ms = self.browser.choose(usize::try_from(after_ms / 4).unwrap_or(0) + 1) as u64;

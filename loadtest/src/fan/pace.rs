@@ -30,7 +30,6 @@ mod tests {
     fn status(phase: Phase) -> Status {
         Status {
             phase,
-            paused: false,
             now_ms: 0,
             opens_at_ms: 100_000,
             starts_at_ms: 700_000,

@@ -25,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) entries: Option<u64>,
     pub(crate) audit: Audit,
     /// Of the seats that fans paid for, those that the booking core still offers; `None` where it could not be asked.
-    pub(crate) still_offered: Option<Vec<u32>>,
+    pub(crate) still_offered: Option<Vec<String>>,
 }
 
 impl Facts {
@@ -42,16 +42,17 @@ impl Facts {
         self.timeline.iter().map(|called| called.serving).max().unwrap_or(0)
     }
 
+    /// Every seat that a purchase names.
+    pub(crate) fn seats_sold(&self) -> Vec<&str> {
+        let purchases = self.lives.iter().filter_map(|life| life.purchase.as_ref());
+        purchases.flat_map(|bought| bought.seats.iter().map(String::as_str)).collect()
+    }
+
     /// Seats that two purchases name.
-    pub(crate) fn seats_sold_twice(&self) -> Vec<u32> {
-        let mut seats: Vec<u32> = self
-            .lives
-            .iter()
-            .filter_map(|life| life.purchase.as_ref())
-            .flat_map(|bought| bought.seats.clone())
-            .collect();
+    pub(crate) fn seats_sold_twice(&self) -> Vec<&str> {
+        let mut seats = self.seats_sold();
         seats.sort_unstable();
-        let mut twice: Vec<u32> = seats.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        let mut twice: Vec<&str> = seats.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
         twice.dedup();
         twice
     }

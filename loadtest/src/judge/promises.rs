@@ -133,18 +133,16 @@ fn the_draw_checks_out(facts: &Facts) -> Invariant {
 }
 
 fn no_seat_sold_twice(facts: &Facts) -> Invariant {
-    let sold = facts.lives.iter().filter_map(|life| life.purchase.as_ref()).map(|bought| bought.seats.len()).sum();
-    let (_, same_booking) = shared_bookings(facts);
     let findings = facts
         .seats_sold_twice()
         .into_iter()
         .map(|seat| format!("seat {seat} was paid for twice"))
-        .chain(same_booking)
+        .chain(shared_bookings(facts))
         .collect();
-    verdict("no_seat_sold_twice", "no seat is sold twice", sold, findings)
+    verdict("no_seat_sold_twice", "no seat is sold twice", facts.seats_sold().len(), findings)
 }
 
-fn shared_bookings(facts: &Facts) -> (usize, Vec<String>) {
+fn shared_bookings(facts: &Facts) -> Vec<String> {
     let mut bookings: HashMap<&str, u32> = HashMap::new();
     let mut findings = Vec::new();
     for life in &facts.lives {
@@ -153,7 +151,7 @@ fn shared_bookings(facts: &Facts) -> (usize, Vec<String>) {
             findings.push(format!("fans {other} and {} share one booking", life.who));
         }
     }
-    (bookings.len(), findings)
+    findings
 }
 
 fn sold_seats_are_gone(facts: &Facts) -> Invariant {
@@ -161,9 +159,8 @@ fn sold_seats_are_gone(facts: &Facts) -> Invariant {
     let name = "sold_seats_are_gone";
     match &facts.still_offered {
         Some(offered) => {
-            let sold = facts.lives.iter().filter_map(|life| life.purchase.as_ref()).map(|bought| bought.seats.len());
             let findings = offered.iter().map(|seat| format!("seat {seat} is sold and still offered")).collect();
-            verdict(name, promise, sold.sum(), findings)
+            verdict(name, promise, facts.seats_sold().len(), findings)
         }
         None => verdict(name, promise, 0, Vec::new()),
     }
@@ -191,7 +188,7 @@ mod tests {
             joined: Some(Ticket { position: Position::Pool { index: who.into() }, entry: [0; 32] }),
             place: Some(who.into()),
             admitted: Some(Admission { place: who.into(), at_ms: u64::from(who) * 1_000, session: format!("s{who}") }),
-            purchase: Some(Purchase { booking: format!("b{who}"), seats: vec![who] }),
+            purchase: Some(Purchase { booking: format!("b{who}"), seats: vec![format!("a-{who}")] }),
             ..Life::new(who, Behaviour::Early)
         };
         Facts {
@@ -226,9 +223,9 @@ mod tests {
             ("no_place_admitted_twice", |f| f.lives[1].admitted.as_mut().unwrap().session = "s0".to_owned()),
             ("tickets_stay_valid", |f| f.lives[1].broken.push(Broken::TicketRefused { status: 401 })),
             ("the_draw_checks_out", |f| f.audit = Audit::impossible("no roster")),
-            ("no_seat_sold_twice", |f| f.lives[1].purchase.as_mut().unwrap().seats.push(0)),
+            ("no_seat_sold_twice", |f| f.lives[1].purchase.as_mut().unwrap().seats.push("a-0".to_owned())),
             ("no_seat_sold_twice", |f| f.lives[1].purchase.as_mut().unwrap().booking = "b0".to_owned()),
-            ("sold_seats_are_gone", |f| f.still_offered = Some(vec![2])),
+            ("sold_seats_are_gone", |f| f.still_offered = Some(vec!["a-2".to_owned()])),
         ];
         for (name, break_it) in ways {
             let mut facts = facts();

@@ -1,0 +1,217 @@
+//! The demo's servers: started in the order in which they need each other, stopped in the reverse order.
+
+use std::fmt::{Display, Formatter};
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+use tempfile::TempDir;
+
+use super::plan::{DemoPlan, ROOM};
+use super::ports::Ports;
+use crate::clock::{Clock, SystemClock};
+use crate::pass::create_key;
+use crate::sandbox::{ChildProcess, PrivatePostgres};
+
+/// The event that is on sale.
+pub(super) const EVENT: &str = "demo";
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const TOKEN_VARIABLE: &str = "FAIRGATE_ADMIN_TOKEN";
+
+/// Everything that runs. Fields are dropped in order: the gate closes first, the database last.
+#[derive(Debug)]
+pub(super) struct Servers {
+    edge: Server,
+    booking: Server,
+    _postgres: PrivatePostgres,
+    _files: TempDir,
+}
+
+/// Where everything is.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    ports: Ports,
+    files: PathBuf,
+}
+
+#[derive(Debug)]
+struct Server {
+    name: &'static str,
+    process: ChildProcess,
+    log: PathBuf,
+}
+
+impl Servers {
+    /// Starts Postgres, then the booking core, then the gate; returns once all three answer.
+    pub(super) async fn start(plan: &DemoPlan) -> anyhow::Result<(Self, Addresses)> {
+        let files =
+            tempfile::Builder::new().prefix("fairgate-demo-").tempdir().context("no place for the demo's files")?;
+        let ports = Ports::find().context("no free port on 127.0.0.1")?;
+        let addresses = Addresses { ports, files: files.path().to_owned() };
+        super::say("Starting a private Postgres, the booking core and the gate …");
+        let postgres = tokio::task::spawn_blocking(PrivatePostgres::start).await??;
+        let mut booking = Server::start("booking", booking_command(&addresses, &postgres)?, files.path())?;
+        booking.ready(&format!("{}/healthz", addresses.booking_url())).await?;
+        let config = write_config(plan, &ports, files.path())?;
+        let mut edge = Server::start("edge", edge_command(&config, files.path())?, files.path())?;
+        edge.ready(&addresses.status_url()).await?;
+        Ok((Self { edge, booking, _postgres: postgres, _files: files }, addresses))
+    }
+
+    /// Waits until a server ends although nobody told it to, and says which and why.
+    pub(super) async fn one_ends(&mut self) -> anyhow::Error {
+        loop {
+            for server in [&mut self.edge, &mut self.booking] {
+                if let Err(ended) = server.still_runs() {
+                    return ended;
+                }
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+impl Server {
+    fn start(name: &'static str, mut command: Command, files: &Path) -> anyhow::Result<Self> {
+        let log = files.join(format!("{name}.log"));
+        let errors = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        command.stderr(errors);
+        Ok(Self { name, process: ChildProcess::spawn(name, command)?, log })
+    }
+
+    /// Waits until `url` answers with success.
+    async fn ready(&mut self, url: &str) -> anyhow::Result<()> {
+        let client = reqwest::Client::new();
+        let until = Instant::now() + READY_WITHIN;
+        loop {
+            self.still_runs()?;
+            if let Ok(answer) = client.get(url).send().await
+                && answer.status().is_success()
+            {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!(
+                    "the {} was not ready within {} s; its log:\n{}",
+                    self.name,
+                    READY_WITHIN.as_secs(),
+                    self.log_tail()
+                );
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn still_runs(&mut self) -> anyhow::Result<()> {
+        match self.process.exited() {
+            None => Ok(()),
+            Some(status) => bail!("the {} ended by itself ({status}); its log:\n{}", self.name, self.log_tail()),
+        }
+    }
+
+    fn log_tail(&self) -> String {
+        const LINES: usize = 20;
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+}
+
+impl Addresses {
+    pub(super) fn shop_url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.ports.gate)
+    }
+
+    pub(super) fn status_url(&self) -> String {
+        format!("{}.fairgate/{ROOM}/status", self.shop_url())
+    }
+
+    fn booking_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.booking)
+    }
+
+    fn jwks_url(&self) -> String {
+        format!("{}.fairgate/jwks.json", self.shop_url())
+    }
+}
+
+impl Display for Addresses {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let (booking, admin) = (self.booking_url(), self.ports.admin);
+        writeln!(f, "\n  shop, through the gate  {}", self.shop_url())?;
+        writeln!(f, "  booking core, directly  {booking}/  (refuses who has no pass)")?;
+        writeln!(f, "  status                  {}", self.status_url())?;
+        writeln!(f, "  metrics                 http://127.0.0.1:{admin}/metrics")?;
+        writeln!(
+            f,
+            "  admin                   http://127.0.0.1:{admin}/  (token in {})",
+            token_file(&self.files).display()
+        )?;
+        writeln!(f, "  logs                    {}/*.log", self.files.display())
+    }
+}
+
+fn write_config(plan: &DemoPlan, ports: &Ports, files: &Path) -> anyhow::Result<PathBuf> {
+    let now_ms = SystemClock.now_ms();
+    create_key(&files.join("keys"), now_ms, &SystemRandom::new())?;
+    let opens_at = Timestamp::from_millisecond(i64::try_from(now_ms)?)?;
+    let path = files.join("fairgate.toml");
+    let text = plan.config(ports, files, opens_at).context("the sale cannot start that late")?;
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres) -> anyhow::Result<Command> {
+    let mut command = itself("booking")?;
+    command
+        .arg("--exit-with-stdin")
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{}", addresses.ports.booking))
+        .arg("--jwks-url")
+        .arg(addresses.jwks_url())
+        .arg("--room")
+        .arg(ROOM)
+        .env("DATABASE_URL", postgres.url());
+    Ok(command)
+}
+
+fn edge_command(config: &Path, files: &Path) -> anyhow::Result<Command> {
+    let mut command = itself("edge")?;
+    command.arg("--exit-with-stdin").arg("--config").arg(config);
+    command.env(TOKEN_VARIABLE, admin_token(files)?);
+    Ok(command)
+}
+
+fn itself(verb: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("cannot find the fairgate program")?);
+    command.arg(verb);
+    Ok(command)
+}
+
+/// The admin API's token: the one from the environment, or a new one. It is in a file that only its owner can read.
+fn admin_token(files: &Path) -> anyhow::Result<String> {
+    let token = match std::env::var(TOKEN_VARIABLE) {
+        Ok(token) if !token.is_empty() => token,
+        _ => new_token()?,
+    };
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(token_file(files))?;
+    std::io::Write::write_all(&mut file, token.as_bytes())?;
+    Ok(token)
+}
+
+fn new_token() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
+    Ok(hex::encode(bytes))
+}
+
+fn token_file(files: &Path) -> PathBuf {
+    files.join("admin-token")
+}

@@ -1,0 +1,119 @@
+//! The signature on a draw's public record: the operator cannot say later that it was someone else's.
+//!
+//! A detached JWS over the canonical JSON of the record without its signature, so that the record stays plain JSON and
+//! whoever has the edge's `jwks.json` can check it.
+
+use fairgate_draw::{Record, canonical_json};
+use serde_json::Value;
+
+use super::jws::JwsError;
+use super::keys::KeyRing;
+use super::keyset::KeySet;
+
+const TYPE: &str = "fairgate-draw+jws";
+
+/// Why a record is not believed to be the operator's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Not a JSON object that RFC 8785 can write.
+    #[error("the record is not an object of strings and integers")]
+    NotCanonical,
+    /// There is no signature.
+    #[error("the record is not signed")]
+    Unsigned,
+    /// The signature is not one of the keys' over this record.
+    #[error("{0}")]
+    Token(#[from] JwsError),
+}
+
+impl KeyRing {
+    /// Puts the signature of the key that signs now on a record.
+    #[must_use]
+    pub fn sign_record(&self, mut record: Record, now_ms: u64) -> Record {
+        record.signature = None;
+        let payload = record.canonical_json();
+        record.signature = Some(self.signer(now_ms).sign_detached(TYPE, payload.as_bytes()));
+        record
+    }
+}
+
+impl KeySet {
+    /// Checks the signature on a record, as it was published; answers the id of the key that signed it. Fields that this
+    /// version does not know are signed, too.
+    ///
+    /// # Errors
+    /// When none of these keys signed this very record.
+    pub fn verify_record(&self, mut published: Value) -> Result<String, RecordError> {
+        let record = published.as_object_mut().ok_or(RecordError::NotCanonical)?;
+        let signature = match record.remove("signature") {
+            None | Some(Value::Null) => return Err(RecordError::Unsigned),
+            Some(Value::String(signature)) => signature,
+            Some(_) => return Err(RecordError::Token(JwsError::Malformed)),
+        };
+        let payload = canonical_json(&published).ok_or(RecordError::NotCanonical)?;
+        Ok(self.verify_detached(&signature, payload.as_bytes(), TYPE)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fairgate_draw::Descriptor;
+    use ring::rand::SystemRandom;
+    use serde_json::json;
+
+    use super::*;
+    use crate::pass::create_key;
+
+    fn ring() -> KeyRing {
+        let dir = tempfile::tempdir().unwrap();
+        create_key(dir.path(), 1_000, &SystemRandom::new()).unwrap();
+        KeyRing::load(dir.path(), "https://tickets.example").unwrap()
+    }
+
+    fn record() -> Record {
+        let (commitment, room) = ([0xab; 32], "tour".into());
+        Record::scheduled(Descriptor { beacon: None, commitment, opens_at_ms: 1, room, starts_at_ms: 2 })
+    }
+
+    fn published(record: &Record) -> Value {
+        serde_json::from_str(&record.canonical_json()).unwrap()
+    }
+
+    #[test]
+    fn a_signed_record_is_believed_and_names_its_key() {
+        let ring = ring();
+        let signed = published(&ring.sign_record(record(), 2_000));
+        let kid = ring.public().verify_record(signed).unwrap();
+        assert!(ring.public().kids().any(|known| known == kid));
+    }
+
+    #[test]
+    fn signing_again_replaces_the_signature() {
+        let ring = ring();
+        let once = ring.sign_record(record(), 2_000);
+        assert_eq!(ring.sign_record(once.clone(), 2_000), once);
+    }
+
+    #[test]
+    fn any_change_is_seen_also_in_fields_of_later_versions() {
+        let ring = ring();
+        let signed = published(&ring.sign_record(record(), 2_000));
+        for (key, value) in [("entries", json!(7)), ("label", json!("x")), ("later", json!(1))] {
+            let mut changed = signed.clone();
+            changed[key] = value;
+            assert_eq!(ring.public().verify_record(changed), Err(RecordError::Token(JwsError::Signature)), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_key_no_signature_and_a_ticket_as_signature_are_refused() {
+        let ring = ring();
+        let foreign = published(&self::ring().sign_record(record(), 2_000));
+        assert!(matches!(ring.public().verify_record(foreign), Err(RecordError::Token(JwsError::UnknownKey))));
+        assert_eq!(ring.public().verify_record(published(&record())), Err(RecordError::Unsigned));
+        let mut odd = published(&record());
+        odd["signature"] = json!(7);
+        assert_eq!(ring.public().verify_record(odd), Err(RecordError::Token(JwsError::Malformed)));
+        assert_eq!(ring.public().verify_record(json!([])), Err(RecordError::NotCanonical));
+    }
+}

@@ -1,0 +1,191 @@
+//! One headless Chromium with a fresh profile, and the few things the tests do with it.
+//!
+//! Guarantees: only one browser runs at a time in this test binary, and nothing of it outlives its test.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::common::log::LoggingPrefsLogLevel;
+use thirtyfour::prelude::*;
+use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Small machines run one browser well, and several badly.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How a browser differs from the usual one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    pub(crate) scripts: bool,
+    pub(crate) cookies: bool,
+    pub(crate) language: &'static str,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { scripts: true, cookies: true, language: "en-GB" }
+    }
+}
+
+/// A screen to look at the page on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    pub(crate) name: &'static str,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) dark: bool,
+}
+
+pub(crate) const PHONE: Screen = Screen { name: "phone", width: 390, height: 844, dark: false };
+pub(crate) const DESKTOP: Screen = Screen { name: "desktop", width: 1280, height: 800, dark: false };
+
+/// A browser, closed on drop.
+pub(crate) struct Browser {
+    pub(crate) driver: WebDriver,
+    process: Driver,
+    _profile: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// The chromedriver and, in its process group, the browsers it started.
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            // Fails only where nothing is left of the group.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+impl Browser {
+    pub(crate) async fn open(habits: Habits) -> Self {
+        let turn = TURN.lock().await;
+        let profile = tempfile::Builder::new().prefix("fairgate-browser-").tempdir().expect("a profile");
+        let (process, port) = start_chromedriver();
+        let capabilities = capabilities(habits, &profile);
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.expect("Chromium starts");
+        let browser = Self { driver, process, _profile: profile, _turn: turn };
+        browser.look_on(PHONE).await;
+        browser
+    }
+
+    /// Closes the browser in its own way; dropping it kills it.
+    pub(crate) async fn close(self) {
+        let Self { driver, process, .. } = self;
+        driver.quit().await.expect("Chromium quits");
+        drop(process);
+    }
+
+    pub(crate) async fn goto(&self, url: &str) {
+        self.driver.goto(url).await.expect("the page loads");
+    }
+
+    pub(crate) async fn look_on(&self, screen: Screen) {
+        let Screen { width, height, dark, .. } = screen;
+        let mobile = width < 600;
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+        let scheme = if dark { "dark" } else { "light" };
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.cdp("Emulation.setEmulatedMedia", media).await;
+    }
+
+    pub(crate) async fn cdp(&self, method: &str, parameters: Value) -> Value {
+        self.driver.cdp().send_raw(method, parameters).await.expect("a DevTools command")
+    }
+
+    /// The value of a JavaScript expression.
+    pub(crate) async fn eval(&self, expression: &str) -> Value {
+        let done = self.driver.execute(format!("return ({expression});"), vec![]).await;
+        done.expect("the expression runs").json().clone()
+    }
+
+    /// What an element shows; empty where it is hidden or missing.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        let Ok(element) = self.driver.find(By::Css(selector)).await else { return String::new() };
+        element.text().await.unwrap_or_default()
+    }
+
+    pub(crate) async fn click(&self, selector: &str) {
+        let element = self.driver.find(By::Css(selector)).await.expect("the element is there");
+        element.click().await.expect("the element can be clicked");
+    }
+
+    /// Waits until an element shows this text (or one that contains it).
+    pub(crate) async fn wait_for(&self, selector: &str, words: &str, patience: Duration) {
+        let until = Instant::now() + patience;
+        loop {
+            let seen = self.text(selector).await;
+            if seen.contains(words) {
+                return;
+            }
+            if Instant::now() > until {
+                let shot = self.screenshot("failed").await;
+                panic!("{selector} shows {seen:?}, not {words:?} (see {})", shot.display());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Saves what the browser shows as `target/screenshots/<name>.png`.
+    pub(crate) async fn screenshot(&self, name: &str) -> PathBuf {
+        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/screenshots"));
+        std::fs::create_dir_all(&folder).expect("a folder for screenshots");
+        let path = folder.join(format!("{name}.png"));
+        let png = self.driver.screenshot_as_png().await.expect("a screenshot");
+        std::fs::write(&path, png).expect("the screenshot is written");
+        path
+    }
+}
+
+/// Starts chromedriver on a port of its choice.
+fn start_chromedriver() -> (Driver, u16) {
+    let mut command = Command::new("chromedriver");
+    let spawned = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn();
+    let mut process = Driver(spawned.expect("chromedriver runs: make setup installs it"));
+    let output = BufReader::new(process.0.stdout.take().expect("its output is piped"));
+    let port = output.lines().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    (process, port.expect("chromedriver says its port"))
+}
+
+fn capabilities(habits: Habits, profile: &TempDir) -> ChromeCapabilities {
+    let mut capabilities = DesiredCapabilities::chrome();
+    for argument in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        &format!("--user-data-dir={}", profile.path().display()),
+    ] {
+        capabilities.add_arg(argument).expect("an argument");
+    }
+    const BLOCKED: u32 = 2;
+    let mut preferences = json!({"intl.accept_languages": habits.language});
+    for (name, allowed) in [("javascript", habits.scripts), ("cookies", habits.cookies)] {
+        if !allowed {
+            preferences[format!("profile.managed_default_content_settings.{name}")] = BLOCKED.into();
+        }
+    }
+    capabilities.add_experimental_option("prefs", preferences).expect("preferences");
+    capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a log of the console");
+    capabilities
+}

@@ -1,0 +1,5 @@
+//! A real Chromium against the real servers, as a fan would use it. Screenshots go to `target/screenshots`.
+
+mod chromium;
+mod script;
+mod site;

@@ -1,0 +1,197 @@
+//! The real servers of a sale, started for one test: the gate with its rooms and, where somebody buys, the booking core.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use fairgate::clock::{Clock, SystemClock};
+use fairgate::pass::create_key;
+use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use jiff::Timestamp;
+use ring::rand::SystemRandom;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const TOKEN: &str = "a token for the tests of the browser";
+
+/// A room under test, on a host of its own: `<name>.localhost`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) name: &'static str,
+    pub(crate) opens_in_s: i64,
+    pub(crate) starts_in_s: i64,
+    pub(crate) ends_in_s: Option<i64>,
+    pub(crate) rate_per_minute: u32,
+    pub(crate) grace: &'static str,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { name: "main", opens_in_s: -60, starts_in_s: -60, ends_in_s: None, rate_per_minute: 600, grace: "5m" }
+    }
+}
+
+/// The running servers. Fields are dropped in order: the gate closes first, the database last.
+pub(crate) struct Site {
+    edge: Option<ChildProcess>,
+    shop: Option<Shop>,
+    gate: u16,
+    admin: u16,
+    booking: u16,
+    files: TempDir,
+    client: reqwest::Client,
+}
+
+struct Shop {
+    _booking: ChildProcess,
+    _postgres: PrivatePostgres,
+}
+
+impl Site {
+    /// Starts the gate alone: nobody gets as far as a shop.
+    pub(crate) async fn gate_only(rooms: &[Room]) -> Self {
+        let mut site = Self::prepare(rooms);
+        site.start_edge().await;
+        site
+    }
+
+    /// Starts the gate and the booking core with its example event.
+    pub(crate) async fn with_shop(rooms: &[Room]) -> Self {
+        let mut site = Self::prepare(rooms);
+        let postgres = tokio::task::spawn_blocking(|| PrivatePostgres::start().expect("Postgres starts"));
+        let postgres = postgres.await.expect("Postgres starts");
+        let mut command = site.command("booking");
+        command.args(["--listen", &format!("127.0.0.1:{}", site.booking), "--room", rooms[0].name]);
+        command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", site.gate)]);
+        command.env("DATABASE_URL", postgres.url());
+        let booking = ChildProcess::spawn("booking", command).expect("the booking core starts");
+        site.shop = Some(Shop { _booking: booking, _postgres: postgres });
+        site.start_edge().await;
+        site.ready(&format!("http://127.0.0.1:{}/healthz", site.booking)).await;
+        site
+    }
+
+    fn prepare(rooms: &[Room]) -> Self {
+        let files = tempfile::Builder::new().prefix("fairgate-site-").tempdir().expect("a place for the site's files");
+        let [gate, admin, booking] = free_ports();
+        create_key(&files.path().join("keys"), SystemClock.now_ms(), &SystemRandom::new()).expect("a signing key");
+        let site = Self { edge: None, shop: None, gate, admin, booking, files, client: reqwest::Client::new() };
+        std::fs::write(site.files.path().join("fairgate.toml"), site.config(rooms)).expect("the configuration");
+        site
+    }
+
+    /// Starts the gate, again with the same data after [`Self::kill_edge`].
+    pub(crate) async fn start_edge(&mut self) {
+        let mut command = self.command("edge");
+        command.arg("--config").arg(self.files.path().join("fairgate.toml")).env("FAIRGATE_ADMIN_TOKEN", TOKEN);
+        self.edge = Some(ChildProcess::spawn("edge", command).expect("the gate starts"));
+        self.ready(&format!("http://127.0.0.1:{}/healthz", self.admin)).await;
+    }
+
+    /// Kills the gate as a crash would.
+    pub(crate) fn kill_edge(&mut self) {
+        self.edge.take().expect("the gate runs").kill9();
+    }
+
+    /// The address of a room's shop, as a browser goes to it.
+    pub(crate) fn url(&self, room: Room, path: &str) -> String {
+        format!("http://{}.localhost:{}{path}", room.name, self.gate)
+    }
+
+    pub(crate) async fn status(&self, room: Room) -> Value {
+        let url = format!("http://127.0.0.1:{}/.fairgate/{}/status", self.gate, room.name);
+        let answer = self.client.get(url).header("host", self.host(room)).send().await.expect("the gate answers");
+        answer.json().await.expect("a status")
+    }
+
+    /// That many fans without a browser join.
+    pub(crate) async fn crowd_joins(&self, room: Room, fans: u8) {
+        let url = format!("http://127.0.0.1:{}/.fairgate/{}/join", self.gate, room.name);
+        for fan in 0..fans {
+            let nonce = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, [fan; 16]);
+            let request = self.client.post(&url).header("host", self.host(room)).json(&json!({"nonce": nonce}));
+            let answer = request.send().await.expect("the gate answers");
+            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+        }
+    }
+
+    /// Changes a room by the admin API, as an organizer does.
+    pub(crate) async fn control(&self, room: Room, verb: &str, body: Value) {
+        let url = format!("http://127.0.0.1:{}/api/v1/rooms/{}/{verb}", self.admin, room.name);
+        let answer = self.client.post(url).bearer_auth(TOKEN).json(&body).send().await.expect("the admin API answers");
+        assert!(answer.status().is_success(), "{verb}: {}", answer.text().await.unwrap_or_default());
+    }
+
+    fn host(&self, room: Room) -> String {
+        format!("{}.localhost:{}", room.name, self.gate)
+    }
+
+    /// This very program with a verb; it ends with the test, and logs to a file of the site.
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
+        let log = File::options().append(true).create(true).open(self.log(verb)).expect("a log");
+        command.args([verb, "--exit-with-stdin"]).stderr(log);
+        command
+    }
+
+    fn log(&self, verb: &str) -> std::path::PathBuf {
+        self.files.path().join(format!("{verb}.log"))
+    }
+
+    async fn ready(&self, url: &str) {
+        let until = Instant::now() + READY_WITHIN;
+        while !self.client.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            assert!(Instant::now() < until, "{url} does not answer; logs:\n{}", self.logs());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn logs(&self) -> String {
+        let read = |verb| std::fs::read_to_string(self.log(verb)).unwrap_or_default();
+        format!("{}\n{}", read("edge"), read("booking"))
+    }
+
+    fn config(&self, rooms: &[Room]) -> String {
+        let Self { gate, admin, booking, .. } = self;
+        let files: &Path = self.files.path();
+        let (keys, data) = (files.join("keys"), files.join("data"));
+        let mut text = format!(
+            "[edge]\nlisten = [\"127.0.0.1:{gate}\"]\nkeys = {keys:?}\n\
+             [store]\npath = {data:?}\n\
+             [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
+             [[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:{booking}\"\n"
+        );
+        rooms.iter().for_each(|room| push_room(&mut text, *room));
+        text
+    }
+}
+
+fn push_room(text: &mut String, room: Room) {
+    let Room { name, rate_per_minute, grace, .. } = room;
+    let ends_at = room.ends_in_s.map_or_else(String::new, |in_s| format!("ends_at = \"{}\"\n", in_seconds(in_s)));
+    write!(
+        text,
+        "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"]\nupstream = \"shop\"\n\
+         opens_at = \"{}\"\nstarts_at = \"{}\"\n{ends_at}\
+         [room.admission]\nrate_per_minute = {rate_per_minute}\nburst = 1\ngrace = \"{grace}\"\n\
+         [room.poll]\nfloor = \"500ms\"\n",
+        in_seconds(room.opens_in_s),
+        in_seconds(room.starts_in_s),
+    )
+    .expect("a string grows");
+}
+
+fn in_seconds(seconds: i64) -> Timestamp {
+    let now_ms = i64::try_from(SystemClock.now_ms()).expect("a time");
+    Timestamp::from_millisecond(now_ms + seconds * 1000).expect("a time")
+}
+
+/// Ports that nobody listens on; all are held until all are found, so that no two are the same.
+fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("an address").port())
+}

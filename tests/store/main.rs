@@ -1,0 +1,7 @@
+//! Rooms and the stores that keep them, under generated histories.
+
+mod clock;
+mod embedded;
+mod model;
+mod operations;
+mod witness;

@@ -1,0 +1,182 @@
+//! Generated histories: operations over a small world, so that retries, races and refusals happen all the time.
+
+use fairgate::room::{Command, Control, Entry, Plan, Policy, View};
+use proptest::prelude::*;
+
+/// The room that every history is about.
+pub(crate) const ROOM: &str = "arena";
+/// When histories begin.
+pub(crate) const START_MS: u64 = 1_000_000;
+const MINUTE_MS: u64 = 60_000;
+
+/// One step of a history. What depends on how the room stands is worked out when the step is taken.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// Time passes.
+    Wait(u64),
+    /// The clock is set back; the room must not mind.
+    SetBack(u64),
+    /// A plan: which times, and which policy.
+    Schedule { times: u8, policy: Policy },
+    /// Fans come.
+    Enter(Vec<u8>),
+    /// Somebody publishes a root, of the right number of entries or not.
+    Freeze { off_by: u8, root: u8 },
+    /// Somebody wants the secret out.
+    Reveal { beacon: bool },
+    /// Fans want in: places counted back from the last one called.
+    Claim(Vec<u8>),
+    /// Sessions are used.
+    Renew(Vec<u8>),
+    /// Sessions end.
+    Release(Vec<u8>),
+    /// Fans give up.
+    Leave(Vec<u8>),
+    /// A look at the room.
+    Tick,
+    /// People change something.
+    Control(Control),
+}
+
+impl Op {
+    /// The command of this step, for a room that stands like this; none for those that only move the clock.
+    pub(crate) fn command(&self, view: Option<&View>) -> Option<Command> {
+        let serving = view.map_or(0, |view| view.serving);
+        let near = |backs: &[u8]| backs.iter().map(|back| (serving + 8).saturating_sub(u64::from(*back))).collect();
+        Some(match self {
+            Self::Wait(_) | Self::SetBack(_) => return None,
+            Self::Schedule { times, policy } => Command::Schedule(plan(*times, policy.clone())),
+            Self::Enter(fans) => Command::Enter(fans.iter().map(|fan| entry(*fan)).collect()),
+            Self::Freeze { off_by, root } => {
+                let entries = view.map_or(0, |view| view.pool_size) + u64::from(*off_by);
+                Command::Freeze { entries, root: [*root; 32] }
+            }
+            Self::Reveal { beacon } => Command::Reveal { beacon: beacon.then_some([9; 32]) },
+            Self::Claim(backs) => Command::Claim(near(backs)),
+            Self::Renew(backs) => Command::Renew(near(backs)),
+            Self::Release(backs) => Command::Release(near(backs)),
+            Self::Leave(backs) => Command::Leave(near(backs)),
+            Self::Tick => Command::Tick,
+            Self::Control(control) => Command::Control(control.clone()),
+        })
+    }
+
+    /// The time after this step.
+    pub(crate) fn now_ms(&self, now_ms: u64) -> u64 {
+        match self {
+            Self::Wait(ms) => now_ms + ms,
+            Self::SetBack(ms) => now_ms - ms,
+            _ => now_ms,
+        }
+    }
+}
+
+/// The entry of a fan.
+pub(crate) fn entry(fan: u8) -> Entry {
+    [fan; 32]
+}
+
+/// One of a few plans: 0 and 1 open soon, 2 has no pool, 3 comes later than the others end.
+pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
+    let (opens, starts, ends) = match times {
+        0 => (1, 3, Some(40)),
+        1 => (2, 3, None),
+        2 => (2, 2, Some(30)),
+        _ => (60, 61, Some(90)),
+    };
+    let at = |minutes: u64| START_MS + minutes * MINUTE_MS;
+    Plan {
+        room: ROOM.to_owned(),
+        opens_at_ms: at(opens),
+        starts_at_ms: at(starts),
+        ends_at_ms: ends.map(at),
+        secret: [times; 32],
+        policy,
+    }
+}
+
+/// A policy of small numbers, so that every limit is met.
+pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
+    let durations = (1..120_000_u64, 1..300_000_u64, 1..600_000_u64, 1_999..10_000_u64);
+    (0..3_000_u32, 0..12_u32, 0..20_u64, durations).prop_map(
+        |(rate_per_minute, burst, max_active, (grace_ms, session_idle_ms, session_max_ms, witness_ms))| Policy {
+            rate_per_minute,
+            burst,
+            max_active,
+            grace_ms,
+            session_idle_ms,
+            session_max_ms,
+            witness_ms,
+        },
+    )
+}
+
+/// A history that begins anywhere in a sale's life.
+pub(crate) fn any_history(steps: usize) -> impl Strategy<Value = Vec<Op>> {
+    (any_beginning(), prop::collection::vec(any_op(), 0..steps)).prop_map(|(mut history, rest)| {
+        history.extend(rest);
+        history
+    })
+}
+
+/// The beginning of a history that goes as planned, up to one of the phases.
+fn any_beginning() -> impl Strategy<Value = Vec<Op>> {
+    (0..6_usize, valid_policy(), prop::collection::vec(any::<u8>(), 0..60)).prop_map(|(steps, policy, fans)| {
+        let all = [
+            Op::Schedule { times: 0, policy: policy.clone() },
+            Op::Wait(MINUTE_MS),
+            Op::Enter(fans),
+            Op::Wait(2 * MINUTE_MS),
+            Op::Freeze { off_by: 0, root: 0 },
+            Op::Wait(policy.witness_ms),
+            Op::Reveal { beacon: false },
+        ];
+        // Most histories are about serving, where the most can go wrong.
+        let steps = if steps >= 3 { all.len() } else { steps };
+        all.into_iter().take(steps).collect()
+    })
+}
+
+fn valid_policy() -> impl Strategy<Value = Policy> {
+    any_policy().prop_map(|policy| Policy {
+        rate_per_minute: policy.rate_per_minute.max(1),
+        burst: policy.burst.max(1),
+        max_active: policy.max_active.max(1),
+        witness_ms: policy.witness_ms.max(2_000),
+        ..policy
+    })
+}
+
+fn any_op() -> impl Strategy<Value = Op> {
+    let backs = || prop::collection::vec(0..24_u8, 0..8);
+    prop_oneof![
+        4 => (0..2_000_u64).prop_map(Op::Wait),
+        3 => (0..200_000_u64).prop_map(Op::Wait),
+        1 => (0..2_000_u64).prop_map(Op::SetBack),
+        2 => (0..4_u8, any_policy()).prop_map(|(times, policy)| Op::Schedule { times, policy }),
+        4 => prop::collection::vec(any::<u8>(), 0..12).prop_map(Op::Enter),
+        2 => (0..6_u8, 0..6_u8).prop_map(|(off_by, root)| Op::Freeze { off_by: off_by / 5, root: root / 5 }),
+        2 => (0..6_u8).prop_map(|beacon| Op::Reveal { beacon: beacon == 0 }),
+        12 => backs().prop_map(Op::Claim),
+        2 => backs().prop_map(Op::Renew),
+        2 => backs().prop_map(Op::Release),
+        2 => backs().prop_map(Op::Leave),
+        3 => Just(Op::Tick),
+        4 => any_control().prop_map(Op::Control),
+    ]
+}
+
+fn any_control() -> impl Strategy<Value = Control> {
+    prop_oneof![
+        2 => Just(Control::Pause),
+        4 => Just(Control::Resume),
+        2 => (0..3_000_u32).prop_map(Control::Rate),
+        2 => (0..12_u32).prop_map(Control::Burst),
+        2 => (0..20_u64).prop_map(Control::MaxActive),
+        1 => prop::option::of("[a-z]{0,5}").prop_map(Control::Message),
+        1 => Just(Control::SoldOut(true)),
+        3 => Just(Control::SoldOut(false)),
+        1 => prop::option::of(0..90_u64)
+            .prop_map(|minutes| Control::EndsAt(minutes.map(|minutes| START_MS + minutes * MINUTE_MS))),
+    ]
+}
