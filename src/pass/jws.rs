@@ -3,10 +3,12 @@
 //! Guarantees: the signature is checked over the very bytes that were received before a claim is looked at; `alg` must be
 //! `EdDSA`, `typ` must be the expected one, and no other header is understood; base64 must be canonical, so that one
 //! signed token has one spelling and a cache or a log cannot be fooled by two.
+//!
+//! AWS-LC does the arithmetic: each join and each claim is signed, and it signs in a third of ring's time.
 
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

@@ -10,11 +10,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use ring::rand::SecureRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::Serialize;
 
 use super::{admission, jws, keyset::KeySet, ticket};

@@ -40,7 +40,7 @@ fn ticket() -> Ticket {
 fn forge(dir: &Path, header: &str, claims: &str) -> String {
     let file = list_keys(dir).expect("keys").remove(0);
     let pem = pem::parse(std::fs::read(file.path).expect("the key file")).expect("PEM");
-    let pair = ring::signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(pem.contents()).expect("a key");
+    let pair = aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(pem.contents()).expect("a key");
     let header = header.replace("KID", &file.kid);
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = pair.sign(message.as_bytes());
