@@ -54,6 +54,11 @@ impl Room {
     /// # Errors
     /// The room refuses the command. What time alone decides has happened nevertheless.
     pub fn apply(&mut self, command: &Command, now_ms: u64) -> Result<Outcome, Refusal> {
+        match (&self.sale, command) {
+            (None, Command::Schedule(plan)) => schedule::check_plan(plan)?,
+            (None, _) => return Err(Refusal::NotScheduled),
+            (Some(_), _) => {}
+        }
         let elapsed_ms = now_ms.saturating_sub(self.now_ms);
         self.now_ms += elapsed_ms;
         if let Some(sale) = &mut self.sale {

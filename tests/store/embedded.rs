@@ -1,14 +1,23 @@
 //! What only the embedded store promises: files, crashes, full disks, and one user at a time.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
-use fairgate::room::{Command, Outcome, Policy, Position};
-use fairgate::store::Store;
+use fairgate::clock::Clock;
+use fairgate::room::{Command, Outcome, Policy, Position, Room};
 use fairgate::store::embedded::{EmbeddedStore, OpenError};
+use fairgate::store::{Store, StoreError};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use tempfile::TempDir;
 
 use crate::clock::ManualClock;
-use crate::operations::{ROOM, START_MS, entry, plan};
+use crate::conformance::{Reference, concurrent_joins_get_each_position_once, follows_the_model};
+use crate::operations::{Op, ROOM, START_MS, any_history, entry, plan};
 
 /// A policy that lets a few people in.
 pub(crate) fn policy() -> Policy {
@@ -61,4 +70,189 @@ async fn a_directory_has_one_user() {
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     drop(first);
     open(dir.path(), &clock);
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The same answers and the same state as the model, and the same again after reopening in mid-history.
+    #[test]
+    fn follows_the_model_across_reopening(before in any_history(40), after in any_history(20)) {
+        let dir = quick_dir();
+        let clock = Arc::new(ManualClock::at(START_MS));
+        let mut reference = Reference::at(START_MS);
+        for history in [before, after] {
+            reference.set_clock_right();
+            let store = open(dir.path(), &clock);
+            block_on(follows_the_model(&mut reference, &history, &store, &clock));
+        }
+        reference.set_clock_right();
+        clock.set(reference.room().now_ms());
+        let store = open(dir.path(), &clock);
+        block_on(reference.compare(&store));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joins_that_wait_together_share_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let store = Arc::new(open(dir.path(), &clock));
+    store.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    concurrent_joins_get_each_position_once(Arc::clone(&store), 2_000).await;
+    assert_eq!(store.commands(), 4_001);
+    assert!(store.commits() < 400, "{} commits for 2,000 joins", store.commits());
+}
+
+/// A history that gets as far as sessions inside, and the journal it leaves.
+fn a_long_history() -> Vec<Op> {
+    let mut runner = TestRunner::deterministic();
+    let tree = any_history(60).new_tree(&mut runner).unwrap();
+    let mut history = vec![
+        Op::Schedule { times: 0, policy: policy() },
+        Op::Wait(60_000),
+        Op::Enter((0..20).collect()),
+        Op::Wait(120_000),
+        Op::Freeze { off_by: 0, root: 0 },
+        Op::Wait(2_000),
+        Op::Reveal { beacon: false },
+        Op::Wait(100),
+        Op::Claim((0..12).collect()),
+    ];
+    history.extend(tree.current());
+    history
+}
+
+fn journal(dir: &Path) -> PathBuf {
+    dir.join(ROOM).join("1.journal")
+}
+
+/// Runs a history; answers the journal's bytes, and the model after each of its lengths.
+fn run(history: &[Op]) -> (Vec<u8>, Vec<(usize, Room)>) {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let store = open(dir.path(), &clock);
+    let mut reference = Reference::at(START_MS);
+    let mut states = Vec::new();
+    for op in history {
+        block_on(reference.step(op, &store, &clock));
+        let length = fs::metadata(journal(dir.path())).map_or(0, |file| file.len());
+        states.push((usize::try_from(length).unwrap(), reference.room().clone()));
+    }
+    assert_eq!(states.last().unwrap().1.generation(), 1, "a history of one sale");
+    drop(store);
+    (fs::read(journal(dir.path())).unwrap(), states)
+}
+
+/// A directory for stores that are opened by the thousand: in memory, where there is such a place.
+fn quick_dir() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// Opens a directory that has nothing but this journal.
+fn reopen(bytes: &[u8], now_ms: u64) -> Result<(TempDir, EmbeddedStore), OpenError> {
+    let dir = quick_dir();
+    fs::create_dir(dir.path().join(ROOM)).unwrap();
+    fs::write(journal(dir.path()), bytes).unwrap();
+    let store = EmbeddedStore::open(dir.path(), Arc::new(ManualClock::at(now_ms)))?;
+    Ok((dir, store))
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_is_the_room_as_it_was_answered_then() {
+    let (bytes, states) = run(&a_long_history());
+    let end_ms = states.last().unwrap().1.now_ms();
+    for length in 0..=bytes.len() {
+        let (dir, store) = reopen(&bytes[..length], end_ms).unwrap();
+        let answered = states.iter().rev().find(|(written, _)| *written <= length && *written > 0);
+        let Some((written, room)) = answered else {
+            assert!(matches!(block_on(store.view(ROOM)), Err(StoreError::Refused(_))), "cut at {length}");
+            continue;
+        };
+        assert_eq!(fs::metadata(journal(dir.path())).unwrap().len(), *written as u64, "the tail was not cut off");
+        let mut expected = room.clone();
+        expected.apply(&Command::Tick, end_ms).unwrap();
+        assert_eq!(block_on(store.view(ROOM)).unwrap(), expected.view().unwrap(), "cut at {length}");
+    }
+}
+
+#[test]
+fn damage_before_the_last_commit_is_an_error_and_cuts_nothing_off() {
+    let (bytes, states) = run(&a_long_history());
+    let last_commit = states.iter().map(|(written, _)| *written).rfind(|written| *written < bytes.len()).unwrap();
+    for at in (0..last_commit).step_by(7) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        let error = reopen(&damaged, START_MS).map(drop).expect_err("the damage was not seen");
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+    let mut torn = bytes.clone();
+    *torn.last_mut().unwrap() ^= 0x10;
+    reopen(&torn, START_MS).unwrap();
+}
+
+#[test]
+fn the_secret_is_for_its_owner_only() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    let store = open(&dir, &Arc::new(ManualClock::at(START_MS)));
+    block_on(store.apply(ROOM, Command::Schedule(plan(0, policy())))).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&dir), mode(&dir.join(ROOM)), mode(&journal(&dir))), (0o700, 0o700, 0o600));
+}
+
+/// A clock that keeps whoever asks it waiting.
+#[derive(Default)]
+struct StuckClock(Mutex<()>);
+
+impl Clock for StuckClock {
+    fn now_ms(&self) -> u64 {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        START_MS
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_is_stuck_turns_people_away_instead_of_piling_them_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(StuckClock::default());
+    let store = EmbeddedStore::open(dir.path(), Arc::clone(&clock) as _).unwrap();
+    store.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+
+    let stuck = clock.0.lock().unwrap();
+    let ticks = 30_000;
+    let mut waiting = Vec::new();
+    for _ in 0..ticks {
+        let mut tick = Box::pin(store.apply(ROOM, Command::Tick));
+        match futures_util::poll!(&mut tick) {
+            Poll::Pending => waiting.push(tick),
+            Poll::Ready(answer) => assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}"),
+        }
+    }
+    assert!((16_384..ticks).contains(&waiting.len()), "{} wait", waiting.len());
+    drop(stuck);
+    for answer in futures_util::future::join_all(waiting).await {
+        answer.expect("who was not turned away is served");
+    }
+    store.apply(ROOM, Command::Tick).await.expect("it goes on once it can");
+}
+
+#[tokio::test]
+async fn rooms_that_are_not_scheduled_or_have_no_proper_name_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), &Arc::new(ManualClock::at(START_MS)));
+    let not_scheduled = store.view("nowhere").await.unwrap_err();
+    assert_eq!(not_scheduled.to_string(), "the room is not scheduled");
+    for name in ["", "../arena", "Arena", "a/b"] {
+        let plan = fairgate::room::Plan { room: name.to_owned(), ..plan(0, policy()) };
+        let error = store.apply(name, Command::Schedule(plan)).await.unwrap_err();
+        assert!(error.to_string().starts_with("a room's name has"), "{error}");
+    }
+    let error = store.apply("foyer", Command::Schedule(plan(0, policy()))).await.unwrap_err();
+    assert_eq!(error.to_string(), "the plan is of the room \"arena\", not of \"foyer\"");
 }

@@ -1,6 +1,8 @@
 //! Rooms and the stores that keep them, under generated histories.
 
 mod clock;
+mod conformance;
+mod crash;
 mod embedded;
 mod model;
 mod operations;

@@ -1,0 +1,117 @@
+//! What every store must do: answer as the pure model does, and stand as it stands, after every step of any history.
+
+use fairgate::room::{Command, Entry, Outcome, Position, Room, View};
+use fairgate::store::{Store, StoreError};
+
+use crate::clock::ManualClock;
+use crate::operations::{Op, ROOM};
+
+/// The model that a store is compared with, and the roster that it should have.
+#[derive(Default)]
+pub(crate) struct Reference {
+    room: Room,
+    roster: Vec<Entry>,
+    now_ms: u64,
+}
+
+impl Reference {
+    /// A room that nothing has happened to, at this time.
+    pub(crate) fn at(now_ms: u64) -> Self {
+        Self { now_ms, ..Self::default() }
+    }
+
+    /// The view of the model after a tick.
+    pub(crate) fn view(&mut self) -> Option<View> {
+        drop(self.room.apply(&Command::Tick, self.now_ms));
+        self.room.view()
+    }
+
+    /// Sets the clock right: a store that is opened again knows the time of the last change, but not of the last look.
+    pub(crate) fn set_clock_right(&mut self) {
+        self.now_ms = self.now_ms.max(self.room.now_ms());
+    }
+
+    /// The model as it stands.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Takes one step with the model and with a store, and compares.
+    pub(crate) async fn step(&mut self, op: &Op, store: &impl Store, clock: &ManualClock) {
+        self.now_ms = op.now_ms(self.now_ms);
+        clock.set(self.now_ms);
+        let Some(command) = op.command(self.room.view().as_ref()) else { return };
+        let generation = self.room.generation();
+        let expected = self.room.apply(&command, self.now_ms);
+        if self.room.generation() != generation {
+            self.roster.clear();
+        }
+        if let (Command::Enter(entries), Ok(Outcome::Entered(positions))) = (&command, &expected) {
+            self.note_entries(entries, positions);
+        }
+        match (store.apply(ROOM, command.clone()).await, expected) {
+            (Ok(answer), Ok(expected)) => assert_eq!(answer, expected, "to {command:?}"),
+            (Err(StoreError::Refused(refusal)), Err(expected)) => assert_eq!(refusal, expected, "to {command:?}"),
+            (answer, expected) => panic!("{command:?} was answered {answer:?} and should be {expected:?}"),
+        }
+    }
+
+    /// Compares how the store stands with how it should.
+    pub(crate) async fn compare(&mut self, store: &impl Store) {
+        match (store.view(ROOM).await, self.view()) {
+            (Ok(view), Some(expected)) => assert_eq!(view, expected),
+            (Err(StoreError::Refused(_)), None) => return,
+            (view, expected) => panic!("the view is {view:?} and should be {expected:?}"),
+        }
+        let all = self.roster.as_flattened();
+        assert_eq!(store.roster(ROOM, 0..u64::MAX).await.expect("it is scheduled"), all);
+        let entries = self.roster.len() as u64;
+        let (third, half) = (entries / 3, entries / 2 + 1);
+        let part = store.roster(ROOM, third..half).await.expect("it is scheduled");
+        assert_eq!(part, self.roster[third as usize..half.min(entries) as usize].as_flattened());
+    }
+
+    fn note_entries(&mut self, entries: &[Entry], positions: &[Position]) {
+        for (entry, position) in entries.iter().zip(positions) {
+            if *position == Position::Pool(self.roster.len() as u64) {
+                self.roster.push(*entry);
+            }
+        }
+    }
+}
+
+/// Drives a store through a history and compares it with the model at every step.
+pub(crate) async fn follows_the_model(
+    reference: &mut Reference,
+    history: &[Op],
+    store: &impl Store,
+    clock: &ManualClock,
+) {
+    for op in history {
+        reference.step(op, store, clock).await;
+        reference.compare(store).await;
+    }
+}
+
+/// Joins that come at the same moment, each on its own, get every position once, and a retry gets it again.
+pub(crate) async fn concurrent_joins_get_each_position_once<S: Store>(store: std::sync::Arc<S>, joins: u64) {
+    let join = |n: u64| {
+        let store = std::sync::Arc::clone(&store);
+        async move {
+            let mut entry = [0; 32];
+            entry[..8].copy_from_slice(&n.to_be_bytes());
+            let enter = Command::Enter(vec![entry]);
+            let first = store.apply(ROOM, enter.clone()).await.expect("the pool is open");
+            assert_eq!(store.apply(ROOM, enter).await.expect("the pool is open"), first);
+            let Outcome::Entered(positions) = first else { panic!("answered {first:?}") };
+            positions[0].number()
+        }
+    };
+    let tasks: Vec<_> = (0..joins).map(|n| tokio::spawn(join(n))).collect();
+    let mut numbers = Vec::new();
+    for task in tasks {
+        numbers.push(task.await.expect("no join panics"));
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..joins).collect::<Vec<_>>());
+}
