@@ -30,14 +30,9 @@ impl Bucket {
         self.units = self.units.saturating_add(gained).min(capacity(policy));
     }
 
-    /// Gives credit back, beyond the burst if need be; [`Bucket::level`] takes away what is too much.
+    /// Gives credit back, beyond the burst if need be; what is too much goes when the bucket is filled the next time.
     pub(super) fn give_back(&mut self, people: u64) {
         self.units = self.units.saturating_add(people.saturating_mul(PERSON));
-    }
-
-    /// Keeps no more than the burst.
-    pub(super) fn level(&mut self, policy: &Policy) {
-        self.units = self.units.min(capacity(policy));
     }
 
     /// Whole people that there is credit for.

@@ -119,14 +119,12 @@ impl Line {
     }
 
     /// Calls whom there is credit and room for, passing over places that were given up; answers whether anything changed.
-    /// Credit that nobody is called for is kept up to the burst.
-    pub(super) fn call(&mut self, policy: &Policy, line_size: u64, seats: u64) -> bool {
+    pub(super) fn call(&mut self, line_size: u64, seats: u64) -> bool {
         let no_shows = std::mem::take(&mut self.no_shows);
         self.leak.give_back(no_shows);
         let wanted = self.leak.people().min(seats);
         let (end, called) = self.gone.stretch(self.serving..line_size, wanted);
         self.leak.take(called);
-        self.leak.level(policy);
         let moved = end > self.serving;
         if moved {
             self.serving = end;

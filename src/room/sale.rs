@@ -53,7 +53,7 @@ impl Sale {
         self.changed |= self.line.expire(&self.schedule.policy);
         self.enter_phase(now_ms);
         let seats = if self.is_open() { self.seats() } else { 0 };
-        self.changed |= self.line.call(&self.schedule.policy, self.line_size(), seats);
+        self.changed |= self.line.call(self.line_size(), seats);
     }
 
     /// Whether the command at hand changed anything; asked once a command.

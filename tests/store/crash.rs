@@ -67,10 +67,7 @@ async fn joins_until_killed() {
             }
         })
     };
-    let fans: Vec<_> = (0..8).map(fan).collect();
-    for fan in fans {
-        fan.await.unwrap();
-    }
+    futures_util::future::join_all((0..8).map(fan)).await;
 }
 
 /// Reads answers until there are so many, kills the process, and reads what else it had said.
@@ -117,7 +114,7 @@ async fn fills_the_disk() {
     let limit = getrlimit(Resource::Fsize);
     let mut answered: Vec<Entry> = Vec::new();
     for bytes in [10_000, 20_000] {
-        setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), ..limit.clone() }).unwrap();
+        setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), ..limit }).unwrap();
         for attempt in 0_u64..1_000 {
             let mut entry = [0; 32];
             entry[..16].copy_from_slice([bytes, attempt].map(u64::to_be_bytes).as_flattened());

@@ -97,7 +97,7 @@ pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
 
 /// A policy of small numbers, so that every limit is met.
 pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
-    let durations = (1..120_000_u64, 1..300_000_u64, 1..600_000_u64, 1_999..10_000_u64);
+    let durations = (any_ms(120_000), any_ms(300_000), any_ms(600_000), 1_999..10_000_u64);
     (0..3_000_u32, 0..12_u32, 0..20_u64, durations).prop_map(
         |(rate_per_minute, burst, max_active, (grace_ms, session_idle_ms, session_max_ms, witness_ms))| Policy {
             rate_per_minute,
@@ -109,6 +109,11 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
             witness_ms,
         },
     )
+}
+
+/// Often round, so that several things are due at the same instant.
+fn any_ms(max_ms: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![(0..max_ms / 5_000).prop_map(|round| round * 5_000), 0..max_ms]
 }
 
 /// A history that begins anywhere in a sale's life.
@@ -142,8 +147,10 @@ fn valid_policy() -> impl Strategy<Value = Policy> {
         rate_per_minute: policy.rate_per_minute.max(1),
         burst: policy.burst.max(1),
         max_active: policy.max_active.max(1),
+        grace_ms: policy.grace_ms.max(1),
+        session_idle_ms: policy.session_idle_ms.max(1),
+        session_max_ms: policy.session_max_ms.max(1),
         witness_ms: policy.witness_ms.max(2_000),
-        ..policy
     })
 }
 
@@ -151,13 +158,14 @@ fn any_op() -> impl Strategy<Value = Op> {
     let backs = || prop::collection::vec(0..24_u8, 0..8);
     prop_oneof![
         4 => (0..2_000_u64).prop_map(Op::Wait),
-        3 => (0..200_000_u64).prop_map(Op::Wait),
+        4 => any_ms(200_000).prop_map(Op::Wait),
         1 => (0..2_000_u64).prop_map(Op::SetBack),
         2 => (0..4_u8, any_policy()).prop_map(|(times, policy)| Op::Schedule { times, policy }),
         4 => prop::collection::vec(any::<u8>(), 0..12).prop_map(Op::Enter),
         2 => (0..6_u8, 0..6_u8).prop_map(|(off_by, root)| Op::Freeze { off_by: off_by / 5, root: root / 5 }),
         2 => (0..6_u8).prop_map(|beacon| Op::Reveal { beacon: beacon == 0 }),
-        12 => backs().prop_map(Op::Claim),
+        8 => backs().prop_map(Op::Claim),
+        6 => Just(Op::Claim((0..24).collect())),
         2 => backs().prop_map(Op::Renew),
         2 => backs().prop_map(Op::Release),
         2 => backs().prop_map(Op::Leave),

@@ -70,3 +70,74 @@ fn new_entries(entries: &[Entry], positions: &[Position], entered: u64) -> Vec<E
     let new: Vec<bool> = positions.iter().map(is_new).collect();
     entries.iter().zip(new).filter_map(|(entry, new)| new.then_some(*entry)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{FRAME_HEAD_BYTES, read_payload};
+    use super::*;
+    use crate::room::{Plan, Policy, Room};
+
+    /// Applies commands, one commit each, to a room and, as they were written down, to another.
+    fn rooms(commands: &[(u64, Command)]) -> (Room, Room) {
+        let (mut room, mut replayed) = (Room::default(), Room::default());
+        for (now_ms, command) in commands {
+            let (revision, entered) = (room.revision(), room.entered());
+            let outcome = room.apply(command, *now_ms);
+            let mut draft = Draft::new(*now_ms);
+            if room.revision() != revision {
+                draft.note(command, &outcome, entered);
+            }
+            let Some((frame, _)) = draft.finish() else { continue };
+            let (now_ms, records) = read_payload(&frame[FRAME_HEAD_BYTES..]).expect("it was just written");
+            for record in records {
+                drop(replayed.apply(&record.command, now_ms));
+            }
+        }
+        (room, replayed)
+    }
+
+    fn opening() -> Vec<(u64, Command)> {
+        let policy = Policy {
+            rate_per_minute: 60,
+            burst: 2,
+            max_active: 50,
+            grace_ms: 30_000,
+            session_idle_ms: 60_000,
+            session_max_ms: 600_000,
+            witness_ms: 2_000,
+        };
+        let (room, secret) = ("arena".to_owned(), [1; 32]);
+        let plan = Plan { room, opens_at_ms: 10, starts_at_ms: 20, ends_at_ms: None, secret, policy };
+        vec![
+            (0, Command::Schedule(plan)),
+            (10, Command::Enter(vec![[1; 32], [2; 32], [1; 32], [3; 32]])),
+            (11, Command::Enter(vec![[2; 32]])),
+            (20, Command::Freeze { entries: 3, root: [0; 32] }),
+            (2_020, Command::Reveal { beacon: None }),
+        ]
+    }
+
+    #[test]
+    fn what_was_written_down_is_the_same_room_again() {
+        let (room, replayed) = rooms(&opening());
+        assert_eq!(room, replayed);
+        assert_eq!(room.entered(), 3);
+    }
+
+    #[test]
+    fn time_that_passes_with_a_refused_command_is_written_down() {
+        let contradiction = Command::Freeze { entries: 3, root: [9; 32] };
+        let commands = [opening(), vec![(2_021, contradiction)]].concat();
+        let (room, replayed) = rooms(&commands);
+        assert_eq!(room.view().unwrap().serving, 2);
+        assert_eq!(room, replayed);
+    }
+
+    #[test]
+    fn a_retry_that_lets_time_pass_is_written_down_without_its_entries() {
+        let commands = [opening(), vec![(2_021, Command::Enter(vec![[1; 32]]))]].concat();
+        let (room, replayed) = rooms(&commands);
+        assert_eq!((room.view().unwrap().serving, room.entered()), (2, 3));
+        assert_eq!(room, replayed);
+    }
+}
