@@ -145,7 +145,7 @@ impl Problem {
 
     /// Whether the connection cannot be trusted after it.
     pub(crate) fn closes(&self) -> bool {
-        matches!(self, Self::Head(_) | Self::BodyTooLarge { .. } | Self::Slow)
+        matches!(self, Self::Head(_) | Self::Host(_) | Self::BodyTooLarge { .. } | Self::Slow)
     }
 
     /// The answer to a program.

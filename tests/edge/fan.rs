@@ -1,0 +1,211 @@
+//! A fan with a socket: says what it is told to the byte, keeps cookies, and reads whole answers.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// A browser's `Accept`.
+pub(crate) const HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+
+/// An answer, read to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value).collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.all(name).first().copied()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
+    }
+
+    /// The slug of a problem's type.
+    pub(crate) fn problem(&self) -> String {
+        let kind = self.header("content-type");
+        assert_eq!(kind, Some("application/problem+json"), "{} {}", self.status, self.text());
+        let body = self.json();
+        assert_eq!(body["status"], self.status, "{body}");
+        body["type"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+    }
+}
+
+/// A fan.
+#[derive(Clone, Debug)]
+pub(crate) struct Fan {
+    pub(crate) address: SocketAddr,
+    pub(crate) cookies: BTreeMap<String, String>,
+}
+
+impl Fan {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address, cookies: BTreeMap::new() }
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, &[], "")
+    }
+
+    pub(crate) fn try_get(&mut self, path: &str) -> io::Result<Answer> {
+        self.try_send("GET", path, &[], "")
+    }
+
+    /// A navigation.
+    pub(crate) fn visit(&mut self, path: &str) -> Answer {
+        self.send("GET", path, &[HTML], "")
+    }
+
+    pub(crate) fn call(&mut self, call: &str, body: &str) -> Answer {
+        self.send("POST", &format!("/.fairgate/final/{call}"), &[("Content-Type", "application/json")], body)
+    }
+
+    /// Joins with a nonce of the fan's own.
+    pub(crate) fn join(&mut self, nonce: u8) -> Answer {
+        use base64::Engine;
+        let nonce = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode([nonce; 16]);
+        self.call("join", &json!({ "nonce": nonce }).to_string())
+    }
+
+    /// Joins and claims until let in.
+    pub(crate) fn enter(&mut self, nonce: u8) -> Value {
+        let joined = self.join(nonce);
+        assert_eq!(joined.status, 200, "{}", joined.text());
+        for _ in 0..200 {
+            let claimed = self.call("claim", "");
+            match claimed.status {
+                200 => return claimed.json(),
+                202 => std::thread::sleep(Duration::from_millis(50)),
+                _ => panic!("{} {}", claimed.status, claimed.text()),
+            }
+        }
+        panic!("never let in");
+    }
+
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.try_send(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    pub(crate) fn try_send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Answer> {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        if !self.cookies.is_empty() {
+            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request += &format!("Cookie: {}\r\n", cookies.join("; "));
+        }
+        if !body.is_empty() || method == "POST" {
+            request += &format!("Content-Length: {}\r\n", body.len());
+        }
+        request += "\r\n";
+        request += body;
+        let answer = exchange(self.address, request.as_bytes(), method == "HEAD")?;
+        self.keep_cookies(&answer);
+        Ok(answer)
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for cookie in answer.all("set-cookie") {
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
+
+/// Sends bytes and reads one answer.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8], head_only: bool) -> io::Result<Answer> {
+    let mut stream = connect(address)?;
+    stream.write_all(request)?;
+    read_answer(&mut stream, head_only)
+}
+
+pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    Ok(stream)
+}
+
+/// Reads one answer, leaving the connection where it is.
+pub(crate) fn read_answer(stream: &mut impl Read, head_only: bool) -> io::Result<Answer> {
+    let head = read_head(stream)?;
+    let head = String::from_utf8(head).map_err(|_| io::Error::other("the head is not text"))?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let status = status.ok_or_else(|| io::Error::other("no status line"))?;
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let mut answer = Answer { status, headers, body: Vec::new() };
+    if !head_only && !matches!(status, 101 | 204 | 304) {
+        answer.body = read_body(stream, &answer)?;
+    }
+    Ok(answer)
+}
+
+fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if stream.read(&mut byte)? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed before an answer"));
+        }
+        head.push(byte[0]);
+    }
+    Ok(head)
+}
+
+fn read_body(stream: &mut impl Read, answer: &Answer) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    if let Some(length) = answer.header("content-length") {
+        let length: usize = length.parse().map_err(io::Error::other)?;
+        body.resize(length, 0);
+        stream.read_exact(&mut body)?;
+    } else if answer.header("transfer-encoding") == Some("chunked") {
+        while let Some(chunk) = read_chunk(stream)? {
+            body.extend(chunk);
+        }
+    } else {
+        stream.read_to_end(&mut body)?;
+    }
+    Ok(body)
+}
+
+fn read_chunk(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        line.push(byte[0]);
+    }
+    let size = usize::from_str_radix(String::from_utf8_lossy(&line).trim(), 16).map_err(io::Error::other)?;
+    let mut chunk = vec![0; size + 2];
+    stream.read_exact(&mut chunk)?;
+    chunk.truncate(size);
+    Ok((size > 0).then_some(chunk))
+}

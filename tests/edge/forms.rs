@@ -1,0 +1,112 @@
+//! Pages without scripts, and other sites that would use a fan's browser.
+
+use crate::fan::{Answer, Fan, HTML};
+use crate::world::{Setup, World};
+
+fn form(fan: &mut Fan, call: &str, body: &str, more: &[(&str, &str)]) -> Answer {
+    let mut headers = vec![HTML, ("Content-Type", "application/x-www-form-urlencoded")];
+    headers.extend_from_slice(more);
+    fan.send("POST", &format!("/.fairgate/final/{call}"), &headers, body)
+}
+
+#[test]
+fn the_whole_way_by_forms() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    let joined = form(&mut fan, "join", "return_to=%2Fseats%3Fx%3D1", &[]);
+    assert_eq!((joined.status, joined.header("location")), (303, Some("/seats?x=1")));
+    assert!(fan.cookies.contains_key("fairgate-ticket-final"));
+    world.wait_until("called", |status| status["serving"] == 1);
+    let waiting = fan.visit("/seats?x=1");
+    assert_eq!((waiting.status, waiting.header("cache-control")), (200, Some("no-store")));
+    let claimed = form(&mut fan, "claim", "return_to=%2Fseats%3Fx%3D1", &[]);
+    assert_eq!((claimed.status, claimed.header("location")), (303, Some("/seats?x=1")));
+    assert_eq!(fan.visit("/seats?x=1").text(), "shop");
+}
+
+#[test]
+fn a_form_that_claims_too_early_leads_back_to_the_page() {
+    let world = World::start(Setup { admission: "rate_per_minute = 1\nburst = 1\nmax_active = 1", ..Setup::default() });
+    form(&mut world.fan(), "join", "return_to=/", &[]);
+    let mut second = world.fan();
+    form(&mut second, "join", "return_to=/", &[]);
+    let claimed = form(&mut second, "claim", "return_to=/", &[]);
+    assert_eq!((claimed.status, claimed.header("location")), (303, Some("/")));
+    assert!(!second.cookies.contains_key("fairgate-pass-final"));
+    let left = form(&mut second, "leave", "return_to=/", &[]);
+    assert_eq!((left.status, left.header("location")), (303, Some("/")));
+    assert!(second.cookies.is_empty());
+}
+
+#[test]
+fn redirects_never_leave_the_site() {
+    let world = World::start(Setup::default());
+    for return_to in [
+        "https%3A%2F%2Fevil.example%2F",
+        "%2F%2Fevil.example",
+        "%2F%5Cevil.example",
+        "%5C%5Cevil.example",
+        "evil.example",
+        "%2F%2509%2Fevil.example",
+        "javascript%3Aalert(1)",
+        "%2Fa%0D%0ASet-Cookie%3A%20x%3Dy",
+        "%2F..%2F%2Fevil.example",
+        "",
+    ] {
+        let answer = form(&mut world.fan(), "join", &format!("return_to={return_to}"), &[]);
+        assert_eq!((answer.status, answer.header("location")), (400, None), "{return_to}");
+    }
+}
+
+#[test]
+fn other_sites_cannot_act_for_a_fan() {
+    let world = World::start(Setup::default());
+    let own = format!("http://{}", world.address);
+    for (headers, status) in [
+        (vec![("Origin", "https://evil.example")], 403),
+        (vec![("Origin", "null")], 403),
+        (vec![("Sec-Fetch-Site", "cross-site")], 403),
+        (vec![("Sec-Fetch-Site", "same-site"), ("Origin", own.as_str())], 403),
+        (vec![("Origin", own.as_str())], 303),
+        (vec![("Sec-Fetch-Site", "same-origin"), ("Origin", "null")], 303),
+        (vec![], 303),
+    ] {
+        for call in ["join", "claim", "leave"] {
+            let mut fan = world.fan();
+            form(&mut fan, "join", "return_to=/", &[]);
+            assert_eq!(form(&mut fan, call, "return_to=/", &headers).status, status, "{call} {headers:?}");
+        }
+    }
+}
+
+#[test]
+fn bodies_that_cannot_be_read_say_what_is_wrong() {
+    let world = World::start(Setup::default());
+    for body in ["{", "[]", "{}", "{\"nonce\":1}", "{\"nonce\":\"short\"}", "nonce=x"] {
+        let answer = world.fan().call("join", body);
+        assert_eq!((answer.status, answer.problem().as_str()), (400, "bad-body"), "{body}");
+    }
+    let mut fan = world.fan();
+    assert_eq!(fan.call("claim", "").problem(), "no-ticket");
+    fan.cookies.insert("fairgate-ticket-final".to_owned(), "a.b.c".to_owned());
+    let forged = fan.call("claim", "");
+    assert_eq!((forged.status, forged.problem().as_str()), (401, "bad-ticket"));
+    assert!(fan.cookies.is_empty());
+    assert_eq!(world.status()["line_size"], 0);
+}
+
+#[test]
+fn programs_may_bring_their_ticket_as_a_bearer_token() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    let ticket = fan.join(1).json()["ticket"].as_str().unwrap().to_owned();
+    fan.cookies.clear();
+    world.wait_until("called", |status| status["serving"] == 1);
+    let bearer = format!("Bearer {ticket}");
+    let claimed = fan.send("POST", "/.fairgate/final/claim", &[("Authorization", &bearer)], "");
+    assert_eq!(claimed.status, 200, "{}", claimed.text());
+    let pass = format!("Bearer {}", claimed.json()["pass"].as_str().unwrap());
+    fan.cookies.clear();
+    assert_eq!(fan.send("GET", "/seats", &[("Authorization", &pass)], "").text(), "shop");
+    assert_eq!(fan.send("GET", "/seats", &[("Authorization", &bearer)], "").status, 503, "a ticket is no pass");
+}

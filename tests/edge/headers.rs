@@ -1,0 +1,85 @@
+//! What the shop gets to hear, and from whom.
+
+use crate::fan::exchange;
+use crate::world::{Setup, World};
+
+#[test]
+fn nothing_that_a_client_says_passes_for_the_gates_word() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    let admitted = fan.enter(1);
+    fan.cookies.insert("theirs".to_owned(), "1".to_owned());
+    let lies = [
+        ("X-Fairgate-Session", "evil"),
+        ("X-Fairgate-Place", "0"),
+        ("X_Fairgate_Pass", "evil"),
+        ("X-Fairgate-Anything", "evil"),
+        ("X-Forwarded-For", "6.6.6.6"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X_Forwarded_For", "6.6.6.6"),
+        ("Forwarded", "for=6.6.6.6"),
+        ("X-Real-IP", "6.6.6.6"),
+        ("Proxy", "http://evil.example"),
+        ("Keep-Alive", "timeout=1000"),
+        ("TE", "trailers"),
+        ("Accept", "text/html"),
+    ];
+    assert_eq!(fan.send("GET", "/seats", &lies, "").status, 200);
+    let seen = world.shop.seen("/seats").remove(0);
+    assert_eq!(seen.all("x-fairgate-session"), [admitted["session"].as_str().unwrap()]);
+    assert_eq!(seen.all("x-fairgate-place"), ["0"]);
+    assert_eq!(seen.all("x-fairgate-room"), ["final"]);
+    assert_eq!(seen.all("x-fairgate-pass"), [admitted["pass"].as_str().unwrap()]);
+    assert_eq!(seen.all("x-forwarded-for"), ["127.0.0.1"]);
+    assert_eq!(seen.all("x-forwarded-proto"), ["http"]);
+    assert_eq!(seen.all("x-forwarded-host"), [world.address.to_string()]);
+    assert_eq!(seen.all("host"), [world.address.to_string()]);
+    assert_eq!(seen.all("cookie"), ["theirs=1"], "the gate's cookies are the gate's");
+    for name in [
+        "x_fairgate_pass",
+        "x-fairgate-anything",
+        "x_forwarded_for",
+        "forwarded",
+        "x-real-ip",
+        "proxy",
+        "keep-alive",
+        "te",
+        "connection",
+    ] {
+        assert!(seen.all(name).is_empty(), "{name}: {seen:?}");
+    }
+}
+
+#[test]
+fn fields_that_a_connection_names_are_its_own() {
+    let world = World::start(Setup::default());
+    let request = b"GET /assets/a HTTP/1.1\r\nHost: x\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nX-Theirs: 2\r\n\r\n";
+    assert_eq!(exchange(world.address, request, false).unwrap().status, 200);
+    let seen = world.shop.seen("/assets/a").remove(0);
+    assert!(seen.all("x-mine").is_empty());
+    assert_eq!(seen.all("x-theirs"), ["2"]);
+}
+
+#[test]
+fn exempt_pages_are_nobodys() {
+    let world = World::start(Setup::default());
+    let answer = world.fan().send("GET", "/assets/a", &[("X-Fairgate-Session", "evil")], "");
+    assert_eq!(answer.status, 200);
+    let seen = world.shop.seen("/assets/a").remove(0);
+    assert!(seen.headers.iter().all(|(name, _)| !name.to_ascii_lowercase().starts_with("x-fairgate")), "{seen:?}");
+}
+
+#[test]
+fn trusted_proxies_speak_for_their_clients() {
+    let world = World::start(Setup { edge: "trusted_proxies = [\"127.0.0.0/8\"]", ..Setup::default() });
+    let forwarded = [("X-Forwarded-For", "6.6.6.6, 198.51.100.7"), ("X-Forwarded-Proto", "https")];
+    let mut fan = world.fan();
+    assert_eq!(fan.send("GET", "/assets/a", &forwarded, "").status, 200);
+    let seen = world.shop.seen("/assets/a").remove(0);
+    assert_eq!(seen.all("x-forwarded-for"), ["198.51.100.7"]);
+    assert_eq!(seen.all("x-forwarded-proto"), ["https"]);
+    let joined = fan.send("POST", "/.fairgate/final/join", &forwarded, "{\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\"}");
+    let cookie = joined.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("__Host-fairgate-ticket-final=") && cookie.contains("; Secure;"), "{cookie}");
+}

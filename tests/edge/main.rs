@@ -1,0 +1,11 @@
+//! The edge over real sockets: a real process with a real store, in front of a small shop.
+
+mod fan;
+mod forms;
+mod headers;
+mod requests;
+mod sessions;
+mod shop;
+mod troubles;
+mod walk;
+mod world;

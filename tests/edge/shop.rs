@@ -1,0 +1,160 @@
+//! A small shop that remembers what reached it, and misbehaves on request.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A request as it reached the shop.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Method, target and version.
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Seen {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value).collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.all(name).first().copied()
+    }
+}
+
+/// The shop. It answers everything with 200, and:
+///
+/// - `/done` releases the session;
+/// - `/public` may be kept by everyone;
+/// - `/slow` takes half a second;
+/// - `/hang-up` closes without an answer;
+/// - `/hang-up-once` closes the first time;
+/// - `/socket` becomes a tunnel that echoes.
+pub(crate) struct Shop {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Shop {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (seen, stopped) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (log, stop) = (Arc::clone(&seen), Arc::clone(&stopped));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let log = Arc::clone(&log);
+                std::thread::spawn(move || drop(serve(&stream.unwrap(), &log)));
+            }
+        });
+        Self { address, seen, stopped }
+    }
+
+    /// Closes for good: connections are refused from then on.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        drop(TcpStream::connect(self.address));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    /// Requests whose target starts with that.
+    pub(crate) fn seen(&self, target: &str) -> Vec<Seen> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter()
+            .filter(|seen| seen.line.split(' ').nth(1).is_some_and(|to| to.starts_with(target)))
+            .cloned()
+            .collect()
+    }
+}
+
+fn serve(stream: &TcpStream, log: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while let Some(seen) = read_request(&mut reader)? {
+        let path = seen.line.split(' ').nth(1).unwrap_or_default().to_owned();
+        let before = {
+            let mut log = log.lock().unwrap();
+            let before = log.iter().filter(|other| other.line == seen.line).count();
+            log.push(seen);
+            before
+        };
+        let mut stream = stream;
+        match path.as_str() {
+            "/hang-up" => return Ok(()),
+            "/hang-up-once" if before == 0 => return Ok(()),
+            "/socket" => return echo(stream, &mut reader),
+            "/slow" => std::thread::sleep(Duration::from_millis(500)),
+            _ => {}
+        }
+        let more = match path.as_str() {
+            "/done" => "X-Fairgate-Release: 1\r\nX-Fairgate-Secret: mine\r\n",
+            "/public" => "Cache-Control: public, max-age=60\r\n",
+            _ => "",
+        };
+        stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n{more}\r\nshop").as_bytes())?;
+    }
+    Ok(())
+}
+
+fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Seen>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let headers: Vec<(String, String)> = lines[1..]
+        .iter()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let mut seen = Seen { line: lines[0].clone(), headers, body: Vec::new() };
+    seen.body = read_body(reader, &seen)?;
+    Ok(Some(seen))
+}
+
+fn read_body(reader: &mut impl BufRead, seen: &Seen) -> std::io::Result<Vec<u8>> {
+    if let Some(length) = seen.header("content-length").and_then(|length| length.parse().ok()) {
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        return Ok(body);
+    }
+    let mut body = Vec::new();
+    if seen.header("transfer-encoding").is_some() {
+        loop {
+            let mut size = String::new();
+            reader.read_line(&mut size)?;
+            let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+            let mut chunk = vec![0; size + 2];
+            reader.read_exact(&mut chunk)?;
+            if size == 0 {
+                break;
+            }
+            body.extend_from_slice(&chunk[..size]);
+        }
+    }
+    Ok(body)
+}
+
+fn echo(mut stream: &TcpStream, reader: &mut impl Read) -> std::io::Result<()> {
+    stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")?;
+    let mut bytes = [0; 1024];
+    loop {
+        let read = reader.read(&mut bytes)?;
+        if read == 0 {
+            return Ok(());
+        }
+        stream.write_all(&bytes[..read])?;
+    }
+}

@@ -1,0 +1,218 @@
+//! A real edge process with a real store on disk, and what it stands in front of.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::fan::Fan;
+use crate::shop::Shop;
+
+/// What a test wants of its edge; times are relative to the start.
+pub(crate) struct Setup {
+    pub(crate) opens_in_ms: i64,
+    pub(crate) starts_in_ms: i64,
+    pub(crate) ends_in_ms: Option<i64>,
+    /// Lines of `[edge]`, beyond those every test needs.
+    pub(crate) edge: &'static str,
+    /// Lines of `[[upstream]]`.
+    pub(crate) upstream: &'static str,
+    /// Lines of `[[room]]`.
+    pub(crate) room: &'static str,
+    /// `[room.admission]`.
+    pub(crate) admission: &'static str,
+    /// `[room.session]`.
+    pub(crate) session: &'static str,
+    /// Listen with TLS beside the plain listener.
+    pub(crate) tls: bool,
+}
+
+impl Default for Setup {
+    /// A sale that runs already, without a pool, and lets everyone in.
+    fn default() -> Self {
+        Self {
+            opens_in_ms: -60_000,
+            starts_in_ms: -60_000,
+            ends_in_ms: None,
+            edge: "",
+            upstream: "",
+            room: "exempt = [\"/assets/\"]",
+            admission: "rate_per_minute = 60000\nburst = 1000\nmax_active = 10000",
+            session: "",
+            tls: false,
+        }
+    }
+}
+
+/// An edge with its shop.
+pub(crate) struct World {
+    pub(crate) shop: Shop,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls_address: SocketAddr,
+    dir: TempDir,
+    edge: Option<Child>,
+}
+
+impl World {
+    pub(crate) fn start(setup: Setup) -> Self {
+        let dir = TempDir::new().unwrap();
+        let (shop, address, tls_address) = (Shop::start(), free_address(), free_address());
+        fairgate(&["keys", "new", "--dir", dir.path().join("keys").to_str().unwrap()]);
+        if setup.tls {
+            write_certificate(dir.path());
+        }
+        let config = config(&setup, dir.path(), address, tls_address, shop.address);
+        fs::write(dir.path().join("fairgate.toml"), config).unwrap();
+        let mut world = Self { shop, address, tls_address, dir, edge: None };
+        world.start_edge();
+        world
+    }
+
+    /// Starts the edge, and waits until it knows its room.
+    pub(crate) fn start_edge(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let edge = Command::new(env!("CARGO_BIN_EXE_fairgate"))
+            .args(["edge", "--exit-with-stdin", "--config"])
+            .arg(self.dir.path().join("fairgate.toml"))
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.edge = Some(edge);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.is_ready() {
+            assert!(Instant::now() < deadline, "the edge does not start:\n{}", self.log());
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let mut fan = Fan::new(self.address);
+        fan.try_get("/.fairgate/final/status").is_ok_and(|answer| answer.status == 200)
+    }
+
+    pub(crate) fn fan(&self) -> Fan {
+        Fan::new(self.address)
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        self.fan().get("/.fairgate/final/status").json()
+    }
+
+    /// Waits until the status says so.
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let status = self.status();
+            if is_so(&status) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "never {what}: {status}\n{}", self.log());
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        let mut edge = self.edge.take().unwrap();
+        edge.kill().unwrap();
+        edge.wait().unwrap();
+    }
+
+    /// `kill -TERM`; says how long it took and whether it ended well.
+    pub(crate) fn terminate(&mut self) -> (Duration, bool) {
+        let mut edge = self.edge.take().unwrap();
+        let begun = Instant::now();
+        let pid = rustix::process::Pid::from_child(&edge);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = edge.wait().unwrap();
+        (begun.elapsed(), status.success())
+    }
+
+    /// Closes the edge's standard input, as a dying parent does.
+    pub(crate) fn orphan(&mut self) -> bool {
+        let mut edge = self.edge.take().unwrap();
+        drop(edge.stdin.take());
+        edge.wait().unwrap().success()
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.dir.path().join("certificate.pem")
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut edge) = self.edge.take() {
+            let _ = edge.kill();
+            let _ = edge.wait();
+        }
+    }
+}
+
+pub(crate) fn now_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "tests set up sales around the present")]
+    let now = SystemTime::now();
+    i64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+fn fairgate(args: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_fairgate")).args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn config(setup: &Setup, dir: &Path, address: SocketAddr, tls: SocketAddr, shop: SocketAddr) -> String {
+    let now_ms = now_ms();
+    let time = |in_ms: i64| jiff::Timestamp::from_millisecond(now_ms + in_ms).unwrap().to_string();
+    let dir = dir.display();
+    let mut text = format!(
+        "[edge]\nlisten = [\"{address}\"]\nkeys = \"{dir}/keys\"\nshutdown_grace = \"3s\"\n{}\n[store]\npath = \"{dir}/data\"\n\
+         [admin]\nlisten = \"{}\"\n[[upstream]]\nname = \"shop\"\naddress = \"{shop}\"\n{}\n\
+         [[room]]\nname = \"final\"\ntitle = \"Cup final\"\nupstream = \"shop\"\nopens_at = \"{}\"\nstarts_at = \"{}\"\n\
+         {}\n",
+        setup.edge,
+        free_address(),
+        setup.upstream,
+        time(setup.opens_in_ms),
+        time(setup.starts_in_ms),
+        setup.room,
+    );
+    if let Some(ends_in_ms) = setup.ends_in_ms {
+        writeln!(text, "ends_at = \"{}\"", time(ends_in_ms)).unwrap();
+    }
+    writeln!(text, "[room.admission]\n{}\n[room.session]\n{}", setup.admission, setup.session).unwrap();
+    if setup.tls {
+        writeln!(
+            text,
+            "[[edge.tls]]\nlisten = \"{tls}\"\ncertificate = \"{dir}/certificate.pem\"\nkey = \"{dir}/key.pem\""
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn write_certificate(dir: &Path) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(dir.join("certificate.pem"), made.cert.pem()).unwrap();
+    fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+}
