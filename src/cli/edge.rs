@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::control::Tokens;
 use crate::edge::{self, EdgeParts};
 use crate::observe::{EdgeMetrics, init_logs, registry};
 use crate::store::embedded::EmbeddedStore;
@@ -35,6 +36,15 @@ pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("the store in {} cannot be opened", config.store.path.display()))?;
     let registry = registry()?;
     let metrics = EdgeMetrics::new(&registry)?;
-    edge::run(&config, EdgeParts { store: Arc::new(store), metrics, exit_with_stdin: args.exit_with_stdin })?;
+    let tokens =
+        config.admin.resolve(|name| std::env::var(name).ok()).map_err(|missing| anyhow!(missing.join("\n")))?;
+    let parts = EdgeParts {
+        store: Arc::new(store),
+        metrics,
+        registry,
+        tokens: Tokens::new(&tokens),
+        exit_with_stdin: args.exit_with_stdin,
+    };
+    edge::run(&config, parts)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
 //! to the store of many asks. [`server`] puts it together.
 
 mod access_log;
+mod admin;
 mod answer;
 mod arrival;
 mod batch;

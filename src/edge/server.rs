@@ -12,7 +12,9 @@ use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
+use prometheus::Registry;
 
+use super::admin::AdminService;
 use super::front::Front;
 use super::gate::GatePhases;
 use super::live::LiveRoom;
@@ -23,6 +25,7 @@ use super::upstream::{UnresolvedUpstream, Upstream};
 use crate::arrive::route::{RoomRoutes, RouteTable};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Host, RoomConfig, TlsListener};
+use crate::control::Tokens;
 use crate::observe::EdgeMetrics;
 use crate::page::PageError;
 use crate::pass::{KeyError, KeyRing, PassCache};
@@ -85,6 +88,10 @@ pub struct EdgeParts {
     pub store: Arc<dyn Store>,
     /// What it measures of itself.
     pub metrics: EdgeMetrics,
+    /// What the admin listener shows of what is measured.
+    pub registry: Registry,
+    /// Who may use the admin API.
+    pub tokens: Tokens,
     /// Whether it stops when standard input ends.
     pub exit_with_stdin: bool,
 }
@@ -111,6 +118,8 @@ pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
     for ticker in tickers {
         server.add_service(background_service("room", ticker));
     }
+    let admin = AdminService::new(&edge, config.admin.listen, parts.tokens, parts.registry);
+    server.add_service(background_service("admin", admin));
     server.add_service(gate);
     let grace = Duration::from_millis(config.edge.shutdown_grace_ms);
     let stop = Stop::new(edge, grace, parts.exit_with_stdin);
@@ -204,7 +213,7 @@ fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, EdgeError> {
 }
 
 fn addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
-    config.edge.listen.iter().copied().chain(config.edge.tls.iter().map(|tls| tls.listen))
+    config.edge.listen.iter().copied().chain(config.edge.tls.iter().map(|tls| tls.listen)).chain([config.admin.listen])
 }
 
 /// Pingora binds in a task of its own, where nobody could be told that it failed.

@@ -41,6 +41,11 @@ impl Edge {
         self.clock.now_ms()
     }
 
+    /// Whether visitors should be sent to this edge.
+    pub(crate) fn accepts_visitors(&self) -> bool {
+        !self.traffic.is_draining() && self.rooms.iter().all(|room| room.snapshot().is_some())
+    }
+
     /// When to ask again, spread so that those who are turned away together do not come back together.
     pub(crate) fn retry_after_ms(&self) -> u64 {
         1_000 + self.now_ms() % 4_000

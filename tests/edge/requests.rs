@@ -154,7 +154,10 @@ fn connections_are_kept_between_requests_and_may_be_pipelined() {
 
 #[test]
 fn wrong_methods_and_addresses_are_told_apart() {
-    let world = World::start(Setup { room: "hosts = [\"shop.example\", \"127.0.0.1\"]\npaths = [\"/tickets\"]", ..Setup::default() });
+    let world = World::start(Setup {
+        room: "hosts = [\"shop.example\", \"127.0.0.1\"]\npaths = [\"/tickets\"]",
+        ..Setup::default()
+    });
     let ask = |method: &str, host: &str, path: &str| {
         let request =
             format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");

@@ -64,14 +64,14 @@ fn a_killed_edge_forgets_nobody_and_admits_nobody_twice() {
         assert_eq!(fan.join(nonce).json()["index"], before["index"]);
     }
     world.wait_until("serving", |status| status["phase"] == "serving");
-    let first: Vec<_> = fans[..15].iter_mut().map(|fan| admitted(fan)).collect();
+    let first: Vec<_> = fans[..15].iter_mut().map(admitted).collect();
     world.kill();
     world.start_edge();
     assert_eq!(world.status()["admitted"], 15);
-    let again: Vec<_> = fans[..15].iter_mut().map(|fan| admitted(fan)).collect();
+    let again: Vec<_> = fans[..15].iter_mut().map(admitted).collect();
     assert_eq!(first, again, "the same sessions, not new ones");
     assert_eq!(fans[0].get("/seats").status, 200, "passes outlive the edge");
-    let rest: Vec<_> = fans[15..].iter_mut().map(|fan| admitted(fan)).collect();
+    let rest: Vec<_> = fans[15..].iter_mut().map(admitted).collect();
     let places: BTreeSet<u64> = first.iter().chain(&rest).map(|(place, ..)| *place).collect();
     assert_eq!(places, (0..30).collect());
     world.wait_until("all admitted", |status| status["admitted"] == 30);
