@@ -5,6 +5,7 @@
 //! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `ARCHITECTURE.md`.
 
 pub mod arrive;
+pub mod audit;
 pub mod booking;
 pub mod cli;
 pub mod clock;

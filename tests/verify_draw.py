@@ -8,7 +8,8 @@ with the program that ran the draw.
     verify_draw.py URL           reads URL (…/.fairgate/{room}/draw) and URL/roster
     verify_draw.py --vectors     checks this program against DRAW.md's test vectors
 
-Exit code: 0 where everything holds, 1 where a step fails, 2 where there is nothing to check.
+Exit code: 0 where everything holds, 1 where a step fails, 2 where there is nothing to check, 3 where the draw is not
+finished.
 """
 
 import argparse
@@ -23,6 +24,12 @@ import urllib.request
 
 VERSION = "fairgate/v1"
 SCHEME = "bls-unchained-g1-rfc9380"
+QUICKNET_CHAIN = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
+QUICKNET_KEY = (
+    "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451"
+    "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a"
+)
+QUICKNET_GENESIS_MS, QUICKNET_PERIOD_MS = 1692803367000, 3000
 ZERO = bytes(32)
 ROUNDS = 256
 PIVOT_STREAM = 2**64 - 1
@@ -34,6 +41,10 @@ class Failed(Exception):
     def __init__(self, step, why):
         super().__init__(f"{step}: {why}")
         self.step, self.why = step, why
+
+
+class Unfinished(Exception):
+    """Something is not published yet; nothing is wrong so far."""
 
 
 class Unreadable(Exception):
@@ -168,7 +179,7 @@ class Shuffle:
 # --- What is published ------------------------------------------------------------------------------------------------
 
 
-class Published:
+class Source:
     """A record and a roster, in a folder or behind a URL."""
 
     def __init__(self, source):
@@ -221,6 +232,12 @@ def require(step, holds, why):
         raise Failed(step, why)
 
 
+def published(what, value):
+    if value is None:
+        raise Unfinished(f"the {what} is not published yet")
+    return value
+
+
 def known_bytes(record, key, length=32):
     """A value of the record as bytes; None while it is not yet known."""
     text = record.get(key)
@@ -245,16 +262,31 @@ def check_descriptor(record):
     require(step, known_bytes(descriptor, "commitment") is not None, "it has no commitment")
     if descriptor["beacon"] is not None:
         check_beacon_round(descriptor["beacon"])
+    frozen_ms = record.get("frozen_at_ms")
+    require(step, frozen_ms is None or frozen_ms >= descriptor["starts_at_ms"], "the roster was frozen before its time")
+    check_label(record)
     for key in ("room", "version", "commitment"):
         if key in record:
             require(step, record[key] == descriptor[key], f"the record's {key} is not the descriptor's")
     return f"room {descriptor['room']!r}, opens {descriptor['opens_at_ms']}, starts {descriptor['starts_at_ms']}"
 
 
+def check_label(record):
+    with_beacon = record["descriptor"]["beacon"] is not None
+    if record.get("seed") is not None:
+        with_beacon = with_beacon and record.get("beacon") is not None
+    label = "committed + public beacon" if with_beacon else "committed"
+    claimed = record.get("label", label)
+    require("descriptor", claimed == label, f"the draw is labelled {claimed!r}, it is {label!r}")
+
+
 def check_beacon_round(beacon):
     step = "descriptor"
     require(step, isinstance(beacon, dict), "its beacon is not an object")
     keys = {"chain", "public_key", "round", "scheme"}
+    if "fallback_after_ms" in beacon:
+        keys.add("fallback_after_ms")
+        require(step, type(beacon["fallback_after_ms"]) is int, "its beacon's fallback_after_ms is not a time")
     require(step, set(beacon) == keys, f"its beacon's keys are {sorted(beacon)}, not {sorted(keys)}")
     require(step, beacon["scheme"] == SCHEME, f"its beacon's scheme is {beacon['scheme']!r}")
     require(step, type(beacon["round"]) is int and 0 < beacon["round"] < 2**53, "its beacon's round is not a round")
@@ -273,8 +305,9 @@ def check_digest(record):
 
 
 def check_root(record, roster):
-    entries, root = record.get("entries"), known_bytes(record, "root")
-    require("roster", type(entries) is int and root is not None, "it is not frozen yet")
+    entries = published("number of entries", record.get("entries"))
+    root = published("root", known_bytes(record, "root"))
+    require("roster", type(entries) is int and entries >= 0, "its number of entries is not a number")
     count, computed = merkle_root(roster)
     require("roster", count == entries, f"it has {count} entries, the record says {entries}")
     require("root", computed == root, f"the record says {root.hex()}, the roster hashes to {computed.hex()}")
@@ -282,11 +315,10 @@ def check_root(record, roster):
 
 
 def check_commitment(record):
-    secret = known_bytes(record, "secret")
-    require("commitment", secret is not None, "the secret is not revealed")
-    computed, published = commitment(secret).hex(), record["descriptor"]["commitment"]
-    require("commitment", computed == published, f"{published} was published, the secret hashes to {computed}")
-    return published
+    secret = published("secret", known_bytes(record, "secret"))
+    computed, promised = commitment(secret).hex(), record["descriptor"]["commitment"]
+    require("commitment", computed == promised, f"{promised} was published, the secret hashes to {computed}")
+    return promised
 
 
 def check_beacon(record):
@@ -294,33 +326,42 @@ def check_beacon(record):
     if record["descriptor"]["beacon"] is None:
         require("beacon", beacon is None and signature is None, "there is one, but the descriptor names none")
         return "none: the draw is committed, and no more"
-    require("beacon", beacon is not None, "the descriptor names a round, but its randomness is not in the record")
+    named = record["descriptor"]["beacon"]
+    pinned = named["chain"] == QUICKNET_CHAIN and named["public_key"] == QUICKNET_KEY
+    require("beacon", pinned, "the descriptor names one that is not drand's quicknet")
+    round_ms = QUICKNET_GENESIS_MS + QUICKNET_PERIOD_MS * (named["round"] - 1)
+    frozen_ms = record.get("frozen_at_ms")
+    require("beacon", frozen_ms is None or frozen_ms < round_ms, "the round was known before the roster was frozen")
+    if beacon is None:
+        require("beacon", "fallback_after_ms" in named, "the seed was made without the round that was named")
+        return "it did not come in time: the draw is committed, and no more"
     require("beacon", signature is not None, "the round's signature is not in the record")
     computed = sha256(signature).hex()
     require("beacon", computed == beacon.hex(), f"the record says {beacon.hex()}, the signature hashes to {computed}")
-    return f"{beacon.hex()} (check the signature of round {record['descriptor']['beacon']['round']} with drand)"
+    return f"{beacon.hex()} (check the signature of round {named['round']} with drand)"
 
 
 def check_seed(record):
     parts = [known_bytes(record, key) for key in ("root", "secret", "beacon", "seed")]
     root, secret, beacon, seed = parts
-    require("seed", seed is not None, "it is not published")
+    published("seed", seed)
     computed = seed_of(descriptor_digest(record["descriptor"]), record["entries"], root, secret, beacon or ZERO)
     require("seed", computed == seed, f"the record says {seed.hex()}, it should be {computed.hex()}")
     return seed.hex()
 
 
-def check_places(record, published_places, samples, everybody):
+def check_places(record, printed, samples, everybody):
     n = record["entries"]
     shuffle = Shuffle(bytes.fromhex(record["seed"]), n)
-    if everybody or n <= samples:
+    # One place alone costs as much keystream as 512 neighbours together.
+    if everybody or n <= 200 * samples:
         computed = dict(enumerate(shuffle.all_places(show_rounds)))
         require("places", sorted(computed.values()) == list(range(n)), "the places are not 0 to N-1, each once")
     else:
         computed = {index: shuffle.place(index) for index in sorted(random.sample(range(n), samples))}
-    if published_places is not None:
-        compare_places(computed, n, published_places)
-    against = "recomputed" if published_places is None else "recomputed and compared"
+    if printed is not None:
+        compare_places(computed, n, printed)
+    against = "recomputed" if printed is None else "recomputed and compared"
     return f"{len(computed)} of {n} {against}"
 
 
@@ -347,11 +388,11 @@ def show_rounds(done):
         print(f"\rround {done} of {ROUNDS}", end="\n" if done == ROUNDS else "", file=sys.stderr, flush=True)
 
 
-def verify(published, places, samples, everybody):
-    record = published.record()
+def verify(source, places, samples, everybody):
+    record = source.record()
     report("descriptor", check_descriptor(record))
     report("descriptor digest", check_digest(record))
-    report("root", check_root(record, published.roster()))
+    report("root", check_root(record, source.roster()))
     report("commitment", check_commitment(record))
     report("beacon", check_beacon(record))
     report("seed", check_seed(record))
@@ -376,7 +417,7 @@ def check_vectors():
     roster = [entry(digest, bytes([k]) * 16) for k in range(7)]
     n, root = merkle_root(roster)
     seed = seed_of(digest, n, root, counting, ZERO)
-    million = Shuffle(counting, 14_000_000)
+    ten, million = Shuffle(counting, 10), Shuffle(counting, 14_000_000)
     vectors = [
         ("commitment", commitment(counting).hex(), committed),
         ("D", digest.hex(), "e721461feb172d9be665ba3fbd67ddac9a66fc3c25d22cd6f349f45eae309ceb"),
@@ -386,8 +427,8 @@ def check_vectors():
         ("root", root.hex(), "a40655b8763e6b545a13440dd4cfc1ce8e5933bdc76320b5baf044392c3167c3"),
         ("seed", seed.hex(), "7dad15fc70cc42ee0ff34097ed8eed6205a25821a0bd2d4c0eab2631d60b6493"),
         ("places of 7", Shuffle(seed, 7).all_places(), [2, 4, 3, 0, 6, 1, 5]),
-        ("places of 10", Shuffle(counting, 10).all_places(), [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]),
-        ("places of 10, one by one", [Shuffle(counting, 10).place(i) for i in range(10)], [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]),
+        ("places of 10", ten.all_places(), [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]),
+        ("places of 10, one by one", [ten.place(i) for i in range(10)], [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]),
         ("places of 14,000,000", [million.place(i) for i in range(5)], [565063, 4988726, 10970996, 4354573, 11728609]),
     ]
     for step, computed, expected in vectors:
@@ -399,7 +440,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("source", nargs="?", help="a folder, or the URL of the record")
     arguments.add_argument("--places", help="a file of places to compare with, one a line in index order")
-    arguments.add_argument("--samples", type=int, default=100, help="how many places to recompute (default: 100)")
+    samples = "how many places to recompute where there are more than 200 times as many (default: 100)"
+    arguments.add_argument("--samples", type=int, default=100, help=samples)
     arguments.add_argument("--all", action="store_true", help="recompute every place (minutes for 100,000 entries)")
     arguments.add_argument("--vectors", action="store_true", help="check this program against DRAW.md")
     given = arguments.parse_args()
@@ -409,10 +451,13 @@ def main():
         if given.vectors:
             check_vectors()
         if given.source:
-            verify(Published(given.source), given.places, given.samples, given.all)
+            verify(Source(given.source), given.places, given.samples, given.all)
     except Failed as failed:
         print(f"FAIL  {failed}", flush=True)
         return 1
+    except Unfinished as unfinished:
+        print(f"The draw is not finished: {unfinished}.")
+        return 3
     except Unreadable as unreadable:
         print(f"verify_draw: {unreadable}", file=sys.stderr)
         return 2

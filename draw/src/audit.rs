@@ -36,8 +36,6 @@ pub enum Step {
     Seed,
     /// The places follow, each once.
     Places,
-    /// Whoever claimed a place had it.
-    Claims,
 }
 
 /// What came of one step.
@@ -236,7 +234,6 @@ impl Step {
             Self::Beacon => "beacon",
             Self::Seed => "seed",
             Self::Places => "places",
-            Self::Claims => "claims",
         }
     }
 }

@@ -1,4 +1,7 @@
 //! A draw, published as files, as an auditor gets it: honest ones hold, cheats are caught by the name of the step.
 
+mod cheats;
 mod independent;
 mod published;
+mod report;
+mod verifier;

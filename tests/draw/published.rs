@@ -1,34 +1,58 @@
 //! What an operator publishes of a draw, in a folder of its own.
 
-use std::path::Path;
 use std::process::Command;
 
-use fairgate_draw::{Descriptor, Hash, Record, RootHasher, ZERO, commitment, entry, seed};
+use fairgate::pass::{KeyRing, create_key};
+use fairgate_draw::{BeaconRound, Descriptor, Hash, QUICKNET, Record, RootHasher, ZERO, commitment, entry, seed};
+use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
-/// A draw that an operator ran honestly, so far.
-#[derive(Clone)]
+/// When round 1000 of quicknet was: rounds of these draws are long past.
+const ROUND_MS: u64 = 1_692_806_364_000;
+const SECRET: Hash = [0x5e; 32];
+
+/// A draw, and the operator who runs it: honestly, until a test does something else.
 pub(crate) struct Draw {
     pub(crate) record: Record,
     pub(crate) roster: Vec<Hash>,
+    /// Signs whatever is published.
+    pub(crate) keys: KeyRing,
+    /// What is published as the operator's keys.
+    pub(crate) jwks: String,
 }
 
 impl Draw {
-    /// A finished draw among `fans` entries.
+    /// A finished draw among `fans` entries, committed and no more.
     pub(crate) fn honest(fans: u64) -> Self {
-        let secret = [0x5e; 32];
+        let mut draw = Self::frozen(fans, None);
+        draw.reveal(SECRET);
+        draw
+    }
+
+    /// A finished draw with round 1000 of drand's quicknet.
+    pub(crate) fn with_beacon(fans: u64) -> Self {
+        let mut draw = Self::frozen(fans, Some(QUICKNET.round(1000)));
+        draw.record.beacon_signature = Some(round_1000());
+        draw.record.beacon = Some(QUICKNET.round(1000).randomness(&round_1000()).unwrap());
+        draw.reveal(SECRET);
+        draw
+    }
+
+    /// A draw whose root is public and whose secret is not.
+    pub(crate) fn frozen(fans: u64, beacon: Option<BeaconRound>) -> Self {
         let descriptor = Descriptor {
-            beacon: None,
-            commitment: commitment(&secret),
-            opens_at_ms: 1_764_579_600_000,
+            beacon,
+            commitment: commitment(&SECRET),
+            opens_at_ms: ROUND_MS - 600_000,
             room: "tour \"é\" 2026".into(),
-            starts_at_ms: 1_764_581_400_000,
+            starts_at_ms: ROUND_MS - 60_000,
         };
         let digest = descriptor.digest();
         let roster = (0..fans).map(|fan| entry(&digest, &u128::from(fan).to_be_bytes(), &ZERO)).collect();
-        let mut draw = Self { record: Record::scheduled(descriptor), roster };
+        let keys = key_ring();
+        let jwks = keys.jwks();
+        let mut draw = Self { record: Record::scheduled(descriptor), roster, keys, jwks };
         draw.freeze();
-        draw.reveal(secret);
         draw
     }
 
@@ -45,26 +69,47 @@ impl Draw {
     /// Publishes this secret and the seed that follows.
     pub(crate) fn reveal(&mut self, secret: Hash) {
         let (entries, root) = (self.record.entries.unwrap(), self.record.root.unwrap());
+        let beacon = self.record.beacon.unwrap_or(ZERO);
         self.record.secret = Some(secret);
-        self.record.seed = Some(seed(&self.record.descriptor_digest, entries, &root, &secret, &ZERO));
+        self.record.seed = Some(seed(&self.record.descriptor.digest(), entries, &root, &secret, &beacon));
     }
 
     /// Writes the folder that the verifiers read.
     pub(crate) fn publish(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("draw.json"), self.record.canonical_json()).unwrap();
-        std::fs::write(folder.path().join("roster"), self.roster.concat()).unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        write("draw.json", self.signed().canonical_json().as_bytes());
+        write("roster", self.roster.as_flattened());
+        write("jwks.json", self.jwks.as_bytes());
         folder
     }
 
+    /// The record as it is published.
+    pub(crate) fn signed(&self) -> Record {
+        self.keys.sign_record(self.record.clone(), ROUND_MS)
+    }
+
     /// The places as `fairgate draw places` prints them.
-    pub(crate) fn write_places(&self, path: &Path) {
+    pub(crate) fn printed_places(&self) -> Vec<String> {
         let output = Command::new(env!("CARGO_BIN_EXE_fairgate"))
             .args(["draw", "places", "--seed", &hex::encode(self.record.seed.unwrap())])
             .args(["--entries", &self.record.entries.unwrap().to_string()])
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        std::fs::write(path, output.stdout).unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
+}
+
+/// A new operator's keys.
+pub(crate) fn key_ring() -> KeyRing {
+    let dir = tempfile::tempdir().unwrap();
+    create_key(dir.path(), 1_000, &SystemRandom::new()).unwrap();
+    KeyRing::load(dir.path(), "https://tickets.example").unwrap()
+}
+
+/// The signature of round 1000, from DRAW.md.
+pub(crate) fn round_1000() -> [u8; 48] {
+    let text = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+    hex::decode(text).unwrap().try_into().unwrap()
 }

@@ -1,4 +1,6 @@
-//! `fairgate draw`: recompute a draw from its public numbers.
+//! `fairgate draw`: recompute and check a draw from what is public of it.
+
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
@@ -8,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use fairgate_draw::{Hash, Shuffle};
 
-/// Recompute a draw from its public numbers.
+/// Recompute and check a draw from what is public of it.
 #[derive(Debug, Args)]
 pub(super) struct DrawArgs {
     #[command(subcommand)]
@@ -30,6 +32,8 @@ enum Step {
         #[command(flatten)]
         draw: DrawNumbers,
     },
+    /// Check a whole draw; exit code 0: it holds, 1: a step fails, 2: it cannot be read, 3: it is not finished.
+    Verify(verify::VerifyArgs),
 }
 
 /// What fixes every place.
@@ -52,6 +56,7 @@ pub(super) fn run(args: DrawArgs) -> anyhow::Result<ExitCode> {
     match args.step {
         Step::Place { draw, index } => print(out, [draw.place(index)?])?,
         Step::Places { draw } => print(out, draw.shuffle().all_places()?)?,
+        Step::Verify(args) => return verify::run(args, out),
     }
     Ok(ExitCode::SUCCESS)
 }

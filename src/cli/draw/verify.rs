@@ -1,0 +1,115 @@
+//! `fairgate draw verify`: every check an auditor can make, with a report.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use fairgate_draw::Verdict;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::audit::{Evidence, Outcome, Report, Source, Witness, audit};
+use crate::clock::{Clock, SystemClock};
+use crate::pass::KeySet;
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The draw's URL (https://…/.fairgate/{room}/draw), or a folder with `draw.json`, `roster` and perhaps `jwks.json`.
+    #[arg(value_name = "URL|FOLDER")]
+    source: String,
+    /// The operator's keys, from a source you trust; otherwise those published beside the record.
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// A record or status that someone saved earlier; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    witness: Vec<PathBuf>,
+    /// Write the report for people here.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Write the report for programs here.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Checks a draw and says how it stands.
+#[expect(clippy::print_stderr, reason = "exit code 2 has its reason beside it")]
+pub(super) fn run(args: VerifyArgs, out: impl Write) -> anyhow::Result<ExitCode> {
+    match verify(&args) {
+        Ok(report) => {
+            print(&report, out).context("cannot write to standard output")?;
+            Ok(ExitCode::from(match report.outcome {
+                Outcome::Holds => 0,
+                Outcome::Fails => 1,
+                Outcome::Unfinished => 3,
+            }))
+        }
+        Err(error) => {
+            eprintln!("fairgate: {error:#}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+fn verify(args: &VerifyArgs) -> anyhow::Result<Report> {
+    let source = Source::parse(&args.source)?;
+    let evidence = Evidence {
+        keys: args.jwks.as_deref().map(read_keys).transpose()?,
+        witnesses: args.witness.iter().map(|path| read_witness(path)).collect::<anyhow::Result<_>>()?,
+    };
+    let bar = progress_bar();
+    let report = audit(&source, &evidence, &mut |read, entries| {
+        bar.set_length(entries);
+        bar.set_position(read);
+    })?;
+    bar.finish_and_clear();
+    if let Some(path) = &args.markdown {
+        write(path, &report.to_markdown(now()?))?;
+    }
+    if let Some(path) = &args.json {
+        write(path, &serde_json::to_string_pretty(&report)?)?;
+    }
+    Ok(report)
+}
+
+fn print(report: &Report, mut out: impl Write) -> io::Result<()> {
+    for finding in &report.findings {
+        let (mark, detail) = match &finding.verdict {
+            Verdict::Holds(detail) => ("ok", detail),
+            Verdict::Fails(detail) => ("FAIL", detail),
+            Verdict::Open(detail) => ("-", detail),
+        };
+        writeln!(out, "{mark:4}  {}: {detail}", finding.step)?;
+    }
+    writeln!(out, "{}", report.summary())
+}
+
+/// Shown on a terminal only.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("roster {bar:40} {human_pos}/{human_len} entries, {eta} left");
+    ProgressBar::new(0).with_style(style.expect("the template is ours"))
+}
+
+fn read_keys(path: &Path) -> anyhow::Result<KeySet> {
+    // A record names no issuer, so none is asked for.
+    KeySet::from_jwks(&read(path)?, "").with_context(|| format!("cannot use {}", path.display()))
+}
+
+fn read_witness(path: &Path) -> anyhow::Result<Witness> {
+    let name = path.display().to_string();
+    Witness::parse(&name, &read(path)?).with_context(|| format!("{name} is neither a saved record nor a saved status"))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn now() -> anyhow::Result<Timestamp> {
+    Ok(Timestamp::from_millisecond(i64::try_from(SystemClock.now_ms())?)?)
+}
