@@ -1,1 +1,33 @@
 //! The booking core: a separate process over Postgres that sells every seat once.
+//!
+//! Guarantees: a seat is in at most one live booking, whatever dies and whenever; a hold ends at its `expires_at` by the
+//! database's clock and by nothing else; the same request again (idempotency key) is the same booking and the same payment;
+//! a payment ends in one confirmed booking or in one refund.
+//!
+//! The way of a reservation: [`http`] reads it and checks the pass, the event's [`desk`] gathers all that wait at the same
+//! moment, [`batch`] decides over them, and one transaction writes what they got. What is shown to everyone
+//! ([`availability`]) is kept in memory by the [`mirror`], which the [`feed`] corrects from the tables.
+
+pub mod availability;
+pub mod batch;
+pub mod bookings;
+pub mod choose;
+pub mod db;
+pub mod desk;
+pub mod document;
+pub mod events;
+pub mod feed;
+pub mod hall;
+pub mod http;
+pub mod in_progress;
+pub mod metrics;
+pub mod mirror;
+pub mod passes;
+pub mod payment;
+pub mod plan;
+pub mod server;
+pub mod sql;
+pub mod sweep;
+pub mod time;
+pub mod wire;
+mod writer;

@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod booking;
 mod config;
 mod demo;
 mod draw;
@@ -21,6 +22,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Booking(booking::BookingArgs),
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
@@ -36,6 +38,7 @@ impl Cli {
     /// Whatever the verb could not do, worded for the person at the terminal.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
+            Verb::Booking(args) => booking::run(args),
             Verb::Config(args) => config::run(args),
             Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),

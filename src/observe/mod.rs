@@ -7,7 +7,7 @@
 mod edge;
 mod exposition;
 mod logs;
-mod metric;
+pub(crate) mod metric;
 mod rooms;
 
 pub use edge::{EdgeMetrics, PassCheck, RequestKind, Shed};

@@ -1,0 +1,73 @@
+//! The public bitfield: one answer for everybody, made from memory at most a few times a second.
+//!
+//! Guarantees: no reader costs a query; a seat that this core sold a moment ago is not shown as free.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::db::DbTime;
+use super::document;
+use super::mirror::Mirror;
+
+/// How old an answer may be before it is made anew.
+const AGE_MS_MAX: i64 = 200;
+
+/// An answer to everybody.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// One bit a seat, the first seat in the lowest bit of the first byte; 1 is available.
+    pub bits: Bytes,
+    /// A strong validator, quoted.
+    pub etag: HeaderValue,
+    made_at: DbTime,
+}
+
+/// The latest answer.
+#[derive(Debug)]
+pub struct Availability {
+    latest: ArcSwap<Snapshot>,
+}
+
+impl Availability {
+    /// Begins with the state of the seats at `now`.
+    #[must_use]
+    pub fn new(mirror: &Mirror, now: DbTime) -> Self {
+        Self { latest: ArcSwap::from_pointee(Snapshot::new(mirror.bits(now), now)) }
+    }
+
+    /// The answer now; `bits` makes the bitfield when the last one is too old.
+    pub fn current(&self, now: DbTime, bits: impl FnOnce(DbTime) -> Vec<u8>) -> Arc<Snapshot> {
+        let latest = self.latest.load_full();
+        if (0..AGE_MS_MAX).contains(&(now.0 - latest.made_at.0)) {
+            return latest;
+        }
+        let made = Arc::new(Snapshot::new(bits(now), now));
+        self.latest.store(Arc::clone(&made));
+        made
+    }
+}
+
+impl Snapshot {
+    fn new(bits: Vec<u8>, made_at: DbTime) -> Self {
+        let etag = document::etag(&bits);
+        Self { bits: bits.into(), etag, made_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_made_anew_when_it_is_too_old_or_time_jumped_back() {
+        let mirror = Mirror::new(vec![DbTime::NEVER; 8]);
+        let availability = Availability::new(&mirror, DbTime(1000));
+        let at = |now, bits: u8| availability.current(DbTime(now), |_| vec![bits]).bits[0];
+        assert_eq!(at(1199, 1), 0xff);
+        assert_eq!(at(1200, 1), 1);
+        assert_eq!(at(900, 2), 2);
+    }
+}

@@ -1,0 +1,220 @@
+//! What becomes of reservations that wait at the same moment: pure decisions over a batch, before and after the database
+//! has said how the seats stand.
+//!
+//! Guarantees: requests are decided in the order of their arrival; a request gets all of its seats or none; no seat goes
+//! to two requests; nobody gets more than the limit for one session; one bad request fails alone; the same request again is
+//! the booking it was.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::choose;
+use super::db::DbTime;
+use super::mirror::Mirror;
+use super::plan::Plan;
+
+/// What a fan asks for. Units are valid for the event; quantities are within the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// These seats, ascending.
+    Seats(Vec<u32>),
+    /// The best that are left in a section.
+    Best {
+        /// Index of the section.
+        section: usize,
+        /// How many.
+        quantity: u32,
+        /// Whether seats that are not side by side will not do.
+        only_together: bool,
+    },
+}
+
+/// A reservation that waits.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The digest of session and idempotency key.
+    pub booking_id: Uuid,
+    /// Who asks.
+    pub session: String,
+    /// The digest of what is asked for.
+    pub print: Uuid,
+    /// What is asked for.
+    pub wish: Wish,
+}
+
+/// A booking that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its seats, ascending.
+    pub units: Vec<u32>,
+    /// What they cost together.
+    pub amount: i64,
+    /// When the hold ends (or ended).
+    pub expires_at: DbTime,
+}
+
+/// What the fan is told when there is no booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// These seats belong to somebody else.
+    Taken(Vec<u32>),
+    /// The section has fewer free places than that.
+    NotEnough {
+        /// How many are left.
+        free: u32,
+    },
+    /// There is no run of seats that long.
+    NotTogether {
+        /// How many single places are left.
+        free: u32,
+    },
+    /// The session would have more seats than it may.
+    Limit {
+        /// How many it may have.
+        seats_max: u32,
+        /// How many it has.
+        has: u32,
+    },
+    /// The idempotency key belongs to another request.
+    OtherRequest,
+}
+
+/// What a request would take, by what is believed about the seats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Intent {
+    Take(Vec<u32>),
+    Refuse(Refusal),
+    /// Nothing is left only because earlier requests of this batch may get it.
+    Wait,
+}
+
+/// The first half of the decision: which seats to lock.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    intents: Vec<Intent>,
+    /// The seats to lock, ascending.
+    pub candidates: Vec<u32>,
+}
+
+/// What the database said about a batch.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Locked candidates, and whether each is free; a candidate that is missing is being changed by somebody else.
+    pub seats: HashMap<u32, bool>,
+    /// Requests that are bookings already, with their prints.
+    pub known: HashMap<Uuid, (Uuid, Held)>,
+    /// Seats that sessions hold or have bought.
+    pub session_seats: HashMap<String, u32>,
+}
+
+/// The decision about one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Write a hold on these seats.
+    Hold(Vec<u32>),
+    /// It is this booking already.
+    Known(Held),
+    /// No.
+    Refuse(Refusal),
+    /// Ask again in the next batch: the belief was wrong, or somebody was just changing a seat.
+    Again,
+}
+
+/// Chooses the seats to lock for a batch, in the order of arrival.
+#[must_use]
+pub fn propose(plan: &Plan, mirror: &Mirror, now: DbTime, requests: &[&Request]) -> Proposal {
+    let mut wanted: HashSet<u32> = HashSet::new();
+    let mut intents = Vec::with_capacity(requests.len());
+    for request in requests {
+        let intent = intend(plan, mirror, now, &wanted, &request.wish);
+        if let Intent::Take(units) = &intent {
+            wanted.extend(units);
+        }
+        intents.push(intent);
+    }
+    let mut candidates: Vec<u32> = wanted.into_iter().collect();
+    candidates.sort_unstable();
+    Proposal { intents, candidates }
+}
+
+fn intend(plan: &Plan, mirror: &Mirror, now: DbTime, wanted: &HashSet<u32>, wish: &Wish) -> Intent {
+    match wish {
+        // Seats that an earlier request of the batch wants, too, are settled after the lock.
+        Wish::Seats(units) => {
+            let taken: Vec<u32> = units.iter().copied().filter(|&unit| !mirror.is_free(unit, now)).collect();
+            if taken.is_empty() { Intent::Take(units.clone()) } else { Intent::Refuse(Refusal::Taken(taken)) }
+        }
+        &Wish::Best { section, quantity, only_together } => {
+            let (section, quantity) = (&plan.sections[section], quantity as usize);
+            let fits = |choice: &choose::Choice| choice.together || !only_together;
+            let left = choose::best(section, quantity, |unit| mirror.is_free(unit, now) && !wanted.contains(&unit));
+            if let Some(choice) = left.filter(fits) {
+                return Intent::Take(choice.units);
+            }
+            if choose::best(section, quantity, |unit| mirror.is_free(unit, now)).is_some_and(|choice| fits(&choice)) {
+                return Intent::Wait;
+            }
+            let free = mirror.stock(section.units(), now).free;
+            let enough = free as usize >= quantity;
+            Intent::Refuse(if enough { Refusal::NotTogether { free } } else { Refusal::NotEnough { free } })
+        }
+    }
+}
+
+/// Decides over a batch by what the database said, in the order of arrival.
+#[must_use]
+pub fn settle(plan: &Plan, requests: &[&Request], proposal: &Proposal, found: &Found) -> Vec<Decision> {
+    let mut round = Round { found, gone: HashSet::new(), granted: HashMap::new(), booked: HashMap::new() };
+    let pairs = requests.iter().zip(&proposal.intents);
+    pairs.map(|(request, intent)| round.decide(request, intent, plan.facts.fan_seats_max)).collect()
+}
+
+/// One pass over a batch.
+struct Round<'a> {
+    found: &'a Found,
+    gone: HashSet<u32>,
+    granted: HashMap<&'a str, u32>,
+    booked: HashMap<Uuid, Uuid>,
+}
+
+impl<'a> Round<'a> {
+    fn decide(&mut self, request: &'a Request, intent: &Intent, seats_max: u32) -> Decision {
+        if let Some((print, held)) = self.found.known.get(&request.booking_id) {
+            let same = *print == request.print;
+            return if same { Decision::Known(held.clone()) } else { Decision::Refuse(Refusal::OtherRequest) };
+        }
+        if self.booked.contains_key(&request.booking_id) {
+            return Decision::Again;
+        }
+        match intent {
+            Intent::Refuse(refusal) => Decision::Refuse(refusal.clone()),
+            Intent::Wait => Decision::Again,
+            Intent::Take(units) => self.take(request, units, seats_max),
+        }
+    }
+
+    fn take(&mut self, request: &'a Request, units: &[u32], seats_max: u32) -> Decision {
+        let asked = u32::try_from(units.len()).unwrap_or(u32::MAX);
+        let has = self.found.session_seats.get(&request.session).copied().unwrap_or(0)
+            + self.granted.get(request.session.as_str()).copied().unwrap_or(0);
+        if has.saturating_add(asked) > seats_max {
+            return Decision::Refuse(Refusal::Limit { seats_max, has });
+        }
+        let taken: Vec<u32> = units.iter().copied().filter(|unit| self.is_taken(*unit)).collect();
+        match (&request.wish, taken.is_empty()) {
+            (Wish::Seats(_), false) => return Decision::Refuse(Refusal::Taken(taken)),
+            (Wish::Best { .. }, false) => return Decision::Again,
+            _ if units.iter().any(|unit| !self.found.seats.contains_key(unit)) => return Decision::Again,
+            _ => {}
+        }
+        self.gone.extend(units);
+        *self.granted.entry(&request.session).or_default() += asked;
+        self.booked.insert(request.booking_id, request.print);
+        Decision::Hold(units.to_vec())
+    }
+
+    fn is_taken(&self, unit: u32) -> bool {
+        self.gone.contains(&unit) || self.found.seats.get(&unit) == Some(&false)
+    }
+}

@@ -1,0 +1,112 @@
+//! A session's bookings: to look at, and to give back.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::db::{Database, DbError, DbTime};
+use super::events::{Events, read_held};
+use super::sql;
+use super::wire::{BookingAnswer, BookingStatus};
+use super::writer::{signed, unsigned};
+
+/// Why a booking was not given back.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// The session has no such booking.
+    #[error("there is no such booking")]
+    NotFound,
+    /// It is paid.
+    #[error("the booking is paid")]
+    Paid,
+    /// A payment for it is under way.
+    #[error("a payment for this booking is under way")]
+    UnderWay,
+    /// The database cannot be reached; giving back again is safe.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<tokio_postgres::Error> for CancelError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// The bookings of this core's database.
+#[derive(Debug)]
+pub struct Bookings {
+    database: Database,
+    events: Arc<Events>,
+    core: Uuid,
+}
+
+impl Bookings {
+    /// For one core.
+    #[must_use]
+    pub fn new(database: Database, events: Arc<Events>, core: Uuid) -> Self {
+        Self { database, events, core }
+    }
+
+    /// One booking of a session.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn get(&self, session: &str, booking_id: Uuid) -> Result<Option<BookingAnswer>, DbError> {
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::BOOKING_GET).await?;
+        let row = client.query_opt(&statement, &[&booking_id, &session]).await?;
+        Ok(row.and_then(|row| self.read(&row)))
+    }
+
+    /// The live bookings of a session.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn list(&self, session: &str) -> Result<Vec<BookingAnswer>, DbError> {
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::BOOKING_LIST).await?;
+        let rows = client.query(&statement, &[&session]).await?;
+        Ok(rows.iter().filter_map(|row| self.read(row)).collect())
+    }
+
+    /// Gives a hold back; once it is given back (or has ended), doing so again changes nothing.
+    ///
+    /// # Errors
+    /// [`CancelError`].
+    pub async fn cancel(&self, session: &str, booking_id: Uuid) -> Result<(), CancelError> {
+        let client = self.database.begin().await?;
+        let lock = client.prepare_cached(sql::BOOKING_LOCK).await?;
+        let row = client.query_opt(&lock, &[&booking_id]).await?;
+        let row = row.filter(|row| row.get::<_, &str>("session") == session).ok_or(CancelError::NotFound)?;
+        match row.get("status") {
+            "confirmed" => return Err(CancelError::Paid),
+            "held" => {}
+            _ => return Ok(()),
+        }
+        let under_way = client.prepare_cached(sql::PAYMENT_OF_BOOKING).await?;
+        if client.query_one(&under_way, &[&booking_id, &Uuid::nil()]).await?.get("under_way") {
+            return Err(CancelError::UnderWay);
+        }
+        let (event_id, held) = (row.get::<_, i32>("event_id"), read_held(&row));
+        let cancel = client.prepare_cached(sql::BOOKING_CANCEL).await?;
+        let freed = client.query_one(&cancel, &[&booking_id, &event_id, &signed(&held.units), &self.core]).await?;
+        client.commit().await?;
+        let freed: Vec<u32> = freed.get::<_, Vec<i32>>("units").into_iter().map(unsigned).collect();
+        if let Some(desk) = self.events.find_by_id(event_id) {
+            desk.mirror().note(&freed, DbTime::NEVER);
+        }
+        Ok(())
+    }
+
+    fn read(&self, row: &tokio_postgres::Row) -> Option<BookingAnswer> {
+        let desk = self.events.find_by_id(row.get("event_id"))?;
+        let status = match row.get("status") {
+            "held" => BookingStatus::Held,
+            "confirmed" => BookingStatus::Confirmed,
+            "expired" => BookingStatus::Expired,
+            _ => BookingStatus::Cancelled,
+        };
+        Some(BookingAnswer::new(&desk.plan(), row.get("booking_id"), &read_held(row), status))
+    }
+}

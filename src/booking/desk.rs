@@ -1,0 +1,135 @@
+//! The desk of one event: reservations queue here, and one writer serves all that wait at the same moment.
+//!
+//! Guarantees: the queue is bounded, and nobody waits in it longer than the patience; requests are served in the order in
+//! which they came.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+
+use super::availability::Availability;
+use super::batch::{Held, Refusal, Request};
+use super::choose::{self, Choice};
+use super::document::Document;
+use super::mirror::{Mirror, Stock};
+use super::plan::{Plan, Section};
+use super::time::DatabaseTime;
+use super::wire::EventAnswer;
+
+/// Reservations that may wait at one desk; beyond it fans are told to come back.
+pub const QUEUE_MAX: usize = 32_768;
+
+/// Why there is no answer about the seats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// Too many wait, or this one waited too long. Nothing was reserved.
+    #[error("too many reservations wait")]
+    Busy,
+    /// The database cannot be reached; the same request with the same key finds out what became of it.
+    #[error("the database cannot be reached")]
+    Unavailable,
+}
+
+/// A booking or a refusal.
+pub type Verdict = Result<Held, Refusal>;
+
+/// A reservation in the queue.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) request: Request,
+    pub(super) since: Instant,
+    pub(super) tries: u8,
+    pub(super) answer: oneshot::Sender<Result<Verdict, DeskError>>,
+}
+
+/// The desk of one event: what is known about it in memory, and the way to its writer.
+#[derive(Debug)]
+pub struct Desk {
+    plan: ArcSwap<Plan>,
+    document: ArcSwap<Document>,
+    mirror: Mutex<Mirror>,
+    time: Arc<DatabaseTime>,
+    availability: Availability,
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl Desk {
+    /// A desk, and the end of the queue from which its writer takes.
+    pub(super) fn new(plan: Plan, mirror: Mirror, time: Arc<DatabaseTime>) -> (Self, mpsc::Receiver<Waiting>) {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let availability = Availability::new(&mirror, time.now());
+        let document = ArcSwap::from_pointee(describe(&plan));
+        let plan = ArcSwap::from_pointee(plan);
+        (Self { plan, document, mirror: Mutex::new(mirror), time, availability, queue }, waiting)
+    }
+
+    /// Queues a reservation and waits for what becomes of it.
+    ///
+    /// # Errors
+    /// [`DeskError`] when that cannot be said now.
+    pub async fn reserve(&self, request: Request) -> Result<Verdict, DeskError> {
+        let (answer, verdict) = oneshot::channel();
+        let waiting = Waiting { request, since: Instant::now(), tries: 0, answer };
+        self.queue.try_send(waiting).map_err(|_| DeskError::Busy)?;
+        verdict.await.unwrap_or(Err(DeskError::Unavailable))
+    }
+
+    /// The event as it is sold.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// Takes over what an organizer changed; the seats stay what they are.
+    pub(super) fn replace_plan(&self, plan: Plan) {
+        self.document.store(Arc::new(describe(&plan)));
+        self.plan.store(Arc::new(plan));
+    }
+
+    /// The event, its sections and prices, for everybody.
+    #[must_use]
+    pub fn document(&self) -> Arc<Document> {
+        self.document.load_full()
+    }
+
+    /// The public bitfield, at most a moment old.
+    #[must_use]
+    pub fn availability(&self) -> Arc<super::availability::Snapshot> {
+        self.availability.current(self.time.now(), |now| self.mirror().bits(now))
+    }
+
+    /// How the seats of a range stand.
+    #[must_use]
+    pub fn stock(&self, units: std::ops::Range<u32>) -> Stock {
+        self.mirror().stock(units, self.time.now())
+    }
+
+    /// The best seats of a section as far as is known, without reserving them.
+    #[must_use]
+    pub fn best(&self, section: &Section, quantity: usize) -> Option<Choice> {
+        let (mirror, now) = (self.mirror(), self.time.now());
+        choose::best(section, quantity, |unit| mirror.is_free(unit, now))
+    }
+
+    /// How many reservations wait.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    pub(super) fn mirror(&self) -> MutexGuard<'_, Mirror> {
+        // A panic elsewhere leaves at worst a wrong belief, which the feed corrects.
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn time(&self) -> &DatabaseTime {
+        &self.time
+    }
+}
+
+fn describe(plan: &Plan) -> Document {
+    let body = serde_json::to_vec(&EventAnswer::new(plan)).expect("a struct of strings and numbers");
+    Document::new("application/json", "public, max-age=1", body)
+}

@@ -1,0 +1,150 @@
+//! An answer that is the same for everybody: compressed once, checked by ETag, never made per request.
+
+use std::io::Write;
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use ring::digest::{SHA256, digest};
+
+/// Smaller bodies do not get smaller by more than their headers.
+const COMPRESS_FROM_BYTES: usize = 1024;
+
+/// A body in the encodings that pay.
+#[derive(Clone, Debug)]
+pub struct Document {
+    content_type: HeaderValue,
+    cache_control: HeaderValue,
+    plain: Encoded,
+    gzip: Option<Encoded>,
+    brotli: Option<Encoded>,
+}
+
+#[derive(Clone, Debug)]
+struct Encoded {
+    body: Bytes,
+    etag: HeaderValue,
+}
+
+impl Document {
+    /// Compresses a body as well as it can be done.
+    #[must_use]
+    pub fn new(content_type: &'static str, cache_control: &'static str, body: impl Into<Bytes>) -> Self {
+        let body: Bytes = body.into();
+        let pays = |pack: fn(&[u8]) -> Vec<u8>| {
+            let packed = if body.len() < COMPRESS_FROM_BYTES { Vec::new() } else { pack(&body) };
+            (!packed.is_empty() && packed.len() < body.len()).then(|| Encoded::new(packed))
+        };
+        Self {
+            gzip: pays(gzip),
+            brotli: pays(brotli),
+            plain: Encoded::new(body),
+            content_type: HeaderValue::from_static(content_type),
+            cache_control: HeaderValue::from_static(cache_control),
+        }
+    }
+
+    /// The answer to a request: in an encoding it accepts, or 304.
+    #[must_use]
+    pub fn answer(&self, request: &HeaderMap) -> Response {
+        let accepted = request.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let (encoded, encoding) = match (&self.brotli, &self.gzip) {
+            (Some(brotli), _) if accepts(accepted, "br") => (brotli, Some("br")),
+            (_, Some(gzip)) if accepts(accepted, "gzip") => (gzip, Some("gzip")),
+            _ => (&self.plain, None),
+        };
+        let mut response = if matches(request, &encoded.etag) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            encoded.body.clone().into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(ETAG, encoded.etag.clone());
+        headers.insert(CACHE_CONTROL, self.cache_control.clone());
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        headers.insert(CONTENT_TYPE, self.content_type.clone());
+        if let Some(encoding) = encoding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
+    }
+}
+
+impl Encoded {
+    fn new(body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let etag = etag(&body);
+        Self { body, etag }
+    }
+}
+
+/// A strong validator for a body.
+pub(super) fn etag(body: &[u8]) -> HeaderValue {
+    let tag = format!("\"{}\"", hex::encode(&digest(&SHA256, body).as_ref()[..8]));
+    HeaderValue::from_str(&tag).expect("hex in quotes")
+}
+
+/// Whether the client has exactly this body already.
+pub(super) fn matches(request: &HeaderMap, etag: &HeaderValue) -> bool {
+    let known = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    known.flat_map(|list| list.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
+    })
+}
+
+fn accepts(accepted: &str, encoding: &str) -> bool {
+    accepted.split(',').any(|entry| {
+        let (name, quality) = entry.split_once(';').unwrap_or((entry, ""));
+        let refused = matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
+        name.trim().eq_ignore_ascii_case(encoding) && !refused
+    })
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // Writing to memory cannot fail.
+    encoder.write_all(body).and_then(|()| encoder.finish()).unwrap_or_default()
+}
+
+fn brotli(body: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let mut encoder = brotli::CompressorWriter::new(&mut packed, 4096, 9, 22);
+    let written = encoder.write_all(body);
+    drop(encoder);
+    if written.is_ok() { packed } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(http::HeaderName, &str)]) -> HeaderMap {
+        headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).expect("plain"))).collect()
+    }
+
+    #[test]
+    fn the_best_accepted_encoding_and_304() {
+        let document = Document::new("text/plain", "no-cache", "fair ".repeat(1000));
+        let answer = document.answer(&request(&[(ACCEPT_ENCODING, "gzip, deflate, br;q=0.5")]));
+        assert_eq!(answer.headers()[CONTENT_ENCODING], "br");
+        let answer = document.answer(&request(&[(ACCEPT_ENCODING, "gzip, br;q=0")]));
+        assert_eq!(answer.headers()[CONTENT_ENCODING], "gzip");
+        let etag = answer.headers()[ETAG].to_str().expect("plain").to_owned();
+        let again = request(&[(ACCEPT_ENCODING, "gzip"), (IF_NONE_MATCH, &format!("\"x\", W/{etag}"))]);
+        assert_eq!(document.answer(&again).status(), StatusCode::NOT_MODIFIED);
+        let plain = document.answer(&request(&[(IF_NONE_MATCH, &etag)]));
+        assert_eq!(plain.status(), StatusCode::OK, "another encoding is another body");
+        assert!(!plain.headers().contains_key(CONTENT_ENCODING));
+    }
+
+    #[test]
+    fn small_bodies_stay_as_they_are() {
+        let document = Document::new("text/plain", "no-cache", "fair");
+        let answer = document.answer(&request(&[(ACCEPT_ENCODING, "br, gzip")]));
+        assert!(!answer.headers().contains_key(CONTENT_ENCODING));
+    }
+}

@@ -1,0 +1,180 @@
+//! The events on sale: read from the tables at the start and whenever they were edited, each with its desk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use deadpool_postgres::Object;
+use tokio_postgres::Row as DbRow;
+use uuid::Uuid;
+
+use super::batch::Held;
+use super::db::{Database, DbError, DbTime};
+use super::desk::Desk;
+use super::metrics::BookingMetrics;
+use super::mirror::Mirror;
+use super::plan::{Facts, Plan, Row, Section, SectionKind};
+use super::sql;
+use super::time::DatabaseTime;
+use super::writer::{Writer, signed, unsigned};
+
+/// All desks, by the slug of their event.
+#[derive(Debug)]
+pub struct Events {
+    database: Database,
+    core: Uuid,
+    time: Arc<DatabaseTime>,
+    metrics: Arc<BookingMetrics>,
+    desks: ArcSwap<BTreeMap<String, Arc<Desk>>>,
+}
+
+impl Events {
+    /// Nothing yet; [`Self::reload`] reads the tables.
+    #[must_use]
+    pub fn new(database: Database, core: Uuid, time: Arc<DatabaseTime>, metrics: Arc<BookingMetrics>) -> Self {
+        Self { database, core, time, metrics, desks: ArcSwap::default() }
+    }
+
+    /// The desk of an event.
+    #[must_use]
+    pub fn find(&self, slug: &str) -> Option<Arc<Desk>> {
+        self.desks.load().get(slug).cloned()
+    }
+
+    /// The desk of an event by its key in the tables.
+    #[must_use]
+    pub fn find_by_id(&self, event_id: i32) -> Option<Arc<Desk>> {
+        self.desks.load().values().find(|desk| desk.plan().facts.event_id == event_id).cloned()
+    }
+
+    /// All desks, the next event first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Desk>> {
+        let mut desks: Vec<_> = self.desks.load().values().cloned().collect();
+        desks.sort_by_key(|desk| (desk.plan().facts.starts_at, desk.plan().facts.event_id));
+        desks
+    }
+
+    /// Reads every event: opens desks for new ones and takes over what was edited in the others.
+    ///
+    /// # Errors
+    /// When the database cannot be read; what is known stays as it is.
+    pub async fn reload(&self) -> Result<(), DbError> {
+        let client = self.database.client().await?;
+        let mut desks = BTreeMap::clone(&self.desks.load());
+        let all = client.prepare_cached(sql::EVENT_ALL).await?;
+        for row in client.query(&all, &[]).await? {
+            let facts = read_facts(&row);
+            let slug = facts.slug.clone();
+            match desks.get(&slug) {
+                Some(desk) if desk.plan().facts.version == facts.version => {}
+                Some(desk) => desk.replace_plan(read_plan(&client, facts).await?),
+                None => drop(desks.insert(slug, self.open(&client, facts).await?)),
+            }
+        }
+        self.desks.store(Arc::new(desks));
+        Ok(())
+    }
+
+    async fn open(&self, client: &Object, facts: Facts) -> Result<Arc<Desk>, DbError> {
+        let plan = read_plan(client, facts).await?;
+        let mirror = self.read_seats(client, &plan).await?;
+        let (desk, queue) = Desk::new(plan, mirror, Arc::clone(&self.time));
+        let desk = Arc::new(desk);
+        let writer = Writer {
+            desk: Arc::clone(&desk),
+            database: self.database.clone(),
+            core: self.core,
+            metrics: Arc::clone(&self.metrics),
+        };
+        tokio::spawn(writer.run(queue));
+        Ok(desk)
+    }
+
+    async fn read_seats(&self, client: &Object, plan: &Plan) -> Result<Mirror, DbError> {
+        let statement = client.prepare_cached(sql::EVENT_SEATS).await?;
+        let asked_ms = self.time.own_ms();
+        let rows = client.query(&statement, &[&plan.facts.event_id]).await?;
+        if let Some(row) = rows.first() {
+            self.time.observe(asked_ms, row.get("now"));
+        }
+        let in_order = rows.iter().map(|row| unsigned(row.get("unit"))).eq(0..plan.seats());
+        if !in_order {
+            return Err(DbError::Odd(format!("the seats of {} are not those of its rows", plan.facts.slug)));
+        }
+        Ok(Mirror::new(rows.iter().map(|row| row.get("held_until")).collect()))
+    }
+
+    /// Reads these seats of an event anew; returns those that have to be read again.
+    pub(super) async fn refresh(&self, desk: &Desk, units: &[u32]) -> Result<Vec<u32>, DbError> {
+        let generation = desk.mirror().generation();
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::SEAT_READ).await?;
+        let rows = client.query(&statement, &[&desk.plan().facts.event_id, &signed(units)]).await?;
+        let read: Vec<(u32, DbTime)> =
+            rows.iter().map(|row| (unsigned(row.get("unit")), row.get("held_until"))).collect();
+        Ok(desk.mirror().correct(&read, generation))
+    }
+
+    /// Brings the gauges up to date.
+    pub fn measure(&self) {
+        for desk in self.all() {
+            let plan = desk.plan();
+            self.metrics.set_queued(&plan.facts.slug, desk.queued());
+            for section in &plan.sections {
+                self.metrics.set_stock(&plan.facts.slug, &section.slug, desk.stock(section.units()));
+            }
+        }
+    }
+}
+
+fn read_facts(row: &DbRow) -> Facts {
+    Facts {
+        event_id: row.get("event_id"),
+        slug: row.get("slug"),
+        title: row.get("title"),
+        venue: row.get("venue"),
+        starts_at: row.get("starts_at"),
+        zone: row.get("zone"),
+        currency: row.get("currency"),
+        hold_s: row.get("hold_s"),
+        fan_seats_max: unsigned(row.get("fan_seats_max")),
+        on_sale: row.get("on_sale"),
+        version: row.get("version"),
+    }
+}
+
+async fn read_plan(client: &Object, facts: Facts) -> Result<Plan, DbError> {
+    let sections = client.prepare_cached(sql::EVENT_SECTIONS).await?;
+    let rows = client.prepare_cached(sql::EVENT_ROWS).await?;
+    let sections = client.query(&sections, &[&facts.event_id]).await?;
+    let rows = client.query(&rows, &[&facts.event_id]).await?;
+    let rows_of = |position: i16| rows.iter().filter(move |row| row.get::<_, i16>("section") == position);
+    let read = |section: &DbRow| read_section(section, rows_of(section.get("position")).map(read_row).collect());
+    Plan::new(facts, sections.iter().map(read).collect()).map_err(|error| DbError::Odd(error.to_string()))
+}
+
+fn read_section(row: &DbRow, rows: Vec<Row>) -> Section {
+    Section {
+        slug: row.get("slug"),
+        title: row.get("title"),
+        kind: if row.get::<_, &str>("kind") == "standing" { SectionKind::Standing } else { SectionKind::Seated },
+        tier: u16::try_from(row.get::<_, i16>("tier")).unwrap_or(0),
+        price: unsigned(row.get("price")),
+        rows,
+    }
+}
+
+fn read_row(row: &DbRow) -> Row {
+    Row { label: row.get("label"), first_unit: unsigned(row.get("first_unit")), seats: row.get("seats") }
+}
+
+/// The seats, the price and the end of a booking.
+pub(super) fn read_held(row: &DbRow) -> Held {
+    let units: Vec<i32> = row.get("units");
+    Held {
+        units: units.into_iter().map(unsigned).collect(),
+        amount: row.get("amount"),
+        expires_at: row.get("expires_at"),
+    }
+}

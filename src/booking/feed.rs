@@ -1,0 +1,132 @@
+//! The change feed: what other cores did, so that every core's memory is right again within a moment.
+//!
+//! Guarantees: notifications only wake; the tables are read from the oldest transaction that had not ended last time, so
+//! nothing that commits late is passed over; a notification that got lost costs half a second.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{AsyncMessage, NoTls};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::db::{Database, DbError};
+use super::events::Events;
+use super::metrics::BookingMetrics;
+use super::sql;
+use super::writer::unsigned;
+
+/// The longest that a change may go unseen when its notification is lost.
+const POLL: Duration = Duration::from_millis(500);
+/// Between two rounds, however often we are woken.
+const REST: Duration = Duration::from_millis(50);
+
+/// Follows the other cores.
+#[derive(Debug)]
+pub struct Feed {
+    database: Database,
+    events: Arc<Events>,
+    core: Uuid,
+    metrics: Arc<BookingMetrics>,
+    horizon: i64,
+    unread: BTreeMap<i32, Vec<u32>>,
+}
+
+impl Feed {
+    /// Begins where the database stands now; to be called before the events are read.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin(
+        database: Database,
+        events: Arc<Events>,
+        core: Uuid,
+        metrics: Arc<BookingMetrics>,
+    ) -> Result<Self, DbError> {
+        let mut feed = Self { database, events, core, metrics, horizon: 0, unread: BTreeMap::new() };
+        feed.horizon = feed.read_horizon().await?;
+        Ok(feed)
+    }
+
+    /// Follows for ever. `alive` is told after each round that went well.
+    pub async fn run(mut self, alive: impl Fn() + Send + Sync + 'static) {
+        let wake = Arc::new(Notify::new());
+        tokio::spawn(listen(self.database.clone(), Arc::clone(&wake)));
+        loop {
+            match self.run_once().await {
+                Ok(()) => alive(),
+                Err(error) => {
+                    warn!(%error, "the change feed could not be read and is read again");
+                    self.metrics.count_failed_feed();
+                }
+            }
+            sleep(REST).await;
+            let _ = timeout(POLL, wake.notified()).await;
+        }
+    }
+
+    /// Takes over what happened since the last round.
+    ///
+    /// # Errors
+    /// When the database cannot be read; the next round begins at the same place.
+    pub async fn run_once(&mut self) -> Result<(), DbError> {
+        let horizon = self.read_horizon().await?;
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::FEED_READ).await?;
+        let mut edited = false;
+        for row in client.query(&statement, &[&self.horizon, &self.core]).await? {
+            edited |= row.get::<_, &str>("kind") == "edited";
+            let units: Vec<i32> = row.get("units");
+            self.unread.entry(row.get("event_id")).or_default().extend(units.into_iter().map(unsigned));
+        }
+        drop(client);
+        if edited {
+            self.events.reload().await?;
+        }
+        self.refresh().await?;
+        self.horizon = horizon;
+        Ok(())
+    }
+
+    async fn refresh(&mut self) -> Result<(), DbError> {
+        for (event_id, units) in &mut self.unread {
+            if let Some(desk) = self.events.find_by_id(*event_id).filter(|_| !units.is_empty()) {
+                units.sort_unstable();
+                units.dedup();
+                *units = self.events.refresh(&desk, units).await?;
+            }
+        }
+        self.unread.retain(|_, units| !units.is_empty());
+        Ok(())
+    }
+
+    async fn read_horizon(&self) -> Result<i64, DbError> {
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::FEED_HORIZON).await?;
+        Ok(client.query_one(&statement, &[]).await?.get("horizon"))
+    }
+}
+
+/// Wakes at each notification, and at each new connection, because some may have been missed.
+async fn listen(database: Database, wake: Arc<Notify>) {
+    loop {
+        if let Ok((client, mut connection)) = database.config().connect(NoTls).await {
+            let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));
+            let subscribe = tokio::spawn(async move {
+                let listening = client.batch_execute("listen fairgate").await;
+                listening.map(|()| client)
+            });
+            wake.notify_one();
+            while let Some(Ok(message)) = futures_util::StreamExt::next(&mut messages).await {
+                if matches!(message, AsyncMessage::Notification(_)) {
+                    wake.notify_one();
+                }
+            }
+            subscribe.abort();
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}

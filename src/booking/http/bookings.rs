@@ -1,0 +1,74 @@
+//! A fan's own bookings.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
+
+use super::super::wire::{BookingAnswer, BookingList};
+use super::Shop;
+use super::gate::Fan;
+use super::input::booking_id;
+use super::problem::Problem;
+
+/// The fan's live bookings, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/bookings", tag = "bookings", security(("pass" = []), ("bearer" = [])),
+    responses(
+        (status = 200, body = BookingList),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn list(State(shop): State<Arc<Shop>>, fan: Fan) -> Result<Response, Problem> {
+    let bookings = shop.bookings.list(&fan.session).await?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(BookingList { bookings })).into_response())
+}
+
+/// One booking of the fan.
+#[utoipa::path(
+    get, path = "/api/v1/bookings/{booking}", tag = "bookings", security(("pass" = []), ("bearer" = [])),
+    params(("booking" = String, Path, description = "The booking's id")),
+    responses(
+        (status = 200, body = BookingAnswer),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(booking): Path<String>,
+    fan: Fan,
+) -> Result<Response, Problem> {
+    let found = shop.bookings.get(&fan.session, booking_id(&booking)?).await?;
+    let found = found.ok_or_else(|| Problem::not_found("booking"))?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(found)).into_response())
+}
+
+/// Gives the seats back. Doing so again changes nothing.
+#[utoipa::path(
+    delete, path = "/api/v1/bookings/{booking}", tag = "bookings", security(("pass" = []), ("bearer" = [])),
+    params(("booking" = String, Path, description = "The booking's id")),
+    responses(
+        (status = 204, description = "The seats are free"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Paid already, or a payment is under way"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn cancel(
+    State(shop): State<Arc<Shop>>,
+    Path(booking): Path<String>,
+    fan: Fan,
+) -> Result<Response, Problem> {
+    let booking_id = booking_id(&booking)?;
+    // To its end, whether or not the fan still listens, so that memory learns of what was committed.
+    let cancelled = tokio::spawn(async move { shop.bookings.cancel(&fan.session, booking_id).await }).await;
+    cancelled.map_err(|_| Problem::busy("Giving back was interrupted. Ask again."))??;
+    Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, "no-store")]).into_response())
+}

@@ -1,0 +1,69 @@
+//! Events, sections, prices, and which seats are free: the same for everybody, and never a query.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::super::document;
+use super::super::wire::{EventAnswer, EventList, EventSummary};
+use super::Shop;
+use super::problem::Problem;
+
+/// The events on sale, the next one first.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, body = EventList)))]
+pub(super) async fn list(State(shop): State<Arc<Shop>>) -> Response {
+    let events = shop.events.all().iter().map(|desk| EventSummary::new(&desk.plan())).collect();
+    ([(CACHE_CONTROL, "public, max-age=1")], Json(EventList { events })).into_response()
+}
+
+/// An event with its sections, rows and prices. Cacheable for a second, with an ETag.
+#[utoipa::path(
+    get, path = "/api/v1/events/{event}", tag = "events",
+    params(("event" = String, Path, description = "The event's id")),
+    responses(
+        (status = 200, body = EventAnswer),
+        (status = 304, description = "It is as you know it"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(event): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let desk = shop.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
+    Ok(desk.document().answer(&headers))
+}
+
+/// One bit a seat, the first seat in the lowest bit of the first byte; 1 is available. Cacheable for a second.
+#[utoipa::path(
+    get, path = "/api/v1/events/{event}/availability", tag = "events",
+    params(("event" = String, Path, description = "The event's id")),
+    responses(
+        (status = 200, content_type = "application/octet-stream", description = "⌈seats / 8⌉ bytes"),
+        (status = 304, description = "It is as you know it"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn availability(
+    State(shop): State<Arc<Shop>>,
+    Path(event): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let desk = shop.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
+    let snapshot = desk.availability();
+    let mut response = if document::matches(&headers, &snapshot.etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        snapshot.bits.clone().into_response()
+    };
+    let answer = response.headers_mut();
+    answer.insert(ETAG, snapshot.etag.clone());
+    answer.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=1"));
+    answer.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    Ok(response)
+}

@@ -1,0 +1,132 @@
+//! Reading what clients send, with a problem that names the field for everything that cannot be right.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use ring::digest::{Context, SHA256};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+const KEY_CHARS_MAX: usize = 128;
+
+/// Reads a JSON body.
+pub(super) fn read_json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<T, Problem> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if !kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json") {
+        let (status, detail) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.");
+        return Err(Problem::new(status, "not-json", "Not JSON", detail).with("field", "Content-Type"));
+    }
+    let body = body.map_err(|rejection| unreadable(&rejection))?;
+    let mut json = serde_json::Deserializer::from_slice(&body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| unfit(&error))?;
+    json.end().map_err(|error| broken(&error))?;
+    Ok(value)
+}
+
+fn unreadable(rejection: &BytesRejection) -> Problem {
+    let status = rejection.status();
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = "The body is larger than 256 KiB.";
+        return Problem::new(status, "too-large", "The body is too large", detail).with("field", "body");
+    }
+    Problem::new(status, "unreadable", "The body cannot be read", rejection.body_text()).with("field", "body")
+}
+
+fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    if !error.inner().is_data() {
+        return broken(error.inner());
+    }
+    // serde names missing and unknown fields in its message, and the path ends at the object around them.
+    let message = error.inner().to_string();
+    let path = error.path().to_string();
+    let named = message.split('`').nth(1).filter(|_| message.contains("field `"));
+    let field = match (path.as_str(), named) {
+        (".", Some(name)) => name.to_owned(),
+        (".", None) => "body".to_owned(),
+        _ => path,
+    };
+    Problem::invalid(&field, message)
+}
+
+fn broken(error: &serde_json::Error) -> Problem {
+    let detail = format!("The body is not JSON: {error}.");
+    Problem::new(StatusCode::BAD_REQUEST, "broken-json", "Broken JSON", detail).with("field", "body")
+}
+
+/// The id that follows from a session and the request's `Idempotency-Key`: the same request again has the same id.
+pub(super) fn id_of_key(headers: &HeaderMap, purpose: &str, session: &str) -> Result<Uuid, Problem> {
+    let missing = || {
+        let detail = "Send an Idempotency-Key (a fresh random value for each thing that is to happen once).";
+        Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-missing", "No Idempotency-Key", detail)
+            .with("field", "Idempotency-Key")
+    };
+    let key = headers.get("idempotency-key").ok_or_else(missing)?.to_str().unwrap_or("").trim();
+    let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+    if key.is_empty() || key.len() > KEY_CHARS_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let detail = format!("1 to {KEY_CHARS_MAX} visible ASCII characters, please.");
+        return Err(Problem::invalid("Idempotency-Key", detail));
+    }
+    Ok(digest(&[purpose.as_bytes(), session.as_bytes(), key.as_bytes()]))
+}
+
+/// The digest of a request's meaning: the same print, the same request.
+pub(super) fn print_of(parts: &[&[u8]]) -> Uuid {
+    digest(parts)
+}
+
+/// 122 bits of SHA-256 over the parts with their lengths, as a UUID of version 8.
+fn digest(parts: &[&[u8]]) -> Uuid {
+    let mut hash = Context::new(&SHA256);
+    hash.update(b"fairgate/v1/booking\0");
+    for part in parts {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// A UUID from a path.
+pub(super) fn booking_id(path: &str) -> Result<Uuid, Problem> {
+    path.parse().map_err(|_| Problem::not_found("booking"))
+}
+
+/// An answer that was given before, byte for byte.
+pub(super) fn replay(answer: &super::StoredAnswer) -> axum::response::Response {
+    let kind = if answer.status.is_success() { "application/json" } else { "application/problem+json" };
+    let headers = [(CONTENT_TYPE, kind), (http::header::CACHE_CONTROL, "no-store")];
+    (answer.status, headers, answer.body.clone()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(key: &str) -> HeaderMap {
+        [(http::HeaderName::from_static("idempotency-key"), key.parse().expect("a header"))].into_iter().collect()
+    }
+
+    #[test]
+    fn an_id_follows_from_purpose_session_and_key() {
+        let id = |purpose, session, key| id_of_key(&headers(key), purpose, session).expect("a good key");
+        assert_eq!(id("reserve", "s", "k"), id("reserve", "s", "\"k\""));
+        assert_ne!(id("reserve", "s", "k"), id("payment", "s", "k"));
+        assert_ne!(id("reserve", "ab", "c"), id("reserve", "a", "bc"));
+    }
+
+    #[test]
+    fn keys_are_short_and_printable() {
+        for bad in ["", " ", "a b", &"k".repeat(129)] {
+            assert!(id_of_key(&headers(bad), "reserve", "s").is_err(), "{bad:?}");
+        }
+        assert!(id_of_key(&HeaderMap::new(), "reserve", "s").is_err());
+    }
+}

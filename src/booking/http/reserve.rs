@@ -1,0 +1,136 @@
+//! `POST /api/v1/bookings/reserve`: all of the seats or none, once for each idempotency key.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use uuid::Uuid;
+
+use super::super::batch::{Refusal, Request, Wish};
+use super::super::choose;
+use super::super::desk::Desk;
+use super::super::plan::Plan;
+use super::super::wire::{BookingAnswer, BookingStatus, ReserveRequest};
+use super::Shop;
+use super::gate::Fan;
+use super::input::{id_of_key, print_of, read_json, replay};
+use super::problem::Problem;
+
+/// Reserves seats: these ones, or the best that are left in a section.
+#[utoipa::path(
+    post, path = "/api/v1/bookings/reserve", tag = "bookings", request_body = ReserveRequest,
+    params(("Idempotency-Key" = String, Header, description = "Fresh and random for each reservation; the same for retries")),
+    security(("pass" = []), ("bearer" = [])),
+    responses(
+        (status = 200, body = BookingAnswer, description = "The seats are held until `expires_at`"),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Taken (named, with near ones), not enough, the fan's limit, not on sale, or still in progress"),
+        (status = 413, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
+        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn reserve(
+    State(shop): State<Arc<Shop>>,
+    fan: Fan,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let asked: ReserveRequest = read_json(&headers, body)?;
+    let booking_id = id_of_key(&headers, "reserve", &fan.session)?;
+    let print = print_of(&[&serde_json::to_vec(&asked).unwrap_or_default()]);
+    let desk = shop.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
+    let wish = read_wish(&desk.plan(), &asked)?;
+    let _guard = shop.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;
+    if let Some((first, answer)) = shop.refusals.get(&booking_id) {
+        return if first == print { Ok(replay(&answer)) } else { Err(Problem::other_request()) };
+    }
+    let verdict = desk.reserve(Request { booking_id, session: fan.session, print, wish: wish.clone() }).await?;
+    let plan = desk.plan();
+    match verdict {
+        Ok(held) => Ok(held_answer(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held))),
+        Err(Refusal::OtherRequest) => Err(Problem::other_request()),
+        Err(refusal) => {
+            let answer = Problem::refused(&plan, &refusal, &nearby(&desk, &plan, &wish)).stored();
+            Ok(remember(&shop, booking_id, print, answer))
+        }
+    }
+}
+
+fn held_answer(booking: &BookingAnswer) -> Response {
+    let body = serde_json::to_vec(booking).expect("a struct of strings and numbers");
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (StatusCode::OK, headers, body).into_response()
+}
+
+fn remember(shop: &Shop, booking_id: Uuid, print: Uuid, answer: super::StoredAnswer) -> Response {
+    let response = replay(&answer);
+    shop.refusals.insert(booking_id, (print, Arc::new(answer)));
+    response
+}
+
+/// As many seats near the front of the same section as were asked for, for a fan whose seats were taken.
+fn nearby(desk: &Desk, plan: &Plan, wish: &Wish) -> Vec<u32> {
+    let Wish::Seats(units) = wish else { return Vec::new() };
+    let Some(&first) = units.first() else { return Vec::new() };
+    desk.best(plan.section_of(first), units.len()).map_or_else(Vec::new, |choice: choose::Choice| choice.units)
+}
+
+/// Checks everything about a request that can be checked without asking for seats.
+fn read_wish(plan: &Plan, asked: &ReserveRequest) -> Result<Wish, Problem> {
+    if !plan.facts.on_sale {
+        let detail = format!("{} is not on sale.", plan.facts.title);
+        return Err(Problem::new(StatusCode::CONFLICT, "not-on-sale", "Not on sale", detail).with("field", "event"));
+    }
+    match (&asked.seats, &asked.section, asked.quantity) {
+        (Some(seats), None, None) => read_seats(plan, seats),
+        (None, Some(section), Some(quantity)) => read_best(plan, section, quantity, asked.only_together),
+        (None, Some(_), None) => Err(Problem::invalid("quantity", "Say how many seats of the section.")),
+        (None, None, Some(_)) => Err(Problem::invalid("section", "Say which section, or name the seats.")),
+        (None, None, None) => Err(Problem::invalid("seats", "Name seats, or a section and a quantity.")),
+        (Some(_), ..) => Err(Problem::invalid("seats", "Name either seats, or a section and a quantity; not both.")),
+    }
+}
+
+fn read_seats(plan: &Plan, seats: &[String]) -> Result<Wish, Problem> {
+    check_count(plan, "seats", u32::try_from(seats.len()).unwrap_or(u32::MAX))?;
+    let mut units = Vec::with_capacity(seats.len());
+    for (number, seat) in seats.iter().enumerate() {
+        let field = format!("seats[{number}]");
+        let unit = plan.unit(seat).ok_or_else(|| {
+            let shown: String = seat.chars().take(64).collect();
+            Problem::invalid(&field, format!("{} has no seat {shown:?}.", plan.facts.title))
+        })?;
+        if units.contains(&unit) {
+            return Err(Problem::invalid(&field, format!("{seat} is named twice.")));
+        }
+        units.push(unit);
+    }
+    units.sort_unstable();
+    Ok(Wish::Seats(units))
+}
+
+fn read_best(plan: &Plan, section: &str, quantity: u32, only_together: bool) -> Result<Wish, Problem> {
+    let position = plan.sections.iter().position(|known| known.slug == section).ok_or_else(|| {
+        let shown: String = section.chars().take(64).collect();
+        Problem::invalid("section", format!("{} has no section {shown:?}.", plan.facts.title))
+    })?;
+    check_count(plan, "quantity", quantity)?;
+    Ok(Wish::Best { section: position, quantity, only_together })
+}
+
+fn check_count(plan: &Plan, field: &str, count: u32) -> Result<(), Problem> {
+    let seats_max = plan.facts.fan_seats_max;
+    if (1..=seats_max).contains(&count) {
+        return Ok(());
+    }
+    let detail = format!("From 1 to {seats_max} seats, please; this asks for {count}.");
+    Err(Problem::invalid(field, detail).with("seats_max", seats_max))
+}

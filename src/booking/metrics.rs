@@ -1,0 +1,108 @@
+//! What a booking core measures of itself. The metrics' documentation is their help text.
+
+use std::time::Duration;
+
+use prometheus::Registry;
+
+use crate::observe::metrics;
+
+const SECONDS: [f64; 13] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const BATCH: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+metrics! {
+    /// The metrics themselves.
+    struct Metrics {
+        /// Reservations that shared one transaction.
+        booking_batch_reservations: Histogram {BATCH},
+        /// Time from the start of a batch to its commit.
+        booking_batch_duration_seconds: Histogram {SECONDS},
+        /// Time that a reservation waited for its batch.
+        booking_queue_wait_seconds: Histogram {SECONDS},
+        /// Batches that failed with the database and were tried again.
+        booking_batch_failures_total: IntCounter,
+        /// Reservations that wait, by event.
+        booking_queued_reservations: IntGaugeVec["event"],
+        /// Seats by event, section and state (free, held, sold).
+        booking_seats: IntGaugeVec["event", "section", "state"],
+        /// Holds that ended unpaid and were tidied up.
+        booking_expired_total: IntCounter,
+        /// Requests answered, by call and status.
+        booking_requests_total: IntCounterVec["call", "status"],
+        /// Time from a request's head to its answer, by call.
+        booking_request_duration_seconds: HistogramVec["call"] {SECONDS},
+        /// Payments brought to an end, by how they ended.
+        booking_payments_total: IntCounterVec["state"],
+        /// Passes that did not open the core.
+        booking_passes_refused_total: IntCounter,
+        /// Rounds of the change feed that failed.
+        booking_feed_failures_total: IntCounter,
+    }
+}
+
+/// What a booking core measures of itself.
+#[derive(Clone, Debug)]
+pub struct BookingMetrics(Metrics);
+
+impl BookingMetrics {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    /// When the registry has one of them already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Metrics::new(registry).map(Self)
+    }
+
+    /// A batch was committed.
+    pub fn observe_batch(&self, reservations: usize, took: Duration) {
+        self.0.booking_batch_reservations.observe(reservations as f64);
+        self.0.booking_batch_duration_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A batch failed with the database.
+    pub fn count_failed_batch(&self) {
+        self.0.booking_batch_failures_total.inc();
+    }
+
+    /// A reservation left the queue.
+    pub fn observe_queue_wait(&self, waited: Duration) {
+        self.0.booking_queue_wait_seconds.observe(waited.as_secs_f64());
+    }
+
+    /// How many reservations wait at a desk.
+    pub fn set_queued(&self, event: &str, reservations: usize) {
+        self.0.booking_queued_reservations.with_label_values(&[event]).set(reservations as i64);
+    }
+
+    /// How the seats of a section stand.
+    pub fn set_stock(&self, event: &str, section: &str, stock: super::mirror::Stock) {
+        for (state, seats) in [("free", stock.free), ("held", stock.held), ("sold", stock.sold)] {
+            self.0.booking_seats.with_label_values(&[event, section, state]).set(seats.into());
+        }
+    }
+
+    /// Holds were tidied up.
+    pub fn count_expired(&self, holds: u64) {
+        self.0.booking_expired_total.inc_by(holds);
+    }
+
+    /// A request was answered.
+    pub fn observe_request(&self, call: &str, status: http::StatusCode, took: Duration) {
+        self.0.booking_requests_total.with_label_values(&[call, status.as_str()]).inc();
+        self.0.booking_request_duration_seconds.with_label_values(&[call]).observe(took.as_secs_f64());
+    }
+
+    /// A payment ended.
+    pub fn count_payment(&self, state: &str) {
+        self.0.booking_payments_total.with_label_values(&[state]).inc();
+    }
+
+    /// A pass was refused.
+    pub fn count_refused_pass(&self) {
+        self.0.booking_passes_refused_total.inc();
+    }
+
+    /// A round of the feed failed.
+    pub fn count_failed_feed(&self) {
+        self.0.booking_feed_failures_total.inc();
+    }
+}

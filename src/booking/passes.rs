@@ -1,0 +1,134 @@
+//! The gate check: nobody books without a pass of the edge for this room.
+//!
+//! Guarantees: the edge's public keys are fetched from its JWKS URL, kept, fetched again when a pass names a key that is
+//! not known, and not more often than the bound, however many such passes come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::pass::{Gate, JwsError, KeySet, Pass, PassCache, PassError};
+
+/// The keys are not fetched more often than this, whatever passes come.
+const REFETCH_AFTER: Duration = Duration::from_secs(2);
+/// Until they have been fetched once, they are asked for this often.
+const RETRY_AFTER: Duration = Duration::from_millis(300);
+/// They are fetched this often without a reason, so that withdrawn keys go.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
+const FETCH_PATIENCE: Duration = Duration::from_secs(3);
+const PASSES_MAX: u64 = 100_000;
+const JWKS_BYTES_MAX: usize = 64 * 1024;
+
+/// Whose passes are taken.
+#[derive(Clone, Debug)]
+pub struct PassSettings {
+    /// Where the edge publishes its keys.
+    pub jwks_url: String,
+    /// The room that passes must be for.
+    pub room: String,
+    /// The issuer that passes must name.
+    pub issuer: String,
+}
+
+/// Why a request may not go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// No pass came with it.
+    #[error("no pass came with the request")]
+    Missing,
+    /// The pass is not good.
+    #[error(transparent)]
+    Refused(#[from] PassError),
+    /// The edge's keys have never been fetched, so no pass can be judged.
+    #[error("the edge's keys could not be fetched yet")]
+    NoKeys,
+}
+
+/// Judges passes.
+#[derive(Debug)]
+pub struct Passes {
+    settings: PassSettings,
+    keys: ArcSwapOption<KeySet>,
+    cache: PassCache,
+    http: reqwest::Client,
+    fetched_at: Mutex<Option<Instant>>,
+}
+
+impl Passes {
+    /// No keys yet: they come with the first [`Self::run`] or the first pass.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(settings: PassSettings) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder().timeout(FETCH_PATIENCE).build()?;
+        let cache = PassCache::new(PASSES_MAX);
+        Ok(Self { settings, keys: ArcSwapOption::empty(), cache, http, fetched_at: Mutex::new(None) })
+    }
+
+    /// Whether passes can be judged.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.keys.load().is_some()
+    }
+
+    /// Fetches the keys now and then, for ever; often until they have been fetched once.
+    pub async fn run(&self) {
+        loop {
+            self.fetch_unless_fresh().await;
+            tokio::time::sleep(if self.ready() { REFRESH_EVERY } else { RETRY_AFTER }).await;
+        }
+    }
+
+    /// Judges a pass; fetches the keys when it names one that is not known.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub async fn check(&self, token: &str, clock: &dyn Clock) -> Result<Arc<Pass>, GateError> {
+        match self.check_with_known_keys(token, clock) {
+            Err(GateError::NoKeys | GateError::Refused(PassError::Token(JwsError::UnknownKey))) => {
+                self.fetch_unless_fresh().await;
+                self.check_with_known_keys(token, clock)
+            }
+            judged => judged,
+        }
+    }
+
+    fn check_with_known_keys(&self, token: &str, clock: &dyn Clock) -> Result<Arc<Pass>, GateError> {
+        let keys = self.keys.load();
+        let keys = keys.as_ref().ok_or(GateError::NoKeys)?;
+        let gate = Gate { room: &self.settings.room, draw: None, closed: &BTreeMap::new() };
+        Ok(self.cache.check(keys, token, gate, clock.now_ms())?.pass)
+    }
+
+    /// Fetches the keys; those who come while somebody does wait for the outcome.
+    async fn fetch_unless_fresh(&self) {
+        let mut fetched_at = self.fetched_at.lock().await;
+        let bound = if self.ready() { REFETCH_AFTER } else { RETRY_AFTER };
+        if fetched_at.is_some_and(|at| at.elapsed() < bound) {
+            return;
+        }
+        match self.fetch().await {
+            Ok(keys) => {
+                let changed = self.keys.load().as_deref() != Some(&keys);
+                if changed {
+                    info!(keys = keys.kids().count(), "took over the edge's keys");
+                }
+                self.keys.store(Some(Arc::new(keys)));
+            }
+            Err(error) => warn!(%error, "the edge's keys could not be fetched; those known stay"),
+        }
+        *fetched_at = Some(Instant::now());
+    }
+
+    async fn fetch(&self) -> anyhow::Result<KeySet> {
+        let answer = self.http.get(&self.settings.jwks_url).send().await?.error_for_status()?;
+        let body = answer.bytes().await?;
+        anyhow::ensure!(body.len() <= JWKS_BYTES_MAX, "the JWKS is larger than {JWKS_BYTES_MAX} bytes");
+        Ok(KeySet::from_jwks(std::str::from_utf8(&body)?, &self.settings.issuer)?)
+    }
+}

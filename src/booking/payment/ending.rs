@@ -1,0 +1,56 @@
+//! How a payment ends, and the answer that its idempotency key gets from then on.
+
+use http::StatusCode;
+use uuid::Uuid;
+
+use super::super::batch::Held;
+use super::super::http::problem::Problem;
+use super::super::plan::Plan;
+use super::super::wire::{BookingAnswer, BookingStatus};
+
+/// How a payment ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The money is taken and the seats are the fan's.
+    Confirmed,
+    /// The provider said no.
+    Declined(String),
+    /// The money was taken, but the seats had gone to somebody else; it was given back.
+    Refunded,
+}
+
+/// An answer as it was given the first time, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: String,
+}
+
+impl Ending {
+    /// The state that the payment's row gets.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Declined(_) => "declined",
+            Self::Refunded => "refunded",
+        }
+    }
+
+    /// What the fan is told.
+    #[must_use]
+    pub fn answer(&self, plan: &Plan, booking_id: Uuid, payment_id: Uuid, held: &Held) -> StoredAnswer {
+        match self {
+            Self::Confirmed => {
+                let mut answer = BookingAnswer::new(plan, booking_id, held, BookingStatus::Confirmed);
+                answer.payment_id = Some(payment_id);
+                let body = serde_json::to_string(&answer).expect("a struct of strings and numbers");
+                StoredAnswer { status: StatusCode::OK, body }
+            }
+            Self::Declined(reason) => Problem::payment_declined(reason).stored(),
+            Self::Refunded => Problem::refunded().stored(),
+        }
+    }
+}

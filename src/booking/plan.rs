@@ -1,0 +1,273 @@
+//! An event as it is sold: sections, rows, seats and prices. Its shape never changes while it is on sale, so a seat's unit
+//! (its bit) and its name stay one and the same.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::db::DbTime;
+
+/// How the places of a section are sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SectionKind {
+    /// Numbered seats in rows.
+    Seated,
+    /// Places without a number that a fan would care about.
+    Standing,
+}
+
+/// A row of seats; neighbours in the list are neighbours in the hall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What is written at its end.
+    pub label: String,
+    /// The unit of its leftmost seat.
+    pub first_unit: u32,
+    /// What is written on its seats, from left to right.
+    pub seats: Vec<String>,
+}
+
+impl Row {
+    /// The units of the row.
+    #[must_use]
+    pub fn units(&self) -> Range<u32> {
+        self.first_unit..self.first_unit + u32::try_from(self.seats.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A part of the hall at one price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Its name in seat ids and requests.
+    pub slug: String,
+    /// Its name for people.
+    pub title: String,
+    /// How it is sold.
+    pub kind: SectionKind,
+    /// How far from the stage, from 0: for drawing.
+    pub tier: u16,
+    /// In the smallest unit of the event's currency.
+    pub price: u32,
+    /// From the stage backwards.
+    pub rows: Vec<Row>,
+}
+
+impl Section {
+    /// The units of the section.
+    #[must_use]
+    pub fn units(&self) -> Range<u32> {
+        let first = self.rows.first().map_or(0, |row| row.first_unit);
+        first..self.rows.last().map_or(first, |row| row.units().end)
+    }
+}
+
+/// What organizers may change about an event, and what they may not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Its key in the tables.
+    pub event_id: i32,
+    /// Its name in URLs and requests.
+    pub slug: String,
+    /// Its name for people.
+    pub title: String,
+    /// Where it takes place.
+    pub venue: String,
+    /// When it begins.
+    pub starts_at: DbTime,
+    /// The IANA zone in which people are told the time.
+    pub zone: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// How long a hold lasts.
+    pub hold_s: i32,
+    /// Seats one session may hold and buy.
+    pub fan_seats_max: u32,
+    /// Whether seats can be reserved.
+    pub on_sale: bool,
+    /// Grows with every change.
+    pub version: i64,
+}
+
+/// An event with its seats and the way from a seat's name to its unit and back.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What is said about the event.
+    pub facts: Facts,
+    /// The sections in the order of their units.
+    pub sections: Vec<Section>,
+    names: Vec<Box<str>>,
+    units: HashMap<Box<str>, u32>,
+    section_of: Vec<u16>,
+}
+
+/// Why sections do not make a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The units are not 0, 1, 2, … in the order of sections, rows and seats.
+    #[error("row {row} of section {section} begins at unit {found}, expected {expected}")]
+    Gap {
+        /// The section's slug.
+        section: String,
+        /// The row's label.
+        row: String,
+        /// Where it begins.
+        found: u32,
+        /// Where it should.
+        expected: u32,
+    },
+    /// Two seats with the same name.
+    #[error("there are two seats {0}")]
+    Twice(String),
+}
+
+impl Plan {
+    /// Numbers and names the seats.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub fn new(facts: Facts, sections: Vec<Section>) -> Result<Self, PlanError> {
+        let mut plan = Self { facts, sections: Vec::new(), names: vec![], units: HashMap::new(), section_of: vec![] };
+        for (number, section) in sections.iter().enumerate() {
+            for row in &section.rows {
+                plan.add_row(u16::try_from(number).unwrap_or(u16::MAX), section, row)?;
+            }
+        }
+        plan.sections = sections;
+        Ok(plan)
+    }
+
+    fn add_row(&mut self, number: u16, section: &Section, row: &Row) -> Result<(), PlanError> {
+        let expected = self.seats();
+        if row.first_unit != expected {
+            let (section, label) = (section.slug.clone(), row.label.clone());
+            return Err(PlanError::Gap { section, row: label, found: row.first_unit, expected });
+        }
+        for (unit, seat) in row.units().zip(&row.seats) {
+            let name: Box<str> = format!("{}-{}-{seat}", section.slug, row.label).into();
+            if self.units.insert(name.clone(), unit).is_some() {
+                return Err(PlanError::Twice(name.into()));
+            }
+            self.names.push(name);
+            self.section_of.push(number);
+        }
+        Ok(())
+    }
+
+    /// How many seats there are: the bits of the availability bitfield.
+    #[must_use]
+    pub fn seats(&self) -> u32 {
+        u32::try_from(self.names.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The unit of a seat, `section-row-seat`.
+    #[must_use]
+    pub fn unit(&self, name: &str) -> Option<u32> {
+        self.units.get(name).copied()
+    }
+
+    /// The name of a seat.
+    #[must_use]
+    pub fn name(&self, unit: u32) -> &str {
+        &self.names[unit as usize]
+    }
+
+    /// The section of a seat.
+    #[must_use]
+    pub fn section_of(&self, unit: u32) -> &Section {
+        &self.sections[usize::from(self.section_of[unit as usize])]
+    }
+
+    /// A section by its slug.
+    #[must_use]
+    pub fn section(&self, slug: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.slug == slug)
+    }
+
+    /// What these seats cost together.
+    #[must_use]
+    pub fn price(&self, units: &[u32]) -> i64 {
+        units.iter().map(|&unit| i64::from(self.section_of(unit).price)).sum()
+    }
+
+    /// Whether these seats (ascending) are side by side in one row.
+    #[must_use]
+    pub fn together(&self, units: &[u32]) -> bool {
+        let side_by_side = units.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let (Some(&first), Some(&last)) = (units.first(), units.last()) else { return true };
+        side_by_side
+            && self.section_of(first).rows.iter().any(|row| row.units().contains(&first) && row.units().contains(&last))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Two sections: `a` with rows of the given widths, `pit` standing for 6.
+    pub(in crate::booking) fn small(widths: &[u32]) -> Plan {
+        let mut next = 0;
+        let mut row = |label: String, width: u32| {
+            let first_unit = next;
+            next += width;
+            Row { label, first_unit, seats: (1..=width).map(|n| n.to_string()).collect() }
+        };
+        let rows = widths.iter().enumerate().map(|(i, &width)| row(format!("R{i}"), width)).collect();
+        let pit = vec![row("GA".into(), 6)];
+        let section = |slug: &str, kind, price, rows| Section {
+            slug: slug.into(),
+            title: slug.to_uppercase(),
+            kind,
+            tier: 0,
+            price,
+            rows,
+        };
+        let sections =
+            vec![section("a", SectionKind::Seated, 5000, rows), section("pit", SectionKind::Standing, 3000, pit)];
+        Plan::new(facts(), sections).expect("a sound plan")
+    }
+
+    pub(in crate::booking) fn facts() -> Facts {
+        Facts {
+            event_id: 1,
+            slug: "test".into(),
+            title: "Test".into(),
+            venue: "Hall".into(),
+            starts_at: DbTime(1_800_000_000_000),
+            zone: "Europe/Lisbon".into(),
+            currency: "EUR".into(),
+            hold_s: 300,
+            fan_seats_max: 6,
+            on_sale: true,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn a_seat_and_its_unit_name_each_other() {
+        let plan = small(&[3, 4]);
+        assert_eq!(plan.seats(), 13);
+        assert_eq!(plan.unit("a-R1-2"), Some(4));
+        assert_eq!(plan.name(4), "a-R1-2");
+        assert_eq!(plan.section_of(7).slug, "pit");
+        assert_eq!(plan.unit("a-R1-5"), None);
+        assert_eq!(plan.price(&[0, 7]), 8000);
+    }
+
+    #[test]
+    fn together_is_within_one_row() {
+        let plan = small(&[3, 4]);
+        assert!(plan.together(&[3, 4, 5]));
+        assert!(!plan.together(&[2, 3]), "the end of one row and the start of the next");
+        assert!(!plan.together(&[3, 5]));
+    }
+
+    #[test]
+    fn a_gap_is_refused() {
+        let mut sections = small(&[3]).sections;
+        sections[1].rows[0].first_unit = 4;
+        assert!(matches!(Plan::new(facts(), sections), Err(PlanError::Gap { expected: 3, found: 4, .. })));
+    }
+}

@@ -1,0 +1,212 @@
+//! The process: everything put together, started in order, and stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ::http::header::CONTENT_TYPE;
+use anyhow::Context;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+use super::bookings::Bookings;
+use super::db::Database;
+use super::events::Events;
+use super::feed::Feed;
+use super::http::{self as api, Shop};
+use super::in_progress::InProgress;
+use super::metrics::BookingMetrics;
+use super::passes::{PassSettings, Passes};
+use super::payment::{Cashier, DemoProvider};
+use super::sweep::Sweeper;
+use super::time::DatabaseTime;
+use crate::clock::{Clock, SystemClock};
+use crate::observe;
+
+/// A core whose feed has been silent for so long does not know what others sell.
+const FEED_SILENCE_MAX: Duration = Duration::from_secs(5);
+/// Requests that are being served get this long to end when the core stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What a booking core is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the tables are.
+    pub database_url: String,
+    /// Where fans (through the edge) are served.
+    pub listen: SocketAddr,
+    /// Where metrics are served.
+    pub metrics_listen: SocketAddr,
+    /// Whose passes are taken.
+    pub passes: PassSettings,
+    /// Make the example event.
+    pub seed_demo: bool,
+}
+
+/// Whether a core can serve.
+#[derive(Debug)]
+pub struct Health {
+    started: Instant,
+    feed_read_ms: AtomicU64,
+    stopping: AtomicBool,
+}
+
+impl Health {
+    fn new() -> Self {
+        Self { started: Instant::now(), feed_read_ms: AtomicU64::new(0), stopping: AtomicBool::new(false) }
+    }
+
+    fn feed_was_read(&self) {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.feed_read_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// What is missing, if anything.
+    #[must_use]
+    pub fn missing(&self, has_keys: bool) -> Option<&'static str> {
+        let read_at = Duration::from_millis(self.feed_read_ms.load(Ordering::Relaxed));
+        if self.stopping.load(Ordering::Relaxed) {
+            Some("stopping")
+        } else if self.started.elapsed().saturating_sub(read_at) > FEED_SILENCE_MAX {
+            Some("the database does not answer")
+        } else if !has_keys {
+            Some("the gate's keys have not been fetched")
+        } else {
+            None
+        }
+    }
+}
+
+/// A core that listens.
+pub struct Core {
+    shop: Arc<Shop>,
+    registry: Registry,
+    fans: TcpListener,
+    operators: TcpListener,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+impl Core {
+    /// Migrates, reads the events, starts the background work, and binds.
+    ///
+    /// # Errors
+    /// Whatever is missing, worded for the person at the terminal.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let database = Database::new(&settings.database_url)?;
+        database.migrate().await?;
+        if settings.seed_demo && super::hall::seed_demo(&database).await? {
+            info!(event = super::hall::DEMO_EVENT, "made the example event");
+        }
+        let registry = observe::registry()?;
+        let metrics = Arc::new(BookingMetrics::new(&registry)?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let core = Uuid::new_v4();
+        let time = Arc::new(DatabaseTime::new(Arc::clone(&clock)));
+        let events = Arc::new(Events::new(database.clone(), core, time, Arc::clone(&metrics)));
+        let feed = Feed::begin(database.clone(), Arc::clone(&events), core, Arc::clone(&metrics)).await?;
+        events.reload().await?;
+        let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
+        let in_progress = Arc::new(InProgress::default());
+        let cashier = Arc::new(Cashier::new(
+            database.clone(),
+            Arc::clone(&events),
+            Arc::new(DemoProvider),
+            core,
+            Arc::clone(&metrics),
+            Arc::clone(&in_progress),
+        ));
+        let health = Arc::new(Health::new());
+        let shop = Arc::new(Shop {
+            bookings: Bookings::new(database.clone(), Arc::clone(&events), core),
+            events,
+            passes,
+            cashier,
+            in_progress,
+            clock,
+            metrics: Arc::clone(&metrics),
+            health: Arc::clone(&health),
+            refusals: api::refusals(),
+            openapi: api::openapi_document(),
+            page: api::storefront(),
+        });
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(feed.run(move || health.feed_was_read()));
+        tasks.spawn(Sweeper::new(database, core, metrics).run());
+        spawn_with(&mut tasks, &shop, |shop| async move { shop.passes.run().await });
+        spawn_with(&mut tasks, &shop, |shop| async move { shop.cashier.run().await });
+        let fans = bind(settings.listen).await?;
+        let operators = bind(settings.metrics_listen).await?;
+        Ok(Self { shop, registry, fans, operators, tasks })
+    }
+
+    /// Where fans are served and where metrics are.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.fans.local_addr()?, self.operators.local_addr()?))
+    }
+
+    /// Serves until `stop` is cancelled, then lets running requests end.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn serve(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let operators = operators(Arc::clone(&self.shop), self.registry);
+        self.tasks.spawn(async move { drop(axum::serve(self.operators, operators).await) });
+        let fans = self.fans.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let (shop, stopping) = (Arc::clone(&self.shop), stop.clone());
+        let serving = axum::serve(fans, api::router(self.shop)).with_graceful_shutdown(async move {
+            stopping.cancelled().await;
+            shop.health.stopping.store(true, Ordering::Relaxed);
+        });
+        let too_long = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            served = serving => served.context("the listener failed"),
+            () = too_long => Ok(()),
+        }
+    }
+}
+
+fn spawn_with<F, T>(tasks: &mut tokio::task::JoinSet<()>, shop: &Arc<Shop>, task: T)
+where
+    T: FnOnce(Arc<Shop>) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    tasks.spawn(task(Arc::clone(shop)));
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; choose another address"))
+}
+
+/// Metrics and health, on a listener that fans cannot reach.
+fn operators(shop: Arc<Shop>, registry: Registry) -> axum::Router {
+    let metrics = move |State(shop): State<Arc<Shop>>| async move {
+        shop.events.measure();
+        expose(&registry)
+    };
+    axum::Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(api::ready))
+        .with_state(shop)
+}
+
+fn expose(registry: &Registry) -> Response {
+    match observe::expose(registry) {
+        Ok(text) => ([(CONTENT_TYPE, observe::EXPOSITION_TYPE)], text).into_response(),
+        Err(error) => (::http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

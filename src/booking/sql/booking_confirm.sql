@@ -1,0 +1,13 @@
+-- Sells the seats that the same transaction has locked for a booking. $1 booking_id, $2 event_id, $3 units, $4 core.
+with sold as (
+    update seat
+    set held_until = 'infinity', booking_id = $1::uuid
+    where event_id = $2::integer and unit = any($3::integer[])
+), confirmed as (
+    update booking
+    set status = 'confirmed', confirmed_at = now()
+    where booking_id = $1::uuid
+), told as (
+    insert into happening (core, event_id, kind, booking_id, units) values ($4::uuid, $2::integer, 'booked', $1::uuid, $3::integer[])
+)
+select pg_notify('fairgate', '')

@@ -1,0 +1,4 @@
+-- Every event.
+select event_id, slug, title, venue, starts_at, zone, currency, hold_s, fan_seats_max, on_sale, version
+from event
+order by starts_at, event_id

@@ -1,0 +1,42 @@
+//! Every statement of the booking core, by name. Each file says what it does and what its parameters are.
+
+macro_rules! statements {
+    ($($name:ident = $file:literal),* $(,)?) => {
+        $(#[doc = concat!("`", $file, "`")] pub const $name: &str = include_str!($file);)*
+        /// All of them with their file names, for the tests of their contract.
+        pub const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
+    };
+}
+
+statements! {
+    BOOKING_CANCEL = "booking_cancel.sql",
+    BOOKING_CONFIRM = "booking_confirm.sql",
+    BOOKING_GET = "booking_get.sql",
+    BOOKING_KNOWN = "booking_known.sql",
+    BOOKING_LIST = "booking_list.sql",
+    BOOKING_LOCK = "booking_lock.sql",
+    EVENT_ALL = "event_all.sql",
+    EVENT_CREATE = "event_create.sql",
+    EVENT_ROWS = "event_rows.sql",
+    EVENT_SEATS = "event_seats.sql",
+    EVENT_SECTIONS = "event_sections.sql",
+    EVENT_TELL = "event_tell.sql",
+    FEED_HORIZON = "feed_horizon.sql",
+    FEED_READ = "feed_read.sql",
+    HOLD = "hold.sql",
+    PAYMENT_BEGIN = "payment_begin.sql",
+    PAYMENT_GET = "payment_get.sql",
+    PAYMENT_OF_BOOKING = "payment_of_booking.sql",
+    PAYMENT_OPEN = "payment_open.sql",
+    PAYMENT_SETTLE = "payment_settle.sql",
+    REFUND_TELL = "refund_tell.sql",
+    ROW_CREATE = "row_create.sql",
+    SEATS_CREATE = "seats_create.sql",
+    SEAT_CLAIM = "seat_claim.sql",
+    SEAT_LOCK = "seat_lock.sql",
+    SEAT_READ = "seat_read.sql",
+    SECTION_CREATE = "section_create.sql",
+    SESSION_SEATS = "session_seats.sql",
+    SWEEP = "sweep.sql",
+    SWEEP_NEXT = "sweep_next.sql",
+}

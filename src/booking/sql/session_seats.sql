@@ -1,0 +1,6 @@
+-- How many seats each of these sessions holds or has bought in an event. $1 event_id, $2 sessions.
+select session, sum(cardinality(units)) as seats
+from booking
+where session = any($2) and event_id = $1
+    and (status = 'confirmed' or (status = 'held' and expires_at > now()))
+group by session

@@ -1,0 +1,281 @@
+//! The writer of one desk: one transaction for all reservations that wait at the same moment (group commit).
+//!
+//! There is no linger timer: while one commit is under way the next batch gathers by itself, so a lone request is served at
+//! once and a rush is served in batches. An answer is given after its commit. When the database fails in between, the
+//! batch is tried again; bookings that were committed all the same are found by their ids.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Object;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_postgres::types::ToSql;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::batch::{self, Decision, Found, Held, Proposal, Refusal, Request};
+use super::db::{Database, DbError, DbTime, Transaction};
+use super::desk::{Desk, DeskError, Waiting};
+use super::metrics::BookingMetrics;
+use super::plan::Plan;
+use super::sql;
+
+/// Reservations in one transaction.
+const BATCH_MAX: usize = 256;
+/// How long a reservation may wait before its fan is told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Batches a reservation may go through while others are changing its seats.
+const TRIES_MAX: u8 = 8;
+/// Between two attempts while the database fails.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// Serves a desk until nobody can queue at it any more.
+pub(super) struct Writer {
+    pub(super) desk: Arc<Desk>,
+    pub(super) database: Database,
+    pub(super) core: Uuid,
+    pub(super) metrics: Arc<BookingMetrics>,
+}
+
+impl Writer {
+    /// Takes batches from the queue until it is closed and empty.
+    pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
+        let mut waiting: VecDeque<Waiting> = VecDeque::new();
+        while gather(&mut queue, &mut waiting).await {
+            let batch = self.take_batch(&mut waiting);
+            if !batch.is_empty() {
+                self.serve(batch, &mut waiting).await;
+            }
+        }
+    }
+
+    /// The oldest that wait, without those whose fan has gone away or has waited too long.
+    fn take_batch(&self, waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
+        let mut batch = Vec::with_capacity(waiting.len().min(BATCH_MAX));
+        while batch.len() < BATCH_MAX {
+            let Some(next) = waiting.pop_front() else { break };
+            self.metrics.observe_queue_wait(next.since.elapsed());
+            if next.since.elapsed() > PATIENCE {
+                let _ = next.answer.send(Err(DeskError::Busy));
+            } else if !next.answer.is_closed() {
+                batch.push(next);
+            }
+        }
+        batch
+    }
+
+    /// Serves one batch; what has to be asked again goes back to the front of the line.
+    async fn serve(&self, batch: Vec<Waiting>, waiting: &mut VecDeque<Waiting>) {
+        let started = Instant::now();
+        let requests: Vec<&Request> = batch.iter().map(|one| &one.request).collect();
+        match self.decide_and_write(&requests).await {
+            Ok(verdicts) => {
+                self.metrics.observe_batch(batch.len(), started.elapsed());
+                answer(batch, verdicts, waiting);
+            }
+            Err(error) => {
+                warn!(%error, batch = batch.len(), "a batch of reservations failed and is tried again");
+                self.metrics.count_failed_batch();
+                give_up_or_requeue(batch, waiting);
+                sleep(BACKOFF).await;
+            }
+        }
+    }
+
+    /// One verdict a request; `None` asks for another round.
+    async fn decide_and_write(&self, requests: &[&Request]) -> Result<Vec<Option<Result<Held, Refusal>>>, DbError> {
+        let plan = self.desk.plan();
+        let proposal = batch::propose(&plan, &self.desk.mirror(), self.desk.time().now(), requests);
+        let client = self.database.client().await?;
+        let open = Transaction::unbegun(client);
+        let found = self.look(&open, &plan, requests, &proposal).await?;
+        let decisions = batch::settle(&plan, requests, &proposal, &found);
+        let holds = Holds::of(&plan, requests, &decisions);
+        let expires_at = if holds.is_empty() {
+            open.commit().await?;
+            DbTime::NEVER
+        } else {
+            let expires_at = self.write(open, &plan, &holds).await?;
+            self.desk.mirror().note(&holds.units(), expires_at);
+            expires_at
+        };
+        Ok(requests.iter().zip(decisions).map(|(_, decision)| verdict(&plan, decision, expires_at)).collect())
+    }
+
+    /// Locks the candidates and looks up what the decision needs, in one round trip.
+    async fn look(
+        &self,
+        open: &Transaction,
+        plan: &Plan,
+        requests: &[&Request],
+        proposal: &Proposal,
+    ) -> Result<Found, DbError> {
+        let ids: Vec<Uuid> = requests.iter().map(|request| request.booking_id).collect();
+        let sessions: Vec<&str> = requests.iter().map(|request| request.session.as_str()).collect();
+        let units: Vec<i32> = signed(&proposal.candidates);
+        let client: &Object = open;
+        let (lock, known, seats) = tokio::try_join!(
+            client.prepare_cached(sql::SEAT_LOCK),
+            client.prepare_cached(sql::BOOKING_KNOWN),
+            client.prepare_cached(sql::SESSION_SEATS)
+        )?;
+        let asked_ms = self.desk.time().own_ms();
+        let event_id = &plan.facts.event_id;
+        let candidates: [&(dyn ToSql + Sync); 2] = [event_id, &units];
+        let retries: [&(dyn ToSql + Sync); 1] = [&ids];
+        let fans: [&(dyn ToSql + Sync); 2] = [event_id, &sessions];
+        let ((), locked, known, seats) = tokio::try_join!(
+            client.batch_execute("begin"),
+            client.query(&lock, &candidates),
+            client.query(&known, &retries),
+            client.query(&seats, &fans),
+        )?;
+        if let Some(row) = locked.first() {
+            self.desk.time().observe(asked_ms, row.get("now"));
+        }
+        self.correct_beliefs(&locked);
+        Ok(Found {
+            seats: locked.iter().map(|row| (unsigned(row.get("unit")), row.get("free"))).collect(),
+            known: known.iter().map(read_known).collect(),
+            session_seats: seats.iter().map(|row| (row.get("session"), unsigned_long(row.get("seats")))).collect(),
+        })
+    }
+
+    /// Seats that turned out to belong to somebody else are noted, so that the next batch does not ask for them.
+    fn correct_beliefs(&self, locked: &[tokio_postgres::Row]) {
+        let mut mirror = self.desk.mirror();
+        for row in locked.iter().filter(|row| !row.get::<_, bool>("free")) {
+            mirror.note(&[unsigned(row.get("unit"))], row.get("held_until"));
+        }
+    }
+
+    /// Writes the holds and commits, in one round trip; answers when they end.
+    async fn write(&self, open: Transaction, plan: &Plan, holds: &Holds<'_>) -> Result<DbTime, DbError> {
+        let hold = open.prepare_cached(sql::HOLD).await?;
+        let parameters: [&(dyn ToSql + Sync); 10] = [
+            &plan.facts.event_id,
+            &plan.facts.hold_s,
+            &self.core,
+            &holds.seat_units,
+            &holds.seat_bookings,
+            &holds.bookings,
+            &holds.sessions,
+            &holds.prints,
+            &holds.unit_lists,
+            &holds.amounts,
+        ];
+        let (row, ()) = tokio::try_join!(open.query_one(&hold, &parameters), open.batch_execute("commit"))?;
+        open.ended();
+        Ok(row.get("expires_at"))
+    }
+}
+
+/// Waits for somebody and takes everybody who waits; `false` when the queue is closed and empty.
+async fn gather(queue: &mut mpsc::Receiver<Waiting>, waiting: &mut VecDeque<Waiting>) -> bool {
+    if waiting.is_empty() {
+        match queue.recv().await {
+            Some(first) => waiting.push_back(first),
+            None => return false,
+        }
+    }
+    while waiting.len() < BATCH_MAX {
+        match queue.try_recv() {
+            Ok(next) => waiting.push_back(next),
+            Err(_) => break,
+        }
+    }
+    true
+}
+
+fn answer(batch: Vec<Waiting>, verdicts: Vec<Option<Result<Held, Refusal>>>, waiting: &mut VecDeque<Waiting>) {
+    for (mut one, verdict) in batch.into_iter().zip(verdicts).rev() {
+        match verdict {
+            Some(verdict) => drop(one.answer.send(Ok(verdict))),
+            None if one.tries < TRIES_MAX => {
+                one.tries += 1;
+                waiting.push_front(one);
+            }
+            None => drop(one.answer.send(Err(DeskError::Busy))),
+        }
+    }
+}
+
+fn give_up_or_requeue(batch: Vec<Waiting>, waiting: &mut VecDeque<Waiting>) {
+    for one in batch.into_iter().rev() {
+        if one.since.elapsed() > PATIENCE {
+            drop(one.answer.send(Err(DeskError::Unavailable)));
+        } else {
+            waiting.push_front(one);
+        }
+    }
+}
+
+fn verdict(plan: &Plan, decision: Decision, expires_at: DbTime) -> Option<Result<Held, Refusal>> {
+    match decision {
+        Decision::Hold(units) => Some(Ok(Held { amount: plan.price(&units), units, expires_at })),
+        Decision::Known(held) => Some(Ok(held)),
+        Decision::Refuse(refusal) => Some(Err(refusal)),
+        Decision::Again => None,
+    }
+}
+
+/// The holds of a batch, as the arrays that the statement takes.
+#[derive(Default)]
+struct Holds<'a> {
+    seat_units: Vec<i32>,
+    seat_bookings: Vec<Uuid>,
+    bookings: Vec<Uuid>,
+    sessions: Vec<&'a str>,
+    prints: Vec<Uuid>,
+    unit_lists: Vec<String>,
+    amounts: Vec<i64>,
+}
+
+impl<'a> Holds<'a> {
+    fn of(plan: &Plan, requests: &[&'a Request], decisions: &[Decision]) -> Self {
+        let mut holds = Self::default();
+        for (request, decision) in requests.iter().zip(decisions) {
+            if let Decision::Hold(units) = decision {
+                holds.add(request, units, plan.price(units));
+            }
+        }
+        holds
+    }
+
+    fn add(&mut self, request: &'a Request, units: &[u32], amount: i64) {
+        self.seat_units.extend(signed(units));
+        self.seat_bookings.extend(std::iter::repeat_n(request.booking_id, units.len()));
+        self.bookings.push(request.booking_id);
+        self.sessions.push(&request.session);
+        self.prints.push(request.print);
+        let list: Vec<String> = units.iter().map(u32::to_string).collect();
+        self.unit_lists.push(format!("{{{}}}", list.join(",")));
+        self.amounts.push(amount);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bookings.is_empty()
+    }
+
+    fn units(&self) -> Vec<u32> {
+        self.seat_units.iter().map(|&unit| unsigned(unit)).collect()
+    }
+}
+
+fn read_known(row: &tokio_postgres::Row) -> (Uuid, (Uuid, Held)) {
+    (row.get("booking_id"), (row.get("request_print"), super::events::read_held(row)))
+}
+
+pub(super) fn signed(units: &[u32]) -> Vec<i32> {
+    units.iter().map(|&unit| i32::try_from(unit).unwrap_or(i32::MAX)).collect()
+}
+
+pub(super) fn unsigned(unit: i32) -> u32 {
+    u32::try_from(unit).unwrap_or(0)
+}
+
+fn unsigned_long(count: i64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,97 @@
+//! `fairgate booking`: runs a booking core.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::booking::passes::PassSettings;
+use crate::booking::server::{Core, Settings};
+use crate::config::{LogConfig, LogFormat};
+use crate::observe::init_logs;
+
+/// Run the booking core: sells every seat once, out of Postgres, to fans with a pass.
+#[derive(Debug, Args)]
+pub(super) struct BookingArgs {
+    /// Where the tables are; the schema is brought up to date at the start.
+    #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
+    database_url: String,
+    /// Where the shop is served. The edge stands in front of it.
+    #[arg(long, env = "FAIRGATE_BOOKING_LISTEN", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// Where metrics and health are served; not for fans.
+    #[arg(long, env = "FAIRGATE_BOOKING_METRICS_LISTEN", default_value = "127.0.0.1:9091")]
+    metrics_listen: SocketAddr,
+    /// Where the edge publishes its public keys.
+    #[arg(long, env = "FAIRGATE_JWKS_URL", value_name = "http://…/.fairgate/jwks.json")]
+    jwks_url: String,
+    /// The room whose passes are taken.
+    #[arg(long, env = "FAIRGATE_ROOM", default_value = "main")]
+    room: String,
+    /// The issuer that passes name; `edge.issuer` in the edge's configuration.
+    #[arg(long, env = "FAIRGATE_ISSUER", default_value = "fairgate")]
+    issuer: String,
+    /// Make the example event (5,000 seats) if it is not there.
+    #[arg(long)]
+    seed_demo: bool,
+    /// How logs look.
+    #[arg(long, env = "FAIRGATE_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    log_format: String,
+    /// Stop at the end of standard input: for whoever runs this as a child.
+    #[arg(long, hide = true)]
+    exit_with_stdin: bool,
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting, or ended it.
+pub(super) fn run(args: BookingArgs) -> anyhow::Result<ExitCode> {
+    let format = if args.log_format == "json" { LogFormat::Json } else { LogFormat::Text };
+    init_logs(&LogConfig { format, ..LogConfig::default() })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let served = runtime.block_on(serve(args));
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(args: BookingArgs) -> anyhow::Result<()> {
+    let stop = stop_when_told(args.exit_with_stdin)?;
+    let core = Core::start(Settings {
+        database_url: args.database_url,
+        listen: args.listen,
+        metrics_listen: args.metrics_listen,
+        passes: PassSettings { jwks_url: args.jwks_url, room: args.room, issuer: args.issuer },
+        seed_demo: args.seed_demo,
+    })
+    .await?;
+    let (fans, operators) = core.addresses()?;
+    let mut out = std::io::stdout();
+    writeln!(out, "metrics on http://{operators}/metrics")?;
+    writeln!(out, "listening on http://{fans}")?;
+    core.serve(stop).await
+}
+
+/// Cancelled by Ctrl-C, SIGTERM, or the end of standard input.
+fn stop_when_told(with_stdin: bool) -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let (mut told, stop) = (signal(kind)?, stop.clone());
+        tokio::spawn(async move {
+            told.recv().await;
+            stop.cancel();
+        });
+    }
+    if with_stdin {
+        let stop = stop.clone();
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            stop.cancel();
+        });
+    }
+    Ok(stop)
+}

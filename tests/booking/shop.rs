@@ -1,0 +1,227 @@
+//! A shop under test: a private Postgres, a booking core as its own process, and an issuer of passes.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use fairgate::clock::{Clock, SystemClock};
+use fairgate::pass::{KeyRing, Pass, create_key};
+use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+pub(crate) const EVENT: &str = "midsummer-night";
+const ROOM: &str = "main";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An edge as far as the booking core knows one: keys at a URL, and passes signed with them.
+pub(crate) struct Gate {
+    keys: KeyRing,
+    dir: tempfile::TempDir,
+    url: String,
+}
+
+impl Gate {
+    pub(crate) fn open() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let keys = new_key(dir.path());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
+        let jwks = keys.jwks();
+        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve_once(stream, &jwks)));
+        Self { keys, dir, url }
+    }
+
+    pub(crate) fn pass(&self, place: u64) -> String {
+        self.pass_for(ROOM, place, 600_000)
+    }
+
+    pub(crate) fn pass_for(&self, room: &str, place: u64, lasts_ms: i64) -> String {
+        let now_ms = SystemClock.now_ms();
+        let ends_at_ms = now_ms.saturating_add_signed(lasts_ms);
+        let issued_at_ms = now_ms.min(ends_at_ms) - 1000;
+        self.keys.sign_pass(&Pass::new(room, [7; 32], place, issued_at_ms, ends_at_ms, ends_at_ms + 1000))
+    }
+
+    /// A pass signed by a key that the gate does not publish.
+    pub(crate) fn forged_pass(&self, place: u64) -> String {
+        let keys = new_key(&self.dir.path().join("other"));
+        let now_ms = SystemClock.now_ms();
+        keys.sign_pass(&Pass::new(ROOM, [7; 32], place, now_ms, now_ms + 60_000, now_ms + 60_000))
+    }
+}
+
+fn new_key(dir: &Path) -> KeyRing {
+    create_key(dir, 0, &ring::rand::SystemRandom::new()).expect("a key");
+    KeyRing::load(dir, "fairgate").expect("the key")
+}
+
+fn serve_once(mut stream: std::net::TcpStream, jwks: &str) {
+    let _ = stream.read(&mut [0; 2048]);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        jwks.len()
+    );
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(jwks.as_bytes()));
+}
+
+/// Everything together.
+pub(crate) struct Shop {
+    pub(crate) core: ChildProcess,
+    pub(crate) postgres: PrivatePostgres,
+    pub(crate) gate: Gate,
+    pub(crate) url: String,
+    pub(crate) metrics_url: String,
+    pub(crate) http: Client,
+}
+
+impl Shop {
+    pub(crate) fn open() -> Self {
+        let postgres = PrivatePostgres::start().expect("Postgres is installed by `make setup`");
+        let gate = Gate::open();
+        let (core, url, metrics_url) = start_core(&postgres, &gate, "127.0.0.1:0");
+        let http = Client::builder().timeout(PATIENCE).build().expect("a client");
+        Self { core, postgres, gate, url, metrics_url, http }
+    }
+
+    /// Another core over the same database.
+    pub(crate) fn another_core(&self) -> (ChildProcess, String) {
+        let (core, url, _) = start_core(&self.postgres, &self.gate, "127.0.0.1:0");
+        (core, url)
+    }
+
+    /// Kills the core and starts it again where it was.
+    pub(crate) fn restart_core(&mut self) {
+        self.core.kill9();
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let (core, url, metrics_url) = start_core(&self.postgres, &self.gate, &address);
+        (self.core, self.url, self.metrics_url) = (core, url, metrics_url);
+    }
+
+    pub(crate) fn fan(&self, place: u64) -> Fan {
+        Fan { http: self.http.clone(), url: self.url.clone(), pass: self.gate.pass(place) }
+    }
+
+    pub(crate) async fn sql(&self) -> tokio_postgres::Client {
+        let (client, connection) =
+            tokio_postgres::connect(&self.postgres.url(), tokio_postgres::NoTls).await.expect("Postgres answers");
+        tokio::spawn(connection);
+        client
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.http.get(format!("{}{path}", self.url)).send().await.expect("the core answers")
+    }
+
+    pub(crate) async fn bits(&self) -> Vec<u8> {
+        let answer = self.get(&format!("/api/v1/events/{EVENT}/availability")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.bytes().await.expect("a body").to_vec()
+    }
+}
+
+fn start_core(postgres: &PrivatePostgres, gate: &Gate, listen: &str) -> (ChildProcess, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
+    command.args(["booking", "--seed-demo", "--exit-with-stdin", "--metrics-listen", "127.0.0.1:0", "--room", ROOM]);
+    command.args(["--listen", listen, "--jwks-url", &gate.url]);
+    command.env("FAIRGATE_DATABASE_URL", postgres.url()).stderr(Stdio::inherit());
+    let mut core = ChildProcess::spawn("the booking core", command).expect("the binary is built");
+    let metrics_url = core.wait_for_line("metrics on ", PATIENCE).expect("it starts");
+    let url = core.wait_for_line("listening on ", PATIENCE).expect("it starts");
+    (core, url, metrics_url)
+}
+
+/// Somebody who was let in.
+#[derive(Clone)]
+pub(crate) struct Fan {
+    pub(crate) http: Client,
+    pub(crate) url: String,
+    pub(crate) pass: String,
+}
+
+/// An answer, read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
+    pub(crate) json: Value,
+    pub(crate) released: bool,
+}
+
+impl Answer {
+    async fn read(response: Response) -> Self {
+        let (status, released) = (response.status(), response.headers().contains_key("x-fairgate-release"));
+        let text = response.text().await.unwrap_or_default();
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { status, text, json, released }
+    }
+
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.json[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.text))
+    }
+
+    pub(crate) fn seats(&self, name: &str) -> Vec<String> {
+        let seats = self.json[name].as_array().unwrap_or_else(|| panic!("no {name} in {}", self.text));
+        seats.iter().map(|seat| seat.as_str().expect("a seat's name").to_owned()).collect()
+    }
+}
+
+impl Fan {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        key: &str,
+        body: Option<Value>,
+    ) -> reqwest::Result<Answer> {
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.url)).header("x-fairgate-pass", &self.pass);
+        if !key.is_empty() {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        Ok(Answer::read(request.send().await?).await)
+    }
+
+    pub(crate) async fn try_reserve(&self, key: &str, body: Value) -> reqwest::Result<Answer> {
+        self.send(Method::POST, "/api/v1/bookings/reserve", key, Some(body)).await
+    }
+
+    pub(crate) async fn reserve(&self, key: &str, body: Value) -> Answer {
+        self.try_reserve(key, body).await.expect("the core answers")
+    }
+
+    pub(crate) async fn reserve_seats(&self, key: &str, seats: &[&str]) -> Answer {
+        self.reserve(key, json!({ "event": EVENT, "seats": seats })).await
+    }
+
+    pub(crate) async fn reserve_best(&self, key: &str, section: &str, quantity: u32) -> Answer {
+        self.reserve(key, json!({ "event": EVENT, "section": section, "quantity": quantity })).await
+    }
+
+    pub(crate) async fn try_pay(&self, booking: &str, key: &str, token: &str) -> reqwest::Result<Answer> {
+        let path = format!("/api/v1/bookings/{booking}/payment");
+        self.send(Method::POST, &path, key, Some(json!({ "payment_token": token }))).await
+    }
+
+    pub(crate) async fn pay(&self, booking: &str, key: &str, token: &str) -> Answer {
+        self.try_pay(booking, key, token).await.expect("the core answers")
+    }
+
+    pub(crate) async fn cancel(&self, booking: &str) -> Answer {
+        self.send(Method::DELETE, &format!("/api/v1/bookings/{booking}"), "", None).await.expect("the core answers")
+    }
+
+    pub(crate) async fn booking(&self, booking: &str) -> Answer {
+        self.send(Method::GET, &format!("/api/v1/bookings/{booking}"), "", None).await.expect("the core answers")
+    }
+}
+
+/// Bit of a seat in the bitfield.
+pub(crate) fn bit(bits: &[u8], unit: usize) -> bool {
+    bits[unit / 8] >> (unit % 8) & 1 == 1
+}
