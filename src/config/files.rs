@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use pingora::tls;
+
 use super::reader::{Document, Step};
-use super::{Config, TlsListener};
+use super::{Config, RoomConfig, TlsListener};
+use crate::page::{PageInput, WaitingPage};
 use crate::pass::KeyRing;
 
 /// Reports files that cannot be used.
@@ -17,29 +20,55 @@ pub(super) fn check(config: &Config, document: &Document<'_>) {
         check_tls(document, index, listener);
     }
     for (index, room) in config.rooms.iter().enumerate() {
-        if let Some(template) = &room.page.template
-            && let Err(error) = fs::read_to_string(template)
-        {
-            let path = [Step::Key("room"), Step::Item(index), Step::Key("page"), Step::Key("template")];
-            let what = format!("{} cannot be read: {error}", template.display());
-            let key = format!("room[{}].page.template", room.name);
-            document.problem(&path, &key, what, "check the path, or leave it out for the built-in page");
-        }
+        check_template(config, document, index, room);
+    }
+}
+
+fn check_template(config: &Config, document: &Document<'_>, index: usize, room: &RoomConfig) {
+    let Some(template) = &room.page.template else { return };
+    let page = PageInput {
+        room: room.name.clone(),
+        prefix: config.edge.prefix.clone(),
+        title: room.title.clone(),
+        template: Some(template.clone()),
+    };
+    if let Err(error) = WaitingPage::check(&page) {
+        let path = [Step::Key("room"), Step::Item(index), Step::Key("page"), Step::Key("template")];
+        let key = format!("room[{}].page.template", room.name);
+        document.problem(&path, &key, error.to_string(), "put it right, or leave it out for the built-in page");
     }
 }
 
 fn check_tls(document: &Document<'_>, index: usize, listener: &TlsListener) {
-    let files = [
-        ("certificate", &listener.certificate, "CERTIFICATE", "a certificate chain"),
-        ("key", &listener.key, "PRIVATE KEY", "a private key"),
-    ];
-    for (key, path, tag, what) in files {
-        if let Err(reason) = check_pem(path, tag, what) {
-            let step = [Step::Key("edge"), Step::Key("tls"), Step::Item(index), Step::Key(key)];
-            let remedy = format!("name a PEM file with {what} that the user running fairgate can read");
-            document.problem(&step, &format!("edge.tls[{index}].{key}"), reason, remedy);
+    let problem = |key: &'static str, what: String, remedy: &str| {
+        let step = [Step::Key("edge"), Step::Key("tls"), Step::Item(index), Step::Key(key)];
+        document.problem(&step, &format!("edge.tls[{index}].{key}"), what, remedy);
+    };
+    let certificate = check_pem(&listener.certificate, "CERTIFICATE", "a certificate chain");
+    let key = check_pem(&listener.key, "PRIVATE KEY", "a private key");
+    let readable = "name a PEM file that the user running fairgate can read";
+    match (certificate, key) {
+        (Ok(()), Ok(())) => {
+            if let Err(reason) = check_pair(listener) {
+                problem("key", reason, "name the private key that the certificate was issued for, unencrypted");
+            }
+        }
+        (certificate, key) => {
+            certificate.err().into_iter().for_each(|reason| problem("certificate", reason, readable));
+            key.err().into_iter().for_each(|reason| problem("key", reason, readable));
         }
     }
+}
+
+/// Whether the two belong together, as the listener will find out.
+fn check_pair(listener: &TlsListener) -> Result<(), String> {
+    let (certificate, key) = (listener.certificate.to_string_lossy(), listener.key.to_string_lossy());
+    let pair = tls::load_certs_and_key_files(&certificate, &key).map_err(|error| error.to_string())?;
+    let (certificates, private_key) = pair.ok_or_else(|| format!("{key} has no key of a kind that TLS knows"))?;
+    tls::install_default_crypto_provider();
+    let provider = tls::CryptoProvider::get_default().expect("it was just installed");
+    let together = tls::sign::CertifiedKey::from_der(certificates, private_key, provider);
+    together.map(drop).map_err(|error| format!("{key} does not fit {certificate}: {error}"))
 }
 
 fn check_pem(path: &Path, tag: &str, what: &str) -> Result<(), String> {

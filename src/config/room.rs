@@ -9,7 +9,7 @@ use super::reader::Section;
 use super::times::{Instant, Span};
 use super::value::{Misfit, Value, one_of};
 use crate::arrive::host::canonical_host;
-use crate::room::Policy;
+use crate::room::{Control, Policy};
 
 const NAME_BYTES_MAX: usize = 40;
 const WITNESS_MS_MIN: u64 = 2_000;
@@ -206,16 +206,13 @@ impl ScheduleConfig {
 fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
     let (rate_per_minute, burst, max_active, grace_ms) = room.section("admission", |section| {
         let rate_per_minute = section.require("rate_per_minute", "600");
-        section.check(
-            rate_per_minute != Some(0),
-            "rate_per_minute",
-            "is 0: nobody would ever be let in",
-            "at least 1; to hold everyone, pause the room",
-        );
+        if let Some(rate_per_minute) = rate_per_minute {
+            check_control(section, "rate_per_minute", &Control::Rate(rate_per_minute));
+        }
         let burst = section.get_or("burst", 10);
-        section.check(burst > 0, "burst", "is 0: nobody could be let in", "at least 1");
+        check_control(section, "burst", &Control::Burst(burst));
         let max_active = section.get_or("max_active", 1_000);
-        section.check(max_active > 0, "max_active", "is 0: nobody could be let in", "at least 1");
+        check_control(section, "max_active", &Control::MaxActive(max_active));
         let grace_ms = section.timeout("grace", Span::seconds(5 * 60));
         Some((rate_per_minute?, burst, max_active, grace_ms))
     })?;
@@ -233,6 +230,14 @@ fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
     Some(Policy { rate_per_minute, burst, max_active, grace_ms, session_idle_ms, session_max_ms, witness_ms })
 }
 
+/// The room has the last word on what it takes, live or from a file.
+fn check_control(section: &Section<'_>, key: &str, control: &Control) {
+    if let Err(refusal) = control.check() {
+        let remedy = "choose a value within these bounds; to hold everyone, pause the room";
+        section.problem(key, refusal.to_string(), remedy);
+    }
+}
+
 impl PageConfig {
     fn read(section: &Section<'_>) -> Option<Self> {
         let html_status = section.get_or("html_status", 200);
@@ -241,7 +246,9 @@ impl PageConfig {
             let fits = status == 200 || (400..=599).contains(&status);
             section.check(fits, key, format!("{status} would mislead clients and caches"), "use 200, 429 or 503");
         }
-        Some(Self { template: section.get("template"), html_status, api_status, message: section.get("message") })
+        let message: Option<String> = section.get("message");
+        check_control(section, "message", &Control::Message(message.clone()));
+        Some(Self { template: section.get("template"), html_status, api_status, message })
     }
 }
 

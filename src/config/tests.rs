@@ -153,13 +153,15 @@ fn numbers_that_would_let_nobody_in_are_refused() {
         &with("rate_per_minute = 600", "rate_per_minute = 0"),
         16,
         "room[final].admission.rate_per_minute",
-        &["pause"],
+        &["from 1 to", "not 0", "pause"],
     );
-    assert_problem(&admission("burst = 0"), 16, "room[final].admission.burst", &["at least 1"]);
-    assert_problem(&admission("max_active = 0"), 16, "room[final].admission.max_active", &["at least 1"]);
+    assert_problem(&admission("burst = 0"), 16, "room[final].admission.burst", &["from 1 to"]);
+    assert_problem(&admission("max_active = 0"), 16, "room[final].admission.max_active", &["from 1 to"]);
     assert_problem(&admission("grace = '0s'"), 16, "room[final].admission.grace", &["is zero"]);
     assert_problem(&admission("max_active = -5"), 16, "room[final].admission.max_active", &["-5 is out of range"]);
     assert_problem(&admission("burst = 5000000000"), 16, "room[final].admission.burst", &["at most 4294967295"]);
+    assert_problem(&admission("max_active = 2000000000"), 16, "room[final].admission.max_active", &["1000000000"]);
+    assert_problem(&admission("grace = '9000h'"), 16, "room[final].admission.grace", &["longer than a year"]);
     assert_problem(&admission("grace = 300"), 16, "room[final].admission.grace", &["unit"]);
     assert_problem(
         &with("[room.admission]", "witness = '1999ms'\n[room.admission]"),
@@ -335,6 +337,9 @@ fn wrong_kinds_of_value_are_told() {
     assert_problem("[room]", 1, "room", &["not an array of tables", "[[room]]"]);
     let status = with("[room.admission]", "[room.page]\nhtml_status = 302\n[room.admission]");
     assert_problem(&status, 16, "room[final].page.html_status", &["mislead"]);
+    let message =
+        with("[room.admission]", &format!("[room.page]\nmessage = '{}'\n[room.admission]", "x".repeat(2_001)));
+    assert_problem(&message, 16, "room[final].page.message", &["2000"]);
     let poll = with("[room.admission]", "[room.poll]\nfloor = '5m'\n[room.admission]");
     assert_problem(&poll, 15, "room[final].poll.ceiling", &["shorter than floor"]);
 }
@@ -363,9 +368,14 @@ fn files_that_cannot_be_used_are_told() {
     assert_eq!(keys, expected, "{error}");
 
     crate::pass::create_key(Path::new(&at("keys")), 0, &SystemRandom::new()).expect("a key");
-    fs::write(at("cert.pem"), pem::encode(&pem::Pem::new("CERTIFICATE", b"x"))).expect("write");
-    fs::write(at("key.pem"), pem::encode(&pem::Pem::new("PRIVATE KEY", b"x"))).expect("write");
-    fs::write(at("page.html"), "<!doctype html>").expect("write");
+    let [ours, theirs] = [(), ()].map(|()| rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("a pair"));
+    fs::write(at("cert.pem"), ours.cert.pem()).expect("write");
+    fs::write(at("key.pem"), theirs.signing_key.serialize_pem()).expect("write");
+    fs::write(at("page.html"), include_str!("../../pages/waiting/template.html")).expect("write");
+    let error = Config::load(&path).expect_err("a key of another certificate");
+    assert_eq!(error.problems.len(), 1, "{error}");
+    assert!(error.problems[0].what.contains("does not fit"), "{error}");
+    fs::write(at("key.pem"), ours.signing_key.serialize_pem()).expect("write");
     Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
     let missing = Config::load(&dir.path().join("none.toml")).expect_err("no file");
     assert!(missing.to_string().contains("cannot be read"), "{missing}");

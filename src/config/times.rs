@@ -12,6 +12,9 @@ use super::value::{Misfit, Value};
 
 const TIME_EXAMPLE: &str = r#"write "2026-12-01T10:00:00Z" or, with a zone, "2026-12-01T10:00[Europe/Lisbon]""#;
 
+/// A leap year: nothing that is waited for takes longer.
+const SPAN_MAX_MS: u64 = 366 * 24 * 3_600_000;
+
 /// A point in time, Unix ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Instant {
@@ -97,7 +100,10 @@ impl Value for Span {
             return Err(Misfit::new("is not a span of time", EXAMPLE));
         };
         let span: Option<SignedDuration> = text.parse().ok();
-        let ms = span.and_then(|span| u64::try_from(span.as_millis()).ok());
-        ms.map(|ms| Self { ms }).ok_or_else(|| Misfit::new(format!("{text:?} is not a span of time"), EXAMPLE))
+        match span.and_then(|span| u64::try_from(span.as_millis()).ok()) {
+            None => Err(Misfit::new(format!("{text:?} is not a span of time"), EXAMPLE)),
+            Some(ms) if ms > SPAN_MAX_MS => Err(Misfit::new(format!("{text:?} is longer than a year"), EXAMPLE)),
+            Some(ms) => Ok(Self { ms }),
+        }
     }
 }
