@@ -368,7 +368,8 @@ fn files_that_cannot_be_used_are_told() {
     assert_eq!(keys, expected, "{error}");
 
     crate::pass::create_key(Path::new(&at("keys")), 0, &SystemRandom::new()).expect("a key");
-    let [ours, theirs] = [(), ()].map(|()| rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("a pair"));
+    let [ours, theirs] =
+        [(), ()].map(|()| rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("a pair"));
     fs::write(at("cert.pem"), ours.cert.pem()).expect("write");
     fs::write(at("key.pem"), theirs.signing_key.serialize_pem()).expect("write");
     fs::write(at("page.html"), include_str!("../../pages/waiting/template.html")).expect("write");
