@@ -6,6 +6,7 @@ mod headers;
 mod requests;
 mod sessions;
 mod shop;
+mod tls;
 mod troubles;
 mod walk;
 mod world;

@@ -144,10 +144,6 @@ impl World {
         edge.wait().unwrap().success()
     }
 
-    pub(crate) fn certificate(&self) -> PathBuf {
-        self.dir.path().join("certificate.pem")
-    }
-
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
