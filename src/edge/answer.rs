@@ -70,7 +70,6 @@ impl Answer {
     /// The whole answer as HTTP/1.1, for connections that Pingora does not serve.
     pub(crate) fn write_http1(&self, bytes: &mut BytesMut, connection: &str) {
         let reason = self.status.canonical_reason().unwrap_or_default();
-        let length = self.body.len();
         bytes.put_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_str()).as_bytes());
         for (name, value) in &self.headers {
             bytes.put_slice(name.as_str().as_bytes());
@@ -78,8 +77,16 @@ impl Answer {
             bytes.put_slice(value.as_bytes());
             bytes.put_slice(b"\r\n");
         }
-        bytes.put_slice(format!("content-length: {length}\r\nconnection: {connection}\r\n\r\n").as_bytes());
+        if self.has_length() {
+            bytes.put_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
+        }
+        bytes.put_slice(format!("connection: {connection}\r\n\r\n").as_bytes());
         bytes.put_slice(&self.body);
+    }
+
+    /// Whether it states a length: 204 and 304 have none.
+    pub(crate) fn has_length(&self) -> bool {
+        !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 
     /// The bytes to send after the head: none to `HEAD`.

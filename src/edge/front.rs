@@ -1,17 +1,19 @@
 //! The front of every HTTP/1 connection: reads one head at a time, strictly, and hands it to Pingora.
 //!
 //! Guarantees: a head that could be framed in two ways never reaches Pingora; a head arrives whole within the client's
-//! time, however slowly its bytes trickle in; an idle connection holds no buffer.
+//! time, however slowly its bytes trickle in; an idle connection holds no buffer. Plain polls, which are most of all
+//! requests, are answered right here ([`lane`]).
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::StatusCode;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{ALPN, Shutdown, Stream};
@@ -22,10 +24,12 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 use super::answer::Answer;
 use super::gate::GatePhases;
+use super::lane;
 use super::leash::Leash;
 use super::problem::Problem;
 use super::state::Edge;
 use crate::arrive::head::{header_slots, read_head};
+use crate::observe::RequestKind;
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
@@ -38,8 +42,10 @@ pub(crate) struct Front {
 
 /// What became of waiting for a head.
 enum Next {
-    /// It is whole.
+    /// It is whole, and Pingora's.
     Head { upgrade: bool },
+    /// It is a plain poll of so many bytes, and this is the answer.
+    Poll { bytes: usize, status: StatusCode, answer: Bytes },
     /// The client has gone, or said nothing for too long.
     Gone,
     /// It is not to be served.
@@ -65,33 +71,79 @@ impl Front {
     async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
         let mut patience = Duration::from_millis(self.edge.client_timeout_ms);
         let mut shutdown_seen = shutdown.clone();
+        let mut bytes = BytesMut::new();
         loop {
-            let mut bytes = BytesMut::new();
             let next = tokio::select! {
                 biased;
                 next = self.next_head(&mut stream, &mut bytes, patience) => next,
                 _ = shutdown_seen.wait_for(|stopping| *stopping) => Next::Gone,
             };
-            stream = match next {
-                Next::Head { upgrade } => match self.hand_over(stream, bytes, upgrade, shutdown).await {
-                    Some(stream) => stream,
-                    None => return,
-                },
+            match next {
+                Next::Poll { bytes: head, status, answer } => {
+                    bytes.advance(head);
+                    if !self.answer_poll(&mut stream, status, &answer).await {
+                        return;
+                    }
+                }
+                Next::Head { upgrade } => {
+                    let reused = self.hand_over(stream, std::mem::take(&mut bytes), upgrade, shutdown).await;
+                    let Some(again) = reused else { return };
+                    stream = again;
+                }
                 Next::Gone => return,
                 Next::Refused(problem) => return refuse(stream, &problem.answer()).await,
-            };
+            }
+            if bytes.is_empty() {
+                bytes = BytesMut::new();
+            }
             patience = Duration::from_millis(self.edge.keepalive_timeout_ms);
         }
     }
 
     /// Waits for the first byte for as long as `patience`, then for the rest of the head.
     async fn next_head(&self, stream: &mut Stream, bytes: &mut BytesMut, patience: Duration) -> Next {
-        match timeout(patience, read_some(stream, bytes)).await {
-            Ok(Ok(1..)) => {}
-            Ok(Ok(0) | Err(_)) | Err(_) => return Next::Gone,
+        // Bytes are left of a client that does not wait for answers.
+        if bytes.is_empty() {
+            match timeout(patience, read_some(stream, bytes)).await {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0) | Err(_)) | Err(_) => return Next::Gone,
+            }
         }
-        let whole = timeout(Duration::from_millis(self.edge.client_timeout_ms), rest_of_head(stream, bytes));
+        let whole = timeout(Duration::from_millis(self.edge.client_timeout_ms), self.rest_of_head(stream, bytes));
         whole.await.unwrap_or(Next::Refused(Problem::Slow))
+    }
+
+    async fn rest_of_head(&self, stream: &mut Stream, bytes: &mut BytesMut) -> Next {
+        loop {
+            if let Some(next) = self.look_at(bytes) {
+                return next;
+            }
+            if !matches!(read_some(stream, bytes).await, Ok(1..)) {
+                return Next::Gone;
+            }
+        }
+    }
+
+    /// What to do with the head at the start of the bytes; `None` while it is incomplete.
+    fn look_at(&self, bytes: &BytesMut) -> Option<Next> {
+        let mut slots = header_slots();
+        let head = match read_head(bytes, &mut slots) {
+            Ok(head) => head?,
+            Err(bad) => return Some(Next::Refused(bad.into())),
+        };
+        if let Some((status, answer)) = lane::poll(&self.edge, &head) {
+            return Some(Next::Poll { bytes: head.bytes, status, answer });
+        }
+        Some(Next::Head { upgrade: head.has("upgrade") })
+    }
+
+    /// Whether the client took it.
+    async fn answer_poll(&self, stream: &mut Stream, status: StatusCode, answer: &[u8]) -> bool {
+        let begun = Instant::now();
+        let sent = async { stream.write_all(answer).await.is_ok() && stream.flush().await.is_ok() };
+        let took = timeout(Duration::from_millis(self.edge.client_timeout_ms), sent).await;
+        self.edge.metrics.observe_request(RequestKind::Status, status, begun.elapsed());
+        took.unwrap_or(false)
     }
 
     /// Lets Pingora serve one request; gives the connection back where it can be used again.
@@ -113,20 +165,6 @@ impl Front {
         let reused = self.proxy.process_new_http(session, shutdown).await;
         // One leash a connection: after an upgrade that was refused, the client connects anew.
         reused.filter(|_| !upgrade).map(|reused| reused.consume().0)
-    }
-}
-
-async fn rest_of_head(stream: &mut Stream, bytes: &mut BytesMut) -> Next {
-    loop {
-        let mut slots = header_slots();
-        match read_head(bytes, &mut slots) {
-            Ok(Some(head)) => return Next::Head { upgrade: head.has("upgrade") },
-            Ok(None) => {}
-            Err(bad) => return Next::Refused(bad.into()),
-        }
-        if !matches!(read_some(stream, bytes).await, Ok(1..)) {
-            return Next::Gone;
-        }
     }
 }
 

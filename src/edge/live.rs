@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use fairgate_draw::{RosterTree, Shuffle};
-use http::HeaderValue;
 
 use super::batch::{BatchWorker, Batcher, batcher};
 use super::status::{PollPolicy, Status, StatusInput};
@@ -164,10 +163,6 @@ impl Snapshot {
 
     pub(crate) fn phase(&self) -> Phase {
         self.view.phase
-    }
-
-    pub(crate) fn etag(&self) -> &HeaderValue {
-        &self.status.etag
     }
 }
 

@@ -19,6 +19,7 @@ mod front;
 mod gate;
 mod headers;
 mod join;
+mod lane;
 mod leash;
 mod leave;
 mod limits;

@@ -28,8 +28,8 @@ fn response_header(answer: &Answer) -> pingora::Result<ResponseHeader> {
     for (name, value) in &answer.headers {
         header.append_header(name, value)?;
     }
-    // 204 and 304 have no length; to HEAD it is the length that GET would get.
-    if !matches!(answer.status.as_u16(), 204 | 304) {
+    // To HEAD it is the length that GET would get.
+    if answer.has_length() {
         header.insert_header(CONTENT_LENGTH, answer.body.len())?;
     }
     Ok(header)

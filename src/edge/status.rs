@@ -1,11 +1,16 @@
 //! The one public document that serves every waiting browser: built once a tick, sent as it is.
 
-use bytes::Bytes;
-use http::HeaderValue;
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::answer::Answer;
 use crate::room::{DrawRecord, Phase, View};
+
+/// Long enough for a CDN to answer everyone else, short enough that a countdown stays true.
+const STATUS_CACHE_CONTROL: &str = "public, max-age=1";
 
 /// How often browsers may ask, as the room's configuration has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,10 @@ pub(crate) struct Status {
     pub(crate) body: Bytes,
     /// A strong tag of exactly these bytes.
     pub(crate) etag: HeaderValue,
+    /// The whole answer as HTTP/1.1, for a connection that goes on.
+    pub(crate) http1: Bytes,
+    /// The same for who knows it already.
+    pub(crate) http1_known: Bytes,
 }
 
 /// What the status is made from.
@@ -108,8 +117,40 @@ impl Status {
         let body = serde_json::to_vec(&document(input)).expect("a status has string keys and no failing serializers");
         let stale = u8::from(input.stale);
         let etag = format!("\"{:x}-{:x}-{stale}\"", input.view.revision, input.now_ms);
-        Self { body: body.into(), etag: HeaderValue::from_str(&etag).expect("hex digits, dashes and quotes") }
+        let etag = HeaderValue::from_str(&etag).expect("hex digits, dashes and quotes");
+        let body = Bytes::from(body);
+        let http1_new = http1(&answer(body.clone(), &etag), input.now_ms);
+        let http1_known = http1(&answer_known(&etag), input.now_ms);
+        Self { body, etag, http1: http1_new, http1_known }
     }
+}
+
+/// To who asks.
+pub(crate) fn answer(body: Bytes, etag: &HeaderValue) -> Answer {
+    Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .header(CACHE_CONTROL, HeaderValue::from_static(STATUS_CACHE_CONTROL))
+        .header(ETAG, etag.clone())
+        .body(body)
+}
+
+/// To who asks for something newer than there is.
+pub(crate) fn answer_known(etag: &HeaderValue) -> Answer {
+    Answer::empty(StatusCode::NOT_MODIFIED)
+        .header(CACHE_CONTROL, HeaderValue::from_static(STATUS_CACHE_CONTROL))
+        .header(ETAG, etag.clone())
+}
+
+fn http1(answer: &Answer, now_ms: u64) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(answer.body.len() + 256);
+    let dated = answer.clone().text(DATE, &http_date(now_ms));
+    dated.write_http1(&mut bytes, "keep-alive");
+    bytes.freeze()
+}
+
+fn http_date(now_ms: u64) -> String {
+    let now = i64::try_from(now_ms).ok().and_then(|now_ms| jiff::Timestamp::from_millisecond(now_ms).ok());
+    now.unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn document(input: StatusInput<'_>) -> Document<'_> {
@@ -157,6 +198,11 @@ fn floor_ms(poll: PollPolicy, waiting: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_those_of_http() {
+        assert_eq!(http_date(784_111_777_999), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 
     #[test]
     fn the_floor_rises_with_the_crowd() {

@@ -3,6 +3,7 @@
 mod fan;
 mod forms;
 mod headers;
+mod polls;
 mod requests;
 mod sessions;
 mod shop;
