@@ -198,20 +198,36 @@ class Source:
 
     def roster(self):
         """The entries, a chunk in memory at a time."""
-        with self._open("/roster", "roster") as file:
-            rest = b""
-            while chunk := file.read(1 << 20):
-                chunk = rest + chunk
-                whole = len(chunk) - len(chunk) % 32
-                rest = chunk[whole:]
-                yield from (chunk[i : i + 32] for i in range(0, whole, 32))
-            if rest:
-                raise Failed("roster", f"it ends in {len(rest)} bytes that are no whole entry of 32")
+        rest = b""
+        for chunk in self._roster_chunks():
+            chunk = rest + chunk
+            whole = len(chunk) - len(chunk) % 32
+            rest = chunk[whole:]
+            yield from (chunk[i : i + 32] for i in range(0, whole, 32))
+        if rest:
+            raise Failed("roster", f"it ends in {len(rest)} bytes that are no whole entry of 32")
 
-    def _open(self, path, name):
+    def _roster_chunks(self):
+        if not self.is_url:
+            with self._open("", "roster") as file:
+                while chunk := file.read(1 << 20):
+                    yield chunk
+            return
+        # The server may send less than it was asked for: what counts is what it says it sent.
+        at, end = 0, None
+        while end is None or at < end:
+            with self._open("/roster", "roster", {"Range": f"bytes={at}-{at + (1 << 20) - 1}"}) as answer:
+                chunk = answer.read()
+                content_range = answer.headers.get("Content-Range")
+                end = int(content_range.rpartition("/")[2]) if content_range else len(chunk)
+                at += len(chunk)
+                yield chunk
+
+    def _open(self, path, name, headers={}):
         try:
             if self.is_url:
-                return urllib.request.urlopen(self.source + path, timeout=30)
+                request = urllib.request.Request(self.source + path, headers=headers)
+                return urllib.request.urlopen(request, timeout=30)
             return open(os.path.join(self.source, name), "rb")
         except (OSError, urllib.error.URLError) as error:
             raise Unreadable(f"cannot read the {name} of {self.source}: {error}") from error

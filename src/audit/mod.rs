@@ -3,6 +3,7 @@
 //! Guarantees: nothing is taken from the operator on trust but what a step proves; every step is reported, by name; the
 //! roster streams by, so that memory does not grow with it beyond a dozen bytes an entry.
 
+mod dispute;
 mod report;
 mod roster;
 mod source;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::pass::{KeySet, RecordError};
 
+pub use dispute::{Dispute, Judgement, dispute};
 pub use report::{Outcome, Report};
 pub use roster::RosterFacts;
 pub use source::{Source, SourceError};
@@ -33,6 +35,14 @@ pub enum AuditError {
     /// Record, roster or keys cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// What was shown as a receipt proves nothing.
+    #[error("this is no receipt of {room:?}: {why}")]
+    Receipt {
+        /// The room whose draw it was held against.
+        room: String,
+        /// Why it proves nothing.
+        why: String,
+    },
     /// The record is not one.
     #[error("the record of {from} cannot be read: {why}")]
     Record {
@@ -50,11 +60,7 @@ pub enum AuditError {
 /// # Errors
 /// When there is nothing to check; whatever is wrong with the draw itself is in the report.
 pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64)) -> Result<Report, AuditError> {
-    let text = source.record()?;
-    let malformed = |why| AuditError::Record { from: source.to_string(), why };
-    let published: Value = serde_json::from_str(&text).map_err(malformed)?;
-    let record: Record = serde_json::from_str(&text).map_err(malformed)?;
-
+    let (published, record) = read_record(source)?;
     let mut findings = vec![finding(Step::Signature, check_signature(source, evidence, &published)?)];
     findings.extend(evidence.witnesses.iter().map(|witness| finding(Step::Witness, witness.check(&record))));
     let roster = match record.entries {
@@ -66,8 +72,15 @@ pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64
     Ok(Report::new(source.to_string(), published, &record, roster, findings))
 }
 
+/// The record as it was published, and as far as this version knows it.
+fn read_record(source: &Source) -> Result<(Value, Record), AuditError> {
+    let text = source.record()?;
+    let malformed = |why| AuditError::Record { from: source.to_string(), why };
+    Ok((serde_json::from_str(&text).map_err(malformed)?, serde_json::from_str(&text).map_err(malformed)?))
+}
+
 fn check_signature(source: &Source, evidence: &Evidence, published: &Value) -> Result<Verdict, AuditError> {
-    let beside = if evidence.keys.is_some() { None } else { source.keys()? };
+    let beside = if evidence.keys.is_some() { None } else { source.keys("")? };
     let Some(keys) = evidence.keys.as_ref().or(beside.as_ref()) else {
         return Ok(Verdict::Open("there are no keys to check it with".into()));
     };

@@ -1,7 +1,6 @@
 //! One pass over a roster, whatever its size.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 use fairgate_draw::{Hash, RootHasher};
 use ring::digest::{Context, SHA256};
@@ -31,19 +30,53 @@ pub struct RosterFacts {
 
 /// Reads a roster to its end; `expected` entries only size a buffer and the progress.
 pub(super) fn read(
-    mut roster: impl Read,
+    roster: impl Read,
     expected: u64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<RosterFacts, SourceError> {
-    let failed = |why| SourceError::File { path: PathBuf::from("the roster"), why };
     let mut reading = Reading::new(expected);
+    for_each_chunk(roster, |bytes| {
+        reading.take(bytes);
+        progress(reading.hasher.entries(), expected);
+    })?;
+    Ok(reading.finish())
+}
+
+/// Looks for what stands at an index, and for where an entry stands.
+pub(super) fn search(roster: impl Read, index: u64, entry: &Hash) -> Result<Search, SourceError> {
+    let mut hasher = RootHasher::new();
+    let (mut at_index, mut stands_at) = (None, None);
+    for_each_chunk(roster, |bytes| {
+        for found in bytes.as_chunks::<ENTRY_BYTES>().0 {
+            let position = hasher.entries();
+            at_index = at_index.or((position == index).then_some(*found));
+            stands_at = stands_at.or((found == entry).then_some(position));
+            hasher.push(found);
+        }
+    })?;
+    let (entries, root) = hasher.finish();
+    Ok(Search { at_index, stands_at, entries, root })
+}
+
+/// What a search through a roster finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Search {
+    /// The entry at the index that was asked for.
+    pub(super) at_index: Option<Hash>,
+    /// The first index at which the entry that was asked for stands.
+    pub(super) stands_at: Option<u64>,
+    pub(super) entries: u64,
+    pub(super) root: Hash,
+}
+
+/// Reads whole entries, many at a time; only the last chunk can end in a part of one.
+fn for_each_chunk(mut roster: impl Read, mut visit: impl FnMut(&[u8])) -> Result<(), SourceError> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        let bytes = fill(&mut roster, &mut buffer).map_err(failed)?;
-        reading.take(&buffer[..bytes]);
-        progress(reading.hasher.entries(), expected);
+        let bytes = fill(&mut roster, &mut buffer).map_err(SourceError::Roster)?;
+        visit(&buffer[..bytes]);
         if bytes < BUFFER_BYTES {
-            return Ok(reading.finish());
+            return Ok(());
         }
     }
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::blocking::{Client, Response};
-use reqwest::header::RANGE;
+use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{StatusCode, Url};
 
-use crate::pass::KeySet;
+use crate::pass::{JwksError, KeySet};
 
 /// A record or a key document that is longer is not one.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
@@ -47,6 +47,9 @@ pub enum SourceError {
         /// Why.
         why: String,
     },
+    /// The roster broke off.
+    #[error("cannot read the roster to its end: {0}")]
+    Roster(io::Error),
     /// Neither a URL nor a folder.
     #[error("{0:?} is neither a folder nor the URL of a draw (https://…/.fairgate/{{room}}/draw)")]
     Neither(String),
@@ -56,7 +59,7 @@ pub enum SourceError {
         /// Where they came from.
         from: String,
         /// Why.
-        why: String,
+        why: JwksError,
     },
 }
 
@@ -86,11 +89,11 @@ impl Source {
         }
     }
 
-    /// The operator's keys that stand beside the record, if any do.
+    /// The operator's keys that stand beside the record, if any do, for tokens of this issuer. (A record names none.)
     ///
     /// # Errors
     /// When there are some and they cannot be read.
-    pub fn keys(&self) -> Result<Option<KeySet>, SourceError> {
+    pub fn keys(&self, issuer: &str) -> Result<Option<KeySet>, SourceError> {
         let text = match self {
             Self::Folder(folder) => {
                 let path = folder.join("jwks.json");
@@ -98,7 +101,8 @@ impl Source {
             }
             Self::Edge(url) => get_document(&beside(url, "../jwks.json")?)?,
         };
-        text.map(|text| parse_keys(&text, &self.to_string())).transpose()
+        let unusable = |why: JwksError| SourceError::Keys { from: self.to_string(), why };
+        text.map(|text| KeySet::from_jwks(&text, issuer)).transpose().map_err(unusable)
     }
 
     /// The roster's bytes, from the first entry on.
@@ -115,11 +119,6 @@ impl Source {
             Self::Edge(url) => Ok(Box::new(Ranges::new(beside(url, "draw/roster")?)?)),
         }
     }
-}
-
-/// Reads a JWKS. A record names no issuer, so none is asked for.
-pub(super) fn parse_keys(text: &str, from: &str) -> Result<KeySet, SourceError> {
-    KeySet::from_jwks(text, "").map_err(|why| SourceError::Keys { from: from.to_owned(), why: why.to_string() })
 }
 
 fn read_document(path: &Path) -> Result<String, SourceError> {
@@ -167,46 +166,40 @@ impl fmt::Display for Source {
     }
 }
 
-/// A resource read range by range; a server that knows no ranges sends it whole.
+/// A resource read range by range. The server may answer less than it was asked for: what counts is what it says it sent.
 struct Ranges {
     client: Client,
     url: Url,
     next: u64,
+    /// How long the resource is, from the first answer on.
+    bytes: Option<u64>,
     answer: Option<Response>,
-    is_last: bool,
 }
 
 impl Ranges {
     fn new(url: Url) -> Result<Self, SourceError> {
-        Ok(Self { client: client(&url)?, url, next: 0, answer: None, is_last: false })
+        Ok(Self { client: client(&url)?, url, next: 0, bytes: None, answer: None })
     }
 
     /// Asks for the range from `next` on.
     fn ask(&mut self) -> io::Result<()> {
         let range = format!("bytes={}-{}", self.next, self.next + RANGE_BYTES - 1);
         let answer = self.client.get(self.url.clone()).header(RANGE, range).send().map_err(io::Error::other)?;
-        match answer.status() {
-            StatusCode::PARTIAL_CONTENT => {
-                self.is_last = answer.content_length().is_some_and(|bytes| bytes < RANGE_BYTES)
-            }
-            StatusCode::OK if self.next == 0 => self.is_last = true,
-            // Nothing from here on: the roster ended with the last range.
-            StatusCode::RANGE_NOT_SATISFIABLE => {
-                self.is_last = true;
-                return Ok(());
-            }
-            status => return Err(io::Error::other(format!("{} answers {status}", self.url))),
-        }
-        self.answer = Some(answer);
+        self.bytes = match (answer.status(), content_range(&answer)) {
+            (StatusCode::PARTIAL_CONTENT, Some((first, bytes))) if first == self.next => Some(bytes),
+            // It sends everything, whatever it was asked for.
+            (StatusCode::OK, _) if self.next == 0 => Some(u64::MAX),
+            // There is no byte to send: the roster is empty.
+            (StatusCode::RANGE_NOT_SATISFIABLE, _) if self.next == 0 => Some(0),
+            (status, _) => return Err(io::Error::other(format!("{} answers {status} to a range", self.url))),
+        };
+        self.answer = Some(answer).filter(|_| self.bytes != Some(0));
         Ok(())
     }
 
     fn read_once(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
+        while self.bytes.is_none_or(|bytes| self.next < bytes) {
             let Some(answer) = &mut self.answer else {
-                if self.is_last {
-                    return Ok(0);
-                }
                 self.ask()?;
                 continue;
             };
@@ -216,7 +209,11 @@ impl Ranges {
                 return Ok(read);
             }
             self.answer = None;
+            if self.bytes == Some(u64::MAX) {
+                break;
+            }
         }
+        Ok(0)
     }
 }
 
@@ -227,11 +224,18 @@ impl Read for Ranges {
             match self.read_once(buffer) {
                 Err(_) if attempt < ATTEMPTS_PER_RANGE => {
                     std::thread::sleep(Duration::from_millis(250) * attempt);
-                    (self.answer, self.is_last) = (None, false);
+                    self.answer = None;
                     attempt += 1;
                 }
                 result => return result,
             }
         }
     }
+}
+
+/// `bytes first-last/length`: the first byte and the length.
+fn content_range(answer: &Response) -> Option<(u64, u64)> {
+    let value = answer.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+    let (range, bytes) = value.strip_prefix("bytes ")?.split_once('/')?;
+    Some((range.split_once('-')?.0.parse().ok()?, bytes.parse().ok()?))
 }

@@ -35,7 +35,7 @@ struct Proof {
 /// `GET draw`.
 pub(crate) fn record(edge: &Edge, room: &LiveRoom) -> Result<Answer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let record = public_record(&snapshot).ok_or(Problem::Internal)?;
+    let record = edge.keys.sign_record(public_record(&snapshot).ok_or(Problem::Internal)?, edge.now_ms());
     let cache = if record.is_final() { FINAL } else { GROWING };
     Ok(Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::jws::JwsError;
+use super::jws::{self, JwsError};
 use super::keys::KeyRing;
 use super::keyset::KeySet;
 use crate::room::{Entry, Position};
@@ -41,6 +41,25 @@ pub enum TicketError {
     /// A ticket of another room.
     #[error("the ticket is for another room")]
     Room,
+}
+
+/// What a token says of itself before anybody has checked it: only good for knowing which keys to check it with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Hearsay {
+    /// Who is said to have signed it.
+    #[serde(rename = "iss")]
+    pub issuer: String,
+    /// The room that it is said to be for.
+    #[serde(rename = "aud")]
+    pub room: String,
+}
+
+impl Hearsay {
+    /// Looks into a token; `None` where it is none.
+    #[must_use]
+    pub fn of(token: &str) -> Option<Self> {
+        jws::unchecked_claims(token)
+    }
 }
 
 #[derive(Serialize, Deserialize)]

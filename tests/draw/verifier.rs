@@ -12,7 +12,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let said = [output.stdout, output.stderr].concat();
         Self { code: output.status.code().unwrap(), said: String::from_utf8(said).unwrap() }
     }

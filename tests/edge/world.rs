@@ -148,6 +148,11 @@ impl World {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// Where the store is, for a test that opens it while the edge is down.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
     fn log_path(&self) -> PathBuf {
         self.dir.path().join("log")
     }

@@ -1,14 +1,19 @@
 //! `fairgate draw`: recompute and check a draw from what is public of it.
 
+mod dispute;
 mod verify;
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use fairgate_draw::{Hash, Shuffle};
+
+use crate::pass::KeySet;
 
 /// Recompute and check a draw from what is public of it.
 #[derive(Debug, Args)]
@@ -34,6 +39,8 @@ enum Step {
     },
     /// Check a whole draw; exit code 0: it holds, 1: a step fails, 2: it cannot be read, 3: it is not finished.
     Verify(verify::VerifyArgs),
+    /// Hold a ticket against the published draw; exit code 0: honoured, 1: contradicted, 2: nothing to hold against it.
+    Dispute(dispute::DisputeArgs),
 }
 
 /// What fixes every place.
@@ -56,7 +63,8 @@ pub(super) fn run(args: DrawArgs) -> anyhow::Result<ExitCode> {
     match args.step {
         Step::Place { draw, index } => print(out, [draw.place(index)?])?,
         Step::Places { draw } => print(out, draw.shuffle().all_places()?)?,
-        Step::Verify(args) => return verify::run(args, out),
+        Step::Verify(args) => return verify::run(&args, out),
+        Step::Dispute(args) => return dispute::run(&args, out),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -85,6 +93,25 @@ impl DrawNumbers {
     fn indexes(&self) -> String {
         self.entries.checked_sub(1).map_or_else(|| "nowhere".to_owned(), |last| format!("from 0 to {last}"))
     }
+}
+
+/// What `verify` and `dispute` answer where there is nothing to check.
+const NOTHING_TO_CHECK: u8 = 2;
+
+/// Says why there is nothing to check, with the exit code that means so.
+#[expect(clippy::print_stderr, reason = "the exit code has its reason beside it")]
+fn nothing_to_check(error: &anyhow::Error) -> ExitCode {
+    eprintln!("fairgate: {error:#}");
+    ExitCode::from(NOTHING_TO_CHECK)
+}
+
+/// The operator's keys, from a file.
+fn read_keys(path: &Path, issuer: &str) -> anyhow::Result<KeySet> {
+    KeySet::from_jwks(&read(path)?, issuer).with_context(|| format!("cannot use {}", path.display()))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn parse_hash(text: &str) -> Result<Hash, String> {

@@ -11,9 +11,9 @@ use fairgate_draw::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
+use super::{nothing_to_check, read, read_keys};
 use crate::audit::{Evidence, Outcome, Report, Source, Witness, audit};
 use crate::clock::{Clock, SystemClock};
-use crate::pass::KeySet;
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -35,28 +35,24 @@ pub(super) struct VerifyArgs {
 }
 
 /// Checks a draw and says how it stands.
-#[expect(clippy::print_stderr, reason = "exit code 2 has its reason beside it")]
-pub(super) fn run(args: VerifyArgs, out: impl Write) -> anyhow::Result<ExitCode> {
-    match verify(&args) {
-        Ok(report) => {
-            print(&report, out).context("cannot write to standard output")?;
-            Ok(ExitCode::from(match report.outcome {
-                Outcome::Holds => 0,
-                Outcome::Fails => 1,
-                Outcome::Unfinished => 3,
-            }))
-        }
-        Err(error) => {
-            eprintln!("fairgate: {error:#}");
-            Ok(ExitCode::from(2))
-        }
-    }
+pub(super) fn run(args: &VerifyArgs, out: impl Write) -> anyhow::Result<ExitCode> {
+    let report = match verify(args) {
+        Ok(report) => report,
+        Err(error) => return Ok(nothing_to_check(&error)),
+    };
+    print(&report, out).context("cannot write to standard output")?;
+    Ok(ExitCode::from(match report.outcome {
+        Outcome::Holds => 0,
+        Outcome::Fails => 1,
+        Outcome::Unfinished => 3,
+    }))
 }
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<Report> {
     let source = Source::parse(&args.source)?;
     let evidence = Evidence {
-        keys: args.jwks.as_deref().map(read_keys).transpose()?,
+        // A record names no issuer.
+        keys: args.jwks.as_deref().map(|path| read_keys(path, "")).transpose()?,
         witnesses: args.witness.iter().map(|path| read_witness(path)).collect::<anyhow::Result<_>>()?,
     };
     let bar = progress_bar();
@@ -92,18 +88,9 @@ fn progress_bar() -> ProgressBar {
     ProgressBar::new(0).with_style(style.expect("the template is ours"))
 }
 
-fn read_keys(path: &Path) -> anyhow::Result<KeySet> {
-    // A record names no issuer, so none is asked for.
-    KeySet::from_jwks(&read(path)?, "").with_context(|| format!("cannot use {}", path.display()))
-}
-
 fn read_witness(path: &Path) -> anyhow::Result<Witness> {
     let name = path.display().to_string();
     Witness::parse(&name, &read(path)?).with_context(|| format!("{name} is neither a saved record nor a saved status"))
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -1,0 +1,81 @@
+//! `fairgate draw dispute`: is a fan's receipt honoured?
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{nothing_to_check, read, read_keys};
+use crate::audit::{Dispute, Judgement, Source, dispute};
+use crate::pass::Hearsay;
+
+#[derive(Debug, Args)]
+pub(super) struct DisputeArgs {
+    /// The ticket, or a file that has it.
+    ticket: String,
+    /// The draw's URL, or a folder with `draw.json`, `roster` and perhaps `jwks.json`; without it the issuer that the
+    /// ticket names is asked.
+    #[arg(value_name = "URL|FOLDER")]
+    source: Option<String>,
+    /// A pass that was given for the ticket, or a file that has it: was it for the right place?
+    #[arg(long)]
+    pass: Option<String>,
+    /// The operator's keys, from a source you trust; otherwise those published beside the record.
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+}
+
+/// Judges a ticket and says how it stands.
+pub(super) fn run(args: &DisputeArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
+    let (verdict, code) = match judge(args) {
+        Ok(Judgement::Honoured(detail)) => (format!("Honoured: {detail}."), ExitCode::SUCCESS),
+        Ok(Judgement::Contradicted(detail)) => (contradiction(args, &detail), ExitCode::FAILURE),
+        Ok(Judgement::Open(detail)) => return Ok(nothing_to_check(&anyhow::Error::msg(detail))),
+        Err(error) => return Ok(nothing_to_check(&error)),
+    };
+    writeln!(out, "{verdict}").context("cannot write to standard output")?;
+    Ok(code)
+}
+
+fn judge(args: &DisputeArgs) -> anyhow::Result<Judgement> {
+    let ticket = token(&args.ticket)?;
+    let pass = args.pass.as_deref().map(token).transpose()?;
+    let said =
+        Hearsay::of(&ticket).context("this is no ticket: it should be three parts of letters, joined by dots")?;
+    let source = source(args.source.as_deref(), &said)?;
+    let keys = match &args.jwks {
+        Some(path) => read_keys(path, &said.issuer)?,
+        None => source.keys(&said.issuer)?.context("there are no keys beside the record; give them with --jwks")?,
+    };
+    Ok(dispute(Dispute { ticket: &ticket, pass: pass.as_deref(), keys: &keys }, &source)?)
+}
+
+fn source(given: Option<&str>, said: &Hearsay) -> anyhow::Result<Source> {
+    if let Some(given) = given {
+        return Ok(Source::parse(given)?);
+    }
+    let named = format!("{}/.fairgate/{}/draw", said.issuer.trim_end_matches('/'), said.room);
+    Source::parse(&named).with_context(|| {
+        format!("the ticket's issuer {:?} is no address: name the draw's URL or a folder", said.issuer)
+    })
+}
+
+/// A token, or the content of a file.
+fn token(text: &str) -> anyhow::Result<String> {
+    let path = Path::new(text);
+    if path.is_file() { Ok(read(path)?.trim().to_owned()) } else { Ok(text.trim().to_owned()) }
+}
+
+/// Everything that someone else needs to come to the same conclusion.
+fn contradiction(args: &DisputeArgs, detail: &str) -> String {
+    let given =
+        |what: &str, token: &str| format!("\n{what}: {}", self::token(token).unwrap_or_else(|_| token.to_owned()));
+    let pass = args.pass.as_deref().map(|pass| given("The pass", pass)).unwrap_or_default();
+    format!(
+        "Contradicted: {detail}.\n\nThe evidence is the token below, signed by the operator, and the published record, \
+         roster and keys.{}{pass}",
+        given("\nThe ticket", &args.ticket)
+    )
+}
