@@ -22,6 +22,8 @@ mod places;
 mod recent;
 mod sale;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 pub use command::{
     ClaimOutcome, Command, Control, DrawRecord, Entry, Outcome, Phase, Plan, Policy, Position, Refusal, RenewOutcome,

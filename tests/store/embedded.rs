@@ -61,6 +61,35 @@ async fn what_was_answered_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn each_sale_has_a_journal_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let store = open(dir.path(), &clock);
+    store.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    store.apply(ROOM, Command::Enter(vec![entry(1)])).await.unwrap();
+    let first = fs::read(journal(dir.path())).unwrap();
+    clock.set(START_MS + 3_600_000);
+    store.apply(ROOM, Command::Schedule(plan(3, policy()))).await.unwrap();
+    store.apply(ROOM, Command::Enter(vec![entry(2)])).await.unwrap();
+    let (view, roster) = (store.view(ROOM).await.unwrap(), store.roster(ROOM, 0..9).await.unwrap());
+    assert_eq!((view.pool_size, &roster[..]), (1, &entry(2)[..]));
+    drop(store);
+
+    let kept = fs::read(journal(dir.path())).unwrap();
+    assert_eq!(kept, first, "the last sale's journal is closed");
+    let store = open(dir.path(), &clock);
+    assert_eq!(store.view(ROOM).await.unwrap(), view);
+    assert_eq!(store.roster(ROOM, 0..9).await.unwrap(), roster);
+    drop(store);
+
+    // A crash while the second journal was made: nobody was told, so the first sale is still the present one.
+    fs::write(dir.path().join(ROOM).join("2.journal"), b"fairg").unwrap();
+    let store = open(dir.path(), &clock);
+    assert_eq!(store.roster(ROOM, 0..9).await.unwrap(), entry(1)[..]);
+}
+
+#[tokio::test]
 async fn a_directory_has_one_user() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(START_MS));

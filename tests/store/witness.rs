@@ -153,6 +153,12 @@ impl Witness {
         self.windows_hold(view);
     }
 
+    /// Whoever was called and is not a no-show had credit: a burst, and what the rate gave.
+    fn leak_holds(&self, view: &View) {
+        let allowed = u64::from(self.burst_max_since(0).max(view.policy.burst)) * 60_000 + self.units;
+        assert!((view.admitted + view.outstanding) * 60_000 <= allowed, "the leak called too many");
+    }
+
     /// In every window that ends now: no more than the burst, and what the rate gave since the window began.
     fn windows_hold(&self, view: &View) {
         for (first, (from_ms, from_units)) in self.admissions.iter().enumerate() {
@@ -223,6 +229,7 @@ impl Witness {
         assert_eq!(view.left, self.left.len() as u64, "places given up");
         assert_eq!(view.expired, self.expired.len() as u64, "places expired");
         assert_eq!(view.outstanding, self.present.len() as u64, "places that may still come");
+        self.leak_holds(view);
         draw_is_in_order(view);
     }
 }

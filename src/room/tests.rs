@@ -1,0 +1,226 @@
+//! The rules of a room one at a time; `tests/store` has whole histories.
+
+use super::*;
+
+fn policy() -> Policy {
+    Policy {
+        rate_per_minute: 60,
+        burst: 2,
+        max_active: 100,
+        grace_ms: 10_000,
+        session_idle_ms: 60_000,
+        session_max_ms: 600_000,
+        witness_ms: 2_000,
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        room: "arena".into(),
+        opens_at_ms: 1_000,
+        starts_at_ms: 2_000,
+        ends_at_ms: None,
+        secret: [1; 32],
+        policy: policy(),
+    }
+}
+
+/// When the leak of [`serving`] starts.
+const SERVING_MS: u64 = 4_000;
+
+/// A room that has just drawn places for so many fans, and has called nobody yet.
+fn serving(fans: u8, policy: Policy) -> Room {
+    let mut room = Room::default();
+    room.apply(&Command::Schedule(Plan { policy, ..plan() }), 0).unwrap();
+    room.apply(&Command::Enter((0..fans).map(|fan| [fan; 32]).collect()), 1_000).unwrap();
+    room.apply(&Command::Freeze { entries: fans.into(), root: [5; 32] }, 2_000).unwrap();
+    room.apply(&Command::Reveal { beacon: None }, SERVING_MS).unwrap();
+    room
+}
+
+fn view_at(room: &mut Room, now_ms: u64) -> View {
+    room.apply(&Command::Tick, now_ms).unwrap();
+    room.view().unwrap()
+}
+
+fn claim(room: &mut Room, places: &[u64], now_ms: u64) -> Vec<ClaimOutcome> {
+    match room.apply(&Command::Claim(places.to_vec()), now_ms).unwrap() {
+        Outcome::Claimed(outcomes) => outcomes,
+        other => panic!("answered {other:?}"),
+    }
+}
+
+fn control(room: &mut Room, control: Control, now_ms: u64) {
+    room.apply(&Command::Control(control), now_ms).unwrap();
+}
+
+fn is_admitted(outcome: &ClaimOutcome) -> bool {
+    matches!(outcome, ClaimOutcome::Admitted { .. })
+}
+
+#[test]
+fn the_leak_gives_the_burst_at_once_and_then_the_rate() {
+    let mut room = serving(50, policy());
+    let serving: Vec<u64> = [0, 999, 1_000, 1_001, 5_500].map(|ms| view_at(&mut room, SERVING_MS + ms).serving).into();
+    // Four and a half seconds without a look bring no more than the burst.
+    assert_eq!(serving, [2, 2, 3, 3, 5]);
+}
+
+#[test]
+fn no_shows_are_made_up_for_when_their_grace_is_over() {
+    let mut room = serving(50, policy());
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 2);
+    // Ten seconds bring no more than the burst, since nobody looked; the two who did not come are called again.
+    let view = view_at(&mut room, SERVING_MS + 10_000);
+    assert_eq!((view.serving, view.expired, view.outstanding), (6, 2, 4));
+    assert_eq!(claim(&mut room, &[0, 1], SERVING_MS + 10_000), [ClaimOutcome::Expired; 2]);
+}
+
+#[test]
+fn whoever_gives_up_a_called_place_lets_the_next_one_come() {
+    let mut room = serving(50, policy());
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 2);
+    room.apply(&Command::Leave(vec![0, 3]), SERVING_MS).unwrap();
+    // One for the place that was given up; the next passes over place 3, which costs nothing.
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 3);
+    let view = view_at(&mut room, SERVING_MS + 1_000);
+    assert_eq!((view.serving, view.left, view.outstanding), (5, 2, 3));
+}
+
+#[test]
+fn the_line_is_held_while_the_shop_is_full() {
+    let mut room = serving(50, Policy { max_active: 2, ..policy() });
+    assert!(claim(&mut room, &[0, 1], SERVING_MS).iter().all(is_admitted));
+    assert_eq!(view_at(&mut room, SERVING_MS + 30_000).serving, 2);
+    room.apply(&Command::Release(vec![1]), SERVING_MS + 30_000).unwrap();
+    let view = view_at(&mut room, SERVING_MS + 30_000);
+    assert_eq!((view.serving, view.active, view.outstanding), (3, 1, 1));
+    assert_eq!(view.closed.iter().collect::<Vec<_>>(), [(&1, &(SERVING_MS + 60_000))]);
+    assert!(view_at(&mut room, SERVING_MS + 60_000).closed.is_empty());
+}
+
+#[test]
+fn a_pause_stops_the_grace() {
+    let mut room = serving(50, policy());
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 2);
+    control(&mut room, Control::Pause, SERVING_MS + 4_000);
+    assert!(matches!(claim(&mut room, &[0], SERVING_MS + 5_000)[0], ClaimOutcome::Wait { .. }));
+    control(&mut room, Control::Resume, SERVING_MS + 500_000);
+    assert_eq!(view_at(&mut room, SERVING_MS + 505_999).expired, 0);
+    assert!(is_admitted(&claim(&mut room, &[0], SERVING_MS + 505_999)[0]));
+    assert_eq!(view_at(&mut room, SERVING_MS + 506_000).expired, 1);
+}
+
+#[test]
+fn who_asked_in_time_and_had_to_wait_keeps_the_place() {
+    let mut room = serving(50, policy());
+    (1..=8).for_each(|second| _ = view_at(&mut room, SERVING_MS + second * 1_000));
+    let now_ms = SERVING_MS + 8_000;
+    let first = claim(&mut room, &[8, 1, 0, 5], now_ms);
+    // Lower places first, whatever the order of the question; each later one is told to come back later.
+    assert!(is_admitted(&first[1]) && is_admitted(&first[2]));
+    assert_eq!(first[3], ClaimOutcome::Wait { retry_after_ms: 1_000 });
+    assert_eq!(first[0], ClaimOutcome::Wait { retry_after_ms: 2_000 });
+    // The grace of place 5 would have ended 10 s after it was called at 5 s; asking at 8 s began it anew.
+    assert!(is_admitted(&claim(&mut room, &[5], SERVING_MS + 17_999)[0]));
+    assert_eq!(claim(&mut room, &[8], SERVING_MS + 18_000), [ClaimOutcome::Expired]);
+}
+
+#[test]
+fn a_lower_limit_makes_those_who_were_called_wait_until_there_is_room() {
+    let mut room = serving(50, policy());
+    assert!(is_admitted(&claim(&mut room, &[0], SERVING_MS)[0]));
+    control(&mut room, Control::MaxActive(1), SERVING_MS);
+    assert!(matches!(claim(&mut room, &[1], SERVING_MS)[0], ClaimOutcome::Wait { .. }));
+    room.apply(&Command::Release(vec![0]), SERVING_MS + 1_000).unwrap();
+    assert!(is_admitted(&claim(&mut room, &[1], SERVING_MS + 1_000)[0]));
+}
+
+#[test]
+fn the_same_plan_again_keeps_what_people_changed_and_brings_what_was_configured_anew() {
+    let mut room = serving(5, policy());
+    control(&mut room, Control::Rate(600), SERVING_MS);
+    control(&mut room, Control::EndsAt(Some(900_000)), SERVING_MS);
+    let draw = room.view().unwrap().draw;
+    let again = |policy| Command::Schedule(Plan { secret: [2; 32], policy, ..plan() });
+
+    room.apply(&again(policy()), SERVING_MS).unwrap();
+    let view = room.view().unwrap();
+    assert_eq!((view.policy.rate_per_minute, view.ends_at_ms), (600, Some(900_000)));
+    room.apply(&again(Policy { burst: 7, ..policy() }), SERVING_MS).unwrap();
+    let view = room.view().unwrap();
+    assert_eq!((view.policy.rate_per_minute, view.policy.burst), (600, 7));
+    room.apply(&again(Policy { rate_per_minute: 120, ..policy() }), SERVING_MS).unwrap();
+    let view = room.view().unwrap();
+    assert_eq!((view.policy.rate_per_minute, view.policy.burst), (120, 2));
+    assert_eq!(view.draw, draw, "the secret was committed once");
+}
+
+#[test]
+fn times_may_change_until_the_pool_opens() {
+    let later = Command::Schedule(Plan { starts_at_ms: 3_000, secret: [2; 32], ..plan() });
+    let mut room = Room::default();
+    room.apply(&Command::Schedule(plan()), 0).unwrap();
+    let first = room.view().unwrap().draw;
+    room.apply(&later, 999).unwrap();
+    let second = room.view().unwrap();
+    assert_eq!((second.starts_at_ms, room.generation()), (3_000, 1));
+    assert!(second.draw.commitment != first.commitment && second.draw.descriptor_digest != first.descriptor_digest);
+    assert_eq!(room.apply(&Command::Schedule(plan()), 1_000), Err(Refusal::ScheduleFixed));
+}
+
+#[test]
+fn a_plan_after_the_end_begins_a_sale_that_knows_nothing_of_the_last() {
+    let mut room = serving(5, policy());
+    assert!(is_admitted(&claim(&mut room, &[0], SERVING_MS)[0]));
+    let next = Plan { opens_at_ms: 20_000, starts_at_ms: 30_000, secret: [2; 32], ..plan() };
+    assert_eq!(room.apply(&Command::Schedule(next.clone()), SERVING_MS), Err(Refusal::ScheduleFixed));
+    control(&mut room, Control::EndsAt(Some(10_000)), SERVING_MS);
+    assert_eq!(room.apply(&Command::Enter(vec![[9; 32]]), 10_000), Err(Refusal::Ended));
+    let ended = room.view().unwrap();
+    assert_eq!((ended.phase, ended.active), (Phase::Ended, 1));
+    assert!(is_admitted(&claim(&mut room, &[0], 10_000)[0]), "a lost reply is said again after the end, too");
+
+    room.apply(&Command::Schedule(next), 10_000).unwrap();
+    let view = room.view().unwrap();
+    assert_eq!((room.generation(), view.phase, view.pool_size, view.active), (2, Phase::Idle, 0, 0));
+    assert!(view.revision > ended.revision);
+}
+
+#[test]
+fn the_secret_stays_in_until_the_root_was_public_for_the_witness_time() {
+    let mut room = Room::default();
+    room.apply(&Command::Schedule(plan()), 0).unwrap();
+    let reveal = Command::Reveal { beacon: None };
+    let empty = Command::Freeze { entries: 0, root: [5; 32] };
+    assert!(matches!(room.apply(&empty, 1_999), Err(Refusal::OutOfPhase(_))));
+    assert!(matches!(room.apply(&reveal, 2_000), Err(Refusal::OutOfPhase(_))));
+    room.apply(&empty, 2_500).unwrap();
+    room.apply(&empty, 2_600).unwrap();
+    let other = Command::Freeze { entries: 0, root: [6; 32] };
+    assert!(matches!(room.apply(&other, 2_600), Err(Refusal::Contradiction(_))));
+    let early = room.apply(&reveal, 4_499).unwrap_err();
+    assert_eq!(early.to_string(), "not now: the root must be public for another 1 ms");
+    room.apply(&reveal, 4_500).unwrap();
+    let draw = room.view().unwrap().draw;
+    assert_eq!((draw.frozen_at_ms, draw.secret, draw.entries), (Some(2_500), Some([1; 32]), Some(0)));
+}
+
+#[test]
+fn what_is_out_of_bounds_is_refused_with_the_bounds() {
+    let refused = |change: fn(&mut Plan)| {
+        let mut plan = plan();
+        change(&mut plan);
+        Room::default().apply(&Command::Schedule(plan), 0).unwrap_err().to_string()
+    };
+    assert_eq!(refused(|plan| plan.policy.rate_per_minute = 0), "rate_per_minute must be from 1 to 60000000, not 0");
+    assert_eq!(refused(|plan| plan.policy.witness_ms = 1_999), "witness_ms must be from 2000 to 31622400000, not 1999");
+    assert!(refused(|plan| plan.opens_at_ms = 2_001).contains("lower opens_at"));
+    assert!(refused(|plan| plan.ends_at_ms = Some(2_000)).contains("raise ends_at"));
+
+    let mut room = serving(1, policy());
+    let many = Command::Claim(vec![0; BATCH_MAX + 1]);
+    assert!(room.apply(&many, SERVING_MS).unwrap_err().to_string().contains("split it"));
+    let long = Command::Control(Control::Message(Some("x".repeat(2_001))));
+    assert_eq!(room.apply(&long, SERVING_MS).unwrap_err().to_string(), "the bytes of a message must be from 0 to 2000, not 2001");
+}
