@@ -73,14 +73,15 @@ struct Event {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Section {
-    slug: String,
+    id: String,
     rows: Vec<Row>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Row {
     label: String,
-    first_unit: u32,
+    /// The bit of its leftmost seat.
+    first: u32,
     seats: Vec<String>,
 }
 
@@ -97,13 +98,13 @@ impl House {
         let mut names = HashMap::new();
         for section in &event.sections {
             for row in &section.rows {
-                for (unit, seat) in (row.first_unit..).zip(&row.seats) {
-                    names.insert(unit, format!("{}-{}-{seat}", section.slug, row.label));
+                for (unit, seat) in (row.first..).zip(&row.seats) {
+                    names.insert(unit, format!("{}-{}-{seat}", section.id, row.label));
                 }
             }
         }
         let units = names.iter().map(|(unit, name)| (name.clone(), *unit)).collect();
-        let sections = event.sections.iter().map(|section| section.slug.clone()).collect();
+        let sections = event.sections.iter().map(|section| section.id.clone()).collect();
         Self { sections, names, units }
     }
 
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn a_sold_seat_that_is_offered_is_noticed() {
         let shop = Shop::new(Some("demo"));
-        let event = br#"{"sections":[{"slug":"a","rows":[{"label":"R1","first_unit":0,"seats":["1","2","3"]}]}]}"#;
+        let event = br#"{"sections":[{"id":"a","rows":[{"label":"R1","first":0,"seats":["1","2","3"]}]}]}"#;
         assert_eq!(shop.still_offered(&["a-R1-1"], &[1]), None);
         assert_eq!(shop.learn_house(event).unwrap().name(2), Some("a-R1-3"));
         assert_eq!(shop.still_offered(&["a-R1-1", "a-R1-2"], &[0b101]), Some(vec!["a-R1-1".to_owned()]));

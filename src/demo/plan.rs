@@ -52,9 +52,9 @@ impl DemoPlan {
         self.rate_per_minute.map_or(usual, u64::from)
     }
 
-    /// A tenth of a second's worth at once, and some.
+    /// What the steady rate calls between two looks of the edge at its room, so that the burst never slows it down.
     fn burst(&self) -> u64 {
-        (self.rate_per_minute() / 600).max(BURST_MIN)
+        (self.rate_per_minute() / 300).max(BURST_MIN)
     }
 
     /// Buyers leave at once; the others stay until their session is idle: room for both.

@@ -88,6 +88,8 @@ pub(crate) enum ChangeOfMind {
     Cancels,
     /// Lets the hold run out.
     LetsLapse,
+    /// Pays with a card that is declined.
+    HasNoMoney,
 }
 
 impl Intent {
@@ -162,6 +164,7 @@ fn shopping(behaviour: Behaviour, random: &mut ChaCha8Rng) -> Shopping {
         0..5 => Some(ChangeOfMind::BeforeHolding),
         5..11 => Some(ChangeOfMind::Cancels),
         11..14 => Some(ChangeOfMind::LetsLapse),
+        14..16 => Some(ChangeOfMind::HasNoMoney),
         _ => None,
     };
     Shopping { quantity, picks_seats, thinks_ms, change_of_mind }

@@ -14,6 +14,10 @@ use crate::shop::{Held, House, RESERVE, free_units};
 /// How often somebody tries for seats that others were quicker to take.
 const ATTEMPTS: usize = 8;
 
+/// Tokens of the booking core's demo provider.
+const CARD: &str = "demo-visa";
+const CARD_DECLINED: &str = "demo-declined";
+
 impl Fan {
     pub(super) async fn shop(&mut self) -> Fate {
         self.open_page().await;
@@ -38,8 +42,9 @@ impl Fan {
         self.think().await;
         match change_of_mind {
             Some(ChangeOfMind::Cancels) => self.give_back(&held).await,
-            Some(_) => Ok(Fate::ChangedItsMind),
-            None => self.pay(held).await,
+            Some(ChangeOfMind::HasNoMoney) => self.pay(held, CARD_DECLINED).await,
+            Some(ChangeOfMind::BeforeHolding | ChangeOfMind::LetsLapse) => Ok(Fate::ChangedItsMind),
+            None => self.pay(held, CARD).await,
         }
     }
 
@@ -86,7 +91,7 @@ impl Fan {
             let wish = self.wish(house, &free);
             let answer = self.reserve(attempt, &wish).await?;
             match answer.status {
-                200 | 201 => match serde_json::from_slice(&answer.body) {
+                200 => match serde_json::from_slice(&answer.body) {
                     Ok(held) => return Ok(held),
                     Err(_) => return Err(self.unexpected(Kind::Reserve, &answer)),
                 },
@@ -126,10 +131,10 @@ impl Fan {
         Ok(answer)
     }
 
-    async fn pay(&mut self, held: Held) -> Result<Fate, Fate> {
+    async fn pay(&mut self, held: Held, token: &str) -> Result<Fate, Fate> {
         let world = Arc::clone(&self.world);
         let path = format!("/api/v1/bookings/{}/payment", held.booking_id);
-        let (body, key) = (json!({ "payment_token": "tok_ok" }).to_string(), self.idempotency_key("pay", 0));
+        let (body, key) = (json!({ "payment_token": token }).to_string(), self.idempotency_key("pay", 0));
         let operation = world.history.invoke(self.life.who, "pay", || json!({ "booking": held.booking_id }));
         let question = Question { idempotency_key: Some(&key), ..Question::post(Kind::Payment, &path, &body) };
         let answer = self.ask_shop(question).await?;
