@@ -68,7 +68,7 @@ impl DemoPlan {
     /// When the start lies beyond the calendar.
     pub(super) fn config(&self, ports: &Ports, files: &Path, opens_at: Timestamp) -> Result<String, jiff::Error> {
         let starts_at = opens_at.checked_add(SignedDuration::try_from(self.starts_in)?)?;
-        let Ports { gate, booking, admin } = ports;
+        let Ports { gate, booking, admin, .. } = ports;
         let (rate, burst, max_active) = (self.rate_per_minute(), self.burst(), self.max_active());
         let quoted = |name: &str| toml::Value::from(files.join(name).to_string_lossy().into_owned()).to_string();
         let (keys, store) = (quoted("keys"), quoted("rooms"));
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    const PORTS: Ports = Ports { gate: 8080, booking: 3000, admin: 9090 };
+    const PORTS: Ports = Ports { gate: 8080, booking: 3000, admin: 9090, booking_metrics: 9091 };
 
     fn plan(fans: u32, bots: u32) -> DemoPlan {
         DemoPlan {

@@ -8,21 +8,29 @@ pub(super) struct Ports {
     pub(super) gate: u16,
     pub(super) booking: u16,
     pub(super) admin: u16,
+    pub(super) booking_metrics: u16,
 }
 
 impl Ports {
-    const USUAL: Self = Self { gate: 8080, booking: 3000, admin: 9090 };
+    const USUAL: Self = Self { gate: 8080, booking: 3000, admin: 9090, booking_metrics: 9091 };
 
-    /// Finds three ports that nobody listens on.
+    /// Finds ports that nobody listens on.
     ///
     /// # Errors
     /// When the machine has no free port.
     pub(super) fn find() -> std::io::Result<Self> {
-        let Self { gate, booking, admin } = Self::USUAL;
-        // All three are held until all are found, so that no two are the same.
-        let found = [listen(gate)?, listen(booking)?, listen(admin)?];
-        let [gate, booking, admin] = found.map(|listener| listener.local_addr().map(|address| address.port()));
-        Ok(Self { gate: gate?, booking: booking?, admin: admin? })
+        let usual = Self::USUAL;
+        // Each is held until all are found, so that no two are the same.
+        let gate = listen(usual.gate)?;
+        let booking = listen(usual.booking)?;
+        let admin = listen(usual.admin)?;
+        let booking_metrics = listen(usual.booking_metrics)?;
+        Ok(Self {
+            gate: gate.local_addr()?.port(),
+            booking: booking.local_addr()?.port(),
+            admin: admin.local_addr()?.port(),
+            booking_metrics: booking_metrics.local_addr()?.port(),
+        })
     }
 }
 
@@ -40,6 +48,8 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         assert_ne!(listen(port).unwrap().local_addr().unwrap().port(), port);
         let ports = Ports::find().unwrap();
-        assert!(ports.gate != ports.booking && ports.booking != ports.admin && ports.admin != ports.gate);
+        let mut all = [ports.gate, ports.booking, ports.admin, ports.booking_metrics];
+        all.sort_unstable();
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{ports:?}");
     }
 }

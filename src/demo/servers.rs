@@ -148,7 +148,9 @@ impl Display for Addresses {
         writeln!(f, "\n  shop, through the gate  {}", self.shop_url())?;
         writeln!(f, "  booking core, directly  {booking}/  (refuses who has no pass)")?;
         writeln!(f, "  status                  {}", self.status_url())?;
-        writeln!(f, "  metrics                 http://127.0.0.1:{admin}/metrics")?;
+        let booking_metrics = self.ports.booking_metrics;
+        writeln!(f, "  metrics                 http://127.0.0.1:{admin}/metrics (gate)")?;
+        writeln!(f, "                          http://127.0.0.1:{booking_metrics}/metrics (booking core)")?;
         writeln!(
             f,
             "  admin                   http://127.0.0.1:{admin}/  (token in {})",
@@ -174,11 +176,14 @@ fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres) -> anyhow:
         .arg("--exit-with-stdin")
         .arg("--listen")
         .arg(format!("127.0.0.1:{}", addresses.ports.booking))
+        .arg("--metrics-listen")
+        .arg(format!("127.0.0.1:{}", addresses.ports.booking_metrics))
         .arg("--jwks-url")
         .arg(addresses.jwks_url())
         .arg("--room")
         .arg(ROOM)
-        .env("DATABASE_URL", postgres.url());
+        .arg("--seed-demo")
+        .env("FAIRGATE_DATABASE_URL", postgres.url());
     Ok(command)
 }
 
