@@ -4,13 +4,14 @@ use anyhow::Context;
 use fairgate_crowd::{Options, Report, Target};
 
 use super::plan::{DemoPlan, ROOM};
-use super::servers::{Addresses, EVENT};
+use super::servers::Addresses;
+use crate::booking::hall::DEMO_EVENT;
 
 /// Sends the crowd and writes the report where it was asked for.
 pub(super) async fn send(plan: &DemoPlan, addresses: &Addresses) -> anyhow::Result<Report> {
     let target = Target::on_this_machine(&addresses.shop_url())?;
     let options = Options {
-        event: Some(EVENT.to_owned()),
+        event: Some(DEMO_EVENT.to_owned()),
         fans: plan.fans,
         bots: plan.bots,
         seed: plan.seed,

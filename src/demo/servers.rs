@@ -18,9 +18,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::pass::create_key;
 use crate::sandbox::{ChildProcess, PrivatePostgres};
 
-/// The event that is on sale.
-pub(super) const EVENT: &str = "demo";
-
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const TOKEN_VARIABLE: &str = "FAIRGATE_ADMIN_TOKEN";
