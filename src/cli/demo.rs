@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use jiff::SignedDuration;
 
@@ -16,9 +15,9 @@ use crate::demo::{self, DemoPlan};
 /// exit code 0 only if every promise was kept.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// From now to the start of the sale; the pool is open until then.
-    #[arg(long, value_name = "SPAN", default_value = "60s")]
-    starts_in: SignedDuration,
+    /// From now to the start of the sale, as a span ("90s", "2m") or in plain seconds; the pool is open until then.
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = parse_span)]
+    starts_in: Duration,
     /// Simulated fans to send.
     #[arg(long, value_name = "N", default_value_t = 0)]
     fans: u32,
@@ -48,8 +47,7 @@ pub(super) struct DemoArgs {
 /// Where a server does not start or stops by itself, or a file cannot be written.
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let plan = DemoPlan {
-        starts_in: Duration::try_from(args.starts_in)
-            .context("--starts-in lies in the past: give a span from now on")?,
+        starts_in: args.starts_in,
         fans: args.fans,
         bots: args.bots,
         seed: args.seed,
@@ -59,4 +57,25 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         history: args.history,
     };
     demo::run(&plan)
+}
+
+fn parse_span(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let span: SignedDuration = text.parse().map_err(|_| "write a span like 90s or 2m, or plain seconds".to_owned())?;
+    Duration::try_from(span).map_err(|_| "lies in the past: give a span from now on".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_a_unit_or_are_seconds() {
+        assert_eq!(parse_span("20"), Ok(Duration::from_secs(20)));
+        assert_eq!(parse_span("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(parse_span("-5s").is_err());
+        assert!(parse_span("soon").is_err());
+    }
 }
