@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use fairgate_draw::{Descriptor, Record, RosterTree};
 use http::StatusCode;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE};
@@ -14,11 +15,12 @@ use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
 use super::ticker::read_tree;
+use crate::store::StoreError;
 
 const ENTRY_BYTES: u64 = 32;
 
-/// The most bytes of the roster that one answer carries: a longer range is answered by its beginning.
-const ROSTER_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of the roster that are in memory at once for one answer.
+const ROSTER_PART_BYTES: u64 = 256 * 1024;
 
 const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
@@ -57,37 +59,44 @@ fn public_record(snapshot: &Snapshot) -> Option<Record> {
     })
 }
 
-/// `GET draw/roster`: the frozen entries, 32 bytes each, in index order.
-pub(crate) async fn roster(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
-    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let entries = snapshot.view.draw.entries.ok_or_else(|| pending(edge))?;
-    let bytes = entries * ENTRY_BYTES;
-    let asked = match request.header(&RANGE) {
-        Some(range) => byte_range(range, bytes).ok_or(Problem::Range { bytes })?,
-        None => 0..bytes,
-    };
-    let served = asked.start..asked.end.min(asked.start + ROSTER_BYTES_MAX);
-    let body = read_bytes(edge, room, served.clone()).await?;
-    let whole = served == (0..bytes);
-    let answer = Answer::empty(if whole { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT })
-        .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
-        .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
-        .header(CACHE_CONTROL, FINAL)
-        .body(body);
-    if whole {
-        return Ok(answer);
-    }
-    Ok(answer.text(CONTENT_RANGE, &format!("bytes {}-{}/{bytes}", served.start, served.end - 1)))
+/// An answer whose body is read from the store part by part.
+pub(crate) struct RosterAnswer {
+    /// Everything but the body.
+    pub(crate) head: Answer,
+    /// The bytes of the roster that are its body.
+    pub(crate) bytes: Range<u64>,
 }
 
-async fn read_bytes(edge: &Edge, room: &LiveRoom, bytes: Range<u64>) -> Result<bytes::Bytes, Problem> {
-    let entries = bytes.start / ENTRY_BYTES..bytes.end.div_ceil(ENTRY_BYTES);
+/// `GET draw/roster`: the frozen entries, 32 bytes each, in index order.
+pub(crate) fn roster(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<RosterAnswer, Problem> {
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let bytes = snapshot.view.draw.entries.ok_or_else(|| pending(edge))? * ENTRY_BYTES;
+    let asked = request.header(&RANGE).map(|range| byte_range(range, bytes).ok_or(Problem::Range { bytes }));
+    let asked = asked.transpose()?;
+    let status = if asked.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let head = Answer::empty(status)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
+        .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
+        .header(CACHE_CONTROL, FINAL);
+    Ok(match asked {
+        Some(asked) => {
+            let range = format!("bytes {}-{}/{bytes}", asked.start, asked.end - 1);
+            RosterAnswer { head: head.text(CONTENT_RANGE, &range), bytes: asked }
+        }
+        None => RosterAnswer { head, bytes: 0..bytes },
+    })
+}
+
+/// The next part of a roster's bytes; shorter than what is left where that is much.
+pub(crate) async fn roster_part(edge: &Edge, room: &LiveRoom, left: &Range<u64>) -> Result<Bytes, StoreError> {
+    let end = left.end.min(left.start + ROSTER_PART_BYTES);
+    let entries = left.start / ENTRY_BYTES..end.div_ceil(ENTRY_BYTES);
     let first = entries.start * ENTRY_BYTES;
-    let read = edge.store.roster(room.name(), entries).await.map_err(|_| edge.store_unavailable())?;
+    let read = edge.store.roster(room.name(), entries).await?;
     let within = |at: u64| usize::try_from(at - first).ok().filter(|at| *at <= read.len());
-    match (within(bytes.start), within(bytes.end)) {
+    match (within(left.start), within(end)) {
         (Some(start), Some(end)) => Ok(read.slice(start..end)),
-        _ => Err(edge.store_unavailable()),
+        _ => Err(StoreError::Damaged("the roster is shorter than it was".to_owned())),
     }
 }
 

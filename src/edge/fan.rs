@@ -5,6 +5,7 @@ use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 
 use super::answer::Answer;
+use super::draw::RosterAnswer;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
@@ -58,6 +59,14 @@ pub(crate) fn authority<'r>(uri: &'r http::Uri, headers: &'r HeaderMap) -> &'r s
     host.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default()
 }
 
+/// What a call is answered with.
+pub(crate) enum Reply {
+    /// All of it.
+    Whole(Answer),
+    /// A roster, which may be far larger than what should be in memory at once.
+    Roster(RosterAnswer),
+}
+
 /// Answers one call.
 ///
 /// # Errors
@@ -67,9 +76,9 @@ pub(crate) async fn answer(
     room: &LiveRoom,
     call: FanCall,
     request: &FanRequest<'_>,
-) -> Result<Answer, Problem> {
+) -> Result<Reply, Problem> {
     if request.method == Method::OPTIONS {
-        return Ok(Answer::options(call.allow()));
+        return Ok(Reply::Whole(Answer::options(call.allow())));
     }
     if !call.allow().split(", ").any(|allowed| allowed == request.method.as_str()) {
         return Err(Problem::Method { allow: call.allow() });
@@ -77,15 +86,16 @@ pub(crate) async fn answer(
     if request.method == Method::POST && !request.is_own() {
         return Err(Problem::ForeignOrigin);
     }
-    match call {
+    let answer = match call {
         FanCall::Status => poll::answer(edge, room, request),
         FanCall::Join => join::answer(edge, room, request).await,
         FanCall::Claim => claim::answer(edge, room, request).await,
         FanCall::Leave => leave::answer(edge, room, request).await,
         FanCall::Draw => draw::record(edge, room),
-        FanCall::Roster => draw::roster(edge, room, request).await,
         FanCall::Proof(index) => draw::proof(edge, room, index).await,
-    }
+        FanCall::Roster => return draw::roster(edge, room, request).map(Reply::Roster),
+    };
+    answer.map(Reply::Whole)
 }
 
 /// The ticket that a request carries, of the room's present draw.

@@ -2,41 +2,70 @@
 
 use bytes::Bytes;
 use http::Method;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use pingora::{ErrorType, OrErr};
 
 use super::answer::Answer;
+use super::draw::{RosterAnswer, roster_part};
+use super::live::LiveRoom;
 use super::state::Edge;
 
 /// Sends an answer. Connections are kept unless the edge is stopping.
 pub(crate) async fn respond(edge: &Edge, session: &mut Session, answer: &Answer) -> pingora::Result<()> {
-    if edge.traffic.is_draining() {
-        session.set_keepalive(None);
-    }
-    let header = response_header(answer)?;
     let body = answer.body_for(&session.req_header().method);
-    session.write_response_header(Box::new(header), body.is_empty()).await?;
+    begin(edge, session, answer, answer.body.len() as u64, body.is_empty()).await?;
     if !body.is_empty() {
         session.write_response_body(Some(body), true).await?;
     }
     Ok(())
 }
 
-fn response_header(answer: &Answer) -> pingora::Result<ResponseHeader> {
+/// Sends a roster part by part, as fast as the client takes it.
+pub(crate) async fn respond_roster(
+    edge: &Edge,
+    session: &mut Session,
+    room: &LiveRoom,
+    answer: RosterAnswer,
+) -> pingora::Result<()> {
+    let RosterAnswer { head, bytes: mut left } = answer;
+    let head_only = session.req_header().method == Method::HEAD || left.is_empty();
+    begin(edge, session, &head, left.end - left.start, head_only).await?;
+    while !head_only && !left.is_empty() {
+        let part = roster_part(edge, room, &left).await.or_err(ErrorType::InternalError, "reading the roster")?;
+        left.start += part.len() as u64;
+        session.write_response_body(Some(part), left.is_empty()).await?;
+    }
+    Ok(())
+}
+
+async fn begin(
+    edge: &Edge,
+    session: &mut Session,
+    answer: &Answer,
+    body_bytes: u64,
+    head_only: bool,
+) -> pingora::Result<()> {
+    if edge.traffic.is_draining() {
+        session.set_keepalive(None);
+    }
     let mut header = ResponseHeader::build(answer.status, Some(answer.headers.len() + 4))?;
     for (name, value) in &answer.headers {
         header.append_header(name, value)?;
     }
     // To HEAD it is the length that GET would get.
     if answer.has_length() {
-        header.insert_header(CONTENT_LENGTH, answer.body.len())?;
+        header.insert_header(CONTENT_LENGTH, body_bytes)?;
     }
-    Ok(header)
+    session.write_response_header(Box::new(header), head_only).await
 }
 
 /// Reads a request's body to its end; `None` where it is longer than that.
 pub(crate) async fn read_body(session: &mut Session, bytes_max: u64) -> pingora::Result<Option<Bytes>> {
+    if session.get_header(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        session.as_mut().write_continue_response().await?;
+    }
     let mut body = Vec::new();
     while let Some(part) = session.read_request_body().await? {
         if (body.len() + part.len()) as u64 > bytes_max {

@@ -10,11 +10,12 @@ use pingora::proxy::Session;
 
 use super::answer::Answer;
 use super::arrival::Arrival;
-use super::fan::{self, FanRequest, find_cookie};
+use super::draw::RosterAnswer;
+use super::fan::{self, FanRequest, Reply, find_cookie};
 use super::leash::Leash;
 use super::live::LiveRoom;
 use super::problem::Problem;
-use super::respond::{has_body, read_body, respond};
+use super::respond::{has_body, read_body, respond, respond_roster};
 use super::session::Renewal;
 use super::state::{Edge, InFlight};
 use super::upstream::Slot;
@@ -89,6 +90,10 @@ pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut 
         Outcome::Forward => return Ok(false),
         Outcome::Answer(kind, answer) => (kind, answer),
         Outcome::Problem(kind, problem) => (kind, problem_answer(session, &problem)),
+        Outcome::Roster(room, answer) => {
+            visit.stage = Stage::Answered { kind: RequestKind::Draw };
+            return respond_roster(edge, session, &room, answer).await.map(|()| true);
+        }
     };
     visit.stage = Stage::Answered { kind };
     respond(edge, session, &answer).await?;
@@ -98,6 +103,7 @@ pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut 
 enum Outcome {
     Forward,
     Answer(RequestKind, Answer),
+    Roster(Arc<LiveRoom>, RosterAnswer),
     Problem(RequestKind, Problem),
 }
 
@@ -121,7 +127,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     };
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
-        Route::Fan { room: index, call } => fan_call(edge, session, &room(index), call, &arrival).await?,
+        Route::Fan { room: index, call } => fan_call(edge, session, room(index), call, &arrival).await?,
         Route::Jwks => jwks(edge, session),
         Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival).await,
         Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await,
@@ -133,7 +139,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
 async fn fan_call(
     edge: &Edge,
     session: &mut Session,
-    room: &LiveRoom,
+    room: Arc<LiveRoom>,
     call: FanCall,
     arrival: &Arrival,
 ) -> pingora::Result<Outcome> {
@@ -153,7 +159,11 @@ async fn fan_call(
         secure: arrival.client.secure,
         body,
     };
-    Ok(Outcome::of(kind(call), fan::answer(edge, room, call, &request).await))
+    Ok(match fan::answer(edge, &room, call, &request).await {
+        Ok(Reply::Whole(answer)) => Outcome::Answer(kind(call), answer),
+        Ok(Reply::Roster(answer)) => Outcome::Roster(room, answer),
+        Err(problem) => Outcome::Problem(kind(call), problem),
+    })
 }
 
 fn kind(call: FanCall) -> RequestKind {
