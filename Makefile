@@ -32,7 +32,7 @@ lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without w
 
 bench: build ## Measure against the references side by side; writes target/bench.json
 	@scripts/setup.sh bench
-	$(CARGO) bench --locked --bench fairgate -- $(ARGS)
+	target/release/fairgate-bench $(ARGS)
 
 doc: ## Build the API documentation
 	$(CARGO) doc --locked --workspace --no-deps

@@ -222,5 +222,8 @@ fn what_is_out_of_bounds_is_refused_with_the_bounds() {
     let many = Command::Claim(vec![0; BATCH_MAX + 1]);
     assert!(room.apply(&many, SERVING_MS).unwrap_err().to_string().contains("split it"));
     let long = Command::Control(Control::Message(Some("x".repeat(2_001))));
-    assert_eq!(room.apply(&long, SERVING_MS).unwrap_err().to_string(), "the bytes of a message must be from 0 to 2000, not 2001");
+    assert_eq!(
+        room.apply(&long, SERVING_MS).unwrap_err().to_string(),
+        "the bytes of a message must be from 0 to 2000, not 2001"
+    );
 }

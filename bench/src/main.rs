@@ -1,6 +1,6 @@
 //! `make bench`: each figure beside its reference in one run, as a ratio, into `target/bench.json`.
 //!
-//! `cargo bench --bench fairgate -- [NAME…] [--rounds N]` runs the named groups only. Ours and the reference take
+//! `make bench ARGS="[NAME…] [--rounds N]"` runs the named groups only. Ours and the reference take
 //! turns, so that a change of the machine's speed hits both; ratios are medians over the rounds.
 
 #![expect(clippy::print_stdout, reason = "a benchmark reports on the terminal")]
@@ -34,9 +34,6 @@ struct Args {
     /// Where the rows are written.
     #[arg(long, default_value = "target/bench.json")]
     output: PathBuf,
-    /// Passed by `cargo bench`; means nothing here.
-    #[arg(long, hide = true)]
-    bench: bool,
 }
 
 /// The groups in the order in which they run.

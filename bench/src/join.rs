@@ -15,7 +15,7 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let shop = Nginx::serving(b"shop")?;
     let edge = Edge::start(&shop.address()).await?;
     let url = edge.join_url();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/fairgate/join.lua");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/join.lua");
     let load = Load { url: &url, connections: CONNECTIONS, seconds: SECONDS, headers: &[], script: Some(script) };
     let mut speeds = Vec::new();
     let mut commits = Vec::new();

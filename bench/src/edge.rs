@@ -1,6 +1,6 @@
 //! An edge of its own for the benchmarks: a room without a pool that serves from the start, in front of an upstream.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
@@ -32,7 +32,7 @@ impl Edge {
         create_key(&files.path().join("keys"), now_ms, &SystemRandom::new())?;
         let path = files.path().join("fairgate.toml");
         std::fs::write(&path, config(files.path(), port, admin, upstream, now_ms)?)?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
+        let mut command = Command::new(fairgate_program()?);
         command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
         let process = ChildProcess::spawn("edge", command)?;
         wait_for_port(port)?;
@@ -108,6 +108,13 @@ impl Edge {
         }
         anyhow::bail!("the edge of the benchmark did not serve within 10 s")
     }
+}
+
+/// The fairgate that was built with this benchmark.
+fn fairgate_program() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("fairgate");
+    ensure!(program.is_file(), "{} is missing: `make bench` builds it", program.display());
+    Ok(program)
 }
 
 fn config(files: &Path, port: u16, admin: u16, upstream: &str, now_ms: u64) -> anyhow::Result<String> {
