@@ -205,7 +205,7 @@ class HallMap {
 
   /** Names lie over their sections while the seats are too small to be chosen. */
   paintName(section) {
-    if (this.view.scale > 9 || this.width < 320) return;
+    if (this.view.scale > 9 || this.width < 320 || section === this.focus) return;
     const { context, theme } = this;
     const size = Math.min(2.3, 15 / this.view.scale + 0.7);
     context.save();
@@ -318,7 +318,9 @@ class HallMap {
     const section = this.sectionAt(x, y);
     const tooSmall = SEAT_RADIUS * this.view.scale < (pointer === "mouse" ? 2.4 : TAPPABLE_PX);
     const unit = this.seatAt(x, y);
-    if (section && (tooSmall || section.kind === "standing")) {
+    const standing = section?.kind === "standing";
+    // A finger first comes nearer to a section, and then chooses in it.
+    if (section && (standing || (tooSmall && section !== this.focus))) {
       this.show(section);
       this.onSection(section);
     } else if (unit >= 0) {

@@ -160,7 +160,8 @@ function refreshChoosing() {
   for (const button of $("section-list").querySelectorAll("button")) button.setAttribute("aria-current", String(button.dataset.section === $("best-section").value));
   $("selection").hidden = !units.length;
   $("selection-seats").replaceChildren(...units.map(chip));
-  $("selection-count").textContent = units.length === 1 ? "1 seat" : `${units.length} seats`;
+  const sections = [...new Set(units.map((unit) => sectionOf(unit).title))];
+  $("selection-count").textContent = `${units.length === 1 ? "1 seat" : `${units.length} seats`}, ${sections.join(" and ")}`;
   $("selection-total").textContent = money(units.reduce((sum, unit) => sum + priceOf(unit), 0));
   refreshSeatButtons();
 }
@@ -168,8 +169,10 @@ function refreshChoosing() {
 const sectionOf = (unit) => shop.hall.sections[shop.hall.sectionOf[unit]];
 const priceOf = (unit) => sectionOf(unit).price;
 
-function chip(unit) {
-  const button = element("button", { type: "button", textContent: `${sectionOf(unit).title}, ${shop.names.words[unit].toLowerCase()}` });
+function chip(unit, _, units) {
+  const oneSection = units.every((other) => sectionOf(other) === sectionOf(unit));
+  const words = oneSection ? shop.names.words[unit] : `${sectionOf(unit).title}: ${shop.names.words[unit]}`;
+  const button = element("button", { type: "button", textContent: words });
   button.setAttribute("aria-label", `Remove ${button.textContent}`);
   button.dataset.seat = shop.names.ids[unit];
   button.addEventListener("click", () => toggleSeat(unit));
@@ -188,6 +191,7 @@ function toggleSeat(unit) {
     notify(`One fan may have ${shop.event.fan_seats_max} seats.`);
   } else {
     shop.chosen.add(unit);
+    $("best-section").value = sectionOf(unit).id;
   }
   refreshMap();
   refreshChoosing();

@@ -218,3 +218,147 @@ impl<'a> Round<'a> {
         self.gone.contains(&unit) || self.found.seats.get(&unit) == Some(&false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::plan::tests::small;
+    use super::*;
+
+    const NOW: DbTime = DbTime(1_000);
+
+    fn request(id: u128, session: &str, wish: Wish) -> Request {
+        Request { booking_id: Uuid::from_u128(id), session: session.into(), print: Uuid::from_u128(id), wish }
+    }
+
+    fn seats(units: &[u32]) -> Wish {
+        Wish::Seats(units.to_vec())
+    }
+
+    fn best(quantity: u32) -> Wish {
+        Wish::Best { section: 0, quantity, only_together: false }
+    }
+
+    /// Decides over a batch against a table in which `taken` seats are taken and `busy` ones are locked by others.
+    fn decide(requests: &[Request], taken: &[u32], busy: &[u32], believed: &[u32]) -> Vec<Decision> {
+        let plan = small(&[8, 8]);
+        let mut mirror = Mirror::new(vec![DbTime::NEVER; plan.seats() as usize]);
+        mirror.note(believed, DbTime::FOREVER);
+        let requests: Vec<&Request> = requests.iter().collect();
+        let proposal = propose(&plan, &mirror, NOW, &requests);
+        let lockable = proposal.candidates.iter().filter(|unit| !busy.contains(unit));
+        let seats = lockable.map(|unit| (*unit, !taken.contains(unit))).collect();
+        settle(&plan, &requests, &proposal, &Found { seats, ..Found::default() })
+    }
+
+    #[test]
+    fn the_first_to_come_gets_the_seat_and_one_refusal_fails_alone() {
+        let batch = [request(1, "a", seats(&[0, 1])), request(2, "b", seats(&[1, 2])), request(3, "c", seats(&[2, 3]))];
+        let decided = decide(&batch, &[], &[], &[]);
+        assert_eq!(decided[0], Decision::Hold(vec![0, 1]));
+        assert_eq!(decided[1], Decision::Refuse(Refusal::Taken(vec![1])), "named, and only what is taken");
+        assert_eq!(decided[2], Decision::Hold(vec![2, 3]), "the refused one blocks nobody");
+    }
+
+    #[test]
+    fn a_wrong_belief_is_found_out_under_the_lock() {
+        let batch = [request(1, "a", seats(&[0, 1])), request(2, "b", best(2)), request(3, "c", seats(&[1]))];
+        let decided = decide(&batch, &[0, 3, 4], &[], &[]);
+        assert_eq!(decided[0], Decision::Refuse(Refusal::Taken(vec![0])));
+        assert_eq!(decided[1], Decision::Again, "the best seats are chosen anew");
+        assert_eq!(decided[2], Decision::Hold(vec![1]), "what the first one did not get is free");
+    }
+
+    #[test]
+    fn seats_that_somebody_is_changing_are_asked_for_again() {
+        assert_eq!(decide(&[request(1, "a", seats(&[0, 1]))], &[], &[1], &[]), [Decision::Again]);
+        let taken = decide(&[request(1, "a", seats(&[0, 1]))], &[0], &[1], &[]);
+        assert_eq!(taken, [Decision::Refuse(Refusal::Taken(vec![0]))], "no need to wait for the other one");
+    }
+
+    #[test]
+    fn nobody_gets_more_than_the_limit_within_a_batch() {
+        let batch = [request(1, "a", best(4)), request(2, "a", best(3)), request(3, "a", best(2))];
+        let decided = decide(&batch, &[], &[], &[]);
+        assert!(matches!(decided[0], Decision::Hold(_)));
+        assert_eq!(decided[1], Decision::Refuse(Refusal::Limit { seats_max: 6, has: 4 }));
+        assert!(matches!(decided[2], Decision::Hold(_)));
+    }
+
+    #[test]
+    fn a_known_booking_is_itself_whatever_the_seats_are_now() {
+        let plan = small(&[8]);
+        let mut mirror = Mirror::new(vec![DbTime::NEVER; plan.seats() as usize]);
+        mirror.note(&[0], DbTime::FOREVER);
+        let (same, other) = (request(1, "a", seats(&[0])), request(1, "a", seats(&[5])));
+        let other = Request { print: Uuid::nil(), ..other };
+        let held = Held { units: vec![0], amount: 5000, expires_at: DbTime(7) };
+        let known = HashMap::from([(same.booking_id, (same.print, held.clone()))]);
+        let found = Found { known, ..Found::default() };
+        for (request, decision) in [(&same, Decision::Known(held)), (&other, Decision::Refuse(Refusal::OtherRequest))] {
+            let proposal = propose(&plan, &mirror, NOW, &[request]);
+            assert_eq!(settle(&plan, &[request], &proposal, &found), [decision]);
+        }
+    }
+
+    #[test]
+    fn best_seats_that_only_earlier_requests_may_get_are_waited_for() {
+        let batch = [request(1, "a", seats(&[0, 1, 2, 3, 4, 5])), request(2, "b", best(3))];
+        let believed: Vec<u32> = (6..16).collect();
+        let decided = decide(&batch, &[0], &[], &believed);
+        assert_eq!(decided, [Decision::Refuse(Refusal::Taken(vec![0])), Decision::Again]);
+        let decided = decide(&[request(2, "b", best(7))], &[], &[], &believed);
+        assert_eq!(decided, [Decision::Refuse(Refusal::NotEnough { free: 6 })]);
+    }
+
+    fn wish() -> impl Strategy<Value = Wish> {
+        prop_oneof![
+            prop::collection::btree_set(0u32..22, 1..5).prop_map(|units| Wish::Seats(units.into_iter().collect())),
+            (0usize..2, 1u32..7, any::<bool>()).prop_map(|(section, quantity, only_together)| Wish::Best {
+                section,
+                quantity,
+                only_together
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn all_or_nothing_once_and_within_the_limit(
+            wishes in prop::collection::vec((0u8..6, wish()), 1..40),
+            taken in prop::collection::vec(0u32..22, 0..12),
+            busy in prop::collection::vec(0u32..22, 0..4),
+            believed in prop::collection::vec(0u32..22, 0..12),
+        ) {
+            let named = wishes.iter().enumerate();
+            let batch: Vec<Request> =
+                named.map(|(id, (session, wish))| request(id as u128, &session.to_string(), wish.clone())).collect();
+            let decided = decide(&batch, &taken, &busy, &believed);
+            let mut gone = HashSet::new();
+            let mut has: HashMap<&str, usize> = HashMap::new();
+            for (request, decision) in batch.iter().zip(&decided) {
+                match decision {
+                    Decision::Hold(units) => {
+                        match &request.wish {
+                            Wish::Seats(wanted) => prop_assert_eq!(units, wanted),
+                            Wish::Best { quantity, .. } => prop_assert_eq!(units.len(), *quantity as usize),
+                        }
+                        for unit in units {
+                            prop_assert!(!taken.contains(unit) && !busy.contains(unit), "only what was locked and free");
+                            prop_assert!(gone.insert(*unit), "once");
+                        }
+                        let has = has.entry(&request.session).or_default();
+                        *has += units.len();
+                        prop_assert!(*has <= 6);
+                    }
+                    Decision::Refuse(Refusal::Taken(units)) => {
+                        let known = |unit: &u32| taken.contains(unit) || believed.contains(unit) || gone.contains(unit);
+                        prop_assert!(!units.is_empty() && units.iter().all(known), "taken means taken, or taken before");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}

@@ -24,6 +24,10 @@ pub(super) fn read_json<T: DeserializeOwned>(
         return Err(Problem::new(status, "not-json", "Not JSON", detail).with("field", "Content-Type"));
     }
     let body = body.map_err(|rejection| unreadable(&rejection))?;
+    // serde would read a list as the fields of a struct in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid("body", "The body must be a JSON object."));
+    }
     let mut json = serde_json::Deserializer::from_slice(&body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| unfit(&error))?;
     json.end().map_err(|error| broken(&error))?;

@@ -1,0 +1,57 @@
+//! The statements on the hot path look up by key, whatever the tables hold, and were planned while they were empty.
+
+use fairgate::booking::sql;
+use tokio_postgres::Client;
+
+use crate::shop::Shop;
+
+/// The planner's answer for a statement with parameters it does not know, as for a prepared statement.
+async fn plan_of(client: &Client, statement: &str, parameters: &[&str]) -> String {
+    client.batch_execute("deallocate all").await.expect("nothing is prepared");
+    client.batch_execute(&format!("prepare hot as {statement}")).await.expect("it can be prepared");
+    let execute = format!("explain execute hot ({})", parameters.join(", "));
+    let rows = client.query(&execute, &[]).await.expect("a plan");
+    rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn hot_statements_do_not_scan() {
+    let shop = Shop::open();
+    let client = shop.sql().await;
+    // As the pool's sessions are set, and a table that makes a scan costly.
+    client.batch_execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan").await.expect("set");
+    let nil = "'00000000-0000-0000-0000-000000000000'";
+    let nils = format!("array[{nil}]::uuid[]");
+    let hot: Vec<(&str, Vec<&str>)> = vec![
+        (sql::SEAT_LOCK, vec!["1", "'{1,2}'"]),
+        (sql::SEAT_CLAIM, vec!["1", "'{1,2}'", nil]),
+        (sql::SEAT_READ, vec!["1", "'{1,2}'"]),
+        (sql::BOOKING_KNOWN, vec![&nils]),
+        (sql::SESSION_SEATS, vec!["1", "'{a,b}'"]),
+        (sql::HOLD, vec!["1", "60", nil, "'{1}'", &nils, &nils, "'{a}'", &nils, "'{\"{1}\"}'", "'{100}'"]),
+        (sql::BOOKING_LOCK, vec![nil]),
+        (sql::BOOKING_GET, vec![nil, "'a'"]),
+        (sql::BOOKING_LIST, vec!["'a'"]),
+        (sql::BOOKING_CONFIRM, vec![nil, "1", "'{1}'", nil]),
+        (sql::BOOKING_CANCEL, vec![nil, "1", "'{1}'", nil]),
+        (sql::PAYMENT_GET, vec![nil]),
+        (sql::PAYMENT_OF_BOOKING, vec![nil, nil]),
+        (sql::PAYMENT_SETTLE, vec![nil, "'declined'", "null", "null", "null", "null"]),
+        (sql::PAYMENT_OPEN, vec!["1", "10"]),
+        (sql::SWEEP, vec!["500", nil]),
+        (sql::SWEEP_NEXT, vec![]),
+        (sql::FEED_READ, vec!["1", nil]),
+    ];
+    for (statement, parameters) in hot {
+        let name = sql::ALL.iter().find(|(_, text)| *text == statement).expect("listed").0;
+        let plan = plan_of(&client, statement, &parameters).await;
+        assert!(!plan.contains("Seq Scan"), "{name} scans:\n{plan}");
+        // The whole index of an event is a scan in disguise: the unit must be part of the look-up.
+        for line in plan.lines().filter(|line| line.contains("Index Cond") && line.contains("event_id")) {
+            assert!(
+                line.contains("unit") || !plan.contains("seat_pkey") || line.contains("session"),
+                "{name}:\n{plan}"
+            );
+        }
+    }
+}
