@@ -32,7 +32,7 @@ let spoken = { screen: "", at_ms: 0, ahead: null };
 
 // Cookies that do not stick would reload for ever: a page that is back right after entering, and may enter again, asks.
 let returned = Date.now() - (recall(ENTERED, sessionStorage) ?? 0) < 15000;
-let refused = false;
+let refused = !navigator.cookieEnabled;
 
 // What the browser keeps. Where storage is denied, this tab's memory has to do.
 
@@ -149,7 +149,7 @@ async function act() {
   full = false;
   const screen = screenNow();
   if (screen === "joining") await exclusively(join);
-  if (screen === "called" && !entering && !refused) await claim();
+  if (screen === "called" && !entering) await claim();
 }
 
 async function join() {
@@ -237,7 +237,7 @@ function aheadNow() {
 function screenNow() {
   if (entering) return "called";
   const screen = screenFor(status, mine, placeNow(), roomNow());
-  return refused && screen === "called" ? "cookies" : screen;
+  return refused && ["joining", "called"].includes(screen) ? "cookies" : screen;
 }
 
 // Words and numbers as the fan's language writes them.
@@ -314,7 +314,7 @@ const SCREENS = {
     button: entering && text.enter,
     stub: [[text.place, place !== null && count(place + 1)]],
   }),
-  cookies: () => ({ words: text.cookies_words, button: text.enter }),
+  cookies: () => ({ words: text.cookies_words, button: text.again }),
   soldout: (place) => ({ words: text.soldout_words, stub: [[text.place, place !== null && count(place + 1)]] }),
   ended: () => ({ words: text.ended_words }),
   expired: () => ({ words: text.expired_words, button: text.rejoin }),
@@ -487,7 +487,8 @@ function showSteps(steps) {
 
 $("act").addEventListener("click", () => {
   if (entering) return go();
-  returned = refused = false;
+  returned = false;
+  refused = !navigator.cookieEnabled;
   if (mine.gone) forget();
   turn();
 });

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::prelude::*;
-use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _};
+use thirtyfour::ChromeCapabilities;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Small machines run one browser well, and several badly.
@@ -136,6 +136,38 @@ impl Browser {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Waits until an element shows nothing.
+    pub(crate) async fn wait_until_gone(&self, selector: &str, patience: Duration) {
+        let until = Instant::now() + patience;
+        while !self.text(selector).await.is_empty() {
+            assert!(Instant::now() < until, "{selector} still shows {:?}", self.text(selector).await);
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Presses a key by its name in the DOM.
+    pub(crate) async fn press(&self, key: &str) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let code = if key == "Tab" { 9 } else { 13 };
+            let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
+            self.cdp("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    /// Takes the browser off the network, or back on it.
+    pub(crate) async fn offline(&self, offline: bool) {
+        let conditions = json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.cdp("Network.enable", json!({})).await;
+        self.cdp("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    /// What the console has complained about since it was last asked: errors of scripts, and refusals of the policy.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.driver.browser_log().await.expect("the console");
+        let severe = log.into_iter().filter(|entry| entry.level == "SEVERE");
+        severe.map(|entry| entry.message).collect()
     }
 
     /// Saves what the browser shows as `target/screenshots/<name>.png`.

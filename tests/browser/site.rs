@@ -29,10 +29,10 @@ pub(crate) struct Room {
     pub(crate) grace: &'static str,
 }
 
-impl Default for Room {
-    fn default() -> Self {
-        Self { name: "main", opens_in_s: -60, starts_in_s: -60, ends_in_s: None, rate_per_minute: 600, grace: "5m" }
-    }
+impl Room {
+    /// Open, first come first served, ten a second.
+    pub(crate) const USUAL: Self =
+        Self { name: "main", opens_in_s: -60, starts_in_s: -60, ends_in_s: None, rate_per_minute: 600, grace: "5m" };
 }
 
 /// The running servers. Fields are dropped in order: the gate closes first, the database last.
@@ -106,6 +106,19 @@ impl Site {
         let url = format!("http://127.0.0.1:{}/.fairgate/{}/status", self.gate, room.name);
         let answer = self.client.get(url).header("host", self.host(room)).send().await.expect("the gate answers");
         answer.json().await.expect("a status")
+    }
+
+    /// Waits until a room's status is as wished.
+    pub(crate) async fn wait_for(&self, room: Room, wish: impl Fn(&Value) -> bool) {
+        let until = Instant::now() + READY_WITHIN;
+        loop {
+            let status = self.status(room).await;
+            if wish(&status) {
+                return;
+            }
+            assert!(Instant::now() < until, "{} stays at {status}", room.name);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// That many fans without a browser join.

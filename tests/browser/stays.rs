@@ -1,0 +1,113 @@
+//! A place stays: through a reload, a second tab, a lost connection and a crash of the gate; and goes when it is given up.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::chromium::{Browser, Habits};
+use crate::site::{Room, Site};
+
+const SOON: Duration = Duration::from_secs(20);
+const LINE: Room = Room { name: "line", rate_per_minute: 1, ..Room::USUAL };
+const BRISK: Room = Room { name: "brisk", rate_per_minute: 60, ..Room::USUAL };
+
+/// A site with ten people in its line, and a browser that has joined behind them.
+async fn in_line(room: Room) -> (Site, Browser) {
+    let site = Site::gate_only(&[room]).await;
+    site.crowd_joins(room, 10).await;
+    let browser = Browser::open(Habits::default()).await;
+    browser.goto(&site.url(room, "/shows/7?seat=a")).await;
+    browser.wait_for("#figure", "11", SOON).await;
+    (site, browser)
+}
+
+#[tokio::test]
+async fn a_reload_and_a_second_tab_share_the_place() {
+    let (site, browser) = in_line(LINE).await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#figure", "11", SOON).await;
+    browser.driver.new_tab().await.expect("a tab");
+    let tabs = browser.driver.windows().await.expect("the tabs");
+    browser.driver.switch_to_window(tabs[1].clone()).await.expect("the second tab");
+    browser.goto(&site.url(LINE, "/")).await;
+    browser.wait_for("#figure", "11", SOON).await;
+    assert_eq!(site.status(LINE).await["line_size"], 11);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn an_emptied_storage_does_not_cost_the_place() {
+    let (site, browser) = in_line(LINE).await;
+    browser.eval("localStorage.clear()").await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#figure", "11", SOON).await;
+    browser.driver.delete_all_cookies().await.expect("no cookies");
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#figure", "11", SOON).await;
+    assert_eq!(site.status(LINE).await["line_size"], 11);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn an_offline_browser_keeps_the_place_and_comes_back() {
+    let (_site, browser) = in_line(LINE).await;
+    browser.offline(true).await;
+    browser.wait_for("#notice", "You are offline", SOON).await;
+    browser.wait_for("#figure", "11", SOON).await;
+    browser.offline(false).await;
+    browser.wait_until_gone("#notice", SOON).await;
+    browser.wait_for("#figure", "11", SOON).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_crash_of_the_gate_costs_nobody_the_place() {
+    let (mut site, browser) = in_line(LINE).await;
+    site.kill_edge();
+    browser.wait_for("#notice", "Your place is kept", SOON).await;
+    site.start_edge().await;
+    browser.wait_until_gone("#notice", SOON).await;
+    browser.wait_for("#figure", "11", SOON).await;
+    assert_eq!(site.status(LINE).await["line_size"], 11);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_place_is_given_up_only_after_a_second_thought() {
+    let (site, browser) = in_line(LINE).await;
+    browser.click("#leave").await;
+    browser.click("#sure button[value=stay]").await;
+    browser.wait_for("#figure", "11", SOON).await;
+    browser.click("#leave").await;
+    browser.click("#sure button[value=leave]").await;
+    browser.wait_for("#headline", "You have left the line", SOON).await;
+    assert_eq!(site.status(LINE).await["line_size"], 11);
+    browser.click("#act").await;
+    browser.wait_for("#figure", "12", SOON).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_place_that_was_not_taken_can_be_had_again_at_the_tail() {
+    let room = Room { grace: "1s", ..BRISK };
+    let (site, browser) = in_line(room).await;
+    browser.goto("about:blank").await;
+    site.wait_for(room, |status| status["serving"] == 11).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    browser.goto(&site.url(room, "/")).await;
+    browser.wait_for("#headline", "Your turn has passed", SOON).await;
+    browser.click("#act").await;
+    browser.wait_for("#headline", "It’s your turn", SOON).await;
+    assert_eq!(site.status(room).await["line_size"], 12);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_browser_without_cookies_is_told_before_it_waits() {
+    let site = Site::gate_only(&[LINE]).await;
+    let browser = Browser::open(Habits { cookies: false, ..Habits::default() }).await;
+    browser.goto(&site.url(LINE, "/")).await;
+    browser.wait_for("#headline", "Cookies are needed", SOON).await;
+    assert_eq!(site.status(LINE).await["line_size"], json!(0));
+    browser.close().await;
+}
