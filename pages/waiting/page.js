@@ -31,22 +31,22 @@ let worked = { key: "", place: null, ms: 0 };
 let spoken = { screen: "", at_ms: 0, ahead: null };
 
 // Cookies that do not stick would reload for ever: a page that is back right after entering, and may enter again, asks.
-let returned = Date.now() - (recall(ENTERED, sessionStorage) ?? 0) < 15000;
+let returned = Date.now() - (recall(ENTERED, "sessionStorage") ?? 0) < 15000;
 let refused = !navigator.cookieEnabled;
 
 // What the browser keeps. Where storage is denied, this tab's memory has to do.
 
-function recall(key, storage = localStorage) {
+function recall(key, storage = "localStorage") {
   try {
-    return JSON.parse(storage.getItem(key));
+    return JSON.parse(window[storage].getItem(key));
   } catch {
     return null;
   }
 }
 
-function keep(key, value, storage = localStorage) {
+function keep(key, value, storage = "localStorage") {
   try {
-    storage.setItem(key, JSON.stringify(value));
+    window[storage].setItem(key, JSON.stringify(value));
   } catch {
     return;
   }
@@ -182,7 +182,7 @@ function enter() {
 }
 
 function go() {
-  keep(ENTERED, Date.now(), sessionStorage);
+  keep(ENTERED, Date.now(), "sessionStorage");
   location.reload();
 }
 

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thirtyfour::ChromeCapabilities;
 use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::prelude::*;
-use thirtyfour::ChromeCapabilities;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Small machines run one browser well, and several badly.
@@ -47,10 +47,10 @@ pub(crate) struct Screen {
 pub(crate) const PHONE: Screen = Screen { name: "phone", width: 390, height: 844, dark: false };
 pub(crate) const DESKTOP: Screen = Screen { name: "desktop", width: 1280, height: 800, dark: false };
 
-/// A browser, closed on drop.
+/// A browser. Close it at the end of the test; a test that fails drops it, and the process group is killed.
 pub(crate) struct Browser {
-    pub(crate) driver: WebDriver,
     process: Driver,
+    pub(crate) driver: WebDriver,
     _profile: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
@@ -75,7 +75,7 @@ impl Browser {
         let (process, port) = start_chromedriver();
         let capabilities = capabilities(habits, &profile);
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.expect("Chromium starts");
-        let browser = Self { driver, process, _profile: profile, _turn: turn };
+        let browser = Self { process, driver, _profile: profile, _turn: turn };
         browser.look_on(PHONE).await;
         browser
     }
@@ -113,8 +113,8 @@ impl Browser {
 
     /// What an element shows; empty where it is hidden or missing.
     pub(crate) async fn text(&self, selector: &str) -> String {
-        let Ok(element) = self.driver.find(By::Css(selector)).await else { return String::new() };
-        element.text().await.unwrap_or_default()
+        let text = self.eval(&format!("document.querySelector({selector:?})?.innerText ?? ''")).await;
+        text.as_str().unwrap_or_default().trim().to_owned()
     }
 
     pub(crate) async fn click(&self, selector: &str) {

@@ -68,9 +68,11 @@ async fn every_screen_is_readable_and_fits() {
 async fn the_page_speaks_the_browsers_language() {
     let site = Site::gate_only(&[LINE]).await;
     site.crowd_joins(LINE, 5).await;
-    for (language, tag, headline) in
-        [("pt-BR,pt", "pt", "Está na fila"), ("de-AT", "de", "Sie sind in der Schlange"), ("ja", "en", "You are in line")]
-    {
+    for (language, tag, headline) in [
+        ("pt-BR,pt", "pt", "Está na fila"),
+        ("de-AT", "de", "Sie sind in der Schlange"),
+        ("ja", "en", "You are in line"),
+    ] {
         let browser = Browser::open(Habits { language, ..Habits::default() }).await;
         browser.goto(&site.url(LINE, "/")).await;
         browser.wait_for("#headline", headline, SOON).await;
@@ -91,6 +93,9 @@ async fn the_keyboard_alone_is_enough() {
         browser.press("Tab").await;
         focused.push(browser.eval("document.activeElement.id || document.activeElement.tagName").await);
     }
-    assert_eq!(focused, ["leave", "SUMMARY", "A"].map(|id| json!(id))[..2].iter().cloned().chain([json!("BODY")]).collect::<Vec<_>>());
+    assert_eq!(
+        focused,
+        ["leave", "SUMMARY", "A"].map(|id| json!(id))[..2].iter().cloned().chain([json!("BODY")]).collect::<Vec<_>>()
+    );
     browser.close().await;
 }

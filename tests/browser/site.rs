@@ -42,6 +42,7 @@ pub(crate) struct Site {
     gate: u16,
     admin: u16,
     booking: u16,
+    first_room: &'static str,
     files: TempDir,
     client: reqwest::Client,
 }
@@ -79,7 +80,16 @@ impl Site {
         let files = tempfile::Builder::new().prefix("fairgate-site-").tempdir().expect("a place for the site's files");
         let [gate, admin, booking] = free_ports();
         create_key(&files.path().join("keys"), SystemClock.now_ms(), &SystemRandom::new()).expect("a signing key");
-        let site = Self { edge: None, shop: None, gate, admin, booking, files, client: reqwest::Client::new() };
+        let site = Self {
+            edge: None,
+            shop: None,
+            gate,
+            admin,
+            booking,
+            first_room: rooms[0].name,
+            files,
+            client: reqwest::Client::new(),
+        };
         std::fs::write(site.files.path().join("fairgate.toml"), site.config(rooms)).expect("the configuration");
         site
     }
@@ -89,7 +99,7 @@ impl Site {
         let mut command = self.command("edge");
         command.arg("--config").arg(self.files.path().join("fairgate.toml")).env("FAIRGATE_ADMIN_TOKEN", TOKEN);
         self.edge = Some(ChildProcess::spawn("edge", command).expect("the gate starts"));
-        self.ready(&format!("http://127.0.0.1:{}/healthz", self.admin)).await;
+        self.ready(&format!("http://127.0.0.1:{}/.fairgate/{}/status", self.gate, self.first_room)).await;
     }
 
     /// Kills the gate as a crash would.
@@ -178,20 +188,24 @@ impl Site {
              [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
              [[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:{booking}\"\n"
         );
-        rooms.iter().for_each(|room| push_room(&mut text, *room));
+        // The first room is also what programs find at the bare address.
+        rooms
+            .iter()
+            .zip([", \"127.0.0.1\""].into_iter().chain(std::iter::repeat("")))
+            .for_each(|(room, more)| push_room(&mut text, *room, more));
         text
     }
 }
 
-fn push_room(text: &mut String, room: Room) {
+fn push_room(text: &mut String, room: Room, more_hosts: &str) {
     let Room { name, rate_per_minute, grace, .. } = room;
     let ends_at = room.ends_in_s.map_or_else(String::new, |in_s| format!("ends_at = \"{}\"\n", in_seconds(in_s)));
     write!(
         text,
-        "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"]\nupstream = \"shop\"\n\
+        "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"{more_hosts}]\nupstream = \"shop\"\n\
          opens_at = \"{}\"\nstarts_at = \"{}\"\n{ends_at}\
          [room.admission]\nrate_per_minute = {rate_per_minute}\nburst = 1\ngrace = \"{grace}\"\n\
-         [room.poll]\nfloor = \"500ms\"\n",
+         [room.poll]\nfloor = \"500ms\"\nceiling = \"2s\"\n",
         in_seconds(room.opens_in_s),
         in_seconds(room.starts_in_s),
     )
