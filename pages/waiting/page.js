@@ -32,7 +32,7 @@ let spoken = { screen: "", at_ms: 0, ahead: null };
 
 // Cookies that do not stick would reload for ever: a page that is back right after entering, and may enter again, asks.
 let returned = Date.now() - (recall(ENTERED, "sessionStorage") ?? 0) < 15000;
-let refused = !navigator.cookieEnabled;
+let refused = withoutCookies();
 
 // What the browser keeps. Where storage is denied, this tab's memory has to do.
 
@@ -49,6 +49,15 @@ function keep(key, value, storage = "localStorage") {
     window[storage].setItem(key, JSON.stringify(value));
   } catch {
     return;
+  }
+}
+
+// Browsers that deny cookies deny storage, too; not all of them say so in `cookieEnabled`.
+function withoutCookies() {
+  try {
+    return !navigator.cookieEnabled || !window.localStorage;
+  } catch {
+    return true;
   }
 }
 
@@ -488,7 +497,7 @@ function showSteps(steps) {
 $("act").addEventListener("click", () => {
   if (entering) return go();
   returned = false;
-  refused = !navigator.cookieEnabled;
+  refused = withoutCookies();
   if (mine.gone) forget();
   turn();
 });
