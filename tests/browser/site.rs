@@ -68,7 +68,7 @@ impl Site {
         let mut command = site.command("booking");
         command.args(["--listen", &format!("127.0.0.1:{}", site.booking), "--room", rooms[0].name]);
         command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", site.gate)]);
-        command.env("DATABASE_URL", postgres.url());
+        command.args(["--metrics-listen", "127.0.0.1:0", "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
         let booking = ChildProcess::spawn("booking", command).expect("the booking core starts");
         site.shop = Some(Shop { _booking: booking, _postgres: postgres });
         site.start_edge().await;
@@ -143,10 +143,11 @@ impl Site {
     }
 
     /// Changes a room by the admin API, as an organizer does.
-    pub(crate) async fn control(&self, room: Room, verb: &str, body: Value) {
-        let url = format!("http://127.0.0.1:{}/api/v1/rooms/{}/{verb}", self.admin, room.name);
-        let answer = self.client.post(url).bearer_auth(TOKEN).json(&body).send().await.expect("the admin API answers");
-        assert!(answer.status().is_success(), "{verb}: {}", answer.text().await.unwrap_or_default());
+    pub(crate) async fn control(&self, room: Room, change: Value) {
+        let url = format!("http://127.0.0.1:{}/api/v1/rooms/{}", self.admin, room.name);
+        let answer =
+            self.client.patch(url).bearer_auth(TOKEN).json(&change).send().await.expect("the admin API answers");
+        assert!(answer.status().is_success(), "{change}: {}", answer.text().await.unwrap_or_default());
     }
 
     fn host(&self, room: Room) -> String {

@@ -1,0 +1,109 @@
+//! The whole way of a fan: from the countdown over the draw and the line into the shop, and out with a seat.
+
+use std::time::Duration;
+
+use crate::chromium::{Browser, DESKTOP, Habits, PHONE};
+use crate::site::{Room, Site};
+
+const SOON: Duration = Duration::from_secs(20);
+const A_WHILE: Duration = Duration::from_secs(60);
+
+/// Opens under the fans' eyes, and draws a little later.
+const SALE: Room = Room { opens_in_s: 6, starts_in_s: 18, rate_per_minute: 60, ..Room::USUAL };
+const POOL: Room = Room { opens_in_s: -60, starts_in_s: 8, rate_per_minute: 60, ..Room::USUAL };
+
+#[tokio::test]
+async fn from_the_countdown_to_the_seat() {
+    let mut site = Site::with_shop(&[SALE]).await;
+    let browser = Browser::open(Habits::default()).await;
+    browser.goto(&site.url(SALE, "/?from=poster")).await;
+    browser.wait_for("#headline", "Not open yet", SOON).await;
+    browser.wait_for("#figure", "00:0", SOON).await;
+    browser.screenshot("journey-1-countdown").await;
+
+    browser.wait_for("#headline", "You are in the draw", SOON).await;
+    browser.wait_for("#stub", "#1", SOON).await;
+    browser.screenshot("journey-2-in-the-draw").await;
+    site.crowd_joins(SALE, 12).await;
+
+    // The gate crashes and comes back; the page is loaded anew. The entry is the same.
+    site.kill_edge();
+    site.start_edge().await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#headline", "You are in the draw", SOON).await;
+    browser.wait_for("#stub", "#1", SOON).await;
+
+    browser.wait_for("#headline", "Places are being drawn", SOON).await;
+    browser.screenshot("journey-3-drawing").await;
+    site.wait_for(SALE, |status| status["draw"]["seed"].is_string()).await;
+    assert_eq!(site.status(SALE).await["draw"]["entries"], 13);
+
+    browser.wait_for("#headline", "It’s your turn", A_WHILE).await;
+    let kept = browser.eval("JSON.parse(localStorage['fairgate:main'])").await;
+    assert_eq!(kept["witness"]["entries"], 13, "the page has seen the sealed list before the secret: {kept}");
+    buy(&browser).await;
+    assert!(browser.eval("location.search").await == "?from=poster", "the way in leads to where the fan was going");
+    browser.close().await;
+}
+
+/// Buys what the shop thinks best, as a person would.
+async fn buy(browser: &Browser) {
+    browser.wait_for("#choosing-title", "Choose your seats", A_WHILE).await;
+    browser.screenshot("journey-4-shop").await;
+    browser.click("#best-hold").await;
+    browser.wait_for("#held-title", "Your seats are held", SOON).await;
+    browser.screenshot("journey-5-held").await;
+    browser.click("#pay").await;
+    browser.wait_for("#confirmed-title", "See you there", SOON).await;
+    assert!(!browser.text("#booking-number").await.is_empty());
+    browser.screenshot("journey-6-confirmed-phone").await;
+    browser.look_on(DESKTOP).await;
+    browser.screenshot("journey-6-confirmed-desktop").await;
+    browser.look_on(PHONE).await;
+}
+
+#[tokio::test]
+async fn the_page_shows_the_place_that_the_draw_gave() {
+    let site = Site::gate_only(&[Room { rate_per_minute: 1, ..POOL }]).await;
+    site.crowd_joins(POOL, 30).await;
+    let browser = Browser::open(Habits::default()).await;
+    browser.goto(&site.url(POOL, "/")).await;
+    browser.wait_for("#stub", "#31", SOON).await;
+    site.wait_for(POOL, |status| status["phase"] == "serving").await;
+    let seed = site.status(POOL).await["draw"]["seed"].as_str().expect("a seed").to_owned();
+    let seed = hex::decode(seed).expect("hex").try_into().expect("32 bytes");
+    let place = fairgate_draw::Shuffle::new(&seed, 31).expect("a small draw").place(30).expect("in the draw");
+    if place == 0 {
+        browser.wait_for("#headline", "It’s your turn", SOON).await;
+    } else {
+        browser.wait_for("#figure", &(place + 1).to_string(), SOON).await;
+        browser.wait_for("#words", "Drawn by lot from 31 entries", SOON).await;
+    }
+    browser.click("#check summary").await;
+    browser.wait_for("#steps", "Your place follows from the seed", SOON).await;
+    assert_eq!(browser.eval("document.querySelectorAll('#steps li').length").await, 8);
+    assert_eq!(browser.text("#steps .bad").await, "", "every step holds");
+    browser.look_on(DESKTOP).await;
+    browser.screenshot("check-desktop").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn without_scripts_there_is_a_form_for_every_step() {
+    let site = Site::with_shop(&[POOL]).await;
+    let browser = Browser::open(Habits { scripts: false, ..Habits::default() }).await;
+    browser.goto(&site.url(POOL, "/?from=poster")).await;
+    browser.wait_for("h2", "Join the line", SOON).await;
+    browser.screenshot("no-script-1-join").await;
+    browser.click("form[action$=join] button").await;
+    browser.wait_for("h2", "You are in the draw", SOON).await;
+    browser.screenshot("no-script-2-in-the-draw").await;
+    // The page looks again by itself; nobody touches it.
+    browser.wait_for("h2", "It’s your turn", A_WHILE).await;
+    browser.screenshot("no-script-3-turn").await;
+    browser.click("form[action$=claim] button").await;
+    browser.wait_for("body", "This shop needs JavaScript", SOON).await;
+    let url = browser.driver.current_url().await.expect("an address");
+    assert_eq!(url.query(), Some("from=poster"), "the form comes back to where the fan was going");
+    browser.close().await;
+}
