@@ -2,7 +2,7 @@
 //!
 //! Fields are spans' and events' fields. Never in a log: a token, a raw address, an e-mail, a secret of a draw.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
@@ -15,12 +15,32 @@ use crate::config::{LogConfig, LogFormat};
 /// When a level cannot be read, or logs are already being sent somewhere.
 pub fn init_logs(config: &LogConfig) -> anyhow::Result<()> {
     let level = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| config.level.clone());
-    let filter = EnvFilter::try_new(&level)
-        .map_err(|error| anyhow::anyhow!("the log level {level:?} cannot be read: {error}"))?;
-    let logs = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter = filter(&level)?;
+    let logs = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let started = match config.format {
-        LogFormat::Text => logs.with_target(false).try_init(),
+        LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("logs are already being written: {error}"))
+}
+
+/// Who changed what is always told: no level is so quiet that it silences the audit log.
+fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| anyhow::anyhow!("the log level {level:?} cannot be read: {error}"))?;
+    Ok(filter.add_directive("audit=info".parse()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_silences_the_audit_log() {
+        for level in ["error", "warn,fairgate=info", "off"] {
+            let directives = filter(level).expect("a level").to_string();
+            assert!(directives.split(',').any(|directive| directive == "audit=info"), "{directives}");
+        }
+        assert!(filter("fairgate=loud").is_err());
+    }
 }
