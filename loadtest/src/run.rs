@@ -21,6 +21,7 @@ use crate::tally::Tally;
 use crate::wire::{Phase, Position};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+const OWN_SOCKETS: usize = 4;
 /// How long the room may take to answer for the first time.
 const FIRST_ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) paths: Paths,
     pub(crate) sockets: Sockets,
+    /// For the crowd's own looks, which must not queue behind its fans.
+    own_sockets: Sockets,
     pub(crate) room: Room,
     pub(crate) recorder: Recorder,
     pub(crate) tally: Tally,
@@ -69,8 +72,9 @@ pub async fn run(options: Options, progress: &mut dyn Progress) -> anyhow::Resul
     let began = Instant::now();
     let sockets_max = raise_socket_limit().context("cannot raise the limit of open files")?;
     let sockets = Sockets::new(options.target.address, options.connections_max.min(sockets_max));
+    let own_sockets = Sockets::new(options.target.address, OWN_SOCKETS);
     let paths = Paths::of(&options.room);
-    let room = first_look(&options, &sockets, &paths).await?;
+    let room = first_look(&options, &own_sockets, &paths).await?;
     let window = window(&options, &room)?;
     let (history, writer) = History::open(options.history.as_deref()).await?;
     let world = Arc::new(World {
@@ -80,6 +84,7 @@ pub async fn run(options: Options, progress: &mut dyn Progress) -> anyhow::Resul
         options,
         paths,
         sockets,
+        own_sockets,
         room,
         history,
     });
@@ -174,7 +179,7 @@ async fn send_everyone(world: &Arc<World>, window: &Window, until: Instant, prog
 
 /// The crowd's own look at the status: it dates every step of `serving`, however rarely fans poll.
 async fn look(world: &World) {
-    if let Ok(answer) = get(&world.options, &world.sockets, &world.paths.status).await
+    if let Ok(answer) = get(&world.options, &world.own_sockets, &world.paths.status).await
         && answer.status == 200
     {
         // A fan who got such an answer counts it as an error; here it only dates nothing.
@@ -210,7 +215,7 @@ async fn still_offered(world: &World, sold: &[&str]) -> Option<Vec<String>> {
     let (path, pass) = (&world.shop.event.as_ref()?.availability, world.shop.spare_pass()?);
     // The bitfield may be a second old.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let answer = get_as(&world.options, &world.sockets, path, &pass).await.ok()?;
+    let answer = get_as(&world.options, &world.own_sockets, path, &pass).await.ok()?;
     if answer.status == 200 { world.shop.still_offered(sold, &answer.body) } else { None }
 }
 
@@ -222,7 +227,7 @@ async fn audit(world: &World, lives: &[Life]) -> Audit {
         },
         None => None,
     });
-    match get(&world.options, &world.sockets, &world.paths.roster).await {
+    match get(&world.options, &world.own_sockets, &world.paths.roster).await {
         Ok(answer) if answer.status == 200 => Audit::of(&world.room.latest().draw, &answer.body, own),
         Ok(answer) => Audit::impossible(&format!("HTTP {} for the roster", answer.status)),
         Err(fault) => Audit::impossible(&fault),

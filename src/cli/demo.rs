@@ -27,7 +27,7 @@ pub(super) struct DemoArgs {
     /// Decides who of the crowd behaves how.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// People let in per minute; unless given, a crowd is through in under two minutes.
+    /// People let in per minute; unless given, a crowd of thousands is through in under two minutes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
     /// Stay up after the crowd's report.

@@ -11,9 +11,10 @@ use super::ports::Ports;
 /// The room and the event of the demo.
 pub(super) const ROOM: &str = "demo";
 
-/// A crowd is let in within about so long, so that the demo ends while somebody watches.
+/// A crowd is let in within about so long, so that the demo ends while somebody watches; a very large one takes longer.
 const LET_IN_WITHIN_S: u64 = 100;
 const RATE_MIN: u64 = 600;
+const RATE_MAX: u64 = 12_000;
 const BURST_MIN: u64 = 10;
 const ACTIVE_MIN: u64 = 1_000;
 
@@ -45,10 +46,10 @@ impl DemoPlan {
         u64::from(self.fans) + u64::from(self.bots)
     }
 
-    /// People let in per minute: fast enough that a crowd is through in under two minutes.
+    /// People let in per minute: fast enough that a crowd of some thousands is through in under two minutes.
     #[must_use]
     pub fn rate_per_minute(&self) -> u64 {
-        let usual = (self.everyone() * 60 / LET_IN_WITHIN_S).next_multiple_of(100).max(RATE_MIN);
+        let usual = (self.everyone() * 60 / LET_IN_WITHIN_S).next_multiple_of(100).clamp(RATE_MIN, RATE_MAX);
         self.rate_per_minute.map_or(usual, u64::from)
     }
 
@@ -165,10 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_let_in_within_two_minutes() {
+    fn a_crowd_of_thousands_is_let_in_within_two_minutes() {
         assert_eq!(plan(0, 0).rate_per_minute(), 600);
         assert_eq!(plan(5_000, 200).rate_per_minute(), 3_200);
-        assert_eq!(plan(60_000, 200).rate_per_minute(), 36_200);
+        assert_eq!(plan(60_000, 200).rate_per_minute(), 12_000);
         assert_eq!(DemoPlan { rate_per_minute: Some(60), ..plan(5_000, 200) }.rate_per_minute(), 60);
     }
 }

@@ -13,8 +13,6 @@ use crate::http::{Answer, Connection, Fault, exchange};
 use crate::recorder::Kind;
 use crate::run::World;
 
-/// Connections are not kept through longer waits: servers close them, and sockets are scarce.
-const KEEP_THROUGH_MS: u64 = 30_000;
 const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_LAST_MS: u64 = 8_000;
 
@@ -68,9 +66,9 @@ impl Browser {
         jittered_ms(ms, self.random.random())
     }
 
-    /// Waits, with the connections kept only if it is short and there are sockets to spare.
+    /// Waits, with the connections kept only if that is worth while.
     pub(crate) async fn wait_ms(&mut self, ms: u64) {
-        if ms > KEEP_THROUGH_MS || !self.world.sockets.roomy() {
+        if ms > self.world.sockets.keep_through_ms() {
             self.close();
         }
         tokio::time::sleep(Duration::from_millis(ms)).await;

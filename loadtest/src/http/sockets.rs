@@ -16,6 +16,9 @@ use super::connection::{Connection, Fault};
 /// Source addresses used on loopback: 127.0.0.2 and on.
 const LOOPBACK_SOURCES: u32 = 60;
 
+/// Servers close connections that are idle for longer.
+const KEEP_THROUGH_MS: u64 = 30_000;
+
 /// Opens connections to the target within a budget.
 #[derive(Debug)]
 pub(crate) struct Sockets {
@@ -37,9 +40,9 @@ impl Sockets {
         }
     }
 
-    /// Whether so few are open that waiting fans may keep theirs.
-    pub(crate) fn roomy(&self) -> bool {
-        self.slots.available_permits() > self.slots_max / 8
+    /// How long a wait is worth keeping a connection for: the fewer sockets are left, the shorter.
+    pub(crate) fn keep_through_ms(&self) -> u64 {
+        KEEP_THROUGH_MS * self.slots.available_permits() as u64 / self.slots_max.max(1) as u64
     }
 
     /// The most that were open at once.
