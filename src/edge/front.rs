@@ -58,7 +58,9 @@ impl ServerApp for Front {
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             return self.proxy.process_new(stream, shutdown).await;
         }
-        self.serve(stream, shutdown).await;
+        // In a task of its own: Pingora's has room for a TLS handshake (9 KB) and would keep it while the fan is idle.
+        let (front, shutdown) = (Arc::clone(self), shutdown.clone());
+        tokio::spawn(async move { front.serve(stream, &shutdown).await });
         None
     }
 
