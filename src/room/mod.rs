@@ -8,7 +8,7 @@
 //! A command that changes nothing leaves no trace, so replaying only those that did (see [`View::revision`]) rebuilds
 //! the same room.
 //!
-//! Sizes: one bit a place, 24 bytes an entry of the last minute, about 150 bytes a session inside. Entries themselves
+//! Sizes: one bit a place, 24 bytes an entry of this minute and the last, about 150 bytes a session inside. Entries themselves
 //! are not kept; whoever applies the commands keeps the roster.
 
 mod bucket;

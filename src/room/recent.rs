@@ -1,7 +1,8 @@
 //! Entries of the last minute, so that a join whose answer was lost is not entered twice.
 //!
-//! Guarantee: an entry entered less than [`KEPT_MS`] ago is found again. 16 bytes of each entry are kept (entries are
-//! SHA-256 hashes, so 128 bits cannot be made to meet another fan's) and about 8 bytes of index.
+//! Guarantee: an entry entered less than a minute ago is found again; it is forgotten with all others of its minute,
+//! when that is the one before the last. 16 bytes of each entry are kept (entries are SHA-256 hashes, so 128 bits cannot
+//! be made to meet another fan's) and about 8 bytes of index.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -10,8 +11,7 @@ use hashbrown::HashTable;
 
 use super::Entry;
 
-/// How long an entry is remembered.
-pub(super) const KEPT_MS: u64 = 60_000;
+const MINUTE_MS: u64 = 60_000;
 
 type Digest = [u8; 16];
 
@@ -23,19 +23,15 @@ pub(super) struct Recent {
     first: u64,
     /// The low halves of ordinals, found by digest.
     index: HashTable<u32>,
-    /// When entries came: a time, and the ordinal after the last entry of that time.
-    arrivals: VecDeque<(u64, u64)>,
+    /// When entries came: a minute, and the ordinal after the last entry of that minute.
+    minutes: VecDeque<(u64, u64)>,
     hasher: RandomState,
 }
 
 impl Recent {
-    /// Forgets what came [`KEPT_MS`] ago or earlier.
+    /// Forgets what came before the last minute began.
     pub(super) fn forget(&mut self, now_ms: u64) {
-        while let Some(&(at_ms, end)) = self.arrivals.front() {
-            if at_ms.saturating_add(KEPT_MS) > now_ms {
-                return;
-            }
-            self.arrivals.pop_front();
+        while let Some((_, end)) = self.minutes.pop_front_if(|(minute, _)| *minute + 1 < now_ms / MINUTE_MS) {
             self.forget_below(end);
         }
     }
@@ -56,9 +52,10 @@ impl Recent {
         index.insert_unique(hasher.hash_one(digest), low_half(ordinal), |low| {
             hasher.hash_one(digests[offset(*first, *low)])
         });
-        match self.arrivals.back_mut() {
-            Some((at_ms, end)) if *at_ms == now_ms => *end = ordinal + 1,
-            _ => self.arrivals.push_back((now_ms, ordinal + 1)),
+        let minute = now_ms / MINUTE_MS;
+        match self.minutes.back_mut() {
+            Some((last, end)) if *last == minute => *end = ordinal + 1,
+            _ => self.minutes.push_back((minute, ordinal + 1)),
         }
         ordinal
     }
@@ -93,7 +90,7 @@ impl Recent {
 /// Two memories are equal if they would find the same entries until the same times.
 impl PartialEq for Recent {
     fn eq(&self, other: &Self) -> bool {
-        self.first == other.first && self.digests == other.digests && self.arrivals == other.arrivals
+        self.first == other.first && self.digests == other.digests && self.minutes == other.minutes
     }
 }
 
@@ -121,16 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn finds_for_a_minute_and_not_longer() {
+    fn finds_for_a_minute_and_not_for_two() {
         let mut recent = Recent::default();
-        for n in 0..10_000 {
-            assert_eq!(recent.push(&entry(n), n * 10), n);
+        for n in 0..20_000 {
             recent.forget(n * 10);
+            assert_eq!(recent.push(&entry(n), n * 10), n);
         }
-        let now_ms = 99_990;
-        for n in 0..10_000 {
-            let kept = n * 10 + KEPT_MS > now_ms;
-            assert_eq!(recent.find(&entry(n)), kept.then_some(n), "entry {n}");
+        // Minutes begin at 0, 60, 120 and 180 s; the last entry came at 199.99 s.
+        for n in 0..20_000 {
+            assert_eq!(recent.find(&entry(n)), (n >= 12_000).then_some(n), "entry {n}");
         }
     }
 
@@ -138,18 +134,18 @@ mod tests {
     fn gives_memory_back_after_a_rush() {
         let mut recent = Recent::default();
         (0..100_000).for_each(|n| _ = recent.push(&entry(n), 0));
-        recent.forget(KEPT_MS);
+        recent.forget(2 * MINUTE_MS);
         assert!(recent.digests.capacity() < 100 && recent.index.capacity() < 100);
-        assert_eq!(recent.push(&entry(7), KEPT_MS), 100_000);
+        assert_eq!(recent.push(&entry(7), 2 * MINUTE_MS), 100_000);
         assert_eq!(recent.find(&entry(7)), Some(100_000));
     }
 
     #[test]
     fn ordinals_may_cross_two_to_the_32() {
         let mut recent = Recent { first: u64::from(u32::MAX) - 1, ..Recent::default() };
-        (0..5).for_each(|n| _ = recent.push(&entry(n), n));
+        (0..5).for_each(|n| _ = recent.push(&entry(n), n / 4 * MINUTE_MS));
         assert_eq!(recent.find(&entry(4)), Some(u64::from(u32::MAX) + 3));
-        recent.forget(KEPT_MS + 3);
+        recent.forget(2 * MINUTE_MS);
         assert_eq!((recent.find(&entry(3)), recent.find(&entry(4))), (None, Some(u64::from(u32::MAX) + 3)));
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fairgate::room::{ClaimOutcome, Command, DrawRecord, Entry, Outcome, Phase, Position, Refusal, RenewOutcome, View};
 
-/// How long a join can be retried.
+/// How long a join can be retried at least; a minute later it is surely forgotten.
 const RETRY_MS: u64 = 60_000;
 
 /// What the witness knows of the sale.
@@ -93,10 +93,14 @@ impl Witness {
     fn entered(&mut self, entries: &[Entry], positions: &[Position], view: &View) {
         assert_eq!(entries.len(), positions.len());
         for (entry, position) in entries.iter().zip(positions) {
-            let before = self.entered.get(entry).filter(|(_, at_ms)| view.now_ms < at_ms + RETRY_MS);
-            if let Some((first, _)) = before {
-                assert_eq!(position, first, "a retried join got another position");
-                continue;
+            if let Some((first, at_ms)) = self.entered.get(entry) {
+                let age_ms = view.now_ms - at_ms;
+                let is_retry = position == first;
+                assert!(is_retry || age_ms >= RETRY_MS, "a retried join got another position");
+                assert!(!is_retry || age_ms < 2 * RETRY_MS, "a join was remembered for too long");
+                if is_retry {
+                    continue;
+                }
             }
             assert_eq!(position.number(), self.positions, "a position was left out or given twice");
             let is_early = matches!(position, Position::Pool(_));
