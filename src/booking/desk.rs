@@ -40,7 +40,6 @@ pub type Verdict = Result<Held, Refusal>;
 pub(super) struct Waiting {
     pub(super) request: Request,
     pub(super) since: Instant,
-    pub(super) tries: u8,
     pub(super) answer: oneshot::Sender<Result<Verdict, DeskError>>,
 }
 
@@ -71,7 +70,7 @@ impl Desk {
     /// [`DeskError`] when that cannot be said now.
     pub async fn reserve(&self, request: Request) -> Result<Verdict, DeskError> {
         let (answer, verdict) = oneshot::channel();
-        let waiting = Waiting { request, since: Instant::now(), tries: 0, answer };
+        let waiting = Waiting { request, since: Instant::now(), answer };
         self.queue.try_send(waiting).map_err(|_| DeskError::Busy)?;
         verdict.await.unwrap_or(Err(DeskError::Unavailable))
     }

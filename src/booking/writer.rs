@@ -26,8 +26,8 @@ use super::sql;
 const BATCH_MAX: usize = 256;
 /// How long a reservation may wait before its fan is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Batches a reservation may go through while others are changing its seats.
-const TRIES_MAX: u8 = 8;
+/// Between two batches when all seats of the first were just being changed by somebody else.
+const STEP_ASIDE: Duration = Duration::from_millis(3);
 /// Between two attempts while the database fails.
 const BACKOFF: Duration = Duration::from_millis(100);
 
@@ -73,7 +73,11 @@ impl Writer {
         match self.decide_and_write(&requests).await {
             Ok(verdicts) => {
                 self.metrics.observe_batch(batch.len(), started.elapsed());
+                let nobody_served = verdicts.iter().all(Option::is_none);
                 answer(batch, verdicts, waiting);
+                if nobody_served {
+                    sleep(STEP_ASIDE).await;
+                }
             }
             Err(error) => {
                 warn!(%error, batch = batch.len(), "a batch of reservations failed and is tried again");
@@ -190,14 +194,10 @@ async fn gather(queue: &mut mpsc::Receiver<Waiting>, waiting: &mut VecDeque<Wait
 }
 
 fn answer(batch: Vec<Waiting>, verdicts: Vec<Option<Result<Held, Refusal>>>, waiting: &mut VecDeque<Waiting>) {
-    for (mut one, verdict) in batch.into_iter().zip(verdicts).rev() {
+    for (one, verdict) in batch.into_iter().zip(verdicts).rev() {
         match verdict {
             Some(verdict) => drop(one.answer.send(Ok(verdict))),
-            None if one.tries < TRIES_MAX => {
-                one.tries += 1;
-                waiting.push_front(one);
-            }
-            None => drop(one.answer.send(Err(DeskError::Busy))),
+            None => waiting.push_front(one),
         }
     }
 }

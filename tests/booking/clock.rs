@@ -31,20 +31,28 @@ async fn a_seat_can_be_sold_at_the_instant_its_hold_ends() {
     hold_for(&shop, 2).await;
     let held = shop.fan(1).reserve_seats("a", &["circle-left-A-1"]).await;
     let ends_at_ms = held.json["expires_at_ms"].as_i64().expect("a time");
-    let mut last_refused_ms = 0;
+    let mut refused = 0;
     for attempt in 0.. {
+        let asked_ms = database_now_ms(&shop).await;
         let answer = shop.fan(2).reserve_seats(&format!("k{attempt}"), &["circle-left-A-1"]).await;
-        let now_ms = database_now_ms(&shop).await;
         if answer.status == StatusCode::OK {
-            assert!(now_ms >= ends_at_ms, "sold {} ms before the hold ended", ends_at_ms - now_ms);
+            assert!(database_now_ms(&shop).await >= ends_at_ms, "sold before the hold had ended");
             break;
         }
         assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
-        last_refused_ms = now_ms;
-        assert!(now_ms < ends_at_ms + 200, "still refused {} ms after the hold ended", now_ms - ends_at_ms);
+        assert!(asked_ms < ends_at_ms, "refused {} ms after the hold had ended", asked_ms - ends_at_ms);
+        refused += 1;
     }
-    assert!(last_refused_ms > 0, "refused while it was held");
+    assert!(refused > 0, "refused while it was held");
     assert_eq!(shop.fan(1).booking(held.field("booking_id")).await.field("status"), "expired");
+}
+
+/// A fan who reserves and pays at once.
+async fn buy(shop: &Shop, place: u64, seat: &str) {
+    let fan = shop.fan(place);
+    let held = fan.reserve_seats("buy", &[seat]).await;
+    assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+    assert_eq!(fan.pay(held.field("booking_id"), "buy", "demo-visa").await.status, StatusCode::OK);
 }
 
 async fn database_now_ms(shop: &Shop) -> i64 {
@@ -66,32 +74,32 @@ async fn a_late_payment_is_honoured_while_the_seats_are_free_and_costs_nothing_w
     let paid = early.pay(kept.field("booking_id"), "p", "demo-visa").await;
     assert_eq!(paid.status, StatusCode::OK, "still free: {}", paid.text);
 
-    assert_eq!(shop.fan(3).reserve_seats("a", &["gallery-A-1"]).await.status, StatusCode::OK);
+    buy(&shop, 3, "gallery-A-1").await;
     let gone = late.pay(lost.field("booking_id"), "p", "demo-visa").await;
     assert_eq!(gone.status, StatusCode::CONFLICT);
     assert!(gone.text.contains("hold-ended"), "{}", gone.text);
     let books = audit(&mut shop.sql().await).await;
-    assert_eq!(books.sold, 2);
+    assert_eq!(books.sold, 3);
     let charged = shop.sql().await.query_one("select count(*) from payment", &[]).await.expect("a count");
-    assert_eq!(charged.get::<_, i64>(0), 1, "nothing was charged for seats that were gone");
+    assert_eq!(charged.get::<_, i64>(0), 2, "nothing was charged for seats that were gone");
 }
 
 #[tokio::test]
 async fn money_for_seats_that_go_while_it_is_taken_is_given_back() {
     let shop = Shop::open();
     hold_for(&shop, 1).await;
-    let (slow, quick) = (shop.fan(1), shop.fan(2));
+    let slow = shop.fan(1);
     let held = slow.reserve_seats("a", &["gallery-B-5", "gallery-B-6"]).await;
     // The provider takes three seconds, the hold lasts one.
     let (paid, ()) = tokio::join!(slow.pay(held.field("booking_id"), "p", "demo-slow"), async {
         sleep(Duration::from_millis(1300)).await;
-        assert_eq!(quick.reserve_seats("a", &["gallery-B-6"]).await.status, StatusCode::OK);
+        buy(&shop, 2, "gallery-B-6").await;
     });
     assert_eq!(paid.status, StatusCode::CONFLICT, "{}", paid.text);
     assert_eq!(paid.json["refunded"], true);
     assert_eq!(slow.pay(held.field("booking_id"), "p", "demo-slow").await, paid, "the same answer again");
-    let states =
-        shop.sql().await.query_one("select state, charge is not null from payment", &[]).await.expect("one payment");
+    let ended = "select state, charge is not null from payment where token = 'demo-slow'";
+    let states = shop.sql().await.query_one(ended, &[]).await.expect("one payment");
     assert_eq!((states.get::<_, &str>(0), states.get::<_, bool>(1)), ("refunded", true));
     audit(&mut shop.sql().await).await;
 }
