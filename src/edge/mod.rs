@@ -30,6 +30,7 @@ mod respond;
 mod server;
 mod session;
 mod shop;
+mod sockets;
 mod state;
 mod status;
 mod stop;

@@ -101,6 +101,7 @@ pub struct EdgeParts {
 /// # Errors
 /// When it cannot start.
 pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
+    super::sockets::raise_limit();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (edge, tickers) = build(config, &parts, &clock)?;
     for address in addresses(config) {

@@ -9,7 +9,8 @@ use crate::shop::Shop;
 async fn plan_of(client: &Client, statement: &str, parameters: &[&str]) -> String {
     client.batch_execute("deallocate all").await.expect("nothing is prepared");
     client.batch_execute(&format!("prepare hot as {statement}")).await.expect("it can be prepared");
-    let execute = format!("explain execute hot ({})", parameters.join(", "));
+    let parameters = if parameters.is_empty() { String::new() } else { format!("({})", parameters.join(", ")) };
+    let execute = format!("explain execute hot {parameters}");
     let rows = client.query(&execute, &[]).await.expect("a plan");
     rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
 }
