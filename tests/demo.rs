@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -12,13 +13,18 @@ use serde_json::Value;
 const UP_WITHIN: Duration = Duration::from_secs(120);
 const DOWN_WITHIN: Duration = Duration::from_secs(20);
 
+/// Demos want the same ports of the machine: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
 struct Demo {
     child: Child,
     lines: BufReader<ChildStdout>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Demo {
     fn start(args: &[&str]) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = Command::new(env!("CARGO_BIN_EXE_fairgate"))
             .arg("demo")
             .args(args)
@@ -28,7 +34,7 @@ impl Demo {
             .spawn()
             .expect("the program runs");
         let lines = BufReader::new(child.stdout.take().expect("piped"));
-        Self { child, lines }
+        Self { child, lines, _turn: turn }
     }
 
     /// Everything up to the first line with `text`.

@@ -149,9 +149,10 @@ impl Browser {
 
     /// Presses a key by its name in the DOM.
     pub(crate) async fn press(&self, key: &str) {
-        for kind in ["rawKeyDown", "keyUp"] {
-            let code = if key == "Tab" { 9 } else { 13 };
-            let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
+        // A key that also types: only that activates what has the focus.
+        let (code, text) = if key == "Tab" { (9, "") } else { (13, "\r") };
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
             self.cdp("Input.dispatchKeyEvent", event).await;
         }
     }

@@ -44,8 +44,8 @@ async fn every_screen_is_readable_and_fits() {
     site.control(SOLD_OUT, json!({"sold_out": true})).await;
     let browser = Browser::open(Habits::default()).await;
     for (room, headline, figure) in [
-        (IDLE, "Not open yet", "59:"),
-        (POOL, "You are in the draw", "59:"),
+        (IDLE, "Not open yet", ":"),
+        (POOL, "You are in the draw", ":"),
         (LINE, "You are in line", "41"),
         (PAUSED, "You are in line", "41"),
         (SOLD_OUT, "Sold out", ""),
