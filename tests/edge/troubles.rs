@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fan::Fan;
 use crate::world::{Setup, World};
