@@ -88,12 +88,14 @@ impl Front {
                     }
                 }
                 Next::Head { upgrade } => {
-                    let reused = self.hand_over(stream, std::mem::take(&mut bytes), upgrade, shutdown).await;
+                    // In a box: it has room for a whole request, which an idle connection does not need.
+                    let request = self.hand_over(stream, std::mem::take(&mut bytes), upgrade, shutdown);
+                    let reused = Box::pin(request).await;
                     let Some(again) = reused else { return };
                     stream = again;
                 }
                 Next::Gone => return,
-                Next::Refused(problem) => return refuse(stream, &problem.answer()).await,
+                Next::Refused(problem) => return Box::pin(refuse(stream, &problem.answer())).await,
             }
             if bytes.is_empty() {
                 bytes = BytesMut::new();

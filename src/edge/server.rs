@@ -196,7 +196,7 @@ fn gate_service(server: &Server, edge: &Arc<Edge>) -> Service<Front> {
 
 /// Heads are read whole by the front and most answers are one write, so a connection needs little room.
 fn listener(address: SocketAddr) -> ListenerConfig {
-    ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(0, 1024))
+    ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(0, 512))
 }
 
 fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, EdgeError> {
