@@ -98,7 +98,11 @@ fn the_edge_stops_when_told_and_finishes_what_it_began() {
     let mut fan = world.fan();
     fan.enter(1);
     let slow = std::thread::spawn(move || fan.get("/slow"));
-    sleep(Duration::from_millis(200));
+    let until = Instant::now() + Duration::from_secs(10);
+    while world.shop.seen("/slow").is_empty() {
+        assert!(Instant::now() < until, "the shop has not been asked");
+        sleep(Duration::from_millis(5));
+    }
     let (took, well) = world.terminate();
     assert!(well && took < Duration::from_secs(6), "{took:?}\n{}", world.log());
     assert_eq!(slow.join().unwrap().status, 200);
