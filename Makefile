@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 ARGS ?=
-# The test servers and browsers are heavy: a few test threads are enough, and kinder to small machines.
-TEST_THREADS ?= 4
+# The test servers and browsers are heavy: more threads than small machines have cores only make them wait.
+TEST_THREADS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test lint bench doc clean
