@@ -21,6 +21,9 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// The longest animation of the page, and a little more.
+const SETTLED_AFTER: Duration = Duration::from_millis(600);
+
 /// How a browser differs from the usual one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
@@ -47,10 +50,10 @@ pub(crate) struct Screen {
 pub(crate) const PHONE: Screen = Screen { name: "phone", width: 390, height: 844, dark: false };
 pub(crate) const DESKTOP: Screen = Screen { name: "desktop", width: 1280, height: 800, dark: false };
 
-/// A browser. Close it at the end of the test; a test that fails drops it, and the process group is killed.
+/// A browser; it and its driver are killed on drop.
 pub(crate) struct Browser {
-    process: Driver,
     pub(crate) driver: WebDriver,
+    _process: Driver,
     _profile: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
@@ -68,6 +71,13 @@ impl Drop for Driver {
     }
 }
 
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Its session ends with its process: asking a browser in trouble to quit can take minutes.
+        let _ = self.driver.clone().leak();
+    }
+}
+
 impl Browser {
     pub(crate) async fn open(habits: Habits) -> Self {
         let turn = TURN.lock().await;
@@ -75,16 +85,12 @@ impl Browser {
         let (process, port) = start_chromedriver();
         let capabilities = capabilities(habits, &profile);
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.expect("Chromium starts");
-        let browser = Self { process, driver, _profile: profile, _turn: turn };
+        let browser = Self { driver, _process: process, _profile: profile, _turn: turn };
         browser.look_on(PHONE).await;
+        if !habits.scripts {
+            browser.cdp("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
+        }
         browser
-    }
-
-    /// Closes the browser in its own way; dropping it kills it.
-    pub(crate) async fn close(self) {
-        let Self { driver, process, .. } = self;
-        driver.quit().await.expect("Chromium quits");
-        drop(process);
     }
 
     pub(crate) async fn goto(&self, url: &str) {
@@ -175,6 +181,7 @@ impl Browser {
     pub(crate) async fn screenshot(&self, name: &str) -> PathBuf {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/screenshots"));
         std::fs::create_dir_all(&folder).expect("a folder for screenshots");
+        tokio::time::sleep(SETTLED_AFTER).await;
         let path = folder.join(format!("{name}.png"));
         let png = self.driver.screenshot_as_png().await.expect("a screenshot");
         std::fs::write(&path, png).expect("the screenshot is written");
@@ -213,10 +220,8 @@ fn capabilities(habits: Habits, profile: &TempDir) -> ChromeCapabilities {
     }
     const BLOCKED: u32 = 2;
     let mut preferences = json!({"intl.accept_languages": habits.language});
-    for (name, allowed) in [("javascript", habits.scripts), ("cookies", habits.cookies)] {
-        if !allowed {
-            preferences[format!("profile.managed_default_content_settings.{name}")] = BLOCKED.into();
-        }
+    if !habits.cookies {
+        preferences["profile.managed_default_content_settings.cookies"] = BLOCKED.into();
     }
     capabilities.add_experimental_option("prefs", preferences).expect("preferences");
     capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a log of the console");

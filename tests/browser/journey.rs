@@ -43,7 +43,6 @@ async fn from_the_countdown_to_the_seat() {
     assert_eq!(kept["witness"]["entries"], 13, "the page has seen the sealed list before the secret: {kept}");
     buy(&browser).await;
     assert!(browser.eval("location.search").await == "?from=poster", "the way in leads to where the fan was going");
-    browser.close().await;
 }
 
 /// Buys what the shop thinks best, as a person would.
@@ -85,7 +84,6 @@ async fn the_page_shows_the_place_that_the_draw_gave() {
     assert_eq!(browser.text("#steps .bad").await, "", "every step holds");
     browser.look_on(DESKTOP).await;
     browser.screenshot("check-desktop").await;
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -105,5 +103,4 @@ async fn without_scripts_there_is_a_form_for_every_step() {
     browser.wait_for("body", "This shop needs JavaScript", SOON).await;
     let url = browser.driver.current_url().await.expect("an address");
     assert_eq!(url.query(), Some("from=poster"), "the form comes back to where the fan was going");
-    browser.close().await;
 }

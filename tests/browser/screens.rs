@@ -60,7 +60,6 @@ async fn every_screen_is_readable_and_fits() {
     browser.goto(&site.url(PAUSED, "/")).await;
     browser.wait_for("#notice", "Nobody overtakes you", SOON).await;
     browser.wait_for("#message", "One more block", SOON).await;
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -76,7 +75,6 @@ async fn the_page_speaks_the_browsers_language() {
         browser.goto(&site.url(LINE, "/")).await;
         browser.wait_for("#headline", headline, SOON).await;
         assert_eq!(browser.eval("document.documentElement.lang").await, tag);
-        browser.close().await;
     }
 }
 
@@ -93,5 +91,4 @@ async fn the_keyboard_alone_is_enough() {
     }
     browser.press("Enter").await;
     browser.wait_for("#kind", "A committed draw", SOON).await;
-    browser.close().await;
 }

@@ -32,7 +32,6 @@ async fn a_reload_and_a_second_tab_share_the_place() {
     browser.goto(&site.url(LINE, "/")).await;
     browser.wait_for("#figure", "11", SOON).await;
     assert_eq!(site.status(LINE).await["line_size"], 11);
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -45,7 +44,6 @@ async fn an_emptied_storage_does_not_cost_the_place() {
     browser.driver.refresh().await.expect("a reload");
     browser.wait_for("#figure", "11", SOON).await;
     assert_eq!(site.status(LINE).await["line_size"], 11);
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -57,7 +55,6 @@ async fn an_offline_browser_keeps_the_place_and_comes_back() {
     browser.offline(false).await;
     browser.wait_until_gone("#notice", SOON).await;
     browser.wait_for("#figure", "11", SOON).await;
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -69,7 +66,6 @@ async fn a_crash_of_the_gate_costs_nobody_the_place() {
     browser.wait_until_gone("#notice", SOON).await;
     browser.wait_for("#figure", "11", SOON).await;
     assert_eq!(site.status(LINE).await["line_size"], 11);
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -84,7 +80,6 @@ async fn a_place_is_given_up_only_after_a_second_thought() {
     assert_eq!(site.status(LINE).await["line_size"], 11);
     browser.click("#act").await;
     browser.wait_for("#figure", "12", SOON).await;
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -99,7 +94,6 @@ async fn a_place_that_was_not_taken_can_be_had_again_at_the_tail() {
     browser.click("#act").await;
     browser.wait_for("#headline", "It’s your turn", SOON).await;
     assert_eq!(site.status(room).await["line_size"], 12);
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -109,5 +103,4 @@ async fn a_browser_without_cookies_is_told_before_it_waits() {
     browser.goto(&site.url(LINE, "/")).await;
     browser.wait_for("#headline", "Cookies are needed", SOON).await;
     assert_eq!(site.status(LINE).await["line_size"], json!(0));
-    browser.close().await;
 }
