@@ -160,11 +160,10 @@ impl PrivatePostgres {
         self.kill9();
         let deadline = Instant::now() + START_PATIENCE;
         loop {
-            // Orphaned backends notice within moments that their parent is gone; until then the data is in use.
+            // Orphaned backends notice within moments that their parent is gone; until then the data is in use, and they
+            // write into the log that would say so.
             match self.run() {
-                Err(PostgresError::Start(log)) if Instant::now() < deadline && log.contains("still in use") => {
-                    thread::sleep(Duration::from_millis(50));
-                }
+                Err(PostgresError::Start(_)) if Instant::now() < deadline => thread::sleep(Duration::from_millis(50)),
                 outcome => return outcome,
             }
         }
