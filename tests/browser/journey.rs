@@ -91,13 +91,13 @@ async fn without_scripts_there_is_a_form_for_every_step() {
     let site = Site::with_shop(&[POOL]).await;
     let browser = Browser::open(Habits { scripts: false, ..Habits::default() }).await;
     browser.goto(&site.url(POOL, "/?from=poster")).await;
-    browser.wait_for("h2", "Join the line", SOON).await;
+    browser.wait_for("noscript h2", "Join the line", SOON).await;
     browser.screenshot("no-script-1-join").await;
     browser.click("form[action$=join] button").await;
-    browser.wait_for("h2", "You are in the draw", SOON).await;
+    browser.wait_for("noscript h2", "You are in the draw", SOON).await;
     browser.screenshot("no-script-2-in-the-draw").await;
     // The page looks again by itself; nobody touches it.
-    browser.wait_for("h2", "It’s your turn", A_WHILE).await;
+    browser.wait_for("noscript h2", "It’s your turn", A_WHILE).await;
     browser.screenshot("no-script-3-turn").await;
     browser.click("form[action$=claim] button").await;
     browser.wait_for("body", "This shop needs JavaScript", SOON).await;

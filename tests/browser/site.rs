@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const TOKEN: &str = "a token for the tests of the browser";
@@ -45,7 +46,11 @@ pub(crate) struct Site {
     first_room: &'static str,
     files: TempDir,
     client: reqwest::Client,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// A browser and its servers are all that two cores can do at once without making somebody late.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 struct Shop {
     _booking: ChildProcess,
@@ -55,14 +60,14 @@ struct Shop {
 impl Site {
     /// Starts the gate alone: nobody gets as far as a shop.
     pub(crate) async fn gate_only(rooms: &[Room]) -> Self {
-        let mut site = Self::prepare(rooms);
+        let mut site = Self::prepare(rooms, TURN.lock().await);
         site.start_edge().await;
         site
     }
 
     /// Starts the gate and the booking core with its example event.
     pub(crate) async fn with_shop(rooms: &[Room]) -> Self {
-        let mut site = Self::prepare(rooms);
+        let mut site = Self::prepare(rooms, TURN.lock().await);
         let postgres = tokio::task::spawn_blocking(|| PrivatePostgres::start().expect("Postgres starts"));
         let postgres = postgres.await.expect("Postgres starts");
         let mut command = site.command("booking");
@@ -76,7 +81,7 @@ impl Site {
         site
     }
 
-    fn prepare(rooms: &[Room]) -> Self {
+    fn prepare(rooms: &[Room], turn: MutexGuard<'static, ()>) -> Self {
         let files = tempfile::Builder::new().prefix("fairgate-site-").tempdir().expect("a place for the site's files");
         let [gate, admin, booking] = free_ports();
         create_key(&files.path().join("keys"), SystemClock.now_ms(), &SystemRandom::new()).expect("a signing key");
@@ -89,6 +94,7 @@ impl Site {
             first_room: rooms[0].name,
             files,
             client: reqwest::Client::new(),
+            _turn: turn,
         };
         std::fs::write(site.files.path().join("fairgate.toml"), site.config(rooms)).expect("the configuration");
         site
