@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 ARGS ?=
-# The test servers and browsers are heavy: more threads than small machines have cores only make them wait.
-TEST_THREADS ?= 2
+# Most tests bring servers or a browser of their own, and watch the clock with them: one at a time.
+TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test lint bench doc clean

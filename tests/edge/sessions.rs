@@ -40,10 +40,10 @@ fn an_idle_session_ends() {
 
 #[test]
 fn what_everyone_may_keep_carries_no_pass() {
-    let world = World::start(Setup { session: "idle = \"3s\"\nmax = \"60s\"", ..Setup::default() });
+    let world = World::start(Setup { session: "idle = \"9s\"\nmax = \"60s\"", ..Setup::default() });
     let mut fan = world.fan();
     fan.enter(1);
-    sleep(Duration::from_millis(2_100));
+    sleep(Duration::from_millis(3_300));
     let public = fan.get("/public");
     assert!(public.all("set-cookie").is_empty(), "{public:?}");
     let private = fan.get("/seats");
