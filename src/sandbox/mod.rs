@@ -5,6 +5,8 @@
 
 mod child;
 mod postgres;
+mod redis;
 
 pub use child::{ChildError, ChildProcess};
 pub use postgres::{PostgresError, PrivatePostgres};
+pub use redis::{PrivateRedis, RedisError};

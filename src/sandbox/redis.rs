@@ -1,0 +1,193 @@
+//! A Redis of one's own, on a free port of the loopback; what it holds is gone when it stops.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+const START_PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(5);
+
+/// Runs the server and stops it at the end of the pipe; says the server's process id first.
+const WATCHER: &str = r#""$@" >/dev/null & pid=$!; echo $pid; read -r end; kill -KILL $pid; wait $pid"#;
+
+/// Why there is no private Redis.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisError {
+    /// No server program on this machine.
+    #[error(
+        "Redis is not installed: no `redis-server` or `valkey-server` in PATH; `make setup` installs it (Debian's \
+         package is `redis-server`)"
+    )]
+    NotInstalled,
+    /// It does not run.
+    #[error("cannot run {program}: {source}")]
+    Run {
+        /// Which program.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It did not come up.
+    #[error("Redis did not start within {} s on port {port}", START_PATIENCE.as_secs())]
+    Start {
+        /// Where it should have listened.
+        port: u16,
+    },
+}
+
+/// A running private server; stopped on drop, and when this process dies.
+#[derive(Debug)]
+pub struct PrivateRedis {
+    program: &'static str,
+    dir: TempDir,
+    port: u16,
+    settings: Vec<String>,
+    watcher: Option<(Child, ChildStdin, Pid)>,
+}
+
+impl PrivateRedis {
+    /// Starts an empty server that keeps nothing on the disk.
+    ///
+    /// # Errors
+    /// [`RedisError`], worded for the person at the terminal.
+    pub fn start() -> Result<Self, RedisError> {
+        Self::start_with(&["save", "", "appendonly", "no"])
+    }
+
+    /// Starts an empty server with settings as in `redis.conf`: name, value, name, value, …
+    ///
+    /// # Errors
+    /// [`RedisError`], worded for the person at the terminal.
+    pub fn start_with(settings: &[&str]) -> Result<Self, RedisError> {
+        let program = find_program().ok_or(RedisError::NotInstalled)?;
+        let failed = |source| RedisError::Run { program: program.to_owned(), source };
+        let dir = tempfile::Builder::new().prefix("fairgate-redis-").tempdir().map_err(failed)?;
+        let port = free_port().map_err(failed)?;
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut server = Self { program, dir, port, settings, watcher: None };
+        server.run()?;
+        Ok(server)
+    }
+
+    /// Where to connect.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Kills the server at once (SIGKILL); [`Self::restart`] starts it again, empty unless its settings say otherwise.
+    pub fn kill9(&mut self) {
+        let Some((mut watcher, pipe, server)) = self.watcher.take() else { return };
+        // The watcher has not reaped the server, so this is nobody else's id.
+        let _ = kill_process(server, Signal::KILL);
+        drop(pipe);
+        let _ = watcher.wait();
+    }
+
+    /// Starts the server again after [`Self::kill9`], at the same URL.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub fn restart(&mut self) -> Result<(), RedisError> {
+        self.kill9();
+        self.run()
+    }
+
+    /// Starts the server under its watcher and waits until it answers.
+    fn run(&mut self) -> Result<(), RedisError> {
+        let failed = |source| RedisError::Run { program: self.program.to_owned(), source };
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCHER, "sh", self.program, "--bind", "127.0.0.1", "--port"]).arg(self.port.to_string());
+        command.arg("--dir").arg(self.dir.path());
+        for setting in self.settings.chunks(2) {
+            command.arg(format!("--{}", setting[0])).args(&setting[1..]);
+        }
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut watcher = command.spawn().map_err(failed)?;
+        let server = server_id(&mut watcher).map_err(failed)?;
+        if let Some(pipe) = watcher.stdin.take() {
+            self.watcher = Some((watcher, pipe, server));
+        }
+        self.wait_until_ready()
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), RedisError> {
+        let deadline = Instant::now() + START_PATIENCE;
+        while Instant::now() < deadline {
+            if answers(self.address()) {
+                return Ok(());
+            }
+            thread::sleep(POLL);
+        }
+        self.kill9();
+        Err(RedisError::Start { port: self.port })
+    }
+}
+
+impl Drop for PrivateRedis {
+    fn drop(&mut self) {
+        self.kill9();
+    }
+}
+
+/// The program, by either of its names.
+fn find_program() -> Option<&'static str> {
+    let path = std::env::var_os("PATH")?;
+    let dirs: Vec<_> = std::env::split_paths(&path).collect();
+    ["redis-server", "valkey-server"].into_iter().find(|program| dirs.iter().any(|dir| dir.join(program).is_file()))
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// The first line that the watcher says.
+fn server_id(watcher: &mut Child) -> std::io::Result<Pid> {
+    let mut line = String::new();
+    if let Some(stdout) = watcher.stdout.take() {
+        stdout.bytes().map_while(Result::ok).take_while(|byte| *byte != b'\n').for_each(|byte| line.push(byte.into()));
+    }
+    line.parse().ok().and_then(Pid::from_raw).ok_or_else(|| std::io::Error::other("it did not start"))
+}
+
+/// Whether the server takes commands, and not only connections.
+fn answers(address: SocketAddr) -> bool {
+    let mut answer = [0; 5];
+    let mut ask = || {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"PING\r\n")?;
+        stream.read_exact(&mut answer)
+    };
+    ask().is_ok() && &answer == b"+PONG"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_starts_again_at_the_same_place_and_leaves_nothing_behind() {
+        let mut server = PrivateRedis::start().expect("Redis is installed by `make setup`");
+        let address = server.address();
+        server.kill9();
+        assert!(!answers(address));
+        server.restart().expect("it starts again");
+        assert!(answers(address));
+        let dir = server.dir.path().to_owned();
+        drop(server);
+        assert!(!answers(address) && !dir.exists());
+    }
+}
