@@ -1,21 +1,22 @@
 //! JSON Web Signatures in compact form, Ed25519 only (RFC 7515, RFC 8037).
 //!
 //! Guarantees: the signature is checked over the very bytes that were received before a claim is looked at; `alg` must be
-//! `EdDSA`, `typ` must be the expected one, and no other header is understood; base64 must be canonical, so that one
+//! `EdDSA`, `typ` must be the expected one, and any other header is refused; base64 must be canonical, so that one
 //! signed token has one spelling and a cache or a log cannot be fooled by two.
 //!
-//! AWS-LC does the arithmetic: each join and each claim is signed, and it signs in a third of ring's time.
+//! `jsonwebtoken` reads and checks. It would parse the private key again for each signature, and every join is signed: so
+//! signing is done here, with the key that AWS-LC has parsed once.
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 /// Longer tokens are refused before they are looked at. Ours have about 500 bytes.
 pub const TOKEN_BYTES_MAX: usize = 2048;
-
-const ALGORITHM: &str = "EdDSA";
 
 /// Why a token is not one of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,17 +41,9 @@ pub enum JwsError {
     Signature,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header<'a> {
-    alg: &'a str,
-    kid: &'a str,
-    typ: &'a str,
-}
-
 /// The encoded header that a key puts before claims of a type.
 pub(super) fn header(kid: &str, typ: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{ALGORITHM}","kid":"{kid}","typ":"{typ}"}}"#))
+    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"{typ}"}}"#))
 }
 
 /// Signs claims under an encoded [`header`].
@@ -79,65 +72,66 @@ pub(super) fn verify_detached<'k>(
     typ: &str,
     find: impl FnOnce(&str) -> Option<&'k [u8; 32]>,
 ) -> Result<String, JwsError> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(JwsError::TooLong);
+    let (kid, key) = check_header(token, typ, find)?;
+    let (header, signature) = token.split_once("..").ok_or(JwsError::Malformed)?;
+    let message = signing_input(header, payload);
+    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, Algorithm::EdDSA) {
+        Ok(true) => Ok(kid),
+        Ok(false) => Err(JwsError::Signature),
+        Err(_) => Err(JwsError::Malformed),
     }
-    let (encoded, signature) = token.split_once("..").ok_or(JwsError::Malformed)?;
-    let header = decode(encoded)?;
-    let key = check_header(&header, typ, find)?;
-    let message = signing_input(encoded, payload);
-    check_signature(key, &message, signature)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| JwsError::Malformed)?;
-    Ok(header.kid.to_owned())
 }
 
 fn signing_input(header: &str, payload: &[u8]) -> String {
     format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload))
 }
 
-/// Checks a token of a type with the key that `find` has under its id, and reads its claims.
+/// Checks a token of a type with the key that `find` has under its id, and reads its claims. Issuer, audience and times are
+/// the caller's to judge.
 pub(super) fn verify<'k, C: DeserializeOwned>(
     token: &str,
     typ: &str,
     find: impl FnOnce(&str) -> Option<&'k [u8; 32]>,
 ) -> Result<C, JwsError> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(JwsError::TooLong);
+    let (_, key) = check_header(token, typ, find)?;
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.required_spec_claims.clear();
+    (validation.validate_exp, validation.validate_aud) = (false, false);
+    match jsonwebtoken::decode(token, &key, &validation) {
+        Ok(token) => Ok(token.claims),
+        Err(error) if *error.kind() == ErrorKind::InvalidSignature => Err(JwsError::Signature),
+        Err(_) => Err(JwsError::Malformed),
     }
-    let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
-    let (header, claims) = message.split_once('.').ok_or(JwsError::Malformed)?;
-    let header = decode(header)?;
-    let key = check_header(&header, typ, find)?;
-    check_signature(key, message, signature)?;
-    serde_json::from_slice(&decode(claims)?).map_err(|_| JwsError::Malformed)
 }
 
 /// The claims of a token that nobody has checked.
 pub(super) fn unchecked_claims<C: DeserializeOwned>(token: &str) -> Option<C> {
-    let claims = token.split('.').nth(1).filter(|_| token.len() <= TOKEN_BYTES_MAX)?;
-    serde_json::from_slice(&decode(claims).ok()?).ok()
+    if token.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
+    jsonwebtoken::dangerous::insecure_decode_claims(token).ok()
 }
 
+/// The key that a token of a type names, and its id.
 fn check_header<'k>(
-    header: &[u8],
+    token: &str,
     typ: &str,
     find: impl FnOnce(&str) -> Option<&'k [u8; 32]>,
-) -> Result<&'k [u8; 32], JwsError> {
-    let header: Header = serde_json::from_slice(header).map_err(|_| JwsError::Malformed)?;
-    if header.alg != ALGORITHM {
+) -> Result<(String, DecodingKey), JwsError> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(JwsError::TooLong);
+    }
+    let header = jsonwebtoken::decode_header(token).map_err(|_| JwsError::Malformed)?;
+    if header.alg != Algorithm::EdDSA {
         return Err(JwsError::Algorithm);
     }
-    if header.typ != typ {
+    if header.typ.as_deref() != Some(typ) {
         return Err(JwsError::Type);
     }
-    find(header.kid).ok_or(JwsError::UnknownKey)
-}
-
-fn check_signature(key: &[u8; 32], message: &str, signature: &str) -> Result<(), JwsError> {
-    let signature = decode(signature)?;
-    UnparsedPublicKey::new(&ED25519, key).verify(message.as_bytes(), &signature).map_err(|_| JwsError::Signature)
-}
-
-fn decode(part: &str) -> Result<Vec<u8>, JwsError> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::Malformed)
+    let kid = header.kid.clone().ok_or(JwsError::Malformed)?;
+    if header != (Header { typ: header.typ.clone(), kid: header.kid.clone(), ..Header::new(Algorithm::EdDSA) }) {
+        return Err(JwsError::Malformed);
+    }
+    let key = find(&kid).ok_or(JwsError::UnknownKey)?;
+    Ok((kid, DecodingKey::from_ed_der(key)))
 }
