@@ -87,7 +87,9 @@ export function canonical(value) {
 
 // H of all parts in a row.
 export function hash(...parts) {
-  return sha256(Uint8Array.from(parts.flatMap((part) => [...part])));
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  parts.reduce((at, part) => (bytes.set(part, at), at + part.length), 0);
+  return sha256(bytes);
 }
 
 // H(DST("fairgate/v1/<what>") ‖ parts), as hex.

@@ -34,6 +34,8 @@ pub enum FanCall {
     Roster,
     /// One entry's inclusion proof.
     Proof(u64),
+    /// The page that checks the draw.
+    Check,
 }
 
 impl FanCall {
@@ -42,7 +44,7 @@ impl FanCall {
     pub fn allow(self) -> &'static str {
         match self {
             Self::Join | Self::Claim | Self::Leave => "POST, OPTIONS",
-            Self::Status | Self::Draw | Self::Roster | Self::Proof(_) => "GET, HEAD, OPTIONS",
+            Self::Status | Self::Draw | Self::Roster | Self::Proof(_) | Self::Check => "GET, HEAD, OPTIONS",
         }
     }
 }
@@ -177,6 +179,7 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "leave" => FanCall::Leave,
         "draw" => FanCall::Draw,
         "draw/roster" => FanCall::Roster,
+        "check" => FanCall::Check,
         proof => {
             let index = proof.strip_prefix("draw/proof/")?;
             let plain = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
@@ -248,6 +251,7 @@ mod tests {
             ("x", "/.fairgate/all/leave", fan(0, FanCall::Leave)),
             ("x", "/.fairgate/all/draw", fan(0, FanCall::Draw)),
             ("x", "/.fairgate/all/draw/roster", fan(0, FanCall::Roster)),
+            ("x", "/.fairgate/all/check", fan(0, FanCall::Check)),
             ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
             ("x", "/.fairgate/jwks.json", Route::Jwks),
             ("x", "/.fairgate/all/draw/proof/+12", Route::NoSuchCall),

@@ -14,6 +14,7 @@ use super::form::{Nothing, Sent};
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
+use super::waiting;
 use crate::pass::{Pass, Ticket};
 use crate::room::{ClaimOutcome, Refusal};
 
@@ -47,7 +48,11 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
         Err(problem) if is_final(&problem) => {
             // The ticket is of no use any more, and would stand in the way of joining again.
             let cleared = room.cookies(request.secure).ticket.clear();
-            Ok(sent.reply(problem.answer().set_cookie(&cleared)))
+            let answer = match (&sent, &problem) {
+                (Sent::Form { return_to }, Problem::Expired) => waiting::expired(room, request.headers, return_to),
+                _ => sent.reply(problem.answer()),
+            };
+            Ok(answer.set_cookie(&cleared))
         }
         Err(problem) => Err(problem),
     }

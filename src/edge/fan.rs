@@ -9,7 +9,7 @@ use super::draw::RosterAnswer;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
-use super::{claim, draw, join, leave, poll};
+use super::{claim, draw, join, leave, poll, waiting};
 use crate::arrive::credentials::bearer;
 use crate::arrive::origin::is_own_origin;
 use crate::arrive::route::FanCall;
@@ -91,6 +91,7 @@ pub(crate) async fn answer(
         FanCall::Join => join::answer(edge, room, request).await,
         FanCall::Claim => claim::answer(edge, room, request).await,
         FanCall::Leave => leave::answer(edge, room, request).await,
+        FanCall::Check => Ok(waiting::check(room, request)),
         FanCall::Draw => draw::record(edge, room),
         FanCall::Proof(index) => draw::proof(edge, room, index).await,
         FanCall::Roster => return draw::roster(edge, room, request).map(Reply::Roster),

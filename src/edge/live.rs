@@ -12,7 +12,7 @@ use super::upstream::Upstream;
 use crate::arrive::decide::RoomState;
 use crate::config::{AfterEnd, RoomConfig};
 use crate::observe::EdgeMetrics;
-use crate::page::{PageError, PageInput, WaitingPage};
+use crate::page::{CheckPage, PageError, PageInput, WaitingPage};
 use crate::pass::Cookie;
 use crate::room::{ClaimOutcome, Command, Entry, Outcome, Phase, Plan, Position, Refusal, RenewOutcome, View};
 use crate::store::{Store, StoreError};
@@ -37,6 +37,7 @@ pub(crate) struct Cookies {
 pub(crate) struct LiveRoom {
     pub(crate) config: RoomConfig,
     pub(crate) page: WaitingPage,
+    pub(crate) check: CheckPage,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) joins: Batcher<Entry, Position>,
     pub(crate) claims: Batcher<u64, ClaimOutcome>,
@@ -60,12 +61,13 @@ impl LiveRoom {
         prefix: &str,
         upstream: Arc<Upstream>,
     ) -> Result<(Self, RoomWorkers), PageError> {
-        let page = WaitingPage::build(&PageInput {
+        let input = PageInput {
             room: config.name.clone(),
             prefix: prefix.to_owned(),
             title: config.title.clone(),
             template: config.page.template.clone(),
-        })?;
+        };
+        let (page, check) = (WaitingPage::build(&input)?, CheckPage::build(&input)?);
         let ((joins, join_worker), (claims, claim_worker), (renewals, renewal_worker)) =
             (batcher(), batcher(), batcher());
         let cookies = [false, true].map(|secure| Cookies {
@@ -75,6 +77,7 @@ impl LiveRoom {
         let room = Self {
             config: config.clone(),
             page,
+            check,
             upstream,
             joins,
             claims,

@@ -172,7 +172,7 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Join => RequestKind::Join,
         FanCall::Claim => RequestKind::Claim,
         FanCall::Leave => RequestKind::Leave,
-        FanCall::Draw | FanCall::Roster | FanCall::Proof(_) => RequestKind::Draw,
+        FanCall::Draw | FanCall::Roster | FanCall::Proof(_) | FanCall::Check => RequestKind::Draw,
     }
 }
 

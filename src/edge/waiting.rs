@@ -2,40 +2,65 @@
 
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, REFRESH, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, StatusCode};
 use pingora::http::RequestHeader;
 
 use super::answer::Answer;
 use super::arrival::Arrival;
-use super::fan::find_cookie;
+use super::fan::{FanRequest, find_cookie};
 use super::join;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
-use crate::page::{NoScript, State};
+use crate::page::{Document, NoScript, State};
 use crate::room::Phase;
 
 /// The waiting page.
 pub(crate) fn page(edge: &Edge, room: &LiveRoom, request: &RequestHeader, arrival: &Arrival) -> Answer {
     let snapshot = room.snapshot();
-    let visitor = NoScript {
-        state: state(edge, room, snapshot.as_deref(), &request.headers, arrival.client.secure),
-        return_to: arrival.target.as_str(),
-        message: snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref()),
-    };
-    let text = |name: &HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let document = room.page.document(text(&ACCEPT_LANGUAGE), text(&ACCEPT_ENCODING), &visitor);
+    let state = state(edge, room, snapshot.as_deref(), &request.headers, arrival.client.secure);
+    let message = snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref());
+    let visitor = NoScript { state, return_to: arrival.target.as_str(), message };
+    waiting_page(room, &request.headers, &visitor)
+}
+
+/// The waiting page for a fan without scripts who asked to come in too late.
+pub(crate) fn expired(room: &LiveRoom, headers: &HeaderMap, return_to: &str) -> Answer {
+    let page = waiting_page(room, headers, &NoScript { state: State::Expired, return_to, message: None });
+    // The page looks again by itself, and this address answers forms only.
+    page.text(REFRESH, &format!("20; url={return_to}"))
+}
+
+fn waiting_page(room: &LiveRoom, headers: &HeaderMap, visitor: &NoScript<'_>) -> Answer {
+    let document = room.page.document(text(headers, &ACCEPT_LANGUAGE), text(headers, &ACCEPT_ENCODING), visitor);
     let status = StatusCode::from_u16(room.config.page.html_status).unwrap_or(StatusCode::OK);
+    html(status, document)
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header(VARY, HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Cookie"))
+}
+
+/// The page on which anyone checks the draw: the same for everybody.
+pub(crate) fn check(room: &LiveRoom, request: &FanRequest<'_>) -> Answer {
+    let headers = request.headers;
+    let document = room.check.document(text(headers, &ACCEPT_LANGUAGE), text(headers, &ACCEPT_ENCODING));
+    html(StatusCode::OK, document)
+        .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))
+        .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"))
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn html(status: StatusCode, document: Document) -> Answer {
     let answer = Answer::empty(status)
         .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
-        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .header(CONTENT_LANGUAGE, HeaderValue::from_static(document.content_language))
         .header(CONTENT_SECURITY_POLICY, document.csp)
         .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
         .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
-        .header(VARY, HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Cookie"))
         .body(document.body);
     match document.content_encoding {
         Some(encoding) => answer.header(CONTENT_ENCODING, HeaderValue::from_static(encoding)),

@@ -1,4 +1,4 @@
-//! The languages of the waiting page, and the choice among them.
+//! The languages of the pages, and the choice among them.
 //!
 //! Every language has the same keys as English (a test holds them to it), so no visitor meets a missing text.
 
@@ -17,10 +17,12 @@ pub(super) struct Language {
     pub(super) dir: String,
     /// What stands between groups of three digits.
     pub(super) group: String,
-    /// Texts of the document.
+    /// Texts of the waiting page's document.
     pub(super) text: BTreeMap<String, String>,
-    /// Texts of the script.
+    /// Texts of its script.
     pub(super) script: BTreeMap<String, String>,
+    /// Texts of the page that checks a draw.
+    pub(super) check: BTreeMap<String, String>,
 }
 
 /// The shipped languages; the first is what a browser gets that speaks none of them.
@@ -84,6 +86,7 @@ mod tests {
         for other in others {
             assert_eq!(keys(&other.text), keys(&english.text), "text of {}", other.tag);
             assert_eq!(keys(&other.script), keys(&english.script), "script of {}", other.tag);
+            assert_eq!(keys(&other.check), keys(&english.check), "check of {}", other.tag);
         }
     }
 
@@ -94,10 +97,12 @@ mod tests {
             slots.sort_unstable();
             slots.into_iter().map(|(slot, _)| slot.to_owned()).collect::<Vec<_>>()
         };
+        let parts = |language: &'static Language| [&language.text, &language.script, &language.check];
         for other in all() {
-            for (key, english) in all()[0].script.iter().chain(&all()[0].text) {
-                let theirs = other.script.get(key).or(other.text.get(key)).expect("same keys");
-                assert_eq!(slots(theirs), slots(english), "{key} of {}", other.tag);
+            for (theirs, english) in parts(other).into_iter().zip(parts(&all()[0])) {
+                for (key, text) in english {
+                    assert_eq!(slots(&theirs[key]), slots(text), "{key} of {}", other.tag);
+                }
             }
         }
     }

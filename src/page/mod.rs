@@ -4,6 +4,7 @@
 //! what only one visitor without scripts sees rides behind it uncompressed, so no request ever waits for a compressor.
 //! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script.
 
+mod check;
 mod encoding;
 mod language;
 mod noscript;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::HeaderValue;
 
+pub use check::CheckPage;
 use encoding::{Encoding, Head};
 use language::Language;
 pub use noscript::{NoScript, State};

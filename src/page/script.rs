@@ -1,16 +1,24 @@
-//! The page's script: ES modules that node can test one by one, joined into the one that the document carries.
+//! A page's script: ES modules that node can test one by one, joined into the one that the document carries.
 
-/// In the order of their imports: each uses only what stands before it.
-const MODULES: [&str; 4] = [
+/// The waiting page's modules, in the order of their imports: each uses only what stands before it.
+pub(super) const WAITING: &[&str] = &[
     include_str!("../../pages/waiting/sha256.js"),
     include_str!("../../pages/waiting/draw.js"),
     include_str!("../../pages/waiting/pace.js"),
     include_str!("../../pages/waiting/page.js"),
 ];
 
+/// The modules of the page that checks a draw.
+pub(super) const CHECK: &[&str] = &[
+    include_str!("../../pages/waiting/sha256.js"),
+    include_str!("../../pages/waiting/draw.js"),
+    include_str!("../../pages/check/steps.js"),
+    include_str!("../../pages/check/check.js"),
+];
+
 /// One module without imports, exports and comments.
-pub(super) fn bundle() -> String {
-    MODULES.iter().map(|module| joined(module)).collect()
+pub(super) fn bundle(modules: &[&str]) -> String {
+    modules.iter().map(|module| joined(module)).collect()
 }
 
 /// One module, so that it can stand in a row with the others: in one scope no name needs importing.
@@ -37,11 +45,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bundle_is_one_script() {
-        let bundle = bundle();
-        assert!(!bundle.contains("\nimport ") && !bundle.contains("\nexport "), "modules are joined");
-        assert!(!bundle.contains("</script"), "nothing ends the element early");
-        assert!(!bundle.lines().any(|line| line.starts_with("//")), "comments stay in the sources");
+    fn each_bundle_is_one_script() {
+        for modules in [WAITING, CHECK] {
+            let bundle = bundle(modules);
+            assert!(!bundle.contains("\nimport ") && !bundle.contains("\nexport "), "modules are joined");
+            assert!(!bundle.contains("</script"), "nothing ends the element early");
+            assert!(!bundle.lines().any(|line| line.starts_with("//")), "comments stay in the sources");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::noscript::{AHEAD, MESSAGE, PLACE, RETURN_TO, State};
 use super::{PageError, PageInput, display_name, script};
 
 const TEMPLATE: &str = include_str!("../../pages/waiting/template.html");
-const STYLE: &str = include_str!("../../pages/waiting/style.css");
+pub(super) const STYLE: &str = include_str!("../../pages/waiting/style.css");
 
 /// The block of the template that differs by visitor. It has to be the end of the document.
 const BLOCK: &str = "noscript";
@@ -42,7 +42,7 @@ impl Source {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template_owned(name.clone(), text).map_err(|error| located(&name, &error))?;
-        Ok(Self { name, style: script::without_comments(STYLE), script: script::bundle(), environment })
+        Ok(Self { name, style: script::without_comments(STYLE), script: script::bundle(script::WAITING), environment })
     }
 
     /// Renders one language's document for every state and cuts off what differs.
@@ -99,7 +99,7 @@ impl Source {
     }
 }
 
-fn located(name: &str, error: &minijinja::Error) -> PageError {
+pub(super) fn located(name: &str, error: &minijinja::Error) -> PageError {
     let detail =
         error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     PageError::Template { file: name.to_owned(), line: error.line().unwrap_or(1), detail }

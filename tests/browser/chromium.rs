@@ -153,6 +153,13 @@ impl Browser {
         }
     }
 
+    /// Chooses files in a file input.
+    pub(crate) async fn upload(&self, selector: &str, files: &[PathBuf]) {
+        let paths: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+        let input = self.driver.find(By::Css(selector)).await.expect("the input is there");
+        input.send_keys(paths.join("\n")).await.expect("the files are chosen");
+    }
+
     /// Presses a key by its name in the DOM.
     pub(crate) async fn press(&self, key: &str) {
         // A key that also types: only that activates what has the focus.

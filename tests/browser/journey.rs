@@ -104,3 +104,37 @@ async fn without_scripts_there_is_a_form_for_every_step() {
     let url = browser.driver.current_url().await.expect("an address");
     assert_eq!(url.query(), Some("from=poster"), "the form comes back to where the fan was going");
 }
+
+#[tokio::test]
+async fn anyone_checks_the_draw_step_by_step() {
+    let site = Site::gate_only(&[Room { rate_per_minute: 1, ..POOL }]).await;
+    site.crowd_joins(POOL, 30).await;
+    let browser = Browser::open(Habits::default()).await;
+    browser.goto(&site.url(POOL, "/")).await;
+    browser.wait_for("#stub", "#31", SOON).await;
+    site.wait_for(POOL, |status| status["phase"] == "serving").await;
+    browser.goto(&site.url(POOL, "/.fairgate/main/check")).await;
+    browser.wait_for("#headline", "The draw holds", SOON).await;
+    browser.click("#list").await;
+    browser.wait_for("#summary", "11 steps were checked here and hold; 1 could not be checked", SOON).await;
+    assert_eq!(browser.text("#steps .bad").await, "");
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.screenshot("check-steps-phone").await;
+
+    // The same page, saved, with saved papers and no network: it holds, and a forged paper does not.
+    let folder = tempfile::tempdir().expect("a folder");
+    let saved = |name: &str| folder.path().join(name);
+    let html = browser.eval("document.documentElement.outerHTML").await;
+    std::fs::write(saved("check.html"), html.as_str().expect("the page")).expect("the page is saved");
+    let (record, roster) = (site.draw(POOL, "").await, site.draw(POOL, "/roster").await);
+    std::fs::write(saved("record.json"), &record).expect("the record is saved");
+    std::fs::write(saved("roster"), &roster).expect("the list is saved");
+    let forged = String::from_utf8(record).expect("JSON").replace("\"secret\":\"", "\"secret\":\"00");
+    std::fs::write(saved("forged.json"), forged).expect("the forgery is saved");
+    browser.offline(true).await;
+    browser.goto(&format!("file://{}", saved("check.html").display())).await;
+    browser.upload("#files", &[saved("record.json"), saved("roster")]).await;
+    browser.wait_for("#headline", "The draw holds", SOON).await;
+    browser.upload("#files", &[saved("forged.json")]).await;
+    browser.wait_for("#headline", "The opened secret fits the lock", SOON).await;
+}

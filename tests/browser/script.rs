@@ -1,11 +1,20 @@
-//! The pure parts of the page's script, tested by node where they stand.
+//! The pure parts of the pages' scripts, tested by node where they stand.
 
 use std::process::Command;
 
-#[test]
-fn the_pure_parts_of_the_page_do_what_they_say() {
-    let test = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page.test.mjs");
-    let output = Command::new("node").args(["--test", test]).output().expect("node runs: make setup installs it");
+fn node_tests(file: &str) {
+    let test = format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("node").args(["--test", &test]).output().expect("node runs: make setup installs it");
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn the_waiting_page_shuffles_paces_and_checks_as_it_says() {
+    node_tests("page.test.mjs");
+}
+
+#[test]
+fn the_check_of_a_draw_names_the_step_that_fails() {
+    node_tests("check.test.mjs");
 }

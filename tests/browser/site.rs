@@ -124,6 +124,14 @@ impl Site {
         answer.json().await.expect("a status")
     }
 
+    /// A part of a draw's public papers.
+    pub(crate) async fn draw(&self, room: Room, part: &str) -> Vec<u8> {
+        let url = format!("http://127.0.0.1:{}/.fairgate/{}/draw{part}", self.gate, room.name);
+        let answer = self.client.get(url).header("host", self.host(room)).send().await.expect("the gate answers");
+        assert!(answer.status().is_success(), "draw{part}: {}", answer.status());
+        answer.bytes().await.expect("a body").into()
+    }
+
     /// Waits until a room's status is as wished.
     pub(crate) async fn wait_for(&self, room: Room, wish: impl Fn(&Value) -> bool) {
         let until = Instant::now() + READY_WITHIN;

@@ -1,0 +1,106 @@
+//! The page on which anyone checks a draw, step by step: online, or saved and without a network.
+
+use http::HeaderValue;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+
+use super::encoding::{Encoding, Head};
+use super::language::{self, Language};
+use super::{Document, PageError, PageInput, policy, script, template};
+
+const NAME: &str = "pages/check/check.html";
+const TEMPLATE: &str = include_str!("../../pages/check/check.html");
+const STYLE: &str = include_str!("../../pages/check/check.css");
+
+/// The ready-to-send page of one room, in every language.
+#[derive(Debug)]
+pub struct CheckPage {
+    editions: Vec<Edition>,
+}
+
+#[derive(Debug)]
+struct Edition {
+    tag: &'static str,
+    html: Head,
+    csp: HeaderValue,
+}
+
+impl CheckPage {
+    /// Renders and compresses the page in every language. Organizers' templates are for the waiting page only.
+    ///
+    /// # Errors
+    /// Where the shipped template is broken.
+    pub fn build(input: &PageInput) -> Result<Self, PageError> {
+        let editions = language::all().iter().map(|language| Edition::build(input, language));
+        Ok(Self { editions: editions.collect::<Result<_, _>>()? })
+    }
+
+    /// The page by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
+    #[must_use]
+    pub fn document(&self, accept_language: &str, accept_encoding: &str) -> Document {
+        let edition = &self.editions[language::negotiate(accept_language)];
+        let encoding = Encoding::negotiate(accept_encoding);
+        Document {
+            body: edition.html.with_tail(encoding, b""),
+            content_encoding: encoding.name(),
+            content_language: edition.tag,
+            csp: edition.csp.clone(),
+        }
+    }
+}
+
+impl Edition {
+    fn build(input: &PageInput, language: &'static Language) -> Result<Self, PageError> {
+        let html = render(input, language).map_err(|error| template::located(NAME, &error))?;
+        Ok(Self { tag: language.tag, csp: policy::header(&html), html: Head::compress(html.as_bytes()) })
+    }
+}
+
+fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let prefix = input.prefix.trim_end_matches('/');
+    let (room, title, text) = (input.room.as_str(), input.title.as_str(), &language.check);
+    let values = context! {
+        lang => language.tag,
+        dir => language.dir.as_str(),
+        title => title,
+        text => text.clone(),
+        style => script::without_comments(template::STYLE) + &script::without_comments(STYLE),
+        script => script::bundle(script::CHECK),
+        config => context! {
+            base => format!("{prefix}/{room}"),
+            keys => format!("{prefix}/jwks.json"),
+            room => room,
+            title => title,
+            text => text.clone(),
+        },
+    };
+    environment.template_from_named_str(NAME, TEMPLATE)?.render(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_whole_in_every_language() {
+        let input = PageInput {
+            room: "main".to_owned(),
+            prefix: "/.fairgate".to_owned(),
+            title: "Fado & <Friends>".to_owned(),
+            template: None,
+        };
+        let page = CheckPage::build(&input).expect("the shipped page");
+        for language in language::all() {
+            let document = page.document(language.tag, "");
+            let html = String::from_utf8(document.body.to_vec()).expect("UTF-8");
+            assert_eq!(document.content_language, language.tag);
+            assert!(html.contains("Fado &amp; &lt;Friends&gt;") && !html.contains("<Friends>"));
+            assert!(html.trim_end().ends_with("</html>"), "the document is complete");
+            for outside in ["src=", "@import", "url(", "href=\"http", "href=\"//"] {
+                assert!(!html.contains(outside), "{outside}");
+            }
+        }
+    }
+}
