@@ -8,9 +8,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::commit::commitment;
-use crate::descriptor::VERSION;
+use crate::descriptor::{BeaconRound, VERSION};
 use crate::hash::{Hash, ZERO};
-use crate::record::{Label, Record};
+use crate::record::Record;
 use crate::seed::seed;
 
 /// A step of the protocol that can be checked.
@@ -113,8 +113,8 @@ fn check_descriptor(record: &Record) -> Verdict {
     if record.frozen_at_ms.is_some_and(|frozen_at_ms| frozen_at_ms < descriptor.starts_at_ms) {
         return Verdict::Fails("the roster was frozen before the pool's time was over".into());
     }
-    if record.label != expected_label(record) {
-        return Verdict::Fails(format!("the draw is labelled {}, it is {}", record.label, expected_label(record)));
+    if record.label != record.proved_label() {
+        return Verdict::Fails(format!("the draw is labelled {}, it is {}", record.label, record.proved_label()));
     }
     Verdict::Holds(format!("room {:?}, labelled {}", record.room, record.label))
 }
@@ -153,15 +153,14 @@ fn check_beacon(record: &Record) -> Verdict {
             Verdict::Fails("the record has a beacon, but the descriptor names none".into())
         };
     };
-    let chain = match round.known_chain() {
-        Ok(chain) => chain,
+    let time_ms = match round.time_ms() {
+        Ok(time_ms) => time_ms,
         Err(error) => return Verdict::Fails(error.to_string()),
     };
-    if record.frozen_at_ms.is_some_and(|frozen_at_ms| frozen_at_ms >= chain.time_ms(round.round)) {
-        return Verdict::Fails(format!("round {} was known before the roster was frozen", round.round));
-    }
+    let frozen_too_late = record.frozen_at_ms.is_some_and(|frozen_at_ms| frozen_at_ms >= time_ms);
     match (&record.beacon_signature, &record.beacon) {
-        (None, None) => beacon_missing(record),
+        (None, None) => check_without_round(record, round, time_ms, frozen_too_late),
+        _ if frozen_too_late => Verdict::Fails(format!("round {} was known before the roster was frozen", round.round)),
         (None, Some(_)) => Verdict::Fails("the round's signature is not in the record".into()),
         (Some(signature), beacon) => match round.randomness(signature) {
             Err(error) => Verdict::Fails(error.to_string()),
@@ -174,16 +173,22 @@ fn check_beacon(record: &Record) -> Verdict {
 }
 
 /// A round that was named and did not come, or not yet.
-fn beacon_missing(record: &Record) -> Verdict {
-    let may_fall_back = record.descriptor.beacon.as_ref().is_some_and(|round| round.fallback_after_ms.is_some());
-    match (record.is_final(), may_fall_back) {
-        (false, _) => Verdict::Open("the round's randomness is not in the record yet".into()),
-        (true, true) => Verdict::Holds(
-            "the round did not come in time; the draw went on without it, as the descriptor foresees, and is \
+fn check_without_round(record: &Record, round: &BeaconRound, time_ms: u64, frozen_too_late: bool) -> Verdict {
+    let number = round.round;
+    match round.fallback_after_ms {
+        _ if !record.is_final() => Verdict::Open("the round's randomness is not in the record yet".into()),
+        None => Verdict::Fails("the seed was made without the round that the descriptor names".into()),
+        Some(_) if frozen_too_late => Verdict::Holds(format!(
+            "round {number} was known before the roster was frozen, so the draw went on without it, as the descriptor \
+             foresees, and is committed, and no more"
+        )),
+        Some(after_ms) if record.revealed_at_ms.is_some_and(|at_ms| at_ms < time_ms.saturating_add(after_ms)) => {
+            Verdict::Fails(format!("the draw went on without round {number} sooner than the descriptor allows"))
+        }
+        Some(_) => Verdict::Holds(format!(
+            "round {number} did not come in time; the draw went on without it, as the descriptor foresees, and is \
              committed, and no more"
-                .into(),
-        ),
-        (true, false) => Verdict::Fails("the seed was made without the round that the descriptor names".into()),
+        )),
     }
 }
 
@@ -195,12 +200,6 @@ fn check_seed(record: &Record) -> Verdict {
     };
     let computed = seed(&record.descriptor.digest(), entries, root, secret, &record.beacon.unwrap_or(ZERO));
     equal("seed", published, &computed)
-}
-
-/// What the draw may call itself: with a beacon only where there is one, or still may be.
-fn expected_label(record: &Record) -> Label {
-    let without = record.descriptor.beacon.is_none() || (record.is_final() && record.beacon.is_none());
-    if without { Label::Committed } else { Label::CommittedAndBeacon }
 }
 
 fn equal(what: &str, published: &Hash, computed: &Hash) -> Verdict {
@@ -253,7 +252,7 @@ impl Serialize for Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Descriptor, QUICKNET, RootHasher, entry};
+    use crate::{BeaconSignature, Descriptor, Label, QUICKNET, RootHasher, entry};
 
     const SECRET: Hash = [5; 32];
 
@@ -269,9 +268,9 @@ mod tests {
         let mut hasher = RootHasher::new();
         (0..7).for_each(|fan| hasher.push(&entry(&descriptor.digest(), &[fan; 16], &ZERO)));
         let (entries, root) = hasher.finish();
-        let signature = crate::hex_bytes::literal(
+        let signature = BeaconSignature(crate::hex_bytes::literal(
             "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39",
-        );
+        ));
         let randomness = beacon.then(|| QUICKNET.round(1000).randomness(&signature).unwrap());
         let record = Record {
             beacon: randomness,
@@ -346,6 +345,13 @@ mod tests {
         record.descriptor_digest = record.descriptor.digest();
         record.seed = Some(reseed(&record));
         assert_eq!(failing(&record, roster), []);
+
+        record.revealed_at_ms = Some(QUICKNET.time_ms(1000) + 59_999);
+        assert_eq!(failing(&record, roster), [Step::Beacon], "sooner than the descriptor allows");
+        record.revealed_at_ms = Some(QUICKNET.time_ms(1000) + 60_000);
+        assert_eq!(failing(&record, roster), []);
+        (record.revealed_at_ms, record.frozen_at_ms) = (Some(QUICKNET.time_ms(1000)), Some(QUICKNET.time_ms(1000)));
+        assert_eq!(failing(&record, roster), [], "a round that was known at the freeze is not waited for");
     }
 
     #[test]

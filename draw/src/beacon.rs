@@ -3,8 +3,11 @@
 //! A round is believed only if its signature verifies under a key that is pinned here, for the very round that the
 //! descriptor names. Who handed it in does not matter: the signature authenticates itself.
 
+use std::fmt;
+
 use blst::BLST_ERROR;
 use blst::min_sig::{PublicKey, Signature};
+use serde::{Deserialize, Serialize};
 
 use crate::descriptor::BeaconRound;
 use crate::hash::{Hash, plain};
@@ -36,6 +39,17 @@ pub struct Chain {
     pub genesis_ms: u64,
     /// From one round to the next.
     pub period_ms: u64,
+}
+
+/// What a round of the chain is: its signature, a compressed point of G1. The randomness is its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BeaconSignature(#[serde(with = "hex_bytes")] pub [u8; 48]);
+
+impl fmt::Debug for BeaconSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BeaconSignature({})", hex::encode(self.0))
+    }
 }
 
 /// Why a beacon is refused.
@@ -85,11 +99,20 @@ impl BeaconRound {
         if pinned { Ok(QUICKNET) } else { Err(BeaconError::UnknownChain) }
     }
 
+    /// When the round is published, Unix ms.
+    ///
+    /// # Errors
+    /// Where its chain is not pinned here, so that nobody knows.
+    pub fn time_ms(&self) -> Result<u64, BeaconError> {
+        Ok(self.known_chain()?.time_ms(self.round))
+    }
+
     /// The round's randomness, from its signature.
     ///
     /// # Errors
     /// Where the signature is not the pinned chain's for this round.
-    pub fn randomness(&self, signature: &[u8; 48]) -> Result<Hash, BeaconError> {
+    pub fn randomness(&self, signature: &BeaconSignature) -> Result<Hash, BeaconError> {
+        let signature = &signature.0;
         let key = PublicKey::key_validate(&self.known_chain()?.public_key).map_err(|_| BeaconError::UnknownChain)?;
         let point = Signature::sig_validate(signature, true).map_err(|_| BeaconError::Malformed)?;
         let message = plain(&self.round.to_be_bytes());
@@ -106,9 +129,9 @@ mod tests {
 
     /// Round 1000, from `DRAW.md`.
     const ROUND: u64 = 1000;
-    const SIGNATURE: [u8; 48] = hex_bytes::literal(
+    const SIGNATURE: BeaconSignature = BeaconSignature(hex_bytes::literal(
         "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39",
-    );
+    ));
 
     #[test]
     fn round_1000_of_quicknet_holds() {
@@ -126,26 +149,26 @@ mod tests {
 
     #[test]
     fn no_bit_of_the_signature_can_change() {
-        for bit in 0..SIGNATURE.len() * 8 {
+        for bit in 0..48 * 8 {
             let mut forged = SIGNATURE;
-            forged[bit / 8] ^= 1 << (bit % 8);
+            forged.0[bit / 8] ^= 1 << (bit % 8);
             assert!(QUICKNET.round(ROUND).randomness(&forged).is_err(), "bit {bit}");
         }
-        assert_eq!(QUICKNET.round(ROUND).randomness(&[0; 48]), Err(BeaconError::Malformed));
+        assert_eq!(QUICKNET.round(ROUND).randomness(&BeaconSignature([0; 48])), Err(BeaconError::Malformed));
     }
 
     #[test]
     fn the_point_at_infinity_signs_nothing() {
         let mut infinity = [0; 48];
         infinity[0] = 0xc0;
-        assert_eq!(QUICKNET.round(ROUND).randomness(&infinity), Err(BeaconError::Malformed));
+        assert_eq!(QUICKNET.round(ROUND).randomness(&BeaconSignature(infinity)), Err(BeaconError::Malformed));
     }
 
     #[test]
     fn a_key_of_the_operators_own_is_refused() {
         let own = blst::min_sig::SecretKey::key_gen(&[7; 32], &[]).unwrap();
         let message = plain(&ROUND.to_be_bytes());
-        let signature = own.sign(&message, CIPHERSUITE, &[]).compress();
+        let signature = BeaconSignature(own.sign(&message, CIPHERSUITE, &[]).compress());
         let public_key = own.sk_to_pk().compress();
         let beacon = BeaconRound { public_key, ..QUICKNET.round(ROUND) };
         assert_eq!(beacon.randomness(&signature), Err(BeaconError::UnknownChain));

@@ -53,7 +53,7 @@ mod seed;
 mod shuffle;
 
 pub use audit::{Finding, Step, Verdict, audit_record, check_places};
-pub use beacon::{BeaconError, Chain, QUICKNET};
+pub use beacon::{BeaconError, BeaconSignature, Chain, QUICKNET};
 pub use canonical::canonical_json;
 pub use commit::commitment;
 pub use descriptor::{BEACON_SCHEME, BeaconRound, Descriptor, DescriptorError, VERSION};

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::beacon::BeaconSignature;
 use crate::descriptor::{Descriptor, VERSION};
 use crate::hash::Hash;
 use crate::hex_bytes;
@@ -20,8 +21,8 @@ pub struct Record {
     #[serde(with = "hex_bytes", default)]
     pub beacon: Option<Hash>,
     /// The beacon's signature, of which `beacon` is the SHA-256.
-    #[serde(with = "hex_bytes", default)]
-    pub beacon_signature: Option<[u8; 48]>,
+    #[serde(default)]
+    pub beacon_signature: Option<BeaconSignature>,
     /// The commitment to the secret, as in the descriptor.
     #[serde(with = "hex_bytes")]
     pub commitment: Hash,
@@ -36,6 +37,8 @@ pub struct Record {
     pub frozen_at_ms: Option<u64>,
     /// What the draw can prove.
     pub label: Label,
+    /// When secret and seed were published, Unix ms.
+    pub revealed_at_ms: Option<u64>,
     /// The room's name, as in the descriptor.
     pub room: String,
     /// The root of the roster, from the freeze on.
@@ -87,6 +90,7 @@ impl Record {
             entries: None,
             frozen_at_ms: None,
             label: if descriptor.beacon.is_some() { Label::CommittedAndBeacon } else { Label::Committed },
+            revealed_at_ms: None,
             room: descriptor.room.clone(),
             root: None,
             secret: None,
@@ -101,6 +105,13 @@ impl Record {
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.seed.is_some()
+    }
+
+    /// What the draw may call itself: with a beacon only where there is one, or still may be.
+    #[must_use]
+    pub fn proved_label(&self) -> Label {
+        let without = self.descriptor.beacon.is_none() || (self.is_final() && self.beacon.is_none());
+        if without { Label::Committed } else { Label::CommittedAndBeacon }
     }
 
     /// The record as RFC 8785 canonical JSON.

@@ -96,6 +96,7 @@ async fn serve_room(store: &dyn Store, clock: &SteppedClock) {
         opens_at_ms: OPENS_AT_MS,
         starts_at_ms: OPENS_AT_MS,
         ends_at_ms: None,
+        beacon: None,
         secret: [1; 32],
         policy,
     };

@@ -48,15 +48,18 @@ pub(crate) fn record(edge: &Edge, room: &LiveRoom) -> Result<Answer, Problem> {
 fn public_record(snapshot: &Snapshot) -> Option<Record> {
     let known = &snapshot.view.draw;
     let scheduled = Record::scheduled(Descriptor::parse(&known.descriptor).ok()?);
-    Some(Record {
+    let record = Record {
+        beacon: known.beacon,
+        beacon_signature: known.beacon_signature,
         entries: known.entries,
         frozen_at_ms: known.frozen_at_ms,
+        revealed_at_ms: known.revealed_at_ms,
         root: known.root,
         secret: known.secret,
-        beacon: known.beacon.filter(|_| scheduled.descriptor.beacon.is_some()),
         seed: known.seed,
         ..scheduled
-    })
+    };
+    Some(Record { label: record.proved_label(), ..record })
 }
 
 /// An answer whose body is read from the store part by part.

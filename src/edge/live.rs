@@ -115,6 +115,7 @@ impl LiveRoom {
             opens_at_ms: schedule.opens_at_ms,
             starts_at_ms: schedule.starts_at_ms,
             ends_at_ms: schedule.ends_at_ms,
+            beacon: None,
             secret,
             policy: self.config.policy.clone(),
         }

@@ -23,6 +23,7 @@ fn room() -> Room {
         opens_at_ms: 1_000,
         starts_at_ms: 1_000,
         ends_at_ms: None,
+        beacon: None,
         secret: [1; 32],
         policy,
     };

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fairgate_draw::BeaconSignature;
 use serde::{Deserialize, Serialize};
 
 /// A roster entry, as in the draw protocol: `H(DST("fairgate/v1/entry") ‖ D ‖ u ‖ tag)`.
@@ -41,10 +42,21 @@ pub struct Plan {
     pub starts_at_ms: u64,
     /// When the sale ends, Unix ms.
     pub ends_at_ms: Option<u64>,
+    /// The public randomness that the draw waits for, if any.
+    pub beacon: Option<BeaconPlan>,
     /// The committed secret; whoever applies the plan drew it from the system's RNG.
     pub secret: [u8; 32],
     /// How the room admits people at the start.
     pub policy: Policy,
+}
+
+/// A future round of drand's quicknet, and what happens if it does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeaconPlan {
+    /// The round; published after the roster is frozen and witnessed.
+    pub round: u64,
+    /// How long after the round's time the draw goes on without it, as "committed" and no more; `None`: it waits.
+    pub fallback_after_ms: Option<u64>,
 }
 
 /// One transition of a room.
@@ -65,8 +77,9 @@ pub enum Command {
     },
     /// Reveals the secret and fixes the seed, `witness_ms` after the freeze or later.
     Reveal {
-        /// The beacon's randomness, where the descriptor names a round.
-        beacon: Option<[u8; 32]>,
+        /// The signature of the round that the descriptor names; `None` where it names none, or foresees to go on
+        /// without it.
+        beacon: Option<BeaconSignature>,
     },
     /// Called fans ask to be let in.
     Claim(Vec<u64>),
@@ -291,6 +304,10 @@ pub struct DrawRecord {
     pub secret: Option<[u8; 32]>,
     /// The beacon's randomness, from the reveal on.
     pub beacon: Option<[u8; 32]>,
+    /// The signature of the beacon's round, from the reveal on.
+    pub beacon_signature: Option<BeaconSignature>,
     /// The seed, from the reveal on.
     pub seed: Option<[u8; 32]>,
+    /// When the secret was published, Unix ms.
+    pub revealed_at_ms: Option<u64>,
 }

@@ -1,9 +1,10 @@
 //! The draw's steps, in the one order in which they are worth anything: descriptor, root, secret and seed.
 //!
 //! Guarantees: what is published once is never replaced by anything else; the secret leaves the room only after the
-//! root has been public for the witness time.
+//! root has been public for the witness time; where the descriptor names a round of public randomness, the seed is made
+//! with that round's, verified, or without any as the descriptor foresees, and with nothing else.
 
-use fairgate_draw::{Descriptor, ZERO, commitment, seed};
+use fairgate_draw::{BeaconRound, BeaconSignature, Descriptor, Hash, QUICKNET, ZERO, commitment, seed};
 
 use super::{DrawRecord, Plan, Refusal};
 
@@ -12,6 +13,7 @@ use super::{DrawRecord, Plan, Refusal};
 pub(super) struct Draw {
     secret: [u8; 32],
     commitment: [u8; 32],
+    round: Option<BeaconRound>,
     descriptor: String,
     digest: [u8; 32],
     frozen: Option<Frozen>,
@@ -27,26 +29,48 @@ struct Frozen {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Revealed {
-    beacon: Option<[u8; 32]>,
+    beacon: Option<Beacon>,
     seed: [u8; 32],
+    at_ms: u64,
+}
+
+/// A round that was found to be what it claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Beacon {
+    /// The round's signature.
+    pub(crate) signature: BeaconSignature,
+    /// What goes into the seed.
+    pub(crate) randomness: Hash,
+}
+
+impl Plan {
+    /// What the plan commits to in public.
+    #[must_use]
+    pub fn descriptor(&self) -> Descriptor {
+        let round = |plan: &super::BeaconPlan| BeaconRound {
+            fallback_after_ms: plan.fallback_after_ms,
+            ..QUICKNET.round(plan.round)
+        };
+        Descriptor {
+            beacon: self.beacon.as_ref().map(round),
+            commitment: commitment(&self.secret),
+            opens_at_ms: self.opens_at_ms,
+            room: self.room.clone(),
+            starts_at_ms: self.starts_at_ms,
+        }
+    }
 }
 
 impl Draw {
     /// The draw that a plan commits to.
     pub(super) fn new(plan: &Plan) -> Self {
-        let commitment = commitment(&plan.secret);
-        let descriptor = Descriptor {
-            beacon: None,
-            commitment,
-            opens_at_ms: plan.opens_at_ms,
-            room: plan.room.clone(),
-            starts_at_ms: plan.starts_at_ms,
-        };
+        let descriptor = plan.descriptor();
         Self {
             secret: plan.secret,
-            commitment,
+            commitment: descriptor.commitment,
             digest: descriptor.digest(),
             descriptor: descriptor.canonical_json(),
+            round: descriptor.beacon,
             frozen: None,
             revealed: None,
         }
@@ -73,28 +97,34 @@ impl Draw {
     }
 
     /// Fixes the seed; answers whether that is new.
-    pub(super) fn reveal(&mut self, beacon: Option<[u8; 32]>, witness_ms: u64, now_ms: u64) -> Result<bool, Refusal> {
-        if beacon.is_some() {
-            return Err(Refusal::Contradiction("the descriptor names no beacon".into()));
-        }
+    pub(super) fn reveal(
+        &mut self,
+        signature: Option<&BeaconSignature>,
+        witness_ms: u64,
+        now_ms: u64,
+    ) -> Result<bool, Refusal> {
+        let beacon = signature.map(|signature| verified(self.round.as_ref(), signature)).transpose()?;
         let Some(frozen) = self.frozen else {
             return Err(Refusal::OutOfPhase("the root must be published before the secret".into()));
         };
-        if self.revealed.is_some() {
-            return Ok(false);
+        if let Some(revealed) = &self.revealed {
+            return if beacon.is_some() && revealed.beacon.is_none() { Err(too_late()) } else { Ok(false) };
         }
         let witnessed_ms = now_ms.saturating_sub(frozen.at_ms);
         if witnessed_ms < witness_ms {
             let left_ms = witness_ms - witnessed_ms;
             return Err(Refusal::OutOfPhase(format!("the root must be public for another {left_ms} ms")));
         }
-        let seed = seed(&self.digest, frozen.entries, &frozen.root, &self.secret, &beacon.unwrap_or(ZERO));
-        self.revealed = Some(Revealed { beacon, seed });
+        check_beacon(self.round.as_ref(), beacon.as_ref(), frozen.at_ms, now_ms)?;
+        let randomness = beacon.map_or(ZERO, |beacon| beacon.randomness);
+        let seed = seed(&self.digest, frozen.entries, &frozen.root, &self.secret, &randomness);
+        self.revealed = Some(Revealed { beacon, seed, at_ms: now_ms });
         Ok(true)
     }
 
     /// What is public of this draw so far.
     pub(super) fn record(&self) -> DrawRecord {
+        let beacon = self.revealed.and_then(|revealed| revealed.beacon);
         DrawRecord {
             descriptor: self.descriptor.clone(),
             descriptor_digest: self.digest,
@@ -103,8 +133,210 @@ impl Draw {
             root: self.frozen.map(|frozen| frozen.root),
             frozen_at_ms: self.frozen.map(|frozen| frozen.at_ms),
             secret: self.revealed.map(|_| self.secret),
-            beacon: self.revealed.and_then(|revealed| revealed.beacon),
+            beacon: beacon.map(|beacon| beacon.randomness),
+            beacon_signature: beacon.map(|beacon| beacon.signature),
             seed: self.revealed.map(|revealed| revealed.seed),
+            revealed_at_ms: self.revealed.map(|revealed| revealed.at_ms),
         }
+    }
+}
+
+/// A signature that is that of the round which the descriptor names.
+pub(crate) fn verified(round: Option<&BeaconRound>, signature: &BeaconSignature) -> Result<Beacon, Refusal> {
+    let Some(round) = round else {
+        return Err(Refusal::Contradiction("the descriptor names no beacon".into()));
+    };
+    match round.randomness(signature) {
+        Ok(randomness) => Ok(Beacon { signature: *signature, randomness }),
+        Err(error) => Err(Refusal::Contradiction(error.to_string())),
+    }
+}
+
+/// Whether a seed may be made with this round, or without one, at this time. Any store asks this before it reveals.
+pub(crate) fn check_beacon(
+    round: Option<&BeaconRound>,
+    beacon: Option<&Beacon>,
+    frozen_at_ms: u64,
+    now_ms: u64,
+) -> Result<(), Refusal> {
+    let Some(round) = round else { return Ok(()) };
+    let number = round.round;
+    let time_ms = round.time_ms().map_err(|error| Refusal::Contradiction(error.to_string()))?;
+    let frozen_too_late = frozen_at_ms >= time_ms;
+    match (beacon, round.fallback_after_ms) {
+        (Some(_), _) if !frozen_too_late => Ok(()),
+        (_, None) if frozen_too_late => Err(Refusal::Contradiction(format!(
+            "round {number} was known before the roster was frozen, and the descriptor allows no fallback: the draw is \
+             void; end the sale and schedule another"
+        ))),
+        (Some(_), _) => Err(Refusal::Contradiction(format!(
+            "round {number} was known before the roster was frozen: the draw goes on without it"
+        ))),
+        (None, Some(_)) if frozen_too_late => Ok(()),
+        (None, Some(after_ms)) if now_ms >= time_ms.saturating_add(after_ms) => Ok(()),
+        (None, Some(after_ms)) => Err(Refusal::OutOfPhase(format!(
+            "the draw waits for round {number} until {} (Unix ms)",
+            time_ms.saturating_add(after_ms)
+        ))),
+        (None, None) => Err(Refusal::OutOfPhase(format!("the draw waits for round {number}, however long it takes"))),
+    }
+}
+
+fn too_late() -> Refusal {
+    Refusal::OutOfPhase("the round comes too late: the draw went on without it, as its descriptor foresees".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::{BeaconPlan, Command, Outcome, Phase, Policy, Room, View};
+
+    const ROUND: u64 = 1000;
+    /// Round 1000 of quicknet, from `docs/DRAW.md`.
+    const SIGNATURE: &str =
+        "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+    const ROUND_MS: u64 = QUICKNET.genesis_ms + (ROUND - 1) * QUICKNET.period_ms;
+    const STARTS_MS: u64 = ROUND_MS - 10_000;
+    const FALLBACK_MS: u64 = 60_000;
+
+    fn signature() -> BeaconSignature {
+        BeaconSignature(hex::decode(SIGNATURE).unwrap().try_into().unwrap())
+    }
+
+    fn plan(fallback_after_ms: Option<u64>) -> Plan {
+        let policy = Policy {
+            rate_per_minute: 60,
+            burst: 2,
+            max_active: 100,
+            grace_ms: 10_000,
+            session_idle_ms: 60_000,
+            session_max_ms: 600_000,
+            witness_ms: 2_000,
+        };
+        Plan {
+            room: "arena".into(),
+            opens_at_ms: STARTS_MS - 60_000,
+            starts_at_ms: STARTS_MS,
+            ends_at_ms: None,
+            beacon: Some(BeaconPlan { round: ROUND, fallback_after_ms }),
+            secret: [1; 32],
+            policy,
+        }
+    }
+
+    /// A room of three fans whose roster was frozen at this time.
+    fn frozen(fallback_after_ms: Option<u64>, at_ms: u64) -> Room {
+        let mut room = Room::default();
+        room.apply(&Command::Schedule(plan(fallback_after_ms)), 0).unwrap();
+        room.apply(&Command::Enter(vec![[1; 32], [2; 32], [3; 32]]), STARTS_MS - 1).unwrap();
+        room.apply(&Command::Freeze { entries: 3, root: [5; 32] }, at_ms).unwrap();
+        room
+    }
+
+    fn reveal(room: &mut Room, beacon: Option<BeaconSignature>, now_ms: u64) -> Result<Outcome, Refusal> {
+        room.apply(&Command::Reveal { beacon }, now_ms)
+    }
+
+    fn seen(room: &Room) -> View {
+        room.view().unwrap()
+    }
+
+    #[test]
+    fn the_seed_is_made_with_the_round_that_was_named() {
+        let mut room = frozen(None, STARTS_MS);
+        reveal(&mut room, Some(signature()), ROUND_MS).unwrap();
+        let View { phase, draw, .. } = seen(&room);
+        let randomness = QUICKNET.round(ROUND).randomness(&signature()).unwrap();
+        let expected = seed(&draw.descriptor_digest, 3, &[5; 32], &[1; 32], &randomness);
+        assert_eq!((phase, draw.seed, draw.beacon), (Phase::Serving, Some(expected), Some(randomness)));
+        assert_eq!((draw.beacon_signature, draw.revealed_at_ms), (Some(signature()), Some(ROUND_MS)));
+        assert!(draw.descriptor.contains("\"round\":1000"), "{}", draw.descriptor);
+        for again in [Some(signature()), None] {
+            reveal(&mut room, again, ROUND_MS + 1).unwrap();
+            assert_eq!(seen(&room).draw, draw, "a retry changes nothing");
+        }
+    }
+
+    #[test]
+    fn another_round_or_a_forged_one_is_refused_by_name() {
+        let mut room = frozen(None, STARTS_MS);
+        let mut forged = signature();
+        forged.0[40] ^= 1;
+        let refused = reveal(&mut room, Some(forged), ROUND_MS).unwrap_err().to_string();
+        assert!(refused.starts_with("contradicts the published draw: the beacon's signature is not"), "{refused}");
+
+        let mut other = Room::default();
+        let beacon = Some(BeaconPlan { round: ROUND + 1, fallback_after_ms: None });
+        other.apply(&Command::Schedule(Plan { beacon, ..plan(None) }), 0).unwrap();
+        other.apply(&Command::Freeze { entries: 0, root: [5; 32] }, STARTS_MS).unwrap();
+        let refused = reveal(&mut other, Some(signature()), ROUND_MS + 3_000).unwrap_err().to_string();
+        assert!(refused.contains("is not the chain's for round 1001"), "{refused}");
+
+        let mut committed = Room::default();
+        committed.apply(&Command::Schedule(Plan { beacon: None, ..plan(None) }), 0).unwrap();
+        let refused = reveal(&mut committed, Some(signature()), ROUND_MS).unwrap_err().to_string();
+        assert!(refused.contains("the descriptor names no beacon"), "{refused}");
+        assert!([&room, &other, &committed].iter().all(|room| seen(room).draw.seed.is_none()));
+    }
+
+    #[test]
+    fn without_a_fallback_the_draw_waits_however_long_it_takes() {
+        let mut room = frozen(None, STARTS_MS);
+        let refused = reveal(&mut room, None, ROUND_MS + 1_000_000_000).unwrap_err().to_string();
+        assert_eq!(refused, "not now: the draw waits for round 1000, however long it takes");
+        reveal(&mut room, Some(signature()), ROUND_MS + 1_000_000_001).unwrap();
+    }
+
+    #[test]
+    fn a_fallback_comes_after_its_delay_and_then_the_round_is_too_late() {
+        let mut room = frozen(Some(FALLBACK_MS), STARTS_MS);
+        let until_ms = ROUND_MS + FALLBACK_MS;
+        let refused = reveal(&mut room, None, until_ms - 1).unwrap_err().to_string();
+        assert_eq!(refused, format!("not now: the draw waits for round 1000 until {until_ms} (Unix ms)"));
+        reveal(&mut room, None, until_ms).unwrap();
+        let draw = seen(&room).draw;
+        assert_eq!(draw.seed, Some(seed(&draw.descriptor_digest, 3, &[5; 32], &[1; 32], &ZERO)));
+        assert_eq!((draw.beacon, draw.beacon_signature), (None, None));
+        let late = reveal(&mut room, Some(signature()), until_ms + 1).unwrap_err().to_string();
+        assert!(late.contains("the round comes too late"), "{late}");
+        assert_eq!(seen(&room).draw, draw);
+    }
+
+    #[test]
+    fn a_round_that_was_known_at_the_freeze_is_never_used() {
+        let mut strict = frozen(None, ROUND_MS);
+        for beacon in [Some(signature()), None] {
+            let refused = reveal(&mut strict, beacon, ROUND_MS + 5_000).unwrap_err().to_string();
+            assert!(refused.contains("the draw is void"), "{refused}");
+        }
+        let mut lenient = frozen(Some(FALLBACK_MS), ROUND_MS);
+        let refused = reveal(&mut lenient, Some(signature()), ROUND_MS + 5_000).unwrap_err().to_string();
+        assert!(refused.contains("the draw goes on without it"), "{refused}");
+        reveal(&mut lenient, None, ROUND_MS + 5_000).unwrap();
+        assert_eq!(seen(&lenient).draw.beacon, None);
+    }
+
+    #[test]
+    fn a_round_that_could_be_known_before_the_witness_time_is_no_plan() {
+        let too_early = Some(BeaconPlan { round: ROUND - 3, fallback_after_ms: None });
+        let plan = Plan { beacon: too_early, ..plan(None) };
+        let refused = Room::default().apply(&Command::Schedule(plan), 0).unwrap_err().to_string();
+        assert!(refused.starts_with("the beacon's round must be from 998 "), "{refused}");
+    }
+
+    #[test]
+    fn the_beacon_stands_once_the_pool_is_open() {
+        let mut room = Room::default();
+        room.apply(&Command::Schedule(plan(None)), 0).unwrap();
+        let first = seen(&room).draw;
+        let lenient = Command::Schedule(Plan { secret: [2; 32], ..plan(Some(FALLBACK_MS)) });
+        room.apply(&lenient, 1).unwrap();
+        let second = seen(&room).draw;
+        assert!(second.descriptor.contains("\"fallback_after_ms\":60000"), "{}", second.descriptor);
+        assert_ne!(first.commitment, second.commitment, "another descriptor has another secret");
+        let strict = Command::Schedule(plan(None));
+        assert_eq!(room.apply(&strict, STARTS_MS - 60_000), Err(Refusal::ScheduleFixed));
+        room.apply(&lenient, STARTS_MS - 60_000).unwrap();
+        assert_eq!(seen(&room).draw, second);
     }
 }

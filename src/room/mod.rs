@@ -26,8 +26,8 @@ mod schedule;
 mod tests;
 
 pub use command::{
-    ClaimOutcome, Command, Control, DrawRecord, Entry, Outcome, Phase, Plan, Policy, Position, Refusal, RenewOutcome,
-    View,
+    BeaconPlan, ClaimOutcome, Command, Control, DrawRecord, Entry, Outcome, Phase, Plan, Policy, Position, Refusal,
+    RenewOutcome, View,
 };
 
 use sale::Sale;
@@ -113,7 +113,7 @@ impl Room {
             Command::Schedule(_) | Command::Tick => {}
             Command::Enter(entries) => return sale.enter(entries, now_ms).map(Outcome::Entered),
             Command::Freeze { entries, root } => sale.freeze(*entries, root, now_ms)?,
-            Command::Reveal { beacon } => sale.reveal(*beacon, now_ms)?,
+            Command::Reveal { beacon } => sale.reveal(beacon.as_ref(), now_ms)?,
             Command::Claim(places) => return Ok(Outcome::Claimed(sale.claim(places, now_ms))),
             Command::Renew(places) => return Ok(Outcome::Renewed(sale.renew(places, now_ms))),
             Command::Release(places) => sale.release(places),

@@ -1,5 +1,7 @@
 //! One sale of a room: its schedule, its draw, its arrivals, its line and its sessions, and how they depend on another.
 
+use fairgate_draw::BeaconSignature;
+
 use super::draw::Draw;
 use super::enter::Arrivals;
 use super::lease::Leases;
@@ -76,7 +78,7 @@ impl Sale {
         if !self.schedule.is_of(&plan.room) {
             return Err(Refusal::Invalid("the plan is of another room".into()));
         }
-        if self.schedule.has_times_of(plan) {
+        if self.schedule.has_draw_of(plan) {
             self.changed |= self.schedule.reconfigure(plan);
         } else if self.phase == Phase::Idle {
             self.schedule.move_to(plan);
@@ -113,7 +115,7 @@ impl Sale {
     }
 
     /// Publishes the secret and the seed, and starts the leak.
-    pub(super) fn reveal(&mut self, beacon: Option<[u8; 32]>, now_ms: u64) -> Result<(), Refusal> {
+    pub(super) fn reveal(&mut self, beacon: Option<&BeaconSignature>, now_ms: u64) -> Result<(), Refusal> {
         if self.draw.reveal(beacon, self.schedule.policy.witness_ms, now_ms)? {
             self.line.start(&self.schedule.policy);
             self.enter_phase(now_ms);

@@ -4,7 +4,9 @@
 //! What people changed while the room was live outlives a restart: a plan that is applied again brings only what its
 //! own configuration changed since it was applied last.
 
-use super::{Control, Phase, Plan, Policy, Refusal};
+use fairgate_draw::QUICKNET;
+
+use super::{BeaconPlan, Control, Phase, Plan, Policy, Refusal};
 
 /// The greatest number that JSON and RFC 8785 carry exactly.
 const TIME_MAX_MS: u64 = (1 << 53) - 1;
@@ -26,6 +28,7 @@ pub(super) struct Schedule {
     pub(super) opens_at_ms: u64,
     pub(super) starts_at_ms: u64,
     pub(super) ends_at_ms: Option<u64>,
+    beacon: Option<BeaconPlan>,
     pub(super) policy: Policy,
     configured_ends_at_ms: Option<u64>,
     configured: Policy,
@@ -39,6 +42,7 @@ impl Schedule {
             opens_at_ms: plan.opens_at_ms,
             starts_at_ms: plan.starts_at_ms,
             ends_at_ms: plan.ends_at_ms,
+            beacon: plan.beacon,
             policy: plan.policy.clone(),
             configured_ends_at_ms: plan.ends_at_ms,
             configured: plan.policy.clone(),
@@ -66,10 +70,16 @@ impl Schedule {
         (self.opens_at_ms, self.starts_at_ms) == (plan.opens_at_ms, plan.starts_at_ms)
     }
 
-    /// Takes over the times of a plan; its draw has to be replaced with them.
+    /// Whether a plan has the draw that was announced: its times and its beacon.
+    pub(super) fn has_draw_of(&self, plan: &Plan) -> bool {
+        self.has_times_of(plan) && self.beacon == plan.beacon
+    }
+
+    /// Takes over the times and the beacon of a plan; its draw has to be replaced with them.
     pub(super) fn move_to(&mut self, plan: &Plan) {
         self.opens_at_ms = plan.opens_at_ms;
         self.starts_at_ms = plan.starts_at_ms;
+        self.beacon = plan.beacon;
         self.reconfigure(plan);
     }
 
@@ -110,7 +120,15 @@ pub(super) fn check_plan(plan: &Plan) -> Result<(), Refusal> {
     }
     check_time(Some(plan.starts_at_ms))?;
     check_time(plan.ends_at_ms)?;
-    check_policy(&plan.policy)
+    check_policy(&plan.policy)?;
+    plan.beacon.map_or(Ok(()), |beacon| check_beacon(&beacon, plan))
+}
+
+/// Refuses a round that could be known before the roster is frozen and witnessed.
+fn check_beacon(beacon: &BeaconPlan, plan: &Plan) -> Result<(), Refusal> {
+    let first = QUICKNET.round_at(plan.starts_at_ms.saturating_add(plan.policy.witness_ms));
+    within("the beacon's round", beacon.round, first, TIME_MAX_MS)?;
+    within("fallback_after_ms", beacon.fallback_after_ms.unwrap_or(0), 0, DURATION_MAX_MS)
 }
 
 /// Refuses a time that a descriptor or a browser could not carry.

@@ -20,6 +20,7 @@ fn plan() -> Plan {
         opens_at_ms: 1_000,
         starts_at_ms: 2_000,
         ends_at_ms: None,
+        beacon: None,
         secret: [1; 32],
         policy: policy(),
     }

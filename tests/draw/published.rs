@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use fairgate::pass::{KeyRing, create_key};
-use fairgate_draw::{BeaconRound, Descriptor, Hash, QUICKNET, Record, RootHasher, ZERO, commitment, entry, seed};
+use fairgate_draw::{
+    BeaconRound, BeaconSignature, Descriptor, Hash, QUICKNET, Record, RootHasher, ZERO, commitment, entry, seed,
+};
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
@@ -109,7 +111,7 @@ pub(crate) fn key_ring() -> KeyRing {
 }
 
 /// The signature of round 1000, from DRAW.md.
-pub(crate) fn round_1000() -> [u8; 48] {
+pub(crate) fn round_1000() -> BeaconSignature {
     let text = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
-    hex::decode(text).unwrap().try_into().unwrap()
+    BeaconSignature(hex::decode(text).unwrap().try_into().unwrap())
 }

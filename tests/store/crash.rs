@@ -39,7 +39,15 @@ fn open_named_dir() -> Arc<EmbeddedStore> {
 fn plan() -> Plan {
     let now_ms = SystemClock.now_ms();
     let (opens_at_ms, starts_at_ms) = (now_ms - 1, now_ms + 3_600_000);
-    Plan { room: ROOM.into(), opens_at_ms, starts_at_ms, ends_at_ms: None, secret: [7; 32], policy: policy() }
+    Plan {
+        room: ROOM.into(),
+        opens_at_ms,
+        starts_at_ms,
+        ends_at_ms: None,
+        beacon: None,
+        secret: [7; 32],
+        policy: policy(),
+    }
 }
 
 async fn join(store: &EmbeddedStore, entry: Entry) -> Result<u64, StoreError> {

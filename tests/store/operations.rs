@@ -1,6 +1,7 @@
 //! Generated histories: operations over a small world, so that retries, races and refusals happen all the time.
 
 use fairgate::room::{Command, Control, Entry, Plan, Policy, View};
+use fairgate_draw::BeaconSignature;
 use proptest::prelude::*;
 
 /// The room that every history is about.
@@ -51,7 +52,7 @@ impl Op {
                 let entries = view.map_or(0, |view| view.pool_size) + u64::from(*off_by);
                 Command::Freeze { entries, root: [*root; 32] }
             }
-            Self::Reveal { beacon } => Command::Reveal { beacon: beacon.then_some([9; 32]) },
+            Self::Reveal { beacon } => Command::Reveal { beacon: beacon.then_some(BeaconSignature([9; 48])) },
             Self::Claim(backs) => Command::Claim(near(backs)),
             Self::Renew(backs) => Command::Renew(near(backs)),
             Self::Release(backs) => Command::Release(near(backs)),
@@ -90,6 +91,7 @@ pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
         opens_at_ms: at(opens),
         starts_at_ms: at(starts),
         ends_at_ms: ends.map(at),
+        beacon: None,
         secret: [times; 32],
         policy,
     }
