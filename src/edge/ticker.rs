@@ -49,7 +49,7 @@ impl Ticker {
         // The configured message is the first one; later ones are the organizer's.
         if let (Err(_), Some(message)) = (known, &self.room.config.page.message) {
             let message = Control::Message(Some(message.clone()));
-            self.store.apply(self.room.name(), Command::Control(message)).await?;
+            self.store.apply(self.room.name(), Command::Control(vec![message])).await?;
         }
         Ok(())
     }

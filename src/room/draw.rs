@@ -189,7 +189,8 @@ fn too_late() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::{BeaconPlan, Command, Outcome, Phase, Policy, Room, View};
+    use crate::room::tests::policy;
+    use crate::room::{BeaconPlan, Command, Outcome, Phase, Room, View};
 
     const ROUND: u64 = 1000;
     /// Round 1000 of quicknet, from `docs/DRAW.md`.
@@ -204,15 +205,6 @@ mod tests {
     }
 
     fn plan(fallback_after_ms: Option<u64>) -> Plan {
-        let policy = Policy {
-            rate_per_minute: 60,
-            burst: 2,
-            max_active: 100,
-            grace_ms: 10_000,
-            session_idle_ms: 60_000,
-            session_max_ms: 600_000,
-            witness_ms: 2_000,
-        };
         Plan {
             room: "arena".into(),
             opens_at_ms: STARTS_MS - 60_000,
@@ -220,7 +212,7 @@ mod tests {
             ends_at_ms: None,
             beacon: Some(BeaconPlan { round: ROUND, fallback_after_ms }),
             secret: [1; 32],
-            policy,
+            policy: policy(),
         }
     }
 

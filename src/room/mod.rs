@@ -1,7 +1,7 @@
 //! The room as a pure state machine: a command, the time, and out come an answer and the next state.
 //!
 //! Guarantees: no place is given twice, nobody is admitted twice, `serving` never falls, and in every window of length
-//! w at most rate · w + burst fans are admitted.
+//! w at most rate · w + burst fans are admitted, besides those whom people let in beyond the rate.
 //!
 //! Time only ever comes in with a command, and never goes back. Before a command is looked at, everything that time
 //! alone decides is brought up to date ([`Room::apply`]): leases and graces run out, the phase changes, people are called.
@@ -18,6 +18,7 @@ mod draw;
 mod enter;
 mod lease;
 mod line;
+mod pace;
 mod places;
 mod recent;
 mod sale;
@@ -26,8 +27,8 @@ mod schedule;
 mod tests;
 
 pub use command::{
-    BeaconPlan, ClaimOutcome, Command, Control, DrawRecord, Entry, Outcome, Phase, Plan, Policy, Position, Refusal,
-    RenewOutcome, View,
+    BeaconPlan, ClaimOutcome, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan, Policy,
+    Position, Ramp, Refusal, RenewOutcome, Steering, View,
 };
 
 use sale::Sale;
@@ -118,7 +119,9 @@ impl Room {
             Command::Renew(places) => return Ok(Outcome::Renewed(sale.renew(places, now_ms))),
             Command::Release(places) => sale.release(places),
             Command::Leave(places) => sale.leave(places),
-            Command::Control(control) => sale.control(control, now_ms)?,
+            Command::Control(controls) => sale.control(controls, now_ms)?,
+            Command::Steer(steering) => sale.steer(steering, now_ms),
+            Command::Stock { left } => sale.stock(*left),
         }
         Ok(Outcome::Done)
     }
