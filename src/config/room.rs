@@ -9,7 +9,7 @@ use super::reader::Section;
 use super::times::{Instant, Span};
 use super::value::{Misfit, Value, one_of};
 use crate::arrive::host::canonical_host;
-use crate::room::{Control, Policy};
+use crate::room::{Control, Late, Mode, Policy};
 
 const NAME_BYTES_MAX: usize = 40;
 const WITNESS_MS_MIN: u64 = 2_000;
@@ -204,7 +204,7 @@ impl ScheduleConfig {
 }
 
 fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
-    let (rate_per_minute, burst, max_active, grace_ms) = room.section("admission", |section| {
+    let admission = room.section("admission", |section| {
         let rate_per_minute = section.require("rate_per_minute", "600");
         if let Some(rate_per_minute) = rate_per_minute {
             check_control(section, "rate_per_minute", &Control::Rate(rate_per_minute));
@@ -214,7 +214,23 @@ fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
         let max_active = section.get_or("max_active", 1_000);
         check_control(section, "max_active", &Control::MaxActive(max_active));
         let grace_ms = section.timeout("grace", Span::seconds(5 * 60));
-        Some((rate_per_minute?, burst, max_active, grace_ms))
+        let late = section.get_or("late", Late::Tail);
+        let mode = section.get_or("mode", Mode::Fixed);
+        let target_ms = section.timeout("target", Span { ms: 500 });
+        check_control(section, "target", &Control::TargetMs(target_ms));
+        // A tenth of what the organizer thinks the shop can bear is a guess that rarely hurts.
+        let floor_per_minute = section.get_or("floor_per_minute", (rate_per_minute? / 10).max(1));
+        check_control(section, "floor_per_minute", &Control::Rate(floor_per_minute));
+        Some(Admission {
+            rate_per_minute: rate_per_minute?,
+            burst,
+            max_active,
+            grace_ms,
+            late,
+            mode,
+            target_ms,
+            floor_per_minute,
+        })
     })?;
     let (session_idle_ms, session_max_ms) = room.section("session", |section| {
         let idle_ms = section.timeout("idle", Span::seconds(10 * 60));
@@ -227,7 +243,32 @@ fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
         );
         Some((idle_ms, max_ms))
     })?;
-    Some(Policy { rate_per_minute, burst, max_active, grace_ms, session_idle_ms, session_max_ms, witness_ms })
+    let Admission { rate_per_minute, burst, max_active, grace_ms, late, mode, target_ms, floor_per_minute } = admission;
+    Some(Policy {
+        rate_per_minute,
+        burst,
+        max_active,
+        grace_ms,
+        session_idle_ms,
+        session_max_ms,
+        witness_ms,
+        late,
+        mode,
+        target_ms,
+        floor_per_minute,
+    })
+}
+
+/// What stands in `[room.admission]`.
+struct Admission {
+    rate_per_minute: u32,
+    burst: u32,
+    max_active: u64,
+    grace_ms: u64,
+    late: Late,
+    mode: Mode,
+    target_ms: u64,
+    floor_per_minute: u32,
 }
 
 /// The room has the last word on what it takes, live or from a file.
@@ -293,6 +334,18 @@ impl fmt::Display for Host {
             Self::Any => "*",
             Self::Name(name) => name,
         })
+    }
+}
+
+impl Value for Late {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        one_of(value, &[("tail", Self::Tail), ("honour", Self::Honour)])
+    }
+}
+
+impl Value for Mode {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        one_of(value, &[("fixed", Self::Fixed), ("adaptive", Self::Adaptive)])
     }
 }
 

@@ -79,10 +79,19 @@ fn end_ms(text: &str) -> Result<u64, Problem> {
 /// Who may make a change.
 pub(super) fn role_for(control: &Control) -> Role {
     match control {
-        Control::Rate(_) | Control::Burst(_) | Control::MaxActive(_) => Role::Sre,
-        Control::Pause | Control::Resume | Control::Message(_) | Control::SoldOut(_) | Control::EndsAt(_) => {
-            Role::Organizer
-        }
+        Control::Rate(_)
+        | Control::Ramp(_)
+        | Control::Burst(_)
+        | Control::MaxActive(_)
+        | Control::LetIn(_)
+        | Control::Mode(_)
+        | Control::TargetMs(_) => Role::Sre,
+        Control::Pause
+        | Control::Drain
+        | Control::Resume
+        | Control::Message(_)
+        | Control::SoldOut(_)
+        | Control::EndsAt(_) => Role::Organizer,
     }
 }
 
@@ -91,6 +100,11 @@ pub(super) fn change(control: &Control, view: &View) -> Option<Change> {
     let (what, before, after) = match control {
         Control::Pause => ("paused", json!(view.paused), json!(true)),
         Control::Resume => ("paused", json!(view.paused), json!(false)),
+        Control::Drain => ("draining", json!(view.draining), json!(true)),
+        Control::Ramp(ramp) => ("ramp", json!(view.ramp), json!(ramp)),
+        Control::LetIn(in_all) => ("let_in", json!(view.let_in), json!(in_all)),
+        Control::Mode(mode) => ("mode", json!(view.policy.mode), json!(mode)),
+        Control::TargetMs(target_ms) => ("target_ms", json!(view.policy.target_ms), json!(target_ms)),
         Control::Rate(rate) => ("rate_per_minute", json!(view.policy.rate_per_minute), json!(rate)),
         Control::Burst(burst) => ("burst", json!(view.policy.burst), json!(burst)),
         Control::MaxActive(max_active) => ("max_active", json!(view.policy.max_active), json!(max_active)),

@@ -113,14 +113,10 @@ async fn apply(
     let controls = patch.controls()?;
     controls.iter().try_for_each(|control| caller.require(role_for(control)))?;
     let view = admin.store.view(&room.name).await?;
-    let mut changes = Vec::new();
-    for control in controls {
-        let Some(change) = change(&control, &view) else { continue };
-        if !how.dry_run {
-            admin.store.apply(&room.name, Command::Control(control)).await?;
-            audit::record(caller, &room.name, &change);
-        }
-        changes.push(change);
+    let changes: Vec<_> = controls.iter().filter_map(|control| change(control, &view)).collect();
+    if !how.dry_run && !changes.is_empty() {
+        admin.store.apply(&room.name, Command::Control(controls)).await?;
+        changes.iter().for_each(|change| audit::record(caller, &room.name, change));
     }
     Ok(Json(Changed { dry_run: how.dry_run, changes, room: state(admin, room).await? }))
 }

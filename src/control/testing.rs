@@ -11,7 +11,7 @@ use super::{Admin, RoomName, Tokens, router};
 use crate::clock::Clock;
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
-use crate::room::{Command, Plan, Policy};
+use crate::room::{Command, Late, Mode, Plan, Policy};
 use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
 
@@ -90,6 +90,10 @@ async fn serve_room(store: &dyn Store, clock: &SteppedClock) {
         session_idle_ms: 60_000,
         session_max_ms: 60_000,
         witness_ms: 2_000,
+        late: Late::Tail,
+        mode: Mode::Fixed,
+        target_ms: 500,
+        floor_per_minute: 1,
     };
     let plan = Plan {
         room: "final".into(),

@@ -222,7 +222,7 @@ async fn the_api_describes_itself() {
 #[tokio::test]
 async fn a_refusal_of_the_room_is_told() {
     let edge = TestEdge::start().await;
-    edge.store.apply("final", Command::Control(Control::Rate(7))).await.expect("a change");
+    edge.store.apply("final", Command::Control(vec![Control::Rate(7)])).await.expect("a change");
     let patch = Some(json!({"rate_per_minute": 70_000_000}));
     let answer = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", patch).await;
     assert_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, "bad-value");

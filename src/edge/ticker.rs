@@ -49,7 +49,7 @@ impl Ticker {
         // The configured message is the first one; later ones are the organizer's.
         if let (Err(_), Some(message)) = (known, &self.room.config.page.message) {
             let message = Control::Message(Some(message.clone()));
-            self.store.apply(self.room.name(), Command::Control(message)).await?;
+            self.store.apply(self.room.name(), Command::Control(vec![message])).await?;
         }
         Ok(())
     }
@@ -106,10 +106,7 @@ impl Ticker {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.store.changed(self.room.name()) => ticks.reset(),
-            }
+            ticks.tick().await;
             self.beat().await;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::*;
-use crate::room::{Command, Control, Plan, Policy, Room};
+use crate::room::{Command, Control, Late, Mode, Plan, Policy, Room};
 
 /// A room without a pool: opens at second 1, lets in one a second after a burst of ten.
 fn room() -> Room {
@@ -17,6 +17,10 @@ fn room() -> Room {
         session_idle_ms: 60_000,
         session_max_ms: 60_000,
         witness_ms: 2_000,
+        late: Late::Tail,
+        mode: Mode::Fixed,
+        target_ms: 500,
+        floor_per_minute: 1,
     };
     let plan = Plan {
         room: "final".into(),
@@ -58,7 +62,7 @@ fn a_room_is_shown_as_the_store_sees_it() {
     shown_after(Command::Freeze { entries: 0, root: [0; 32] }, 1_000);
     shown_after(Command::Reveal { beacon: None }, 3_000);
     shown_after(Command::Claim(vec![0, 1]), 5_000);
-    let shown = shown_after(Command::Control(Control::Pause), 5_000);
+    let shown = shown_after(Command::Control(vec![Control::Pause]), 5_000);
     let view = room.view().expect("a view");
     assert_eq!(view.admitted, 2);
     for (metric, value) in [

@@ -9,8 +9,6 @@ use std::sync::Arc;
 use fairgate_draw::BeaconSignature;
 use serde::{Deserialize, Serialize};
 
-use super::{BATCH_MAX, Refusal};
-
 /// A roster entry, as in the draw protocol: `H(DST("fairgate/v1/entry") ‖ D ‖ u ‖ tag)`.
 pub type Entry = [u8; 32];
 
@@ -31,6 +29,84 @@ pub struct Policy {
     pub session_max_ms: u64,
     /// How long `(N, root)` is public before the secret is revealed; at least 2 s, so that browsers witness it.
     pub witness_ms: u64,
+    /// What becomes of a called fan who comes after the grace.
+    pub late: Late,
+    /// Whether rate and sessions follow the health of the shop.
+    pub mode: Mode,
+    /// In [`Mode::Adaptive`]: how long the slowest hundredth of the shop's answers may take.
+    pub target_ms: u64,
+    /// In [`Mode::Adaptive`]: people admitted per minute while nobody steers; at least 1.
+    pub floor_per_minute: u32,
+}
+
+/// What becomes of a called fan who comes after the grace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Late {
+    /// The place has expired; joining again gives one at the tail.
+    Tail,
+    /// The fan is let in all the same, under the cap, and one fewer is called.
+    Honour,
+}
+
+/// Whether rate and sessions follow the health of the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// They are what people set.
+    Fixed,
+    /// They are at most what people set; edges steer below that.
+    Adaptive,
+}
+
+/// What holds the leak back at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// People paused the room.
+    Paused,
+    /// People let it run dry.
+    Draining,
+    /// Nothing is left.
+    SoldOut,
+    /// Everyone who came has been called.
+    Demand,
+    /// The organizer's rate.
+    Rate,
+    /// The organizer's limit of sessions.
+    MaxActive,
+    /// Requests wait too long in front of the shop, or in it.
+    QueueWait,
+    /// The shop answers too slowly.
+    Latency,
+    /// The shop answers with errors, or not at all.
+    Errors,
+    /// Nobody steers, or nobody can tell how the shop is: the floor holds.
+    Silence,
+}
+
+/// What an edge that steers wants to be in force. It lowers what people set, and never raises it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steering {
+    /// Which edge; a number that it drew when it started.
+    pub edge: u32,
+    /// People admitted per minute; 0 holds everyone.
+    pub rate_per_minute: u32,
+    /// Sessions inside.
+    pub max_active: u64,
+    /// Why not more.
+    pub limit: Limit,
+}
+
+/// A rate that moves from one value to another, a step every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ramp {
+    /// The rate at the start, people per minute.
+    pub from_per_minute: u32,
+    /// The rate from the end on, people per minute.
+    pub to_per_minute: u32,
+    /// How long it takes.
+    pub over_ms: u64,
 }
 
 /// What fixes a draw: one plan, one descriptor, one draw.
@@ -91,8 +167,15 @@ pub enum Command {
     Release(Vec<u64>),
     /// Fans give up their places.
     Leave(Vec<u64>),
-    /// An organizer or SRE changes something.
-    Control(Control),
+    /// An organizer or SRE changes something: all of it, or nothing where one of the changes is refused.
+    Control(Vec<Control>),
+    /// An edge steers: rate and sessions follow the health of the shop.
+    Steer(Steering),
+    /// The shop says whether anything is left.
+    Stock {
+        /// Whether there is.
+        left: bool,
+    },
 }
 
 impl Command {
@@ -105,14 +188,6 @@ impl Command {
             _ => 0,
         }
     }
-
-    /// Refuses a command that would hold everyone else up for too long.
-    pub(crate) fn check_size(&self) -> Result<(), Refusal> {
-        match self.fans() {
-            ..=BATCH_MAX => Ok(()),
-            fans => Err(Refusal::too_many(fans)),
-        }
-    }
 }
 
 /// A change made by people.
@@ -120,10 +195,21 @@ impl Command {
 pub enum Control {
     /// Stop calling and admitting; those inside go on.
     Pause,
-    /// Go on after a pause.
+    /// Stop calling; whoever was called may still come in, those inside go on.
+    Drain,
+    /// Go on after a pause or a drain.
     Resume,
     /// People per minute from now on.
     Rate(u32),
+    /// People per minute from now on, changing with time.
+    Ramp(Ramp),
+    /// Call people now, beyond the rate, as far as there is room for them: so many in all since the sale began, so that
+    /// asking twice lets nobody in twice.
+    LetIn(u64),
+    /// Whether rate and sessions follow the health of the shop from now on.
+    Mode(Mode),
+    /// How long the slowest hundredth of the shop's answers may take from now on.
+    TargetMs(u64),
     /// People at once beyond the rate from now on.
     Burst(u32),
     /// Sessions inside at most from now on.
@@ -205,6 +291,35 @@ pub enum Outcome {
     Done,
 }
 
+/// Why a room refuses a command. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The room has no plan yet, so it has nothing to show and nothing to enter.
+    #[error("the room is not scheduled")]
+    NotScheduled,
+    /// The pool has not opened.
+    #[error("the room opens at {opens_at_ms} (Unix ms)")]
+    NotOpen {
+        /// When it opens.
+        opens_at_ms: u64,
+    },
+    /// The sale is over.
+    #[error("the sale has ended")]
+    Ended,
+    /// The descriptor is public and the pool open: the schedule stands.
+    #[error("the schedule cannot change once the pool is open")]
+    ScheduleFixed,
+    /// The command does not fit the phase.
+    #[error("not now: {0}")]
+    OutOfPhase(String),
+    /// A root or beacon contradicts what is already published.
+    #[error("contradicts the published draw: {0}")]
+    Contradiction(String),
+    /// A value is out of range.
+    #[error("{0}")]
+    Invalid(String),
+}
+
 /// The phase of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -221,6 +336,14 @@ pub enum Phase {
     Ended,
 }
 
+impl View {
+    /// Whether nothing is left, whoever says so.
+    #[must_use]
+    pub fn is_sold_out(&self) -> bool {
+        self.sold_out || self.out_of_stock
+    }
+}
+
 /// Everything about a room that is not a fan: what `status`, the admin API and the metrics show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
@@ -232,8 +355,12 @@ pub struct View {
     pub phase: Phase,
     /// Whether the leak is paused.
     pub paused: bool,
+    /// Whether nobody is called any more, while whoever was called may come in.
+    pub draining: bool,
     /// Whether the organizer said that nothing is left.
     pub sold_out: bool,
+    /// Whether the shop said that nothing is left.
+    pub out_of_stock: bool,
     /// The organizer's message.
     pub message: Option<String>,
     /// The plan's times.
@@ -242,8 +369,18 @@ pub struct View {
     pub starts_at_ms: u64,
     /// When the sale ends.
     pub ends_at_ms: Option<u64>,
-    /// How people are admitted now.
+    /// How people are admitted, as people set it.
     pub policy: Policy,
+    /// The change of the rate that was asked for last, and when it began, Unix ms.
+    pub ramp: Option<(Ramp, u64)>,
+    /// What an edge wanted last, and until when it counts, Unix ms.
+    pub steering: Option<(Steering, u64)>,
+    /// People admitted per minute at this moment: what people set, or less.
+    pub rate_per_minute: u32,
+    /// Sessions that may be inside at this moment: what people set, or fewer.
+    pub max_active: u64,
+    /// What holds the leak back; nothing does before it runs.
+    pub limit: Option<Limit>,
     /// Entries in the roster (N once frozen).
     pub pool_size: u64,
     /// All places given so far: N + L; 0 before the freeze.
@@ -256,8 +393,18 @@ pub struct View {
     pub expired: u64,
     /// Places given up by their fans.
     pub left: u64,
+    /// Late comers who were let come all the same.
+    pub honoured: u64,
     /// Called, not yet claimed, within the grace.
     pub outstanding: u64,
+    /// How many of those are expected to come, going by those before them.
+    pub expected: u64,
+    /// How many of a thousand called places nobody came for, of late.
+    pub no_show_permille: u32,
+    /// People called beyond the rate, or still to be called so.
+    pub let_in: u64,
+    /// Those of them who are still to be called.
+    pub to_let_in: u64,
     /// Sessions inside.
     pub active: u64,
     /// The published draw.

@@ -41,6 +41,11 @@ impl Deadlines {
         self.by_place.get(&place).copied()
     }
 
+    /// How many places have a time.
+    pub(super) fn len(&self) -> u64 {
+        self.by_place.len() as u64
+    }
+
     /// How many places of a range have a time.
     pub(super) fn count(&self, range: Range<u64>) -> u64 {
         self.by_place.range(range).count() as u64

@@ -84,11 +84,11 @@ impl Draw {
     /// Publishes the root of the closed pool of `pool` entries; answers whether that is new.
     pub(super) fn freeze(&mut self, pool: u64, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<bool, Refusal> {
         if entries != pool {
-            return Err(Refusal::wrong_count(entries, pool));
+            return Err(Refusal::Contradiction(format!("the root covers {entries} entries, the pool has {pool}")));
         }
         match &self.frozen {
             Some(frozen) if frozen.root == *root => Ok(false),
-            Some(_) => Err(Refusal::another_root()),
+            Some(_) => Err(Refusal::Contradiction("another root is public already".into())),
             None => {
                 self.frozen = Some(Frozen { entries, root: *root, at_ms: now_ms });
                 Ok(true)
@@ -105,14 +105,15 @@ impl Draw {
     ) -> Result<bool, Refusal> {
         let beacon = signature.map(|signature| verified(self.round.as_ref(), signature)).transpose()?;
         let Some(frozen) = self.frozen else {
-            return Err(Refusal::no_root());
+            return Err(Refusal::OutOfPhase("the root must be published before the secret".into()));
         };
         if let Some(revealed) = &self.revealed {
-            return if beacon.is_some() && revealed.beacon.is_none() { Err(Refusal::too_late()) } else { Ok(false) };
+            return if beacon.is_some() && revealed.beacon.is_none() { Err(too_late()) } else { Ok(false) };
         }
         let witnessed_ms = now_ms.saturating_sub(frozen.at_ms);
         if witnessed_ms < witness_ms {
-            return Err(Refusal::not_witnessed(witness_ms - witnessed_ms));
+            let left_ms = witness_ms - witnessed_ms;
+            return Err(Refusal::OutOfPhase(format!("the root must be public for another {left_ms} ms")));
         }
         check_beacon(self.round.as_ref(), beacon.as_ref(), frozen.at_ms, now_ms)?;
         let randomness = beacon.map_or(ZERO, |beacon| beacon.randomness);
@@ -181,10 +182,15 @@ pub(crate) fn check_beacon(
     }
 }
 
+fn too_late() -> Refusal {
+    Refusal::OutOfPhase("the round comes too late: the draw went on without it, as its descriptor foresees".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::{BeaconPlan, Command, Outcome, Phase, Policy, Room, View};
+    use crate::room::tests::policy;
+    use crate::room::{BeaconPlan, Command, Outcome, Phase, Room, View};
 
     const ROUND: u64 = 1000;
     /// Round 1000 of quicknet, from `docs/DRAW.md`.
@@ -199,15 +205,6 @@ mod tests {
     }
 
     fn plan(fallback_after_ms: Option<u64>) -> Plan {
-        let policy = Policy {
-            rate_per_minute: 60,
-            burst: 2,
-            max_active: 100,
-            grace_ms: 10_000,
-            session_idle_ms: 60_000,
-            session_max_ms: 600_000,
-            witness_ms: 2_000,
-        };
         Plan {
             room: "arena".into(),
             opens_at_ms: STARTS_MS - 60_000,
@@ -215,7 +212,7 @@ mod tests {
             ends_at_ms: None,
             beacon: Some(BeaconPlan { round: ROUND, fallback_after_ms }),
             secret: [1; 32],
-            policy,
+            policy: policy(),
         }
     }
 

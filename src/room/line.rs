@@ -1,17 +1,20 @@
 //! The line: who has been called, who came, who did not, and the leak that calls the next.
 //!
-//! Guarantees: `serving` never falls; sessions inside plus called places never outgrow `max_active` by a call; a place is
-//! admitted once at most; a fan who asked within the grace never loses the place for having had to wait.
+//! Guarantees: `serving` never falls; sessions inside plus the called who are expected never outgrow the limit of sessions
+//! by a call; a place is admitted once at most; a fan who asked within the grace never loses the place for having had to
+//! wait.
 //!
-//! Two buckets, since they bound different things: the leak decides how many are *called* and gets back the credit of
-//! those who do not come; the cap decides how many are *let in* and never gets anything back.
+//! Two buckets, since they bound different things. The cap decides how many are *let in*: each admission takes a person's
+//! credit. The leak decides how many are *called*: its credit is taken by those who come, and what is not spoken for by
+//! those who are expected ([`Line::expected_units`]) may be called. So no-shows are made up for before they are known
+//! one by one: while three of ten called places stay empty, each call speaks for seven tenths of a person.
 //!
 //! The grace is measured on a watch that stops while nobody could be let in (paused, sold out, ended), so that a pause
 //! costs nobody their place.
 
 use std::collections::VecDeque;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, PERSON, units};
 use super::deadlines::Deadlines;
 use super::places::Places;
 use super::{ClaimOutcome, Policy};
@@ -20,6 +23,12 @@ use super::{ClaimOutcome, Policy};
 pub(super) const HELD_RETRY_MS: u64 = 5_000;
 /// When to ask again at the earliest, so that browsers do not spin on the cap.
 const CAP_RETRY_MIN_MS: u64 = 250;
+/// Calls that were all claimed, as which the share of no-shows begins.
+const SHARE_PRIOR_CALLS: u64 = 20;
+/// The share of no-shows is that of about the last so many calls.
+const SHARE_CALLS_MAX: u64 = 1_000;
+/// No more than four of five called places are expected to stay empty.
+const SHARE_UNITS_MAX: u64 = 48_000;
 
 /// The state of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +41,8 @@ pub(super) struct Line {
     lapsed: u64,
     /// Called within the grace: where each call ended, and when it was made.
     calls: VecDeque<Call>,
+    /// How many they called.
+    calling: u64,
     /// Called places that asked to be let in and had to wait, with the time they asked last.
     asking: Deadlines,
     /// Places called, not gone and not expired.
@@ -40,10 +51,17 @@ pub(super) struct Line {
     watch_ms: u64,
     leak: Bucket,
     cap: Bucket,
-    /// Called places that did not come since the leak ran last: it calls others for them.
-    no_shows: u64,
+    /// Admissions beyond the rate that the cap still has credit for.
+    cap_extra: u64,
+    /// People called beyond the rate, or still to be called so; and those still to be called.
+    let_in: u64,
+    to_let_in: u64,
+    /// Calls whose grace is over, and how many of them nobody came for; both are halved now and then.
+    lapsed_calls: u64,
+    lapsed_no_shows: u64,
     admitted: u64,
     expired: u64,
+    honoured: u64,
     left: u64,
 }
 
@@ -51,6 +69,14 @@ pub(super) struct Line {
 struct Call {
     end: u64,
     watch_ms: u64,
+    called: u64,
+}
+
+/// Who was called.
+struct Called {
+    called: u64,
+    /// Whether `serving` rose; also by places that were given up.
+    moved: bool,
 }
 
 /// What a line counts.
@@ -58,8 +84,13 @@ struct Call {
 pub(super) struct Counts {
     pub(super) serving: u64,
     pub(super) outstanding: u64,
+    pub(super) expected: u64,
+    pub(super) no_show_permille: u32,
+    pub(super) let_in: u64,
+    pub(super) to_let_in: u64,
     pub(super) admitted: u64,
     pub(super) expired: u64,
+    pub(super) honoured: u64,
     pub(super) left: u64,
 }
 
@@ -71,32 +102,52 @@ impl Line {
             serving: 0,
             lapsed: 0,
             calls: VecDeque::new(),
+            calling: 0,
             asking: Deadlines::default(),
             outstanding: 0,
             watch_ms: 0,
-            leak: Bucket::full(policy),
-            cap: Bucket::full(policy),
-            no_shows: 0,
+            leak: Bucket::of(policy.burst),
+            cap: Bucket::of(policy.burst),
+            cap_extra: 0,
+            let_in: 0,
+            to_let_in: 0,
+            lapsed_calls: 0,
+            lapsed_no_shows: 0,
             admitted: 0,
             expired: 0,
+            honoured: 0,
             left: 0,
         }
     }
 
     /// Starts the leak: from now on people are called.
     pub(super) fn start(&mut self, policy: &Policy) {
-        (self.leak, self.cap) = (Bucket::full(policy), Bucket::full(policy));
+        (self.leak, self.cap) = (Bucket::of(policy.burst), Bucket::of(policy.burst));
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let Self { serving, outstanding, admitted, expired, left, .. } = *self;
-        Counts { serving, outstanding, admitted, expired, left }
+        let Self { serving, outstanding, let_in, to_let_in, admitted, expired, honoured, left, .. } = *self;
+        let expected = u64::try_from(self.expected_units()).unwrap_or(0).div_ceil(PERSON.unsigned_abs());
+        let no_show_permille = u32::try_from(self.no_show_units() * 1_000 / PERSON).unwrap_or(0);
+        Counts {
+            serving,
+            outstanding,
+            expected,
+            no_show_permille,
+            let_in,
+            to_let_in,
+            admitted,
+            expired,
+            honoured,
+            left,
+        }
     }
 
-    /// Lets time pass: `open_ms` of it while people could be let in.
-    pub(super) fn pass_time(&mut self, policy: &Policy, elapsed_ms: u64, open_ms: u64) {
-        self.leak.fill(policy, elapsed_ms);
-        self.cap.fill(policy, elapsed_ms);
+    /// Lets time pass, in which the rate gave so many units; `open_ms` of it while people could be let in.
+    pub(super) fn pass_time(&mut self, policy: &Policy, gained: u64, open_ms: u64) {
+        let burst = units(policy.burst.into());
+        self.leak.fill(gained, burst.saturating_add(self.expected_units()));
+        self.cap.fill(gained, burst.saturating_add(units(self.cap_extra)));
         self.watch_ms += open_ms;
     }
 
@@ -108,37 +159,96 @@ impl Line {
             let range = self.lapsed..call.end;
             self.expired += self.gone.count_missing(range.clone()) - self.asking.count(range);
             self.lapsed = call.end;
+            self.calling -= call.called;
+            self.lapsed_calls += call.called;
         }
         while self.asking.pop_until(horizon_ms).is_some() {
             self.expired += 1;
         }
         let expired = self.expired - before;
         self.outstanding -= expired;
-        self.no_shows += expired;
+        self.lapsed_no_shows += expired;
+        self.forget_shares();
         self.lapsed != lapsed_before || expired > 0
     }
 
+    fn forget_shares(&mut self) {
+        while self.lapsed_calls > SHARE_CALLS_MAX {
+            self.lapsed_calls /= 2;
+            self.lapsed_no_shows /= 2;
+        }
+    }
+
+    /// The share of called places that stay empty, of late, in units of a person.
+    fn no_show_units(&self) -> i64 {
+        let share = self.lapsed_no_shows * PERSON.unsigned_abs() / (self.lapsed_calls + SHARE_PRIOR_CALLS);
+        i64::try_from(share.min(SHARE_UNITS_MAX)).unwrap_or(0)
+    }
+
+    /// How many of the called are still expected, in units: everyone who asked, and of the others as many as came of
+    /// those before them, less those who have come.
+    fn expected_units(&self) -> i64 {
+        let asking = self.asking.len();
+        let silent = self.outstanding - asking;
+        let came = self.calling.saturating_sub(silent);
+        let comers = i64::try_from(self.calling).unwrap_or(i64::MAX).saturating_mul(PERSON - self.no_show_units());
+        units(asking).saturating_add(comers.saturating_sub(units(came)).max(0))
+    }
+
+    /// Has people called beyond the rate, as soon as there is room for them: so many in all; answers whether that is new.
+    pub(super) fn let_in(&mut self, in_all: u64) -> bool {
+        let more = in_all.saturating_sub(self.let_in);
+        self.let_in += more;
+        self.to_let_in += more;
+        more > 0
+    }
+
     /// Calls whom there is credit and room for, passing over places that were given up; answers whether anything changed.
+    /// `seats` is how many more sessions there may be inside.
     pub(super) fn call(&mut self, line_size: u64, seats: u64) -> bool {
-        let no_shows = std::mem::take(&mut self.no_shows);
-        self.leak.give_back(no_shows);
-        let wanted = self.leak.people().min(seats);
+        let extra = self.call_some(line_size, self.to_let_in.min(self.callable(units(seats))));
+        self.to_let_in -= extra.called;
+        self.cap_extra += extra.called;
+        self.cap.grant(extra.called);
+        self.leak.grant(extra.called);
+        let wanted = self.callable(self.leak.units()).min(self.callable(units(seats)));
+        self.call_some(line_size, wanted).moved || extra.moved
+    }
+
+    /// How many more can be called where the called may not take more than so many units.
+    fn callable(&self, most: i64) -> u64 {
+        let free = most.saturating_sub(self.expected_units());
+        u64::try_from(free / (PERSON - self.no_show_units())).unwrap_or(0)
+    }
+
+    fn call_some(&mut self, line_size: u64, wanted: u64) -> Called {
         let (end, called) = self.gone.stretch(self.serving..line_size, wanted);
-        self.leak.take(called);
         let moved = end > self.serving;
         if moved {
             self.serving = end;
             self.outstanding += called;
-            self.note_call(end);
+            self.calling += called;
+            self.note_call(end, called);
         }
-        no_shows > 0 || moved
+        Called { called, moved }
     }
 
-    fn note_call(&mut self, end: u64) {
+    fn note_call(&mut self, end: u64, called: u64) {
         match self.calls.back_mut() {
-            Some(call) if call.watch_ms == self.watch_ms => call.end = end,
-            _ => self.calls.push_back(Call { end, watch_ms: self.watch_ms }),
+            Some(call) if call.watch_ms == self.watch_ms => (call.end, call.called) = (end, call.called + called),
+            _ => self.calls.push_back(Call { end, watch_ms: self.watch_ms, called }),
         }
+    }
+
+    /// Lets a fan whose place has expired come all the same, as one who asks; answers whether the place was one.
+    pub(super) fn honour(&mut self, place: u64) -> bool {
+        let is_late = place < self.serving && !self.gone.contains(place) && self.has_expired(place);
+        if is_late {
+            self.asking.set(place, self.watch_ms);
+            self.outstanding += 1;
+            self.honoured += 1;
+        }
+        is_late
     }
 
     /// Why a place cannot be admitted at any time, or not before it is called.
@@ -159,7 +269,9 @@ impl Line {
     pub(super) fn admit(&mut self, place: u64) -> bool {
         let allowed = self.cap.people() > 0;
         if allowed {
-            self.cap.take(1);
+            self.cap.take();
+            self.leak.take();
+            self.cap_extra = self.cap_extra.saturating_sub(1);
             self.gone.insert(place);
             self.asking.remove(place);
             self.outstanding -= 1;
@@ -174,8 +286,9 @@ impl Line {
     }
 
     /// When the n-th fan who waits for the cap should ask again.
-    pub(super) fn cap_retry_ms(&self, policy: &Policy, nth: u64) -> u64 {
-        self.cap.wait_ms(policy, nth).clamp(CAP_RETRY_MIN_MS, HELD_RETRY_MS)
+    pub(super) fn cap_retry_ms(&self, rate_per_minute: u32, nth: u64) -> u64 {
+        let wait_ms = self.cap.wait_ms(rate_per_minute, nth);
+        wait_ms.map_or(HELD_RETRY_MS, |wait_ms| wait_ms.clamp(CAP_RETRY_MIN_MS, HELD_RETRY_MS))
     }
 
     /// Gives up a place that is still to come or within its grace; answers whether it was.
@@ -188,7 +301,6 @@ impl Line {
         if place < self.serving {
             self.asking.remove(place);
             self.outstanding -= 1;
-            self.no_shows += 1;
         }
         true
     }

@@ -1,7 +1,7 @@
 //! The room as a pure state machine: a command, the time, and out come an answer and the next state.
 //!
 //! Guarantees: no place is given twice, nobody is admitted twice, `serving` never falls, and in every window of length
-//! w at most rate · w + burst fans are admitted.
+//! w at most rate · w + burst fans are admitted, besides those whom people let in beyond the rate.
 //!
 //! Time only ever comes in with a command, and never goes back. Before a command is looked at, everything that time
 //! alone decides is brought up to date ([`Room::apply`]): leases and graces run out, the phase changes, people are called.
@@ -18,20 +18,18 @@ mod draw;
 mod enter;
 mod lease;
 mod line;
+mod pace;
 mod places;
 mod recent;
-mod refusal;
 mod sale;
 mod schedule;
 #[cfg(test)]
 mod tests;
 
 pub use command::{
-    BeaconPlan, ClaimOutcome, Command, Control, DrawRecord, Entry, Outcome, Phase, Plan, Policy, Position,
-    RenewOutcome, View,
+    BeaconPlan, ClaimOutcome, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan, Policy,
+    Position, Ramp, Refusal, RenewOutcome, Steering, View,
 };
-pub(crate) use draw::{Beacon, check_beacon, verified};
-pub use refusal::Refusal;
 
 use sale::Sale;
 
@@ -60,7 +58,7 @@ impl Room {
     /// The room refuses the command. What time alone decides has happened nevertheless.
     pub fn apply(&mut self, command: &Command, now_ms: u64) -> Result<Outcome, Refusal> {
         match (&self.sale, command) {
-            (None, Command::Schedule(plan)) => plan.check()?,
+            (None, Command::Schedule(plan)) => schedule::check_plan(plan)?,
             (None, _) => return Err(Refusal::NotScheduled),
             (Some(_), _) => {}
         }
@@ -69,7 +67,7 @@ impl Room {
         if let Some(sale) = &mut self.sale {
             sale.pass_time(elapsed_ms, self.now_ms);
         }
-        let answer = command.check_size().and_then(|()| self.transition(command));
+        let answer = check_size(command).and_then(|()| self.transition(command));
         if self.sale.as_mut().is_some_and(Sale::take_changed) {
             self.revision += 1;
         }
@@ -121,14 +119,16 @@ impl Room {
             Command::Renew(places) => return Ok(Outcome::Renewed(sale.renew(places, now_ms))),
             Command::Release(places) => sale.release(places),
             Command::Leave(places) => sale.leave(places),
-            Command::Control(control) => sale.control(control, now_ms)?,
+            Command::Control(controls) => sale.control(controls, now_ms)?,
+            Command::Steer(steering) => sale.steer(steering, now_ms),
+            Command::Stock { left } => sale.stock(*left),
         }
         Ok(Outcome::Done)
     }
 
     /// A plan opens the first sale, or the next one after the end of the last; otherwise it is the sale's own matter.
     fn schedule(&mut self, plan: &Plan) -> Result<(), Refusal> {
-        plan.check()?;
+        schedule::check_plan(plan)?;
         match &mut self.sale {
             Some(sale) if !sale.is_succeeded_by(plan) => sale.reschedule(plan, self.now_ms),
             _ => {
@@ -137,5 +137,12 @@ impl Room {
                 Ok(())
             }
         }
+    }
+}
+
+fn check_size(command: &Command) -> Result<(), Refusal> {
+    match command.fans() {
+        ..=BATCH_MAX => Ok(()),
+        fans => Err(Refusal::Invalid(format!("one command may name {BATCH_MAX} fans, not {fans}: split it"))),
     }
 }

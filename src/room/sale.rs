@@ -6,8 +6,11 @@ use super::draw::Draw;
 use super::enter::Arrivals;
 use super::lease::Leases;
 use super::line::{HELD_RETRY_MS, Line};
+use super::pace::Pace;
 use super::schedule::Schedule;
-use super::{ClaimOutcome, Control, Entry, Phase, Plan, Position, Refusal, RenewOutcome, View};
+use super::{
+    ClaimOutcome, Control, Entry, Late, Limit, Mode, Phase, Plan, Position, Refusal, RenewOutcome, Steering, View,
+};
 
 /// Everything that belongs to one draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +19,15 @@ pub(super) struct Sale {
     draw: Draw,
     arrivals: Arrivals,
     line: Line,
+    pace: Pace,
     leases: Leases,
     phase: Phase,
     /// From the start on the pool takes nobody, and N stands.
     pool_is_closed: bool,
     paused: bool,
+    draining: bool,
     sold_out: bool,
+    out_of_stock: bool,
     message: Option<String>,
     /// Whether the command at hand changed anything.
     changed: bool,
@@ -37,9 +43,12 @@ impl Sale {
             draw: Draw::new(plan),
             arrivals: Arrivals::default(),
             line: Line::new(&schedule.policy),
+            pace: Pace::default(),
             leases: Leases::default(),
             paused: false,
+            draining: false,
             sold_out: false,
+            out_of_stock: false,
             message: None,
             changed: true,
             schedule,
@@ -51,11 +60,13 @@ impl Sale {
         let open_ms = self.open_ms(elapsed_ms, now_ms);
         self.arrivals.pass_time(now_ms);
         self.changed |= self.leases.expire(now_ms);
-        self.line.pass_time(&self.schedule.policy, elapsed_ms, open_ms);
+        let gained = self.pace.units(&self.schedule.policy, now_ms - elapsed_ms, now_ms);
+        self.line.pass_time(&self.schedule.policy, gained, open_ms);
         self.changed |= self.line.expire(&self.schedule.policy);
         self.enter_phase(now_ms);
-        let seats = if self.is_open() { self.seats() } else { 0 };
-        self.changed |= self.line.call(self.line_size(), seats);
+        if self.is_open() && !self.draining {
+            self.changed |= self.line.call(self.line_size(), self.seats(now_ms));
+        }
     }
 
     /// Whether the command at hand changed anything; asked once a command.
@@ -76,8 +87,9 @@ impl Sale {
     /// Takes over what a plan may still change.
     pub(super) fn reschedule(&mut self, plan: &Plan, now_ms: u64) -> Result<(), Refusal> {
         if !self.schedule.is_of(&plan.room) {
-            return Err(Refusal::another_room());
+            return Err(Refusal::Invalid("the plan is of another room".into()));
         }
+        let rate_before = self.schedule.policy.rate_per_minute;
         if self.schedule.has_draw_of(plan) {
             self.changed |= self.schedule.reconfigure(plan);
         } else if self.phase == Phase::Idle {
@@ -86,6 +98,9 @@ impl Sale {
             self.changed = true;
         } else {
             return Err(Refusal::ScheduleFixed);
+        }
+        if self.schedule.policy.rate_per_minute != rate_before {
+            self.pace.ramp = None;
         }
         self.enter_phase(now_ms);
         Ok(())
@@ -107,7 +122,8 @@ impl Sale {
     /// Publishes the root.
     pub(super) fn freeze(&mut self, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<(), Refusal> {
         if !self.pool_is_closed {
-            return Err(Refusal::pool_is_open(self.schedule.starts_at_ms));
+            let starts_at_ms = self.schedule.starts_at_ms;
+            return Err(Refusal::OutOfPhase(format!("the pool is open until {starts_at_ms} (Unix ms)")));
         }
         self.changed |= self.draw.freeze(self.arrivals.early, entries, root, now_ms)?;
         Ok(())
@@ -139,24 +155,33 @@ impl Sale {
         if let Some(admitted) = self.leases.admitted(place) {
             return admitted;
         }
+        if self.is_serving() && self.schedule.policy.late == Late::Honour {
+            self.changed |= self.line.honour(place);
+        }
         if let Some(refused) = self.line.refuses(place, self.line_size()) {
             return refused;
         }
         if self.phase == Phase::Ended {
             return ClaimOutcome::Expired;
         }
-        if self.paused || self.sold_out {
+        if !self.is_open() {
             return ClaimOutcome::Wait { retry_after_ms: HELD_RETRY_MS };
         }
+        self.admit(place, waiting, now_ms)
+    }
+
+    /// Admits a place that was called, if there is room and the cap allows.
+    fn admit(&mut self, place: u64, waiting: &mut u64, now_ms: u64) -> ClaimOutcome {
         let policy = &self.schedule.policy;
-        if self.leases.active() >= policy.max_active {
+        if self.leases.active() >= self.pace.max_active(policy, now_ms) {
             self.changed |= self.line.keep_waiting(place);
             return ClaimOutcome::Wait { retry_after_ms: HELD_RETRY_MS };
         }
         if !self.line.admit(place) {
             *waiting += 1;
             self.changed |= self.line.keep_waiting(place);
-            return ClaimOutcome::Wait { retry_after_ms: self.line.cap_retry_ms(policy, *waiting) };
+            let rate_per_minute = self.pace.per_minute(policy, now_ms);
+            return ClaimOutcome::Wait { retry_after_ms: self.line.cap_retry_ms(rate_per_minute, *waiting) };
         }
         self.changed = true;
         self.leases.open(place, policy, now_ms)
@@ -187,22 +212,48 @@ impl Sale {
         }
     }
 
-    /// Changes what people may change while the room is live.
-    pub(super) fn control(&mut self, control: &Control, now_ms: u64) -> Result<(), Refusal> {
-        control.check()?;
+    /// Takes over what an edge wants of rate and sessions.
+    pub(super) fn steer(&mut self, steering: &Steering, now_ms: u64) {
+        if self.schedule.policy.mode == Mode::Adaptive {
+            self.changed |= self.pace.steer(steering, now_ms);
+        }
+    }
+
+    /// Takes over whether the shop has anything left.
+    pub(super) fn stock(&mut self, left: bool) {
+        self.changed |= replace(&mut self.out_of_stock, !left);
+    }
+
+    /// Changes what people may change while the room is live: all of it, or nothing.
+    pub(super) fn control(&mut self, controls: &[Control], now_ms: u64) -> Result<(), Refusal> {
+        controls.iter().try_for_each(Control::check)?;
+        for control in controls {
+            self.changed |= self.change(control, now_ms);
+        }
+        self.enter_phase(now_ms);
+        Ok(())
+    }
+
+    fn change(&mut self, control: &Control, now_ms: u64) -> bool {
         let policy = &mut self.schedule.policy;
-        self.changed |= match control {
+        match control {
             Control::Pause => replace(&mut self.paused, true),
-            Control::Resume => replace(&mut self.paused, false),
+            Control::Drain => replace(&mut self.draining, true),
+            Control::Resume => replace(&mut self.paused, false) | replace(&mut self.draining, false),
             Control::SoldOut(sold_out) => replace(&mut self.sold_out, *sold_out),
             Control::Message(message) => replace(&mut self.message, message.clone()),
             Control::EndsAt(ends_at_ms) => replace(&mut self.schedule.ends_at_ms, *ends_at_ms),
-            Control::Rate(rate_per_minute) => replace(&mut policy.rate_per_minute, *rate_per_minute),
+            Control::Rate(rate) => replace(&mut policy.rate_per_minute, *rate) | replace(&mut self.pace.ramp, None),
+            Control::Ramp(ramp) => {
+                policy.rate_per_minute = ramp.to_per_minute;
+                self.pace.begin(ramp, now_ms)
+            }
             Control::Burst(burst) => replace(&mut policy.burst, *burst),
             Control::MaxActive(max_active) => replace(&mut policy.max_active, *max_active),
-        };
-        self.enter_phase(now_ms);
-        Ok(())
+            Control::Mode(mode) => replace(&mut policy.mode, *mode),
+            Control::TargetMs(target_ms) => replace(&mut policy.target_ms, *target_ms),
+            Control::LetIn(in_all) => self.line.let_in(*in_all),
+        }
     }
 
     /// How the sale stands.
@@ -213,19 +264,31 @@ impl Sale {
             now_ms,
             phase: self.phase,
             paused: self.paused,
+            draining: self.draining,
             sold_out: self.sold_out,
+            out_of_stock: self.out_of_stock,
             message: self.message.clone(),
             opens_at_ms: self.schedule.opens_at_ms,
             starts_at_ms: self.schedule.starts_at_ms,
             ends_at_ms: self.schedule.ends_at_ms,
             policy: self.schedule.policy.clone(),
+            ramp: self.pace.ramp,
+            steering: self.pace.steering,
+            rate_per_minute: self.pace.per_minute(&self.schedule.policy, now_ms),
+            max_active: self.pace.max_active(&self.schedule.policy, now_ms),
+            limit: self.limit(now_ms),
             pool_size: self.arrivals.early,
             line_size: self.line_size(),
             serving: counts.serving,
             admitted: counts.admitted,
             expired: counts.expired,
             left: counts.left,
+            honoured: counts.honoured,
             outstanding: counts.outstanding,
+            expected: counts.expected,
+            no_show_permille: counts.no_show_permille,
+            let_in: counts.let_in,
+            to_let_in: counts.to_let_in,
             active: self.leases.active(),
             draw: self.draw.record(),
             closed: self.leases.closed(),
@@ -241,15 +304,37 @@ impl Sale {
         self.schedule.ends_at_ms.map_or(now_ms, |ends_at_ms| ends_at_ms.min(now_ms)).saturating_sub(before_ms)
     }
 
-    /// Whether people are called and let in.
-    fn is_open(&self) -> bool {
-        self.phase == Phase::Serving && !self.paused && !self.sold_out
+    fn is_serving(&self) -> bool {
+        self.phase == Phase::Serving
     }
 
-    /// Room inside that nobody has been called for.
-    fn seats(&self) -> u64 {
-        let taken = self.leases.active() + self.line.counts().outstanding;
-        self.schedule.policy.max_active.saturating_sub(taken)
+    /// Whether people are let in.
+    fn is_open(&self) -> bool {
+        self.is_serving() && !self.paused && !self.sold_out && !self.out_of_stock
+    }
+
+    /// Room inside.
+    fn seats(&self, now_ms: u64) -> u64 {
+        self.pace.max_active(&self.schedule.policy, now_ms).saturating_sub(self.leases.active())
+    }
+
+    /// What holds the leak back, if it runs: what people decided, that nobody waits, or else rate or room.
+    fn limit(&self, now_ms: u64) -> Option<Limit> {
+        let policy = &self.schedule.policy;
+        let steering = self.pace.steering(policy, now_ms);
+        Some(match self.phase {
+            Phase::Serving if self.paused => Limit::Paused,
+            Phase::Serving if self.sold_out || self.out_of_stock => Limit::SoldOut,
+            Phase::Serving if self.draining => Limit::Draining,
+            Phase::Serving if self.line.counts().serving == self.line_size() => Limit::Demand,
+            Phase::Serving => match steering {
+                None if policy.mode == Mode::Adaptive => Limit::Silence,
+                Some(steering) if steering.limit != Limit::Rate => steering.limit,
+                _ if self.line.counts().expected >= self.seats(now_ms) => Limit::MaxActive,
+                _ => Limit::Rate,
+            },
+            Phase::Idle | Phase::Pooling | Phase::Drawing | Phase::Ended => return None,
+        })
     }
 
     /// All places given so far; none before the pool is closed.

@@ -14,6 +14,14 @@ const TIME_MAX_MS: u64 = (1 << 53) - 1;
 const RATE_MAX: u32 = 60_000_000;
 const BURST_MAX: u32 = 10_000_000;
 const ACTIVE_MAX: u64 = 1_000_000_000;
+/// People let in beyond the rate in one sale.
+const LET_IN_MAX: u64 = 100_000_000;
+const RAMP_MIN_MS: u64 = 1_000;
+/// A day.
+const RAMP_MAX_MS: u64 = 24 * 3_600_000;
+/// Less than this no edge could tell apart from its own noise.
+const TARGET_MIN_MS: u64 = 10;
+const TARGET_MAX_MS: u64 = 60_000;
 /// The most bytes of a message to those who wait.
 const MESSAGE_BYTES_MAX: u64 = 2_000;
 /// A leap year.
@@ -95,6 +103,10 @@ impl Schedule {
             carry(&mut old.session_idle_ms, &mut live.session_idle_ms, new.session_idle_ms),
             carry(&mut old.session_max_ms, &mut live.session_max_ms, new.session_max_ms),
             carry(&mut old.witness_ms, &mut live.witness_ms, new.witness_ms),
+            carry(&mut old.late, &mut live.late, new.late),
+            carry(&mut old.mode, &mut live.mode, new.mode),
+            carry(&mut old.target_ms, &mut live.target_ms, new.target_ms),
+            carry(&mut old.floor_per_minute, &mut live.floor_per_minute, new.floor_per_minute),
             carry(&mut self.configured_ends_at_ms, &mut self.ends_at_ms, plan.ends_at_ms),
         ];
         changed.contains(&true)
@@ -110,23 +122,18 @@ fn carry<T: PartialEq + Copy>(configured: &mut T, live: &mut T, new: T) -> bool 
     changed
 }
 
-impl Plan {
-    /// Whether a room could follow this plan.
-    ///
-    /// # Errors
-    /// [`Refusal::Invalid`] says what would be right.
-    pub fn check(&self) -> Result<(), Refusal> {
-        if self.opens_at_ms > self.starts_at_ms {
-            return invalid("the pool must open before the sale starts, or at the same time: lower opens_at");
-        }
-        if self.ends_at_ms.is_some_and(|ends_at_ms| ends_at_ms <= self.starts_at_ms) {
-            return invalid("the sale must end after it starts: raise ends_at or leave it out");
-        }
-        check_time(Some(self.starts_at_ms))?;
-        check_time(self.ends_at_ms)?;
-        check_policy(&self.policy)?;
-        self.beacon.map_or(Ok(()), |beacon| check_beacon(&beacon, self))
+/// Refuses a plan that no room can follow.
+pub(super) fn check_plan(plan: &Plan) -> Result<(), Refusal> {
+    if plan.opens_at_ms > plan.starts_at_ms {
+        return invalid("the pool must open before the sale starts, or at the same time: lower opens_at");
     }
+    if plan.ends_at_ms.is_some_and(|ends_at_ms| ends_at_ms <= plan.starts_at_ms) {
+        return invalid("the sale must end after it starts: raise ends_at or leave it out");
+    }
+    check_time(Some(plan.starts_at_ms))?;
+    check_time(plan.ends_at_ms)?;
+    check_policy(&plan.policy)?;
+    plan.beacon.map_or(Ok(()), |beacon| check_beacon(&beacon, plan))
 }
 
 /// Refuses a round that could be known before the roster is frozen and witnessed.
@@ -152,7 +159,9 @@ fn check_policy(policy: &Policy) -> Result<(), Refusal> {
     within("grace_ms", policy.grace_ms, 1, DURATION_MAX_MS)?;
     within("session_idle_ms", policy.session_idle_ms, 1, DURATION_MAX_MS)?;
     within("session_max_ms", policy.session_max_ms, 1, DURATION_MAX_MS)?;
-    within("witness_ms", policy.witness_ms, WITNESS_MIN_MS, DURATION_MAX_MS)
+    within("witness_ms", policy.witness_ms, WITNESS_MIN_MS, DURATION_MAX_MS)?;
+    check_target(policy.target_ms)?;
+    within("floor_per_minute", policy.floor_per_minute.into(), 1, RATE_MAX.into())
 }
 
 impl Control {
@@ -162,10 +171,17 @@ impl Control {
     /// [`Refusal::Invalid`] says which values it would take.
     pub fn check(&self) -> Result<(), Refusal> {
         match self {
-            Self::Pause | Self::Resume | Self::SoldOut(_) => Ok(()),
+            Self::Pause | Self::Drain | Self::Resume | Self::SoldOut(_) | Self::Mode(_) => Ok(()),
             Self::Rate(rate_per_minute) => check_rate(*rate_per_minute),
             Self::Burst(burst) => check_burst(*burst),
             Self::MaxActive(max_active) => check_max_active(*max_active),
+            Self::LetIn(in_all) => within("let_in", *in_all, 1, LET_IN_MAX),
+            Self::TargetMs(target_ms) => check_target(*target_ms),
+            Self::Ramp(ramp) => {
+                check_rate(ramp.from_per_minute)?;
+                check_rate(ramp.to_per_minute)?;
+                within("over_ms", ramp.over_ms, RAMP_MIN_MS, RAMP_MAX_MS)
+            }
             Self::Message(message) => {
                 within("the bytes of a message", message.as_deref().map_or(0, str::len) as u64, 0, MESSAGE_BYTES_MAX)
             }
@@ -184,6 +200,10 @@ fn check_burst(burst: u32) -> Result<(), Refusal> {
 
 fn check_max_active(max_active: u64) -> Result<(), Refusal> {
     within("max_active", max_active, 1, ACTIVE_MAX)
+}
+
+fn check_target(target_ms: u64) -> Result<(), Refusal> {
+    within("target_ms", target_ms, TARGET_MIN_MS, TARGET_MAX_MS)
 }
 
 fn within(name: &str, value: u64, least: u64, most: u64) -> Result<(), Refusal> {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     Policy {
         rate_per_minute: 60,
         burst: 2,
@@ -11,6 +11,10 @@ fn policy() -> Policy {
         session_idle_ms: 60_000,
         session_max_ms: 600_000,
         witness_ms: 2_000,
+        late: Late::Tail,
+        mode: Mode::Fixed,
+        target_ms: 500,
+        floor_per_minute: 1,
     }
 }
 
@@ -52,7 +56,7 @@ fn claim(room: &mut Room, places: &[u64], now_ms: u64) -> Vec<ClaimOutcome> {
 }
 
 fn control(room: &mut Room, control: Control, now_ms: u64) {
-    room.apply(&Command::Control(control), now_ms).unwrap();
+    room.apply(&Command::Control(vec![control]), now_ms).unwrap();
 }
 
 fn is_admitted(outcome: &ClaimOutcome) -> bool {
@@ -222,9 +226,136 @@ fn what_is_out_of_bounds_is_refused_with_the_bounds() {
     let mut room = serving(1, policy());
     let many = Command::Claim(vec![0; BATCH_MAX + 1]);
     assert!(room.apply(&many, SERVING_MS).unwrap_err().to_string().contains("split it"));
-    let long = Command::Control(Control::Message(Some("x".repeat(2_001))));
+    let long = Command::Control(vec![Control::Message(Some("x".repeat(2_001)))]);
     assert_eq!(
         room.apply(&long, SERVING_MS).unwrap_err().to_string(),
         "the bytes of a message must be from 0 to 2000, not 2001"
     );
+}
+
+/// Serves a crowd of whom `no_shows_of_ten` of ten never come, looking once a second; answers the admissions a second.
+fn admissions_a_second(room: &mut Room, seconds: u64, no_shows_of_ten: u64) -> Vec<u64> {
+    let (mut called, mut there) = (0, Vec::new());
+    let second = |second: u64| {
+        let now_ms = SERVING_MS + second * 1_000;
+        let view = view_at(room, now_ms);
+        there.extend((called..view.serving).filter(|place| place * 7 % 10 >= no_shows_of_ten));
+        called = view.serving;
+        let outcomes = claim(room, &there, now_ms);
+        there =
+            there.iter().zip(&outcomes).filter(|(_, outcome)| !is_admitted(outcome)).map(|(place, _)| *place).collect();
+        assert!(there.len() < 200, "{} were called and have to wait", there.len());
+        outcomes.len() as u64 - there.len() as u64
+    };
+    (0..seconds).map(second).collect()
+}
+
+#[test]
+fn with_three_no_shows_in_ten_the_shop_sees_the_rate() {
+    let policy = Policy { rate_per_minute: 500, burst: 20, max_active: 100_000, grace_ms: 60_000, ..policy() };
+    let mut room = serving(0, policy);
+    for fans in 0..250_u16 {
+        let entry = |fan: u8| [[fan; 2], fans.to_be_bytes()].concat().repeat(8).try_into().unwrap();
+        room.apply(&Command::Enter((0..100).map(entry).collect()), SERVING_MS).unwrap();
+    }
+    let admitted = admissions_a_second(&mut room, 1_200, 3);
+    let a_minute = |minute: usize| admitted[minute * 60..(minute + 1) * 60].iter().sum::<u64>();
+    // While the first grace runs, nobody can know; from then on the share of no-shows is known.
+    assert!((345..=375).contains(&a_minute(0)), "{} in the first minute", a_minute(0));
+    for minute in 3..20 {
+        assert!((480..=515).contains(&a_minute(minute)), "{} in minute {minute}", a_minute(minute));
+    }
+    assert!((280..=305).contains(&view_at(&mut room, SERVING_MS + 1_200_000).no_show_permille));
+}
+
+#[test]
+fn no_shows_hold_no_room_once_their_share_is_known() {
+    let policy = Policy { rate_per_minute: 600, burst: 20, max_active: 200, grace_ms: 60_000, ..policy() };
+    let mut room = serving(0, Policy { session_idle_ms: 10_000, ..policy });
+    for fans in 0..150_u8 {
+        let entry = |fan: u8| [fan, fans].repeat(16).try_into().unwrap();
+        room.apply(&Command::Enter((0..100).map(entry).collect()), SERVING_MS).unwrap();
+    }
+    let admitted = admissions_a_second(&mut room, 600, 5);
+    // 100 are inside, and 600 a minute were called and did not come; there is room for the next all the same.
+    assert!(admitted[540..].iter().sum::<u64>() > 570, "{:?}", &admitted[540..]);
+}
+
+#[test]
+fn people_may_be_let_in_beyond_the_rate_once() {
+    let mut room = serving(50, Policy { max_active: 20, ..policy() });
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 2);
+    control(&mut room, Control::LetIn(5), SERVING_MS);
+    control(&mut room, Control::LetIn(5), SERVING_MS);
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 7);
+    assert!(claim(&mut room, &[0, 1, 2, 3, 4, 5, 6], SERVING_MS).iter().all(is_admitted));
+    assert_eq!(view_at(&mut room, SERVING_MS + 1_000).serving, 8);
+    // As many as there is room for now; the others when somebody leaves.
+    control(&mut room, Control::LetIn(100), SERVING_MS + 1_000);
+    let view = view_at(&mut room, SERVING_MS + 1_000);
+    assert_eq!((view.serving, view.let_in, view.to_let_in), (20, 100, 83));
+    room.apply(&Command::Release(vec![0]), SERVING_MS + 1_000).unwrap();
+    assert_eq!(view_at(&mut room, SERVING_MS + 1_000).serving, 21);
+}
+
+#[test]
+fn who_comes_late_is_let_in_where_the_room_says_so() {
+    let mut room = serving(50, Policy { late: Late::Honour, ..policy() });
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 2);
+    let view = view_at(&mut room, SERVING_MS + 10_000);
+    assert_eq!((view.serving, view.expired), (6, 2));
+    // The cap has a burst of two: the third has to wait, and keeps the place for having come.
+    let outcomes = claim(&mut room, &[0, 1, 2], SERVING_MS + 10_000);
+    assert!(is_admitted(&outcomes[0]) && is_admitted(&outcomes[1]));
+    assert_eq!(outcomes[2], ClaimOutcome::Wait { retry_after_ms: 1_000 });
+    let view = view_at(&mut room, SERVING_MS + 11_000);
+    // Four were called in the place of the two who then came; those are not called for again.
+    assert_eq!((view.honoured, view.expired, view.admitted, view.serving), (2, 2, 2, 6));
+    control(&mut room, Control::EndsAt(Some(SERVING_MS + 30_000)), SERVING_MS + 11_000);
+    assert_eq!(claim(&mut room, &[3], SERVING_MS + 30_000), [ClaimOutcome::Expired], "not after the end");
+}
+
+#[test]
+fn a_drain_calls_nobody_and_lets_the_called_come() {
+    let mut room = serving(50, policy());
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 2);
+    control(&mut room, Control::Drain, SERVING_MS);
+    let view = view_at(&mut room, SERVING_MS + 5_000);
+    assert_eq!((view.serving, view.limit), (2, Some(Limit::Draining)));
+    assert!(is_admitted(&claim(&mut room, &[1], SERVING_MS + 5_000)[0]));
+    assert_eq!(view_at(&mut room, SERVING_MS + 10_000).expired, 1, "the grace goes on");
+    control(&mut room, Control::Resume, SERVING_MS + 10_000);
+    assert!(view_at(&mut room, SERVING_MS + 10_000).serving > 2);
+}
+
+#[test]
+fn a_room_says_what_holds_it_back() {
+    let mut room = serving(4, Policy { max_active: 2, ..policy() });
+    let limit = |room: &mut Room, ms: u64| view_at(room, SERVING_MS + ms).limit;
+    assert_eq!(limit(&mut room, 0), Some(Limit::MaxActive));
+    control(&mut room, Control::MaxActive(100), SERVING_MS);
+    assert_eq!(limit(&mut room, 0), Some(Limit::Rate));
+    control(&mut room, Control::Mode(Mode::Adaptive), SERVING_MS);
+    assert_eq!(limit(&mut room, 0), Some(Limit::Silence));
+    let steering = Steering { edge: 1, rate_per_minute: 0, max_active: 1, limit: Limit::QueueWait };
+    room.apply(&Command::Steer(steering), SERVING_MS).unwrap();
+    assert_eq!(limit(&mut room, 4_999), Some(Limit::QueueWait));
+    assert_eq!(limit(&mut room, 5_000), Some(Limit::Silence));
+    room.apply(&Command::Stock { left: false }, SERVING_MS + 5_000).unwrap();
+    assert_eq!(limit(&mut room, 5_000), Some(Limit::SoldOut));
+    room.apply(&Command::Stock { left: true }, SERVING_MS + 5_000).unwrap();
+    assert_eq!(limit(&mut room, 300_000), Some(Limit::Demand));
+}
+
+#[test]
+fn several_changes_are_made_or_none() {
+    let mut room = serving(1, policy());
+    let before = view_at(&mut room, SERVING_MS);
+    let both = Command::Control(vec![Control::Rate(5), Control::Burst(0)]);
+    assert!(matches!(room.apply(&both, SERVING_MS), Err(Refusal::Invalid(_))));
+    assert_eq!(room.view().unwrap(), before);
+    let both = Command::Control(vec![Control::Rate(5), Control::Burst(1)]);
+    room.apply(&both, SERVING_MS).unwrap();
+    let policy = room.view().unwrap().policy;
+    assert_eq!((policy.rate_per_minute, policy.burst), (5, 1));
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use fairgate::clock::Clock;
-use fairgate::room::{Command, Outcome, Policy, Position, Room};
+use fairgate::room::{Command, Late, Mode, Outcome, Policy, Position, Room};
 use fairgate::store::embedded::{EmbeddedStore, OpenError};
 use fairgate::store::{Store, StoreError};
 use proptest::prelude::*;
@@ -29,6 +29,10 @@ pub(crate) fn policy() -> Policy {
         session_idle_ms: 60_000,
         session_max_ms: 600_000,
         witness_ms: 2_000,
+        late: Late::Tail,
+        mode: Mode::Fixed,
+        target_ms: 500,
+        floor_per_minute: 1,
     }
 }
 

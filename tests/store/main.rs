@@ -6,5 +6,4 @@ mod crash;
 mod embedded;
 mod model;
 mod operations;
-mod redis;
 mod witness;

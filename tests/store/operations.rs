@@ -1,6 +1,6 @@
 //! Generated histories: operations over a small world, so that retries, races and refusals happen all the time.
 
-use fairgate::room::{Command, Control, Entry, Plan, Policy, View};
+use fairgate::room::{Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, Steering, View};
 use fairgate_draw::BeaconSignature;
 use proptest::prelude::*;
 
@@ -36,7 +36,11 @@ pub(crate) enum Op {
     /// A look at the room.
     Tick,
     /// People change something.
-    Control(Control),
+    Control(Vec<Control>),
+    /// An edge steers.
+    Steer(Steering),
+    /// The shop sells out, or gets something back.
+    Stock(bool),
 }
 
 impl Op {
@@ -58,7 +62,9 @@ impl Op {
             Self::Release(backs) => Command::Release(near(backs)),
             Self::Leave(backs) => Command::Leave(near(backs)),
             Self::Tick => Command::Tick,
-            Self::Control(control) => Command::Control(control.clone()),
+            Self::Control(controls) => Command::Control(controls.clone()),
+            Self::Steer(steering) => Command::Steer(*steering),
+            Self::Stock(left) => Command::Stock { left: *left },
         })
     }
 
@@ -100,8 +106,15 @@ pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
 /// A policy of small numbers, so that every limit is met.
 pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
     let durations = (any_ms(120_000), any_ms(300_000), any_ms(600_000), 1_999..10_000_u64);
-    (0..3_000_u32, 0..12_u32, 0..20_u64, durations).prop_map(
-        |(rate_per_minute, burst, max_active, (grace_ms, session_idle_ms, session_max_ms, witness_ms))| Policy {
+    let steered = (any_late(), any_mode(), 0..300_u32);
+    (0..3_000_u32, 0..12_u32, 0..20_u64, durations, steered).prop_map(
+        |(
+            rate_per_minute,
+            burst,
+            max_active,
+            (grace_ms, session_idle_ms, session_max_ms, witness_ms),
+            (late, mode, floor_per_minute),
+        )| Policy {
             rate_per_minute,
             burst,
             max_active,
@@ -109,6 +122,10 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
             session_idle_ms,
             session_max_ms,
             witness_ms,
+            late,
+            mode,
+            target_ms: 500,
+            floor_per_minute,
         },
     )
 }
@@ -153,6 +170,8 @@ fn valid_policy() -> impl Strategy<Value = Policy> {
         session_idle_ms: policy.session_idle_ms.max(1),
         session_max_ms: policy.session_max_ms.max(1),
         witness_ms: policy.witness_ms.max(2_000),
+        floor_per_minute: policy.floor_per_minute.max(1),
+        ..policy
     })
 }
 
@@ -172,8 +191,37 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => backs().prop_map(Op::Release),
         2 => backs().prop_map(Op::Leave),
         3 => Just(Op::Tick),
-        4 => any_control().prop_map(Op::Control),
+        4 => prop::collection::vec(any_control(), 1..3).prop_map(Op::Control),
+        3 => any_steering().prop_map(Op::Steer),
+        1 => Just(Op::Stock(false)),
+        2 => Just(Op::Stock(true)),
     ]
+}
+
+fn any_late() -> impl Strategy<Value = Late> {
+    prop_oneof![Just(Late::Tail), Just(Late::Honour)]
+}
+
+fn any_mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Fixed), Just(Mode::Adaptive)]
+}
+
+fn any_steering() -> impl Strategy<Value = Steering> {
+    let limit = prop_oneof![Just(Limit::Rate), Just(Limit::Latency), Just(Limit::QueueWait)];
+    (0..3_u32, 0..3_000_u32, 0..20_u64, limit).prop_map(|(edge, rate_per_minute, max_active, limit)| Steering {
+        edge,
+        rate_per_minute,
+        max_active,
+        limit,
+    })
+}
+
+fn any_ramp() -> impl Strategy<Value = Ramp> {
+    (0..3_000_u32, 0..3_000_u32, any_ms(60_000)).prop_map(|(from_per_minute, to_per_minute, over_ms)| Ramp {
+        from_per_minute,
+        to_per_minute,
+        over_ms,
+    })
 }
 
 fn any_control() -> impl Strategy<Value = Control> {
@@ -181,6 +229,11 @@ fn any_control() -> impl Strategy<Value = Control> {
         2 => Just(Control::Pause),
         4 => Just(Control::Resume),
         2 => (0..3_000_u32).prop_map(Control::Rate),
+        2 => any_ramp().prop_map(Control::Ramp),
+        1 => (0..9_u64).prop_map(Control::LetIn),
+        2 => any_mode().prop_map(Control::Mode),
+        1 => (0..2_000_u64).prop_map(Control::TargetMs),
+        1 => Just(Control::Drain),
         2 => (0..12_u32).prop_map(Control::Burst),
         2 => (0..20_u64).prop_map(Control::MaxActive),
         1 => prop::option::of("[a-z]{0,5}").prop_map(Control::Message),

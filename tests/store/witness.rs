@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use fairgate::room::{ClaimOutcome, Command, DrawRecord, Entry, Outcome, Phase, Position, Refusal, RenewOutcome, View};
+use fairgate::room::{
+    ClaimOutcome, Command, DrawRecord, Entry, Late, Mode, Outcome, Phase, Position, Refusal, RenewOutcome, View,
+};
 
 /// How long a join can be retried at least; a minute later it is surely forgotten.
 const RETRY_MS: u64 = 60_000;
@@ -28,6 +30,8 @@ pub(crate) struct Witness {
     open_ms: u64,
     present: BTreeMap<u64, u64>,
     expired: BTreeSet<u64>,
+    times_expired: u64,
+    honoured: u64,
 }
 
 /// A session as its answers described it.
@@ -64,6 +68,10 @@ impl Witness {
         self.counts_add_up(view);
         if let Some(last) = &self.last {
             only_forward(last, view);
+            // Those who come are counted twice while they do, as expected and as inside.
+            if view.serving > last.serving && !matches!(command, Command::Claim(_)) {
+                self.calls_hold(last, view);
+            }
         }
         self.bursts.push((view.now_ms, view.policy.burst));
         self.last = Some(view.clone());
@@ -79,13 +87,15 @@ impl Witness {
     fn time_passed(&mut self, view: &View) {
         let Some(last) = &self.last else { return };
         assert!(view.now_ms >= last.now_ms, "time went back");
-        self.units += u64::from(last.policy.rate_per_minute) * (view.now_ms - last.now_ms);
-        if last.phase == Phase::Serving && !last.paused && !last.sold_out {
+        self.units += units_between(last, view.now_ms);
+        if last.phase == Phase::Serving && !last.paused && !last.is_sold_out() {
             let until_ms = last.ends_at_ms.unwrap_or(u64::MAX).min(view.now_ms);
             self.open_ms += until_ms.saturating_sub(last.now_ms);
         }
         let absent = self.present.extract_if(.., |_, present_ms| self.open_ms - *present_ms >= last.policy.grace_ms);
-        self.expired.extend(absent.map(|(place, _)| place));
+        let absent: Vec<u64> = absent.map(|(place, _)| place).collect();
+        self.times_expired += absent.len() as u64;
+        self.expired.extend(absent);
         let called = (last.serving..view.serving).filter(|place| !self.left.contains(place));
         self.present.extend(called.map(|place| (place, self.open_ms)));
     }
@@ -113,6 +123,7 @@ impl Witness {
     fn claimed(&mut self, places: &[u64], outcomes: &[ClaimOutcome], view: &View) {
         assert_eq!(places.len(), outcomes.len());
         for (place, outcome) in places.iter().zip(outcomes) {
+            self.come_late(*place, view);
             match *outcome {
                 ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms } => {
                     assert!(*place < view.serving, "place {place} came in before it was called");
@@ -124,12 +135,21 @@ impl Witness {
                 ClaimOutcome::Wait { retry_after_ms } => {
                     assert!(retry_after_ms > 0);
                     assert!(self.present.contains_key(place), "place {place} waits, but was not called or is gone");
-                    if !view.paused && !view.sold_out {
+                    if !view.paused && !view.is_sold_out() {
                         self.present.insert(*place, self.open_ms);
                     }
                 }
                 ClaimOutcome::Expired => assert!(self.is_lost(*place, view), "place {place} was lost for no reason"),
             }
+        }
+    }
+
+    /// Where the room says so, whoever comes after the grace is one who waits again.
+    fn come_late(&mut self, place: u64, view: &View) {
+        let is_honoured = view.policy.late == Late::Honour && view.phase == Phase::Serving;
+        if is_honoured && self.expired.remove(&place) {
+            self.present.insert(place, self.open_ms);
+            self.honoured += 1;
         }
     }
 
@@ -148,19 +168,24 @@ impl Witness {
             return;
         }
         assert_eq!(session.admitted_at_ms, view.now_ms);
-        assert!(view.phase == Phase::Serving && !view.paused && !view.sold_out, "admitted while nobody may be");
+        assert!(view.phase == Phase::Serving && !view.paused && !view.is_sold_out(), "admitted while nobody may be");
         assert!(!self.is_lost(place, view), "place {place} had been lost");
-        assert!(view.active <= view.policy.max_active, "admitted into a full shop");
+        assert!(view.active <= view.max_active, "admitted into a full shop");
         self.sessions.insert(place, session);
         self.present.remove(&place);
         self.admissions.push((view.now_ms, self.units));
         self.windows_hold(view);
     }
 
-    /// Whoever was called and is not a no-show had credit: a burst, and what the rate gave.
-    fn leak_holds(&self, view: &View) {
-        let allowed = u64::from(self.burst_max_since(0).max(view.policy.burst)) * 60_000 + self.units;
-        assert!((view.admitted + view.outstanding) * 60_000 <= allowed, "the leak called too many");
+    /// Whoever came and whoever is expected had credit (a burst, what the rate gave, what people let in), and there was
+    /// room inside for those who are expected. The last one may be expected in part only.
+    fn calls_hold(&self, last: &View, view: &View) {
+        assert!(!last.draining && !last.paused && !last.is_sold_out(), "called while nobody may be");
+        let burst = u64::from(self.burst_max_since(0).max(view.policy.burst));
+        let allowed = (burst + view.let_in) * 60_000 + self.units;
+        assert!((view.admitted + view.expected) * 60_000 <= allowed + 60_000, "the leak called too many");
+        let room = max_active_at(last, view.now_ms);
+        assert!(view.expected <= 1 || view.active + view.expected <= room + 1, "called more than there is room for");
     }
 
     /// In every window that ends now: no more than the burst, and what the rate gave since the window began.
@@ -168,7 +193,7 @@ impl Witness {
         for (first, (from_ms, from_units)) in self.admissions.iter().enumerate() {
             let count = (self.admissions.len() - first) as u64;
             let burst = self.burst_max_since(*from_ms).max(view.policy.burst);
-            let allowed = u64::from(burst) * 60_000 + (self.units - from_units);
+            let allowed = (u64::from(burst) + view.let_in) * 60_000 + (self.units - from_units);
             assert!(count * 60_000 <= allowed, "{count} were admitted since {from_ms}, {allowed} units were there");
         }
     }
@@ -231,9 +256,10 @@ impl Witness {
         assert!(view.pool_size <= self.positions && (is_closed || view.pool_size == self.positions));
         assert!(view.serving <= view.line_size);
         assert_eq!(view.left, self.left.len() as u64, "places given up");
-        assert_eq!(view.expired, self.expired.len() as u64, "places expired");
+        assert_eq!(view.expired, self.times_expired, "places expired");
+        assert_eq!(view.honoured, self.honoured, "late comers honoured");
+        assert!(view.expected <= view.outstanding, "expects more than were called");
         assert_eq!(view.outstanding, self.present.len() as u64, "places that may still come");
-        self.leak_holds(view);
         draw_is_in_order(view);
     }
 }
@@ -251,14 +277,51 @@ fn only_forward(last: &View, view: &View) {
     assert!(view.pool_size >= last.pool_size && view.line_size >= last.line_size);
     let both = |a: &DrawRecord, b: &DrawRecord| (a.root.is_none() || a.root == b.root) && (a.seed.is_none() || a == b);
     assert!(both(&last.draw, &view.draw), "the published draw was changed");
-    let inside = |view: &View| view.active + view.outstanding;
-    // A command that lowers the limit comes after the time before it has passed under the old one.
-    let limit = last.policy.max_active.max(view.policy.max_active);
-    assert!(inside(view) <= inside(last).max(limit), "called more than there is room for");
+    assert!(view.let_in >= last.let_in && view.honoured >= last.honoured);
+    assert!(
+        view.rate_per_minute <= view.policy.rate_per_minute.max(view.ramp.map_or(0, |(ramp, _)| ramp.from_per_minute))
+    );
+    assert!(view.max_active <= view.policy.max_active, "more sessions than people allow");
+    assert_eq!(view.limit.is_some(), view.phase == Phase::Serving);
     if view.revision == last.revision {
-        let unchanged = View { now_ms: last.now_ms, ..view.clone() };
+        // What follows from the time alone needs no revision.
+        let View { now_ms, rate_per_minute, max_active, limit, .. } = *last;
+        let unchanged = View { now_ms, rate_per_minute, max_active, limit, ..view.clone() };
         assert_eq!(&unchanged, last, "changed without a new revision");
     }
+}
+
+/// What the rate gave from a view to a moment before the next one, in units: from change to change of the rate.
+fn units_between(last: &View, now_ms: u64) -> u64 {
+    let mut changes = BTreeSet::from([last.now_ms, now_ms]);
+    if let Some((ramp, from_ms)) = last.ramp {
+        changes.extend((0..ramp.over_ms).step_by(1_000).chain([ramp.over_ms]).map(|ms| from_ms + ms));
+    }
+    changes.extend(last.steering.map(|(_, until_ms)| until_ms));
+    let changes: Vec<u64> = changes.range(last.now_ms..=now_ms).copied().collect();
+    changes.windows(2).map(|pair| rate_at(last, pair[0]) * (pair[1] - pair[0])).sum()
+}
+
+fn rate_at(last: &View, at_ms: u64) -> u64 {
+    let set = match last.ramp {
+        Some((ramp, from_ms)) if at_ms < from_ms + ramp.over_ms => {
+            let (from, to) = (f64::from(ramp.from_per_minute), f64::from(ramp.to_per_minute));
+            let part = ((at_ms - from_ms) / 1_000 * 1_000) as f64 / ramp.over_ms as f64;
+            // The tiny bit keeps a whole number whole.
+            (from + (to - from) * part + 1e-6).floor() as u64
+        }
+        _ => u64::from(last.policy.rate_per_minute),
+    };
+    match (last.policy.mode, last.steering) {
+        (Mode::Fixed, _) => set,
+        (Mode::Adaptive, Some((steering, until_ms))) if at_ms < until_ms => set.min(steering.rate_per_minute.into()),
+        (Mode::Adaptive, _) => set.min(last.policy.floor_per_minute.into()),
+    }
+}
+
+fn max_active_at(last: &View, at_ms: u64) -> u64 {
+    let steered = last.steering.filter(|(_, until_ms)| last.policy.mode == Mode::Adaptive && at_ms < *until_ms);
+    steered.map_or(u64::MAX, |(steering, _)| steering.max_active).min(last.policy.max_active)
 }
 
 fn draw_is_in_order(view: &View) {

@@ -75,7 +75,7 @@ fn new_entries(entries: &[Entry], positions: &[Position], entered: u64) -> Vec<E
 mod tests {
     use super::super::frame::{FRAME_HEAD_BYTES, read_payload};
     use super::*;
-    use crate::room::{Plan, Policy, Room};
+    use crate::room::{Late, Mode, Plan, Policy, Room};
 
     /// Applies commands, one commit each, to a room and, as they were written down, to another.
     fn rooms(commands: &[(u64, Command)]) -> (Room, Room) {
@@ -105,6 +105,10 @@ mod tests {
             session_idle_ms: 60_000,
             session_max_ms: 600_000,
             witness_ms: 2_000,
+            late: Late::Tail,
+            mode: Mode::Fixed,
+            target_ms: 500,
+            floor_per_minute: 1,
         };
         let (room, secret) = ("arena".to_owned(), [1; 32]);
         let plan = Plan { room, opens_at_ms: 10, starts_at_ms: 20, ends_at_ms: None, beacon: None, secret, policy };

@@ -14,6 +14,7 @@ use std::{fs, io, vec};
 
 use tracing::{error, info};
 
+use super::batch::{Answer, Request, Step, put_together};
 use super::draft::Draft;
 use super::frame::{FRAME_BYTES_FULL, HEADER_BYTES, Header, bytes_max};
 use super::journal::{Journal, path_in};
@@ -22,7 +23,6 @@ use super::roster::Roster;
 use super::{Counters, OpenError, create_dir};
 use crate::clock::Clock;
 use crate::room::{Command, Room};
-use crate::store::batch::{Answer, Request, Step, put_together};
 
 /// The most requests that are looked at together.
 const REQUESTS_MAX: usize = 8_192;
