@@ -7,10 +7,10 @@ ARGS ?=
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench doc clean
+.PHONY: help setup build demo test lint bench sim-onsale doc clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: ## Install what is missing on this machine (Debian packages; says what and why)
 	@scripts/setup.sh
@@ -33,6 +33,9 @@ lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without w
 bench: build ## Measure against the references side by side; writes target/bench.json
 	@scripts/setup.sh bench
 	target/release/fairgate-bench $(ARGS)
+
+sim-onsale: setup ## Play an on-sale with 14 million fans on paper time: make sim-onsale ARGS="--fans 14000000"
+	$(CARGO) run --release --locked -p fairgate-sim -- onsale $(ARGS)
 
 doc: ## Build the API documentation
 	$(CARGO) doc --locked --workspace --no-deps

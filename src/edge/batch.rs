@@ -12,13 +12,13 @@ use crate::room::Refusal;
 use crate::store::StoreError;
 
 /// Asks that may wait for the store.
-const QUEUE_MAX: usize = 32 * 1024;
+pub const QUEUE_MAX: usize = 32 * 1024;
 
 /// Asks that one call may carry.
-const BATCH_MAX: usize = 4 * 1024;
+pub const BATCH_MAX: usize = 4 * 1024;
 
 /// How long a busy queue is gathered. Longer saves calls, shorter saves the fans' time.
-const GATHER: Duration = Duration::from_millis(10);
+pub const GATHER: Duration = Duration::from_millis(10);
 
 /// How long a fan waits for the store before being told to come back.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);

@@ -39,5 +39,8 @@ mod upstream;
 mod visit;
 mod waiting;
 
+pub use batch::{BATCH_MAX, GATHER, QUEUE_MAX};
 pub use server::{EdgeError, EdgeParts, run};
+pub use status::{PollPolicy, Status, StatusInput};
+pub use ticker::TICK;
 pub use upstream::UnresolvedUpstream;

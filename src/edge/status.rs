@@ -14,38 +14,45 @@ const STATUS_CACHE_CONTROL: &str = "public, max-age=1";
 
 /// How often browsers may ask, as the room's configuration has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PollPolicy {
-    pub(crate) floor_ms: u64,
-    pub(crate) ceiling_ms: u64,
-    pub(crate) divisor: u64,
+pub struct PollPolicy {
+    /// The shortest time between two polls.
+    pub floor_ms: u64,
+    /// The longest.
+    pub ceiling_ms: u64,
+    /// The share of the time that is left until something happens to the fan.
+    pub divisor: u64,
     /// Polls a second that the edges are to see at most; the floor rises to keep to it.
-    pub(crate) per_second_max: u64,
+    pub per_second_max: u64,
 }
 
 /// A room's status document, ready to send.
 #[derive(Clone, Debug)]
-pub(crate) struct Status {
+pub struct Status {
     /// JSON.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
     /// A strong tag of exactly these bytes.
-    pub(crate) etag: HeaderValue,
+    pub etag: HeaderValue,
     /// The whole answer as HTTP/1.1, for a connection that goes on.
-    pub(crate) http1: Bytes,
+    pub http1: Bytes,
     /// The same for who knows it already.
-    pub(crate) http1_known: Bytes,
+    pub http1_known: Bytes,
 }
 
 /// What the status is made from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StatusInput<'a> {
-    pub(crate) room: &'a str,
-    pub(crate) title: &'a str,
-    pub(crate) poll: PollPolicy,
-    pub(crate) view: &'a View,
+pub struct StatusInput<'a> {
+    /// Its name.
+    pub room: &'a str,
+    /// What the fan waits for.
+    pub title: &'a str,
+    /// How often browsers may ask.
+    pub poll: PollPolicy,
+    /// How the room stands.
+    pub view: &'a View,
     /// The room's time now; later than the view's where the store is out of reach.
-    pub(crate) now_ms: u64,
+    pub now_ms: u64,
     /// Whether the view is older than it should be.
-    pub(crate) stale: bool,
+    pub stale: bool,
 }
 
 #[derive(Serialize)]
@@ -113,7 +120,9 @@ impl<'a> Draw<'a> {
 }
 
 impl Status {
-    pub(crate) fn build(input: StatusInput<'_>) -> Self {
+    /// Writes the document and both of its answers.
+    #[must_use]
+    pub fn build(input: StatusInput<'_>) -> Self {
         let body = serde_json::to_vec(&document(input)).expect("a status has string keys and no failing serializers");
         let stale = u8::from(input.stale);
         let etag = format!("\"{:x}-{:x}-{stale}\"", input.view.revision, input.now_ms);
@@ -156,7 +165,7 @@ fn http_date(now_ms: u64) -> String {
 fn document(input: StatusInput<'_>) -> Document<'_> {
     let view = input.view;
     let poll = Poll {
-        floor_ms: floor_ms(input.poll, waiting(view)),
+        floor_ms: input.poll.floor_ms(waiting(view)),
         ceiling_ms: input.poll.ceiling_ms,
         divisor: input.poll.divisor,
     };
@@ -189,10 +198,14 @@ fn waiting(view: &View) -> u64 {
     view.line_size.max(view.pool_size).saturating_sub(view.serving)
 }
 
-/// The shortest time between two polls, long enough that everyone who waits stays under the ceiling of polls a second.
-fn floor_ms(poll: PollPolicy, waiting: u64) -> u64 {
-    let needed_ms = waiting.saturating_mul(1000) / poll.per_second_max.max(1);
-    poll.floor_ms.max(needed_ms).min(poll.ceiling_ms)
+impl PollPolicy {
+    /// The shortest time between two polls, long enough that everyone who waits stays under the ceiling of polls a
+    /// second.
+    #[must_use]
+    pub fn floor_ms(self, waiting: u64) -> u64 {
+        let needed_ms = waiting.saturating_mul(1000) / self.per_second_max.max(1);
+        self.floor_ms.max(needed_ms).min(self.ceiling_ms)
+    }
 }
 
 #[cfg(test)]
@@ -207,9 +220,9 @@ mod tests {
     #[test]
     fn the_floor_rises_with_the_crowd() {
         let poll = PollPolicy { floor_ms: 2_000, ceiling_ms: 180_000, divisor: 10, per_second_max: 50_000 };
-        assert_eq!(floor_ms(poll, 0), 2_000);
-        assert_eq!(floor_ms(poll, 100_000), 2_000);
-        assert_eq!(floor_ms(poll, 1_000_000), 20_000);
-        assert_eq!(floor_ms(poll, 14_000_000), 180_000);
+        assert_eq!(poll.floor_ms(0), 2_000);
+        assert_eq!(poll.floor_ms(100_000), 2_000);
+        assert_eq!(poll.floor_ms(1_000_000), 20_000);
+        assert_eq!(poll.floor_ms(14_000_000), 180_000);
     }
 }

@@ -20,7 +20,7 @@ use crate::room::{Command, Control, Phase, View};
 use crate::store::{Store, StoreError};
 
 /// How old what browsers see of a room may be.
-const TICK: Duration = Duration::from_millis(200);
+pub const TICK: Duration = Duration::from_millis(200);
 
 /// Entries read from the store at once while the roster is hashed: 2 MB.
 const ROSTER_CHUNK: u64 = 64 * 1024;

@@ -1,0 +1,31 @@
+//! A whole on-sale at internet scale on paper time: every fan polls, joins and claims as the waiting page does, every
+//! edge gathers its calls as the edge does, and the real room model is the store.
+//!
+//! Left out, and so not in the figures: what goes on inside the shop, lost packets, and the time that bytes take from
+//! a fan to an edge. What each edge knows is one tick old at most, wherever it is.
+
+mod answers;
+mod calendar;
+mod meter;
+mod options;
+mod page;
+mod queue;
+mod report;
+mod world;
+
+pub use meter::{Carried, Took};
+pub use options::{Options, REGIONS, Region};
+pub use page::{Poll, join_delay_ms, poll_delay_ms};
+pub use report::Report;
+
+/// Plays the on-sale to its end.
+///
+/// # Errors
+/// Where the page or a ticket cannot be made, which would be a mistake in the program.
+pub fn play(options: &Options) -> anyhow::Result<Report> {
+    let mut world = world::World::new(options)?;
+    while !world.is_over() {
+        world.tick()?;
+    }
+    world.finish()
+}

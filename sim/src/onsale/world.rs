@@ -1,0 +1,463 @@
+//! The fans, the edges and the store, one tick after the other.
+
+use anyhow::bail;
+use fairgate::edge::{GATHER, PollPolicy, TICK};
+use fairgate::room::{
+    ClaimOutcome, Command, Control, Entry, Late, Mode, Outcome, Phase, Plan, Policy, Position, Room, View,
+};
+use fairgate_draw::{RootHasher, Shuffle, ZERO, entry};
+use hdrhistogram::Histogram;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::answers::{AnswerBytes, status_bytes};
+use super::calendar::{Calendar, Step, TICK_MS};
+use super::meter::{Kind, Meter, Took};
+use super::options::{Options, REGIONS};
+use super::page::{Poll, join_delay_ms, poll_delay_ms};
+use super::queue::Queue;
+use super::report::Report;
+
+const ROOM: &str = "the-final";
+const SECOND_MS: u64 = 1_000;
+const MINUTE_MS: u64 = 60 * SECOND_MS;
+/// Paper time begins here; fans who come before the pool opens come within the first five minutes.
+const BEGIN_MS: u64 = 1_800_000_000_000;
+const OPENS_AT_MS: u64 = BEGIN_MS + 6 * MINUTE_MS;
+/// Latecomers come within this time of the start.
+const LATE_WITHIN_MS: u64 = 20 * MINUTE_MS;
+/// A session inside lasts this long on average, and ten minutes at most.
+const SESSION_MS: f64 = 4.0 * 60_000.0;
+const SESSION_MAX_MS: f64 = 10.0 * 60_000.0;
+/// Sessions of a hundred that buy.
+const BUYERS_PERCENT: u32 = 95;
+const SEATS_A_SESSION: u32 = 2;
+/// After this time without a sold-out the on-sale is called off.
+const PATIENCE_MS: u64 = 6 * 60 * MINUTE_MS;
+/// How long the rush is watched after the last seat is sold.
+const AFTERMATH_MS: u64 = 5 * MINUTE_MS;
+const NOBODY: u32 = u32::MAX;
+
+struct Edge {
+    round_trip_ms: u64,
+    joins: Queue,
+    claims: Queue,
+}
+
+pub(crate) struct World {
+    options: Options,
+    random: ChaCha8Rng,
+    calendar: Calendar,
+    room: Room,
+    view: View,
+    roster: RootHasher,
+    /// From the reveal on: the place of each index of the pool.
+    places: Vec<u32>,
+    edges: Vec<Edge>,
+    /// Edges by fan: as many slots as fans of a hundred, times the edges of a region.
+    edge_of: Vec<u16>,
+    /// Index or place of each fan.
+    number: Vec<u32>,
+    inside: Vec<bool>,
+    admitted_at_ms: Vec<u64>,
+    meter: Meter,
+    answers: AnswerBytes,
+    status_bytes: u64,
+    join_took: Histogram<u64>,
+    claim_took: Histogram<u64>,
+    called_to_inside: Histogram<u64>,
+    /// When `serving` passed a place, in steps of the tick: (serving, at).
+    calls: Vec<(u64, u64)>,
+    seats_sold: u32,
+    sold_out_at_ms: Option<u64>,
+    shed: u64,
+    broken: Vec<String>,
+}
+
+impl World {
+    pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
+        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+        let mut room = Room::default();
+        room.apply(&Command::Schedule(plan(options, random.random())), BEGIN_MS)?;
+        let Some(view) = room.view() else { bail!("a scheduled room has a view") };
+        let edges: Vec<Edge> =
+            REGIONS.iter().flat_map(|region| edges_of(region.round_trip_ms, options.edges)).collect();
+        let fans = options.fans as usize;
+        let mut world = Self {
+            options: options.clone(),
+            random,
+            calendar: Calendar::starting_at(BEGIN_MS),
+            room,
+            view,
+            roster: RootHasher::new(),
+            places: Vec::new(),
+            meter: Meter::new(edges.len()),
+            edge_of: spread(options.edges),
+            edges,
+            number: vec![NOBODY; fans],
+            inside: vec![false; fans],
+            admitted_at_ms: Vec::new(),
+            answers: AnswerBytes::measure(ROOM)?,
+            status_bytes: 0,
+            join_took: Histogram::new(3)?,
+            claim_took: Histogram::new(3)?,
+            called_to_inside: Histogram::new(3)?,
+            calls: Vec::new(),
+            seats_sold: 0,
+            sold_out_at_ms: None,
+            shed: 0,
+            broken: Vec::new(),
+        };
+        world.status_bytes = status_bytes(ROOM, &world.view, world.poll_policy());
+        Ok(world)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        let now_ms = self.calendar.now_ms();
+        self.sold_out_at_ms.is_some_and(|at_ms| now_ms > at_ms + AFTERMATH_MS)
+            || now_ms > self.starts_at_ms() + PATIENCE_MS
+    }
+
+    /// Ten milliseconds of everyone's life.
+    pub(crate) fn tick(&mut self) -> anyhow::Result<()> {
+        self.let_arrive(self.calendar.now_ms());
+        let due = self.calendar.advance();
+        let now_ms = self.calendar.now_ms();
+        for (fan, step) in due {
+            self.step(fan, step)?;
+        }
+        if now_ms.is_multiple_of(TICK.as_millis() as u64) {
+            self.beat(now_ms)?;
+        }
+        for edge in 0..self.edges.len() {
+            self.enter(edge, now_ms)?;
+            self.claim(edge, now_ms)?;
+        }
+        if now_ms.is_multiple_of(SECOND_MS) {
+            self.meter.second();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(mut self) -> anyhow::Result<Report> {
+        self.judge_cap();
+        let view = self.view;
+        let carried = self.meter.carried();
+        let joins = carried[Kind::Join as usize].total.max(1);
+        Ok(Report {
+            fans: self.options.fans,
+            edges: self.edges.len(),
+            pool: view.pool_size,
+            places: view.line_size,
+            admitted: view.admitted,
+            expired: view.expired,
+            seats: self.seats_sold,
+            sold_out_after_s: self.sold_out_at_ms.map(|at_ms| (at_ms - view.starts_at_ms) / SECOND_MS),
+            store_calls_per_join: carried[Kind::StoreEnter as usize].total as f64 / joins as f64,
+            roster_bytes: view.pool_size * 32,
+            shed: self.shed,
+            took: vec![
+                Took::of("join: asked to answered", &self.join_took),
+                Took::of("claim: asked to answered", &self.claim_took),
+                Took::of("called to let in", &self.called_to_inside),
+            ],
+            carried,
+            broken_promises: self.broken,
+        })
+    }
+
+    fn starts_at_ms(&self) -> u64 {
+        OPENS_AT_MS + self.options.pool_minutes * MINUTE_MS
+    }
+
+    fn poll_policy(&self) -> PollPolicy {
+        PollPolicy { floor_ms: 2_000, ceiling_ms: 180_000, divisor: 10, per_second_max: self.options.polls_per_second }
+    }
+
+    /// Puts the fans of this tick before the page: steadily within each of the three stretches of time.
+    fn let_arrive(&mut self, now_ms: u64) {
+        let fans = u64::from(self.options.fans);
+        let before = fans * u64::from(self.options.before_percent) / 100;
+        let late = fans * u64::from(self.options.late_percent) / 100;
+        let stretches = [
+            (0, before, BEGIN_MS, 5 * MINUTE_MS),
+            (before, fans.saturating_sub(late).max(before), OPENS_AT_MS, self.starts_at_ms() - OPENS_AT_MS),
+            (fans.saturating_sub(late).max(before), fans, self.starts_at_ms(), LATE_WITHIN_MS),
+        ];
+        for (from, to, begins_at_ms, lasts_ms) in stretches {
+            let arrived = |at_ms: u64| from + (to - from) * at_ms.saturating_sub(begins_at_ms).min(lasts_ms) / lasts_ms;
+            for fan in arrived(now_ms)..arrived(now_ms + TICK_MS) {
+                self.calendar.put(now_ms, fan as u32, Step::Arrive);
+            }
+        }
+    }
+
+    fn edge(&self, fan: u32) -> usize {
+        // A multiplicative hash: which edge somebody is near has nothing to do with when they come.
+        let slot = u64::from(fan).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        usize::from(self.edge_of[slot as usize % self.edge_of.len()])
+    }
+
+    fn goes_away(&self, fan: u32) -> bool {
+        let roll = u64::from(fan).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40;
+        roll % 100 < u64::from(self.options.no_show_percent)
+    }
+
+    fn step(&mut self, fan: u32, step: Step) -> anyhow::Result<()> {
+        let (now_ms, edge) = (self.calendar.now_ms(), self.edge(fan));
+        match step {
+            Step::Arrive => {
+                self.meter.count(Kind::Page, edge, self.answers.page);
+                self.poll(fan, edge, now_ms);
+            }
+            Step::Poll => self.poll(fan, edge, now_ms),
+            Step::Join => {
+                self.meter.count(Kind::Join, edge, self.answers.join);
+                if !self.edges[edge].joins.put(fan, now_ms) {
+                    self.shed += 1;
+                    let again_ms = self.random.random_range(1_000..7_500);
+                    self.calendar.put(now_ms + again_ms, fan, Step::Join);
+                }
+            }
+            Step::Claim => {
+                self.meter.count(Kind::Claim, edge, self.answers.claim);
+                if !self.edges[edge].claims.put(fan, now_ms) {
+                    self.calendar.put(now_ms + 5 * SECOND_MS, fan, Step::Claim);
+                }
+            }
+            Step::Leave => self.leave(fan, edge, now_ms)?,
+        }
+        Ok(())
+    }
+
+    /// A look at the status, and what the page makes of it.
+    fn poll(&mut self, fan: u32, edge: usize, now_ms: u64) {
+        self.meter.count(Kind::Poll, edge, self.status_bytes);
+        let view = &self.view;
+        let has_joined = self.number[fan as usize] != NOBODY;
+        let place = self.place(fan);
+        let interest_ms = match view.phase {
+            Phase::Ended => return,
+            Phase::Idle => view.opens_at_ms.saturating_sub(now_ms) as f64,
+            _ if view.sold_out => f64::INFINITY,
+            _ if !has_joined => return self.join_soon(fan, now_ms),
+            Phase::Pooling => view.starts_at_ms.saturating_sub(now_ms) as f64,
+            Phase::Drawing => 0.0,
+            Phase::Serving => match place {
+                Some(_) if self.goes_away(fan) => return,
+                Some(place) if place < view.serving => return self.calendar.put(now_ms, fan, Step::Claim),
+                Some(place) => {
+                    (place - view.serving) as f64 * MINUTE_MS as f64 / f64::from(view.policy.rate_per_minute)
+                }
+                None => 0.0,
+            },
+        };
+        let waiting = view.line_size.max(view.pool_size).saturating_sub(view.serving);
+        let policy = self.poll_policy();
+        let poll = Poll { floor_ms: policy.floor_ms(waiting), ceiling_ms: policy.ceiling_ms, divisor: policy.divisor };
+        let delay_ms = poll_delay_ms(poll, interest_ms, self.random.random());
+        self.calendar.put(now_ms + delay_ms, fan, Step::Poll);
+    }
+
+    fn join_soon(&mut self, fan: u32, now_ms: u64) {
+        // Who opens the page while the pool is open joins at once; who saw it open waits a moment.
+        let before = u64::from(self.options.fans) * u64::from(self.options.before_percent) / 100;
+        let pool_ms = self.starts_at_ms() - OPENS_AT_MS;
+        let delay_ms = if u64::from(fan) < before { join_delay_ms(pool_ms, self.random.random()) } else { 0 };
+        self.calendar.put(now_ms + delay_ms, fan, Step::Join);
+    }
+
+    fn place(&self, fan: u32) -> Option<u64> {
+        let number = self.number[fan as usize];
+        if number == NOBODY {
+            return None;
+        }
+        if u64::from(number) >= self.view.pool_size {
+            return Some(u64::from(number));
+        }
+        self.places.get(number as usize).map(|place| u64::from(*place))
+    }
+
+    /// What each edge does five times a second for each room, and one of them for the draw.
+    fn beat(&mut self, now_ms: u64) -> anyhow::Result<()> {
+        for edge in 0..self.edges.len() {
+            self.meter.count(Kind::StoreView, edge, 0);
+        }
+        self.room.apply(&Command::Tick, now_ms)?;
+        self.look()?;
+        if self.view.phase == Phase::Drawing {
+            self.draw(now_ms)?;
+        }
+        if self.view.serving > self.calls.last().map_or(0, |call| call.0) {
+            self.calls.push((self.view.serving, now_ms));
+        }
+        self.status_bytes = status_bytes(ROOM, &self.view, self.poll_policy());
+        Ok(())
+    }
+
+    fn look(&mut self) -> anyhow::Result<()> {
+        let Some(view) = self.room.view() else { bail!("the room has lost its plan") };
+        self.view = view;
+        Ok(())
+    }
+
+    fn draw(&mut self, now_ms: u64) -> anyhow::Result<()> {
+        match self.view.draw.frozen_at_ms {
+            None => {
+                let (entries, root) = std::mem::take(&mut self.roster).finish();
+                self.room.apply(&Command::Freeze { entries, root }, now_ms)?;
+            }
+            Some(frozen_at_ms) if now_ms >= frozen_at_ms + self.view.policy.witness_ms => {
+                self.room.apply(&Command::Reveal { beacon: None }, now_ms)?;
+                self.look()?;
+                let Some(seed) = self.view.draw.seed else { bail!("a revealed draw has a seed") };
+                self.places = Shuffle::new(&seed, self.view.pool_size).all_places()?;
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, edge: usize, now_ms: u64) -> anyhow::Result<()> {
+        let round_trip_ms = self.edges[edge].round_trip_ms;
+        let Some(asks) = self.edges[edge].joins.call(now_ms, round_trip_ms, GATHER.as_millis() as u64) else {
+            return Ok(());
+        };
+        let entries: Vec<Entry> = asks.iter().map(|_| self.new_entry()).collect();
+        self.meter.count(Kind::StoreEnter, edge, entries.len() as u64 * 32);
+        let command = Command::Enter(entries);
+        let outcome = self.room.apply(&command, now_ms + round_trip_ms / 2)?;
+        let (Command::Enter(entries), Outcome::Entered(positions)) = (command, outcome) else {
+            bail!("positions answer entries")
+        };
+        for (((fan, since_ms), entry), position) in asks.into_iter().zip(entries).zip(positions) {
+            if matches!(position, Position::Pool(_)) {
+                self.roster.push(&entry);
+            }
+            self.number[fan as usize] = u32::try_from(position.number())?;
+            let answered_at_ms = now_ms + round_trip_ms;
+            self.join_took.saturating_record(answered_at_ms - since_ms);
+            self.calendar.put(answered_at_ms, fan, Step::Poll);
+        }
+        Ok(())
+    }
+
+    fn new_entry(&mut self) -> Entry {
+        let mut nonce = [0; 16];
+        self.random.fill_bytes(&mut nonce);
+        entry(&self.view.draw.descriptor_digest, &nonce, &ZERO)
+    }
+
+    fn claim(&mut self, edge: usize, now_ms: u64) -> anyhow::Result<()> {
+        let round_trip_ms = self.edges[edge].round_trip_ms;
+        let Some(asks) = self.edges[edge].claims.call(now_ms, round_trip_ms, GATHER.as_millis() as u64) else {
+            return Ok(());
+        };
+        let places: Vec<u64> = asks.iter().filter_map(|(fan, _)| self.place(*fan)).collect();
+        self.meter.count(Kind::StoreClaim, edge, places.len() as u64 * 8);
+        let outcome = self.room.apply(&Command::Claim(places.clone()), now_ms + round_trip_ms / 2)?;
+        let Outcome::Claimed(outcomes) = outcome else { bail!("claims are answered") };
+        for (((fan, since_ms), place), outcome) in asks.into_iter().zip(places).zip(outcomes) {
+            self.claim_took.saturating_record(now_ms + round_trip_ms - since_ms);
+            self.answer_claim(fan, place, outcome, now_ms + round_trip_ms);
+        }
+        Ok(())
+    }
+
+    fn answer_claim(&mut self, fan: u32, place: u64, outcome: ClaimOutcome, answered_at_ms: u64) {
+        match outcome {
+            ClaimOutcome::Admitted { admitted_at_ms, .. } => {
+                if std::mem::replace(&mut self.inside[fan as usize], true) {
+                    self.broken.push(format!("place {place} was let in twice"));
+                }
+                let call = self.calls.partition_point(|(serving, _)| *serving <= place);
+                let called_at_ms = self.calls.get(call).map_or(admitted_at_ms, |call| call.1);
+                self.called_to_inside.saturating_record(answered_at_ms.saturating_sub(called_at_ms));
+                self.admitted_at_ms.push(admitted_at_ms);
+                let length_ms = (-self.random.random::<f64>().ln() * SESSION_MS).min(SESSION_MAX_MS);
+                self.calendar.put(answered_at_ms + length_ms as u64, fan, Step::Leave);
+            }
+            ClaimOutcome::Wait { retry_after_ms } => {
+                let spread = 1.0 + 0.5 * self.random.random::<f64>();
+                self.calendar.put(answered_at_ms + (retry_after_ms as f64 * spread) as u64, fan, Step::Claim);
+            }
+            ClaimOutcome::NotCalled => self.calendar.put(answered_at_ms + 2 * SECOND_MS, fan, Step::Poll),
+            ClaimOutcome::Expired | ClaimOutcome::Unknown => {}
+        }
+    }
+
+    /// Out of the shop, with two seats as a rule.
+    fn leave(&mut self, fan: u32, edge: usize, now_ms: u64) -> anyhow::Result<()> {
+        let buys = self.random.random_range(0..100) < BUYERS_PERCENT;
+        if buys && self.seats_sold + SEATS_A_SESSION <= self.options.seats {
+            self.seats_sold += SEATS_A_SESSION;
+        }
+        if let Some(place) = self.place(fan) {
+            self.meter.count(Kind::StoreRelease, edge, 8);
+            self.room.apply(&Command::Release(vec![place]), now_ms)?;
+        }
+        if self.seats_sold + SEATS_A_SESSION > self.options.seats && self.sold_out_at_ms.is_none() {
+            self.sold_out_at_ms = Some(now_ms);
+            self.room.apply(&Command::Control(vec![Control::SoldOut(true)]), now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// In every window of length w at most rate · w + burst, one second's window first of all.
+    fn judge_cap(&mut self) {
+        self.admitted_at_ms.sort_unstable();
+        let (policy, times) = (&self.view.policy, &self.admitted_at_ms);
+        let allowed = u64::from(policy.rate_per_minute.div_ceil(60)) + u64::from(policy.burst);
+        let mut from = 0;
+        for (upto, at_ms) in times.iter().enumerate() {
+            while *at_ms - times[from] >= SECOND_MS {
+                from += 1;
+            }
+            let admitted = (upto - from + 1) as u64;
+            if admitted > allowed {
+                return self.broken.push(format!("{admitted} were let in within a second, {allowed} are allowed"));
+            }
+        }
+    }
+}
+
+fn edges_of(round_trip_ms: u64, edges: u32) -> impl Iterator<Item = Edge> {
+    (0..edges).map(move |_| Edge { round_trip_ms, joins: Queue::default(), claims: Queue::default() })
+}
+
+/// Which edge each of a hundred fans of each edge of a region is near.
+fn spread(edges: u32) -> Vec<u16> {
+    let mut slots = Vec::new();
+    for (region, of) in REGIONS.iter().enumerate() {
+        for edge in 0..edges {
+            let number = (region as u32 * edges + edge) as u16;
+            slots.extend(std::iter::repeat_n(number, of.fans_percent as usize));
+        }
+    }
+    slots
+}
+
+fn plan(options: &Options, secret: [u8; 32]) -> Plan {
+    let policy = Policy {
+        rate_per_minute: options.rate_per_minute,
+        burst: options.rate_per_minute.div_ceil(60),
+        max_active: options.max_active,
+        grace_ms: 5 * MINUTE_MS,
+        session_idle_ms: 10 * MINUTE_MS,
+        session_max_ms: 60 * MINUTE_MS,
+        witness_ms: 2_000,
+        late: Late::Tail,
+        mode: Mode::Fixed,
+        target_ms: 500,
+        floor_per_minute: 1,
+    };
+    Plan {
+        room: ROOM.to_owned(),
+        opens_at_ms: OPENS_AT_MS,
+        starts_at_ms: OPENS_AT_MS + options.pool_minutes * MINUTE_MS,
+        ends_at_ms: None,
+        secret,
+        beacon: None,
+        policy,
+    }
+}
