@@ -16,6 +16,7 @@ pub mod edge;
 pub mod observe;
 pub mod page;
 pub mod pass;
+pub mod provider;
 pub mod room;
 pub mod sandbox;
 pub mod store;

@@ -14,7 +14,7 @@ use axum::serve::ListenerExt;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::bookings::Bookings;
@@ -25,7 +25,8 @@ use super::http::{self as api, Shop};
 use super::in_progress::InProgress;
 use super::metrics::BookingMetrics;
 use super::passes::{PassSettings, Passes};
-use super::payment::{Cashier, DemoProvider};
+use super::payment::signature::WebhookSecret;
+use super::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
 use super::sweep::Sweeper;
 use super::time::DatabaseTime;
 use crate::clock::{Clock, SystemClock};
@@ -47,8 +48,24 @@ pub struct Settings {
     pub metrics_listen: SocketAddr,
     /// Whose passes are taken.
     pub passes: PassSettings,
+    /// Who takes the money.
+    pub payments: Payments,
     /// Make the example event.
     pub seed_demo: bool,
+}
+
+/// Who takes the money.
+#[derive(Clone, Debug)]
+pub enum Payments {
+    /// Nobody: payments are pretended inside the core.
+    Pretended,
+    /// A provider over HTTP.
+    Provider {
+        /// Where it is.
+        url: String,
+        /// What its webhooks are signed with; none are taken without it.
+        webhook_secret: Option<WebhookSecret>,
+    },
 }
 
 /// Whether a core can serve.
@@ -115,10 +132,11 @@ impl Core {
         events.reload().await?;
         let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
         let in_progress = Arc::new(InProgress::default());
+        let (provider, webhook_secret) = open_till(settings.payments)?;
         let cashier = Arc::new(Cashier::new(
             database.clone(),
             Arc::clone(&events),
-            Arc::new(DemoProvider),
+            provider,
             core,
             Arc::clone(&metrics),
             Arc::clone(&in_progress),
@@ -130,6 +148,7 @@ impl Core {
             passes,
             cashier,
             in_progress,
+            webhook_secret,
             clock,
             metrics: Arc::clone(&metrics),
             health: Arc::clone(&health),
@@ -175,6 +194,20 @@ impl Core {
         tokio::select! {
             served = serving => served.context("the listener failed"),
             () = too_long => Ok(()),
+        }
+    }
+}
+
+/// The provider, and the secret of its webhooks.
+fn open_till(payments: Payments) -> anyhow::Result<(Arc<dyn PaymentProvider>, Option<WebhookSecret>)> {
+    match payments {
+        Payments::Pretended => {
+            warn!("payments are pretended: no money is taken (see --provider-url)");
+            Ok((Arc::new(DemoProvider), None))
+        }
+        Payments::Provider { url, webhook_secret } => {
+            let provider = RemoteProvider::new(&url).context("cannot make an HTTP client")?;
+            Ok((Arc::new(provider), webhook_secret))
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct PaymentRequest {
     /// What the payment provider gave the browser.
     #[schema(example = "demo-visa")]
     pub payment_token: String,
+    /// Where the confirmation is sent, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "fan@example.com")]
+    pub email: Option<String>,
 }
 
 /// How a booking stands.

@@ -10,7 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::booking::passes::PassSettings;
-use crate::booking::server::{Core, Settings};
+use crate::booking::payment::signature::WebhookSecret;
+use crate::booking::server::{Core, Payments, Settings};
 use crate::config::{LogConfig, LogFormat};
 use crate::observe::init_logs;
 
@@ -35,7 +36,11 @@ pub(super) struct BookingArgs {
     /// The issuer that passes name; `edge.issuer` in the edge's configuration.
     #[arg(long, env = "FAIRGATE_ISSUER", default_value = "fairgate")]
     issuer: String,
-    /// Make the example event (5,000 seats) if it is not there.
+    /// The payment provider. Its webhooks come to /api/v1/webhooks/payment and are signed with the secret in the
+    /// environment variable FAIRGATE_WEBHOOK_SECRET; without that, none are taken.
+    #[arg(long, env = "FAIRGATE_PROVIDER_URL", value_name = "http://…")]
+    provider_url: Option<String>,
+    /// Make the example event (5,000 seats) if it is not there. Without --provider-url its payments are pretended.
     #[arg(long)]
     seed_demo: bool,
     /// How logs look.
@@ -66,6 +71,7 @@ async fn serve(args: BookingArgs) -> anyhow::Result<()> {
         listen: args.listen,
         metrics_listen: args.metrics_listen,
         passes: PassSettings { jwks_url: args.jwks_url, room: args.room, issuer: args.issuer },
+        payments: payments(args.provider_url, args.seed_demo)?,
         seed_demo: args.seed_demo,
     })
     .await?;
@@ -76,8 +82,18 @@ async fn serve(args: BookingArgs) -> anyhow::Result<()> {
     core.serve(stop).await
 }
 
+fn payments(provider_url: Option<String>, seed_demo: bool) -> anyhow::Result<Payments> {
+    let Some(url) = provider_url else {
+        let remedy = "name the payment provider with --provider-url (`fairgate provider` is one to try things out)";
+        return if seed_demo { Ok(Payments::Pretended) } else { Err(anyhow::anyhow!(remedy)) };
+    };
+    let secret = std::env::var("FAIRGATE_WEBHOOK_SECRET").ok().filter(|secret| !secret.is_empty());
+    let webhook_secret = secret.map(|secret| WebhookSecret::new(&secret)).transpose();
+    Ok(Payments::Provider { url, webhook_secret: webhook_secret.context("FAIRGATE_WEBHOOK_SECRET")? })
+}
+
 /// Cancelled by Ctrl-C, SIGTERM, or the end of standard input.
-fn stop_when_told(with_stdin: bool) -> anyhow::Result<CancellationToken> {
+pub(super) fn stop_when_told(with_stdin: bool) -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let (mut told, stop) = (signal(kind)?, stop.clone());

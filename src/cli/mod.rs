@@ -6,6 +6,7 @@ mod demo;
 mod draw;
 mod edge;
 mod keys;
+mod provider;
 mod room;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ enum Verb {
     Draw(draw::DrawArgs),
     Edge(edge::EdgeArgs),
     Keys(keys::KeysArgs),
+    Provider(provider::ProviderArgs),
     Room(room::RoomArgs),
 }
 
@@ -44,6 +46,7 @@ impl Cli {
             Verb::Draw(args) => draw::run(args),
             Verb::Edge(args) => edge::run(&args),
             Verb::Keys(args) => keys::run(args),
+            Verb::Provider(args) => provider::run(args),
             Verb::Room(args) => room::run(args),
         }
     }

@@ -9,7 +9,7 @@ use crate::books::audit;
 use crate::shop::{EVENT, Shop, bit};
 
 /// Makes holds last `seconds`, and waits until the core has learnt of it.
-async fn hold_for(shop: &Shop, seconds: i32) {
+pub(crate) async fn hold_for(shop: &Shop, seconds: i32) {
     let sql = shop.sql().await;
     sql.execute("update event set hold_s = $1, version = version + 1", &[&seconds]).await.expect("an edit");
     sql.batch_execute("insert into happening (event_id, kind) select event_id, 'edited' from event; notify fairgate")

@@ -2,12 +2,15 @@
 
 mod books;
 mod shop;
+mod till;
 
 mod buying;
 mod chaos;
 mod clock;
 mod cores;
 mod gate;
+mod payments;
 mod plans;
 mod refusals;
 mod rush;
+mod webhooks;

@@ -75,20 +75,28 @@ pub(crate) struct Shop {
     pub(crate) url: String,
     pub(crate) metrics_url: String,
     pub(crate) http: Client,
+    env: Env,
 }
+
+/// What cores are told by their environment.
+pub(crate) type Env = Vec<(&'static str, String)>;
 
 impl Shop {
     pub(crate) fn open() -> Self {
+        Self::open_with("127.0.0.1:0", Env::new())
+    }
+
+    pub(crate) fn open_with(listen: &str, env: Env) -> Self {
         let postgres = PrivatePostgres::start().expect("Postgres is installed by `make setup`");
         let gate = Gate::open();
-        let (core, url, metrics_url) = start_core(&postgres, &gate, "127.0.0.1:0");
+        let (core, url, metrics_url) = start_core(&postgres, &gate, listen, &env);
         let http = Client::builder().timeout(PATIENCE).build().expect("a client");
-        Self { core, postgres, gate, url, metrics_url, http }
+        Self { core, postgres, gate, url, metrics_url, http, env }
     }
 
     /// Another core over the same database.
     pub(crate) fn another_core(&self) -> (ChildProcess, String) {
-        let (core, url, _) = start_core(&self.postgres, &self.gate, "127.0.0.1:0");
+        let (core, url, _) = start_core(&self.postgres, &self.gate, "127.0.0.1:0", &self.env);
         (core, url)
     }
 
@@ -96,7 +104,7 @@ impl Shop {
     pub(crate) fn restart_core(&mut self) {
         self.core.kill9();
         let address = self.url.trim_start_matches("http://").to_owned();
-        let (core, url, metrics_url) = start_core(&self.postgres, &self.gate, &address);
+        let (core, url, metrics_url) = start_core(&self.postgres, &self.gate, &address, &self.env);
         (self.core, self.url, self.metrics_url) = (core, url, metrics_url);
     }
 
@@ -122,10 +130,11 @@ impl Shop {
     }
 }
 
-fn start_core(postgres: &PrivatePostgres, gate: &Gate, listen: &str) -> (ChildProcess, String, String) {
+fn start_core(postgres: &PrivatePostgres, gate: &Gate, listen: &str, env: &Env) -> (ChildProcess, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
     command.args(["booking", "--seed-demo", "--exit-with-stdin", "--metrics-listen", "127.0.0.1:0", "--room", ROOM]);
     command.args(["--listen", listen, "--jwks-url", &gate.url]);
+    command.envs(env.iter().map(|(name, value)| (name, value)));
     command.env("FAIRGATE_DATABASE_URL", postgres.url()).stderr(Stdio::inherit());
     let mut core = ChildProcess::spawn("the booking core", command).expect("the binary is built");
     let metrics_url = core.wait_for_line("metrics on ", PATIENCE).expect("it starts");

@@ -9,6 +9,7 @@ mod page;
 mod payments;
 pub mod problem;
 mod reserve;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ use super::events::Events;
 use super::in_progress::InProgress;
 use super::metrics::BookingMetrics;
 use super::passes::Passes;
+use super::payment::signature::WebhookSecret;
 use super::payment::{Cashier, StoredAnswer};
 use super::server::Health;
 use crate::clock::Clock;
@@ -50,6 +52,8 @@ pub struct Shop {
     pub passes: Arc<Passes>,
     /// Payments.
     pub cashier: Arc<Cashier>,
+    /// What the provider's webhooks are signed with; none are taken without it.
+    pub webhook_secret: Option<WebhookSecret>,
     /// Bookings of a session.
     pub bookings: Bookings,
     /// What is being served, by idempotency key.
@@ -99,6 +103,7 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .route("/api/v1/bookings/{booking}", get(bookings::show))
         .route("/api/v1/bookings/{booking}", delete(bookings::cancel))
         .route("/api/v1/bookings/{booking}/payment", post(payments::pay))
+        .route("/api/v1/webhooks/payment", post(webhooks::hear).layer(DefaultBodyLimit::max(webhooks::BODY_BYTES_MAX)))
         .route("/openapi.json", get(openapi::serve))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 
-use super::super::payment::{Order, StoredAnswer};
+use super::super::payment::{Order, PayError, StoredAnswer};
 use super::super::wire::{BookingAnswer, PaymentRequest};
 use super::Shop;
 use super::gate::Fan;
@@ -18,6 +18,7 @@ use super::problem::Problem;
 /// Tells the edge that the fan is done, so that somebody else is let in.
 const RELEASE_HEADER: &str = "x-fairgate-release";
 const TOKEN_CHARS_MAX: usize = 256;
+const EMAIL_CHARS_MAX: usize = 254;
 
 /// Pays a booking.
 #[utoipa::path(
@@ -54,8 +55,16 @@ pub(super) async fn pay(
     if asked.payment_token.is_empty() || asked.payment_token.len() > TOKEN_CHARS_MAX {
         return Err(Problem::invalid("payment_token", format!("1 to {TOKEN_CHARS_MAX} characters, please.")));
     }
-    let print = print_of(&[booking_id.as_bytes(), asked.payment_token.as_bytes()]);
-    let order = Order { payment_id, booking_id, session: fan.session, print, token: asked.payment_token };
+    let email = asked.email.as_deref().map(read_email).transpose()?;
+    let print = print_of(&[
+        booking_id.as_bytes(),
+        asked.payment_token.as_bytes(),
+        email.as_deref().unwrap_or_default().as_bytes(),
+    ]);
+    if let Some((first, answer)) = shop.refusals.get(&payment_id) {
+        return if first == print { Ok(replay(&answer)) } else { Err(Problem::other_request()) };
+    }
+    let order = Order { payment_id, booking_id, session: fan.session, print, token: asked.payment_token, email };
     let answer = to_its_end(shop, order).await?;
     let mut response = replay(&answer);
     if answer.status.is_success() {
@@ -64,12 +73,29 @@ pub(super) async fn pay(
     Ok(response)
 }
 
+/// An address that a confirmation can be sent to.
+fn read_email(email: &str) -> Result<String, Problem> {
+    let fits = email.len() <= EMAIL_CHARS_MAX && email.parse::<lettre::Address>().is_ok();
+    if fits {
+        Ok(email.to_owned())
+    } else {
+        Err(Problem::invalid("email", "An address like name@example.com, please."))
+    }
+}
+
 /// Pays whether or not the fan still listens: a connection that breaks must not stop a payment half-way.
 async fn to_its_end(shop: Arc<Shop>, order: Order) -> Result<StoredAnswer, Problem> {
     let guard = shop.in_progress.enter(order.payment_id).ok_or_else(Problem::in_progress)?;
     let paid = tokio::spawn(async move {
         let _guard = guard;
-        shop.cashier.pay(&order).await
+        match shop.cashier.pay(&order).await {
+            Err(refused @ (PayError::Paid | PayError::Cancelled | PayError::Gone)) => {
+                let answer = Problem::from(refused).stored();
+                shop.refusals.insert(order.payment_id, (order.print, Arc::new(answer.clone())));
+                Ok(answer)
+            }
+            paid => paid,
+        }
     });
     match paid.await {
         Ok(answer) => Ok(answer?),

@@ -12,7 +12,7 @@ use super::super::bookings::CancelError;
 use super::super::db::DbError;
 use super::super::desk::DeskError;
 use super::super::passes::GateError;
-use super::super::payment::{PayError, StoredAnswer};
+use super::super::payment::{PayError, RefundError, StoredAnswer};
 use super::super::plan::Plan;
 
 /// A problem, as `application/problem+json`.
@@ -197,6 +197,8 @@ impl From<PayError> for Problem {
         let conflict = |slug, title, detail: &str| Self::new(StatusCode::CONFLICT, slug, title, detail);
         match error {
             PayError::NotFound => Self::not_found("booking"),
+            PayError::UnknownPayment => Self::not_found("payment"),
+            PayError::OtherAmount => Self::invalid("charge", "The amount or the currency is not the payment's."),
             PayError::OtherRequest => Self::other_request(),
             PayError::Paid => {
                 conflict("already-paid", "Paid already", "This booking is paid. Nothing was charged again.")
@@ -225,6 +227,17 @@ impl From<PayError> for Problem {
                 .retry_after(3)
             }
             PayError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefundError> for Problem {
+    fn from(error: RefundError) -> Self {
+        match error {
+            RefundError::NotFound => Self::not_found("booking"),
+            RefundError::UnderWay => PayError::UnderWay.into(),
+            RefundError::OtherRequest => Self::other_request(),
+            RefundError::Database(error) => error.into(),
         }
     }
 }

@@ -1,23 +1,22 @@
-//! A provider for demonstrations: takes no money, and remembers nothing because its answer follows from the question.
-
-use std::time::Duration;
+//! A provider without a process, for benchmarks and first steps: takes no money, and remembers nothing because its answer
+//! follows from the question. `fairgate provider` is the one that keeps books.
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{Charge, ChargeError, PaymentProvider};
+use crate::provider::Behaviour;
 
-/// Takes every token but those that begin with `demo-declined`; `demo-slow` takes three seconds.
+/// Understands the words `declined` and `slow` of a token, as `fairgate provider` does.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DemoProvider;
 
 #[async_trait]
 impl PaymentProvider for DemoProvider {
     async fn charge(&self, charge: &Charge) -> Result<String, ChargeError> {
-        if charge.token.starts_with("demo-slow") {
-            tokio::time::sleep(Duration::from_secs(3)).await;
-        }
-        if charge.token.starts_with("demo-declined") {
+        let behaviour = Behaviour::of_token(&charge.token);
+        tokio::time::sleep(behaviour.delay).await;
+        if behaviour.declines {
             return Err(ChargeError::Declined("the card was declined".into()));
         }
         Ok(format!("demo_{}", charge.payment_id.simple()))
@@ -25,5 +24,9 @@ impl PaymentProvider for DemoProvider {
 
     async fn refund(&self, _: Uuid, _: &str) -> Result<(), ChargeError> {
         Ok(())
+    }
+
+    async fn void(&self, _: Uuid) -> Result<String, ChargeError> {
+        Err(ChargeError::Declined("the shop gave up on the payment".into()))
     }
 }

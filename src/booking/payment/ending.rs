@@ -7,6 +7,7 @@ use super::super::batch::Held;
 use super::super::http::problem::Problem;
 use super::super::plan::Plan;
 use super::super::wire::{BookingAnswer, BookingStatus};
+use super::State;
 
 /// How a payment ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +32,11 @@ pub struct StoredAnswer {
 impl Ending {
     /// The state that the payment's row gets.
     #[must_use]
-    pub fn state(&self) -> &'static str {
+    pub fn state(&self) -> State {
         match self {
-            Self::Confirmed => "confirmed",
-            Self::Declined(_) => "declined",
-            Self::Refunded => "refunded",
+            Self::Confirmed => State::Confirmed,
+            Self::Declined(_) => State::Declined,
+            Self::Refunded => State::Refunded,
         }
     }
 

@@ -1,18 +1,30 @@
-//! Payments: what is asked of a provider, and the saga that ends each payment in one confirmed booking or one refund.
+//! Payments: what is asked of a provider, what it tells on its own, and the saga that ends each payment in one confirmed
+//! booking, one refund, or no money at all.
+//!
+//! [`Cashier`] drives the saga; [`State::hear`] decides it. Every step and compensation is a row of `payment_step`.
 
 mod demo;
 mod ending;
+mod refund;
+mod remote;
+mod round;
 mod saga;
+pub mod signature;
+mod state;
+mod store;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use demo::DemoProvider;
 pub use ending::{Ending, StoredAnswer};
+pub use refund::{CancelOrder, Cancelled, RefundError};
+pub use remote::RemoteProvider;
 pub use saga::{Cashier, Order, PayError};
+pub use state::{News, Source, State};
 
 /// Money to be taken.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
     /// Ours; the provider takes the money once for each, however often it is asked.
     pub payment_id: Uuid,
@@ -43,4 +55,8 @@ pub trait PaymentProvider: Send + Sync + 'static {
 
     /// Gives the money of a charge back, once however often it is asked.
     async fn refund(&self, payment_id: Uuid, charge: &str) -> Result<(), ChargeError>;
+
+    /// Makes sure that no money will be taken for a payment that nobody has heard of: `Declined` from now on, or the name
+    /// of the charge where the money was taken already.
+    async fn void(&self, payment_id: Uuid) -> Result<String, ChargeError>;
 }

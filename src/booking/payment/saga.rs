@@ -1,16 +1,14 @@
 //! The saga of a payment: intent, charge, then seats or refund; each step committed before the next.
 //!
 //! Guarantees: the intent is in the table before the provider is asked; a payment is confirmed with its booking in one
-//! transaction; money for seats that are gone is given back; whoever dies in between, the next one who drives the
-//! payment (a retry of the fan or the cashier's own round) goes on where it stood.
+//! transaction; money for seats that are gone is given back; whoever dies in between, the next one who hears of the
+//! payment (a retry of the fan, a webhook, or the cashier's own round) goes on where it stood.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
-use http::StatusCode;
-use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tokio::time::sleep;
+use tracing::warn;
 use uuid::Uuid;
 
 use super::super::batch::Held;
@@ -21,13 +19,12 @@ use super::super::in_progress::InProgress;
 use super::super::metrics::BookingMetrics;
 use super::super::sql;
 use super::super::writer::signed;
-use super::{Charge, ChargeError, Ending, PaymentProvider, StoredAnswer};
+use super::state::Step;
+use super::store::{Move, Stored, load, move_on};
+use super::{ChargeError, Ending, News, PaymentProvider, Source, State, StoredAnswer};
 
-const PROVIDER_PATIENCE: Duration = Duration::from_secs(15);
-/// A payment that nobody drives for so long is taken up by the cashier's own round.
-const ABANDONED_AFTER_S: f64 = 20.0;
-const ROUND: Duration = Duration::from_secs(5);
-const ROUND_BATCH: i64 = 100;
+/// While the provider is silent, its webhook may tell another core.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A payment that a fan asks for.
 #[derive(Clone, Debug)]
@@ -42,6 +39,8 @@ pub struct Order {
     pub print: Uuid,
     /// What the provider gave the browser.
     pub token: String,
+    /// Where the confirmation is sent, if anywhere.
+    pub email: Option<String>,
 }
 
 /// Why a payment has not begun, or not ended yet.
@@ -50,13 +49,19 @@ pub enum PayError {
     /// The session has no such booking.
     #[error("there is no such booking")]
     NotFound,
+    /// There is no such payment.
+    #[error("there is no such payment")]
+    UnknownPayment,
+    /// The news is about another amount than the payment's.
+    #[error("the amount or the currency is not the payment's")]
+    OtherAmount,
     /// The idempotency key belongs to another request.
     #[error("the idempotency key belongs to another request")]
     OtherRequest,
     /// The booking is paid.
     #[error("the booking is paid already")]
     Paid,
-    /// The fan gave the seats back.
+    /// The seats were given back.
     #[error("the booking was cancelled")]
     Cancelled,
     /// The hold ended and somebody else has the seats. No money was taken.
@@ -81,30 +86,29 @@ impl From<tokio_postgres::Error> for PayError {
 
 /// Drives payments.
 pub struct Cashier {
-    database: Database,
-    events: Arc<Events>,
-    provider: Arc<dyn PaymentProvider>,
-    core: Uuid,
-    metrics: Arc<BookingMetrics>,
-    in_progress: Arc<InProgress>,
+    pub(super) database: Database,
+    pub(super) events: Arc<Events>,
+    pub(super) provider: Arc<dyn PaymentProvider>,
+    pub(super) core: Uuid,
+    pub(super) metrics: Arc<BookingMetrics>,
+    pub(super) in_progress: Arc<InProgress>,
 }
 
 /// A booking as it stands under its lock.
-struct Locked {
-    desk: Arc<Desk>,
-    session: String,
-    held: Held,
-    status: String,
-    late: bool,
+pub(super) struct Locked {
+    pub(super) booking_id: Uuid,
+    pub(super) desk: Arc<Desk>,
+    pub(super) session: String,
+    pub(super) held: Held,
+    pub(super) status: String,
+    pub(super) late: bool,
 }
 
-/// A payment as it stands.
-struct Stored {
-    booking_id: Uuid,
-    print: Uuid,
-    charge: Charge,
-    charged: Option<String>,
-    answer: Option<StoredAnswer>,
+/// What became of a payment for now.
+enum Outcome {
+    Answer(StoredAnswer),
+    GiveBack,
+    Open,
 }
 
 impl Cashier {
@@ -133,34 +137,31 @@ impl Cashier {
         } else {
             self.begin(order).await?;
         }
-        self.drive(order.payment_id).await
+        self.drive(order.payment_id, Source::Fan).await
     }
 
-    /// Takes up abandoned payments, for ever.
-    pub async fn run(&self) {
-        loop {
-            if let Err(error) = self.run_once().await {
-                warn!(%error, "abandoned payments could not be taken up and are looked at later");
-            }
-            sleep(ROUND).await;
-        }
-    }
-
-    /// Takes up the payments that nobody drives.
+    /// Takes in what the provider tells on its own, as often and as late as it likes.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub async fn run_once(&self) -> Result<(), PayError> {
-        let client = self.database.client().await?;
-        let open = client.prepare_cached(sql::PAYMENT_OPEN).await?;
-        let rows = client.query(&open, &[&ABANDONED_AFTER_S, &ROUND_BATCH]).await?;
-        drop(client);
-        for payment_id in rows.iter().map(|row| row.get::<_, Uuid>("payment_id")) {
-            let Some(_guard) = self.in_progress.enter(payment_id) else { continue };
-            match self.drive(payment_id).await {
-                Ok(_) => info!(%payment_id, "an abandoned payment was brought to its end"),
-                Err(error) => warn!(%error, %payment_id, "an abandoned payment is not at its end yet"),
-            }
+    /// [`PayError`]; when it is for want of an answer, the provider should tell again.
+    pub async fn hear(&self, payment_id: Uuid, amount: (i64, &str), news: News) -> Result<(), PayError> {
+        let stored = self.load(payment_id).await?.ok_or(PayError::UnknownPayment)?;
+        if (stored.charge.amount, stored.charge.currency.as_str()) != amount {
+            return Err(PayError::OtherAmount);
+        }
+        match self.take_in_and_finish(payment_id, &news, Source::Webhook).await {
+            // The news itself is in the table; the round asks for the refund again.
+            Err(PayError::Provider(error)) => warn!(%error, %payment_id, "a refund is asked for again later"),
+            outcome => outcome?,
+        }
+        Ok(())
+    }
+
+    /// Takes in news, and gives the money back where that is what follows.
+    pub(super) async fn take_in_and_finish(&self, payment_id: Uuid, news: &News, by: Source) -> Result<(), PayError> {
+        let stored = self.load(payment_id).await?.ok_or(PayError::UnknownPayment)?;
+        if let Outcome::GiveBack = self.take_in(payment_id, &stored, news, by).await? {
+            self.give_back(payment_id, by).await?;
         }
         Ok(())
     }
@@ -179,126 +180,171 @@ impl Cashier {
         if client.query_one(&statement, &[&order.booking_id, &order.payment_id]).await?.get("under_way") {
             return Err(PayError::UnderWay);
         }
-        if locked.late && !self.claim(&client, order.booking_id, &locked).await? {
+        if locked.late && !self.claim(&client, &locked).await? {
             return Err(PayError::Gone);
         }
         let begin = client.prepare_cached(sql::PAYMENT_BEGIN).await?;
         let currency = &locked.desk.plan().facts.currency;
-        let (token, amount) = (&order.token, &locked.held.amount);
+        let (token, amount, email) = (&order.token, &locked.held.amount, &order.email);
         let ids = (&order.payment_id, &order.booking_id);
-        client.execute(&begin, &[ids.0, ids.1, &order.session, &order.print, token, amount, currency]).await?;
+        client.execute(&begin, &[ids.0, ids.1, &order.session, &order.print, token, amount, currency, email]).await?;
         client.commit().await?;
         Ok(())
     }
 
     /// Brings a payment to its end from wherever it stands.
-    async fn drive(&self, payment_id: Uuid) -> Result<StoredAnswer, PayError> {
-        let stored = self.load(payment_id).await?.ok_or(PayError::NotFound)?;
-        if let Some(answer) = stored.answer {
-            return Ok(answer);
-        }
-        let charged = match &stored.charged {
-            Some(charged) => Ok(charged.clone()),
-            None => self.charge(&stored.charge).await,
+    pub(super) async fn drive(&self, payment_id: Uuid, by: Source) -> Result<StoredAnswer, PayError> {
+        let stored = self.load(payment_id).await?.ok_or(PayError::UnknownPayment)?;
+        let outcome = match (stored.state, &stored.answer) {
+            (State::Started, _) => match self.ask_or_hear(&stored).await? {
+                Some(news) => self.take_in(payment_id, &stored, &news, by).await?,
+                None => return Box::pin(self.drive(payment_id, by)).await,
+            },
+            // A booking that the organizer cancelled was answered before; its fan need not wait for the refund.
+            (State::Refunding, Some(answer)) if by == Source::Fan => Outcome::Answer(answer.clone()),
+            (State::Refunding, _) => Outcome::GiveBack,
+            (_, Some(answer)) => Outcome::Answer(answer.clone()),
+            (_, None) => Outcome::Open,
         };
-        match charged {
-            Ok(charged) => self.sell_or_refund(payment_id, stored.booking_id, &charged).await,
-            Err(ChargeError::Declined(reason)) => {
-                self.end(payment_id, stored.booking_id, None, Ending::Declined(reason)).await
+        match outcome {
+            Outcome::Answer(answer) => Ok(answer),
+            Outcome::GiveBack => self.give_back(payment_id, by).await,
+            Outcome::Open => Err(DbError::Odd(format!("payment {payment_id} ended without an answer")).into()),
+        }
+    }
+
+    /// The provider's answer, or nothing if meanwhile somebody else heard it and the payment has moved on.
+    async fn ask_or_hear(&self, stored: &Stored) -> Result<Option<News>, PayError> {
+        tokio::select! {
+            news = self.ask(stored) => news.map(Some),
+            () = self.moved_on(stored.charge.payment_id) => Ok(None),
+        }
+    }
+
+    async fn moved_on(&self, payment_id: Uuid) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            if let Ok(Some(stored)) = self.load(payment_id).await
+                && stored.state != State::Started
+            {
+                return;
             }
+        }
+    }
+
+    async fn ask(&self, stored: &Stored) -> Result<News, PayError> {
+        match self.provider.charge(&stored.charge).await {
+            Ok(charged) => Ok(News::Charged(charged)),
+            Err(ChargeError::Declined(reason)) => Ok(News::Declined(reason)),
             Err(unknown) => Err(PayError::Provider(unknown)),
         }
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<String, ChargeError> {
-        let charged = timeout(PROVIDER_PATIENCE, self.provider.charge(charge)).await;
-        charged.unwrap_or_else(|_| Err(ChargeError::Unknown("no answer in time".into())))
+    /// Decides over news under the booking's lock, so that everybody who hears of it does so one after the other.
+    async fn take_in(&self, payment_id: Uuid, known: &Stored, news: &News, by: Source) -> Result<Outcome, PayError> {
+        let client = self.database.begin().await?;
+        let locked = self.lock(&client, known.booking_id).await?.ok_or(PayError::NotFound)?;
+        let stored = load(&client, payment_id).await?.ok_or(PayError::UnknownPayment)?;
+        match (stored.state.hear(news), news) {
+            (Step::Sell, News::Charged(charged)) => self.sell(client, payment_id, charged, &locked, by).await,
+            (Step::Decline, News::Declined(reason)) => {
+                let ending = Ending::Declined(reason.clone());
+                self.end(client, payment_id, &ending, &locked, by).await.map(Outcome::Answer)
+            }
+            (Step::GiveBack, News::Charged(charged)) => {
+                let reason = "charged after it had been declined";
+                to_refund(client, payment_id, charged, reason, by).await
+            }
+            (Step::Refunded, _) => {
+                self.end(client, payment_id, &Ending::Refunded, &locked, by).await.map(Outcome::Answer)
+            }
+            (Step::Contradiction, _) => {
+                warn!(%payment_id, state = stored.state.name(), ?news, "the provider contradicts itself; reconcile");
+                Ok(stored.answer.map_or(Outcome::Open, Outcome::Answer))
+            }
+            _ if stored.state == State::Refunding && stored.answer.is_none() => Ok(Outcome::GiveBack),
+            _ => Ok(stored.answer.map_or(Outcome::Open, Outcome::Answer)),
+        }
     }
 
     /// The seats if they can be had in this moment, else the money back.
-    async fn sell_or_refund(
-        &self,
-        payment_id: Uuid,
-        booking_id: Uuid,
-        charged: &str,
-    ) -> Result<StoredAnswer, PayError> {
-        let client = self.database.begin().await?;
-        let locked = self.lock(&client, booking_id).await?.ok_or(PayError::NotFound)?;
-        // Whoever drove the payment at the same time may have ended it before we got the lock.
-        if let Some(answer) = load(&client, payment_id).await?.and_then(|stored| stored.answer) {
-            return Ok(answer);
-        }
-        let payable = matches!(locked.status.as_str(), "held" | "expired");
-        if payable && self.claim(&client, booking_id, &locked).await? {
-            return self.confirm(client, payment_id, booking_id, charged, &locked).await;
-        }
-        settle(&client, payment_id, "refunding", Some(charged), Some("the seats were gone"), None).await?;
-        client.commit().await?;
-        let refunded = timeout(PROVIDER_PATIENCE, self.provider.refund(payment_id, charged)).await;
-        refunded
-            .unwrap_or_else(|_| Err(ChargeError::Unknown("no answer in time".into())))
-            .map_err(PayError::Provider)?;
-        self.end(payment_id, booking_id, Some(charged), Ending::Refunded).await
-    }
-
-    /// Locks the booking's seats; whether all of them are its own or nobody's.
-    async fn claim(&self, client: &Transaction, booking_id: Uuid, locked: &Locked) -> Result<bool, DbError> {
-        let statement = client.prepare_cached(sql::SEAT_CLAIM).await?;
-        let event_id = locked.desk.plan().facts.event_id;
-        let seats = client.query(&statement, &[&event_id, &signed(&locked.held.units), &booking_id]).await?;
-        Ok(seats.len() == locked.held.units.len())
-    }
-
-    async fn confirm(
+    async fn sell(
         &self,
         client: Transaction,
         payment_id: Uuid,
-        booking_id: Uuid,
         charged: &str,
         locked: &Locked,
-    ) -> Result<StoredAnswer, PayError> {
+        by: Source,
+    ) -> Result<Outcome, PayError> {
+        let payable = matches!(locked.status.as_str(), "held" | "expired");
+        if !payable || !self.claim(&client, locked).await? {
+            return to_refund(client, payment_id, charged, "the seats were gone", by).await;
+        }
         let plan = locked.desk.plan();
         let confirm = client.prepare_cached(sql::BOOKING_CONFIRM).await?;
         let units = signed(&locked.held.units);
-        client.execute(&confirm, &[&booking_id, &plan.facts.event_id, &units, &self.core]).await?;
-        let answer = Ending::Confirmed.answer(&plan, booking_id, payment_id, &locked.held);
-        settle(&client, payment_id, "confirmed", Some(charged), None, Some(&answer)).await?;
+        client.execute(&confirm, &[&locked.booking_id, &plan.facts.event_id, &units, &self.core]).await?;
+        let answer = Ending::Confirmed.answer(&plan, locked.booking_id, payment_id, &locked.held);
+        let charged = Some(charged);
+        move_on(&client, payment_id, Move { charged, answer: Some(&answer), ..Move::to(State::Confirmed, by) }).await?;
         client.commit().await?;
         locked.desk.mirror().note(&locked.held.units, DbTime::FOREVER);
-        self.metrics.count_payment("confirmed");
-        Ok(answer)
+        self.metrics.count_payment(State::Confirmed.name());
+        Ok(Outcome::Answer(answer))
     }
 
-    /// Ends a payment that sold nothing.
+    /// Gives the money back, and says so.
+    pub(super) async fn give_back(&self, payment_id: Uuid, by: Source) -> Result<StoredAnswer, PayError> {
+        let stored = self.load(payment_id).await?.ok_or(PayError::UnknownPayment)?;
+        if stored.state == State::Refunding {
+            let charged = stored.charged.as_deref().unwrap_or_default();
+            self.provider.refund(payment_id, charged).await.map_err(PayError::Provider)?;
+        }
+        match self.take_in(payment_id, &stored, &News::Refunded, by).await? {
+            Outcome::Answer(answer) => Ok(answer),
+            _ => Err(DbError::Odd(format!("payment {payment_id} was refunded without an answer")).into()),
+        }
+    }
+
+    /// Ends a payment that sold nothing, or whose seats are no longer sold.
     async fn end(
         &self,
+        client: Transaction,
         payment_id: Uuid,
-        booking_id: Uuid,
-        charged: Option<&str>,
-        ending: Ending,
+        ending: &Ending,
+        locked: &Locked,
+        by: Source,
     ) -> Result<StoredAnswer, PayError> {
-        let client = self.database.begin().await?;
-        let locked = self.lock(&client, booking_id).await?.ok_or(PayError::NotFound)?;
         let plan = locked.desk.plan();
-        let answer = ending.answer(&plan, booking_id, payment_id, &locked.held);
-        let reason = if let Ending::Declined(reason) = &ending { Some(reason.as_str()) } else { None };
-        settle(&client, payment_id, ending.state(), charged, reason, Some(&answer)).await?;
-        if ending == Ending::Refunded {
+        let answer = ending.answer(&plan, locked.booking_id, payment_id, &locked.held);
+        let reason = if let Ending::Declined(reason) = ending { Some(reason.as_str()) } else { None };
+        let step = Move { reason, answer: Some(&answer), ..Move::to(ending.state(), by) };
+        move_on(&client, payment_id, step).await?;
+        if *ending == Ending::Refunded {
             let tell = client.prepare_cached(sql::REFUND_TELL).await?;
-            client.execute(&tell, &[&booking_id, &plan.facts.event_id, &self.core]).await?;
+            client.execute(&tell, &[&locked.booking_id, &plan.facts.event_id, &self.core]).await?;
         }
+        let answered = load(&client, payment_id).await?.and_then(|stored| stored.answer).unwrap_or(answer);
         client.commit().await?;
-        self.metrics.count_payment(ending.state());
-        Ok(answer)
+        self.metrics.count_payment(ending.state().name());
+        Ok(answered)
     }
 
-    async fn lock(&self, client: &Transaction, booking_id: Uuid) -> Result<Option<Locked>, DbError> {
+    /// Locks the booking's seats; whether all of them are its own or nobody's.
+    async fn claim(&self, client: &Transaction, locked: &Locked) -> Result<bool, DbError> {
+        let statement = client.prepare_cached(sql::SEAT_CLAIM).await?;
+        let event_id = locked.desk.plan().facts.event_id;
+        let seats = client.query(&statement, &[&event_id, &signed(&locked.held.units), &locked.booking_id]).await?;
+        Ok(seats.len() == locked.held.units.len())
+    }
+
+    pub(super) async fn lock(&self, client: &Transaction, booking_id: Uuid) -> Result<Option<Locked>, DbError> {
         let statement = client.prepare_cached(sql::BOOKING_LOCK).await?;
         let Some(row) = client.query_opt(&statement, &[&booking_id]).await? else { return Ok(None) };
         let desk = self.events.find_by_id(row.get("event_id"));
         let desk = desk.ok_or_else(|| DbError::Odd(format!("booking {booking_id} is for an event unknown here")))?;
         let (session, status, late) = (row.get("session"), row.get("status"), row.get("late"));
-        Ok(Some(Locked { desk, session, held: read_held(&row), status, late }))
+        Ok(Some(Locked { booking_id, desk, session, held: read_held(&row), status, late }))
     }
 
     async fn load(&self, payment_id: Uuid) -> Result<Option<Stored>, DbError> {
@@ -306,32 +352,16 @@ impl Cashier {
     }
 }
 
-async fn load(client: &Object, payment_id: Uuid) -> Result<Option<Stored>, DbError> {
-    let statement = client.prepare_cached(sql::PAYMENT_GET).await?;
-    let Some(row) = client.query_opt(&statement, &[&payment_id]).await? else { return Ok(None) };
-    let (token, amount, currency) = (row.get("token"), row.get("amount"), row.get("currency"));
-    let status = row.get::<_, Option<i16>>("answer_status").and_then(|code| u16::try_from(code).ok());
-    let status = status.and_then(|code| StatusCode::from_u16(code).ok());
-    Ok(Some(Stored {
-        booking_id: row.get("booking_id"),
-        print: row.get("request_print"),
-        charge: Charge { payment_id, token, amount, currency },
-        charged: row.get("charge"),
-        answer: status.map(|status| StoredAnswer { status, body: row.get("answer_body") }),
-    }))
-}
-
-async fn settle(
-    client: &Object,
+/// Writes down that the money goes back, before the provider is asked to give it.
+async fn to_refund(
+    client: Transaction,
     payment_id: Uuid,
-    state: &str,
-    charged: Option<&str>,
-    reason: Option<&str>,
-    answer: Option<&StoredAnswer>,
-) -> Result<(), DbError> {
-    let statement = client.prepare_cached(sql::PAYMENT_SETTLE).await?;
-    let status = answer.map(|answer| answer.status.as_u16().cast_signed());
-    let body = answer.map(|answer| answer.body.as_str());
-    client.execute(&statement, &[&payment_id, &state, &charged, &reason, &status, &body]).await?;
-    Ok(())
+    charged: &str,
+    reason: &str,
+    by: Source,
+) -> Result<Outcome, PayError> {
+    let step = Move { charged: Some(charged), reason: Some(reason), ..Move::to(State::Refunding, by) };
+    move_on(&client, payment_id, step).await?;
+    client.commit().await?;
+    Ok(Outcome::GiveBack)
 }

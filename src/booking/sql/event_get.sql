@@ -1,0 +1,4 @@
+-- One event. $1 event_id.
+select event_id, slug, title, venue, starts_at, zone, currency, hold_s, fan_seats_max, on_sale, version
+from event
+where event_id = $1

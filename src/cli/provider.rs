@@ -1,0 +1,76 @@
+//! `fairgate provider`: runs a payment provider to try things out with.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::booking::stop_when_told;
+use crate::booking::payment::signature::WebhookSecret;
+use crate::config::LogConfig;
+use crate::observe::init_logs;
+use crate::provider::{Behaviour, Provider, ProviderSettings, WebhookTarget};
+
+/// Run a payment provider for demonstrations and tests: it takes no money, but keeps books and misbehaves on request.
+///
+/// How it treats a payment is told by words in the payment token, joined by `-`, like `demo-slow-twice`; by --behave for
+/// tokens that do not say; or while it runs: curl -X PUT -d '{"behaviour": "down"}' -H 'content-type: application/json'
+/// http://…/v1/behaviour.
+///
+/// declined: says no.  slow: takes 3 s.  flaky: the first call fails.  down: every call fails.  never: never answers and
+/// takes no money.  lost: takes the money and never answers that call.  early: the webhook comes before the answer.
+/// twice: each webhook is sent twice.  silent: no webhook.
+///
+/// Webhooks are signed with the secret in the environment variable FAIRGATE_WEBHOOK_SECRET.
+#[derive(Debug, Args)]
+pub(super) struct ProviderArgs {
+    /// Where it listens.
+    #[arg(long, default_value = "127.0.0.1:4000")]
+    listen: SocketAddr,
+    /// Where the booking core takes webhooks; none are sent without it.
+    #[arg(long, value_name = "http://…/api/v1/webhooks/payment")]
+    webhook_url: Option<String>,
+    /// Keep the books in this file, so that they outlive the process.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// How payments are treated whose token does not say.
+    #[arg(long, value_name = "WORDS", default_value = "", value_parser = Behaviour::parse, hide_default_value = true)]
+    behave: Behaviour,
+    /// Stop at the end of standard input: for whoever runs this as a child.
+    #[arg(long, hide = true)]
+    exit_with_stdin: bool,
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting, or ended it.
+pub(super) fn run(args: ProviderArgs) -> anyhow::Result<ExitCode> {
+    init_logs(&LogConfig::default())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let served = runtime.block_on(serve(args));
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(args: ProviderArgs) -> anyhow::Result<()> {
+    let stop = stop_when_told(args.exit_with_stdin)?;
+    let provider = Provider::start(ProviderSettings {
+        listen: args.listen,
+        webhooks: args.webhook_url.map(webhook_target).transpose()?,
+        ledger: args.ledger,
+        behaviour: args.behave,
+    })
+    .await?;
+    writeln!(std::io::stdout(), "listening on http://{}", provider.address()?)?;
+    provider.serve(stop).await
+}
+
+fn webhook_target(url: String) -> anyhow::Result<WebhookTarget> {
+    let secret = std::env::var("FAIRGATE_WEBHOOK_SECRET").unwrap_or_default();
+    let secret = WebhookSecret::new(&secret).context("FAIRGATE_WEBHOOK_SECRET")?;
+    Ok(WebhookTarget { url, secret })
+}

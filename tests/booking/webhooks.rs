@@ -1,0 +1,61 @@
+//! Webhooks: believed only when they are signed and fresh, and then in any number and order, before or after the answer.
+
+use fairgate::booking::payment::signature::WebhookSecret;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::books::audit;
+use crate::till::{Till, event};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_in_any_order_change_nothing_and_strangers_are_not_believed() {
+    let till = Till::open();
+    let (mut payments, mut waiting) = (Vec::new(), tokio::task::JoinSet::new());
+    for place in 0..3u64 {
+        let fan = till.shop.fan(place);
+        let held = fan.reserve_seats("hold", &[&format!("pit-GA-{}", place + 1)]).await;
+        let booking = held.field("booking_id").to_owned();
+        let paying = (fan.clone(), booking.clone());
+        waiting.spawn(async move { (place, paying.0.pay(&paying.1, "pay", "demo-never").await) });
+        payments.push((till.payment_of(&booking).await, booking));
+    }
+    let (bought, declined, turned) = (&payments[0].0, &payments[1].0, &payments[2].0);
+
+    let good = event("charge.succeeded", bought, "succeeded");
+    let forged = WebhookSecret::new("another secret altogether").expect("long enough").sign(1_800_000_000, b"{}");
+    assert_eq!(till.send(good.to_string(), &forged).await, StatusCode::UNAUTHORIZED, "forged");
+    assert_eq!(till.send(good.to_string(), "").await, StatusCode::UNAUTHORIZED, "not signed");
+    assert_eq!(till.tell(&good, 301).await, StatusCode::UNAUTHORIZED, "old");
+    assert_eq!(till.tell(&good, -310).await, StatusCode::UNAUTHORIZED, "from the future");
+    let huge = json!({ "id": "x".repeat(20_000) });
+    assert_eq!(till.tell(&huge, 0).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(till.tell(&json!({ "type": "charge.succeeded" }), 0).await, StatusCode::UNPROCESSABLE_ENTITY);
+    let unknown = event("charge.succeeded", "00000000-0000-8000-8000-000000000000", "succeeded");
+    assert_eq!(till.tell(&unknown, 0).await, StatusCode::NOT_FOUND);
+    let mut cheap = good.clone();
+    cheap["charge"]["amount"] = json!(1);
+    assert_eq!(till.tell(&cheap, 0).await, StatusCode::UNPROCESSABLE_ENTITY, "another amount");
+    assert_eq!(audit(&mut till.shop.sql().await).await.sold, 0, "nobody was believed");
+
+    // Before the synchronous answer, which never comes; then copies, old ones within the tolerance, and contradictions.
+    let stories = [
+        (bought, ["charge.succeeded", "charge.succeeded", "charge.refunded", "charge.declined"], "confirmed"),
+        (declined, ["charge.declined", "charge.declined", "charge.refunded", "charge.declined"], "declined"),
+        // The provider has no such charge, so the refund stays open until people look.
+        (turned, ["charge.declined", "charge.succeeded", "charge.succeeded", "charge.declined"], "refunding"),
+    ];
+    for (payment, kinds, state) in stories {
+        for (ago_s, kind) in (0..).map(|step| step * 90).zip(kinds) {
+            assert_eq!(till.tell(&event(kind, payment, "succeeded"), ago_s).await, StatusCode::NO_CONTENT, "{kind}");
+        }
+        till.wait_for(payment, state).await;
+    }
+    for (place, answer) in waiting.join_all().await {
+        let expected = if place == 0 { StatusCode::OK } else { StatusCode::PAYMENT_REQUIRED };
+        assert_eq!(answer.status, expected, "{place}: {}", answer.text);
+    }
+    assert_eq!(till.steps(&payments[0].1).await, ["started fan", "confirmed webhook"]);
+    assert_eq!(till.steps(&payments[1].1).await, ["started fan", "declined webhook"]);
+    assert_eq!(till.steps(&payments[2].1).await, ["started fan", "declined webhook", "refunding webhook"]);
+    assert_eq!(audit(&mut till.shop.sql().await).await.sold, 1);
+}
