@@ -41,6 +41,7 @@
 mod audit;
 mod beacon;
 mod canonical;
+mod claim;
 mod commit;
 mod descriptor;
 mod entry;
@@ -55,6 +56,7 @@ mod shuffle;
 pub use audit::{Finding, Step, Verdict, audit_record, check_places};
 pub use beacon::{BeaconError, BeaconSignature, Chain, QUICKNET};
 pub use canonical::canonical_json;
+pub use claim::{CLAIM_BYTES, Claim, Opening};
 pub use commit::commitment;
 pub use descriptor::{BEACON_SCHEME, BeaconRound, Descriptor, DescriptorError, VERSION};
 pub use entry::entry;

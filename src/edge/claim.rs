@@ -3,20 +3,30 @@
 //! Guarantees: who has not been called is told so from memory; everyone else is decided by the store, once a place. A
 //! reply that was lost is given again, for the same session.
 
+use fairgate_draw::ZERO;
 use http::StatusCode;
 use http::header::HeaderValue;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::batch::BatchError;
 use super::fan::{self, FanRequest};
-use super::form::{Nothing, Sent};
+use super::form::Sent;
+use super::join::decode_nonce;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
 use super::waiting;
 use crate::pass::{Pass, Ticket};
-use crate::room::{ClaimOutcome, Refusal};
+use crate::room::{ClaimOutcome, Claimant, Position, Refusal};
+
+/// What a claim may bring along.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Claim {
+    /// The 16 random bytes that the fan's entry was made of, base64url: evidence for the public list of claims.
+    nonce: Option<String>,
+}
 
 #[derive(Serialize)]
 struct Admitted<'a> {
@@ -37,10 +47,13 @@ struct NotYet {
 }
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
-    let sent = Sent::<Nothing>::read(request)?;
+    let sent = Sent::<Claim>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let outcome = match fan::ticket(edge, room, &snapshot, request) {
-        Ok(ticket) => claim(edge, room, &snapshot, &ticket, request.secure).await,
+        Ok(ticket) => {
+            let nonce = shown_nonce(&sent, &ticket)?;
+            claim(edge, room, &snapshot, &ticket, nonce, request.secure).await
+        }
         Err(problem) => Err(problem),
     };
     match outcome {
@@ -58,6 +71,13 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     }
 }
 
+/// The bytes that the ticket's entry was made of. Others say nothing about it, and are no reason to keep a fan outside.
+fn shown_nonce(sent: &Sent<Claim>, ticket: &Ticket) -> Result<Option<[u8; 16]>, Problem> {
+    let Sent::Json(Claim { nonce: Some(nonce) }) = sent else { return Ok(None) };
+    let nonce = decode_nonce(nonce)?;
+    Ok(Some(nonce).filter(|nonce| fairgate_draw::entry(&ticket.draw, nonce, &ZERO) == ticket.entry))
+}
+
 fn is_final(problem: &Problem) -> bool {
     matches!(problem, Problem::BadTicket(_) | Problem::OtherDraw | Problem::Expired)
 }
@@ -67,6 +87,7 @@ async fn claim(
     room: &LiveRoom,
     snapshot: &Snapshot,
     ticket: &Ticket,
+    nonce: Option<[u8; 16]>,
     secure: bool,
 ) -> Result<Answer, Problem> {
     let Some(place) = snapshot.place(ticket.position) else {
@@ -75,7 +96,8 @@ async fn claim(
     if place >= snapshot.view.serving {
         return Ok(not_called(room, snapshot, Some(place)));
     }
-    match room.claims.ask(place).await {
+    let index = if let Position::Pool(index) = ticket.position { Some(index) } else { None };
+    match room.claims.ask(Claimant { place, index, nonce }).await {
         Ok(ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms }) => {
             let issued_at_ms = edge.now_ms();
             let pass = Pass::new(room.name(), ticket.draw, place, issued_at_ms, expires_at_ms, hard_end_at_ms);

@@ -82,15 +82,17 @@ pub(crate) async fn enter(
 fn nonce(sent: &Sent<Join>) -> Result<[u8; 16], Problem> {
     match sent {
         Sent::Form { .. } => random_nonce(),
-        Sent::Json(Join { nonce }) => decode_nonce(nonce)
-            .ok_or_else(|| Problem::BadBody("nonce must be 16 random bytes in base64url without padding".to_owned())),
+        Sent::Json(Join { nonce }) => decode_nonce(nonce),
     }
 }
 
-fn decode_nonce(text: &str) -> Option<[u8; 16]> {
+/// A fan's random bytes, as JSON has them.
+pub(crate) fn decode_nonce(text: &str) -> Result<[u8; 16], Problem> {
     let mut nonce = [0; 16];
-    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut nonce).ok()?;
-    (length == nonce.len()).then_some(nonce)
+    match URL_SAFE_NO_PAD.decode_slice(text, &mut nonce) {
+        Ok(16) => Ok(nonce),
+        _ => Err(Problem::BadBody("nonce must be 16 random bytes in base64url without padding".to_owned())),
+    }
 }
 
 /// For clients that bring none.
@@ -129,9 +131,9 @@ mod tests {
 
     #[test]
     fn nonces_are_sixteen_bytes() {
-        assert_eq!(decode_nonce("AAECAwQFBgcICQoLDA0ODw"), Some(std::array::from_fn(|index| index as u8)));
+        assert_eq!(decode_nonce("AAECAwQFBgcICQoLDA0ODw").unwrap(), std::array::from_fn(|index| index as u8));
         for wrong in ["", "AAECAwQFBgcICQoLDA0O", "AAECAwQFBgcICQoLDA0ODxA", "AAECAwQFBgcICQoLDA0ODw==", "+/"] {
-            assert_eq!(decode_nonce(wrong), None, "{wrong}");
+            assert!(decode_nonce(wrong).is_err(), "{wrong}");
         }
     }
 }

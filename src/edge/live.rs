@@ -14,7 +14,9 @@ use crate::config::{AfterEnd, RoomConfig};
 use crate::observe::EdgeMetrics;
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage};
 use crate::pass::Cookie;
-use crate::room::{ClaimOutcome, Command, Entry, Outcome, Phase, Plan, Position, Refusal, RenewOutcome, View};
+use crate::room::{
+    ClaimOutcome, Claimant, Command, Entry, Outcome, Phase, Plan, Position, Refusal, RenewOutcome, View,
+};
 use crate::store::{Store, StoreError};
 
 /// How the room stood at the last tick, with everything that follows from it.
@@ -40,7 +42,7 @@ pub(crate) struct LiveRoom {
     pub(crate) check: CheckPage,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) joins: Batcher<Entry, Position>,
-    pub(crate) claims: Batcher<u64, ClaimOutcome>,
+    pub(crate) claims: Batcher<Claimant, ClaimOutcome>,
     pub(crate) renewals: Batcher<u64, RenewOutcome>,
     cookies: [Cookies; 2],
     snapshot: ArcSwapOption<Snapshot>,
@@ -51,7 +53,7 @@ pub(crate) struct LiveRoom {
 /// The ends of a room's queues that call the store.
 pub(crate) struct RoomWorkers {
     joins: BatchWorker<Entry, Position>,
-    claims: BatchWorker<u64, ClaimOutcome>,
+    claims: BatchWorker<Claimant, ClaimOutcome>,
     renewals: BatchWorker<u64, RenewOutcome>,
 }
 
@@ -178,7 +180,7 @@ impl RoomWorkers {
             metrics.observe_join_batch(room.name(), entries.len());
             caller.call("enter", Command::Enter(entries), positions)
         });
-        let claims = self.claims.run(|places| caller.call("claim", Command::Claim(places), claimed));
+        let claims = self.claims.run(|claimants| caller.call("claim", Command::Claim(claimants), claimed));
         let renewals = self.renewals.run(|places| caller.call("renew", Command::Renew(places), renewed));
         tokio::join!(joins, claims, renewals);
     }

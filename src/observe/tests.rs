@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::*;
-use crate::room::{Command, Control, Late, Mode, Plan, Policy, Room};
+use crate::room::{Claimant, Command, Control, Late, Mode, Plan, Policy, Room};
 
 /// A room without a pool: opens at second 1, lets in one a second after a burst of ten.
 fn room() -> Room {
@@ -61,7 +61,7 @@ fn a_room_is_shown_as_the_store_sees_it() {
     shown_after(Command::Enter(entries), 1_000);
     shown_after(Command::Freeze { entries: 0, root: [0; 32] }, 1_000);
     shown_after(Command::Reveal { beacon: None }, 3_000);
-    shown_after(Command::Claim(vec![0, 1]), 5_000);
+    shown_after(Command::Claim([0, 1].map(|place| Claimant { place, index: None, nonce: None }).into()), 5_000);
     let shown = shown_after(Command::Control(vec![Control::Pause]), 5_000);
     let view = room.view().expect("a view");
     assert_eq!(view.admitted, 2);

@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(document.content_language, language.tag);
             assert!(html.contains("Fado &amp; &lt;Friends&gt;") && !html.contains("<Friends>"));
             assert!(html.trim_end().ends_with("</html>"), "the document is complete");
-            for outside in ["src=", "@import", "url(", "href=\"http", "href=\"//"] {
+            for outside in ["src=", "@import", ":url(", " url(", "href=\"http", "href=\"//"] {
                 assert!(!html.contains(outside), "{outside}");
             }
         }

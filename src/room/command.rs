@@ -137,6 +137,17 @@ pub struct BeaconPlan {
     pub fallback_after_ms: Option<u64>,
 }
 
+/// A called fan who asks to be let in, and what the public list of claims will say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimant {
+    /// The fan's place.
+    pub place: u64,
+    /// The index of the fan's entry in the roster; `None` where the fan came after the draw.
+    pub index: Option<u64>,
+    /// The random bytes that the entry was made of, where the fan's browser shows them.
+    pub nonce: Option<[u8; 16]>,
+}
+
 /// One transition of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -160,7 +171,7 @@ pub enum Command {
         beacon: Option<BeaconSignature>,
     },
     /// Called fans ask to be let in.
-    Claim(Vec<u64>),
+    Claim(Vec<Claimant>),
     /// Sessions were used: their idle time starts anew.
     Renew(Vec<u64>),
     /// Sessions ended before their time (the shop said so).
@@ -184,7 +195,8 @@ impl Command {
     pub fn fans(&self) -> usize {
         match self {
             Self::Enter(entries) => entries.len(),
-            Self::Claim(places) | Self::Renew(places) | Self::Release(places) | Self::Leave(places) => places.len(),
+            Self::Claim(claimants) => claimants.len(),
+            Self::Renew(places) | Self::Release(places) | Self::Leave(places) => places.len(),
             _ => 0,
         }
     }

@@ -11,6 +11,7 @@
 //! Sizes: one bit a place, 24 bytes an entry of this minute and the last, about 150 bytes a session inside. Entries themselves
 //! are not kept; whoever applies the commands keeps the roster.
 
+mod admissions;
 mod bucket;
 mod command;
 mod deadlines;
@@ -26,9 +27,10 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
+pub use admissions::Admissions;
 pub use command::{
-    BeaconPlan, ClaimOutcome, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan, Policy,
-    Position, Ramp, Refusal, RenewOutcome, Steering, View,
+    BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan,
+    Policy, Position, Ramp, Refusal, RenewOutcome, Steering, View,
 };
 
 use sale::Sale;
@@ -115,7 +117,10 @@ impl Room {
             Command::Enter(entries) => return sale.enter(entries, now_ms).map(Outcome::Entered),
             Command::Freeze { entries, root } => sale.freeze(*entries, root, now_ms)?,
             Command::Reveal { beacon } => sale.reveal(beacon.as_ref(), now_ms)?,
-            Command::Claim(places) => return Ok(Outcome::Claimed(sale.claim(places, now_ms))),
+            Command::Claim(claimants) => {
+                let places: Vec<u64> = claimants.iter().map(|claimant| claimant.place).collect();
+                return Ok(Outcome::Claimed(sale.claim(&places, now_ms)));
+            }
             Command::Renew(places) => return Ok(Outcome::Renewed(sale.renew(places, now_ms))),
             Command::Release(places) => sale.release(places),
             Command::Leave(places) => sale.leave(places),

@@ -48,8 +48,12 @@ fn view_at(room: &mut Room, now_ms: u64) -> View {
     room.view().unwrap()
 }
 
+fn claimant(place: u64) -> Claimant {
+    Claimant { place, index: None, nonce: None }
+}
+
 fn claim(room: &mut Room, places: &[u64], now_ms: u64) -> Vec<ClaimOutcome> {
-    match room.apply(&Command::Claim(places.to_vec()), now_ms).unwrap() {
+    match room.apply(&Command::Claim(places.iter().copied().map(claimant).collect()), now_ms).unwrap() {
         Outcome::Claimed(outcomes) => outcomes,
         other => panic!("answered {other:?}"),
     }
@@ -224,7 +228,7 @@ fn what_is_out_of_bounds_is_refused_with_the_bounds() {
     assert!(refused(|plan| plan.ends_at_ms = Some(2_000)).contains("raise ends_at"));
 
     let mut room = serving(1, policy());
-    let many = Command::Claim(vec![0; BATCH_MAX + 1]);
+    let many = Command::Claim(vec![claimant(0); BATCH_MAX + 1]);
     assert!(room.apply(&many, SERVING_MS).unwrap_err().to_string().contains("split it"));
     let long = Command::Control(vec![Control::Message(Some("x".repeat(2_001)))]);
     assert_eq!(

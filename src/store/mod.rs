@@ -39,4 +39,8 @@ pub trait Store: Send + Sync + 'static {
     /// The roster's bytes, 32 an entry, for a range of entry indexes; shorter where the roster ends. The roster is the
     /// pool of the present draw: those who came later are not in it.
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
+    /// the order of admission; shorter where the list ends. It is of the present draw.
+    async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
 }

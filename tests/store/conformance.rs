@@ -1,7 +1,8 @@
 //! What every store must do: answer as the pure model does, and stand as it stands, after every step of any history.
 
-use fairgate::room::{Command, Entry, Outcome, Position, Room, View};
+use fairgate::room::{Admissions, Command, Entry, Outcome, Position, Room, View};
 use fairgate::store::{Store, StoreError};
+use fairgate_draw::{CLAIM_BYTES, Claim};
 
 use crate::clock::ManualClock;
 use crate::operations::{Op, ROOM};
@@ -11,6 +12,9 @@ use crate::operations::{Op, ROOM};
 pub(crate) struct Reference {
     room: Room,
     roster: Vec<Entry>,
+    /// The lines of the list of claims that it should have.
+    claims: Vec<u8>,
+    admissions: Admissions,
     now_ms: u64,
 }
 
@@ -45,9 +49,14 @@ impl Reference {
         let expected = self.room.apply(&command, self.now_ms);
         if self.room.generation() != generation {
             self.roster.clear();
+            self.claims.clear();
         }
         if let (Command::Enter(entries), Ok(Outcome::Entered(positions))) = (&command, &expected) {
             self.note_entries(entries, positions);
+        }
+        if let Ok(outcome) = &expected {
+            let claims = self.admissions.of(&command, outcome, self.room.now_ms());
+            self.claims.extend(claims.iter().flat_map(Claim::to_bytes));
         }
         match (store.apply(ROOM, command.clone()).await, expected) {
             (Ok(answer), Ok(expected)) => assert_eq!(answer, expected, "to {command:?}"),
@@ -69,6 +78,16 @@ impl Reference {
         let (third, half) = (entries / 3, entries / 2 + 1);
         let part = store.roster(ROOM, third..half).await.expect("it is scheduled");
         assert_eq!(part, self.roster[third as usize..half.min(entries) as usize].as_flattened());
+        self.compare_claims(store).await;
+    }
+
+    /// Compares the list of claims, whole and in part.
+    async fn compare_claims(&self, store: &impl Store) {
+        assert_eq!(store.claims(ROOM, 0..u64::MAX).await.expect("it is scheduled"), self.claims);
+        let claims = (self.claims.len() / CLAIM_BYTES) as u64;
+        let part = store.claims(ROOM, claims / 3..claims / 2).await.expect("it is scheduled");
+        let [from, to] = [claims / 3, claims / 2].map(|at| at as usize * CLAIM_BYTES);
+        assert_eq!(part, self.claims[from..to]);
     }
 
     fn note_entries(&mut self, entries: &[Entry], positions: &[Position]) {

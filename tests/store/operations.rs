@@ -1,6 +1,6 @@
 //! Generated histories: operations over a small world, so that retries, races and refusals happen all the time.
 
-use fairgate::room::{Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, Steering, View};
+use fairgate::room::{Claimant, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, Steering, View};
 use fairgate_draw::BeaconSignature;
 use proptest::prelude::*;
 
@@ -47,7 +47,9 @@ impl Op {
     /// The command of this step, for a room that stands like this; none for those that only move the clock.
     pub(crate) fn command(&self, view: Option<&View>) -> Option<Command> {
         let serving = view.map_or(0, |view| view.serving);
-        let near = |backs: &[u8]| backs.iter().map(|back| (serving + 8).saturating_sub(u64::from(*back))).collect();
+        let near = |backs: &[u8]| -> Vec<u64> {
+            backs.iter().map(|back| (serving + 8).saturating_sub(u64::from(*back))).collect()
+        };
         Some(match self {
             Self::Wait(_) | Self::SetBack(_) => return None,
             Self::Schedule { times, policy } => Command::Schedule(plan(*times, policy.clone())),
@@ -57,7 +59,7 @@ impl Op {
                 Command::Freeze { entries, root: [*root; 32] }
             }
             Self::Reveal { beacon } => Command::Reveal { beacon: beacon.then_some(BeaconSignature([9; 48])) },
-            Self::Claim(backs) => Command::Claim(near(backs)),
+            Self::Claim(backs) => Command::Claim(near(backs).into_iter().map(claimant).collect()),
             Self::Renew(backs) => Command::Renew(near(backs)),
             Self::Release(backs) => Command::Release(near(backs)),
             Self::Leave(backs) => Command::Leave(near(backs)),
@@ -81,6 +83,12 @@ impl Op {
 /// The entry of a fan.
 pub(crate) fn entry(fan: u8) -> Entry {
     [fan; 32]
+}
+
+/// Whoever asks for a place: some show what their entry was made of, and some came after the draw.
+fn claimant(place: u64) -> Claimant {
+    let nonce = (!place.is_multiple_of(3)).then(|| [place as u8; 16]);
+    Claimant { place, index: (!place.is_multiple_of(5)).then_some(place + 1), nonce }
 }
 
 /// One of a few plans: 0 and 1 open soon, 2 has no pool, 3 comes later than the others end.

@@ -58,7 +58,10 @@ impl Witness {
         self.time_passed(view);
         match (command, answer) {
             (Command::Enter(entries), Ok(Outcome::Entered(positions))) => self.entered(entries, positions, view),
-            (Command::Claim(places), Ok(Outcome::Claimed(outcomes))) => self.claimed(places, outcomes, view),
+            (Command::Claim(claimants), Ok(Outcome::Claimed(outcomes))) => {
+                let places: Vec<u64> = claimants.iter().map(|claimant| claimant.place).collect();
+                self.claimed(&places, outcomes, view);
+            }
             (Command::Renew(places), Ok(Outcome::Renewed(outcomes))) => self.renewed(places, outcomes, view),
             (Command::Release(places), Ok(Outcome::Done)) => self.released(places, view.now_ms),
             (Command::Leave(places), Ok(Outcome::Done)) => self.gave_up(places, view),

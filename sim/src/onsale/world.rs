@@ -3,7 +3,7 @@
 use anyhow::bail;
 use fairgate::edge::{GATHER, PollPolicy, TICK};
 use fairgate::room::{
-    ClaimOutcome, Command, Control, Entry, Late, Mode, Outcome, Phase, Plan, Policy, Position, Room, View,
+    ClaimOutcome, Claimant, Command, Control, Entry, Late, Mode, Outcome, Phase, Plan, Policy, Position, Room, View,
 };
 use fairgate_draw::{RootHasher, Shuffle, ZERO, entry};
 use hdrhistogram::Histogram;
@@ -355,7 +355,8 @@ impl World {
         };
         let places: Vec<u64> = asks.iter().filter_map(|(fan, _)| self.place(*fan)).collect();
         self.meter.count(Kind::StoreClaim, edge, places.len() as u64 * 8);
-        let outcome = self.room.apply(&Command::Claim(places.clone()), now_ms + round_trip_ms / 2)?;
+        let claimants = places.iter().map(|place| Claimant { place: *place, index: None, nonce: None }).collect();
+        let outcome = self.room.apply(&Command::Claim(claimants), now_ms + round_trip_ms / 2)?;
         let Outcome::Claimed(outcomes) = outcome else { bail!("claims are answered") };
         for (((fan, since_ms), place), outcome) in asks.into_iter().zip(places).zip(outcomes) {
             self.claim_took.saturating_record(now_ms + round_trip_ms - since_ms);

@@ -160,8 +160,8 @@ fn is_list(command: &Command) -> bool {
 fn append(to: &mut Command, command: Command) {
     match (to, command) {
         (Command::Enter(all), Command::Enter(more)) => all.extend(more),
-        (Command::Claim(all), Command::Claim(more))
-        | (Command::Renew(all), Command::Renew(more))
+        (Command::Claim(all), Command::Claim(more)) => all.extend(more),
+        (Command::Renew(all), Command::Renew(more))
         | (Command::Release(all), Command::Release(more))
         | (Command::Leave(all), Command::Leave(more)) => all.extend(more),
         _ => debug_assert!(false, "only lists of a kind are put together"),

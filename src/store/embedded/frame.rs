@@ -20,7 +20,9 @@ pub(super) const FRAME_HEAD_BYTES: usize = 12;
 /// Commands are put into one frame until they may need as many bytes.
 pub(super) const FRAME_BYTES_FULL: usize = 4 << 20;
 /// The most bytes of a payload: a frame that is all but full, and the largest command on top.
-const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_FULL + size_of::<Entry>() * BATCH_MAX + COMMAND_BYTES_MAX;
+const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_FULL + FAN_BYTES_MAX * BATCH_MAX + COMMAND_BYTES_MAX;
+/// The most bytes that a command needs for one fan: those of a claim, two numbers and 16 random bytes.
+const FAN_BYTES_MAX: usize = 40;
 /// The most bytes of a command that names no fans; the longest is one with a message.
 const COMMAND_BYTES_MAX: usize = 4096;
 /// How a frame begins.
@@ -80,7 +82,7 @@ impl Header {
 
 /// The most bytes that a command may need in a frame.
 pub(super) fn bytes_max(command: &Command) -> usize {
-    COMMAND_BYTES_MAX + command.fans() * size_of::<Entry>()
+    COMMAND_BYTES_MAX + command.fans() * FAN_BYTES_MAX
 }
 
 /// A frame in the making.

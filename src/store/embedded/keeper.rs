@@ -15,10 +15,11 @@ use std::{fs, io, vec};
 use tracing::{error, info};
 
 use super::batch::{Answer, Request, Step, put_together};
+use super::claims::{ClaimFile, ClaimList};
 use super::draft::Draft;
 use super::frame::{FRAME_BYTES_FULL, HEADER_BYTES, Header, bytes_max};
 use super::journal::{Journal, path_in};
-use super::load::{Loaded, load};
+use super::load::{Kept, Loaded, load};
 use super::roster::Roster;
 use super::{Counters, OpenError, create_dir};
 use crate::clock::Clock;
@@ -30,6 +31,9 @@ const REQUESTS_MAX: usize = 8_192;
 /// Where gates read the roster: only committed entries are in it.
 pub(super) type SharedRoster = Arc<RwLock<Option<Roster>>>;
 
+/// Where gates read the list of claims: only committed ones are in it.
+pub(super) type SharedClaims = Arc<RwLock<Option<ClaimFile>>>;
+
 /// A room and what makes it durable.
 pub(super) struct Keeper {
     name: String,
@@ -39,6 +43,8 @@ pub(super) struct Keeper {
     room: Room,
     journal: Option<Journal>,
     roster: SharedRoster,
+    claims: Option<ClaimList>,
+    shared_claims: SharedClaims,
     /// After a failed write the room in memory is ahead of the disk.
     is_ahead: bool,
 }
@@ -52,14 +58,41 @@ impl Keeper {
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
     ) -> Self {
-        let (journal, roster) = loaded.kept.unzip();
-        let roster = Arc::new(RwLock::new(roster));
-        Self { name: name.to_owned(), dir, clock, counters, room: loaded.room, journal, roster, is_ahead: false }
+        let mut keeper = Self {
+            name: name.to_owned(),
+            dir,
+            clock,
+            counters,
+            room: Room::default(),
+            journal: None,
+            roster: SharedRoster::default(),
+            claims: None,
+            shared_claims: SharedClaims::default(),
+            is_ahead: false,
+        };
+        keeper.take(loaded);
+        keeper
     }
 
     /// Where the room's roster can be read.
     pub(super) fn roster(&self) -> SharedRoster {
         Arc::clone(&self.roster)
+    }
+
+    /// Where the room's list of claims can be read.
+    pub(super) fn claims(&self) -> SharedClaims {
+        Arc::clone(&self.shared_claims)
+    }
+
+    /// Goes on with a room as it was loaded.
+    fn take(&mut self, loaded: Loaded) {
+        let (journal, roster, claims) = match loaded.kept {
+            Some(Kept { journal, roster, claims }) => (Some(journal), Some(roster), Some(claims)),
+            None => (None, None, None),
+        };
+        *self.lock_roster() = roster;
+        (self.room, self.journal, self.claims) = (loaded.room, journal, claims);
+        self.share_claims();
     }
 
     /// Serves requests until nobody can send any.
@@ -102,6 +135,9 @@ impl Keeper {
         let outcome = self.room.apply(&step.command, draft.now_ms());
         if self.room.revision() != revision {
             draft.note(&step.command, &outcome, entered);
+            if let Some(claims) = &mut self.claims {
+                claims.note(&step.command, &outcome, self.room.now_ms());
+            }
         }
         step.answer(outcome, || self.room.view())
     }
@@ -116,6 +152,7 @@ impl Keeper {
         if let Some(roster) = &mut *self.lock_roster() {
             pool.into_iter().for_each(|entries| roster.push(entries.count, frame_at + entries.at));
         }
+        self.publish_claims();
         self.counters.commits.fetch_add(1, Relaxed);
         Ok(())
     }
@@ -124,8 +161,23 @@ impl Keeper {
         create_dir(&self.dir)?;
         let journal = Journal::create(&self.dir, sale, frame)?;
         *self.lock_roster() = Some(Roster::new(journal.file()));
+        self.claims = Some(ClaimList::create(&self.dir, journal.generation())?);
         self.journal = Some(journal);
         Ok(HEADER_BYTES as u64)
+    }
+
+    /// Writes down and shows who was let in. The journal has it already, so a failure costs nothing but time: the lines
+    /// are written with the next ones, or when the room is read back.
+    fn publish_claims(&mut self) {
+        if let Some(Err(error)) = self.claims.as_mut().map(ClaimList::write) {
+            error!(room = self.name, %error, "cannot write the list of claims; trying again with the next commit");
+        }
+        self.share_claims();
+    }
+
+    fn share_claims(&self) {
+        let file = self.claims.as_ref().map(ClaimList::file);
+        *self.shared_claims.write().unwrap_or_else(PoisonError::into_inner) = file;
     }
 
     /// Reads the room back where the last write failed.
@@ -134,10 +186,9 @@ impl Keeper {
             return Ok(());
         }
         self.discard_unwritten().map_err(|source| OpenError::Io { path: self.dir.clone(), source })?;
-        let Loaded { room, kept } = load(&self.dir)?;
-        let (journal, roster) = kept.unzip();
-        *self.lock_roster() = roster;
-        (self.room, self.journal, self.is_ahead) = (room, journal, false);
+        let loaded = load(&self.dir)?;
+        self.take(loaded);
+        self.is_ahead = false;
         info!(room = self.name, revision = self.room.revision(), "read the room back after a failed write");
         Ok(())
     }

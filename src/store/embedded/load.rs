@@ -6,6 +6,7 @@ use std::path::Path;
 use tracing::{info, warn};
 
 use super::OpenError;
+use super::claims::ClaimList;
 use super::journal::{Journal, JournalReader, path_in};
 use super::roster::Roster;
 use crate::room::{Outcome, Position, Room};
@@ -15,8 +16,16 @@ use crate::room::{Outcome, Position, Room};
 pub(super) struct Loaded {
     /// The room as of its last committed frame.
     pub(super) room: Room,
-    /// Its journal and roster; nothing before the room's first plan.
-    pub(super) kept: Option<(Journal, Roster)>,
+    /// What it is kept in; nothing before the room's first plan.
+    pub(super) kept: Option<Kept>,
+}
+
+/// The files of a sale.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) journal: Journal,
+    pub(super) roster: Roster,
+    pub(super) claims: ClaimList,
 }
 
 /// Reads a room's directory.
@@ -25,7 +34,7 @@ pub(super) fn load(dir: &Path) -> Result<Loaded, OpenError> {
     while let Some(generation) = generations.pop() {
         let path = path_in(dir, generation);
         let loaded = match JournalReader::open(path.clone())? {
-            Some(reader) => replay(reader)?,
+            Some(reader) => replay(dir, reader)?,
             None => None,
         };
         if let Some(loaded) = loaded {
@@ -53,8 +62,10 @@ fn generations(dir: &Path) -> Result<Vec<u64>, OpenError> {
 }
 
 /// Replays a journal; nothing if not even its first frame is whole.
-fn replay(mut reader: JournalReader) -> Result<Option<Loaded>, OpenError> {
+fn replay(dir: &Path, mut reader: JournalReader) -> Result<Option<Loaded>, OpenError> {
     let header = reader.header();
+    let failed = |source| OpenError::Io { path: dir.to_owned(), source };
+    let mut claims = ClaimList::create(dir, header.generation).map_err(failed)?;
     let mut room = Room::after(header.revision, header.generation - 1);
     let mut runs = Vec::new();
     let mut frames = 0_u64;
@@ -62,9 +73,12 @@ fn replay(mut reader: JournalReader) -> Result<Option<Loaded>, OpenError> {
         frames += 1;
         for record in frame.records {
             let outcome = room.apply(&record.command, frame.now_ms);
+            claims.note(&record.command, &outcome, room.now_ms());
             runs.extend(pool_entries(&outcome).map(|entries| (entries, frame.payload_at + record.entries_at)));
         }
+        claims.write_if_many().map_err(failed)?;
     }
+    claims.write().map_err(failed)?;
     let path = reader.path().to_owned();
     let (journal, torn_bytes) = reader.into_journal()?;
     if frames == 0 {
@@ -73,7 +87,7 @@ fn replay(mut reader: JournalReader) -> Result<Option<Loaded>, OpenError> {
     info!(path = %path.display(), frames, torn_bytes, revision = room.revision(), "read a journal");
     let mut roster = Roster::new(journal.file());
     runs.into_iter().for_each(|(entries, at)| roster.push(entries, at));
-    Ok(Some(Loaded { room, kept: Some((journal, roster)) }))
+    Ok(Some(Loaded { room, kept: Some(Kept { journal, roster, claims }) }))
 }
 
 /// How many entries of an `Enter` that was written down went into the pool: all or none, as it has one time.

@@ -7,6 +7,7 @@
 //! the format). The draw's secret is in there: files are readable by their owner only.
 
 mod batch;
+mod claims;
 mod draft;
 mod frame;
 mod journal;
@@ -32,7 +33,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use self::batch::{Reply, Request};
-use self::keeper::{Keeper, SharedRoster};
+use self::keeper::{Keeper, SharedClaims, SharedRoster};
 use self::load::{Loaded, load};
 use self::lock::DirLock;
 use super::{Store, StoreError};
@@ -101,6 +102,7 @@ pub struct EmbeddedStore {
 struct RoomHandle {
     requests: SyncSender<Request>,
     roster: SharedRoster,
+    claims: SharedClaims,
     thread: JoinHandle<()>,
 }
 
@@ -138,13 +140,13 @@ impl EmbeddedStore {
     fn start(&self, name: &str, loaded: Loaded) -> Result<RoomHandle, OpenError> {
         let dir = self.dir.join(name);
         let keeper = Keeper::new(name, dir.clone(), loaded, Arc::clone(&self.clock), Arc::clone(&self.counters));
-        let roster = keeper.roster();
+        let (roster, claims) = (keeper.roster(), keeper.claims());
         let (requests, queue) = sync_channel(WAITING_MAX);
         let thread = thread::Builder::new()
             .name(format!("room {name}"))
             .spawn(move || keeper.run(&queue))
             .map_err(|source| OpenError::Io { path: dir, source })?;
-        Ok(RoomHandle { requests, roster, thread })
+        Ok(RoomHandle { requests, roster, claims, thread })
     }
 
     /// Sends a request to a room and waits for the answer.
@@ -193,6 +195,14 @@ impl Store for EmbeddedStore {
                 roster.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|roster| roster.part(entries));
             part.map_or_else(|| Ok(Bytes::new()), |part| part.read())
         };
+        let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
+        bytes.map_err(|error| unavailable(&error))
+    }
+
+    async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {
+        let list = self.lock_rooms().get(room).map(|handle| Arc::clone(&handle.claims)).ok_or(Refusal::NotScheduled)?;
+        let file = list.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = move || file.map_or_else(|| Ok(Bytes::new()), |file| file.read(claims));
         let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
         bytes.map_err(|error| unavailable(&error))
     }
