@@ -6,6 +6,7 @@ use std::path::Path;
 use pingora::tls;
 
 use super::reader::{Document, Step};
+use super::store::read_authority;
 use super::{Config, RoomConfig, TlsListener};
 use crate::page::{PageInput, WaitingPage};
 use crate::pass::KeyRing;
@@ -15,6 +16,12 @@ pub(super) fn check(config: &Config, document: &Document<'_>) {
     if let Err(error) = KeyRing::load(&config.edge.keys, &config.edge.issuer) {
         let remedy = format!("make one with `fairgate keys new --dir {}`", config.edge.keys.display());
         document.problem(&[Step::Key("edge"), Step::Key("keys")], "edge.keys", error.to_string(), remedy);
+    }
+    if let Some(Err(reason)) =
+        config.store.redis.as_ref().and_then(|redis| redis.authority.as_deref()).map(read_authority)
+    {
+        let path = [Step::Key("store"), Step::Key("redis_ca")];
+        document.problem(&path, "store.redis_ca", reason, "name a PEM file with the authority's certificates");
     }
     for (index, listener) in config.edge.tls.iter().enumerate() {
         check_tls(document, index, listener);

@@ -29,7 +29,7 @@ pub use edge::{EdgeConfig, TlsListener};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
 pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfig};
-pub use store::StoreConfig;
+pub use store::{RedisConfig, StoreConfig};
 pub use times::parse_time_ms;
 pub use upstream::UpstreamConfig;
 

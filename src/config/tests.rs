@@ -92,6 +92,45 @@ fn the_shipped_example_is_right_and_shows_every_default() {
 }
 
 #[test]
+fn the_shipped_fleet_example_is_right() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/fleet.toml")).expect("the example");
+    let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let redis = config.store.redis.expect("a fleet has a Redis");
+    assert_eq!(redis.address.to_string(), "rediss+sentinel://10.0.0.11:26379,10.0.0.12:26379,10.0.0.13:26379/onsale/0");
+}
+
+#[test]
+fn a_redis_has_a_url_without_credentials() {
+    let store = |lines: &str| with("[edge]", &format!("[store]\n{lines}\n[edge]"));
+    let secret = store("redis = 'redis://me:hunter2@cache'");
+    assert_problem(&secret, 3, "store.redis", &["…@cache", "FAIRGATE_REDIS_PASSWORD"]);
+    assert!(!problem(&secret).2.contains("hunter2"));
+    assert_problem(&store("redis = 'cache:6379'"), 3, "store.redis", &["redis://", "redis+sentinel://"]);
+    assert_problem(&store("redis = 'redis://a,b'"), 3, "store.redis", &["redis+cluster://"]);
+    assert_problem(&store("redis = 'redis://a'\nredis_ca = 'ca.pem'"), 4, "store.redis_ca", &["rediss://"]);
+    assert_problem(&store("redis_ca = 'ca.pem'"), 3, "store.redis_ca", &["without a Redis"]);
+}
+
+#[test]
+fn credentials_of_redis_come_from_the_environment() {
+    let config = parse(&with("[edge]", "[store]\nredis = 'redis://cache'\n[edge]")).expect("right");
+    let redis = config.store.redis.expect("it is configured");
+    let env = |name: &str| match name {
+        "FAIRGATE_REDIS_USER" => Some("gate".to_owned()),
+        "FAIRGATE_REDIS_PASSWORD" => Some("hunter2".to_owned()),
+        _ => None,
+    };
+    let options = redis.resolve(env).expect("no file to read");
+    assert_eq!(
+        (options.user.as_deref(), options.password.as_ref().map(Secret::expose)),
+        (Some("gate"), Some("hunter2"))
+    );
+    assert!(!format!("{options:?}").contains("hunter2"));
+    let nameless = redis.resolve(|_| Some(String::new())).expect("no file to read");
+    assert_eq!((nameless.user, nameless.password), (None, None));
+}
+
+#[test]
 fn unknown_keys_are_told_with_the_nearest_known_one() {
     assert_problem(&with("paths =", "path ="), 10, "room[final].path", &["not a key", "did you mean paths?"]);
     assert_problem(&with("[edge]", "[egde]"), 2, "egde", &["did you mean edge?"]);

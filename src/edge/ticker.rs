@@ -106,7 +106,10 @@ impl Ticker {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.store.changed(self.room.name()) => ticks.reset(),
+            }
             self.beat().await;
         }
     }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use fairgate_draw::BeaconSignature;
 use serde::{Deserialize, Serialize};
 
+use super::{BATCH_MAX, Refusal};
+
 /// A roster entry, as in the draw protocol: `H(DST("fairgate/v1/entry") ‖ D ‖ u ‖ tag)`.
 pub type Entry = [u8; 32];
 
@@ -200,6 +202,14 @@ impl Command {
             _ => 0,
         }
     }
+
+    /// Refuses a command that would hold everyone else up for too long.
+    pub(crate) fn check_size(&self) -> Result<(), Refusal> {
+        match self.fans() {
+            ..=BATCH_MAX => Ok(()),
+            fans => Err(Refusal::too_many(fans)),
+        }
+    }
 }
 
 /// A change made by people.
@@ -301,35 +311,6 @@ pub enum Outcome {
     Renewed(Vec<RenewOutcome>),
     /// To every other command: done (or already so).
     Done,
-}
-
-/// Why a room refuses a command. Nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum Refusal {
-    /// The room has no plan yet, so it has nothing to show and nothing to enter.
-    #[error("the room is not scheduled")]
-    NotScheduled,
-    /// The pool has not opened.
-    #[error("the room opens at {opens_at_ms} (Unix ms)")]
-    NotOpen {
-        /// When it opens.
-        opens_at_ms: u64,
-    },
-    /// The sale is over.
-    #[error("the sale has ended")]
-    Ended,
-    /// The descriptor is public and the pool open: the schedule stands.
-    #[error("the schedule cannot change once the pool is open")]
-    ScheduleFixed,
-    /// The command does not fit the phase.
-    #[error("not now: {0}")]
-    OutOfPhase(String),
-    /// A root or beacon contradicts what is already published.
-    #[error("contradicts the published draw: {0}")]
-    Contradiction(String),
-    /// A value is out of range.
-    #[error("{0}")]
-    Invalid(String),
 }
 
 /// The phase of a room.

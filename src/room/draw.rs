@@ -84,11 +84,11 @@ impl Draw {
     /// Publishes the root of the closed pool of `pool` entries; answers whether that is new.
     pub(super) fn freeze(&mut self, pool: u64, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<bool, Refusal> {
         if entries != pool {
-            return Err(Refusal::Contradiction(format!("the root covers {entries} entries, the pool has {pool}")));
+            return Err(Refusal::wrong_count(entries, pool));
         }
         match &self.frozen {
             Some(frozen) if frozen.root == *root => Ok(false),
-            Some(_) => Err(Refusal::Contradiction("another root is public already".into())),
+            Some(_) => Err(Refusal::another_root()),
             None => {
                 self.frozen = Some(Frozen { entries, root: *root, at_ms: now_ms });
                 Ok(true)
@@ -105,15 +105,14 @@ impl Draw {
     ) -> Result<bool, Refusal> {
         let beacon = signature.map(|signature| verified(self.round.as_ref(), signature)).transpose()?;
         let Some(frozen) = self.frozen else {
-            return Err(Refusal::OutOfPhase("the root must be published before the secret".into()));
+            return Err(Refusal::no_root());
         };
         if let Some(revealed) = &self.revealed {
-            return if beacon.is_some() && revealed.beacon.is_none() { Err(too_late()) } else { Ok(false) };
+            return if beacon.is_some() && revealed.beacon.is_none() { Err(Refusal::too_late()) } else { Ok(false) };
         }
         let witnessed_ms = now_ms.saturating_sub(frozen.at_ms);
         if witnessed_ms < witness_ms {
-            let left_ms = witness_ms - witnessed_ms;
-            return Err(Refusal::OutOfPhase(format!("the root must be public for another {left_ms} ms")));
+            return Err(Refusal::not_witnessed(witness_ms - witnessed_ms));
         }
         check_beacon(self.round.as_ref(), beacon.as_ref(), frozen.at_ms, now_ms)?;
         let randomness = beacon.map_or(ZERO, |beacon| beacon.randomness);
@@ -180,10 +179,6 @@ pub(crate) fn check_beacon(
         ))),
         (None, None) => Err(Refusal::OutOfPhase(format!("the draw waits for round {number}, however long it takes"))),
     }
-}
-
-fn too_late() -> Refusal {
-    Refusal::OutOfPhase("the round comes too late: the draw went on without it, as its descriptor foresees".into())
 }
 
 #[cfg(test)]

@@ -18,10 +18,12 @@ mod deadlines;
 mod draw;
 mod enter;
 mod lease;
+mod limit;
 mod line;
 mod pace;
 mod places;
 mod recent;
+mod refusal;
 mod sale;
 mod schedule;
 #[cfg(test)]
@@ -30,8 +32,10 @@ mod tests;
 pub use admissions::Admissions;
 pub use command::{
     BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan,
-    Policy, Position, Ramp, Refusal, RenewOutcome, Steering, View,
+    Policy, Position, Ramp, RenewOutcome, Steering, View,
 };
+pub(crate) use draw::{Beacon, check_beacon, verified};
+pub use refusal::Refusal;
 
 use sale::Sale;
 
@@ -60,7 +64,7 @@ impl Room {
     /// The room refuses the command. What time alone decides has happened nevertheless.
     pub fn apply(&mut self, command: &Command, now_ms: u64) -> Result<Outcome, Refusal> {
         match (&self.sale, command) {
-            (None, Command::Schedule(plan)) => schedule::check_plan(plan)?,
+            (None, Command::Schedule(plan)) => plan.check()?,
             (None, _) => return Err(Refusal::NotScheduled),
             (Some(_), _) => {}
         }
@@ -69,7 +73,7 @@ impl Room {
         if let Some(sale) = &mut self.sale {
             sale.pass_time(elapsed_ms, self.now_ms);
         }
-        let answer = check_size(command).and_then(|()| self.transition(command));
+        let answer = command.check_size().and_then(|()| self.transition(command));
         if self.sale.as_mut().is_some_and(Sale::take_changed) {
             self.revision += 1;
         }
@@ -133,7 +137,7 @@ impl Room {
 
     /// A plan opens the first sale, or the next one after the end of the last; otherwise it is the sale's own matter.
     fn schedule(&mut self, plan: &Plan) -> Result<(), Refusal> {
-        schedule::check_plan(plan)?;
+        plan.check()?;
         match &mut self.sale {
             Some(sale) if !sale.is_succeeded_by(plan) => sale.reschedule(plan, self.now_ms),
             _ => {
@@ -142,12 +146,5 @@ impl Room {
                 Ok(())
             }
         }
-    }
-}
-
-fn check_size(command: &Command) -> Result<(), Refusal> {
-    match command.fans() {
-        ..=BATCH_MAX => Ok(()),
-        fans => Err(Refusal::Invalid(format!("one command may name {BATCH_MAX} fans, not {fans}: split it"))),
     }
 }

@@ -8,9 +8,7 @@ use super::lease::Leases;
 use super::line::{HELD_RETRY_MS, Line};
 use super::pace::Pace;
 use super::schedule::Schedule;
-use super::{
-    ClaimOutcome, Control, Entry, Late, Limit, Mode, Phase, Plan, Position, Refusal, RenewOutcome, Steering, View,
-};
+use super::{ClaimOutcome, Control, Entry, Late, Mode, Phase, Plan, Position, Refusal, RenewOutcome, Steering, View};
 
 /// Everything that belongs to one draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +85,7 @@ impl Sale {
     /// Takes over what a plan may still change.
     pub(super) fn reschedule(&mut self, plan: &Plan, now_ms: u64) -> Result<(), Refusal> {
         if !self.schedule.is_of(&plan.room) {
-            return Err(Refusal::Invalid("the plan is of another room".into()));
+            return Err(Refusal::another_room());
         }
         let rate_before = self.schedule.policy.rate_per_minute;
         if self.schedule.has_draw_of(plan) {
@@ -122,8 +120,7 @@ impl Sale {
     /// Publishes the root.
     pub(super) fn freeze(&mut self, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<(), Refusal> {
         if !self.pool_is_closed {
-            let starts_at_ms = self.schedule.starts_at_ms;
-            return Err(Refusal::OutOfPhase(format!("the pool is open until {starts_at_ms} (Unix ms)")));
+            return Err(Refusal::pool_is_open(self.schedule.starts_at_ms));
         }
         self.changed |= self.draw.freeze(self.arrivals.early, entries, root, now_ms)?;
         Ok(())
@@ -259,7 +256,7 @@ impl Sale {
     /// How the sale stands.
     pub(super) fn view(&self, revision: u64, now_ms: u64) -> View {
         let counts = self.line.counts();
-        View {
+        let view = View {
             revision,
             now_ms,
             phase: self.phase,
@@ -274,9 +271,9 @@ impl Sale {
             policy: self.schedule.policy.clone(),
             ramp: self.pace.ramp,
             steering: self.pace.steering,
-            rate_per_minute: self.pace.per_minute(&self.schedule.policy, now_ms),
-            max_active: self.pace.max_active(&self.schedule.policy, now_ms),
-            limit: self.limit(now_ms),
+            rate_per_minute: 0,
+            max_active: 0,
+            limit: None,
             pool_size: self.arrivals.early,
             line_size: self.line_size(),
             serving: counts.serving,
@@ -292,7 +289,8 @@ impl Sale {
             active: self.leases.active(),
             draw: self.draw.record(),
             closed: self.leases.closed(),
-        }
+        };
+        view.paced()
     }
 
     /// How much of the time that has just passed people could have been let in.
@@ -316,25 +314,6 @@ impl Sale {
     /// Room inside.
     fn seats(&self, now_ms: u64) -> u64 {
         self.pace.max_active(&self.schedule.policy, now_ms).saturating_sub(self.leases.active())
-    }
-
-    /// What holds the leak back, if it runs: what people decided, that nobody waits, or else rate or room.
-    fn limit(&self, now_ms: u64) -> Option<Limit> {
-        let policy = &self.schedule.policy;
-        let steering = self.pace.steering(policy, now_ms);
-        Some(match self.phase {
-            Phase::Serving if self.paused => Limit::Paused,
-            Phase::Serving if self.sold_out || self.out_of_stock => Limit::SoldOut,
-            Phase::Serving if self.draining => Limit::Draining,
-            Phase::Serving if self.line.counts().serving == self.line_size() => Limit::Demand,
-            Phase::Serving => match steering {
-                None if policy.mode == Mode::Adaptive => Limit::Silence,
-                Some(steering) if steering.limit != Limit::Rate => steering.limit,
-                _ if self.line.counts().expected >= self.seats(now_ms) => Limit::MaxActive,
-                _ => Limit::Rate,
-            },
-            Phase::Idle | Phase::Pooling | Phase::Drawing | Phase::Ended => return None,
-        })
     }
 
     /// All places given so far; none before the pool is closed.

@@ -122,18 +122,23 @@ fn carry<T: PartialEq + Copy>(configured: &mut T, live: &mut T, new: T) -> bool 
     changed
 }
 
-/// Refuses a plan that no room can follow.
-pub(super) fn check_plan(plan: &Plan) -> Result<(), Refusal> {
-    if plan.opens_at_ms > plan.starts_at_ms {
-        return invalid("the pool must open before the sale starts, or at the same time: lower opens_at");
+impl Plan {
+    /// Whether a room could follow this plan.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] says what would be right.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.opens_at_ms > self.starts_at_ms {
+            return invalid("the pool must open before the sale starts, or at the same time: lower opens_at");
+        }
+        if self.ends_at_ms.is_some_and(|ends_at_ms| ends_at_ms <= self.starts_at_ms) {
+            return invalid("the sale must end after it starts: raise ends_at or leave it out");
+        }
+        check_time(Some(self.starts_at_ms))?;
+        check_time(self.ends_at_ms)?;
+        check_policy(&self.policy)?;
+        self.beacon.map_or(Ok(()), |beacon| check_beacon(&beacon, self))
     }
-    if plan.ends_at_ms.is_some_and(|ends_at_ms| ends_at_ms <= plan.starts_at_ms) {
-        return invalid("the sale must end after it starts: raise ends_at or leave it out");
-    }
-    check_time(Some(plan.starts_at_ms))?;
-    check_time(plan.ends_at_ms)?;
-    check_policy(&plan.policy)?;
-    plan.beacon.map_or(Ok(()), |beacon| check_beacon(&beacon, plan))
 }
 
 /// Refuses a round that could be known before the roster is frozen and witnessed.

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -75,6 +76,15 @@ impl PrivateRedis {
         Ok(server)
     }
 
+    /// Starts a Sentinel that watches a server under a name.
+    ///
+    /// # Errors
+    /// [`RedisError`], worded for the person at the terminal.
+    pub fn start_sentinel(master: &Self, name: &str) -> Result<Self, RedisError> {
+        let watched = format!("{name} 127.0.0.1 {} 1", master.port);
+        Self::start_with(&["sentinel", "yes", "sentinel monitor", &watched])
+    }
+
     /// Where to connect.
     #[must_use]
     pub fn url(&self) -> String {
@@ -109,10 +119,9 @@ impl PrivateRedis {
     fn run(&mut self) -> Result<(), RedisError> {
         let failed = |source| RedisError::Run { program: self.program.to_owned(), source };
         let mut command = Command::new("sh");
-        command.args(["-c", WATCHER, "sh", self.program, "--bind", "127.0.0.1", "--port"]).arg(self.port.to_string());
-        command.arg("--dir").arg(self.dir.path());
-        for setting in self.settings.chunks(2) {
-            command.arg(format!("--{}", setting[0])).args(&setting[1..]);
+        command.args(["-c", WATCHER, "sh", self.program]).arg(self.write_settings().map_err(failed)?);
+        if self.settings.first().is_some_and(|setting| setting == "sentinel") {
+            command.arg("--sentinel");
         }
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut watcher = command.spawn().map_err(failed)?;
@@ -121,6 +130,18 @@ impl PrivateRedis {
             self.watcher = Some((watcher, pipe, server));
         }
         self.wait_until_ready()
+    }
+
+    /// Writes `redis.conf` anew, since Sentinels change theirs.
+    fn write_settings(&self) -> std::io::Result<PathBuf> {
+        let path = self.dir.path().join("redis.conf");
+        let mut text = format!("bind 127.0.0.1\nport {}\ndir \"{}\"\n", self.port, self.dir.path().display());
+        for setting in self.settings.chunks(2).filter(|setting| setting[0] != "sentinel") {
+            let value = if setting[1].is_empty() { "\"\"" } else { &setting[1] };
+            text += &format!("{} {value}\n", setting[0]);
+        }
+        std::fs::write(&path, text)?;
+        Ok(path)
     }
 
     fn wait_until_ready(&mut self) -> Result<(), RedisError> {
@@ -171,7 +192,8 @@ fn answers(address: SocketAddr) -> bool {
         stream.write_all(b"PING\r\n")?;
         stream.read_exact(&mut answer)
     };
-    ask().is_ok() && &answer == b"+PONG"
+    // A server that wants a password first is ready, too.
+    ask().is_ok() && [b"+PONG", b"-NOAU"].contains(&&answer)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Where rooms live: one trait, transitions that are atomic, durable before they are answered, and safe to retry.
 
+mod batch;
 pub mod embedded;
+pub mod redis;
 
 use std::ops::Range;
 
@@ -36,6 +38,13 @@ pub trait Store: Send + Sync + 'static {
     /// plan.
     async fn view(&self, room: &str) -> Result<View, StoreError>;
 
+    /// Waits until the room may have changed in a way that is worth a look before the next one is due: phase, plan, draw
+    /// or controls. What changed while nobody waited is told to the next who does. A store that only this process
+    /// changes has nothing to tell.
+    async fn changed(&self, _room: &str) {
+        std::future::pending().await
+    }
+
     /// The roster's bytes, 32 an entry, for a range of entry indexes; shorter where the roster ends. The roster is the
     /// pool of the present draw: those who came later are not in it.
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError>;
@@ -43,4 +52,27 @@ pub trait Store: Send + Sync + 'static {
     /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
     /// the order of admission; shorter where the list ends. It is of the present draw.
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
+}
+
+/// The most bytes of a room's name.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A room's name becomes the name of a directory, or a part of keys.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain) {
+        true => Ok(()),
+        false => Err(Refusal::Invalid(format!(
+            "a room's name has 1 to {NAME_BYTES_MAX} characters of a-z, 0-9 and -, not {name:?}"
+        ))),
+    }
+}
+
+fn check_plan_is_of(room: &str, command: &Command) -> Result<(), Refusal> {
+    match command {
+        Command::Schedule(plan) if plan.room != room => {
+            Err(Refusal::Invalid(format!("the plan is of the room {:?}, not of {room:?}", plan.room)))
+        }
+        _ => Ok(()),
+    }
 }

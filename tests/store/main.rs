@@ -6,4 +6,5 @@ mod crash;
 mod embedded;
 mod model;
 mod operations;
+mod redis;
 mod witness;

@@ -14,7 +14,6 @@ use std::{fs, io, vec};
 
 use tracing::{error, info};
 
-use super::batch::{Answer, Request, Step, put_together};
 use super::claims::{ClaimFile, ClaimList};
 use super::draft::Draft;
 use super::frame::{FRAME_BYTES_FULL, HEADER_BYTES, Header, bytes_max};
@@ -24,6 +23,7 @@ use super::roster::Roster;
 use super::{Counters, OpenError, create_dir};
 use crate::clock::Clock;
 use crate::room::{Command, Room};
+use crate::store::batch::{Answer, Request, Step, put_together};
 
 /// The most requests that are looked at together.
 const REQUESTS_MAX: usize = 8_192;

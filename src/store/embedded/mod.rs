@@ -6,7 +6,6 @@
 //! together durable with one write and one `fdatasync`; journals are `<dir>/<room>/<n>.journal`, one a sale ([`frame`] has
 //! the format). The draw's secret is in there: files are readable by their owner only.
 
-mod batch;
 mod claims;
 mod draft;
 mod frame;
@@ -32,18 +31,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use self::batch::{Reply, Request};
 use self::keeper::{Keeper, SharedClaims, SharedRoster};
 use self::load::{Loaded, load};
 use self::lock::DirLock;
-use super::{Store, StoreError};
+use super::batch::{Reply, Request};
+use super::{Store, StoreError, check_name, check_plan_is_of};
 use crate::clock::Clock;
 use crate::room::{Command, Outcome, Refusal, View};
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
 const WAITING_MAX: usize = 16_384;
-/// The most bytes of a room's name.
-const NAME_BYTES_MAX: usize = 64;
 
 /// Why a data directory cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -240,26 +237,6 @@ fn rooms_in(dir: &Path) -> Result<Vec<String>, OpenError> {
         rooms.extend(entry.file_name().into_string().ok().filter(|name| is_dir && check_name(name).is_ok()));
     }
     Ok(rooms)
-}
-
-/// A room's name becomes the name of a directory.
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    match !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain) {
-        true => Ok(()),
-        false => Err(Refusal::Invalid(format!(
-            "a room's name has 1 to {NAME_BYTES_MAX} characters of a-z, 0-9 and -, not {name:?}"
-        ))),
-    }
-}
-
-fn check_plan_is_of(room: &str, command: &Command) -> Result<(), Refusal> {
-    match command {
-        Command::Schedule(plan) if plan.room != room => {
-            Err(Refusal::Invalid(format!("the plan is of the room {:?}, not of {room:?}", plan.room)))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn unavailable(why: &impl ToString) -> StoreError {

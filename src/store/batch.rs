@@ -105,9 +105,14 @@ impl Step {
         }
     }
 
+    /// Whether the askers want to see the room.
+    pub(super) fn is_view(&self) -> bool {
+        matches!(self.askers, Askers::Views(_))
+    }
+
     /// Keeps the outcome until it may be told; a view is taken only where someone asked for it.
     pub(super) fn answer(self, outcome: Result<Outcome, Refusal>, view: impl FnOnce() -> Option<View>) -> Answer {
-        let view = matches!(self.askers, Askers::Views(_)).then(view).flatten();
+        let view = self.is_view().then(view).flatten();
         Answer { askers: self.askers, outcome, view }
     }
 

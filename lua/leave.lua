@@ -1,0 +1,27 @@
+-- Gives up places; one that is inside already is released; `Command::Leave`.
+--
+-- KEYS[1]  the room
+-- ARGV     now, place ...
+-- Returns  {'ok'}
+
+if not s.generation then
+  return { 'refused', 'not_scheduled' }
+end
+
+local function leave(place)
+  if release(place) or tonumber(place) >= line_size() or is_gone(place) or has_expired(place) then
+    return
+  end
+  redis.call('SETBIT', sub('gone'), place, 1)
+  s.left = s.left + 1
+  changed = true
+  if tonumber(place) < s.serving then
+    ask_no_more(place)
+    s.outstanding = s.outstanding - 1
+  end
+end
+
+for i = 2, #ARGV do
+  leave(ARGV[i])
+end
+return answer()

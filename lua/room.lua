@@ -1,0 +1,411 @@
+-- What every script of a room begins with: the room's state, and what time alone decides.
+--
+-- The transitions are those of src/room, function for function; one conformance suite drives both. This file stands
+-- before each script when it is loaded, so it is one script for Redis.
+--
+-- KEYS[1]  fairgate:{<room>}, a hash with everything that is not counted in fans; all other keys of the room begin with
+--          it and the sale's generation, and are in the same slot because of the braces:
+--            :<generation>:roster:<n>          64,000 entries of 32 bytes each, the pool in order
+--            :<generation>:claims:<n>          10,000 lines of 72 bytes each, the list of claims in order of admission
+--            :<generation>:gone                a bit for each place admitted or given up
+--            :<generation>:calls               list of <end>:<watch>:<called>, the calls within their grace
+--            :<generation>:asking              sorted set, places that had to wait, by the watch when they asked last
+--            :<generation>:asking_places       the same places, by place
+--            :<generation>:leases              hash, place -> <admitted>:<hard end>
+--            :<generation>:expiries            sorted set, places inside, by when their lease ends
+--            :<generation>:closed              sorted set, <place>:<until>, by until
+--            :<generation>:closed_log          sorted set, <place>:<until>, by the order in which they were closed
+--            :<generation>:recent:<minute>:<n> hash, 16 bytes of an entry -> its position; expires by itself
+--          On the channel KEYS[1]:changes the revision is published when phase, plan, draw or controls change.
+-- ARGV[1]  the time, Unix ms, or '' for the server's clock
+-- Returns  whatever `answer` or `refuse` made. A refusal is {'refused', code, detail ...}; src/store/redis/refusal.rs
+--          knows the codes.
+
+local PERSON = 60000
+local ENTRIES_A_CHUNK = 64000
+local CLAIMS_A_CHUNK = 10000
+local HELD_RETRY_MS = 5000
+local CAP_RETRY_MIN_MS = 250
+local SHARE_PRIOR_CALLS = 20
+local SHARE_CALLS_MAX = 1000
+local SHARE_UNITS_MAX = 48000
+local STEER_MS = 5000
+local STEP_MS = 1000
+
+local IDLE, POOLING, DRAWING, SERVING, ENDED = 0, 1, 2, 3, 4
+local POLICY = {
+  'rate', 'burst', 'max_active', 'grace', 'idle', 'max', 'witness', 'late_policy', 'mode', 'target', 'floor',
+}
+local TEXTS = {
+  room = true, message = true, secret = true, commitment = true, descriptor = true, digest = true, root = true,
+  seed = true, signature = true, beacon = true, epoch = true, late_policy = true, mode = true,
+  configured_late_policy = true, configured_mode = true, steer_limit = true,
+}
+
+local key = KEYS[1]
+local written = {}
+local s = {}
+local changed = false
+-- Whether something changed that every edge should learn of at once; mere counts can wait for the next look.
+local told = false
+
+local function load_state()
+  local raw = redis.call('HGETALL', key)
+  for i = 1, #raw, 2 do
+    local name, value = raw[i], raw[i + 1]
+    written[name] = value
+    s[name] = TEXTS[name] and value or tonumber(value)
+  end
+end
+
+local function sub(name)
+  return key .. ':' .. string.format('%.0f', s.generation) .. ':' .. name
+end
+
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+-- Writes what is different; fields that became nil are taken away.
+local function save_state()
+  local set, gone = {}, {}
+  for name, value in pairs(s) do
+    local text = TEXTS[name] and value or integer(value)
+    if written[name] ~= text then
+      set[#set + 1] = name
+      set[#set + 1] = text
+    end
+  end
+  for name in pairs(written) do
+    if s[name] == nil then
+      gone[#gone + 1] = name
+    end
+  end
+  if #set > 0 then
+    redis.call('HSET', key, unpack(set))
+  end
+  if #gone > 0 then
+    redis.call('HDEL', key, unpack(gone))
+  end
+end
+
+local function tell()
+  changed, told = true, true
+end
+
+local function set(name, value)
+  if s[name] ~= value then
+    s[name] = value
+    tell()
+  end
+end
+
+local function finish(reply)
+  if changed then
+    s.revision = s.revision + 1
+  end
+  save_state()
+  if told then
+    redis.call('PUBLISH', key .. ':changes', integer(s.revision))
+  end
+  return reply
+end
+
+local function answer(...)
+  return finish({ 'ok', ... })
+end
+
+local function refuse(...)
+  return finish({ 'refused', ... })
+end
+
+local function server_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- Schedule ------------------------------------------------------------------------------------------------------------
+
+local function phase()
+  if s.ends and s.now >= s.ends then
+    return ENDED
+  elseif s.now < s.opens then
+    return IDLE
+  elseif s.now < s.starts then
+    return POOLING
+  end
+  return s.seed and SERVING or DRAWING
+end
+
+local function enter_phase()
+  set('pool_is_closed', s.now >= s.starts and 1 or 0)
+  set('phase', phase())
+end
+
+local function is_open()
+  return s.phase == SERVING and s.paused == 0 and s.sold_out == 0 and s.out_of_stock == 0
+end
+
+-- All places given so far; none before the pool is closed.
+local function line_size()
+  return s.pool_is_closed == 1 and s.early + s.late or 0
+end
+
+-- Leases --------------------------------------------------------------------------------------------------------------
+
+local function active()
+  return redis.call('ZCARD', sub('expiries'))
+end
+
+-- Calls a command with many arguments, a few at a time: Lua's stack is small.
+local function with_all(members, command, name)
+  for first = 1, #members, 1000 do
+    redis.call(command, name, unpack(members, first, math.min(first + 999, #members)))
+  end
+end
+
+local function expire_leases()
+  local over = redis.call('ZRANGEBYSCORE', sub('expiries'), '-inf', integer(s.now))
+  if #over > 0 then
+    with_all(over, 'ZREM', sub('expiries'))
+    with_all(over, 'HDEL', sub('leases'))
+    changed = true
+  end
+  local past = redis.call('ZRANGEBYSCORE', sub('closed'), '-inf', integer(s.now))
+  if #past > 0 then
+    with_all(past, 'ZREM', sub('closed'))
+    with_all(past, 'ZREM', sub('closed_log'))
+    changed = true
+  end
+end
+
+-- Ends a session before its time; answers whether there was one.
+local function release(place)
+  local expires = redis.call('ZSCORE', sub('expiries'), place)
+  if not expires then
+    return false
+  end
+  redis.call('ZREM', sub('expiries'), place)
+  redis.call('HDEL', sub('leases'), place)
+  local member = place .. ':' .. integer(tonumber(expires))
+  s.closed_count = s.closed_count + 1
+  redis.call('ZADD', sub('closed'), expires, member)
+  redis.call('ZADD', sub('closed_log'), integer(s.closed_count), member)
+  changed = true
+  return true
+end
+
+-- Pace ----------------------------------------------------------------------------------------------------------------
+
+local function is_steered(at)
+  return s.mode == 'adaptive' and s.steer_until ~= nil and at < s.steer_until
+end
+
+-- What people set, people per minute.
+local function set_per_minute(at)
+  local elapsed = s.ramp_at and math.max(0, at - s.ramp_at)
+  if not elapsed or elapsed >= s.ramp_over then
+    return s.rate
+  end
+  local step = elapsed - elapsed % STEP_MS
+  return s.ramp_from + math.floor((s.ramp_to - s.ramp_from) * step / s.ramp_over)
+end
+
+local function per_minute(at)
+  local set_rate = set_per_minute(at)
+  if s.mode == 'fixed' then
+    return set_rate
+  end
+  return math.min(set_rate, is_steered(at) and s.steer_rate or s.floor)
+end
+
+local function max_active(at)
+  return is_steered(at) and math.min(s.steer_active, s.max_active) or s.max_active
+end
+
+local function end_ramp()
+  if s.ramp_at then
+    s.ramp_from, s.ramp_to, s.ramp_over, s.ramp_at = nil, nil, nil, nil
+    tell()
+  end
+end
+
+-- When the rate may be another one than it is now.
+local function changes_at(at)
+  local change = math.huge
+  local elapsed = s.ramp_at and math.max(0, at - s.ramp_at)
+  if elapsed and elapsed < s.ramp_over then
+    change = s.ramp_at + math.min(elapsed - elapsed % STEP_MS + STEP_MS, s.ramp_over)
+  end
+  if s.steer_until and s.steer_until > at then
+    change = math.min(change, s.steer_until)
+  end
+  return change
+end
+
+-- What the rate gives from one moment to another. Where it is too large to be exact it is far beyond the burst, which is
+-- what counts then.
+local function units_between(from, upto)
+  local units = 0
+  while from < upto do
+    local change = math.min(changes_at(from), upto)
+    units = units + per_minute(from) * (change - from)
+    from = change
+  end
+  return units
+end
+
+-- Line ----------------------------------------------------------------------------------------------------------------
+
+-- The share of called places that stay empty, of late, in units of a person.
+local function no_show_units()
+  local share = math.floor(s.lapsed_no_shows * PERSON / (s.lapsed_calls + SHARE_PRIOR_CALLS))
+  return math.min(share, SHARE_UNITS_MAX)
+end
+
+-- How many of the called are still expected, in units.
+local function expected_units()
+  local asking = redis.call('ZCARD', sub('asking'))
+  local silent = s.outstanding - asking
+  local came = math.max(0, s.calling - silent)
+  local comers = s.calling * (PERSON - no_show_units())
+  return asking * PERSON + math.max(0, comers - came * PERSON)
+end
+
+-- How many places of from .. upto - 1 are not gone.
+local function count_missing(from, upto)
+  if upto <= from then
+    return 0
+  end
+  return upto - from - redis.call('BITCOUNT', sub('gone'), integer(from), integer(upto - 1), 'BIT')
+end
+
+-- The first place from .. limit - 1 that is not gone, or limit.
+local function next_missing(from, limit)
+  local found = redis.call('BITPOS', sub('gone'), 0, integer(from), integer(limit - 1), 'BIT')
+  if found < 0 then
+    -- There is none as far as bits were written; beyond that nobody is gone.
+    found = redis.call('STRLEN', sub('gone')) * 8
+  end
+  return math.min(found, limit)
+end
+
+-- The end of the shortest stretch that has so many places which are not gone, and how many it has.
+local function stretch(from, limit, wanted)
+  local upto, found = from, 0
+  while found < wanted and upto < limit do
+    local step = math.min(limit, upto + wanted - found)
+    local missing = count_missing(upto, step)
+    found = found + missing
+    upto = missing > 0 and step or next_missing(upto, limit)
+  end
+  return upto, found
+end
+
+local function expire_calls()
+  local horizon = s.watch - s.grace
+  if horizon < 0 then
+    return
+  end
+  local expired = 0
+  while true do
+    local first = redis.call('LINDEX', sub('calls'), 0)
+    local upto, watch, called = (first or ''):match('^(%d+):(%d+):(%d+)$')
+    if not upto or tonumber(watch) > horizon then
+      break
+    end
+    upto = tonumber(upto)
+    local asking = redis.call('ZCOUNT', sub('asking_places'), integer(s.lapsed), '(' .. integer(upto))
+    expired = expired + count_missing(s.lapsed, upto) - asking
+    redis.call('LPOP', sub('calls'))
+    changed = changed or upto ~= s.lapsed
+    s.lapsed = upto
+    s.calling = s.calling - tonumber(called)
+    s.lapsed_calls = s.lapsed_calls + tonumber(called)
+  end
+  local absent = redis.call('ZRANGEBYSCORE', sub('asking'), '-inf', integer(horizon))
+  if #absent > 0 then
+    with_all(absent, 'ZREM', sub('asking'))
+    with_all(absent, 'ZREM', sub('asking_places'))
+    expired = expired + #absent
+  end
+  s.expired = s.expired + expired
+  s.outstanding = s.outstanding - expired
+  s.lapsed_no_shows = s.lapsed_no_shows + expired
+  changed = changed or expired > 0
+  while s.lapsed_calls > SHARE_CALLS_MAX do
+    s.lapsed_calls = math.floor(s.lapsed_calls / 2)
+    s.lapsed_no_shows = math.floor(s.lapsed_no_shows / 2)
+  end
+end
+
+-- How many more can be called where the called may not take more than so many units.
+local function callable(most)
+  return math.max(0, math.floor((most - expected_units()) / (PERSON - no_show_units())))
+end
+
+-- Calls so many, passing over places that were given up; answers how many there were.
+local function call_some(wanted)
+  local upto, called = stretch(s.serving, line_size(), wanted)
+  if upto > s.serving then
+    s.serving = upto
+    s.outstanding = s.outstanding + called
+    s.calling = s.calling + called
+    local calls = sub('calls')
+    local watch, before = (redis.call('LINDEX', calls, -1) or ''):match(':(%d+):(%d+)$')
+    local call = integer(upto) .. ':' .. integer(s.watch) .. ':'
+    if watch == integer(s.watch) then
+      redis.call('LSET', calls, -1, call .. integer(tonumber(before) + called))
+    else
+      redis.call('RPUSH', calls, call .. integer(called))
+    end
+    changed = true
+  end
+  return called
+end
+
+local function call_next(seats)
+  local extra = call_some(math.min(s.to_let_in, callable(seats * PERSON)))
+  s.to_let_in = s.to_let_in - extra
+  s.cap_extra = s.cap_extra + extra
+  s.cap = s.cap + extra * PERSON
+  s.leak = s.leak + extra * PERSON
+  call_some(math.min(callable(s.leak), callable(seats * PERSON)))
+end
+
+local function is_gone(place)
+  return redis.call('GETBIT', sub('gone'), place) == 1
+end
+
+local function has_expired(place)
+  return tonumber(place) < s.lapsed and not redis.call('ZSCORE', sub('asking'), place)
+end
+
+local function ask_no_more(place)
+  redis.call('ZREM', sub('asking'), place)
+  redis.call('ZREM', sub('asking_places'), place)
+end
+
+-- Time ----------------------------------------------------------------------------------------------------------------
+
+-- Brings everything up to date that time alone decides.
+local function pass_time()
+  local before = s.now
+  s.now = math.max(before, ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms())
+  local open = is_open() and math.max(0, math.min(s.ends or s.now, s.now) - before) or 0
+  expire_leases()
+  local gained, burst = units_between(before, s.now), s.burst * PERSON
+  s.leak = math.min(burst + expected_units(), s.leak + gained)
+  s.cap = math.min(burst + s.cap_extra * PERSON, s.cap + gained)
+  s.watch = s.watch + open
+  expire_calls()
+  enter_phase()
+  if is_open() and s.draining == 0 then
+    call_next(math.max(0, max_active(s.now) - active()))
+  end
+end
+
+load_state()
+if s.generation then
+  pass_time()
+end

@@ -1,0 +1,68 @@
+//! Why a room refuses, in words that are the same whichever store the room is kept in.
+
+use serde::{Deserialize, Serialize};
+
+use super::BATCH_MAX;
+
+/// Why a room refuses a command. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The room has no plan yet, so it has nothing to show and nothing to enter.
+    #[error("the room is not scheduled")]
+    NotScheduled,
+    /// The pool has not opened.
+    #[error("the room opens at {opens_at_ms} (Unix ms)")]
+    NotOpen {
+        /// When it opens.
+        opens_at_ms: u64,
+    },
+    /// The sale is over.
+    #[error("the sale has ended")]
+    Ended,
+    /// The descriptor is public and the pool open: the schedule stands.
+    #[error("the schedule cannot change once the pool is open")]
+    ScheduleFixed,
+    /// The command does not fit the phase.
+    #[error("not now: {0}")]
+    OutOfPhase(String),
+    /// A root or beacon contradicts what is already published.
+    #[error("contradicts the published draw: {0}")]
+    Contradiction(String),
+    /// A value is out of range.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Refusal {
+    pub(crate) fn another_room() -> Self {
+        Self::Invalid("the plan is of another room".into())
+    }
+
+    pub(crate) fn too_many(fans: usize) -> Self {
+        Self::Invalid(format!("one command may name {BATCH_MAX} fans, not {fans}: split it"))
+    }
+
+    pub(crate) fn pool_is_open(starts_at_ms: u64) -> Self {
+        Self::OutOfPhase(format!("the pool is open until {starts_at_ms} (Unix ms)"))
+    }
+
+    pub(crate) fn wrong_count(entries: u64, pool: u64) -> Self {
+        Self::Contradiction(format!("the root covers {entries} entries, the pool has {pool}"))
+    }
+
+    pub(crate) fn another_root() -> Self {
+        Self::Contradiction("another root is public already".into())
+    }
+
+    pub(crate) fn no_root() -> Self {
+        Self::OutOfPhase("the root must be published before the secret".into())
+    }
+
+    pub(crate) fn not_witnessed(left_ms: u64) -> Self {
+        Self::OutOfPhase(format!("the root must be public for another {left_ms} ms"))
+    }
+
+    pub(crate) fn too_late() -> Self {
+        Self::OutOfPhase("the round comes too late: the draw went on without it, as its descriptor foresees".into())
+    }
+}

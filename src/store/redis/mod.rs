@@ -1,0 +1,198 @@
+//! The store of a fleet: any number of edges on one Redis, Valkey, or cluster of them.
+//!
+//! Guarantees: the same transitions as the embedded store's, each of them one atomic script on the server's clock
+//! (`lua/`), so any edge can do anything; every call has a time limit, and what it did is safe to ask for again.
+//!
+//! Requests that wait while a call is under way share the next one. Room and edge hold nothing but what is cached here:
+//! which closed sessions a view has told of already.
+
+mod address;
+mod link;
+mod refusal;
+mod reveal;
+mod room_task;
+mod rows;
+mod script;
+mod subscription;
+mod transition;
+mod view;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::address::{AddressError, Node, RedisAddress, Topology};
+use self::link::Link;
+pub use self::link::RedisOptions;
+use self::room_task::RoomTask;
+use self::rows::{CLAIMS, ROSTER, Rows};
+use self::script::Scripts;
+use self::subscription::Changes;
+use self::view::Closed;
+use super::batch::{Reply, Request};
+use super::{Store, StoreError, check_name, check_plan_is_of};
+use crate::clock::Clock;
+use crate::room::{Command, Outcome, View};
+
+/// The most requests that wait for one room; more are told that the store is unavailable.
+const WAITING_MAX: usize = 16_384;
+
+/// Why Redis cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The thread for it cannot be started.
+    #[error("cannot start a thread for Redis: {0}")]
+    Thread(std::io::Error),
+    /// The options cannot be used.
+    #[error("cannot prepare the connection to Redis: {0}; check the URL and the certificates")]
+    Redis(#[from] redis::RedisError),
+}
+
+/// What a store has done since it was opened.
+#[derive(Debug, Default)]
+struct Counters {
+    calls: AtomicU64,
+    commands: AtomicU64,
+}
+
+/// A store in Redis.
+pub struct RedisStore {
+    /// Of its own, so that it does not matter which of the edge's runtimes asks; there until the store is dropped.
+    runtime: Option<Runtime>,
+    link: Link,
+    scripts: Arc<Scripts>,
+    clock: Option<Arc<dyn Clock>>,
+    counters: Arc<Counters>,
+    rooms: Mutex<HashMap<String, mpsc::Sender<Request>>>,
+    changes: Changes,
+}
+
+impl RedisStore {
+    /// Opens a store; Redis need not be there yet. Rooms go by the server's clock, unless another one is given.
+    ///
+    /// # Errors
+    /// The options cannot be used.
+    pub fn open(options: &RedisOptions, clock: Option<Arc<dyn Clock>>) -> Result<Self, OpenError> {
+        let link = Link::new(options)?;
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("redis").enable_all().build();
+        let (runtime, changes) = (runtime.map_err(OpenError::Thread)?, Changes::default());
+        runtime.spawn(subscription::run(link.clone(), changes.clone()));
+        Ok(Self {
+            runtime: Some(runtime),
+            link,
+            changes,
+            scripts: Arc::new(Scripts::new()),
+            clock,
+            counters: Arc::default(),
+            rooms: Mutex::default(),
+        })
+    }
+
+    /// Scripts run since the store was opened.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.counters.calls.load(Relaxed)
+    }
+
+    /// Commands answered since the store was opened.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.counters.commands.load(Relaxed)
+    }
+
+    /// Sends a request to a room's task and waits for the answer.
+    async fn ask<T>(&self, room: &str, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, StoreError> {
+        check_name(room)?;
+        let (reply, answer) = oneshot::channel();
+        let sent = self.task(room).try_send(request(reply));
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable(format!("{WAITING_MAX} requests wait for {room}")),
+            TrySendError::Closed(_) => stopped(),
+        })?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn read(&self, list: Rows, room: &str, rows: Range<u64>) -> Result<Bytes, StoreError> {
+        check_name(room)?;
+        let (link, key) = (self.link.clone(), key(room));
+        // Connections belong to the store's own runtime.
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
+        runtime.spawn(async move { list.read(&link, &key, rows).await }).await.map_err(|_| stopped())?
+    }
+
+    /// The way to a room's task, which is started with the first request.
+    fn task(&self, room: &str) -> mpsc::Sender<Request> {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || {
+            let (requests, queue) = mpsc::channel(WAITING_MAX);
+            let task = RoomTask::new(
+                key(room),
+                self.clock.clone(),
+                Arc::clone(&self.scripts),
+                self.link.clone(),
+                Arc::clone(&self.counters),
+            );
+            if let Some(runtime) = &self.runtime {
+                runtime.spawn(task.run(queue));
+            }
+            requests
+        };
+        rooms.entry(room.to_owned()).or_insert_with(start).clone()
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn apply(&self, room: &str, command: Command) -> Result<Outcome, StoreError> {
+        check_plan_is_of(room, &command)?;
+        self.ask(room, |reply| Request::Apply(command, reply)).await
+    }
+
+    async fn view(&self, room: &str) -> Result<View, StoreError> {
+        self.ask(room, Request::View).await
+    }
+
+    async fn changed(&self, room: &str) {
+        self.changes.next(room).await;
+    }
+
+    async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read(ROSTER, room, entries).await
+    }
+
+    async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read(CLAIMS, room, claims).await
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // A call that is under way is abandoned, which is as good as a reply that got lost.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedisStore").finish_non_exhaustive()
+    }
+}
+
+/// The room's hash; the braces put all keys of a room into one slot of a cluster.
+fn key(room: &str) -> String {
+    format!("fairgate:{{{room}}}")
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the store has been closed".into())
+}

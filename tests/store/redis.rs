@@ -1,0 +1,243 @@
+//! The Redis store, on a real Redis.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fairgate::clock::Clock;
+use fairgate::config::Secret;
+use fairgate::room::{BeaconPlan, Command, Control, Outcome, Phase, Plan, Position, Room};
+use fairgate::sandbox::PrivateRedis;
+use fairgate::store::redis::{RedisOptions, RedisStore};
+use fairgate::store::{Store, StoreError};
+use fairgate_draw::{BeaconSignature, QUICKNET};
+use proptest::prelude::*;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use crate::clock::ManualClock;
+use crate::conformance::{self, Reference};
+use crate::embedded::policy;
+use crate::operations::{ROOM, START_MS, any_history, plan};
+
+fn open(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> RedisStore {
+    let options =
+        RedisOptions { address: redis.url().parse().unwrap(), user: None, password: None, authority_pem: None };
+    RedisStore::open(&options, Some(Arc::clone(clock) as _)).unwrap()
+}
+
+/// Asks a server directly, as a person with `redis-cli` would.
+pub(crate) async fn ask(redis: &PrivateRedis, command: &str) -> String {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut link = client.get_multiplexed_async_connection().await.unwrap();
+    let mut words = command.split(' ');
+    let mut asked = redis::cmd(words.next().unwrap());
+    words.for_each(|word| _ = asked.arg(word));
+    match asked.query_async(&mut link).await.unwrap() {
+        redis::Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The same answers and the same state as the model at every step, whichever of two edges takes it.
+#[test]
+fn follows_the_model() {
+    let redis = PrivateRedis::start().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let edges = [open(&redis, &clock), open(&redis, &clock)];
+    let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(histories in prop::collection::vec(any_history(30), 1..5))| {
+        runtime.block_on(async {
+            ask(&redis, "FLUSHALL").await;
+            let mut reference = Reference::at(START_MS);
+            for (history, edge) in histories.iter().zip(edges.iter().cycle()) {
+                conformance::follows_the_model(&mut reference, history, edge, &clock).await;
+            }
+        });
+    });
+}
+
+/// Lua can neither hash nor verify, so the draw's last step goes back and forth: the model's answers all the same.
+#[tokio::test]
+async fn a_round_that_the_descriptor_names_is_verified_and_goes_into_the_seed() {
+    let redis = PrivateRedis::start().unwrap();
+    let starts_at_ms = QUICKNET.genesis_ms + 999 * QUICKNET.period_ms - 10_000;
+    let clock = Arc::new(ManualClock::at(starts_at_ms));
+    let (store, mut room) = (open(&redis, &clock), Room::default());
+    let signature = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+    let signature = BeaconSignature(hex::decode(signature).unwrap().try_into().unwrap());
+    let reveal = |beacon| Command::Reveal { beacon };
+    let beacon = Some(BeaconPlan { round: 1000, fallback_after_ms: None });
+    let plan = Plan { opens_at_ms: starts_at_ms, starts_at_ms, ends_at_ms: None, beacon, ..plan(0, policy()) };
+    let steps = [
+        (0, reveal(None)),
+        (0, Command::Schedule(plan.clone())),
+        (0, reveal(Some(signature))),
+        (1, Command::Freeze { entries: 0, root: [5; 32] }),
+        (2, reveal(Some(BeaconSignature([7; 48])))),
+        (3, reveal(Some(signature))),
+        (9_000, reveal(None)),
+        (9_000, Command::Schedule(Plan { beacon: None, ..plan })),
+        (10_000, reveal(Some(signature))),
+        (10_001, reveal(None)),
+        (10_002, reveal(Some(signature))),
+    ];
+    for (after_ms, command) in steps {
+        clock.set(starts_at_ms + after_ms);
+        let answer = store.apply(ROOM, command.clone()).await.map_err(|error| error.to_string());
+        let expected = room.apply(&command, starts_at_ms + after_ms).map_err(|refusal| refusal.to_string());
+        assert_eq!(answer, expected, "{command:?}");
+    }
+    assert_eq!(store.view(ROOM).await.unwrap(), room.view().unwrap());
+    assert!(room.view().unwrap().draw.beacon.is_some());
+}
+
+/// A header that drifts from its script misleads; a refusal that Rust does not know is an error of another kind.
+#[test]
+fn every_script_says_what_it_takes_and_answers_and_every_refusal_is_known() {
+    let known = include_str!("../../src/store/redis/refusal.rs");
+    let mut scripts = 0;
+    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/lua")).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("--")).collect();
+        for word in ["-- KEYS", "-- ARGV", "-- Returns"] {
+            assert!(header.iter().any(|line| line.starts_with(word)), "{} has no {word}", path.display());
+        }
+        for code in text.split("refuse('").skip(1).chain(text.split("{ 'refused', '").skip(1)) {
+            let code = code.split('\'').next().unwrap();
+            assert!(known.contains(&format!("(\"{code}\"")), "{}: the refusal {code} is unknown", path.display());
+        }
+        scripts += 1;
+    }
+    assert_eq!(scripts, 13);
+}
+
+/// Opens a store by the server's own clock.
+fn open_url(url: &str) -> RedisStore {
+    open_with(RedisOptions { address: url.parse().unwrap(), user: None, password: None, authority_pem: None })
+}
+
+fn open_with(options: RedisOptions) -> RedisStore {
+    RedisStore::open(&options, None).unwrap()
+}
+
+fn now_ms() -> u64 {
+    fairgate::clock::SystemClock.now_ms()
+}
+
+/// A plan of a pool that is open.
+fn open_plan() -> Plan {
+    Plan { opens_at_ms: now_ms() - 1, starts_at_ms: now_ms() + 3_600_000, ends_at_ms: None, ..plan(0, policy()) }
+}
+
+async fn is_of_use(store: &RedisStore) {
+    store.apply(ROOM, Command::Schedule(open_plan())).await.unwrap();
+    store.apply(ROOM, Command::Enter(vec![[1; 32], [2; 32]])).await.unwrap();
+    let view = store.view(ROOM).await.unwrap();
+    assert_eq!((view.phase, view.pool_size), (Phase::Pooling, 2));
+    assert!(now_ms().abs_diff(view.now_ms) < 5_000, "it does not go by the server's clock");
+    assert_eq!(store.roster(ROOM, 0..9).await.unwrap(), [[1_u8; 32], [2; 32]].as_flattened());
+}
+
+#[tokio::test]
+async fn goes_by_the_servers_clock_and_minds_no_forgotten_scripts() {
+    let redis = PrivateRedis::start().unwrap();
+    let store = open_url(&redis.url());
+    is_of_use(&store).await;
+    ask(&redis, "SCRIPT FLUSH").await;
+    let again = store.apply(ROOM, Command::Enter(vec![[2; 32], [3; 32]])).await.unwrap();
+    assert_eq!(again, Outcome::Entered(vec![Position::Pool(1), Position::Pool(2)]));
+}
+
+#[tokio::test]
+async fn one_edge_learns_at_once_what_another_has_changed() {
+    let redis = PrivateRedis::start().unwrap();
+    let (one, other) = (open_url(&redis.url()), open_url(&redis.url()));
+    is_of_use(&one).await;
+    while timeout(Duration::from_millis(200), other.changed(ROOM)).await.is_ok() {}
+    one.apply(ROOM, Command::Control(vec![Control::Rate(77)])).await.unwrap();
+    timeout(Duration::from_secs(1), other.changed(ROOM)).await.expect("it was published");
+    assert_eq!(other.view(ROOM).await.unwrap().policy.rate_per_minute, 77);
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_said_to_be_in_time_and_found_again_by_itself() {
+    let mut redis = PrivateRedis::start_with(&["appendonly", "yes", "appendfsync", "always"]).unwrap();
+    let store = open_url(&redis.url());
+    is_of_use(&store).await;
+    redis.kill9();
+    for _ in 0..20 {
+        let answer = timeout(Duration::from_secs(3), store.view(ROOM)).await.expect("nobody waits for long");
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    }
+    redis.restart().unwrap();
+    let back = async { while store.view(ROOM).await.is_err() {} };
+    timeout(Duration::from_secs(2), back).await.expect("it is found again");
+    assert_eq!(store.view(ROOM).await.unwrap().pool_size, 2);
+}
+
+#[tokio::test]
+async fn speaks_tls_with_a_user_and_a_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (certificate, key) = (file("cert.pem", &made.cert.pem()), file("key.pem", &made.signing_key.serialize_pem()));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let user = "gate on >hunter2 ~fairgate:* &fairgate:* +@all";
+    #[rustfmt::skip]
+    let settings = [
+        "save", "", "user", user, "user", "default off", "tls-port", &port, "tls-cert-file", &certificate,
+        "tls-key-file", &key, "tls-ca-cert-file", &certificate, "tls-auth-clients", "no",
+    ];
+    let _redis = PrivateRedis::start_with(&settings).unwrap();
+    let options = RedisOptions {
+        address: format!("rediss://localhost:{port}").parse().unwrap(),
+        user: Some("gate".into()),
+        password: Some(Secret::new("hunter2".into())),
+        authority_pem: Some(made.cert.pem().into_bytes()),
+    };
+    is_of_use(&open_with(options.clone())).await;
+
+    let wrong = RedisOptions { password: Some(Secret::new("hunter3".into())), ..options.clone() };
+    let error = open_with(wrong).view(ROOM).await.unwrap_err().to_string();
+    assert!(error.contains("uthentication") || error.contains("WRONGPASS"), "{error}");
+    let unknown = RedisOptions { authority_pem: None, ..options };
+    let error = open_with(unknown).view(ROOM).await.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn asks_sentinels_for_the_master() {
+    let master = PrivateRedis::start().unwrap();
+    let sentinel = PrivateRedis::start_sentinel(&master, "onsale").unwrap();
+    let url = format!("redis+sentinel://{}/onsale", sentinel.address());
+    is_of_use(&open_url(&url)).await;
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_a_room_in_one_slot() {
+    let node = PrivateRedis::start_with(&["cluster-enabled", "yes", "save", ""]).unwrap();
+    ask(&node, "CLUSTER ADDSLOTSRANGE 0 16383").await;
+    while !ask(&node, "CLUSTER INFO").await.contains("cluster_state:ok") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    is_of_use(&open_url(&format!("redis+cluster://{}", node.address()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joins_that_wait_together_share_a_call() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let store = Arc::new(open(&redis, &clock));
+    store.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    conformance::concurrent_joins_get_each_position_once(Arc::clone(&store), 2_000).await;
+    assert_eq!(store.commands(), 4_001);
+    assert!(store.calls() < 1_000, "{} calls for 2,000 joins, each said twice", store.calls());
+}
