@@ -128,6 +128,15 @@ impl Events {
     }
 }
 
+/// One event, for those who have no desk.
+pub(super) async fn read_event(client: &Object, event_id: i32) -> Result<Option<Plan>, DbError> {
+    let get = client.prepare_cached(sql::EVENT_GET).await?;
+    match client.query_opt(&get, &[&event_id]).await? {
+        Some(row) => read_plan(client, read_facts(&row)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 fn read_facts(row: &DbRow) -> Facts {
     Facts {
         event_id: row.get("event_id"),

@@ -111,7 +111,7 @@ impl Feed {
 }
 
 /// Wakes at each notification, and at each new connection, because some may have been missed.
-async fn listen(database: Database, wake: Arc<Notify>) {
+pub(super) async fn listen(database: Database, wake: Arc<Notify>) {
     loop {
         if let Ok((client, mut connection)) = database.config().connect(NoTls).await {
             let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));

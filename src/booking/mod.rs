@@ -22,6 +22,7 @@ pub mod http;
 pub mod in_progress;
 pub mod metrics;
 pub mod mirror;
+pub mod outbox;
 pub mod passes;
 pub mod payment;
 pub mod plan;

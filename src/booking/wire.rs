@@ -110,7 +110,7 @@ impl BookingAnswer {
 }
 
 /// Ten letters and digits that people do not confuse (Crockford's base 32), from the first 50 bits of the id.
-fn number(booking_id: Uuid) -> String {
+pub(super) fn number(booking_id: Uuid) -> String {
     const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let bits = booking_id.as_u128() >> 78;
     let digit = |position: u32| char::from(DIGITS[(bits >> (45 - 5 * position)) as usize & 31]);

@@ -6,6 +6,7 @@ mod demo;
 mod draw;
 mod edge;
 mod keys;
+mod outbox;
 mod provider;
 mod room;
 
@@ -29,6 +30,7 @@ enum Verb {
     Draw(draw::DrawArgs),
     Edge(edge::EdgeArgs),
     Keys(keys::KeysArgs),
+    Outbox(outbox::OutboxArgs),
     Provider(provider::ProviderArgs),
     Room(room::RoomArgs),
 }
@@ -46,6 +48,7 @@ impl Cli {
             Verb::Draw(args) => draw::run(args),
             Verb::Edge(args) => edge::run(&args),
             Verb::Keys(args) => keys::run(args),
+            Verb::Outbox(args) => outbox::run(args),
             Verb::Provider(args) => provider::run(args),
             Verb::Room(args) => room::run(args),
         }

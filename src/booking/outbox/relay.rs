@@ -1,0 +1,128 @@
+//! The relay: carries the log to Redis Streams.
+//!
+//! Guarantees: in the order of the log's numbers, without a gap; a message's number is its id in the stream, so the stream
+//! itself says how far it has come, whoever was killed and when: a relay starts where the stream ends, several relays do
+//! not repeat each other, and a stream that lost its end gets it again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+
+use super::super::db::{Database, DbError};
+use super::super::events::read_event;
+use super::super::feed::listen;
+use super::super::plan::Plan;
+use super::log::{Happened, Log};
+use super::message::Message;
+use super::streams::{Redis, StreamError};
+
+/// Messages in one call to Redis.
+const BATCH: i64 = 500;
+/// The longest that something may wait when its notification is lost.
+const POLL: Duration = Duration::from_millis(500);
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const TRIM_EVERY: Duration = Duration::from_secs(10);
+
+/// Why a round did not come to its end; the next one begins where the stream ends.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// Redis cannot be reached, or refuses.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+/// Carries the log.
+#[derive(Debug)]
+pub struct Relay {
+    database: Database,
+    log: Log,
+    redis: Redis,
+    plans: HashMap<i32, Arc<Plan>>,
+}
+
+impl Relay {
+    /// A relay; any number may run.
+    #[must_use]
+    pub fn new(database: Database, redis: Redis) -> Self {
+        Self { log: Log::new(database.clone()), database, redis, plans: HashMap::new() }
+    }
+
+    /// Carries for ever.
+    pub async fn run(mut self) {
+        let wake = Arc::new(Notify::new());
+        tokio::spawn(listen(self.database.clone(), Arc::clone(&wake)));
+        let mut trimmed_at = Instant::now();
+        loop {
+            match self.run_once().await {
+                Ok(0) => {}
+                Ok(published) => info!(published, "published"),
+                Err(error) => {
+                    warn!(%error, "what happened could not be published and is published later");
+                    sleep(AGAIN_AFTER).await;
+                }
+            }
+            if trimmed_at.elapsed() > TRIM_EVERY {
+                trimmed_at = Instant::now();
+                if let Err(error) = self.redis.trim().await {
+                    warn!(%error, "messages that everybody has handled are dropped later");
+                }
+            }
+            let _ = timeout(POLL, wake.notified()).await;
+        }
+    }
+
+    /// Publishes what has happened for good; says how much.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn run_once(&mut self) -> Result<u64, RelayError> {
+        let mut position = self.redis.publish(None, &[]).await?;
+        let Some(settled) = self.log.settled(position).await? else { return Ok(0) };
+        let mut published = 0;
+        while position < settled {
+            self.redis.wait_for_room().await?;
+            let page = self.log.page(position, settled, BATCH).await?;
+            let Some(last) = page.last().map(|row| row.happening_id) else { break };
+            let messages = self.describe(&page).await?;
+            let stands = self.redis.publish(Some(position), &messages).await?;
+            if stands == last {
+                published += messages.len() as u64;
+            }
+            // Where somebody else published meanwhile, or the stream lost its end, it goes on from there.
+            position = stands;
+        }
+        Ok(published)
+    }
+
+    async fn describe(&mut self, page: &[Happened]) -> Result<Vec<(i64, String)>, DbError> {
+        let mut messages = Vec::with_capacity(page.len());
+        for row in page {
+            let plan = self.plan(row).await?;
+            let message = Message::new(&plan, row);
+            let message =
+                message.ok_or_else(|| DbError::Odd(format!("a {:?} happened, which is unknown", row.kind)))?;
+            messages
+                .push((row.happening_id, serde_json::to_string(&message).expect("a struct of strings and numbers")));
+        }
+        Ok(messages)
+    }
+
+    async fn plan(&mut self, row: &Happened) -> Result<Arc<Plan>, DbError> {
+        let event_id = row.event_id;
+        if let Some(plan) = self.plans.get(&event_id).filter(|_| row.kind != "edited") {
+            return Ok(Arc::clone(plan));
+        }
+        let client = self.database.client().await?;
+        let plan = read_event(&client, event_id).await?;
+        let plan = Arc::new(plan.ok_or_else(|| DbError::Odd(format!("there is no event {event_id}")))?);
+        self.plans.insert(event_id, Arc::clone(&plan));
+        Ok(plan)
+    }
+}

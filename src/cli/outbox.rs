@@ -1,0 +1,190 @@
+//! `fairgate outbox`: carry what happened to Redis Streams, send mails about it, and look after dead letters.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use lettre::message::Mailbox;
+
+use super::booking::stop_when_told;
+use crate::booking::db::Database;
+use crate::booking::outbox::mail::{MailWorker, Post};
+use crate::booking::outbox::{Dead, Message, Redis, Relay, STREAM, Schedule};
+use crate::config::LogConfig;
+use crate::observe::init_logs;
+
+/// The group of the mail worker.
+const MAIL: &str = "mail";
+/// Dead letters in one listing.
+const LISTED_MAX: usize = 1000;
+
+/// Carry what happened in the booking core to the rest of the house.
+///
+/// `relay` publishes it to the Redis stream {fairgate.outbox}, in order and at least once; `mail` is a worker behind it.
+/// Any number of each may run, and each may be killed at any moment.
+#[derive(Debug, Args)]
+pub(super) struct OutboxArgs {
+    /// Where the streams are.
+    #[arg(long, global = true, env = "FAIRGATE_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
+    redis_url: Option<String>,
+    #[command(subcommand)]
+    step: Step,
+}
+
+#[derive(Debug, Subcommand)]
+enum Step {
+    /// Publish what happened, until told to stop.
+    Relay {
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Send mails about bookings, until told to stop. What fails is tried again, and is a dead letter at last.
+    Mail {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        post: PostArgs,
+        /// Who writes.
+        #[arg(long, value_name = "ADDRESS", default_value = "Box office <tickets@localhost>")]
+        from: Mailbox,
+        /// The waits between attempts.
+        #[arg(long, value_name = "SPANS", default_value = "1s,5s,10s,30s,60s", value_parser = Schedule::parse)]
+        retry_after: Schedule,
+    },
+    /// Look after the mails that failed for good.
+    #[command(subcommand)]
+    Dead(DeadStep),
+}
+
+#[derive(Debug, Args)]
+struct Source {
+    /// Where the booking core's tables are.
+    #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
+    database_url: String,
+    /// Stop at the end of standard input: for whoever runs this as a child.
+    #[arg(long, hide = true)]
+    exit_with_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct PostArgs {
+    /// The mail server, like smtps://user:password@mail.example.com.
+    #[arg(long, env = "FAIRGATE_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    smtp_url: Option<String>,
+    /// Write mails into this directory instead, one file each.
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadStep {
+    /// List the dead letters, the oldest first.
+    List {
+        /// Print JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give dead letters back to the worker, with all their attempts.
+    Retry {
+        /// Which, by their ids in the list.
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All of them.
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+/// Runs one step.
+///
+/// # Errors
+/// Where Redis or the database cannot be reached.
+pub(super) fn run(args: OutboxArgs) -> anyhow::Result<ExitCode> {
+    init_logs(&LogConfig::default())?;
+    let url =
+        args.redis_url.context("name Redis with --redis-url or FAIRGATE_REDIS_URL, like redis://127.0.0.1:6379/")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let done = runtime.block_on(async {
+        let redis = Redis::connect(&url).await?;
+        match args.step {
+            Step::Relay { source } => relay(redis, source).await,
+            Step::Mail { source, post, from, retry_after } => mail(redis, source, post, from, retry_after).await,
+            Step::Dead(step) => dead(redis, step, std::io::stdout()).await,
+        }
+    });
+    runtime.shutdown_background();
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn relay(redis: Redis, source: Source) -> anyhow::Result<()> {
+    let stop = stop_when_told(source.exit_with_stdin)?;
+    let database = open(&source).await?;
+    writeln!(std::io::stdout(), "publishing to {STREAM}")?;
+    tokio::select! {
+        () = Relay::new(database, redis).run() => {}
+        () = stop.cancelled() => {}
+    }
+    Ok(())
+}
+
+async fn mail(redis: Redis, source: Source, post: PostArgs, from: Mailbox, schedule: Schedule) -> anyhow::Result<()> {
+    let stop = stop_when_told(source.exit_with_stdin)?;
+    let database = open(&source).await?;
+    let post = match (post.smtp_url, post.directory) {
+        (Some(url), _) => Post::smtp(&url).context("--smtp-url")?,
+        (None, directory) => Post::Directory(directory.context("name --smtp-url or --directory")?),
+    };
+    let group = redis.group(MAIL, schedule);
+    group.declare().await?;
+    writeln!(std::io::stdout(), "sending mails")?;
+    let worker = MailWorker::new(database, group, post, from);
+    tokio::select! {
+        () = worker.run() => {}
+        () = stop.cancelled() => {}
+    }
+    Ok(())
+}
+
+async fn open(source: &Source) -> anyhow::Result<Database> {
+    let database = Database::new(&source.database_url)?;
+    database.migrate().await?;
+    Ok(database)
+}
+
+async fn dead(redis: Redis, step: DeadStep, mut out: impl Write) -> anyhow::Result<()> {
+    let group = redis.group(MAIL, Schedule::default());
+    let letters = group.dead(LISTED_MAX).await?;
+    match step {
+        DeadStep::List { json: true } => {
+            letters.iter().try_for_each(|letter| anyhow::Ok(writeln!(out, "{}", serde_json::to_string(letter)?)?))
+        }
+        DeadStep::List { json: false } => list(&letters, out),
+        DeadStep::Retry { ids, all } => {
+            let ids = if all { letters.into_iter().map(|letter| letter.id).collect() } else { ids };
+            let found = group.retry(&ids).await?;
+            writeln!(out, "{found} given back to the worker")?;
+            anyhow::ensure!(found == ids.len(), "{} of them are not among the dead letters", ids.len() - found);
+            Ok(())
+        }
+    }
+}
+
+fn list(letters: &[Dead], mut out: impl Write) -> anyhow::Result<()> {
+    if letters.is_empty() {
+        writeln!(out, "no dead letters")?;
+    }
+    for Dead { id, message, reason, attempts } in letters {
+        let about = match serde_json::from_str::<Message>(message) {
+            Ok(Message { id, kind, event, booking, .. }) => {
+                let number = booking.map_or_else(String::new, |booking| format!(" {}", booking.number));
+                format!("{kind:?}{number}, {} (message {id})", event.title)
+            }
+            Err(_) => "unreadable".to_owned(),
+        };
+        writeln!(out, "{id}  {about}: {reason} ({attempts} attempts)")?;
+    }
+    Ok(())
+}

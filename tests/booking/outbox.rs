@@ -1,0 +1,303 @@
+//! What happened reaches Redis in order and without a gap, and buyers get their mails, whoever is killed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fairgate::booking::outbox::{Kind, Message, STREAM};
+use fairgate::sandbox::{ChildProcess, PrivateRedis};
+use redis::AsyncCommands;
+use redis::streams::StreamRangeReply;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::shop::{Fan, Shop};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const QUICK: &str = "100ms,100ms,100ms,100ms,100ms";
+
+struct World {
+    shop: Shop,
+    redis: PrivateRedis,
+}
+
+impl World {
+    fn open() -> Self {
+        Self { shop: Shop::open(), redis: PrivateRedis::start().expect("Redis is installed by `make setup`") }
+    }
+
+    fn outbox(&self, args: &[&str], ready: &str) -> ChildProcess {
+        let mut command = self.command(args);
+        command.arg("--exit-with-stdin").stderr(Stdio::inherit());
+        let mut child = ChildProcess::spawn("the outbox", command).expect("the binary is built");
+        child.wait_for_line(ready, PATIENCE).expect("it starts");
+        child
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
+        command.arg("outbox").args(args);
+        command.env("FAIRGATE_REDIS_URL", self.redis.url()).env("FAIRGATE_DATABASE_URL", self.shop.postgres.url());
+        command
+    }
+
+    fn relay(&self) -> ChildProcess {
+        self.outbox(&["relay"], "publishing to")
+    }
+
+    fn says(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    async fn messages(&self) -> Vec<Message> {
+        let client = redis::Client::open(self.redis.url()).expect("a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        let reply: StreamRangeReply = connection.xrange_all(STREAM).await.expect("a stream");
+        let read = |entry: &redis::streams::StreamId| {
+            let text: String = entry.get("message").expect("a message");
+            let message: Message = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(entry.id, format!("{}-1", message.id), "its number is its id");
+            message
+        };
+        reply.ids.iter().map(read).collect()
+    }
+
+    /// The messages, once as many have arrived as have happened.
+    async fn all_messages(&self) -> Vec<Message> {
+        let sql = self.shop.sql().await;
+        for _ in 0..600 {
+            let row = sql.query_one("select count(*) from happening", &[]).await.expect("a count");
+            let messages = self.messages().await;
+            if messages.len() as i64 == row.get::<_, i64>(0) {
+                return messages;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not everything was published");
+    }
+
+    async fn buy(&self, place: u64, seat: &str, email: Option<&str>) -> (Fan, String) {
+        let fan = self.shop.fan(place);
+        let held = fan.reserve_seats("buy", &[seat]).await;
+        assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+        let booking = held.field("booking_id").to_owned();
+        let mut body = json!({ "payment_token": "demo-visa" });
+        if let Some(email) = email {
+            body["email"] = json!(email);
+        }
+        let paid = fan.send(Method::POST, &format!("/api/v1/bookings/{booking}/payment"), "buy", Some(body)).await;
+        assert_eq!(paid.expect("an answer").status, StatusCode::OK);
+        (fan, booking)
+    }
+}
+
+/// Numbers ascend, everything that happened is there, and nothing comes before what it follows from.
+async fn check(world: &World, messages: &[Message]) {
+    assert!(messages.is_sorted_by_key(|message| message.id), "in the order of the log");
+    let rows = world.shop.sql().await.query("select happening_id from happening order by 1", &[]).await.expect("rows");
+    let happened: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(messages.iter().map(|message| message.id).collect::<Vec<_>>(), happened, "all of it, once");
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    let mut story: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
+    for message in messages {
+        let Some(booking) = &message.booking else { continue };
+        story.entry(&booking.number).or_default().push(message.kind);
+        for seat in &booking.seats {
+            match message.kind {
+                Kind::Held => assert_eq!(owners.insert(seat, &booking.number), None, "{seat} was free before"),
+                Kind::Booked => {
+                    assert_eq!(owners.get(seat.as_str()), Some(&booking.number.as_str()), "{seat} was held")
+                }
+                _ => drop(owners.remove(seat.as_str())),
+            }
+        }
+    }
+    for (booking, kinds) in story {
+        let fits = matches!(kinds[..], [Kind::Held] | [Kind::Held, Kind::Booked] | [Kind::Held, Kind::Cancelled]);
+        assert!(fits, "{booking}: {kinds:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_published_in_order_whoever_is_killed() {
+    let mut world = World::open();
+    let mut relay = world.relay();
+    let mut fans = tokio::task::JoinSet::new();
+    for place in 0..40u64 {
+        let fan = world.shop.fan(place);
+        fans.spawn(async move {
+            for round in 0..10u64 {
+                // The same twenty seats again and again, so that one hold follows from the end of another.
+                let seats =
+                    [format!("pit-GA-{}", (place * 7 + round * 3) % 20 + 1), format!("pit-GA-{}", 21 + place % 20)];
+                let seats = if round == 9 { vec![format!("pit-GA-{}", 100 + place)] } else { seats.to_vec() };
+                let seats: Vec<&str> = seats.iter().map(String::as_str).collect();
+                let held = fan.reserve_seats(&format!("k{round}"), &seats).await;
+                if held.status != StatusCode::OK {
+                    continue;
+                }
+                let booking = held.field("booking_id");
+                if round == 9 {
+                    assert_eq!(fan.pay(booking, "p", "demo-visa").await.status, StatusCode::OK);
+                } else {
+                    assert_eq!(fan.cancel(booking).await.status, StatusCode::NO_CONTENT);
+                }
+            }
+        });
+    }
+    for wait_ms in [100, 250, 150, 300] {
+        sleep(Duration::from_millis(wait_ms)).await;
+        relay.kill9();
+        relay = world.relay();
+    }
+    let mut second = world.relay();
+    fans.join_all().await;
+    check(&world, &world.all_messages().await).await;
+
+    // Redis forgets everything: it gets everything again, from two relays at once, and still nothing twice.
+    world.redis.restart().expect("it starts again");
+    world.buy(90, "pit-GA-300", None).await;
+    check(&world, &world.all_messages().await).await;
+    relay.stop();
+    second.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_commits_late_is_waited_for() {
+    let world = World::open();
+    let mut relay = world.relay();
+    world.all_messages().await;
+    let mut sql = world.shop.sql().await;
+    let late = sql.transaction().await.expect("a transaction");
+    let insert = "insert into happening (event_id, kind) select event_id, 'edited' from event returning happening_id";
+    let number: i64 = late.query_one(insert, &[]).await.expect("a row").get(0);
+    world.buy(1, "pit-GA-1", None).await;
+    sleep(Duration::from_millis(800)).await;
+    let published = world.messages().await;
+    assert!(published.iter().all(|message| message.id < number), "nothing overtakes {number}: {published:?}");
+    late.commit().await.expect("committed");
+    let messages = world.all_messages().await;
+    check(&world, &messages).await;
+    let kinds: Vec<Kind> = messages.iter().rev().take(3).rev().map(|message| message.kind).collect();
+    assert_eq!(kinds, [Kind::Edited, Kind::Held, Kind::Booked]);
+    relay.stop();
+}
+
+fn mails(directory: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mails = files.filter(|file| file.path().extension().is_some_and(|end| end == "eml"));
+    mails.map(|file| std::fs::read_to_string(file.path()).expect("text")).collect()
+}
+
+async fn until(what: &str, done: impl Fn() -> bool) {
+    for _ in 0..400 {
+        if done() {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what} never came");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn buyers_get_mails_and_failures_are_dead_letters_until_they_are_retried() {
+    let mut world = World::open();
+    let files = tempfile::tempdir().expect("a directory");
+    let directory = files.path().join("mails");
+    let to = directory.to_string_lossy().into_owned();
+    let mail = ["mail", "--directory", &to, "--retry-after", QUICK];
+    let (mut relay, mut worker) = (world.relay(), world.outbox(&mail, "sending mails"));
+
+    // The directory is not there: six attempts, then among the dead, also over the worker's death.
+    world.buy(1, "pit-GA-1", Some("fan@example.com")).await;
+    world.buy(2, "pit-GA-2", None).await;
+    sleep(Duration::from_millis(300)).await;
+    worker.kill9();
+    worker = world.outbox(&mail, "sending mails");
+    until("a dead letter", || world.says(&["dead", "list"]).contains("Booked")).await;
+    let dead = world.says(&["dead", "list"]);
+    assert!(dead.contains("(6 attempts)") && dead.lines().count() == 1 && !dead.contains("fan@"), "{dead}");
+
+    std::fs::create_dir(&directory).expect("a directory");
+    assert_eq!(world.says(&["dead", "retry", "--all"]), "1 given back to the worker\n");
+    until("the mail", || mails(&directory).len() == 1).await;
+    assert_eq!(world.says(&["dead", "list"]), "no dead letters\n");
+    let mail_text = mails(&directory).remove(0);
+    for part in [
+        "To: fan@example.com",
+        "Subject: Your seats for Midsummer Night",
+        "Monday, 21 June 2027, 20:30 WEST",
+        "65.00 EUR",
+    ] {
+        assert!(mail_text.replace("=\r\n", "").contains(part), "{part} is not in\n{mail_text}");
+    }
+
+    // Redis forgets, the relay publishes again, and nobody gets a mail twice.
+    std::fs::remove_file(std::fs::read_dir(&directory).expect("a list").next().expect("one").expect("a file").path())
+        .expect("removed");
+    world.redis.restart().expect("it starts again");
+    world.all_messages().await;
+    world.buy(3, "pit-GA-3", Some("third@example.com")).await;
+    until("the third fan's mail", || mails(&directory).iter().any(|mail| mail.contains("third@"))).await;
+    assert_eq!(mails(&directory).len(), 1, "the first mail was not sent again");
+    relay.stop();
+    worker.stop();
+}
+
+/// A mail server that puts the first mail off and takes the others.
+fn mail_server() -> (String, Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("smtp://{}", listener.local_addr().expect("bound"));
+    let (taken, refused) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+    let (mails, refusals) = (Arc::clone(&taken), Arc::clone(&refused));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (mails, refusals) = (Arc::clone(&mails), Arc::clone(&refusals));
+            std::thread::spawn(move || drop(serve_mail(stream, &mails, &refusals)));
+        }
+    });
+    (url, taken, refused)
+}
+
+fn serve_mail(stream: std::net::TcpStream, mails: &Mutex<Vec<String>>, refusals: &AtomicUsize) -> std::io::Result<()> {
+    let (mut out, mut lines) = (stream.try_clone()?, BufReader::new(stream).lines());
+    out.write_all(b"220 here\r\n")?;
+    while let Some(line) = lines.next() {
+        let answer = match line?.split(' ').next().unwrap_or_default() {
+            "RCPT" if refusals.fetch_add(1, Ordering::SeqCst) == 0 => "451 later, fan@example.com\r\n",
+            "DATA" => {
+                out.write_all(b"354 go on\r\n")?;
+                let mail = lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect::<Vec<_>>();
+                mails.lock().expect("unpoisoned").push(mail.join("\n"));
+                "250 taken\r\n"
+            }
+            "QUIT" => return out.write_all(b"221 bye\r\n"),
+            _ => "250 yes\r\n",
+        };
+        out.write_all(answer.as_bytes())?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_server_that_puts_a_mail_off_gets_it_again() {
+    let world = World::open();
+    let (url, taken, refused) = mail_server();
+    let (mut relay, mut worker) =
+        (world.relay(), world.outbox(&["mail", "--smtp-url", &url, "--retry-after", QUICK], "sending mails"));
+    world.buy(1, "pit-GA-1", Some("fan@example.com")).await;
+    until("the mail", || taken.lock().expect("unpoisoned").len() == 1).await;
+    assert_eq!(refused.load(Ordering::SeqCst), 2, "put off once, then taken");
+    sleep(Duration::from_millis(700)).await;
+    assert_eq!(taken.lock().expect("unpoisoned").len(), 1, "and once only");
+    relay.stop();
+    worker.stop();
+}
