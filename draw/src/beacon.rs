@@ -52,9 +52,26 @@ impl fmt::Debug for BeaconSignature {
     }
 }
 
+/// A round as drand's relays answer it, in JSON: `{"round":R,"signature":"<hex>",…}`. What else it says is not needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeaconAnswer {
+    /// Which round it says it is.
+    pub round: u64,
+    /// Its signature.
+    pub signature: BeaconSignature,
+}
+
 /// Why a beacon is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BeaconError {
+    /// It says itself that it is of another round.
+    #[error("this is round {answered}, and the draw waits for round {named}")]
+    OtherRound {
+        /// The round that the descriptor names.
+        named: u64,
+        /// The round that was handed in.
+        answered: u64,
+    },
     /// A chain or key that is not pinned here: it might be the operator's own.
     #[error("the descriptor names a beacon that is not drand's quicknet, so nobody vouches for it")]
     UnknownChain,
@@ -107,6 +124,17 @@ impl BeaconRound {
         Ok(self.known_chain()?.time_ms(self.round))
     }
 
+    /// The round's randomness, from a relay's answer.
+    ///
+    /// # Errors
+    /// Where the answer is of another round, or not signed by the pinned chain.
+    pub fn accept(&self, answer: &BeaconAnswer) -> Result<Hash, BeaconError> {
+        match answer.round {
+            answered if answered == self.round => self.randomness(&answer.signature),
+            answered => Err(BeaconError::OtherRound { named: self.round, answered }),
+        }
+    }
+
     /// The round's randomness, from its signature.
     ///
     /// # Errors
@@ -145,6 +173,17 @@ mod tests {
             let refused = QUICKNET.round(round).randomness(&SIGNATURE);
             assert_eq!(refused, Err(BeaconError::NotSigned { round }));
         }
+    }
+
+    #[test]
+    fn a_relays_answer_is_read_and_one_of_another_round_named() {
+        let json = format!(r#"{{"round":1000,"randomness":"00","signature":"{}"}}"#, hex::encode(SIGNATURE.0));
+        let answer: BeaconAnswer = serde_json::from_str(&json).unwrap();
+        assert_eq!(QUICKNET.round(ROUND).accept(&answer), QUICKNET.round(ROUND).randomness(&SIGNATURE));
+        let refused = QUICKNET.round(1001).accept(&answer).unwrap_err();
+        assert_eq!(refused.to_string(), "this is round 1000, and the draw waits for round 1001");
+        let renamed = BeaconAnswer { round: 1001, ..answer };
+        assert_eq!(QUICKNET.round(1001).accept(&renamed), Err(BeaconError::NotSigned { round: 1001 }));
     }
 
     #[test]

@@ -54,7 +54,7 @@ mod seed;
 mod shuffle;
 
 pub use audit::{Finding, Step, Verdict, audit_record, check_places};
-pub use beacon::{BeaconError, BeaconSignature, Chain, QUICKNET};
+pub use beacon::{BeaconAnswer, BeaconError, BeaconSignature, Chain, QUICKNET};
 pub use canonical::canonical_json;
 pub use claim::{CLAIM_BYTES, Claim, Opening};
 pub use commit::commitment;

@@ -32,6 +32,10 @@ pub enum FanCall {
     Draw,
     /// The roster's bytes.
     Roster,
+    /// The list of claims.
+    Claims,
+    /// Hand in the round of public randomness.
+    Beacon,
     /// One entry's inclusion proof.
     Proof(u64),
     /// The page that checks the draw.
@@ -43,8 +47,10 @@ impl FanCall {
     #[must_use]
     pub fn allow(self) -> &'static str {
         match self {
-            Self::Join | Self::Claim | Self::Leave => "POST, OPTIONS",
-            Self::Status | Self::Draw | Self::Roster | Self::Proof(_) | Self::Check => "GET, HEAD, OPTIONS",
+            Self::Join | Self::Claim | Self::Leave | Self::Beacon => "POST, OPTIONS",
+            Self::Status | Self::Draw | Self::Roster | Self::Claims | Self::Proof(_) | Self::Check => {
+                "GET, HEAD, OPTIONS"
+            }
         }
     }
 }
@@ -179,6 +185,8 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "leave" => FanCall::Leave,
         "draw" => FanCall::Draw,
         "draw/roster" => FanCall::Roster,
+        "draw/claims" => FanCall::Claims,
+        "draw/beacon" => FanCall::Beacon,
         "check" => FanCall::Check,
         proof => {
             let index = proof.strip_prefix("draw/proof/")?;
@@ -252,6 +260,8 @@ mod tests {
             ("x", "/.fairgate/all/draw", fan(0, FanCall::Draw)),
             ("x", "/.fairgate/all/draw/roster", fan(0, FanCall::Roster)),
             ("x", "/.fairgate/all/check", fan(0, FanCall::Check)),
+            ("x", "/.fairgate/all/draw/claims", fan(0, FanCall::Claims)),
+            ("x", "/.fairgate/all/draw/beacon", fan(0, FanCall::Beacon)),
             ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
             ("x", "/.fairgate/jwks.json", Route::Jwks),
             ("x", "/.fairgate/all/draw/proof/+12", Route::NoSuchCall),

@@ -7,6 +7,7 @@
 //! One file a section; each reads its table through a [`reader::Section`], which reports what does not fit.
 
 mod admin;
+mod draw;
 mod edge;
 mod files;
 mod log;
@@ -25,6 +26,7 @@ mod tests;
 use std::path::Path;
 
 pub use admin::{AdminConfig, AdminToken, Role, Secret, TokenSource};
+pub use draw::{BeaconConfig, Relay};
 pub use edge::{EdgeConfig, TlsListener};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};

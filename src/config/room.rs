@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use super::draw::BeaconConfig;
 use super::reader::Section;
 use super::times::{Instant, Span};
 use super::value::{Misfit, Value, one_of};
@@ -33,6 +34,8 @@ pub struct RoomConfig {
     pub schedule: ScheduleConfig,
     /// Whether a GET by an API client may join, for clients that can do nothing else.
     pub join_on_get: bool,
+    /// The public randomness that the draw waits for; `None`: it is committed, and no more.
+    pub beacon: Option<BeaconConfig>,
     /// How people are let in.
     pub policy: Policy,
     /// What fans see meanwhile.
@@ -117,6 +120,7 @@ impl RoomConfig {
             "is too short for browsers to witness the roster before the secret is known",
             r#"write "2s" or more"#,
         );
+        let beacon = section.section("draw", |section| BeaconConfig::read(section, witness_ms));
         let policy = read_policy(section, witness_ms);
         let page = section.section("page", PageConfig::read);
         let poll = section.section("poll", PollConfig::read);
@@ -129,6 +133,7 @@ impl RoomConfig {
             upstream: upstream?,
             schedule: schedule?,
             join_on_get,
+            beacon: beacon?,
             policy: policy?,
             page: page?,
             poll: poll?,

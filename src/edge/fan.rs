@@ -5,11 +5,11 @@ use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 
 use super::answer::Answer;
-use super::draw::RosterAnswer;
+use super::lists::ListAnswer;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
-use super::{claim, draw, join, leave, poll, waiting};
+use super::{beacon, claim, draw, join, leave, lists, poll, waiting};
 use crate::arrive::credentials::bearer;
 use crate::arrive::origin::is_own_origin;
 use crate::arrive::route::FanCall;
@@ -63,8 +63,8 @@ pub(crate) fn authority<'r>(uri: &'r http::Uri, headers: &'r HeaderMap) -> &'r s
 pub(crate) enum Reply {
     /// All of it.
     Whole(Answer),
-    /// A roster, which may be far larger than what should be in memory at once.
-    Roster(RosterAnswer),
+    /// A list, which may be far larger than what should be in memory at once.
+    List(ListAnswer),
 }
 
 /// Answers one call.
@@ -94,7 +94,9 @@ pub(crate) async fn answer(
         FanCall::Check => Ok(waiting::check(room, request)),
         FanCall::Draw => draw::record(edge, room),
         FanCall::Proof(index) => draw::proof(edge, room, index).await,
-        FanCall::Roster => return draw::roster(edge, room, request).map(Reply::Roster),
+        FanCall::Beacon => beacon::answer(edge, room, request).await,
+        FanCall::Roster => return lists::roster(edge, room, request).map(Reply::List),
+        FanCall::Claims => return lists::claims(edge, room, request).map(Reply::List),
     };
     answer.map(Reply::Whole)
 }

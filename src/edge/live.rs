@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use fairgate_draw::{RosterTree, Shuffle};
+use tokio::sync::Semaphore;
 
 use super::batch::{BatchWorker, Batcher, batcher};
+use super::lists::PublicClaims;
 use super::status::{PollPolicy, Status, StatusInput};
 use super::upstream::Upstream;
 use crate::arrive::decide::RoomState;
@@ -48,6 +50,10 @@ pub(crate) struct LiveRoom {
     snapshot: ArcSwapOption<Snapshot>,
     /// The frozen roster's upper levels, once somebody has read it.
     pub(crate) tree: ArcSwapOption<RosterTree>,
+    /// How much of the list of claims is public.
+    pub(crate) public_claims: ArcSwap<PublicClaims>,
+    /// Signatures of rounds that are handed in are checked one at a time.
+    pub(crate) hand_in: Semaphore,
 }
 
 /// The ends of a room's queues that call the store.
@@ -87,6 +93,8 @@ impl LiveRoom {
             cookies,
             snapshot: ArcSwapOption::empty(),
             tree: ArcSwapOption::empty(),
+            public_claims: ArcSwap::default(),
+            hand_in: Semaphore::new(1),
         };
         Ok((room, RoomWorkers { joins: join_worker, claims: claim_worker, renewals: renewal_worker }))
     }
@@ -117,7 +125,7 @@ impl LiveRoom {
             opens_at_ms: schedule.opens_at_ms,
             starts_at_ms: schedule.starts_at_ms,
             ends_at_ms: schedule.ends_at_ms,
-            beacon: None,
+            beacon: self.config.beacon.as_ref().map(|beacon| beacon.plan(schedule.starts_at_ms)),
             secret,
             policy: self.config.policy.clone(),
         }

@@ -60,7 +60,9 @@ pub(crate) enum Problem {
     DrawPending { retry_after_ms: u64 },
     #[error("there is no entry {index}: the roster has {entries}")]
     NoSuchEntry { index: u64, entries: u64 },
-    #[error("the range lies beyond the roster's end")]
+    #[error("{0}")]
+    Beacon(String),
+    #[error("the range lies beyond the list's end")]
     Range { bytes: u64 },
     #[error("something went wrong at the gate; ask again")]
     Internal,
@@ -81,7 +83,7 @@ impl Problem {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::NoTicket | Self::BadTicket(_) => StatusCode::UNAUTHORIZED,
-            Self::NotOpen { .. } | Self::OtherDraw | Self::DrawPending { .. } => StatusCode::CONFLICT,
+            Self::NotOpen { .. } | Self::OtherDraw | Self::DrawPending { .. } | Self::Beacon(_) => StatusCode::CONFLICT,
             Self::Ended | Self::Expired => StatusCode::GONE,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -116,6 +118,7 @@ impl Problem {
             Self::ShopFull { .. } => ("shop-full", "The shop is at its limit"),
             Self::DrawPending { .. } => ("draw-pending", "Not drawn yet"),
             Self::NoSuchEntry { .. } => ("no-such-entry", "No such entry"),
+            Self::Beacon(_) => ("beacon", "The beacon is not taken"),
             Self::Range { .. } => ("range", "The range cannot be served"),
             Self::Internal => ("internal", "Something went wrong"),
             Self::WaitingRoom { .. } => ("waiting-room", "There is a waiting room"),

@@ -8,7 +8,7 @@ use pingora::proxy::Session;
 use pingora::{ErrorType, OrErr};
 
 use super::answer::Answer;
-use super::draw::{RosterAnswer, roster_part};
+use super::lists::{self, ListAnswer};
 use super::live::LiveRoom;
 use super::state::Edge;
 
@@ -23,17 +23,17 @@ pub(crate) async fn respond(edge: &Edge, session: &mut Session, answer: &Answer)
 }
 
 /// Sends a roster part by part, as fast as the client takes it.
-pub(crate) async fn respond_roster(
+pub(crate) async fn respond_list(
     edge: &Edge,
     session: &mut Session,
     room: &LiveRoom,
-    answer: RosterAnswer,
+    answer: ListAnswer,
 ) -> pingora::Result<()> {
-    let RosterAnswer { head, bytes: mut left } = answer;
+    let ListAnswer { head, list, bytes: mut left } = answer;
     let head_only = session.req_header().method == Method::HEAD || left.is_empty();
     begin(edge, session, &head, left.end - left.start, head_only).await?;
     while !head_only && !left.is_empty() {
-        let part = roster_part(edge, room, &left).await.or_err(ErrorType::InternalError, "reading the roster")?;
+        let part = lists::part(edge, room, list, &left).await.or_err(ErrorType::InternalError, "reading a list")?;
         left.start += part.len() as u64;
         session.write_response_body(Some(part), left.is_empty()).await?;
     }

@@ -49,6 +49,9 @@ pub enum EdgeError {
     /// A waiting page cannot be built.
     #[error(transparent)]
     Page(#[from] PageError),
+    /// Relays of public randomness cannot be asked.
+    #[error("cannot ask the relays of [room.draw]: {0}")]
+    Relays(#[from] reqwest::Error),
     /// A shop cannot be found.
     #[error(transparent)]
     Upstream(#[from] UnresolvedUpstream),
@@ -128,7 +131,11 @@ pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
     Ok(())
 }
 
-fn build(config: &Config, parts: &EdgeParts, clock: &Arc<dyn Clock>) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
+pub(crate) fn build(
+    config: &Config,
+    parts: &EdgeParts,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
     let keys = KeyRing::load(&config.edge.keys, &config.edge.issuer)?;
     let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
     let upstreams: Vec<Arc<Upstream>> =
@@ -140,7 +147,7 @@ fn build(config: &Config, parts: &EdgeParts, clock: &Arc<dyn Clock>) -> Result<(
             .ok_or_else(|| EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() })?;
         let (live, workers) = LiveRoom::build(room, &config.edge.prefix, Arc::clone(upstream))?;
         let live = Arc::new(live);
-        tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock)));
+        tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
         rooms.push(live);
     }
     let edge = Edge {

@@ -1,6 +1,7 @@
 //! The one public document that serves every waiting browser: built once a tick, sent as it is.
 
 use bytes::{Bytes, BytesMut};
+use fairgate_draw::Label;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderValue};
 use serde::Serialize;
@@ -90,6 +91,7 @@ struct Poll {
 /// What is public of the draw; what is not yet known is null.
 #[derive(Serialize)]
 struct Draw<'a> {
+    label: Label,
     descriptor: Option<&'a RawValue>,
     descriptor_digest: String,
     commitment: String,
@@ -105,6 +107,7 @@ impl<'a> Draw<'a> {
     fn of(record: &'a DrawRecord) -> Self {
         let text = |bytes: &Option<[u8; 32]>| bytes.map(hex::encode);
         Self {
+            label: record.label(),
             // Raw, because its digest is over these bytes.
             descriptor: serde_json::from_str(&record.descriptor).ok(),
             descriptor_digest: hex::encode(record.descriptor_digest),

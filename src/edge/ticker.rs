@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fairgate_draw::{RosterTree, RosterTreeBuilder};
+use fairgate_draw::{BeaconRound, RosterTree, RosterTreeBuilder};
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Mutex;
 
+use super::beacon::BeaconFetcher;
+use super::lists;
 use super::live::{LiveRoom, RoomWorkers};
 use super::server::EdgeParts;
 use crate::clock::Clock;
@@ -32,12 +34,20 @@ pub(crate) struct Ticker {
     metrics: EdgeMetrics,
     clock: Arc<dyn Clock>,
     workers: Mutex<Option<RoomWorkers>>,
+    beacon: Option<BeaconFetcher>,
 }
 
 impl Ticker {
-    pub(crate) fn new(room: Arc<LiveRoom>, workers: RoomWorkers, parts: &EdgeParts, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        room: Arc<LiveRoom>,
+        workers: RoomWorkers,
+        parts: &EdgeParts,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, reqwest::Error> {
         let (store, metrics) = (Arc::clone(&parts.store), parts.metrics.clone());
-        Self { room, store, metrics, clock, workers: Mutex::new(Some(workers)) }
+        let fetcher = |config| BeaconFetcher::new(Arc::clone(&room), config, Arc::clone(&store), metrics.clone());
+        let beacon = room.config.beacon.as_ref().map(fetcher).transpose()?;
+        Ok(Self { room, store, metrics, clock, workers: Mutex::new(Some(workers)), beacon })
     }
 
     /// Tells the store what the configuration wants of the room. Safe to repeat.
@@ -61,13 +71,22 @@ impl Ticker {
         self.metrics.rooms().observe_room(self.room.name(), &view);
         let (in_flight, queued) = self.room.upstream.load();
         self.metrics.observe_upstream_load(self.room.upstream.name(), in_flight, queued);
+        lists::publish_claims(&*self.store, &self.room, &view).await?;
+        let round = view.beacon_round();
         self.room.publish(view);
         match step {
             Step::None => Ok(()),
-            Step::Freeze { entries } => self.freeze(entries).await,
+            Step::Freeze { entries } => {
+                self.freeze(entries).await?;
+                self.say_if_too_late(round.as_ref());
+                Ok(())
+            }
             Step::Reveal => {
                 self.store.apply(self.room.name(), Command::Reveal { beacon: None }).await?;
-                tracing::info!(room = self.room.name(), "the draw is done: secret and seed are public");
+                tracing::info!(
+                    room = self.room.name(),
+                    "the draw is done, without a beacon: secret and seed are public"
+                );
                 Ok(())
             }
         }
@@ -80,6 +99,25 @@ impl Ticker {
         self.room.tree.store(Some(Arc::new(tree)));
         tracing::info!(room = self.room.name(), entries, root = hex::encode(root), "the pool is frozen");
         Ok(())
+    }
+
+    /// The roster should have been frozen before anybody could know the round: says what becomes of the draw otherwise.
+    fn say_if_too_late(&self, round: Option<&BeaconRound>) {
+        let Some(round) = round.filter(|round| round.time_ms().is_ok_and(|ms| ms <= self.clock.now_ms())) else {
+            return;
+        };
+        let (room, number) = (self.room.name(), round.round);
+        match round.fallback_after_ms {
+            Some(_) => {
+                tracing::warn!(room, round = number, "the roster was frozen too late for the beacon: committed only")
+            }
+            None => tracing::error!(
+                room,
+                round = number,
+                "the roster was frozen too late for the beacon, and the descriptor allows no fallback: the draw is void; \
+                 end the sale and schedule another"
+            ),
+        }
     }
 
     async fn beat(&self) {
@@ -125,7 +163,12 @@ impl BackgroundService for Ticker {
                 workers.run(&self.room, &self.store, &self.metrics).await;
             }
         };
-        tokio::join!(serve, self.beat_for_ever());
+        let fetch = async {
+            if let Some(beacon) = &self.beacon {
+                beacon.run().await;
+            }
+        };
+        tokio::join!(serve, self.beat_for_ever(), fetch);
     }
 }
 
@@ -143,7 +186,7 @@ fn next_step(view: &View) -> Step {
     }
     match view.draw.frozen_at_ms {
         None => Step::Freeze { entries: view.pool_size },
-        Some(frozen_at_ms) if view.now_ms >= frozen_at_ms.saturating_add(view.policy.witness_ms) => Step::Reveal,
+        Some(_) if view.may_reveal_without_beacon() => Step::Reveal,
         Some(_) => Step::None,
     }
 }

@@ -10,12 +10,12 @@ use pingora::proxy::Session;
 
 use super::answer::Answer;
 use super::arrival::Arrival;
-use super::draw::RosterAnswer;
 use super::fan::{self, FanRequest, Reply, find_cookie};
 use super::leash::Leash;
+use super::lists::ListAnswer;
 use super::live::LiveRoom;
 use super::problem::Problem;
-use super::respond::{has_body, read_body, respond, respond_roster};
+use super::respond::{has_body, read_body, respond, respond_list};
 use super::session::Renewal;
 use super::state::{Edge, InFlight};
 use super::upstream::Slot;
@@ -90,9 +90,9 @@ pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut 
         Outcome::Forward => return Ok(false),
         Outcome::Answer(kind, answer) => (kind, answer),
         Outcome::Problem(kind, problem) => (kind, problem_answer(session, &problem)),
-        Outcome::Roster(room, answer) => {
+        Outcome::List(room, answer) => {
             visit.stage = Stage::Answered { kind: RequestKind::Draw };
-            return respond_roster(edge, session, &room, answer).await.map(|()| true);
+            return respond_list(edge, session, &room, answer).await.map(|()| true);
         }
     };
     visit.stage = Stage::Answered { kind };
@@ -103,7 +103,7 @@ pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut 
 enum Outcome {
     Forward,
     Answer(RequestKind, Answer),
-    Roster(Arc<LiveRoom>, RosterAnswer),
+    List(Arc<LiveRoom>, ListAnswer),
     Problem(RequestKind, Problem),
 }
 
@@ -161,7 +161,7 @@ async fn fan_call(
     };
     Ok(match fan::answer(edge, &room, call, &request).await {
         Ok(Reply::Whole(answer)) => Outcome::Answer(kind(call), answer),
-        Ok(Reply::Roster(answer)) => Outcome::Roster(room, answer),
+        Ok(Reply::List(answer)) => Outcome::List(room, answer),
         Err(problem) => Outcome::Problem(kind(call), problem),
     })
 }
@@ -172,7 +172,9 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Join => RequestKind::Join,
         FanCall::Claim => RequestKind::Claim,
         FanCall::Leave => RequestKind::Leave,
-        FanCall::Draw | FanCall::Roster | FanCall::Proof(_) | FanCall::Check => RequestKind::Draw,
+        FanCall::Draw | FanCall::Roster | FanCall::Claims | FanCall::Proof(_) | FanCall::Beacon | FanCall::Check => {
+            RequestKind::Draw
+        }
     }
 }
 

@@ -30,6 +30,8 @@ metrics! {
         store_failures_total: IntCounterVec["command"],
         /// Requests that were turned away to protect something, by reason.
         shed_total: IntCounterVec["reason"],
+        /// Rounds of public randomness that relays and others brought, by what became of them.
+        draw_beacon_rounds_total: IntCounterVec["room", "result"],
         /// Passes shown, by how they were judged: known already, verified anew, or refused.
         pass_checks_total: IntCounterVec["result"],
         /// Time that a shop took to start answering, by upstream.
@@ -77,6 +79,25 @@ pub enum PassCheck {
     Verified,
     /// It does not open the gate.
     Refused,
+}
+
+/// What became of a round of public randomness that a relay, or anyone, brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeaconResult {
+    /// Its signature is that of the round which the draw waits for.
+    Verified,
+    /// The relay does not answer.
+    Unreachable,
+    /// The relay does not have the round, or not yet.
+    NotThere,
+    /// It is no round at all.
+    Malformed,
+    /// It is another round.
+    OtherRound,
+    /// Its makers did not sign it.
+    Forged,
+    /// The draw went on without it.
+    TooLate,
 }
 
 /// Why a request was turned away.
@@ -141,6 +162,11 @@ impl EdgeMetrics {
         self.metrics.shed_total.with_label_values(&[reason.label()]).inc();
     }
 
+    /// A relay, or anyone, brought a round of public randomness.
+    pub fn observe_beacon(&self, room: &str, result: BeaconResult) {
+        self.metrics.draw_beacon_rounds_total.with_label_values(&[room, result.label()]).inc();
+    }
+
     /// A pass was shown.
     pub fn observe_pass_check(&self, check: PassCheck) {
         self.metrics.pass_checks_total.with_label_values(&[check.label()]).inc();
@@ -176,6 +202,20 @@ impl RequestKind {
             Self::Jwks => "jwks",
             Self::Proxy => "proxy",
             Self::Refused => "refused",
+        }
+    }
+}
+
+impl BeaconResult {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Unreachable => "unreachable",
+            Self::NotThere => "not_there",
+            Self::Malformed => "malformed",
+            Self::OtherRound => "other_round",
+            Self::Forged => "forged",
+            Self::TooLate => "too_late",
         }
     }
 }

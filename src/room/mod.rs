@@ -12,6 +12,7 @@
 //! are not kept; whoever applies the commands keeps the roster.
 
 mod admissions;
+mod beacon;
 mod bucket;
 mod command;
 mod deadlines;

@@ -1,0 +1,129 @@
+//! `[room.draw]`: the public randomness that a draw waits for, beside the operator's committed secret.
+
+use std::fmt;
+
+use fairgate_draw::QUICKNET;
+use reqwest::Url;
+use toml::de::DeValue;
+
+use super::reader::Section;
+use super::times::Span;
+use super::value::{Misfit, Value, one_of};
+use crate::room::BeaconPlan;
+
+/// drand's public relays. Any of them will do, since a round's signature authenticates itself.
+const RELAYS: [&str; 4] =
+    ["https://api.drand.sh", "https://api2.drand.sh", "https://api3.drand.sh", "https://drand.cloudflare.com"];
+const RELAYS_MAX: usize = 16;
+
+/// A draw with a public beacon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeaconConfig {
+    /// Whom to ask for the round.
+    pub relays: Vec<Relay>,
+    /// How long after the start the round is published, at the earliest: until then the roster has to be hashed, published
+    /// and witnessed.
+    pub delay_ms: u64,
+    /// How long after the round's time the draw goes on without it; `None`: it waits.
+    pub fallback_after_ms: Option<u64>,
+}
+
+/// Where a drand relay answers: the part of the URL before the chain's hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay(Url);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    None,
+    Quicknet,
+}
+
+#[derive(Clone, Copy)]
+enum Fallback {
+    Never,
+    After(Span),
+}
+
+impl BeaconConfig {
+    /// Reads `[room.draw]`; nothing inside where the draw is committed and no more.
+    pub(super) fn read(section: &Section<'_>, witness_ms: u64) -> Option<Option<Self>> {
+        let kind = section.get_or("beacon", Kind::None);
+        let relays: Vec<Relay> = section.get_or("relays", RELAYS.into_iter().filter_map(Relay::parse).collect());
+        section.check(
+            (1..=RELAYS_MAX).contains(&relays.len()),
+            "relays",
+            format!("names {} relays", relays.len()),
+            format!("name 1 to {RELAYS_MAX}; several, so that one may fail"),
+        );
+        let delay_ms = section.get_or("delay", Span::seconds(10)).ms;
+        section.check(
+            delay_ms >= witness_ms,
+            "delay",
+            "is shorter than the room's witness time: the round could be known before browsers have seen the roster's root",
+            "make it as long as witness and the time to hash the roster (about a second for three million entries)",
+        );
+        let fallback_after_ms = match section.get_or("fallback", Fallback::After(Span::seconds(10 * 60))) {
+            Fallback::Never => None,
+            Fallback::After(span) => Some(span.ms),
+        };
+        let beacon = matches!(kind, Kind::Quicknet).then_some(Self { relays, delay_ms, fallback_after_ms });
+        Some(beacon)
+    }
+
+    /// The round that a draw at this time waits for.
+    #[must_use]
+    pub fn plan(&self, starts_at_ms: u64) -> BeaconPlan {
+        let round = QUICKNET.round_at(starts_at_ms.saturating_add(self.delay_ms));
+        BeaconPlan { round, fallback_after_ms: self.fallback_after_ms }
+    }
+}
+
+impl Relay {
+    fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text.trim_end_matches('/')).ok()?;
+        let fits = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+        fits.then_some(Self(url))
+    }
+
+    /// Where the relay answers a round of quicknet.
+    #[must_use]
+    pub fn url(&self, round: u64) -> String {
+        let base = self.0.as_str().trim_end_matches('/');
+        format!("{base}/{}/public/{round}", hex::encode(QUICKNET.hash))
+    }
+}
+
+impl fmt::Display for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Value for Relay {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let text = String::read(value)?;
+        Self::parse(&text).ok_or_else(|| {
+            Misfit::new(format!("{text:?} is not a relay"), r#"write its URL, like "https://api.drand.sh""#)
+        })
+    }
+}
+
+impl Value for Kind {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        one_of(value, &[("none", Self::None), ("quicknet", Self::Quicknet)])
+    }
+}
+
+impl Value for Fallback {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        match value.as_str() {
+            Some("never") => Ok(Self::Never),
+            _ => Span::read(value).map(Self::After).map_err(|misfit| {
+                Misfit::new(
+                    misfit.what,
+                    format!(r#"{}, or "never" to wait for the round however long it takes"#, misfit.remedy),
+                )
+            }),
+        }
+    }
+}
