@@ -7,7 +7,7 @@ ARGS ?=
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench sim-onsale doc clean
+.PHONY: help setup build demo test lint bench sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ demo: build ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
 
 test: setup ## Run every test: unit, property, sockets, Postgres, browser, crowd, kill -9
 	$(CARGO) test --locked --workspace -- --test-threads=$(TEST_THREADS)
+
+sim-leak: ## Run the leak against a shop that breaks down and comes back: a table, and curves in target/sim-leak
+	$(CARGO) test --locked --test leak -- --ignored --nocapture the_table
 
 lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without warnings
 	$(CARGO) fmt --all --check

@@ -19,4 +19,5 @@ pub mod pass;
 pub mod provider;
 pub mod room;
 pub mod sandbox;
+pub mod steer;
 pub mod store;

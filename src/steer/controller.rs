@@ -1,0 +1,273 @@
+//! The outer loop: how many people may be inside, and whether anybody may come in now.
+//!
+//! Guarantees: never more than people set; nobody comes in for [`HOLD_MS`] after the shop was found to suffer; the cap
+//! grows only while it is used and the shop answers well; where nothing can be told of the shop there is no decision, and
+//! the room keeps up its floor.
+//!
+//! The shop suffers when requests wait for longer than a quarter of the target or are turned away, when the p99 passes the
+//! target, or when one answer in twenty is an error. The cap is then set to what the shop has shown it can serve: those
+//! inside, less the share of their requests that was turned away, and a twentieth. While more than that are inside, the
+//! brake stays on, and the cap stays where it is: people leave on their own, and lowering it again for what is still to
+//! come out would end far too low.
+//!
+//! How fast it opens follows from how long requests wait in front of the shop: fast while hardly any waits, since then a
+//! quarter of the shop or more is idle; ever slower as more do; not at all before it would have to brake. A shop that does
+//! not tell its own waits (`Server-Timing`) is felt for: fast up to nine tenths of where it suffered last, then slowly,
+//! and faster again the longer nothing happens, since a shop that broke down may have come back as a better one.
+
+use super::{STEP_MS, Signals};
+use crate::room::{Limit, Steering};
+
+/// How long nobody comes in after the shop was found to suffer.
+const HOLD_MS: u64 = 4_000;
+/// The cap at the start, as a share of what people set.
+const FIRST_SHARE: f64 = 0.1;
+/// The least cap: with fewer inside nothing could be told of the shop.
+const CAP_MIN: f64 = 10.0;
+/// How much of it is let go at a brake, besides the share of requests that was turned away.
+const BRAKE_SHARE: f64 = 0.05;
+/// Growth a second while hardly any request waits, while some do, and while many do.
+const FAST_PER_S: f64 = 0.05;
+const SLOW_PER_S: f64 = 0.01;
+const CREEP_PER_S: f64 = 0.002;
+/// After so long without trouble, growth near the point where a silent shop suffered last doubles, and again after the
+/// same time.
+const PATIENCE_MS: u64 = 10_000;
+/// How long the shop may say nothing at all while people are inside.
+const SILENCE_MS: u64 = 3_000;
+
+/// How a room stands, as far as the controller needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Sessions inside.
+    pub active: u64,
+    /// People who have been called and are expected to come in.
+    pub expected: u64,
+    /// Sessions inside at most, as people set it.
+    pub max_active: u64,
+    /// People admitted per minute at most, as people set it.
+    pub rate_per_minute: u32,
+    /// What the p99 should stay under.
+    pub target_ms: u64,
+    /// Whether anybody waits to come in.
+    pub waiting: bool,
+}
+
+/// One edge's outer loop for one room.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    edge: u32,
+    cap: Option<f64>,
+    /// Where the shop suffered last.
+    knee: f64,
+    held_until_ms: u64,
+    /// When the shop suffered last, and when the cap was lowered last.
+    suffered_at_ms: u64,
+    lowered_at_ms: Option<u64>,
+    heard_at_ms: u64,
+    limit: Limit,
+}
+
+impl Controller {
+    /// A loop that has seen nothing, for the edge with this number.
+    #[must_use]
+    pub fn new(edge: u32) -> Self {
+        Self {
+            edge,
+            cap: None,
+            knee: f64::INFINITY,
+            held_until_ms: 0,
+            suffered_at_ms: 0,
+            lowered_at_ms: None,
+            heard_at_ms: 0,
+            limit: Limit::Rate,
+        }
+    }
+
+    /// Takes one step; `None` where nothing can be told of the shop.
+    pub fn step(&mut self, room: &Room, signals: &Signals, now_ms: u64) -> Option<Steering> {
+        if signals.answers + signals.errors + signals.refused > 0 || room.active == 0 {
+            self.heard_at_ms = now_ms;
+        } else if now_ms.saturating_sub(self.heard_at_ms) > SILENCE_MS {
+            return self.in_silence(room, signals, now_ms);
+        }
+        match suffers(room, signals) {
+            Some(limit) => self.brake(limit, room, signals, now_ms),
+            None => self.grow(room, signals, now_ms),
+        }
+        Some(self.steering(room, now_ms))
+    }
+
+    /// A shop that holds requests and answers none is stuck; one that has none may be anything.
+    fn in_silence(&mut self, room: &Room, signals: &Signals, now_ms: u64) -> Option<Steering> {
+        if signals.in_flight == 0 {
+            return None;
+        }
+        self.limit = Limit::Errors;
+        self.held_until_ms = now_ms + HOLD_MS;
+        Some(self.steering(room, now_ms))
+    }
+
+    fn brake(&mut self, limit: Limit, room: &Room, signals: &Signals, now_ms: u64) {
+        let (active, cap) = (room.active as f64, self.cap(room));
+        self.limit = limit;
+        self.suffered_at_ms = now_ms;
+        let took_effect = self.lowered_at_ms.is_none_or(|at_ms| now_ms >= at_ms + HOLD_MS);
+        if took_effect && active <= cap * 1.02 {
+            self.lowered_at_ms = Some(now_ms);
+            self.knee = active.max(CAP_MIN);
+            self.cap = Some((active * (1.0 - turned_away(signals)) * (1.0 - BRAKE_SHARE)).max(CAP_MIN));
+        }
+        self.held_until_ms = now_ms + HOLD_MS;
+    }
+
+    fn grow(&mut self, room: &Room, signals: &Signals, now_ms: u64) {
+        let cap = self.cap(room);
+        let is_used = room.waiting && (room.active + room.expected) as f64 >= cap * 0.95 - 1.0;
+        if now_ms < self.held_until_ms || !is_used {
+            return;
+        }
+        let per_s = if signals.tells_waits { by_waits(room, signals) } else { self.by_feel(cap, now_ms) };
+        self.cap = Some((cap * (1.0 + per_s * STEP_MS as f64 / 1_000.0)).min(room.max_active as f64));
+    }
+
+    fn by_feel(&self, cap: f64, now_ms: u64) -> f64 {
+        let quiet = now_ms.saturating_sub(self.suffered_at_ms) / PATIENCE_MS;
+        let near = CREEP_PER_S * f64::from(1_u32 << quiet.min(5));
+        if cap < self.knee * 0.9 { FAST_PER_S } else { near.min(FAST_PER_S) }
+    }
+
+    fn cap(&self, room: &Room) -> f64 {
+        let most = room.max_active as f64;
+        self.cap.unwrap_or((most * FIRST_SHARE).max(CAP_MIN)).min(most)
+    }
+
+    fn steering(&mut self, room: &Room, now_ms: u64) -> Steering {
+        let cap = self.cap(room);
+        self.cap = Some(cap);
+        let is_held = now_ms < self.held_until_ms;
+        let max_active = cap as u64;
+        if !is_held && max_active >= room.max_active {
+            self.limit = Limit::Rate;
+        }
+        let rate_per_minute = if is_held { 0 } else { room.rate_per_minute };
+        Steering { edge: self.edge, rate_per_minute, max_active, limit: self.limit }
+    }
+}
+
+fn by_waits(room: &Room, signals: &Signals) -> f64 {
+    let target_us = room.target_ms * 1_000;
+    match signals.wait_p90_us {
+        wait_us if wait_us <= target_us / 100 => FAST_PER_S,
+        wait_us if wait_us <= target_us / 16 => SLOW_PER_S,
+        wait_us if wait_us <= target_us / 6 => CREEP_PER_S,
+        _ => 0.0,
+    }
+}
+
+/// What is wrong with the shop, if anything is.
+fn suffers(room: &Room, signals: &Signals) -> Option<Limit> {
+    let target_us = room.target_ms * 1_000;
+    let turned_away = signals.refused * 100 > signals.answers;
+    if signals.wait_p90_us > target_us / 4 || turned_away {
+        Some(Limit::QueueWait)
+    } else if signals.errors > 2 && signals.errors * 20 > signals.answers {
+        Some(Limit::Errors)
+    } else if signals.answers >= 20 && signals.p99_us > target_us {
+        Some(Limit::Latency)
+    } else {
+        None
+    }
+}
+
+/// The share of requests that was turned away; at most a half is believed at once.
+fn turned_away(signals: &Signals) -> f64 {
+    let asked = signals.answers + signals.refused;
+    if asked == 0 { 0.0 } else { (signals.refused as f64 / asked as f64).min(0.5) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: Room =
+        Room { active: 100, expected: 0, max_active: 1_000, rate_per_minute: 600, target_ms: 500, waiting: true };
+    const WELL: Signals = Signals {
+        answers: 1_000,
+        p99_us: 100_000,
+        in_shop_p99_us: 100_000,
+        wait_p90_us: 0,
+        errors: 0,
+        refused: 0,
+        in_flight: 10,
+        span_ms: 2_000,
+        tells_waits: true,
+    };
+
+    fn steps(controller: &mut Controller, room: &Room, signals: &Signals, from_ms: u64, to_ms: u64) -> Steering {
+        let steps = (from_ms..=to_ms).step_by(STEP_MS as usize);
+        steps.map(|now_ms| controller.step(room, signals, now_ms).unwrap()).last().unwrap()
+    }
+
+    #[test]
+    fn opens_while_it_is_used_and_never_beyond_what_people_set() {
+        let mut controller = Controller::new(7);
+        let first = controller.step(&ROOM, &WELL, 0).unwrap();
+        assert_eq!((first.edge, first.max_active, first.rate_per_minute), (7, 101, 600));
+        let unused = Room { active: 50, ..ROOM };
+        assert_eq!(steps(&mut controller, &unused, &WELL, 250, 10_000).max_active, 101);
+        let nobody_waits = Room { waiting: false, ..ROOM };
+        assert_eq!(steps(&mut controller, &nobody_waits, &WELL, 10_250, 20_000).max_active, 101);
+        let mut room = ROOM;
+        for second in 20..120 {
+            room.active = steps(&mut controller, &room, &WELL, second * 1_000 + 250, second * 1_000 + 1_000).max_active;
+        }
+        let last = controller.step(&room, &WELL, 120_250).unwrap();
+        assert_eq!((last.max_active, last.limit), (1_000, Limit::Rate));
+    }
+
+    #[test]
+    fn brakes_at_once_to_what_was_served_and_holds() {
+        let bad = [
+            (Signals { wait_p90_us: 130_000, ..WELL }, Limit::QueueWait, 95),
+            (Signals { refused: 500, answers: 500, ..WELL }, Limit::QueueWait, 47),
+            (Signals { p99_us: 501_000, ..WELL }, Limit::Latency, 95),
+            (Signals { errors: 60, ..WELL }, Limit::Errors, 95),
+        ];
+        for (signals, limit, cap) in bad {
+            let mut controller = Controller::new(1);
+            controller.step(&ROOM, &WELL, 0).unwrap();
+            let braked = controller.step(&ROOM, &signals, 250).unwrap();
+            assert_eq!((braked.limit, braked.max_active, braked.rate_per_minute), (limit, cap, 0));
+            let held = steps(&mut controller, &ROOM, &WELL, 500, 4_000);
+            assert_eq!((held.rate_per_minute, held.max_active), (0, cap));
+            assert_eq!(controller.step(&ROOM, &WELL, 4_250).unwrap().rate_per_minute, 600);
+        }
+    }
+
+    #[test]
+    fn does_not_lower_the_cap_again_for_people_who_are_still_to_leave() {
+        let mut controller = Controller::new(1);
+        controller.step(&ROOM, &WELL, 0).unwrap();
+        let slow = Signals { p99_us: 900_000, ..WELL };
+        let braked = steps(&mut controller, &ROOM, &slow, 250, 60_000);
+        assert_eq!((braked.max_active, braked.rate_per_minute), (95, 0));
+        // They have left, and it is slow all the same.
+        let fewer = Room { active: 85, ..ROOM };
+        let held = steps(&mut controller, &fewer, &slow, 60_250, 64_000);
+        assert_eq!((held.max_active, held.rate_per_minute), (80, 0));
+    }
+
+    #[test]
+    fn says_nothing_of_a_shop_that_it_hears_nothing_of() {
+        let mut controller = Controller::new(1);
+        let nothing = Signals::default();
+        assert!(controller.step(&ROOM, &WELL, 0).is_some());
+        assert!(controller.step(&ROOM, &nothing, 3_000).is_some());
+        assert!(controller.step(&ROOM, &nothing, 3_250).is_none());
+        let stuck = controller.step(&ROOM, &Signals { in_flight: 4, ..nothing }, 3_500).unwrap();
+        assert_eq!((stuck.limit, stuck.rate_per_minute), (Limit::Errors, 0));
+        let empty = Room { active: 0, ..ROOM };
+        assert!(controller.step(&empty, &nothing, 20_000).is_some(), "nobody inside has nothing to say");
+    }
+}

@@ -1,0 +1,70 @@
+//! The leak against a shop that is not always well: the real controller, the real window and the real room, in a
+//! discrete-event model of a shop and of the people in it.
+//!
+//! `make sim-leak` prints the whole table and draws the curves; the tests that run always are the goals, on shorter runs.
+
+mod chance;
+mod eta;
+mod people;
+mod scenario;
+mod score;
+mod shop;
+mod svg;
+mod table;
+mod world;
+
+use scenario::{HALVED, NO_SHOWS, Policy, SILENT, Scenario, all};
+use score::Score;
+use world::World;
+
+const SEED: u64 = 5;
+
+fn run(scenario: &Scenario, policy: Policy) -> Score {
+    World::new(scenario, policy, SEED).run()
+}
+
+/// The clairvoyant that does best of those that keep to the goal.
+fn clairvoyant(scenario: &Scenario) -> Score {
+    let loads = [0.95, 0.92, 0.88];
+    let runs = loads.map(|load| run(scenario, Policy::Clairvoyant { load }));
+    let keeps = |score: &&Score| score.seconds_above < 10;
+    let best = runs.iter().filter(keeps).max_by(|a, b| a.useful.total_cmp(&b.useful));
+    best.unwrap_or(&runs[runs.len() - 1]).clone()
+}
+
+#[test]
+fn half_a_shop_is_noticed_and_a_whole_one_is_used() {
+    let adaptive = run(&HALVED, Policy::Adaptive);
+    assert!(adaptive.seconds_above < 10, "{} s above the target", adaptive.seconds_above);
+    let best = clairvoyant(&HALVED);
+    let utilisation = adaptive.useful / best.useful;
+    assert!(utilisation >= 0.85, "used {utilisation:.3} of what a clairvoyant would have used");
+    let fixed = run(&HALVED, Policy::Fixed);
+    assert!(fixed.seconds_above > 100, "a fixed rate suffers for {} s only", fixed.seconds_above);
+}
+
+#[test]
+fn with_no_shows_the_shop_sees_the_rate() {
+    let score = run(&NO_SHOWS, Policy::Fixed);
+    let off = (score.admitted_per_minute - 500.0).abs() / 500.0;
+    assert!(off < 0.03, "{:.0} a minute came in", score.admitted_per_minute);
+}
+
+#[test]
+fn without_signals_the_floor_is_kept_up() {
+    let score = run(&SILENT, Policy::Adaptive);
+    assert!(score.admitted_in_silence > 0, "nobody came in while nothing was heard");
+    assert!(score.seconds_above < 10, "{} s above the target", score.seconds_above);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    assert_eq!(run(&NO_SHOWS, Policy::Adaptive), run(&NO_SHOWS, Policy::Adaptive));
+}
+
+/// `make sim-leak`.
+#[test]
+#[ignore = "a minute of work: make sim-leak"]
+fn the_table() {
+    table::print(&all());
+}
