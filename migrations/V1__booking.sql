@@ -54,10 +54,11 @@ create table seat (
     primary key (event_id, unit)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
+-- The event of a booking is not a foreign key: the check costs more than the booking, and its seats are there or it is none.
 -- The id is a digest of session and idempotency key: the same request again is the same booking, and cannot be another.
 create table booking (
     booking_id      uuid primary key,
-    event_id        integer not null references event,
+    event_id        integer not null,
     session         text not null,
     request_print   uuid not null,
     units           integer[] not null check (cardinality(units) > 0),
@@ -104,7 +105,7 @@ create table happening (
     happening_id    bigint generated always as identity,
     at              timestamptz not null default now(),
     core            uuid,
-    event_id        integer not null references event,
+    event_id        integer not null,
     kind            text not null check (kind in ('held', 'booked', 'expired', 'cancelled', 'refunded', 'edited')),
     booking_id      uuid,
     units           integer[] not null default '{}',

@@ -111,7 +111,7 @@ impl Edge {
 }
 
 /// The fairgate that was built with this benchmark.
-fn fairgate_program() -> anyhow::Result<PathBuf> {
+pub(crate) fn fairgate_program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name("fairgate");
     ensure!(program.is_file(), "{} is missing: `make bench` builds it", program.display());
     Ok(program)

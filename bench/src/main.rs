@@ -13,6 +13,7 @@ mod gate;
 mod join;
 mod nginx;
 mod report;
+mod reservations;
 mod status;
 mod wrk;
 
@@ -37,7 +38,7 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 4] = ["draw", "gate", "status", "join"];
+const GROUPS: [&str; 6] = ["draw", "gate", "status", "join", "reservations", "wear"];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -66,6 +67,8 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "gate" => gate::run(rounds).await,
         "status" => status::run(rounds).await,
         "join" => join::run(rounds).await,
+        "reservations" => reservations::run(rounds).await,
+        "wear" => reservations::wear::run(rounds).await,
         other => anyhow::bail!("there is no group {other}"),
     }
 }

@@ -34,8 +34,8 @@ pub struct Availability {
 impl Availability {
     /// Begins with the state of the seats at `now`.
     #[must_use]
-    pub fn new(mirror: &Mirror, now: DbTime) -> Self {
-        Self { latest: ArcSwap::from_pointee(Snapshot::new(mirror.bits(now), now)) }
+    pub fn new(mirror: &mut Mirror, now: DbTime) -> Self {
+        Self { latest: ArcSwap::from_pointee(Snapshot::new(mirror.free_at(now).to_bytes(), now)) }
     }
 
     /// The answer now; `bits` makes the bitfield when the last one is too old.
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn it_is_made_anew_when_it_is_too_old_or_time_jumped_back() {
-        let mirror = Mirror::new(vec![DbTime::NEVER; 8]);
-        let availability = Availability::new(&mirror, DbTime(1000));
+        let mut mirror = Mirror::new(vec![DbTime::NEVER; 8]);
+        let availability = Availability::new(&mut mirror, DbTime(1000));
         let at = |now, bits: u8| availability.current(DbTime(now), |_| vec![bits]).bits[0];
         assert_eq!(at(1199, 1), 0xff);
         assert_eq!(at(1200, 1), 1);

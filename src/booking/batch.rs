@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::choose;
+use super::choose::{Choice, Choices};
 use super::db::DbTime;
-use super::mirror::Mirror;
+use super::free::FreeSeats;
 use super::plan::Plan;
 
 /// What a fan asks for. Units are valid for the event; quantities are within the limit.
@@ -106,6 +106,8 @@ pub struct Found {
     pub known: HashMap<Uuid, (Uuid, Held)>,
     /// Seats that sessions hold or have bought.
     pub session_seats: HashMap<String, u32>,
+    /// Sessions about which another core is deciding at this moment.
+    pub busy_sessions: HashSet<String>,
 }
 
 /// The decision about one request.
@@ -117,48 +119,64 @@ pub enum Decision {
     Known(Held),
     /// No.
     Refuse(Refusal),
-    /// Ask again in the next batch: the belief was wrong, or somebody was just changing a seat.
+    /// Ask again in the next batch: the belief was wrong, or somebody else is just changing a seat or serving the fan.
     Again,
 }
 
-/// Chooses the seats to lock for a batch, in the order of arrival.
+/// Chooses the seats to lock for a batch, in the order of arrival, out of those that are believed to be free.
 #[must_use]
-pub fn propose(plan: &Plan, mirror: &Mirror, now: DbTime, requests: &[&Request]) -> Proposal {
-    let mut wanted: HashSet<u32> = HashSet::new();
-    let mut intents = Vec::with_capacity(requests.len());
-    for request in requests {
-        let intent = intend(plan, mirror, now, &wanted, &request.wish);
-        if let Intent::Take(units) = &intent {
-            wanted.extend(units);
-        }
-        intents.push(intent);
-    }
-    let mut candidates: Vec<u32> = wanted.into_iter().collect();
+pub fn propose(plan: &Plan, free: &FreeSeats, requests: &[&Request]) -> Proposal {
+    let mut chooser = Chooser { plan, free, left: Choices::among(plan, free.clone()), before: HashMap::new() };
+    let intents: Vec<Intent> = requests.iter().map(|request| chooser.intend(&request.wish)).collect();
+    let taken = intents.iter().filter_map(|intent| if let Intent::Take(units) = intent { Some(units) } else { None });
+    let mut candidates: Vec<u32> = taken.flatten().copied().collect();
     candidates.sort_unstable();
+    candidates.dedup();
     Proposal { intents, candidates }
 }
 
-fn intend(plan: &Plan, mirror: &Mirror, now: DbTime, wanted: &HashSet<u32>, wish: &Wish) -> Intent {
-    match wish {
-        // Seats that an earlier request of the batch wants, too, are settled after the lock.
-        Wish::Seats(units) => {
-            let taken: Vec<u32> = units.iter().copied().filter(|&unit| !mirror.is_free(unit, now)).collect();
-            if taken.is_empty() { Intent::Take(units.clone()) } else { Intent::Refuse(Refusal::Taken(taken)) }
-        }
-        &Wish::Best { section, quantity, only_together } => {
-            let (section, quantity) = (&plan.sections[section], quantity as usize);
-            let fits = |choice: &choose::Choice| choice.together || !only_together;
-            let left = choose::best(section, quantity, |unit| mirror.is_free(unit, now) && !wanted.contains(&unit));
-            if let Some(choice) = left.filter(fits) {
-                return Intent::Take(choice.units);
+/// Chooses for one request after the other.
+struct Chooser<'a> {
+    plan: &'a Plan,
+    /// What was free before the batch.
+    free: &'a FreeSeats,
+    /// What the requests before this one have left.
+    left: Choices<'a>,
+    /// What such a group would have got before the batch.
+    before: HashMap<(usize, u32), Option<bool>>,
+}
+
+impl Chooser<'_> {
+    fn intend(&mut self, wish: &Wish) -> Intent {
+        let intent = match wish {
+            // Seats that an earlier request of the batch wants, too, are settled after the lock.
+            Wish::Seats(units) => {
+                let taken: Vec<u32> = units.iter().copied().filter(|&unit| !self.free.contains(unit)).collect();
+                if taken.is_empty() { Intent::Take(units.clone()) } else { Intent::Refuse(Refusal::Taken(taken)) }
             }
-            if choose::best(section, quantity, |unit| mirror.is_free(unit, now)).is_some_and(|choice| fits(&choice)) {
-                return Intent::Wait;
-            }
-            let free = mirror.stock(section.units(), now).free;
-            let enough = free as usize >= quantity;
-            Intent::Refuse(if enough { Refusal::NotTogether { free } } else { Refusal::NotEnough { free } })
+            &Wish::Best { section, quantity, only_together } => self.intend_best(section, quantity, only_together),
+        };
+        if let Intent::Take(units) = &intent {
+            self.left.take(units);
         }
+        intent
+    }
+
+    fn intend_best(&mut self, section: usize, quantity: u32, only_together: bool) -> Intent {
+        let fits = |choice: &Choice| choice.together || !only_together;
+        if let Some(choice) = self.left.best(section, quantity).filter(fits) {
+            return Intent::Take(choice.units);
+        }
+        let (plan, free) = (self.plan, self.free);
+        let before = self.before.entry((section, quantity));
+        let together =
+            *before.or_insert_with(|| Choices::among(plan, free.clone()).best(section, quantity).map(|it| it.together));
+        if together.is_some_and(|together| together || !only_together) {
+            return Intent::Wait;
+        }
+        let free = free.count(plan.sections[section].units());
+        let enough = free >= quantity;
+        Intent::Refuse(if enough { Refusal::NotTogether { free } } else { Refusal::NotEnough { free } })
     }
 }
 
@@ -184,7 +202,7 @@ impl<'a> Round<'a> {
             let same = *print == request.print;
             return if same { Decision::Known(held.clone()) } else { Decision::Refuse(Refusal::OtherRequest) };
         }
-        if self.booked.contains_key(&request.booking_id) {
+        if self.booked.contains_key(&request.booking_id) || self.found.busy_sessions.contains(&request.session) {
             return Decision::Again;
         }
         match intent {
@@ -226,8 +244,6 @@ mod tests {
     use super::super::plan::tests::small;
     use super::*;
 
-    const NOW: DbTime = DbTime(1_000);
-
     fn request(id: u128, session: &str, wish: Wish) -> Request {
         Request { booking_id: Uuid::from_u128(id), session: session.into(), print: Uuid::from_u128(id), wish }
     }
@@ -240,13 +256,17 @@ mod tests {
         Wish::Best { section: 0, quantity, only_together: false }
     }
 
+    fn all_but(plan: &Plan, taken: &[u32]) -> FreeSeats {
+        let mut free = FreeSeats::none(plan.seats());
+        (0..plan.seats()).filter(|unit| !taken.contains(unit)).for_each(|unit| free.insert(unit));
+        free
+    }
+
     /// Decides over a batch against a table in which `taken` seats are taken and `busy` ones are locked by others.
     fn decide(requests: &[Request], taken: &[u32], busy: &[u32], believed: &[u32]) -> Vec<Decision> {
         let plan = small(&[8, 8]);
-        let mut mirror = Mirror::new(vec![DbTime::NEVER; plan.seats() as usize]);
-        mirror.note(believed, DbTime::FOREVER);
         let requests: Vec<&Request> = requests.iter().collect();
-        let proposal = propose(&plan, &mirror, NOW, &requests);
+        let proposal = propose(&plan, &all_but(&plan, believed), &requests);
         let lockable = proposal.candidates.iter().filter(|unit| !busy.contains(unit));
         let seats = lockable.map(|unit| (*unit, !taken.contains(unit))).collect();
         settle(&plan, &requests, &proposal, &Found { seats, ..Found::default() })
@@ -289,17 +309,28 @@ mod tests {
     #[test]
     fn a_known_booking_is_itself_whatever_the_seats_are_now() {
         let plan = small(&[8]);
-        let mut mirror = Mirror::new(vec![DbTime::NEVER; plan.seats() as usize]);
-        mirror.note(&[0], DbTime::FOREVER);
+        let free = all_but(&plan, &[0]);
         let (same, other) = (request(1, "a", seats(&[0])), request(1, "a", seats(&[5])));
         let other = Request { print: Uuid::nil(), ..other };
         let held = Held { units: vec![0], amount: 5000, expires_at: DbTime(7) };
         let known = HashMap::from([(same.booking_id, (same.print, held.clone()))]);
         let found = Found { known, ..Found::default() };
         for (request, decision) in [(&same, Decision::Known(held)), (&other, Decision::Refuse(Refusal::OtherRequest))] {
-            let proposal = propose(&plan, &mirror, NOW, &[request]);
+            let proposal = propose(&plan, &free, &[request]);
             assert_eq!(settle(&plan, &[request], &proposal, &found), [decision]);
         }
+    }
+
+    #[test]
+    fn a_fan_whom_another_core_serves_is_asked_about_again() {
+        let plan = small(&[8]);
+        let (busy, idle) = (request(1, "a", best(2)), request(2, "b", best(2)));
+        let requests = [&busy, &idle];
+        let proposal = propose(&plan, &all_but(&plan, &[]), &requests);
+        let seats = proposal.candidates.iter().map(|unit| (*unit, true)).collect();
+        let found = Found { seats, busy_sessions: HashSet::from(["a".to_owned()]), ..Found::default() };
+        let decided = settle(&plan, &requests, &proposal, &found);
+        assert!(matches!(decided[..], [Decision::Again, Decision::Hold(_)]), "{decided:?}");
     }
 
     #[test]

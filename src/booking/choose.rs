@@ -1,11 +1,17 @@
-//! Which seats are the best for a group: side by side, as near to the stage as possible, then as near to the middle.
+//! Which seats are the best for a group: side by side, as near to the stage as possible, then as near to the middle; and
+//! which are the nearest to seats that somebody else has got.
 //!
-//! Guarantees: chooses only free seats of the section, exactly as many as asked for; if any row has a run that is long
-//! enough, the seats are side by side.
+//! Guarantees: chooses only free seats, exactly as many as asked for, or none; if any row of the section has a run that is
+//! long enough, the best seats are side by side.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use super::plan::{Row, Section, SectionKind};
+use super::free::FreeSeats;
+use super::plan::{Plan, Row, Section, SectionKind};
+
+/// A row further away weighs as much as so many seats to the side.
+const ROW_WEIGHS_SEATS: u32 = 3;
 
 /// The seats for a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,58 +22,153 @@ pub struct Choice {
     pub together: bool,
 }
 
-/// Chooses `quantity` seats, or says that there are not enough.
-pub fn best(section: &Section, quantity: usize, is_free: impl Fn(u32) -> bool) -> Option<Choice> {
-    match section.kind {
-        SectionKind::Standing => standing(section, quantity, is_free),
-        SectionKind::Seated => {
-            side_by_side(section, quantity, &is_free).or_else(|| scattered(section, quantity, &is_free))
+/// Choices one after the other out of seats that only become fewer: each search goes on where the last one for such a
+/// group ended, so that a batch looks through a section once.
+#[derive(Debug)]
+pub struct Choices<'a> {
+    plan: &'a Plan,
+    free: FreeSeats,
+    /// By section and size of the group: the rows (or places to stand) before this have nothing for it.
+    from: HashMap<(usize, u32), u32>,
+}
+
+impl<'a> Choices<'a> {
+    /// Chooses among these seats.
+    #[must_use]
+    pub fn among(plan: &'a Plan, free: FreeSeats) -> Self {
+        Self { plan, free, from: HashMap::new() }
+    }
+
+    /// Takes seats out.
+    pub fn take(&mut self, units: &[u32]) {
+        units.iter().for_each(|&unit| self.free.remove(unit));
+    }
+
+    /// The best seats of a section (by its number), or none when there are not enough.
+    pub fn best(&mut self, section: usize, quantity: u32) -> Option<Choice> {
+        let parts = &self.plan.sections[section];
+        match parts.kind {
+            SectionKind::Standing => self.standing((section, quantity), parts.units()),
+            SectionKind::Seated => {
+                self.side_by_side((section, quantity), parts).or_else(|| self.scattered(parts, quantity))
+            }
         }
+    }
+
+    /// Places to stand are all the same: whichever come first.
+    fn standing(&mut self, (section, quantity): (usize, u32), units: Range<u32>) -> Option<Choice> {
+        // What lies before the first free place is of no use to a group of any size.
+        let from = self.from.entry((section, 0)).or_insert(units.start);
+        let chosen: Vec<u32> = self.free.iter(*from..units.end).take(quantity as usize).collect();
+        *from = chosen.first().copied().unwrap_or(units.end);
+        (chosen.len() == quantity as usize).then_some(Choice { units: chosen, together: true })
+    }
+
+    fn side_by_side(&mut self, key: (usize, u32), section: &Section) -> Option<Choice> {
+        let from = self.from.entry(key).or_default();
+        while let Some(row) = section.rows.get(*from as usize) {
+            if let Some(start) = most_central(row, key.1, &self.free) {
+                return Some(Choice { units: (start..start + key.1).collect(), together: true });
+            }
+            *from += 1;
+        }
+        None
+    }
+
+    /// The longest runs first, so that a group is broken into as few pieces as possible.
+    fn scattered(&self, section: &Section, quantity: u32) -> Option<Choice> {
+        if self.free.count(section.units()) < quantity {
+            return None;
+        }
+        let mut pieces: Vec<Range<u32>> = section.rows.iter().flat_map(|row| self.free.runs(row.units())).collect();
+        pieces.sort_by_key(|run| (std::cmp::Reverse(run.len()), run.start));
+        let mut units: Vec<u32> = pieces.into_iter().flatten().take(quantity as usize).collect();
+        units.sort_unstable();
+        Some(Choice { units, together: false })
     }
 }
 
-fn standing(section: &Section, quantity: usize, is_free: impl Fn(u32) -> bool) -> Option<Choice> {
-    let units: Vec<u32> = section.units().filter(|&unit| is_free(unit)).take(quantity).collect();
-    (units.len() == quantity).then_some(Choice { units, together: true })
-}
-
-fn side_by_side(section: &Section, quantity: usize, is_free: &impl Fn(u32) -> bool) -> Option<Choice> {
-    let start = section.rows.iter().find_map(|row| most_central(row, quantity, is_free))?;
-    let end = start + u32::try_from(quantity).ok()?;
-    Some(Choice { units: (start..end).collect(), together: true })
+/// The starts of the windows of `quantity` free neighbours in a row.
+fn windows(row: &Row, quantity: u32, free: &FreeSeats) -> impl Iterator<Item = u32> {
+    free.runs(row.units()).flat_map(move |run| run.start..(run.end + 1).saturating_sub(quantity).max(run.start))
 }
 
 /// The start of the window of free seats whose middle is nearest to the middle of the row.
-fn most_central(row: &Row, quantity: usize, is_free: &impl Fn(u32) -> bool) -> Option<u32> {
+fn most_central(row: &Row, quantity: u32, free: &FreeSeats) -> Option<u32> {
     let units = row.units();
-    let windows = runs(row, is_free).into_iter().flat_map(|run| {
-        let last = (run.end + 1).saturating_sub(u32::try_from(quantity).unwrap_or(u32::MAX));
-        run.start..last.max(run.start)
-    });
     // Twice the distance of the two middles, so that it stays a whole number.
-    let off_centre = |start: u32| (2 * start + quantity as u32).abs_diff(units.start + units.end);
-    windows.min_by_key(|&start| off_centre(start))
+    let off_centre = |start: u32| (2 * start + quantity).abs_diff(units.start + units.end);
+    windows(row, quantity, free).min_by_key(|&start| off_centre(start))
 }
 
-/// The longest runs first, so that a group is broken into as few pieces as possible.
-fn scattered(section: &Section, quantity: usize, is_free: &impl Fn(u32) -> bool) -> Option<Choice> {
-    let mut pieces: Vec<Range<u32>> = section.rows.iter().flat_map(|row| runs(row, is_free)).collect();
-    pieces.sort_by_key(|run| (std::cmp::Reverse(run.len()), run.start));
-    let mut units: Vec<u32> = pieces.into_iter().flatten().take(quantity).collect();
-    units.sort_unstable();
-    (units.len() == quantity).then_some(Choice { units, together: false })
-}
-
-/// The runs of free seats of a row, from left to right.
-fn runs(row: &Row, is_free: &impl Fn(u32) -> bool) -> Vec<Range<u32>> {
-    let mut runs: Vec<Range<u32>> = Vec::new();
-    for unit in row.units().filter(|&unit| is_free(unit)) {
-        match runs.last_mut() {
-            Some(run) if run.end == unit => run.end += 1,
-            _ => runs.push(unit..unit + 1),
-        }
+/// As many seats as these, as near to them as possible: side by side in the same section, else single ones there, else the
+/// best of the section that is most like it.
+#[must_use]
+pub fn near(plan: &Plan, free: &FreeSeats, wanted: &[u32]) -> Option<Choice> {
+    let quantity = u32::try_from(wanted.len()).ok().filter(|&quantity| quantity > 0)?;
+    let here = plan.section_of(wanted[0]);
+    let there = || {
+        let mut others: Vec<usize> = (0..plan.sections.len()).collect();
+        others.sort_by_key(|&other| unlikeness(here, &plan.sections[other]));
+        let mut choices = Choices::among(plan, free.clone());
+        others.into_iter().find_map(|other| choices.best(other, quantity))
+    };
+    if here.kind == SectionKind::Standing {
+        return there();
     }
-    runs
+    let spot = Spot::of(here, wanted);
+    spot.nearest_window(here, quantity, free).or_else(|| spot.nearest_singles(here, quantity, free)).or_else(there)
+}
+
+/// The section itself first, then those as far from the stage, then those at about the price.
+fn unlikeness(here: &Section, other: &Section) -> (bool, u16, u32) {
+    (here.slug != other.slug, here.tier.abs_diff(other.tier), here.price.abs_diff(other.price))
+}
+
+/// Where in a section the wanted seats are.
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    row: u32,
+    /// Twice the distance of the middle from the left end of the row.
+    middle: u32,
+}
+
+impl Spot {
+    fn of(section: &Section, wanted: &[u32]) -> Self {
+        let row = section.rows.iter().position(|row| row.units().contains(&wanted[0])).unwrap_or(0);
+        let row_units = section.rows[row].units();
+        let in_row = wanted.iter().filter(|unit| row_units.contains(unit));
+        let last = in_row.max().copied().unwrap_or(wanted[0]);
+        let middle = (wanted[0] + last + 1).saturating_sub(2 * row_units.start);
+        Self { row: u32::try_from(row).unwrap_or(0), middle }
+    }
+
+    fn distance(self, row: u32, row_units: &Range<u32>, start: u32, quantity: u32) -> u32 {
+        let middle = 2 * (start - row_units.start) + quantity;
+        2 * ROW_WEIGHS_SEATS * self.row.abs_diff(row) + self.middle.abs_diff(middle)
+    }
+
+    fn nearest_window(self, section: &Section, quantity: u32, free: &FreeSeats) -> Option<Choice> {
+        let windows = (0..).zip(&section.rows).flat_map(|(number, row)| {
+            let distance = move |start| (self.distance(number, &row.units(), start, quantity), start);
+            windows(row, quantity, free).map(distance)
+        });
+        let (_, start) = windows.min()?;
+        Some(Choice { units: (start..start + quantity).collect(), together: true })
+    }
+
+    fn nearest_singles(self, section: &Section, quantity: u32, free: &FreeSeats) -> Option<Choice> {
+        let mut seats: Vec<(u32, u32)> = (0..)
+            .zip(&section.rows)
+            .flat_map(|(number, row)| {
+                free.iter(row.units()).map(move |unit| (self.distance(number, &row.units(), unit, 1), unit))
+            })
+            .collect();
+        seats.sort_unstable();
+        let mut units: Vec<u32> = seats.into_iter().map(|(_, unit)| unit).take(quantity as usize).collect();
+        units.sort_unstable();
+        (units.len() == quantity as usize).then_some(Choice { units, together: false })
+    }
 }
 
 #[cfg(test)]
@@ -77,46 +178,89 @@ mod tests {
     use super::super::plan::tests::small;
     use super::*;
 
+    fn free(plan: &Plan, is_free: impl Fn(u32) -> bool) -> FreeSeats {
+        let mut free = FreeSeats::none(plan.seats());
+        (0..plan.seats()).filter(|&unit| is_free(unit)).for_each(|unit| free.insert(unit));
+        free
+    }
+
+    fn best(plan: &Plan, quantity: u32, is_free: impl Fn(u32) -> bool) -> Option<Choice> {
+        Choices::among(plan, free(plan, is_free)).best(0, quantity)
+    }
+
     #[test]
     fn the_middle_of_the_front_row_goes_first() {
-        let plan = small(&[7, 7]);
-        let choice = best(&plan.sections[0], 3, |_| true).expect("empty hall");
+        let choice = best(&small(&[7, 7]), 3, |_| true).expect("empty hall");
         assert_eq!(choice, Choice { units: vec![2, 3, 4], together: true });
     }
 
     #[test]
     fn a_run_in_a_later_row_beats_single_seats_in_front() {
-        let plan = small(&[5, 5]);
-        let choice = best(&plan.sections[0], 2, |unit| unit % 2 == 0 || unit >= 8).expect("enough");
+        let choice = best(&small(&[5, 5]), 2, |unit| unit % 2 == 0 || unit >= 8).expect("enough");
         assert_eq!(choice, Choice { units: vec![8, 9], together: true });
     }
 
     #[test]
     fn without_a_run_the_group_is_split_into_few_pieces() {
         let plan = small(&[5, 5]);
-        let choice = best(&plan.sections[0], 4, |unit| [0, 2, 3, 6, 7].contains(&unit)).expect("enough");
+        let choice = best(&plan, 4, |unit| [0, 2, 3, 6, 7].contains(&unit)).expect("enough");
         assert_eq!(choice, Choice { units: vec![2, 3, 6, 7], together: false });
-        assert_eq!(best(&plan.sections[0], 6, |unit| [0, 2, 3, 6, 7].contains(&unit)), None);
+        assert_eq!(best(&plan, 6, |unit| [0, 2, 3, 6, 7].contains(&unit)), None);
+    }
+
+    #[test]
+    fn near_is_beside_then_a_row_away_then_elsewhere() {
+        let plan = small(&[8, 8]);
+        let near = |wanted: &[u32], is_free: &dyn Fn(u32) -> bool| near(&plan, &free(&plan, is_free), wanted);
+        let units = |choice: Option<Choice>| choice.map(|choice| choice.units);
+        assert_eq!(units(near(&[2, 3], &|unit| unit != 3)), Some(vec![1, 2]), "one seat to the side");
+        assert_eq!(units(near(&[2, 3], &|unit| unit >= 6)), Some(vec![10, 11]), "right behind");
+        assert_eq!(units(near(&[2, 3], &|unit| [0, 9, 15].contains(&unit))), Some(vec![0, 9]), "single ones");
+        assert_eq!(units(near(&[2, 3], &|unit| unit >= 16)), Some(vec![16, 17]), "another section");
+        assert_eq!(units(near(&[16, 17], &|unit| unit != 16)), Some(vec![17, 18]), "places to stand");
+        assert_eq!(near(&[2, 3], &|_| false), None);
     }
 
     proptest! {
         #[test]
         fn only_free_seats_and_side_by_side_where_possible(
-            widths in prop::collection::vec(1u32..12, 1..5), taken in any::<u64>(), quantity in 1usize..7,
+            widths in prop::collection::vec(1u32..12, 1..5), taken in any::<u64>(), quantities in prop::collection::vec(1u32..7, 1..6),
         ) {
             let plan = small(&widths);
             let section = &plan.sections[0];
-            let is_free = |unit: u32| taken >> (unit % 64) & 1 == 0;
-            let free = section.units().filter(|&unit| is_free(unit)).count();
-            let has_run = section.rows.iter().any(|row| runs(row, &is_free).iter().any(|run| run.len() >= quantity));
-            match best(section, quantity, is_free) {
-                None => prop_assert!(free < quantity),
+            let mut left = free(&plan, |unit| taken >> (unit % 64) & 1 == 0);
+            let mut choices = Choices::among(&plan, left.clone());
+            for quantity in quantities {
+                let has_run = section.rows.iter().any(|row| left.runs(row.units()).any(|run| run.len() >= quantity as usize));
+                match choices.best(0, quantity) {
+                    None => prop_assert!(left.count(section.units()) < quantity),
+                    Some(choice) => {
+                        prop_assert_eq!(choice.units.len(), quantity as usize);
+                        prop_assert!(choice.units.iter().all(|&unit| left.contains(unit) && section.units().contains(&unit)));
+                        prop_assert!(choice.units.is_sorted_by(|a, b| a < b));
+                        prop_assert_eq!(choice.together, has_run);
+                        prop_assert_eq!(choice.together, plan.together(&choice.units));
+                        choices.take(&choice.units);
+                        choice.units.iter().for_each(|&unit| left.remove(unit));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn near_ones_are_free_and_as_many(taken in any::<u64>(), wanted in prop::collection::btree_set(0u32..22, 1..5)) {
+            let plan = small(&[8, 8]);
+            let free = free(&plan, |unit| taken >> unit & 1 == 0);
+            let wanted: Vec<u32> = wanted.into_iter().collect();
+            match near(&plan, &free, &wanted) {
                 Some(choice) => {
-                    prop_assert_eq!(choice.units.len(), quantity);
-                    prop_assert!(choice.units.iter().all(|&unit| is_free(unit) && section.units().contains(&unit)));
+                    prop_assert_eq!(choice.units.len(), wanted.len());
                     prop_assert!(choice.units.is_sorted_by(|a, b| a < b));
-                    prop_assert_eq!(choice.together, has_run);
-                    prop_assert_eq!(choice.together, plan.together(&choice.units));
+                    prop_assert!(choice.units.iter().all(|&unit| free.contains(unit)));
+                }
+                None => {
+                    let most = plan.sections.iter().map(|section| free.count(section.units())).max();
+                    prop_assert!(most < Some(wanted.len() as u32));
                 }
             }
         }

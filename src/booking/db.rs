@@ -1,11 +1,14 @@
 //! The way to Postgres: a pool whose connections plan for look-ups by key, and instants as the database counts them.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, private::BytesMut, to_sql_checked};
 use tokio_postgres::{Config, NoTls};
+
+use super::turnstile::{Busy, Lane, Place, Turnstile};
 
 /// A plan made while a table was empty must not read the whole of it later, so sequential scans are off for this pool; and
 /// a session that died inside a transaction must not keep its locks.
@@ -21,6 +24,9 @@ pub enum DbError {
     /// The URL is not one.
     #[error("the database URL is wrong: {0} (like postgresql://user@host/database)")]
     Url(tokio_postgres::Error),
+    /// Too many wait for a connection; nothing was asked of the database.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// No connection.
     #[error("the database cannot be reached: {0}")]
     Connect(String),
@@ -43,11 +49,13 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// A pool of connections to the booking database.
+/// A pool of connections to the booking database, and how urgent it is when they run short.
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: Pool,
     config: Config,
+    turnstile: Arc<Turnstile>,
+    lane: Lane,
 }
 
 impl Database {
@@ -68,7 +76,13 @@ impl Database {
             .create_timeout(Some(CONNECT_PATIENCE))
             .build()
             .map_err(|error| DbError::Connect(error.to_string()))?;
-        Ok(Self { pool, config })
+        Ok(Self { pool, config, turnstile: Turnstile::new(CONNECTIONS), lane: Lane::Core })
+    }
+
+    /// The same pool for others, who are more or less urgent.
+    #[must_use]
+    pub fn for_lane(&self, lane: Lane) -> Self {
+        Self { lane, ..self.clone() }
     }
 
     /// Brings the schema up to date; one core at a time.
@@ -86,9 +100,11 @@ impl Database {
     /// A connection of the pool.
     ///
     /// # Errors
-    /// [`DbError::Connect`].
-    pub async fn client(&self) -> Result<Object, DbError> {
-        self.pool.get().await.map_err(|error| DbError::Connect(error.to_string()))
+    /// [`DbError::Busy`] and [`DbError::Connect`].
+    pub async fn client(&self) -> Result<Client, DbError> {
+        let place = self.turnstile.enter(self.lane).await?;
+        let object = self.pool.get().await.map_err(|error| DbError::Connect(error.to_string()))?;
+        Ok(Client { object, _place: place })
     }
 
     /// A transaction on a connection of the pool.
@@ -119,16 +135,31 @@ impl Database {
     }
 }
 
+/// A connection of the pool, for as long as it is kept. (The connection goes back before the place in front of the pool.)
+#[derive(Debug)]
+pub struct Client {
+    object: Object,
+    _place: Place,
+}
+
+impl std::ops::Deref for Client {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.object
+    }
+}
+
 /// A connection on which a transaction may be open. Dropped without an end (an error, a cancelled future), it is rolled
 /// back before anybody else gets the connection.
 #[derive(Debug)]
 pub struct Transaction {
-    client: Option<Object>,
+    client: Option<Client>,
 }
 
 impl Transaction {
     /// For callers that send `begin` together with their first statements.
-    pub(super) fn unbegun(client: Object) -> Self {
+    pub(super) fn unbegun(client: Client) -> Self {
         Self { client: Some(client) }
     }
 
@@ -161,7 +192,7 @@ impl Drop for Transaction {
         let Some(client) = self.client.take() else { return };
         tokio::spawn(async move {
             if client.batch_execute("rollback").await.is_err() {
-                drop(Object::take(client));
+                drop(Object::take(client.object));
             }
         });
     }

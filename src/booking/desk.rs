@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::availability::Availability;
 use super::batch::{Held, Refusal, Request};
-use super::choose::{self, Choice};
 use super::document::Document;
+use super::free::FreeSeats;
+use super::http::timing::Timing;
 use super::mirror::{Mirror, Stock};
-use super::plan::{Plan, Section};
+use super::plan::Plan;
 use super::time::DatabaseTime;
 use super::wire::EventAnswer;
 
@@ -35,12 +36,21 @@ pub enum DeskError {
 /// A booking or a refusal.
 pub type Verdict = Result<Held, Refusal>;
 
+/// What became of a reservation, and how long that took.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// A booking or a refusal.
+    pub verdict: Verdict,
+    /// Where its time went.
+    pub timing: Timing,
+}
+
 /// A reservation in the queue.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) request: Request,
     pub(super) since: Instant,
-    pub(super) answer: oneshot::Sender<Result<Verdict, DeskError>>,
+    pub(super) answer: oneshot::Sender<Result<Served, DeskError>>,
 }
 
 /// The desk of one event: what is known about it in memory, and the way to its writer.
@@ -56,9 +66,9 @@ pub struct Desk {
 
 impl Desk {
     /// A desk, and the end of the queue from which its writer takes.
-    pub(super) fn new(plan: Plan, mirror: Mirror, time: Arc<DatabaseTime>) -> (Self, mpsc::Receiver<Waiting>) {
+    pub(super) fn new(plan: Plan, mut mirror: Mirror, time: Arc<DatabaseTime>) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let availability = Availability::new(&mirror, time.now());
+        let availability = Availability::new(&mut mirror, time.now());
         let document = ArcSwap::from_pointee(describe(&plan));
         let plan = ArcSwap::from_pointee(plan);
         (Self { plan, document, mirror: Mutex::new(mirror), time, availability, queue }, waiting)
@@ -68,11 +78,11 @@ impl Desk {
     ///
     /// # Errors
     /// [`DeskError`] when that cannot be said now.
-    pub async fn reserve(&self, request: Request) -> Result<Verdict, DeskError> {
-        let (answer, verdict) = oneshot::channel();
+    pub async fn reserve(&self, request: Request) -> Result<Served, DeskError> {
+        let (answer, served) = oneshot::channel();
         let waiting = Waiting { request, since: Instant::now(), answer };
         self.queue.try_send(waiting).map_err(|_| DeskError::Busy)?;
-        verdict.await.unwrap_or(Err(DeskError::Unavailable))
+        served.await.unwrap_or(Err(DeskError::Unavailable))
     }
 
     /// The event as it is sold.
@@ -96,7 +106,7 @@ impl Desk {
     /// The public bitfield, at most a moment old.
     #[must_use]
     pub fn availability(&self) -> Arc<super::availability::Snapshot> {
-        self.availability.current(self.time.now(), |now| self.mirror().bits(now))
+        self.availability.current(self.time.now(), |now| self.mirror().free_at(now).to_bytes())
     }
 
     /// How the seats of a range stand.
@@ -105,11 +115,10 @@ impl Desk {
         self.mirror().stock(units, self.time.now())
     }
 
-    /// The best seats of a section as far as is known, without reserving them.
+    /// The seats that are free now, as far as is known.
     #[must_use]
-    pub fn best(&self, section: &Section, quantity: usize) -> Option<Choice> {
-        let (mirror, now) = (self.mirror(), self.time.now());
-        choose::best(section, quantity, |unit| mirror.is_free(unit, now))
+    pub fn free(&self) -> FreeSeats {
+        self.mirror().free_at(self.time.now()).clone()
     }
 
     /// How many reservations wait.

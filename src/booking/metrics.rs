@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::Registry;
+use prometheus::{IntGauge, Registry};
 
 use crate::observe::metrics;
 
@@ -28,6 +28,8 @@ metrics! {
         booking_expired_total: IntCounter,
         /// Requests answered, by call and status.
         booking_requests_total: IntCounterVec["call", "status"],
+        /// Requests that are being served.
+        booking_in_flight_requests: IntGauge,
         /// Time from a request's head to its answer, by call.
         booking_request_duration_seconds: HistogramVec["call"] {SECONDS},
         /// Payments brought to an end, by how they ended.
@@ -85,6 +87,13 @@ impl BookingMetrics {
         self.0.booking_expired_total.inc_by(holds);
     }
 
+    /// A request is being served, until what is returned is dropped.
+    #[must_use]
+    pub fn enter(&self) -> InFlight {
+        self.0.booking_in_flight_requests.inc();
+        InFlight(self.0.booking_in_flight_requests.clone())
+    }
+
     /// A request was answered.
     pub fn observe_request(&self, call: &str, status: http::StatusCode, took: Duration) {
         self.0.booking_requests_total.with_label_values(&[call, status.as_str()]).inc();
@@ -104,5 +113,23 @@ impl BookingMetrics {
     /// A round of the feed failed.
     pub fn count_failed_feed(&self) {
         self.0.booking_feed_failures_total.inc();
+    }
+}
+
+/// A request that is being served.
+#[derive(Debug)]
+pub struct InFlight(IntGauge);
+
+impl InFlight {
+    /// How many are being served at this moment.
+    #[must_use]
+    pub fn requests(&self) -> i64 {
+        self.0.get()
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

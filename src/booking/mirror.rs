@@ -1,7 +1,10 @@
 //! What this core believes about every seat, so that readers and refusals cost no query. The tables decide; a belief that
 //! turns out wrong is corrected and never sells anything.
 
+use std::collections::BTreeMap;
+
 use super::db::DbTime;
+use super::free::FreeSeats;
 
 /// The seats of one event.
 #[derive(Clone, Debug)]
@@ -9,29 +12,54 @@ pub struct Mirror {
     held_until: Vec<DbTime>,
     changed: Vec<u64>,
     generation: u64,
+    free: FreeSeats,
+    /// Seats whose hold ends at a time, unless they have been sold or held anew since.
+    due: BTreeMap<DbTime, Vec<u32>>,
 }
 
 impl Mirror {
     /// All seats as they were read.
     #[must_use]
     pub fn new(held_until: Vec<DbTime>) -> Self {
+        let seats = u32::try_from(held_until.len()).unwrap_or(u32::MAX);
         let changed = vec![0; held_until.len()];
-        Self { held_until, changed, generation: 0 }
+        let (free, due) = (FreeSeats::none(seats), BTreeMap::new());
+        let mut mirror = Self { held_until: held_until.clone(), changed, generation: 0, free, due };
+        for (unit, until) in (0..).zip(held_until) {
+            mirror.set(unit, until);
+        }
+        mirror
     }
 
-    /// Whether a seat is free at `now`.
-    #[must_use]
-    pub fn is_free(&self, unit: u32, now: DbTime) -> bool {
-        self.held_until[unit as usize] <= now
+    /// The seats that are free at `now`.
+    pub fn free_at(&mut self, now: DbTime) -> &FreeSeats {
+        while let Some(due) = self.due.first_entry().filter(|due| *due.key() <= now) {
+            for unit in due.remove() {
+                if self.held_until[unit as usize] <= now {
+                    self.free.insert(unit);
+                }
+            }
+        }
+        &self.free
     }
 
     /// Notes what this core itself has committed (or seen under a lock).
     pub fn note(&mut self, units: &[u32], until: DbTime) {
         self.generation += 1;
         for &unit in units {
-            self.held_until[unit as usize] = until;
+            self.set(unit, until);
             self.changed[unit as usize] = self.generation;
         }
+    }
+
+    fn set(&mut self, unit: u32, until: DbTime) {
+        self.held_until[unit as usize] = until;
+        match until {
+            DbTime::NEVER => return self.free.insert(unit),
+            DbTime::FOREVER => {}
+            _ => self.due.entry(until).or_default().push(unit),
+        }
+        self.free.remove(unit);
     }
 
     /// Counts the changes noted so far; to be remembered before seats are read for [`Self::correct`].
@@ -48,20 +76,11 @@ impl Mirror {
         for &(unit, until) in read {
             if self.changed[unit as usize] > generation {
                 again.push(unit);
-            } else {
-                self.held_until[unit as usize] = until;
+            } else if self.held_until[unit as usize] != until {
+                self.set(unit, until);
             }
         }
         again
-    }
-
-    /// One bit a seat, the first seat in the lowest bit of the first byte; 1 is available.
-    #[must_use]
-    pub fn bits(&self, now: DbTime) -> Vec<u8> {
-        let byte = |seats: &[DbTime]| {
-            seats.iter().enumerate().fold(0, |byte, (bit, &until)| byte | (u8::from(until <= now) << bit))
-        };
-        self.held_until.chunks(8).map(byte).collect()
     }
 
     /// How many of these seats are free, held and sold.
@@ -89,6 +108,8 @@ pub struct Stock {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -96,8 +117,8 @@ mod tests {
         let mut mirror = Mirror::new(vec![DbTime::NEVER; 10]);
         mirror.note(&[1], DbTime(100));
         mirror.note(&[9], DbTime::FOREVER);
-        assert_eq!(mirror.bits(DbTime(99)), [0b1111_1101, 0b0000_0001]);
-        assert_eq!(mirror.bits(DbTime(100)), [0b1111_1111, 0b0000_0001]);
+        assert_eq!(mirror.free_at(DbTime(99)).to_bytes(), [0b1111_1101, 0b0000_0001]);
+        assert_eq!(mirror.free_at(DbTime(100)).to_bytes(), [0b1111_1111, 0b0000_0001]);
         assert_eq!(mirror.stock(0..10, DbTime(99)), Stock { free: 8, held: 1, sold: 1 });
     }
 
@@ -108,10 +129,25 @@ mod tests {
         mirror.note(&[0], DbTime(50));
         let again = mirror.correct(&[(0, DbTime::NEVER), (1, DbTime::FOREVER)], before);
         assert_eq!(again, [0]);
-        assert!(!mirror.is_free(0, DbTime(10)));
-        assert!(!mirror.is_free(1, DbTime(10)));
+        assert_eq!(mirror.free_at(DbTime(10)).count(0..2), 0);
         let now = mirror.generation();
         assert!(mirror.correct(&[(0, DbTime::FOREVER)], now).is_empty());
-        assert!(!mirror.is_free(0, DbTime(60)));
+        assert!(!mirror.free_at(DbTime(60)).contains(0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_bits_are_those_of_the_times(
+            changes in prop::collection::vec((0u32..70, prop_oneof![Just(DbTime::NEVER), Just(DbTime::FOREVER), (0i64..50).prop_map(DbTime)], 0i64..3), 0..300),
+        ) {
+            let (mut mirror, mut model, mut now) = (Mirror::new(vec![DbTime::NEVER; 70]), vec![DbTime::NEVER; 70], 0);
+            for (unit, until, passed) in changes {
+                now += passed;
+                mirror.note(&[unit], until);
+                model[unit as usize] = until;
+                let expected: Vec<u32> = (0..70).filter(|&unit| model[unit as usize] <= DbTime(now)).collect();
+                prop_assert_eq!(mirror.free_at(DbTime(now)).iter(0..70).collect::<Vec<_>>(), expected);
+            }
+        }
     }
 }

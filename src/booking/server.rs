@@ -10,7 +10,6 @@ use anyhow::Context;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,13 +28,12 @@ use super::payment::signature::WebhookSecret;
 use super::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
 use super::sweep::Sweeper;
 use super::time::DatabaseTime;
+use super::turnstile::Lane;
 use crate::clock::{Clock, SystemClock};
 use crate::observe;
 
 /// A core whose feed has been silent for so long does not know what others sell.
 const FEED_SILENCE_MAX: Duration = Duration::from_secs(5);
-/// Requests that are being served get this long to end when the core stops.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// What a booking core is started with.
 #[derive(Clone, Debug)]
@@ -134,7 +132,7 @@ impl Core {
         let in_progress = Arc::new(InProgress::default());
         let (provider, webhook_secret) = open_till(settings.payments)?;
         let cashier = Arc::new(Cashier::new(
-            database.clone(),
+            database.for_lane(Lane::Payments),
             Arc::clone(&events),
             provider,
             core,
@@ -143,7 +141,7 @@ impl Core {
         ));
         let health = Arc::new(Health::new());
         let shop = Arc::new(Shop {
-            bookings: Bookings::new(database.clone(), Arc::clone(&events), core),
+            bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core),
             events,
             passes,
             cashier,
@@ -175,26 +173,15 @@ impl Core {
     }
 
     /// Serves until `stop` is cancelled, then lets running requests end.
-    ///
-    /// # Errors
-    /// When a listener fails.
-    pub async fn serve(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn serve(mut self, stop: CancellationToken) {
         let operators = operators(Arc::clone(&self.shop), self.registry);
         self.tasks.spawn(async move { drop(axum::serve(self.operators, operators).await) });
-        let fans = self.fans.tap_io(|stream| drop(stream.set_nodelay(true)));
         let (shop, stopping) = (Arc::clone(&self.shop), stop.clone());
-        let serving = axum::serve(fans, api::router(self.shop)).with_graceful_shutdown(async move {
+        self.tasks.spawn(async move {
             stopping.cancelled().await;
             shop.health.stopping.store(true, Ordering::Relaxed);
         });
-        let too_long = async {
-            stop.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        tokio::select! {
-            served = serving => served.context("the listener failed"),
-            () = too_long => Ok(()),
-        }
+        api::connections::serve(self.fans, self.shop, stop).await;
     }
 }
 

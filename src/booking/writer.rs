@@ -4,7 +4,7 @@
 //! once and a rush is served in batches. An answer is given after its commit. When the database fails in between, the
 //! batch is tried again; bookings that were committed all the same are found by their ids.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,10 @@ use tokio_postgres::types::ToSql;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::batch::{self, Decision, Found, Held, Proposal, Refusal, Request};
+use super::batch::{self, Decision, Found, Held, Proposal, Request};
 use super::db::{Database, DbError, DbTime, Transaction};
-use super::desk::{Desk, DeskError, Waiting};
+use super::desk::{Desk, DeskError, Served, Verdict, Waiting};
+use super::http::timing::Timing;
 use super::metrics::BookingMetrics;
 use super::plan::Plan;
 use super::sql;
@@ -72,9 +73,10 @@ impl Writer {
         let requests: Vec<&Request> = batch.iter().map(|one| &one.request).collect();
         match self.decide_and_write(&requests).await {
             Ok(verdicts) => {
-                self.metrics.observe_batch(batch.len(), started.elapsed());
+                let took = started.elapsed();
+                self.metrics.observe_batch(batch.len(), took);
                 let nobody_served = verdicts.iter().all(Option::is_none);
-                answer(batch, verdicts, waiting);
+                answer(batch, verdicts, (started, took), waiting);
                 if nobody_served {
                     sleep(STEP_ASIDE).await;
                 }
@@ -89,10 +91,16 @@ impl Writer {
     }
 
     /// One verdict a request; `None` asks for another round.
-    async fn decide_and_write(&self, requests: &[&Request]) -> Result<Vec<Option<Result<Held, Refusal>>>, DbError> {
+    async fn decide_and_write(&self, requests: &[&Request]) -> Result<Vec<Option<Verdict>>, DbError> {
         let plan = self.desk.plan();
-        let proposal = batch::propose(&plan, &self.desk.mirror(), self.desk.time().now(), requests);
+        let proposal = batch::propose(&plan, &self.desk.free(), requests);
         let client = self.database.client().await?;
+        if proposal.candidates.is_empty() {
+            let (known, busy_sessions) = self.look_for_retries(&client, &plan, requests).await?;
+            let found = Found { known, busy_sessions, ..Found::default() };
+            let decisions = batch::settle(&plan, requests, &proposal, &found);
+            return Ok(verdicts(&plan, decisions, DbTime::NEVER));
+        }
         let open = Transaction::unbegun(client);
         let found = self.look(&open, &plan, requests, &proposal).await?;
         let decisions = batch::settle(&plan, requests, &proposal, &found);
@@ -105,10 +113,22 @@ impl Writer {
             self.desk.mirror().note(&holds.units(), expires_at);
             expires_at
         };
-        Ok(requests.iter().zip(decisions).map(|(_, decision)| verdict(&plan, decision, expires_at)).collect())
+        Ok(verdicts(&plan, decisions, expires_at))
     }
 
-    /// Locks the candidates and looks up what the decision needs, in one round trip.
+    /// What has to be known about requests of which none can get seats: whether they are bookings already.
+    async fn look_for_retries(&self, client: &Object, plan: &Plan, requests: &[&Request]) -> Result<Retries, DbError> {
+        let (ids, sessions) = who(requests);
+        let (lock, known) =
+            tokio::try_join!(client.prepare_cached(sql::SESSION_LOCK), client.prepare_cached(sql::BOOKING_KNOWN))?;
+        let fans: [&(dyn ToSql + Sync); 2] = [&plan.facts.event_id, &sessions];
+        let retries: [&(dyn ToSql + Sync); 1] = [&ids];
+        let (busy, known) = tokio::try_join!(client.query(&lock, &fans), client.query(&known, &retries))?;
+        Ok((read_known(&known), read_sessions(&busy)))
+    }
+
+    /// Locks the fans and the candidates and looks up what the decision needs, in one round trip. What is counted is counted
+    /// after the locks, so that it holds until the commit.
     async fn look(
         &self,
         open: &Transaction,
@@ -116,23 +136,24 @@ impl Writer {
         requests: &[&Request],
         proposal: &Proposal,
     ) -> Result<Found, DbError> {
-        let ids: Vec<Uuid> = requests.iter().map(|request| request.booking_id).collect();
-        let sessions: Vec<&str> = requests.iter().map(|request| request.session.as_str()).collect();
+        let (ids, sessions) = who(requests);
         let units: Vec<i32> = signed(&proposal.candidates);
         let client: &Object = open;
-        let (lock, known, seats) = tokio::try_join!(
+        let (lock_fans, lock_seats, known, seats) = tokio::try_join!(
+            client.prepare_cached(sql::SESSION_LOCK),
             client.prepare_cached(sql::SEAT_LOCK),
             client.prepare_cached(sql::BOOKING_KNOWN),
             client.prepare_cached(sql::SESSION_SEATS)
         )?;
         let asked_ms = self.desk.time().own_ms();
         let event_id = &plan.facts.event_id;
+        let fans: [&(dyn ToSql + Sync); 2] = [event_id, &sessions];
         let candidates: [&(dyn ToSql + Sync); 2] = [event_id, &units];
         let retries: [&(dyn ToSql + Sync); 1] = [&ids];
-        let fans: [&(dyn ToSql + Sync); 2] = [event_id, &sessions];
-        let ((), locked, known, seats) = tokio::try_join!(
+        let ((), busy, locked, known, seats) = tokio::try_join!(
             client.batch_execute("begin"),
-            client.query(&lock, &candidates),
+            client.query(&lock_fans, &fans),
+            client.query(&lock_seats, &candidates),
             client.query(&known, &retries),
             client.query(&seats, &fans),
         )?;
@@ -142,8 +163,9 @@ impl Writer {
         self.correct_beliefs(&locked);
         Ok(Found {
             seats: locked.iter().map(|row| (unsigned(row.get("unit")), row.get("free"))).collect(),
-            known: known.iter().map(read_known).collect(),
+            known: read_known(&known),
             session_seats: seats.iter().map(|row| (row.get("session"), unsigned_long(row.get("seats")))).collect(),
+            busy_sessions: read_sessions(&busy),
         })
     }
 
@@ -193,10 +215,20 @@ async fn gather(queue: &mut mpsc::Receiver<Waiting>, waiting: &mut VecDeque<Wait
     true
 }
 
-fn answer(batch: Vec<Waiting>, verdicts: Vec<Option<Result<Held, Refusal>>>, waiting: &mut VecDeque<Waiting>) {
+fn answer(
+    batch: Vec<Waiting>,
+    verdicts: Vec<Option<Verdict>>,
+    (started, database): (Instant, Duration),
+    waiting: &mut VecDeque<Waiting>,
+) {
+    let size = batch.len();
     for (one, verdict) in batch.into_iter().zip(verdicts).rev() {
         match verdict {
-            Some(verdict) => drop(one.answer.send(Ok(verdict))),
+            Some(verdict) => {
+                let queue = started.saturating_duration_since(one.since);
+                let timing = Timing { queue, database, batch: size };
+                drop(one.answer.send(Ok(Served { verdict, timing })));
+            }
             None => waiting.push_front(one),
         }
     }
@@ -212,13 +244,14 @@ fn give_up_or_requeue(batch: Vec<Waiting>, waiting: &mut VecDeque<Waiting>) {
     }
 }
 
-fn verdict(plan: &Plan, decision: Decision, expires_at: DbTime) -> Option<Result<Held, Refusal>> {
-    match decision {
+fn verdicts(plan: &Plan, decisions: Vec<Decision>, expires_at: DbTime) -> Vec<Option<Verdict>> {
+    let verdict = |decision| match decision {
         Decision::Hold(units) => Some(Ok(Held { amount: plan.price(&units), units, expires_at })),
         Decision::Known(held) => Some(Ok(held)),
         Decision::Refuse(refusal) => Some(Err(refusal)),
         Decision::Again => None,
-    }
+    };
+    decisions.into_iter().map(verdict).collect()
 }
 
 /// The holds of a batch, as the arrays that the statement takes.
@@ -264,8 +297,25 @@ impl<'a> Holds<'a> {
     }
 }
 
-fn read_known(row: &tokio_postgres::Row) -> (Uuid, (Uuid, Held)) {
-    (row.get("booking_id"), (row.get("request_print"), super::events::read_held(row)))
+/// Bookings that exist already, with the prints of their requests.
+type Known = HashMap<Uuid, (Uuid, Held)>;
+/// Those among the requests, and fans about whom nothing can be said now.
+type Retries = (Known, HashSet<String>);
+
+/// The ids and the sessions of requests.
+fn who<'a>(requests: &[&'a Request]) -> (Vec<Uuid>, Vec<&'a str>) {
+    requests.iter().map(|request| (request.booking_id, request.session.as_str())).unzip()
+}
+
+fn read_known(rows: &[tokio_postgres::Row]) -> Known {
+    let read = |row: &tokio_postgres::Row| {
+        (row.get("booking_id"), (row.get("request_print"), super::events::read_held(row)))
+    };
+    rows.iter().map(read).collect()
+}
+
+fn read_sessions(rows: &[tokio_postgres::Row]) -> HashSet<String> {
+    rows.iter().map(|row| row.get("session")).collect()
 }
 
 pub(super) fn signed(units: &[u32]) -> Vec<i32> {

@@ -79,7 +79,8 @@ async fn serve(args: BookingArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "metrics on http://{operators}/metrics")?;
     writeln!(out, "listening on http://{fans}")?;
-    core.serve(stop).await
+    core.serve(stop).await;
+    Ok(())
 }
 
 fn payments(provider_url: Option<String>, seed_demo: bool) -> anyhow::Result<Payments> {

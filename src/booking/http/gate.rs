@@ -21,11 +21,10 @@ pub(super) struct Fan {
     pub(super) session: String,
 }
 
-impl FromRequestParts<Arc<Shop>> for Fan {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Problem> {
-        let checked = match token(&parts.headers) {
+impl Fan {
+    /// The fan whose pass came with a request.
+    pub(super) async fn of(shop: &Arc<Shop>, headers: &HeaderMap) -> Result<Self, Problem> {
+        let checked = match token(headers) {
             Some(token) => shop.passes.check(token, &*shop.clock).await,
             None => Err(GateError::Missing),
         };
@@ -36,6 +35,14 @@ impl FromRequestParts<Arc<Shop>> for Fan {
                 Err(error.into())
             }
         }
+    }
+}
+
+impl FromRequestParts<Arc<Shop>> for Fan {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Problem> {
+        Self::of(shop, &parts.headers).await
     }
 }
 

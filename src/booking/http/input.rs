@@ -1,10 +1,11 @@
 //! Reading what clients send, with a problem that names the field for everything that cannot be right.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ring::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -13,34 +14,68 @@ use super::problem::Problem;
 
 const KEY_CHARS_MAX: usize = 128;
 
+/// A body that is not there as it should be.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    TooLarge,
+    Unreadable(StatusCode, String),
+}
+
+impl From<BytesRejection> for BodyError {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            status => Self::Unreadable(status, rejection.body_text()),
+        }
+    }
+}
+
+/// Takes in a whole body, within the bound.
+pub(super) async fn read_body(body: Body) -> Result<Bytes, BodyError> {
+    match Limited::new(body, super::BODY_BYTES_MAX).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Err(error) => Err(BodyError::Unreadable(StatusCode::BAD_REQUEST, error.to_string())),
+    }
+}
+
 /// Reads a JSON body.
 pub(super) fn read_json<T: DeserializeOwned>(
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Bytes, impl Into<BodyError>>,
 ) -> Result<T, Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     if !kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json") {
         let (status, detail) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.");
         return Err(Problem::new(status, "not-json", "Not JSON", detail).with("field", "Content-Type"));
     }
-    let body = body.map_err(|rejection| unreadable(&rejection))?;
+    let body = body.map_err(|error| unreadable(error.into()))?;
     // serde would read a list as the fields of a struct in their order.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::invalid("body", "The body must be a JSON object."));
     }
-    let mut json = serde_json::Deserializer::from_slice(&body);
+    // The way to a mistake is looked for when there is one: following it costs more than reading.
+    serde_json::from_slice(&body).or_else(|_| explain(&body))
+}
+
+fn explain<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| unfit(&error))?;
     json.end().map_err(|error| broken(&error))?;
     Ok(value)
 }
 
-fn unreadable(rejection: &BytesRejection) -> Problem {
-    let status = rejection.status();
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = "The body is larger than 256 KiB.";
-        return Problem::new(status, "too-large", "The body is too large", detail).with("field", "body");
-    }
-    Problem::new(status, "unreadable", "The body cannot be read", rejection.body_text()).with("field", "body")
+fn unreadable(error: BodyError) -> Problem {
+    let (status, slug, title, detail) = match error {
+        BodyError::TooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The body is too large",
+            "The body is larger than 256 KiB.".to_owned(),
+        ),
+        BodyError::Unreadable(status, detail) => (status, "unreadable", "The body cannot be read", detail),
+    };
+    Problem::new(status, slug, title, detail).with("field", "body")
 }
 
 fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {

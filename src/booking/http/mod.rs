@@ -1,6 +1,7 @@
 //! The booking core over HTTP: what each call reads, asks and answers.
 
 mod bookings;
+pub mod connections;
 mod events;
 mod gate;
 mod input;
@@ -10,18 +11,21 @@ mod payments;
 pub mod problem;
 mod reserve;
 mod webhooks;
+pub mod timing;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use moka::sync::Cache;
+use tower::ServiceExt;
 use uuid::Uuid;
 
 pub use openapi::Api;
@@ -38,6 +42,10 @@ use super::payment::{Cashier, StoredAnswer};
 use super::server::Health;
 use crate::clock::Clock;
 
+/// Where seats are reserved.
+const RESERVE: &str = "/api/v1/bookings/reserve";
+/// The same as metrics name it.
+const RESERVE_CALL: &str = "POST /api/v1/bookings/reserve";
 /// Enough for a request that names far too many seats to be told so.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Refusals that are remembered for their idempotency keys, and for how long. (Bookings are remembered by the tables.)
@@ -99,7 +107,7 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .route("/api/v1/events/{event}", get(events::show))
         .route("/api/v1/events/{event}/availability", get(events::availability))
         .route("/api/v1/bookings", get(bookings::list))
-        .route("/api/v1/bookings/reserve", post(reserve::reserve))
+        .route(RESERVE, any(method_not_allowed))
         .route("/api/v1/bookings/{booking}", get(bookings::show))
         .route("/api/v1/bookings/{booking}", delete(bookings::cancel))
         .route("/api/v1/bookings/{booking}/payment", post(payments::pay))
@@ -110,7 +118,7 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .fallback(async || Problem::not_found("resource"))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(Arc::clone(&shop), observe))
+        .layer(from_fn(note_route))
         .with_state(shop)
 }
 
@@ -127,14 +135,39 @@ async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
 }
 
-/// Counts and times every answer by its route.
-async fn observe(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
+/// Answers a request: a reservation at once, everything else by the routes; and says how the core feels.
+pub async fn front(shop: &Arc<Shop>, routes: Router, request: Request) -> Response {
     let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = request.method().clone();
-    let mut response = next.run(request).await;
-    let call = format!("{method} {}", route.as_ref().map_or("other", MatchedPath::as_str));
-    shop.metrics.observe_request(&call, response.status(), started.elapsed());
+    let in_flight = shop.metrics.enter();
+    let is_reservation = request.method() == Method::POST && request.uri().path() == RESERVE;
+    let (call, mut response) = if is_reservation {
+        let (parts, body) = request.into_parts();
+        (RESERVE_CALL.into(), reserve::reserve(shop, &parts.headers, body).await)
+    } else {
+        by_route(routes, request).await
+    };
+    let took = started.elapsed();
+    shop.metrics.observe_request(&call, response.status(), took);
+    let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
+    response.headers_mut().insert(timing::SERVER_TIMING, timing);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Answers by the routes; says which one it was, as metrics name it.
+async fn by_route(routes: Router, request: Request) -> (Cow<'static, str>, Response) {
+    let method = request.method().clone();
+    let response = routes.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let route = response.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str);
+    (format!("{method} {route}").into(), response)
+}
+
+/// Leaves the route's pattern on the answer.
+async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
     response
 }

@@ -165,6 +165,9 @@ impl IntoResponse for Problem {
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
+        if let DbError::Busy(_) = error {
+            return Self::busy("Too many ask at this moment. Ask again with the same Idempotency-Key.");
+        }
         tracing::error!(%error, "a request failed with the database");
         let detail = "The database cannot be reached. Ask again with the same Idempotency-Key: nothing happens twice.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Out of order for a moment", detail).retry_after(2)

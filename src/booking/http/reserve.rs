@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
@@ -17,7 +15,7 @@ use super::super::plan::Plan;
 use super::super::wire::{BookingAnswer, BookingStatus, ReserveRequest};
 use super::Shop;
 use super::gate::Fan;
-use super::input::{id_of_key, print_of, read_json, replay};
+use super::input::{id_of_key, print_of, read_body, read_json, replay};
 use super::problem::Problem;
 
 /// Reserves seats: these ones, or the best that are left in a section.
@@ -37,31 +35,38 @@ use super::problem::Problem;
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn reserve(
-    State(shop): State<Arc<Shop>>,
-    fan: Fan,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
-    let asked: ReserveRequest = read_json(&headers, body)?;
-    let booking_id = id_of_key(&headers, "reserve", &fan.session)?;
-    let print = print_of(&[&serde_json::to_vec(&asked).unwrap_or_default()]);
+pub(super) async fn reserve(shop: &Arc<Shop>, headers: &HeaderMap, body: Body) -> Response {
+    serve(shop, headers, body).await.unwrap_or_else(Problem::into_response)
+}
+
+async fn serve(shop: &Arc<Shop>, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    let fan = Fan::of(shop, headers).await?;
+    let asked: ReserveRequest = read_json(headers, read_body(body).await)?;
+    let booking_id = id_of_key(headers, "reserve", &fan.session)?;
+    let print = print_of_wish(&asked);
     let desk = shop.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
     let wish = read_wish(&desk.plan(), &asked)?;
     let _guard = shop.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;
     if let Some((first, answer)) = shop.refusals.get(&booking_id) {
         return if first == print { Ok(replay(&answer)) } else { Err(Problem::other_request()) };
     }
-    let verdict = desk.reserve(Request { booking_id, session: fan.session, print, wish: wish.clone() }).await?;
+    let served = desk.reserve(Request { booking_id, session: fan.session, print, wish: wish.clone() }).await?;
     let plan = desk.plan();
-    match verdict {
-        Ok(held) => Ok(held_answer(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held))),
-        Err(Refusal::OtherRequest) => Err(Problem::other_request()),
+    let mut answer = match served.verdict {
+        Ok(held) => held_answer(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held)),
+        Err(Refusal::OtherRequest) => Problem::other_request().into_response(),
         Err(refusal) => {
             let answer = Problem::refused(&plan, &refusal, &nearby(&desk, &plan, &wish)).stored();
-            Ok(remember(&shop, booking_id, print, answer))
+            remember(shop, booking_id, print, answer)
         }
-    }
+    };
+    answer.extensions_mut().insert(served.timing);
+    Ok(answer)
+}
+
+/// The digest of what is asked for.
+fn print_of_wish(asked: &ReserveRequest) -> Uuid {
+    print_of(&[&serde_json::to_vec(asked).unwrap_or_default()])
 }
 
 fn held_answer(booking: &BookingAnswer) -> Response {
@@ -76,11 +81,10 @@ fn remember(shop: &Shop, booking_id: Uuid, print: Uuid, answer: super::StoredAns
     response
 }
 
-/// As many seats near the front of the same section as were asked for, for a fan whose seats were taken.
+/// As many seats as near as possible, for a fan whose seats were taken.
 fn nearby(desk: &Desk, plan: &Plan, wish: &Wish) -> Vec<u32> {
     let Wish::Seats(units) = wish else { return Vec::new() };
-    let Some(&first) = units.first() else { return Vec::new() };
-    desk.best(plan.section_of(first), units.len()).map_or_else(Vec::new, |choice: choose::Choice| choice.units)
+    choose::near(plan, &desk.free(), units).map_or_else(Vec::new, |choice| choice.units)
 }
 
 /// Checks everything about a request that can be checked without asking for seats.

@@ -348,7 +348,8 @@ impl Cashier {
     }
 
     async fn load(&self, payment_id: Uuid) -> Result<Option<Stored>, DbError> {
-        load(&self.database.client().await?, payment_id).await
+        let client = self.database.client().await?;
+        load(&client, payment_id).await
     }
 }
 

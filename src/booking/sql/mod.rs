@@ -45,6 +45,7 @@ statements! {
     SEAT_LOCK = "seat_lock.sql",
     SEAT_READ = "seat_read.sql",
     SECTION_CREATE = "section_create.sql",
+    SESSION_LOCK = "session_lock.sql",
     SESSION_SEATS = "session_seats.sql",
     SWEEP = "sweep.sql",
     SWEEP_NEXT = "sweep_next.sql",

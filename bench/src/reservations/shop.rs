@@ -1,0 +1,139 @@
+//! A shop for the benchmarks: a private Postgres, the booking core as its own process, and the passes of its fans.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::ensure;
+use fairgate::booking::db::Database;
+use fairgate::booking::hall;
+use fairgate::booking::plan::{Facts, Row, Section, SectionKind};
+use fairgate::clock::{Clock, SystemClock};
+use fairgate::pass::{KeyRing, Pass, create_key};
+use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use ring::rand::SystemRandom;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::edge::fairgate_program;
+
+const ROOM: &str = "bench";
+const PATIENCE: Duration = Duration::from_secs(60);
+const PASS_MS: u64 = 3_600_000;
+/// Enough for a bench; nobody's hold ends while it runs.
+const HOLD_S: i32 = 3600;
+/// Seats that a fan may have: enough for ten reservations.
+pub(super) const FAN_SEATS_MAX: u32 = 40;
+
+/// Stopped when dropped.
+pub(super) struct Shop {
+    core: ChildProcess,
+    pub(super) postgres: PrivatePostgres,
+    pub(super) database: Database,
+    pub(super) address: String,
+    keys: KeyRing,
+    now_ms: u64,
+    _dir: TempDir,
+}
+
+impl Shop {
+    pub(super) async fn open() -> anyhow::Result<Self> {
+        let postgres = PrivatePostgres::start()?;
+        let dir = tempfile::tempdir()?;
+        let now_ms = SystemClock.now_ms();
+        create_key(dir.path(), now_ms - 10_000, &SystemRandom::new())?;
+        let keys = KeyRing::load(dir.path(), "fairgate")?;
+        let jwks_url = publish(keys.jwks()).await?;
+        let mut command = Command::new(fairgate_program()?);
+        command.args(["booking", "--exit-with-stdin", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+        command.args(["--room", ROOM, "--jwks-url", &jwks_url]);
+        command.env("FAIRGATE_DATABASE_URL", postgres.url()).stderr(Stdio::inherit());
+        let mut core = ChildProcess::spawn("the booking core", command)?;
+        let url = core.wait_for_line("listening on ", PATIENCE)?;
+        let address = url.trim_start_matches("http://").to_owned();
+        let database = Database::new(&postgres.url())?;
+        let shop = Self { core, postgres, database, address, keys, now_ms, _dir: dir };
+        shop.wait_for("/readyz").await?;
+        Ok(shop)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.core.id()
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The passes of so many fans, from `first` on.
+    pub(super) fn passes(&self, first: u64, fans: u64) -> Vec<String> {
+        let (from_ms, to_ms) = (self.now_ms - 5_000, self.now_ms + PASS_MS);
+        let pass = |place| self.keys.sign_pass(&Pass::new(ROOM, [7; 32], place, from_ms, to_ms, to_ms));
+        (first..first + fans).map(pass).collect()
+    }
+
+    /// Makes an event and waits until the core sells it.
+    pub(super) async fn open_event(&self, slug: &str, sections: Vec<Section>) -> anyhow::Result<()> {
+        let facts = Facts { slug: slug.to_owned(), hold_s: HOLD_S, fan_seats_max: FAN_SEATS_MAX, ..hall::demo_facts() };
+        ensure!(hall::create(&self.database, facts, sections).await?, "there is an event {slug} already");
+        self.wait_for(&format!("/api/v1/events/{slug}")).await
+    }
+
+    /// How many seats of an event are held or sold.
+    pub(super) async fn seats_gone(&self, slug: &str) -> anyhow::Result<i64> {
+        let client = self.database.own_connection().await?;
+        let count = "select count(*) from seat join event using (event_id) where slug = $1 and held_until > now()";
+        Ok(client.query_one(count, &[&slug]).await?.get(0))
+    }
+
+    async fn wait_for(&self, path: &str) -> anyhow::Result<()> {
+        let client = reqwest::Client::new();
+        for _ in 0..600 {
+            if client.get(self.url(path)).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("the booking core did not answer {path} within 30 s")
+    }
+}
+
+/// Serves the gate's public keys for as long as the benchmark runs.
+async fn publish(jwks: String) -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/jwks.json", listener.local_addr()?);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(answer_once(stream, &jwks).await);
+        }
+    });
+    Ok(url)
+}
+
+async fn answer_once(mut stream: TcpStream, jwks: &str) -> std::io::Result<()> {
+    stream.read(&mut [0; 2048]).await?;
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length";
+    stream.write_all(format!("{head}: {}\r\n\r\n{jwks}", jwks.len()).as_bytes()).await
+}
+
+/// One section of places to stand.
+pub(super) fn standing(places: u32) -> Vec<Section> {
+    let seats = (1..=places).map(|seat| seat.to_string()).collect();
+    let row = Row { label: "GA".into(), first_unit: 0, seats };
+    vec![section("floor", SectionKind::Standing, vec![row])]
+}
+
+/// One section of numbered seats.
+pub(super) fn seated(rows: u32, row_seats: u32) -> Vec<Section> {
+    let row = |row: u32| Row {
+        label: format!("R{row}"),
+        first_unit: row * row_seats,
+        seats: (1..=row_seats).map(|seat| seat.to_string()).collect(),
+    };
+    vec![section("hall", SectionKind::Seated, (0..rows).map(row).collect())]
+}
+
+fn section(slug: &str, kind: SectionKind, rows: Vec<Row>) -> Section {
+    Section { slug: slug.into(), title: slug.to_uppercase(), kind, tier: 0, price: 5000, rows }
+}
+
