@@ -5,11 +5,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use http::HeaderValue;
 
 use super::db::DbTime;
-use super::document;
+use super::document::{Document, Effort};
 use super::mirror::Mirror;
 
 /// How old an answer may be before it is made anew.
@@ -19,9 +17,7 @@ const AGE_MS_MAX: i64 = 200;
 #[derive(Debug)]
 pub struct Snapshot {
     /// One bit a seat, the first seat in the lowest bit of the first byte; 1 is available.
-    pub bits: Bytes,
-    /// A strong validator, quoted.
-    pub etag: HeaderValue,
+    pub document: Document,
     made_at: DbTime,
 }
 
@@ -44,7 +40,10 @@ impl Availability {
         if (0..AGE_MS_MAX).contains(&(now.0 - latest.made_at.0)) {
             return latest;
         }
-        let made = Arc::new(Snapshot::new(bits(now), now));
+        let bits = bits(now);
+        let is_same = bits == latest.document.body();
+        let made = if is_same { Snapshot { document: latest.document.clone(), made_at: now } } else { Snapshot::new(bits, now) };
+        let made = Arc::new(made);
         self.latest.store(Arc::clone(&made));
         made
     }
@@ -52,8 +51,8 @@ impl Availability {
 
 impl Snapshot {
     fn new(bits: Vec<u8>, made_at: DbTime) -> Self {
-        let etag = document::etag(&bits);
-        Self { bits: bits.into(), etag, made_at }
+        let document = Document::new("application/octet-stream", "public, max-age=1", bits, Effort::Often);
+        Self { document, made_at }
     }
 }
 
@@ -65,7 +64,7 @@ mod tests {
     fn it_is_made_anew_when_it_is_too_old_or_time_jumped_back() {
         let mut mirror = Mirror::new(vec![DbTime::NEVER; 8]);
         let availability = Availability::new(&mut mirror, DbTime(1000));
-        let at = |now, bits: u8| availability.current(DbTime(now), |_| vec![bits]).bits[0];
+        let at = |now, bits: u8| availability.current(DbTime(now), |_| vec![bits]).document.body()[0];
         assert_eq!(at(1199, 1), 0xff);
         assert_eq!(at(1200, 1), 1);
         assert_eq!(at(900, 2), 2);

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::availability::Availability;
 use super::batch::{Held, Refusal, Request};
-use super::document::Document;
+use super::document::{Document, Effort};
 use super::free::FreeSeats;
 use super::http::timing::Timing;
 use super::mirror::{Mirror, Stock};
@@ -139,5 +139,5 @@ impl Desk {
 
 fn describe(plan: &Plan) -> Document {
     let body = serde_json::to_vec(&EventAnswer::new(plan)).expect("a struct of strings and numbers");
-    Document::new("application/json", "public, max-age=1", body)
+    Document::new("application/json", "public, max-age=1", body, Effort::Once)
 }

@@ -23,40 +23,58 @@ pub struct Document {
     brotli: Option<Encoded>,
 }
 
+/// How hard a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// It is made once and asked for often.
+    Once,
+    /// It is made a few times a second.
+    Often,
+}
+
 #[derive(Clone, Debug)]
 struct Encoded {
+    encoding: Option<&'static str>,
     body: Bytes,
     etag: HeaderValue,
 }
 
 impl Document {
-    /// Compresses a body as well as it can be done.
+    /// Compresses a body.
     #[must_use]
-    pub fn new(content_type: &'static str, cache_control: &'static str, body: impl Into<Bytes>) -> Self {
+    pub fn new(
+        content_type: &'static str,
+        cache_control: &'static str,
+        body: impl Into<Bytes>,
+        effort: Effort,
+    ) -> Self {
         let body: Bytes = body.into();
-        let pays = |pack: fn(&[u8]) -> Vec<u8>| {
-            let packed = if body.len() < COMPRESS_FROM_BYTES { Vec::new() } else { pack(&body) };
-            (!packed.is_empty() && packed.len() < body.len()).then(|| Encoded::new(packed))
+        let pays = |encoding, pack: fn(&[u8], Effort) -> Vec<u8>| {
+            let packed = if body.len() < COMPRESS_FROM_BYTES { Vec::new() } else { pack(&body, effort) };
+            (!packed.is_empty() && packed.len() < body.len()).then(|| Encoded::new(Some(encoding), packed))
         };
         Self {
-            gzip: pays(gzip),
-            brotli: pays(brotli),
-            plain: Encoded::new(body),
+            gzip: pays("gzip", gzip),
+            brotli: pays("br", brotli),
+            plain: Encoded::new(None, body),
             content_type: HeaderValue::from_static(content_type),
             cache_control: HeaderValue::from_static(cache_control),
         }
     }
 
+    /// The body as it is.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.plain.body
+    }
+
     /// The answer to a request: in an encoding it accepts, or 304.
     #[must_use]
     pub fn answer(&self, request: &HeaderMap) -> Response {
-        let accepted = request.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let (encoded, encoding) = match (&self.brotli, &self.gzip) {
-            (Some(brotli), _) if accepts(accepted, "br") => (brotli, Some("br")),
-            (_, Some(gzip)) if accepts(accepted, "gzip") => (gzip, Some("gzip")),
-            _ => (&self.plain, None),
-        };
-        let mut response = if matches(request, &encoded.etag) {
+        let text = |value: &'_ HeaderValue| value.to_str().unwrap_or("").to_owned();
+        let encoded = self.pick(&request.get(ACCEPT_ENCODING).map(text).unwrap_or_default());
+        let known: Vec<String> = request.get_all(IF_NONE_MATCH).iter().map(text).collect();
+        let mut response = if matches(&known.join(","), &encoded.etag) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             encoded.body.clone().into_response()
@@ -66,31 +84,62 @@ impl Document {
         headers.insert(CACHE_CONTROL, self.cache_control.clone());
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         headers.insert(CONTENT_TYPE, self.content_type.clone());
-        if let Some(encoding) = encoding {
+        if let Some(encoding) = encoded.encoding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         response
     }
+
+    /// Appends the same answer as HTTP/1.1, with `more` header lines; says which status it is.
+    pub(super) fn write(&self, out: &mut Vec<u8>, accepted: &str, known: &str, more: &str) -> StatusCode {
+        let encoded = self.pick(accepted);
+        let status = if matches(known, &encoded.etag) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let reason = status.canonical_reason().unwrap_or_default();
+        // Writing to memory cannot fail.
+        let _ = write!(out, "HTTP/1.1 {} {reason}\r\nvary: accept-encoding\r\n", status.as_str());
+        let about = [("etag: ", &encoded.etag), ("cache-control: ", &self.cache_control), ("content-type: ", &self.content_type)];
+        for (name, value) in about {
+            [name.as_bytes(), value.as_bytes(), b"\r\n"].iter().for_each(|part| out.extend_from_slice(part));
+        }
+        if let Some(encoding) = encoded.encoding {
+            let _ = write!(out, "content-encoding: {encoding}\r\n");
+        }
+        out.extend_from_slice(more.as_bytes());
+        if status == StatusCode::OK {
+            let _ = write!(out, "content-length: {}\r\n\r\n", encoded.body.len());
+            out.extend_from_slice(&encoded.body);
+        } else {
+            out.extend_from_slice(b"\r\n");
+        }
+        status
+    }
+
+    fn pick(&self, accepted: &str) -> &Encoded {
+        match (&self.brotli, &self.gzip) {
+            (Some(brotli), _) if accepts(accepted, "br") => brotli,
+            (_, Some(gzip)) if accepts(accepted, "gzip") => gzip,
+            _ => &self.plain,
+        }
+    }
 }
 
 impl Encoded {
-    fn new(body: impl Into<Bytes>) -> Self {
+    fn new(encoding: Option<&'static str>, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         let etag = etag(&body);
-        Self { body, etag }
+        Self { encoding, body, etag }
     }
 }
 
 /// A strong validator for a body.
-pub(super) fn etag(body: &[u8]) -> HeaderValue {
+fn etag(body: &[u8]) -> HeaderValue {
     let tag = format!("\"{}\"", hex::encode(&digest(&SHA256, body).as_ref()[..8]));
     HeaderValue::from_str(&tag).expect("hex in quotes")
 }
 
-/// Whether the client has exactly this body already.
-pub(super) fn matches(request: &HeaderMap, etag: &HeaderValue) -> bool {
-    let known = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known.flat_map(|list| list.split(',')).any(|tag| {
+/// Whether a client that knows these has exactly this body already.
+fn matches(known: &str, etag: &HeaderValue) -> bool {
+    known.split(',').any(|tag| {
         let tag = tag.trim();
         tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
     })
@@ -104,15 +153,17 @@ fn accepts(accepted: &str, encoding: &str) -> bool {
     })
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+fn gzip(body: &[u8], effort: Effort) -> Vec<u8> {
+    let level = if effort == Effort::Once { Compression::best() } else { Compression::fast() };
+    let mut encoder = GzEncoder::new(Vec::new(), level);
     // Writing to memory cannot fail.
     encoder.write_all(body).and_then(|()| encoder.finish()).unwrap_or_default()
 }
 
-fn brotli(body: &[u8]) -> Vec<u8> {
+fn brotli(body: &[u8], effort: Effort) -> Vec<u8> {
+    let quality = if effort == Effort::Once { 9 } else { 3 };
     let mut packed = Vec::new();
-    let mut encoder = brotli::CompressorWriter::new(&mut packed, 4096, 9, 22);
+    let mut encoder = brotli::CompressorWriter::new(&mut packed, 4096, quality, 22);
     let written = encoder.write_all(body);
     drop(encoder);
     if written.is_ok() { packed } else { Vec::new() }
@@ -128,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_best_accepted_encoding_and_304() {
-        let document = Document::new("text/plain", "no-cache", "fair ".repeat(1000));
+        let document = Document::new("text/plain", "no-cache", "fair ".repeat(1000), Effort::Once);
         let answer = document.answer(&request(&[(ACCEPT_ENCODING, "gzip, deflate, br;q=0.5")]));
         assert_eq!(answer.headers()[CONTENT_ENCODING], "br");
         let answer = document.answer(&request(&[(ACCEPT_ENCODING, "gzip, br;q=0")]));
@@ -143,7 +194,7 @@ mod tests {
 
     #[test]
     fn small_bodies_stay_as_they_are() {
-        let document = Document::new("text/plain", "no-cache", "fair");
+        let document = Document::new("text/plain", "no-cache", "fair", Effort::Often);
         let answer = document.answer(&request(&[(ACCEPT_ENCODING, "br, gzip")]));
         assert!(!answer.headers().contains_key(CONTENT_ENCODING));
     }

@@ -1,7 +1,7 @@
 //! The change feed: what other cores did, so that every core's memory is right again within a moment.
 //!
 //! Guarantees: notifications only wake; the tables are read from the oldest transaction that had not ended last time, so
-//! nothing that commits late is passed over; a notification that got lost costs half a second.
+//! nothing that commits late is passed over; a notification that got lost costs a third of a second.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::sql;
 use super::writer::unsigned;
 
 /// The longest that a change may go unseen when its notification is lost.
-const POLL: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(300);
 /// Between two rounds, however often we are woken.
 const REST: Duration = Duration::from_millis(50);
 

@@ -32,6 +32,8 @@ use super::turnstile::Lane;
 use crate::clock::{Clock, SystemClock};
 use crate::observe;
 
+/// What others sold so long ago is never shown as free.
+const AVAILABILITY_AGE_MAX: Duration = Duration::from_secs(1);
 /// A core whose feed has been silent for so long does not know what others sell.
 const FEED_SILENCE_MAX: Duration = Duration::from_secs(5);
 
@@ -84,13 +86,23 @@ impl Health {
         self.feed_read_ms.store(now_ms, Ordering::Relaxed);
     }
 
+    /// Whether other cores may have sold what this one still believes to be free.
+    #[must_use]
+    pub fn is_deaf(&self) -> bool {
+        self.silent_for() > AVAILABILITY_AGE_MAX
+    }
+
+    fn silent_for(&self) -> Duration {
+        let read_at = Duration::from_millis(self.feed_read_ms.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(read_at)
+    }
+
     /// What is missing, if anything.
     #[must_use]
     pub fn missing(&self, has_keys: bool) -> Option<&'static str> {
-        let read_at = Duration::from_millis(self.feed_read_ms.load(Ordering::Relaxed));
         if self.stopping.load(Ordering::Relaxed) {
             Some("stopping")
-        } else if self.started.elapsed().saturating_sub(read_at) > FEED_SILENCE_MAX {
+        } else if self.silent_for() > FEED_SILENCE_MAX {
             Some("the database does not answer")
         } else if !has_keys {
             Some("the gate's keys have not been fetched")

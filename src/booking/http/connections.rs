@@ -4,6 +4,7 @@
 //! long is closed; once told to stop, no request is begun and those under way end.
 
 use std::convert::Infallible;
+use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +12,18 @@ use axum::body::Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{Shop, front};
+use super::{Shop, front, quick};
 
 const CONNECTIONS_MAX: usize = 32_768;
 /// Longer than an edge keeps an idle connection, so that it is the edge that closes.
-const SILENCE_MAX: Duration = Duration::from_secs(300);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(300);
 /// Between two attempts while the system has no file left for a connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 /// Requests that are being served get this long to end when the core stops.
@@ -62,6 +64,9 @@ pub async fn serve(listener: TcpListener, shop: Arc<Shop>, stop: CancellationTok
 async fn connection(stream: TcpStream, shop: Arc<Shop>, router: axum::Router, stop: CancellationToken) {
     // Answers are small and written whole.
     let _ = stream.set_nodelay(true);
+    let Some((stream, begun)) = quick::serve(stream, &shop, &stop).await else { return };
+    let (reader, writer) = stream.into_split();
+    let stream = tokio::io::join(Cursor::new(begun).chain(reader), writer);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let (shop, router) = (Arc::clone(&shop), router.clone());
         async move { Ok::<_, Infallible>(front(&shop, router, request.map(Body::new)).await) }

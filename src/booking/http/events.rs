@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::HeaderMap;
+use http::header::CACHE_CONTROL;
 
-use super::super::document;
+use super::super::availability::Snapshot;
 use super::super::wire::{EventAnswer, EventList, EventSummary};
 use super::Shop;
 use super::problem::Problem;
@@ -47,6 +47,7 @@ pub(super) async fn show(
         (status = 200, content_type = "application/octet-stream", description = "⌈seats / 8⌉ bytes"),
         (status = 304, description = "It is as you know it"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "Not known at this moment"),
     ),
 )]
 pub(super) async fn availability(
@@ -54,16 +55,14 @@ pub(super) async fn availability(
     Path(event): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let desk = shop.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
-    let snapshot = desk.availability();
-    let mut response = if document::matches(&headers, &snapshot.etag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        snapshot.bits.clone().into_response()
-    };
-    let answer = response.headers_mut();
-    answer.insert(ETAG, snapshot.etag.clone());
-    answer.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=1"));
-    answer.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    Ok(response)
+    Ok(availability_of(&shop, &event)?.document.answer(&headers))
+}
+
+/// Which seats are free, unless that is not known: other cores may have sold what is shown as free for too long.
+pub(super) fn availability_of(shop: &Shop, event: &str) -> Result<Arc<Snapshot>, Problem> {
+    let desk = shop.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
+    if shop.health.is_deaf() {
+        return Err(Problem::busy("Which seats are free is not known at this moment. Ask again."));
+    }
+    Ok(desk.availability())
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
@@ -22,9 +21,13 @@ pub(super) struct Fan {
 }
 
 impl Fan {
-    /// The fan whose pass came with a request.
-    pub(super) async fn of(shop: &Arc<Shop>, headers: &HeaderMap) -> Result<Self, Problem> {
-        let checked = match token(headers) {
+    /// The fan whose pass came with a request, put there by the edge or as a bearer token.
+    pub(super) async fn of(
+        shop: &Arc<Shop>,
+        pass: Option<&str>,
+        authorization: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let checked = match pass.or_else(|| bearer(authorization?)) {
             Some(token) => shop.passes.check(token, &*shop.clock).await,
             None => Err(GateError::Missing),
         };
@@ -42,14 +45,12 @@ impl FromRequestParts<Arc<Shop>> for Fan {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Problem> {
-        Self::of(shop, &parts.headers).await
+        let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        Self::of(shop, text(PASS_HEADER), text(AUTHORIZATION.as_str())).await
     }
 }
 
-fn token(headers: &HeaderMap) -> Option<&str> {
-    let from_edge = headers.get(PASS_HEADER).and_then(|value| value.to_str().ok());
-    from_edge.or_else(|| {
-        let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    })
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

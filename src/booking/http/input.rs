@@ -11,11 +11,12 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::problem::Problem;
+use super::reply::Reply;
 
 const KEY_CHARS_MAX: usize = 128;
 
 /// A body that is not there as it should be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum BodyError {
     TooLarge,
     Unreadable(StatusCode, String),
@@ -45,17 +46,23 @@ pub(super) fn read_json<T: DeserializeOwned>(
     body: Result<Bytes, impl Into<BodyError>>,
 ) -> Result<T, Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let body = body.map_err(Into::into);
+    parse(kind, body.as_ref().map(|body| &body[..]).map_err(Clone::clone))
+}
+
+/// Reads a JSON body of a content type.
+pub(super) fn parse<T: DeserializeOwned>(kind: &str, body: Result<&[u8], BodyError>) -> Result<T, Problem> {
     if !kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json") {
         let (status, detail) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.");
         return Err(Problem::new(status, "not-json", "Not JSON", detail).with("field", "Content-Type"));
     }
-    let body = body.map_err(|error| unreadable(error.into()))?;
+    let body = body.map_err(unreadable)?;
     // serde would read a list as the fields of a struct in their order.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::invalid("body", "The body must be a JSON object."));
     }
     // The way to a mistake is looked for when there is one: following it costs more than reading.
-    serde_json::from_slice(&body).or_else(|_| explain(&body))
+    serde_json::from_slice(body).or_else(|_| explain(body))
 }
 
 fn explain<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
@@ -101,12 +108,18 @@ fn broken(error: &serde_json::Error) -> Problem {
 
 /// The id that follows from a session and the request's `Idempotency-Key`: the same request again has the same id.
 pub(super) fn id_of_key(headers: &HeaderMap, purpose: &str, session: &str) -> Result<Uuid, Problem> {
+    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap_or(""));
+    id_of(key, purpose, session)
+}
+
+/// The same for a key that was read already.
+pub(super) fn id_of(key: Option<&str>, purpose: &str, session: &str) -> Result<Uuid, Problem> {
     let missing = || {
         let detail = "Send an Idempotency-Key (a fresh random value for each thing that is to happen once).";
         Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-missing", "No Idempotency-Key", detail)
             .with("field", "Idempotency-Key")
     };
-    let key = headers.get("idempotency-key").ok_or_else(missing)?.to_str().unwrap_or("").trim();
+    let key = key.ok_or_else(missing)?.trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
     if key.is_empty() || key.len() > KEY_CHARS_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         let detail = format!("1 to {KEY_CHARS_MAX} visible ASCII characters, please.");
@@ -140,9 +153,7 @@ pub(super) fn booking_id(path: &str) -> Result<Uuid, Problem> {
 
 /// An answer that was given before, byte for byte.
 pub(super) fn replay(answer: &super::StoredAnswer) -> axum::response::Response {
-    let kind = if answer.status.is_success() { "application/json" } else { "application/problem+json" };
-    let headers = [(CONTENT_TYPE, kind), (http::header::CACHE_CONTROL, "no-store")];
-    (answer.status, headers, answer.body.clone()).into_response()
+    Reply::from(answer).into_response()
 }
 
 #[cfg(test)]

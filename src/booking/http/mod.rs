@@ -2,13 +2,17 @@
 
 mod bookings;
 pub mod connections;
+mod date;
 mod events;
 mod gate;
+mod head;
 mod input;
 mod openapi;
 mod page;
 mod payments;
 pub mod problem;
+mod quick;
+mod reply;
 mod reserve;
 mod webhooks;
 pub mod timing;
@@ -30,6 +34,7 @@ use uuid::Uuid;
 
 pub use openapi::Api;
 
+use self::head::Head;
 use self::problem::Problem;
 use super::bookings::Bookings;
 use super::document::Document;
@@ -46,6 +51,7 @@ use crate::clock::Clock;
 const RESERVE: &str = "/api/v1/bookings/reserve";
 /// The same as metrics name it.
 const RESERVE_CALL: &str = "POST /api/v1/bookings/reserve";
+const AVAILABILITY_CALL: &str = "GET /api/v1/events/{event}/availability";
 /// Enough for a request that names far too many seats to be told so.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Refusals that are remembered for their idempotency keys, and for how long. (Bookings are remembered by the tables.)
@@ -142,13 +148,17 @@ pub async fn front(shop: &Arc<Shop>, routes: Router, request: Request) -> Respon
     let is_reservation = request.method() == Method::POST && request.uri().path() == RESERVE;
     let (call, mut response) = if is_reservation {
         let (parts, body) = request.into_parts();
-        (RESERVE_CALL.into(), reserve::reserve(shop, &parts.headers, body).await)
+        let body = input::read_body(body).await;
+        let body = body.as_ref().map(|body| &body[..]).map_err(Clone::clone);
+        let reply = reserve::reserve(shop, &Head::of_reservation(&parts.headers), body).await;
+        (RESERVE_CALL.into(), reply.into_response())
     } else {
         by_route(routes, request).await
     };
     let took = started.elapsed();
     shop.metrics.observe_request(&call, response.status(), took);
     let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
+    let timing = HeaderValue::try_from(timing).expect("ASCII");
     response.headers_mut().insert(timing::SERVER_TIMING, timing);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

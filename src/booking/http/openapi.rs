@@ -8,7 +8,7 @@ use http::HeaderMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::super::document::Document;
+use super::super::document::{Document, Effort};
 use super::{Shop, bookings, events, payments, reserve, webhooks};
 
 /// The booking core's API.
@@ -42,7 +42,7 @@ impl Modify for Passes {
 
 pub(super) fn document() -> Document {
     let json = Api::openapi().to_json().expect("made of strings and maps");
-    Document::new("application/json", "public, max-age=60", json)
+    Document::new("application/json", "public, max-age=60", json, Effort::Once)
 }
 
 pub(super) async fn serve(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {

@@ -10,7 +10,7 @@ use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue};
 use ring::digest::{SHA256, digest};
 
-use super::super::document::Document;
+use super::super::document::{Document, Effort};
 use super::Shop;
 
 const HTML: &str = include_str!("../../../pages/storefront/storefront.html");
@@ -41,7 +41,7 @@ impl Storefront {
             hash(STYLE),
         );
         Self {
-            document: Document::new("text/html; charset=utf-8", "no-cache", html),
+            document: Document::new("text/html; charset=utf-8", "no-cache", html, Effort::Once),
             policy: HeaderValue::from_str(&policy).expect("ASCII without line ends"),
         }
     }

@@ -1,8 +1,7 @@
 //! What API clients are told when something is not as it should be (RFC 9457): one place for every status and wording.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -14,6 +13,7 @@ use super::super::desk::DeskError;
 use super::super::passes::GateError;
 use super::super::payment::{PayError, RefundError, StoredAnswer};
 use super::super::plan::Plan;
+use super::reply::{PROBLEM_JSON, Reply};
 
 /// A problem, as `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -152,14 +152,18 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// As an answer.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        let reply = Reply::json(self.status(), self.body());
+        Reply { content_type: PROBLEM_JSON, retry_after_s: self.retry_after_s, ..reply }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
-        let mut response = (self.status(), headers, self.body()).into_response();
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        self.reply().into_response()
     }
 }
 

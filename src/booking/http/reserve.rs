@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use uuid::Uuid;
 
 use super::super::batch::{Refusal, Request, Wish};
@@ -15,8 +12,10 @@ use super::super::plan::Plan;
 use super::super::wire::{BookingAnswer, BookingStatus, ReserveRequest};
 use super::Shop;
 use super::gate::Fan;
-use super::input::{id_of_key, print_of, read_body, read_json, replay};
+use super::head::Head;
+use super::input::{BodyError, id_of, parse, print_of};
 use super::problem::Problem;
+use super::reply::Reply;
 
 /// Reserves seats: these ones, or the best that are left in a section.
 #[utoipa::path(
@@ -35,33 +34,32 @@ use super::problem::Problem;
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn reserve(shop: &Arc<Shop>, headers: &HeaderMap, body: Body) -> Response {
-    serve(shop, headers, body).await.unwrap_or_else(Problem::into_response)
+pub(super) async fn reserve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Reply {
+    serve(shop, head, body).await.unwrap_or_else(|problem| problem.reply())
 }
 
-async fn serve(shop: &Arc<Shop>, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
-    let fan = Fan::of(shop, headers).await?;
-    let asked: ReserveRequest = read_json(headers, read_body(body).await)?;
-    let booking_id = id_of_key(headers, "reserve", &fan.session)?;
+async fn serve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Result<Reply, Problem> {
+    let fan = Fan::of(shop, head.pass, head.authorization).await?;
+    let asked: ReserveRequest = parse(head.content_type, body)?;
+    let booking_id = id_of(head.idempotency_key, "reserve", &fan.session)?;
     let print = print_of_wish(&asked);
     let desk = shop.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
     let wish = read_wish(&desk.plan(), &asked)?;
     let _guard = shop.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;
     if let Some((first, answer)) = shop.refusals.get(&booking_id) {
-        return if first == print { Ok(replay(&answer)) } else { Err(Problem::other_request()) };
+        return if first == print { Ok(Reply::from(&*answer)) } else { Err(Problem::other_request()) };
     }
     let served = desk.reserve(Request { booking_id, session: fan.session, print, wish: wish.clone() }).await?;
     let plan = desk.plan();
-    let mut answer = match served.verdict {
-        Ok(held) => held_answer(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held)),
-        Err(Refusal::OtherRequest) => Problem::other_request().into_response(),
+    let reply = match served.verdict {
+        Ok(held) => held_reply(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held)),
+        Err(Refusal::OtherRequest) => Problem::other_request().reply(),
         Err(refusal) => {
             let answer = Problem::refused(&plan, &refusal, &nearby(&desk, &plan, &wish)).stored();
             remember(shop, booking_id, print, answer)
         }
     };
-    answer.extensions_mut().insert(served.timing);
-    Ok(answer)
+    Ok(Reply { timing: Some(served.timing), ..reply })
 }
 
 /// The digest of what is asked for.
@@ -69,16 +67,14 @@ fn print_of_wish(asked: &ReserveRequest) -> Uuid {
     print_of(&[&serde_json::to_vec(asked).unwrap_or_default()])
 }
 
-fn held_answer(booking: &BookingAnswer) -> Response {
-    let body = serde_json::to_vec(booking).expect("a struct of strings and numbers");
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (StatusCode::OK, headers, body).into_response()
+fn held_reply(booking: &BookingAnswer) -> Reply {
+    Reply::json(StatusCode::OK, serde_json::to_string(booking).expect("a struct of strings and numbers"))
 }
 
-fn remember(shop: &Shop, booking_id: Uuid, print: Uuid, answer: super::StoredAnswer) -> Response {
-    let response = replay(&answer);
+fn remember(shop: &Shop, booking_id: Uuid, print: Uuid, answer: super::StoredAnswer) -> Reply {
+    let reply = Reply::from(&answer);
     shop.refusals.insert(booking_id, (print, Arc::new(answer)));
-    response
+    reply
 }
 
 /// As many seats as near as possible, for a fan whose seats were taken.
