@@ -42,7 +42,11 @@ impl Availability {
         }
         let bits = bits(now);
         let is_same = bits == latest.document.body();
-        let made = if is_same { Snapshot { document: latest.document.clone(), made_at: now } } else { Snapshot::new(bits, now) };
+        let made = if is_same {
+            Snapshot { document: latest.document.clone(), made_at: now }
+        } else {
+            Snapshot::new(bits, now)
+        };
         let made = Arc::new(made);
         self.latest.store(Arc::clone(&made));
         made

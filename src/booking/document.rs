@@ -97,7 +97,11 @@ impl Document {
         let reason = status.canonical_reason().unwrap_or_default();
         // Writing to memory cannot fail.
         let _ = write!(out, "HTTP/1.1 {} {reason}\r\nvary: accept-encoding\r\n", status.as_str());
-        let about = [("etag: ", &encoded.etag), ("cache-control: ", &self.cache_control), ("content-type: ", &self.content_type)];
+        let about = [
+            ("etag: ", &encoded.etag),
+            ("cache-control: ", &self.cache_control),
+            ("content-type: ", &self.content_type),
+        ];
         for (name, value) in about {
             [name.as_bytes(), value.as_bytes(), b"\r\n"].iter().for_each(|part| out.extend_from_slice(part));
         }

@@ -63,6 +63,14 @@ async fn round(shop: &Shop, number: usize) -> anyhow::Result<Round> {
     let half = Pace { rate: Some(seated.held_a_second() / 2.0), ..closed };
     let seats = shop::seated(wishes::ROWS, wishes::ROW_SEATS);
     let half = reserve(shop, &slug, wishes::seated(&slug, number), seats, half).await?;
+    println!(
+        "  round {}: UPDATE {update:.0}/s, SKIP LOCKED {textbook:.0}/s, standing {:.0}/s, seats {:.0}/s, p99 {:.1} ms and at half load {:.1} ms",
+        number + 1,
+        standing.held_a_second(),
+        seated.held_a_second(),
+        seated.latency_ms(0.99),
+        half.latency_ms(0.99),
+    );
     Ok(Round {
         update,
         textbook,
@@ -91,7 +99,7 @@ async fn reserve(
     pace: Pace,
 ) -> anyhow::Result<Outcome> {
     shop.open_event(slug, sections).await?;
-    let passes = shop.passes(0, wishes.len().div_ceil(wishes::OF_A_FAN) as u64);
+    let passes = shop.new_passes(wishes.len().div_ceil(wishes::OF_A_FAN));
     let requests = move |number: usize, request: &mut Vec<u8>| {
         let Some(body) = wishes.get(number) else { return false };
         load::reservation(request, &passes[number / wishes::OF_A_FAN], number, body);

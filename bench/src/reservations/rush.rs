@@ -21,7 +21,7 @@ pub(super) struct Rush {
 /// Fails unless everybody is answered and every seat is held once.
 pub(super) async fn run(shop: &Shop, event: &str) -> anyhow::Result<Rush> {
     shop.open_event(event, shop::seated(10, SEATS / 10)).await?;
-    let passes = shop.passes(1_000_000, FANS as u64);
+    let passes = shop.new_passes(FANS);
     let slug = event.to_owned();
     let requests = move |number: usize, request: &mut Vec<u8>| {
         let Some(pass) = passes.get(number) else { return false };

@@ -1,6 +1,7 @@
 //! A shop for the benchmarks: a private Postgres, the booking core as its own process, and the passes of its fans.
 
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -33,6 +34,7 @@ pub(super) struct Shop {
     pub(super) address: String,
     keys: KeyRing,
     now_ms: u64,
+    fans: AtomicU64,
     _dir: TempDir,
 }
 
@@ -52,7 +54,7 @@ impl Shop {
         let url = core.wait_for_line("listening on ", PATIENCE)?;
         let address = url.trim_start_matches("http://").to_owned();
         let database = Database::new(&postgres.url())?;
-        let shop = Self { core, postgres, database, address, keys, now_ms, _dir: dir };
+        let shop = Self { core, postgres, database, address, keys, now_ms, fans: AtomicU64::new(0), _dir: dir };
         shop.wait_for("/readyz").await?;
         Ok(shop)
     }
@@ -65,11 +67,12 @@ impl Shop {
         format!("http://{}{path}", self.address)
     }
 
-    /// The passes of so many fans, from `first` on.
-    pub(super) fn passes(&self, first: u64, fans: u64) -> Vec<String> {
+    /// The passes of so many fans who were never here before.
+    pub(super) fn new_passes(&self, fans: usize) -> Vec<String> {
+        let first = self.fans.fetch_add(fans as u64, Ordering::Relaxed);
         let (from_ms, to_ms) = (self.now_ms - 5_000, self.now_ms + PASS_MS);
         let pass = |place| self.keys.sign_pass(&Pass::new(ROOM, [7; 32], place, from_ms, to_ms, to_ms));
-        (first..first + fans).map(pass).collect()
+        (first..first + fans as u64).map(pass).collect()
     }
 
     /// Makes an event and waits until the core sells it.
@@ -136,4 +139,3 @@ pub(super) fn seated(rows: u32, row_seats: u32) -> Vec<Section> {
 fn section(slug: &str, kind: SectionKind, rows: Vec<Row>) -> Section {
     Section { slug: slug.into(), title: slug.to_uppercase(), kind, tier: 0, price: 5000, rows }
 }
-

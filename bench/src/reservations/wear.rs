@@ -33,7 +33,7 @@ async fn sell(shop: &Shop, event: &str) -> anyhow::Result<(f64, f64)> {
     shop.open_event(event, shop::standing(UNITS)).await?;
     let mut speeds = Vec::new();
     let all = (UNITS / 10 * 4) as usize;
-    let passes = Arc::new(shop.passes(0, all.div_ceil(super::wishes::OF_A_FAN) as u64));
+    let passes = Arc::new(shop.new_passes(all.div_ceil(super::wishes::OF_A_FAN)));
     for part in 0..PARTS {
         let (first, last) = (all / PARTS * part, all / PARTS * (part + 1));
         let (passes, event) = (Arc::clone(&passes), event.to_owned());

@@ -22,11 +22,7 @@ pub(super) struct Fan {
 
 impl Fan {
     /// The fan whose pass came with a request, put there by the edge or as a bearer token.
-    pub(super) async fn of(
-        shop: &Arc<Shop>,
-        pass: Option<&str>,
-        authorization: Option<&str>,
-    ) -> Result<Self, Problem> {
+    pub(super) async fn of(shop: &Arc<Shop>, pass: Option<&str>, authorization: Option<&str>) -> Result<Self, Problem> {
         let checked = match pass.or_else(|| bearer(authorization?)) {
             Some(token) => shop.passes.check(token, &*shop.clock).await,
             None => Err(GateError::Missing),

@@ -3,8 +3,8 @@
 //! Guarantees: nothing is guessed. A request is understood only when it is HTTP/1.1 with a plain length, asks for one of the
 //! calls of a rush, and names no header twice that decides anything; everything else is for the general server.
 
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
 use http::HeaderMap;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
 
 use super::{BODY_BYTES_MAX, RESERVE};
 
