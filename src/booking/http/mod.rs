@@ -14,8 +14,8 @@ pub mod problem;
 mod quick;
 mod reply;
 mod reserve;
-mod webhooks;
 pub mod timing;
+mod webhooks;
 
 use std::borrow::Cow;
 use std::sync::Arc;
