@@ -207,6 +207,16 @@ class Source:
         if rest:
             raise Failed("roster", f"it ends in {len(rest)} bytes that are no whole entry of 32")
 
+    def claims(self):
+        """The list of claims, or None where there is none."""
+        if self.is_url:
+            with self._open("/claims", "claims") as answer:
+                return answer.read()
+        if not os.path.exists(os.path.join(self.source, "claims")):
+            return None
+        with self._open("", "claims") as file:
+            return file.read()
+
     def _roster_chunks(self):
         if not self.is_url:
             with self._open("", "roster") as file:
@@ -347,10 +357,15 @@ def check_beacon(record):
     require("beacon", pinned, "the descriptor names one that is not drand's quicknet")
     round_ms = QUICKNET_GENESIS_MS + QUICKNET_PERIOD_MS * (named["round"] - 1)
     frozen_ms = record.get("frozen_at_ms")
-    require("beacon", frozen_ms is None or frozen_ms < round_ms, "the round was known before the roster was frozen")
-    if beacon is None:
+    frozen_too_late = frozen_ms is not None and frozen_ms >= round_ms
+    if beacon is None and signature is None:
         require("beacon", "fallback_after_ms" in named, "the seed was made without the round that was named")
+        revealed_ms = record.get("revealed_at_ms")
+        too_soon = revealed_ms is not None and revealed_ms < round_ms + named["fallback_after_ms"]
+        require("beacon", frozen_too_late or not too_soon, "the draw went on without the round sooner than it may")
         return "it did not come in time: the draw is committed, and no more"
+    require("beacon", not frozen_too_late, "the round was known before the roster was frozen")
+    require("beacon", beacon is not None, "the round's randomness is not in the record")
     require("beacon", signature is not None, "the round's signature is not in the record")
     computed = sha256(signature).hex()
     require("beacon", computed == beacon.hex(), f"the record says {beacon.hex()}, the signature hashes to {computed}")
@@ -379,6 +394,35 @@ def check_places(record, printed, samples, everybody):
         compare_places(computed, n, printed)
     against = "recomputed" if printed is None else "recomputed and compared"
     return f"{len(computed)} of {n} {against}"
+
+
+CLAIM = struct.Struct(">QQQ16s32s")
+NO_INDEX, NOT_SHOWN = 2**64 - 1, b"\xff" * 48
+
+
+def check_claims(record, roster, claims):
+    """The list of claims: 72 bytes a line, see DRAW.md. Places that are not asked for are computed one by one."""
+    require("claims", len(claims) % CLAIM.size == 0, f"the list ends in {len(claims) % CLAIM.size} bytes that are no claim")
+    n, digest, taken, tags = record["entries"], descriptor_digest(record["descriptor"]), set(), set()
+    shuffle = Shuffle(bytes.fromhex(record["seed"]), n)
+    for place, index, admitted_ms, nonce, tag in CLAIM.iter_unpack(claims):
+        require("claims", place not in taken, f"place {place} was taken twice")
+        taken.add(place)
+        early = admitted_ms < (record.get("revealed_at_ms") or 0)
+        require("claims", not early, f"place {place} was taken before the draw was over")
+        if index == NO_INDEX:
+            require("claims", place >= n, f"place {place} was drawn, but taken without an entry")
+            continue
+        require("claims", index < n, f"place {place} was given to entry {index}, which is not in the roster")
+        own = shuffle.place(index)
+        require("claims", own == place, f"place {place} was given to entry {index}, whose place is {own}")
+        if nonce + tag != NOT_SHOWN:
+            shown = entry(digest, nonce, tag)
+            same = roster[32 * index : 32 * index + 32] == shown
+            require("claims", same, f"place {place} was taken with something that entry {index} is not made of")
+            require("identities", tag == ZERO or tag not in tags, f"the identity {tag.hex()} took more than one place")
+            tags.add(tag)
+    return f"{len(taken)} places were taken, each once and with the entry that it belongs to"
 
 
 def compare_places(computed, n, path):
@@ -413,6 +457,9 @@ def verify(source, places, samples, everybody):
     report("beacon", check_beacon(record))
     report("seed", check_seed(record))
     report("places", check_places(record, places, samples, everybody))
+    claims = source.claims()
+    if claims is not None:
+        report("claims", check_claims(record, b"".join(source.roster()), claims))
 
 
 def report(step, what):

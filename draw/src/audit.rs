@@ -36,6 +36,10 @@ pub enum Step {
     Seed,
     /// The places follow, each once.
     Places,
+    /// Every place was taken by the entry that it belongs to, and once.
+    Claims,
+    /// Nobody took two places with one identity.
+    Identities,
 }
 
 /// What came of one step.
@@ -78,15 +82,16 @@ pub fn audit_record(record: &Record, roster: (u64, Hash)) -> Vec<Finding> {
 /// Checks that places are those of 0..N-1, each once, and so many as there are entries.
 #[must_use]
 pub fn check_places(record: &Record, places: &[u32]) -> Verdict {
-    let mut given = vec![false; places.len()];
+    let mut given = vec![0_u64; places.len().div_ceil(64)];
     for (index, &place) in places.iter().enumerate() {
-        match given.get_mut(place as usize) {
-            Some(given) if !*given => *given = true,
-            Some(_) => {
-                return Verdict::Fails(format!("place {place} is given twice, the second time to entry {index}"));
-            }
-            None => return Verdict::Fails(format!("entry {index} has place {place} of {}", places.len())),
+        if place as usize >= places.len() {
+            return Verdict::Fails(format!("entry {index} has place {place} of {}", places.len()));
         }
+        let (word, bit) = (&mut given[place as usize / 64], 1 << (place % 64));
+        if *word & bit != 0 {
+            return Verdict::Fails(format!("place {place} is given twice, the second time to entry {index}"));
+        }
+        *word |= bit;
     }
     match record.entries {
         Some(entries) if entries == places.len() as u64 => {
@@ -233,6 +238,8 @@ impl Step {
             Self::Beacon => "beacon",
             Self::Seed => "seed",
             Self::Places => "places",
+            Self::Claims => "claims",
+            Self::Identities => "identities",
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Guarantees: nothing is taken from the operator on trust but what a step proves; every step is reported, by name; the
 //! roster streams by, so that memory does not grow with it beyond a dozen bytes an entry.
 
+mod claims;
 mod dispute;
+mod lines;
 mod report;
 mod roster;
 mod source;
@@ -12,6 +14,8 @@ mod witness;
 use fairgate_draw::{Finding, Record, Shuffle, Step, Verdict, ZERO, audit_record, check_places};
 use serde_json::Value;
 
+use self::claims::Given;
+use self::roster::Fingerprints;
 use crate::pass::{KeySet, RecordError};
 
 pub use dispute::{Dispute, Judgement, dispute};
@@ -63,13 +67,34 @@ pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64
     let (published, record) = read_record(source)?;
     let mut findings = vec![finding(Step::Signature, check_signature(source, evidence, &published)?)];
     findings.extend(evidence.witnesses.iter().map(|witness| finding(Step::Witness, witness.check(&record))));
-    let roster = match record.entries {
-        Some(entries) => Some(roster::read(source.roster()?, entries, read)?),
-        None => None,
+    let (mut roster, prints) = match record.entries {
+        Some(entries) => {
+            let (roster, prints) = roster::read(source.roster()?, entries, read)?;
+            (Some(roster), prints)
+        }
+        None => (None, Fingerprints::default()),
     };
+    let (places, given) = check_given(source, &record, &prints)?;
+    if let Some(roster) = &mut roster {
+        roster.repeated = prints.count_repeated();
+    }
     findings.extend(check_record(&record, roster.as_ref()));
-    findings.push(finding(Step::Places, recompute_places(&record)));
+    findings.push(finding(Step::Places, places));
+    findings.extend(given);
     Ok(Report::new(source.to_string(), published, &record, roster, findings))
+}
+
+/// The places, and what the list of claims says of them. The places are let go of before anything else needs room.
+fn check_given(source: &Source, record: &Record, roster: &Fingerprints) -> Result<(Verdict, [Finding; 2]), AuditError> {
+    let places = match recompute_places(record) {
+        Ok(places) => places,
+        Err(verdict) => return Ok((verdict, claims::not_checked("no place is drawn yet"))),
+    };
+    let claimed = match source.claims()? {
+        Some(list) => claims::check(list, Given { record, places: &places, roster })?,
+        None => claims::not_checked("no list of claims is published"),
+    };
+    Ok((check_places(record, &places), claimed))
 }
 
 /// The record as it was published, and as far as this version knows it.
@@ -110,14 +135,12 @@ fn check_record(record: &Record, roster: Option<&RosterFacts>) -> Vec<Finding> {
     findings
 }
 
-fn recompute_places(record: &Record) -> Verdict {
+/// Every place, or why there is none.
+fn recompute_places(record: &Record) -> Result<Vec<u32>, Verdict> {
     let (Some(seed), Some(entries)) = (&record.seed, record.entries) else {
-        return Verdict::Open("there is no seed yet".into());
+        return Err(Verdict::Open("there is no seed yet".into()));
     };
-    match Shuffle::new(seed, entries).all_places() {
-        Ok(places) => check_places(record, &places),
-        Err(error) => Verdict::Open(error.to_string()),
-    }
+    Shuffle::new(seed, entries).all_places().map_err(|error| Verdict::Open(error.to_string()))
 }
 
 fn finding(step: Step, verdict: Verdict) -> Finding {

@@ -151,6 +151,8 @@ fn meaning(step: Step) -> &'static str {
         Step::Beacon => "the public randomness is the one that was named in advance, signed by its makers",
         Step::Seed => "the seed follows from all of these and nothing else",
         Step::Places => "every entry has one place, and every place one entry",
+        Step::Claims => "whoever was let in had the place, and nobody had it twice",
+        Step::Identities => "no person who was asked for an identity had two places",
     }
 }
 

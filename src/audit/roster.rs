@@ -1,15 +1,19 @@
 //! One pass over a roster, whatever its size.
 
-use std::io::{self, Read};
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
 
 use fairgate_draw::{Hash, RootHasher};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
+use super::lines::for_each_line;
 use super::source::SourceError;
 
 const ENTRY_BYTES: usize = 32;
-const BUFFER_BYTES: usize = 1 << 16;
+
+/// The progress is told every so many entries.
+const PROGRESS_ENTRIES: u64 = 1 << 14;
 
 /// What a pass over a roster tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,31 +32,60 @@ pub struct RosterFacts {
     pub repeated: u64,
 }
 
-/// Reads a roster to its end; `expected` entries only size a buffer and the progress.
+/// What is kept of every entry: a keyed hash of eight bytes, with a key of this run. Who does not know the key cannot make two
+/// entries that look alike here.
+#[derive(Debug, Default)]
+pub(super) struct Fingerprints {
+    key: RandomState,
+    prints: Vec<u64>,
+}
+
+impl Fingerprints {
+    /// Whether this entry stands at an index.
+    pub(super) fn has(&self, index: u64, entry: &Hash) -> bool {
+        let print = usize::try_from(index).ok().and_then(|index| self.prints.get(index));
+        print == Some(&self.key.hash_one(entry))
+    }
+
+    fn push(&mut self, entry: &Hash) {
+        self.prints.push(self.key.hash_one(entry));
+    }
+
+    /// How many entries repeat an earlier one.
+    pub(super) fn count_repeated(mut self) -> u64 {
+        self.prints.sort_unstable();
+        self.prints.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
+    }
+}
+
+/// Reads a roster to its end; `expected` entries only size a buffer and the progress. Repeated entries are not counted yet.
 pub(super) fn read(
     roster: impl Read,
     expected: u64,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<RosterFacts, SourceError> {
+) -> Result<(RosterFacts, Fingerprints), SourceError> {
     let mut reading = Reading::new(expected);
-    for_each_chunk(roster, |bytes| {
-        reading.take(bytes);
-        progress(reading.hasher.entries(), expected);
+    let mut roster = Hashed { from: roster, sha256: Context::new(&SHA256) };
+    let stray_bytes = for_each_line::<ENTRY_BYTES>(&mut roster, |entry| {
+        reading.hasher.push(entry);
+        reading.prints.push(entry);
+        if reading.hasher.entries().is_multiple_of(PROGRESS_ENTRIES) {
+            progress(reading.hasher.entries(), expected);
+        }
     })?;
-    Ok(reading.finish())
+    progress(reading.hasher.entries(), expected);
+    Ok(reading.finish(stray_bytes, roster.sha256))
 }
 
 /// Looks for what stands at an index, and for where an entry stands.
 pub(super) fn search(roster: impl Read, index: u64, entry: &Hash) -> Result<Search, SourceError> {
     let mut hasher = RootHasher::new();
     let (mut at_index, mut stands_at) = (None, None);
-    for_each_chunk(roster, |bytes| {
-        for found in bytes.as_chunks::<ENTRY_BYTES>().0 {
-            let position = hasher.entries();
-            at_index = at_index.or((position == index).then_some(*found));
-            stands_at = stands_at.or((found == entry).then_some(position));
-            hasher.push(found);
-        }
+    for_each_line::<ENTRY_BYTES>(roster, |found| {
+        let position = hasher.entries();
+        at_index = at_index.or((position == index).then_some(*found));
+        stands_at = stands_at.or((found == entry).then_some(position));
+        hasher.push(found);
     })?;
     let (entries, root) = hasher.finish();
     Ok(Search { at_index, stands_at, entries, root })
@@ -69,63 +102,36 @@ pub(super) struct Search {
     pub(super) root: Hash,
 }
 
-/// Reads whole entries, many at a time; only the last chunk can end in a part of one.
-fn for_each_chunk(mut roster: impl Read, mut visit: impl FnMut(&[u8])) -> Result<(), SourceError> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let bytes = fill(&mut roster, &mut buffer).map_err(SourceError::Roster)?;
-        visit(&buffer[..bytes]);
-        if bytes < BUFFER_BYTES {
-            return Ok(());
-        }
-    }
-}
-
-/// Reads until the buffer is full or the roster ends, so that no entry is split.
-fn fill(roster: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match roster.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
 struct Reading {
     hasher: RootHasher,
-    sha256: Context,
-    /// The first eight bytes of each entry. Entries are hashes: where these agree, the entries do.
-    heads: Vec<u64>,
-    stray_bytes: u64,
+    prints: Fingerprints,
 }
 
 impl Reading {
     fn new(expected: u64) -> Self {
         // The operator's number only sizes the buffer, within reason.
-        let heads = Vec::with_capacity(expected.min(1 << 26) as usize);
-        Self { hasher: RootHasher::new(), sha256: Context::new(&SHA256), heads, stray_bytes: 0 }
+        let prints = Vec::with_capacity(expected.min(1 << 26) as usize);
+        Self { hasher: RootHasher::new(), prints: Fingerprints { key: RandomState::new(), prints } }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        let (entries, stray) = bytes.as_chunks::<ENTRY_BYTES>();
-        for entry in entries {
-            self.hasher.push(entry);
-            self.heads.push(u64::from_be_bytes(*entry.first_chunk().expect("an entry has 32 bytes")));
-        }
-        self.stray_bytes += stray.len() as u64;
-    }
-
-    fn finish(mut self) -> RosterFacts {
-        self.heads.sort_unstable();
-        let repeated = self.heads.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64;
+    fn finish(self, stray_bytes: u64, sha256: Context) -> (RosterFacts, Fingerprints) {
         let (entries, root) = self.hasher.finish();
-        let sha256 = self.sha256.finish().as_ref().try_into().expect("SHA-256 has 32 bytes");
-        RosterFacts { entries, stray_bytes: self.stray_bytes, root, sha256, repeated }
+        let sha256 = sha256.finish().as_ref().try_into().expect("SHA-256 has 32 bytes");
+        (RosterFacts { entries, stray_bytes, root, sha256, repeated: 0 }, self.prints)
+    }
+}
+
+/// Hashes whatever is read through it.
+struct Hashed<R> {
+    from: R,
+    sha256: Context,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.sha256.update(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -134,7 +140,8 @@ mod tests {
     use super::*;
 
     fn facts(bytes: &[u8]) -> RosterFacts {
-        read(bytes, 3, &mut |_, _| {}).unwrap()
+        let (facts, prints) = read(bytes, 3, &mut |_, _| {}).unwrap();
+        RosterFacts { repeated: prints.count_repeated(), ..facts }
     }
 
     #[test]

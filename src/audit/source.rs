@@ -47,9 +47,9 @@ pub enum SourceError {
         /// Why.
         why: String,
     },
-    /// The roster broke off.
-    #[error("cannot read the roster to its end: {0}")]
-    Roster(io::Error),
+    /// The roster or the list of claims broke off.
+    #[error("cannot read a list to its end: {0}")]
+    List(io::Error),
     /// Neither a URL nor a folder.
     #[error("{0:?} is neither a folder nor the URL of a draw (https://…/.fairgate/{{room}}/draw)")]
     Neither(String),
@@ -111,13 +111,38 @@ impl Source {
     /// When it cannot be opened; later errors come from the reader.
     pub fn roster(&self) -> Result<Box<dyn Read>, SourceError> {
         match self {
-            Self::Folder(folder) => {
-                let path = folder.join("roster");
-                let file = File::open(&path).map_err(|why| SourceError::File { path, why })?;
-                Ok(Box::new(file))
-            }
+            Self::Folder(folder) => open_list(folder.join("roster")),
             Self::Edge(url) => Ok(Box::new(Ranges::new(beside(url, "draw/roster")?)?)),
         }
+    }
+
+    /// The list of claims, if one is published.
+    ///
+    /// # Errors
+    /// When there is one and it cannot be opened; later errors come from the reader.
+    pub fn claims(&self) -> Result<Option<Box<dyn Read>>, SourceError> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join("claims");
+                if path.exists() { open_list(path).map(Some) } else { Ok(None) }
+            }
+            Self::Edge(url) => {
+                let url = beside(url, "draw/claims")?;
+                let there = client(&url)?.head(url.clone()).send().map_err(|why| http(&url, why))?;
+                if there.status() == StatusCode::NOT_FOUND {
+                    return Ok(None);
+                }
+                Ok(Some(Box::new(Ranges::new(url)?)))
+            }
+        }
+    }
+}
+
+/// A list in a folder.
+fn open_list(path: PathBuf) -> Result<Box<dyn Read>, SourceError> {
+    match File::open(&path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(why) => Err(SourceError::File { path, why }),
     }
 }
 

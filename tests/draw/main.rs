@@ -1,6 +1,7 @@
 //! A draw, published as files, as an auditor gets it: honest ones hold, cheats are caught by the name of the step.
 
 mod cheats;
+mod claims;
 mod disputes;
 mod independent;
 mod published;

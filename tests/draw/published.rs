@@ -4,7 +4,8 @@ use std::process::Command;
 
 use fairgate::pass::{KeyRing, create_key};
 use fairgate_draw::{
-    BeaconRound, BeaconSignature, Descriptor, Hash, QUICKNET, Record, RootHasher, ZERO, commitment, entry, seed,
+    BeaconRound, BeaconSignature, Claim, Descriptor, Hash, Opening, QUICKNET, Record, RootHasher, Shuffle, ZERO,
+    commitment, entry, seed,
 };
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
@@ -17,6 +18,8 @@ const SECRET: Hash = [0x5e; 32];
 pub(crate) struct Draw {
     pub(crate) record: Record,
     pub(crate) roster: Vec<Hash>,
+    /// Who took which place, if that is published.
+    pub(crate) claims: Option<Vec<Claim>>,
     /// Signs whatever is published.
     pub(crate) keys: KeyRing,
     /// What is published as the operator's keys.
@@ -53,7 +56,7 @@ impl Draw {
         let roster = (0..fans).map(|fan| entry(&digest, &u128::from(fan).to_be_bytes(), &ZERO)).collect();
         let keys = key_ring();
         let jwks = keys.jwks();
-        let mut draw = Self { record: Record::scheduled(descriptor), roster, keys, jwks };
+        let mut draw = Self { record: Record::scheduled(descriptor), roster, claims: None, keys, jwks };
         draw.freeze();
         draw
     }
@@ -73,7 +76,21 @@ impl Draw {
         let (entries, root) = (self.record.entries.unwrap(), self.record.root.unwrap());
         let beacon = self.record.beacon.unwrap_or(ZERO);
         self.record.secret = Some(secret);
+        self.record.revealed_at_ms = Some(ROUND_MS);
         self.record.seed = Some(seed(&self.record.descriptor.digest(), entries, &root, &secret, &beacon));
+    }
+
+    /// Lets the fans with these indexes in, who show what their entries are made of, and after them one who came late.
+    pub(crate) fn admit(&mut self, indexes: &[u64]) {
+        let entries = self.record.entries.unwrap();
+        let shuffle = Shuffle::new(&self.record.seed.unwrap(), entries);
+        let admitted_at_ms = ROUND_MS + 1;
+        let claim = |index: &u64| {
+            let opening = Some(Opening { nonce: u128::from(*index).to_be_bytes(), tag: ZERO });
+            Claim { place: shuffle.place(*index).unwrap(), index: Some(*index), admitted_at_ms, opening }
+        };
+        let late = Claim { place: entries + 3, index: None, admitted_at_ms, opening: None };
+        self.claims = Some(indexes.iter().map(claim).chain([late]).collect());
     }
 
     /// Writes the folder that the verifiers read.
@@ -83,6 +100,9 @@ impl Draw {
         write("draw.json", self.signed().canonical_json().as_bytes());
         write("roster", self.roster.as_flattened());
         write("jwks.json", self.jwks.as_bytes());
+        if let Some(claims) = &self.claims {
+            write("claims", claims.iter().map(Claim::to_bytes).collect::<Vec<_>>().as_flattened());
+        }
         folder
     }
 
