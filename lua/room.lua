@@ -29,6 +29,7 @@ local CAP_RETRY_MIN_MS = 250
 local SHARE_PRIOR_CALLS = 20
 local SHARE_CALLS_MAX = 1000
 local SHARE_UNITS_MAX = 48000
+local ASKED_AHEAD_MS = 5000
 local STEER_MS = 5000
 local STEP_MS = 1000
 
@@ -364,13 +365,19 @@ local function call_some(wanted)
   return called
 end
 
+-- How many must be called for the cap not to be idle soon, as long as many ask already and have to wait for it.
+local function missed()
+  local soon = s.cap + per_minute(s.now) * ASKED_AHEAD_MS
+  return math.max(0, math.floor((soon - redis.call('ZCARD', sub('asking')) * PERSON) / (PERSON - no_show_units())))
+end
+
 local function call_next(seats)
   local extra = call_some(math.min(s.to_let_in, callable(seats * PERSON)))
   s.to_let_in = s.to_let_in - extra
   s.cap_extra = s.cap_extra + extra
   s.cap = s.cap + extra * PERSON
   s.leak = s.leak + extra * PERSON
-  call_some(math.min(callable(s.leak), callable(seats * PERSON)))
+  call_some(math.min(callable(s.leak), callable(seats * PERSON), missed()))
 end
 
 local function is_gone(place)
@@ -399,6 +406,8 @@ local function pass_time()
   s.cap = math.min(burst + s.cap_extra * PERSON, s.cap + gained)
   s.watch = s.watch + open
   expire_calls()
+  -- Calls in vain are learned of too late to call others in their stead, who would only have to wait for the cap.
+  s.leak = math.min(burst + expected_units(), s.leak)
   enter_phase()
   if is_open() and s.draining == 0 then
     call_next(math.max(0, max_active(s.now) - active()))

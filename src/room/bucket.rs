@@ -27,6 +27,11 @@ impl Bucket {
         self.units = self.units.saturating_add(gained).min(most);
     }
 
+    /// Loses what is beyond `most` units.
+    pub(super) fn spill(&mut self, most: i64) {
+        self.units = self.units.min(most);
+    }
+
     /// Adds credit that no time gave.
     pub(super) fn grant(&mut self, people: u64) {
         self.units = self.units.saturating_add(units(people));

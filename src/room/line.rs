@@ -27,6 +27,8 @@ const CAP_RETRY_MIN_MS: u64 = 250;
 const SHARE_PRIOR_CALLS: u64 = 20;
 /// The share of no-shows is that of about the last so many calls.
 const SHARE_CALLS_MAX: u64 = 1_000;
+/// While those who ask keep the cap busy for this long, nobody else is called: they would only have to wait with them.
+const ASKED_AHEAD_MS: i64 = 5_000;
 /// No more than four of five called places are expected to stay empty.
 const SHARE_UNITS_MAX: u64 = 48_000;
 
@@ -169,6 +171,9 @@ impl Line {
         self.outstanding -= expired;
         self.lapsed_no_shows += expired;
         self.forget_shares();
+        // Those who stayed away were called in vain; that is learned too late to call others in their stead, who would
+        // only have to wait for the cap.
+        self.leak.spill(units(policy.burst.into()).saturating_add(self.expected_units()));
         self.lapsed != lapsed_before || expired > 0
     }
 
@@ -205,14 +210,20 @@ impl Line {
 
     /// Calls whom there is credit and room for, passing over places that were given up; answers whether anything changed.
     /// `seats` is how many more sessions there may be inside.
-    pub(super) fn call(&mut self, line_size: u64, seats: u64) -> bool {
+    pub(super) fn call(&mut self, line_size: u64, seats: u64, rate_per_minute: u32) -> bool {
         let extra = self.call_some(line_size, self.to_let_in.min(self.callable(units(seats))));
         self.to_let_in -= extra.called;
         self.cap_extra += extra.called;
         self.cap.grant(extra.called);
         self.leak.grant(extra.called);
         let wanted = self.callable(self.leak.units()).min(self.callable(units(seats)));
-        self.call_some(line_size, wanted).moved || extra.moved
+        self.call_some(line_size, wanted.min(self.missed(rate_per_minute))).moved || extra.moved
+    }
+
+    /// How many must be called for the cap not to be idle soon, as long as many ask already and have to wait for it.
+    fn missed(&self, rate_per_minute: u32) -> u64 {
+        let soon = self.cap.units().saturating_add(i64::from(rate_per_minute) * ASKED_AHEAD_MS);
+        u64::try_from(soon.saturating_sub(units(self.asking.len())) / (PERSON - self.no_show_units())).unwrap_or(0)
     }
 
     /// How many more can be called where the called may not take more than so many units.

@@ -63,7 +63,8 @@ impl Sale {
         self.changed |= self.line.expire(&self.schedule.policy);
         self.enter_phase(now_ms);
         if self.is_open() && !self.draining {
-            self.changed |= self.line.call(self.line_size(), self.seats(now_ms));
+            let rate_per_minute = self.pace.per_minute(&self.schedule.policy, now_ms);
+            self.changed |= self.line.call(self.line_size(), self.seats(now_ms), rate_per_minute);
         }
     }
 

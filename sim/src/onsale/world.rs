@@ -336,7 +336,7 @@ impl World {
             }
             self.number[fan as usize] = u32::try_from(position.number())?;
             let answered_at_ms = now_ms + round_trip_ms;
-            self.join_took.saturating_record(answered_at_ms - since_ms);
+            self.join_took.record(answered_at_ms - since_ms)?;
             self.calendar.put(answered_at_ms, fan, Step::Poll);
         }
         Ok(())
@@ -359,13 +359,13 @@ impl World {
         let outcome = self.room.apply(&Command::Claim(claimants), now_ms + round_trip_ms / 2)?;
         let Outcome::Claimed(outcomes) = outcome else { bail!("claims are answered") };
         for (((fan, since_ms), place), outcome) in asks.into_iter().zip(places).zip(outcomes) {
-            self.claim_took.saturating_record(now_ms + round_trip_ms - since_ms);
-            self.answer_claim(fan, place, outcome, now_ms + round_trip_ms);
+            self.claim_took.record(now_ms + round_trip_ms - since_ms)?;
+            self.answer_claim(fan, place, outcome, now_ms + round_trip_ms)?;
         }
         Ok(())
     }
 
-    fn answer_claim(&mut self, fan: u32, place: u64, outcome: ClaimOutcome, answered_at_ms: u64) {
+    fn answer_claim(&mut self, fan: u32, place: u64, outcome: ClaimOutcome, answered_at_ms: u64) -> anyhow::Result<()> {
         match outcome {
             ClaimOutcome::Admitted { admitted_at_ms, .. } => {
                 if std::mem::replace(&mut self.inside[fan as usize], true) {
@@ -373,7 +373,7 @@ impl World {
                 }
                 let call = self.calls.partition_point(|(serving, _)| *serving <= place);
                 let called_at_ms = self.calls.get(call).map_or(admitted_at_ms, |call| call.1);
-                self.called_to_inside.saturating_record(answered_at_ms.saturating_sub(called_at_ms));
+                self.called_to_inside.record(answered_at_ms.saturating_sub(called_at_ms))?;
                 self.admitted_at_ms.push(admitted_at_ms);
                 let length_ms = (-self.random.random::<f64>().ln() * SESSION_MS).min(SESSION_MAX_MS);
                 self.calendar.put(answered_at_ms + length_ms as u64, fan, Step::Leave);
@@ -385,6 +385,7 @@ impl World {
             ClaimOutcome::NotCalled => self.calendar.put(answered_at_ms + 2 * SECOND_MS, fan, Step::Poll),
             ClaimOutcome::Expired | ClaimOutcome::Unknown => {}
         }
+        Ok(())
     }
 
     /// Out of the shop, with two seats as a rule.
