@@ -164,7 +164,7 @@ fn covers(known: &str, host: &str) -> bool {
 }
 
 /// Whole segments; `;parameters` do not make another segment, since many shops drop them.
-fn is_under(prefix: &str, path: &str) -> bool {
+pub(crate) fn is_under(prefix: &str, path: &str) -> bool {
     let stem = prefix.trim_end_matches('/');
     path.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';']))
 }

@@ -30,6 +30,10 @@ pub struct RoomConfig {
     pub exempt: Vec<String>,
     /// The shop behind it.
     pub upstream: String,
+    /// Path prefixes that a share of the shop is kept for: checkout and payment.
+    pub priority_paths: Vec<String>,
+    /// Where the shop says how much it has left to sell.
+    pub stock: Option<String>,
     /// When it opens, starts and ends.
     pub schedule: ScheduleConfig,
     /// Whether a GET by an API client may join, for clients that can do nothing else.
@@ -111,6 +115,14 @@ impl RoomConfig {
         section.check(!paths.is_empty(), "paths", "has no path: nothing would be protected", r#"write ["/"]"#);
         let exempt = read_paths(section, "exempt", &[]);
         let upstream = section.require("upstream", r#""shop""#);
+        let priority_paths = read_paths(section, "priority_paths", &[]);
+        let stock: Option<String> = section.get("stock");
+        section.check(
+            stock.as_ref().is_none_or(|path| path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok()),
+            "stock",
+            "is not a path of the shop",
+            r#"write it from the first slash, like "/api/v1/events/final/availability""#,
+        );
         let schedule = ScheduleConfig::read(section);
         let join_on_get = section.get_or("join_on_get", false);
         let witness_ms = section.get_or("witness", Span { ms: WITNESS_MS_MIN }).ms;
@@ -131,6 +143,8 @@ impl RoomConfig {
             paths,
             exempt,
             upstream: upstream?,
+            priority_paths,
+            stock,
             schedule: schedule?,
             join_on_get,
             beacon: beacon?,

@@ -131,14 +131,14 @@ fn not_called(room: &LiveRoom, snapshot: &Snapshot, place: Option<u64>) -> Answe
     let view = &snapshot.view;
     let poll = &room.config.poll;
     let ahead = place.map_or(0, |place| place.saturating_sub(view.serving));
-    let expected_wait_ms = ahead.saturating_mul(60_000) / u64::from(view.policy.rate_per_minute.max(1));
+    let expected_wait_ms = room.advance(view).wait_ms(ahead).unwrap_or(poll.ceiling_ms);
     let retry_after_ms = (expected_wait_ms / u64::from(poll.divisor.max(1))).clamp(poll.floor_ms, poll.ceiling_ms);
     not_yet(NotYet { place, serving: view.serving, retry_after_ms, reason: "not_called" })
 }
 
 fn held(snapshot: &Snapshot, place: u64, retry_after_ms: u64) -> Answer {
     let view = &snapshot.view;
-    let reason = match (view.sold_out, view.paused) {
+    let reason = match (view.is_sold_out(), view.paused) {
         (true, _) => "sold_out",
         (false, true) => "paused",
         (false, false) => "cap",

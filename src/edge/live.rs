@@ -1,6 +1,6 @@
 //! A room as this edge knows it: what the configuration says, and how it stood at the last tick.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -12,13 +12,15 @@ use super::lists::PublicClaims;
 use super::status::{PollPolicy, Status, StatusInput};
 use super::upstream::Upstream;
 use crate::arrive::decide::RoomState;
+use crate::arrive::route::is_under;
 use crate::config::{AfterEnd, RoomConfig};
-use crate::observe::EdgeMetrics;
+use crate::observe::{EdgeMetrics, RouteClass};
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage};
 use crate::pass::Cookie;
 use crate::room::{
     ClaimOutcome, Claimant, Command, Entry, Outcome, Phase, Plan, Position, Refusal, RenewOutcome, View,
 };
+use crate::steer::{Advance, Progress};
 use crate::store::{Store, StoreError};
 
 /// How the room stood at the last tick, with everything that follows from it.
@@ -48,6 +50,7 @@ pub(crate) struct LiveRoom {
     pub(crate) renewals: Batcher<u64, RenewOutcome>,
     cookies: [Cookies; 2],
     snapshot: ArcSwapOption<Snapshot>,
+    progress: Mutex<Progress>,
     /// The frozen roster's upper levels, once somebody has read it.
     pub(crate) tree: ArcSwapOption<RosterTree>,
     /// How much of the list of claims is public.
@@ -92,6 +95,7 @@ impl LiveRoom {
             renewals,
             cookies,
             snapshot: ArcSwapOption::empty(),
+            progress: Mutex::default(),
             tree: ArcSwapOption::empty(),
             public_claims: ArcSwap::default(),
             hand_in: Semaphore::new(1),
@@ -131,6 +135,12 @@ impl LiveRoom {
         }
     }
 
+    /// Whether a share of the shop is kept for requests to this path.
+    pub(crate) fn class_of(&self, path: &str) -> RouteClass {
+        let is_priority = self.config.priority_paths.iter().any(|prefix| is_under(prefix, path));
+        if is_priority { RouteClass::Priority } else { RouteClass::Other }
+    }
+
     /// Publishes how the room stands.
     pub(crate) fn publish(&self, view: View) {
         let before = self.snapshot.load();
@@ -140,6 +150,7 @@ impl LiveRoom {
             }
             (_, draw) => draw.seed.zip(draw.entries).map(|(seed, entries)| Arc::new(Shuffle::new(&seed, entries))),
         };
+        self.progress().observe(view.now_ms, view.serving);
         let status = self.status(&view, view.now_ms, false);
         self.snapshot.store(Some(Arc::new(Snapshot { view, status, shuffle })));
     }
@@ -161,8 +172,18 @@ impl LiveRoom {
             divisor: poll.divisor.into(),
             per_second_max: poll.polls_per_s_max.into(),
         };
-        let (room, title) = (self.name(), &*self.config.title);
-        Status::build(StatusInput { room, title, poll, view, now_ms, stale })
+        let (room, title, advance) = (self.name(), &*self.config.title, self.advance(view));
+        Status::build(StatusInput { room, title, poll, view, advance, now_ms, stale })
+    }
+
+    /// How fast the line moves: as it has moved, or as it should by what people set and how many come.
+    pub(crate) fn advance(&self, view: &View) -> Advance {
+        let come = 1.0 - f64::from(view.no_show_permille) / 1_000.0;
+        self.progress().advance(f64::from(view.policy.rate_per_minute) / come)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,12 +13,15 @@ use pingora::server::{RunArgs, Server};
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
 use prometheus::Registry;
+use ring::rand::{SecureRandom, SystemRandom};
 
 use super::admin::AdminService;
 use super::front::Front;
 use super::gate::GatePhases;
 use super::live::LiveRoom;
+use super::pilot::Pilot;
 use super::state::{Edge, Traffic};
+use super::stock::StockWatch;
 use super::stop::Stop;
 use super::ticker::Ticker;
 use super::upstream::{UnresolvedUpstream, Upstream};
@@ -65,6 +68,9 @@ pub enum EdgeError {
         /// What it names.
         upstream: String,
     },
+    /// The system has no randomness.
+    #[error("the system has no randomness; is /dev/urandom there?")]
+    NoRandomness,
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}; is another server running there?")]
     Listen {
@@ -122,6 +128,12 @@ pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
     for ticker in tickers {
         server.add_service(background_service("room", ticker));
     }
+    for pilot in pilots(&edge, &parts)? {
+        server.add_service(background_service("pilot", pilot));
+    }
+    for watch in stock_watches(&edge, &parts)? {
+        server.add_service(background_service("stock", watch));
+    }
     let admin = AdminService::new(&edge, config.admin.listen, parts.tokens, parts.registry);
     server.add_service(background_service("admin", admin));
     server.add_service(gate);
@@ -167,6 +179,33 @@ pub(crate) fn build(
         traffic: Traffic::default(),
     };
     Ok((Arc::new(edge), tickers))
+}
+
+/// One pilot for each shop, with the rooms in front of it.
+fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<Pilot>, EdgeError> {
+    let mut number = [0; 4];
+    SystemRandom::new().fill(&mut number).map_err(|_| EdgeError::NoRandomness)?;
+    let number = u32::from_be_bytes(number);
+    let mut shops: Vec<(Arc<Upstream>, Vec<Arc<LiveRoom>>)> = Vec::new();
+    for room in &edge.rooms {
+        match shops.iter_mut().find(|(upstream, _)| Arc::ptr_eq(upstream, &room.upstream)) {
+            Some((_, rooms)) => rooms.push(Arc::clone(room)),
+            None => shops.push((Arc::clone(&room.upstream), vec![Arc::clone(room)])),
+        }
+    }
+    let pilot = |(upstream, rooms)| {
+        let (store, metrics, clock) = (Arc::clone(&parts.store), parts.metrics.clone(), Arc::clone(&edge.clock));
+        Pilot::new(upstream, rooms, number, store, metrics, clock)
+    };
+    Ok(shops.into_iter().map(pilot).collect())
+}
+
+fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<StockWatch>, reqwest::Error> {
+    let watch = |room: &Arc<LiveRoom>| {
+        let path = room.config.stock.as_deref()?;
+        Some(StockWatch::new(Arc::clone(room), path, Arc::clone(&parts.store), parts.metrics.clone()))
+    };
+    edge.rooms.iter().filter_map(watch).collect()
 }
 
 fn room_routes(room: &RoomConfig) -> RoomRoutes {

@@ -1,8 +1,10 @@
 //! The request's time with the shop: where it goes, what it says there, and what the fan gets when the shop does not answer.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use http::header::HeaderName;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -11,8 +13,11 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::problem::Problem;
 use super::respond::respond;
 use super::state::Edge;
+use super::upstream::{ShopAnswer, shop_queue};
 use super::visit::{Inside, Stage, Visit, problem_answer};
 use super::{headers, session};
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Where to send the request. Called again for a retry, so nothing is spent here.
 pub(crate) fn peer(visit: &Visit) -> Result<Box<HttpPeer>> {
@@ -45,11 +50,28 @@ pub(crate) async fn response(
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
+    observe(edge, visit.begun, inside, response);
     session::on_answer(edge, inside, response).await?;
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         begin_tunnel(edge, inside);
     }
     Ok(())
+}
+
+/// Counts what the answer tells of the shop.
+fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHeader) {
+    let told = response.headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok());
+    let answer = ShopAnswer {
+        total: begun.elapsed(),
+        in_shop: inside.sent_at.elapsed(),
+        waited: inside.slot.as_ref().map_or(Duration::ZERO, |slot| slot.waited),
+        shop_queue: told.and_then(shop_queue),
+        is_error: response.status.is_server_error(),
+    };
+    let upstream = &inside.room.upstream;
+    upstream.observe_answer(&answer);
+    let waited = answer.waited + answer.shop_queue.unwrap_or_default();
+    edge.metrics.observe_upstream_response(upstream.name(), inside.class, answer.in_shop, waited);
 }
 
 fn begin_tunnel(edge: &Arc<Edge>, inside: &mut Inside) {
@@ -75,6 +97,7 @@ pub(crate) async fn failed(edge: &Edge, session: &mut Session, error: &Error, vi
     if let Stage::Inside(inside) = &visit.stage
         && matches!(problem, Problem::ShopDown { .. })
     {
+        inside.room.upstream.observe_failure(edge.now_ms());
         edge.metrics.observe_upstream_failure(inside.room.upstream.name());
     }
     if session.response_written().is_none() && respond(edge, session, &answer).await.is_err() {

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
-use crate::room::{DrawRecord, Phase, View};
+use crate::room::{DrawRecord, Limit, Phase, View};
+use crate::steer::Advance;
 
 /// Long enough for a CDN to answer everyone else, short enough that a countdown stays true.
 const STATUS_CACHE_CONTROL: &str = "public, max-age=1";
@@ -50,6 +51,8 @@ pub struct StatusInput<'a> {
     pub poll: PollPolicy,
     /// How the room stands.
     pub view: &'a View,
+    /// How fast the line moves.
+    pub advance: Advance,
     /// The room's time now; later than the view's where the store is out of reach.
     pub now_ms: u64,
     /// Whether the view is older than it should be.
@@ -72,13 +75,22 @@ struct Document<'a> {
     admitted: u64,
     active: u64,
     max_active: u64,
-    rate_per_minute: u32,
+    rate_per_minute: u64,
+    advance: Range,
     burst: u32,
+    limit: Option<Limit>,
     sold_out: bool,
     message: Option<&'a str>,
     stale: bool,
     poll: Poll,
     draw: Draw<'a>,
+}
+
+/// Places called a minute: probably no fewer and no more.
+#[derive(Serialize)]
+struct Range {
+    low_per_minute: u64,
+    high_per_minute: u64,
 }
 
 #[derive(Serialize)]
@@ -186,10 +198,15 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         serving: view.serving,
         admitted: view.admitted,
         active: view.active,
-        max_active: view.policy.max_active,
-        rate_per_minute: view.policy.rate_per_minute,
+        max_active: view.max_active,
+        rate_per_minute: input.advance.per_minute.round() as u64,
+        advance: Range {
+            low_per_minute: input.advance.low_per_minute.floor() as u64,
+            high_per_minute: input.advance.high_per_minute.ceil() as u64,
+        },
         burst: view.policy.burst,
-        sold_out: view.sold_out,
+        limit: view.limit,
+        sold_out: view.is_sold_out(),
         message: view.message.as_deref(),
         stale: input.stale,
         poll,

@@ -69,8 +69,6 @@ impl Ticker {
         let view = self.store.view(self.room.name()).await?;
         let step = next_step(&view);
         self.metrics.rooms().observe_room(self.room.name(), &view);
-        let (in_flight, queued) = self.room.upstream.load();
-        self.metrics.observe_upstream_load(self.room.upstream.name(), in_flight, queued);
         lists::publish_claims(&*self.store, &self.room, &view).await?;
         let round = view.beacon_round();
         self.room.publish(view);

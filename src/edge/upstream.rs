@@ -1,18 +1,19 @@
-//! The shop behind the gate: where it is, and how much of it may be in use at once.
+//! The shop behind the gate: where it is, how it has answered, and who may go there now.
 //!
-//! Guarantees: never more than `max_in_flight` requests are with a shop; a short queue waits for a slot, bounded in
-//! number and time; a slot is given back when its guard is dropped, however the request ended.
+//! Guarantees: no more requests are with a shop than its [`Slots`] allow; a shop that is dead is left alone but for
+//! probes ([`Breaker`]); everything that a request tells of the shop is counted once.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pingora::upstreams::peer::HttpPeer;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::slots::{Slot, Slots};
 use crate::config::UpstreamConfig;
 use crate::observe::Shed;
+use crate::steer::{Breaker, Interval, Meter};
 
 /// How long an unused connection to the shop is kept.
 const IDLE: Duration = Duration::from_secs(60);
@@ -21,8 +22,49 @@ const IDLE: Duration = Duration::from_secs(60);
 pub(crate) struct Upstream {
     config: UpstreamConfig,
     address: SocketAddr,
-    slots: Arc<Semaphore>,
-    queued: AtomicU32,
+    slots: Arc<Slots>,
+    breaker: Mutex<Breaker>,
+    /// Whether the breaker has anything to say; saves its lock while all is well.
+    is_troubled: AtomicBool,
+    measured: Measured,
+}
+
+/// What was measured since the last interval was taken out.
+#[derive(Default)]
+struct Measured {
+    answers: Meter,
+    in_shop: Meter,
+    waits: Meter,
+    tells_waits: AtomicBool,
+    errors: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// An answer of a shop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShopAnswer {
+    /// Since the fan's request came.
+    pub(crate) total: Duration,
+    /// Since it went to the shop.
+    pub(crate) in_shop: Duration,
+    /// For a slot.
+    pub(crate) waited: Duration,
+    /// In the shop's own queue, if the shop says so.
+    pub(crate) shop_queue: Option<Duration>,
+    /// Whether it is the shop's fault (5xx).
+    pub(crate) is_error: bool,
+}
+
+/// Why a request does not go to the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The shop has all it can take.
+    Full(Shed),
+    /// The shop is dead; it makes sense to ask again after so long.
+    Dead {
+        /// How long.
+        retry_after_ms: u64,
+    },
 }
 
 /// Why a shop cannot be used.
@@ -36,12 +78,6 @@ pub struct UnresolvedUpstream {
     reason: String,
 }
 
-/// The right to have one request with the shop.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    _permit: OwnedSemaphorePermit,
-}
-
 impl Upstream {
     pub(crate) fn resolve(config: &UpstreamConfig) -> Result<Self, UnresolvedUpstream> {
         let unresolved =
@@ -49,8 +85,15 @@ impl Upstream {
         let mut addresses =
             (&*config.host, config.port).to_socket_addrs().map_err(|error| unresolved(error.to_string()))?;
         let address = addresses.next().ok_or_else(|| unresolved("it has no address".to_owned()))?;
-        let slots = Arc::new(Semaphore::new(config.in_flight_max as usize));
-        Ok(Self { config: config.clone(), address, slots, queued: AtomicU32::new(0) })
+        let slots = Slots::new(config.in_flight_max, config.queue_max, Duration::from_millis(config.queue_wait_ms));
+        Ok(Self {
+            config: config.clone(),
+            address,
+            slots,
+            breaker: Mutex::default(),
+            is_troubled: AtomicBool::new(false),
+            measured: Measured::default(),
+        })
     }
 
     /// What rooms call it.
@@ -71,83 +114,150 @@ impl Upstream {
         peer
     }
 
+    /// What its configuration allows to be in flight, and for how long a request may wait for a slot.
+    pub(crate) fn bounds(&self) -> (u32, u64) {
+        (self.config.in_flight_max, self.config.queue_wait_ms)
+    }
+
+    /// So many requests in flight from now on, which wait so long for a slot.
+    pub(crate) fn resize(&self, window: u32, queue_wait_ms: u64) {
+        self.slots.resize(window, Duration::from_millis(queue_wait_ms));
+    }
+
     /// Takes a slot, now or within the queue's time.
     ///
     /// # Errors
-    /// The shop has all it can take.
-    pub(crate) async fn slot(&self) -> Result<Slot, Shed> {
-        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Ok(Slot { _permit: permit });
+    /// The shop has all it can take, or is dead.
+    pub(crate) async fn slot(&self, is_first: bool, now_ms: u64) -> Result<Slot, Closed> {
+        if self.is_troubled.load(Relaxed) {
+            self.lock().pass(now_ms).map_err(|retry_after_ms| Closed::Dead { retry_after_ms })?;
         }
-        let _queued = Queued::enter(&self.queued, self.config.queue_max).ok_or(Shed::UpstreamQueue)?;
-        let wait = Duration::from_millis(self.config.queue_wait_ms);
-        match tokio::time::timeout(wait, Arc::clone(&self.slots).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Slot { _permit: permit }),
-            Ok(Err(_)) | Err(_) => Err(Shed::UpstreamWait),
+        let slot = self.slots.take(is_first).await;
+        if slot.is_err() {
+            self.measured.refused.fetch_add(1, Relaxed);
+        }
+        slot.map_err(Closed::Full)
+    }
+
+    /// The shop began to answer.
+    pub(crate) fn observe_answer(&self, answer: &ShopAnswer) {
+        let measured = &self.measured;
+        measured.answers.record(us(answer.total));
+        measured.in_shop.record(us(answer.in_shop));
+        match answer.shop_queue {
+            Some(queue) => {
+                measured.tells_waits.store(true, Relaxed);
+                measured.waits.record(us(answer.waited + queue));
+            }
+            // A shop that tells its waits tells them where there was one.
+            None if measured.tells_waits.load(Relaxed) && answer.waited.is_zero() => {}
+            None => measured.waits.record(us(answer.waited)),
+        }
+        if answer.is_error {
+            measured.errors.fetch_add(1, Relaxed);
+        }
+        if self.is_troubled.load(Relaxed) {
+            self.lock().succeed();
+            self.is_troubled.store(false, Relaxed);
+        }
+    }
+
+    /// The shop could not be reached, or did not answer.
+    pub(crate) fn observe_failure(&self, now_ms: u64) {
+        self.measured.errors.fetch_add(1, Relaxed);
+        let mut breaker = self.lock();
+        let was_open = breaker.is_open();
+        breaker.fail(now_ms);
+        self.is_troubled.store(true, Relaxed);
+        if breaker.is_open() && !was_open {
+            tracing::warn!(upstream = self.name(), "the shop does not answer: it is left alone but for probes");
+        }
+    }
+
+    /// Whether it is left alone.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().is_open()
+    }
+
+    /// Takes out what was measured since the last time.
+    pub(crate) fn take_interval(&self) -> Interval {
+        let measured = &self.measured;
+        Interval {
+            answers: measured.answers.take(),
+            in_shop: measured.in_shop.take(),
+            waits: measured.waits.take(),
+            tells_waits: measured.tells_waits.load(Relaxed),
+            errors: measured.errors.swap(0, Relaxed),
+            refused: measured.refused.swap(0, Relaxed),
+            in_flight: self.load().0 as u64,
         }
     }
 
     /// Requests with the shop, and waiting for it.
     pub(crate) fn load(&self) -> (usize, usize) {
-        let in_flight = (self.config.in_flight_max as usize).saturating_sub(self.slots.available_permits());
-        (in_flight, self.queued.load(Ordering::Relaxed) as usize)
+        self.slots.load()
+    }
+
+    /// Where it is, as a URL without a path.
+    pub(crate) fn base_url(&self) -> String {
+        let scheme = if self.config.tls { "https" } else { "http" };
+        format!("{scheme}://{}:{}", self.config.host, self.config.port)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place in the short queue.
-struct Queued<'q>(&'q AtomicU32);
-
-impl<'q> Queued<'q> {
-    fn enter(queued: &'q AtomicU32, queue_max: u32) -> Option<Self> {
-        let before = queued.fetch_add(1, Ordering::Relaxed);
-        // Made first, so that it is undone by the drop where the queue is full.
-        let entered = Self(queued);
-        (before < queue_max).then_some(entered)
-    }
+fn us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// How long a request waited in the shop's own queue: `queue;dur=` of `Server-Timing`, in milliseconds.
+pub(crate) fn shop_queue(server_timing: &str) -> Option<Duration> {
+    let metric = server_timing.split(',').map(str::trim).find(|metric| metric.split(';').next() == Some("queue"))?;
+    let ms: f64 = metric.split(';').find_map(|part| part.trim().strip_prefix("dur="))?.parse().ok()?;
+    Duration::try_from_secs_f64(ms / 1_000.0).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn upstream(in_flight_max: u32, queue_max: u32) -> Upstream {
-        Upstream::resolve(&UpstreamConfig {
+    #[test]
+    fn reads_the_shops_queue() {
+        let ms = |text| shop_queue(text).map(|queue| queue.as_micros());
+        assert_eq!(ms("queue;dur=12.5, db;dur=3"), Some(12_500));
+        assert_eq!(ms("total;dur=2.0, inflight;desc=1, queue;desc=x;dur=0"), Some(0));
+        for without in ["", "db;dur=3", "queue", "queue;dur=", "queue;dur=-4", "queue;dur=NaN", "queues;dur=3"] {
+            assert_eq!(ms(without), None, "{without}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dead_shop_is_left_alone_until_a_probe_succeeds() {
+        let shop = Upstream::resolve(&UpstreamConfig {
             name: "shop".to_owned(),
             host: "127.0.0.1".to_owned(),
             port: 1,
             tls: false,
             connect_timeout_ms: 1_000,
             read_timeout_ms: 1_000,
-            in_flight_max,
-            queue_max,
+            in_flight_max: 4,
+            queue_max: 1,
             queue_wait_ms: 1_000,
         })
-        .unwrap()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn slots_are_bounded_and_come_back() {
-        let shop = upstream(1, 1);
-        let first = shop.slot().await.unwrap();
-        let (waited, too_many) = tokio::join!(shop.slot(), shop.slot());
-        assert_eq!((waited.unwrap_err(), too_many.unwrap_err()), (Shed::UpstreamWait, Shed::UpstreamQueue));
-        let (second, ()) = tokio::join!(shop.slot(), async { drop(first) });
-        assert!(second.is_ok());
-        assert_eq!(shop.load(), (1, 0));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_a_queue_it_is_now_or_not() {
-        let shop = upstream(1, 0);
-        let _slot = shop.slot().await.unwrap();
-        let before = tokio::time::Instant::now();
-        assert_eq!(shop.slot().await.unwrap_err(), Shed::UpstreamQueue);
-        assert_eq!(before.elapsed(), Duration::ZERO);
+        .unwrap();
+        (0..5).for_each(|_| shop.observe_failure(0));
+        assert_eq!(shop.slot(true, 0).await.unwrap_err(), Closed::Dead { retry_after_ms: 1_000 });
+        let probe = shop.slot(false, 1_000).await.unwrap();
+        assert!(shop.slot(false, 1_000).await.is_err());
+        let ms = Duration::from_millis;
+        let (total, in_shop, waited) = (ms(5), ms(4), probe.waited);
+        shop.observe_answer(&ShopAnswer { total, in_shop, waited, shop_queue: Some(ms(2)), is_error: false });
+        assert!(shop.slot(false, 1_000).await.is_ok() && !shop.is_dead());
+        let interval = shop.take_interval();
+        assert_eq!((interval.answers.count(), interval.errors, interval.tells_waits), (1, 5, true));
+        assert_eq!(interval.in_flight, 1);
     }
 }

@@ -17,13 +17,14 @@ use super::live::LiveRoom;
 use super::problem::Problem;
 use super::respond::{has_body, read_body, respond, respond_list};
 use super::session::Renewal;
+use super::slots::Slot;
 use super::state::{Edge, InFlight};
-use super::upstream::Slot;
+use super::upstream::Closed;
 use super::waiting;
 use crate::arrive::credentials::bearer;
 use crate::arrive::decide::{Ask, Decision, decide, wants_page};
 use crate::arrive::route::{FanCall, Route};
-use crate::observe::{PassCheck, RequestKind};
+use crate::observe::{PassCheck, RequestKind, RouteClass, Shed};
 use crate::pass::{Checked, Gate, Pass};
 
 /// The largest body that a fan's call may have.
@@ -57,6 +58,9 @@ pub(crate) struct Inside {
     pub(crate) arrival: Arrival,
     /// Who is inside; nobody in particular on exempt pages.
     pub(crate) holder: Option<Holder>,
+    pub(crate) class: RouteClass,
+    /// When it went to the shop.
+    pub(crate) sent_at: Instant,
     /// Given back when the answer has been sent, or the connection becomes a tunnel.
     pub(crate) slot: Option<Slot>,
     pub(crate) renewal: Option<Renewal>,
@@ -252,25 +256,37 @@ async fn forward(
     if declared_bytes(session) > edge.body_bytes_max {
         return Outcome::refused(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
     }
-    let slot = match room.upstream.slot().await {
+    let class = room.class_of(arrival.target.path());
+    let slot = match room.upstream.slot(class == RouteClass::Priority, edge.now_ms()).await {
         Ok(slot) => slot,
-        Err(shed) => {
-            edge.metrics.observe_shed(shed);
-            let problem = Problem::ShopFull { retry_after_ms: edge.retry_after_ms() };
-            return Outcome::Problem(RequestKind::Proxy, problem);
-        }
+        Err(closed) => return Outcome::Problem(RequestKind::Proxy, shut(edge, closed)),
     };
     let renewal = holder.as_ref().and_then(|holder| Renewal::begin(edge, &room, &holder.pass));
     visit.stage = Stage::Inside(Box::new(Inside {
         room,
         arrival,
         holder,
+        class,
+        sent_at: Instant::now(),
         slot: Some(slot),
         renewal,
         body_bytes: 0,
         leash: visit.leash.take(),
     }));
     Outcome::Forward
+}
+
+fn shut(edge: &Edge, closed: Closed) -> Problem {
+    match closed {
+        Closed::Full(shed) => {
+            edge.metrics.observe_shed(shed);
+            Problem::ShopFull { retry_after_ms: edge.retry_after_ms() }
+        }
+        Closed::Dead { retry_after_ms } => {
+            edge.metrics.observe_shed(Shed::UpstreamUnavailable);
+            Problem::ShopDown { retry_after_ms: retry_after_ms.max(edge.retry_after_ms()) }
+        }
+    }
 }
 
 fn declared_bytes(session: &Session) -> u64 {

@@ -79,7 +79,7 @@ fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &He
         (Phase::Ended, _) => State::Ended,
         (Phase::Idle, _) => State::NotOpen,
         (_, None) => State::Join,
-        (_, Some(_)) if view.sold_out => State::SoldOut,
+        (_, Some(_)) if view.is_sold_out() => State::SoldOut,
         (_, Some(ticket)) => match snapshot.place(ticket.position) {
             None => State::Pooled,
             Some(place) if place < view.serving => State::Called,

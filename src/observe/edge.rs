@@ -34,8 +34,16 @@ metrics! {
         draw_beacon_rounds_total: IntCounterVec["room", "result"],
         /// Passes shown, by how they were judged: known already, verified anew, or refused.
         pass_checks_total: IntCounterVec["result"],
-        /// Time that a shop took to start answering, by upstream.
-        upstream_response_duration_seconds: HistogramVec["upstream"] {LATENCY_SECONDS},
+        /// Time that a shop took to start answering, by upstream and class of route.
+        upstream_response_duration_seconds: HistogramVec["upstream", "class"] {LATENCY_SECONDS},
+        /// Time that requests waited before anybody worked on them, here or in the shop, by upstream and class of route.
+        upstream_wait_duration_seconds: HistogramVec["upstream", "class"] {LATENCY_SECONDS},
+        /// Requests that may be with a shop at once at this moment, by upstream.
+        upstream_in_flight_requests_max: IntGaugeVec["upstream"],
+        /// 1 while a shop is left alone because it does not answer, by upstream.
+        upstream_circuit_open: IntGaugeVec["upstream"],
+        /// Things that the shop has left to sell, as it says, by room.
+        room_stock_items: IntGaugeVec["room"],
         /// Requests that a shop did not answer, by upstream.
         upstream_failures_total: IntCounterVec["upstream"],
         /// Requests that are with a shop, by upstream.
@@ -68,6 +76,15 @@ pub enum RequestKind {
     Proxy,
     /// Refused before anything else: malformed, or for nobody.
     Refused,
+}
+
+/// The classes of routes to a shop that are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteClass {
+    /// Those that a share of the shop is kept for: checkout and payment.
+    Priority,
+    /// All others.
+    Other,
 }
 
 /// How a pass was judged.
@@ -172,9 +189,23 @@ impl EdgeMetrics {
         self.metrics.pass_checks_total.with_label_values(&[check.label()]).inc();
     }
 
-    /// A shop began to answer.
-    pub fn observe_upstream_response(&self, upstream: &str, took: Duration) {
-        self.metrics.upstream_response_duration_seconds.with_label_values(&[upstream]).observe(took.as_secs_f64());
+    /// A shop began to answer: how long it took, and how long the request had waited before.
+    pub fn observe_upstream_response(&self, upstream: &str, class: RouteClass, took: Duration, waited: Duration) {
+        let labels = &[upstream, class.label()];
+        self.metrics.upstream_response_duration_seconds.with_label_values(labels).observe(took.as_secs_f64());
+        self.metrics.upstream_wait_duration_seconds.with_label_values(labels).observe(waited.as_secs_f64());
+    }
+
+    /// How many requests may be with a shop, and whether it is left alone.
+    pub fn observe_upstream_bounds(&self, upstream: &str, in_flight_max: u64, is_dead: bool) {
+        let in_flight_max = i64::try_from(in_flight_max).unwrap_or(i64::MAX);
+        self.metrics.upstream_in_flight_requests_max.with_label_values(&[upstream]).set(in_flight_max);
+        self.metrics.upstream_circuit_open.with_label_values(&[upstream]).set(is_dead.into());
+    }
+
+    /// The shop said how much it has left.
+    pub fn observe_stock(&self, room: &str, items: u64) {
+        self.metrics.room_stock_items.with_label_values(&[room]).set(i64::try_from(items).unwrap_or(i64::MAX));
     }
 
     /// A shop did not answer.
@@ -216,6 +247,15 @@ impl BeaconResult {
             Self::OtherRound => "other_round",
             Self::Forged => "forged",
             Self::TooLate => "too_late",
+        }
+    }
+}
+
+impl RouteClass {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Other => "other",
         }
     }
 }

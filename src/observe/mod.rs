@@ -10,7 +10,7 @@ mod logs;
 pub(crate) mod metric;
 mod rooms;
 
-pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, Shed};
+pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed};
 pub use exposition::{EXPOSITION_TYPE, expose, registry};
 pub use logs::init_logs;
 pub use rooms::RoomMetrics;

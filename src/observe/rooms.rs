@@ -3,7 +3,7 @@
 use prometheus::{IntCounterVec, Registry};
 
 use super::metrics;
-use crate::room::{Phase, View};
+use crate::room::{Limit, Phase, View};
 
 metrics! {
     /// The metrics themselves.
@@ -28,10 +28,22 @@ metrics! {
         room_outstanding_places: IntGaugeVec["room"],
         /// Sessions inside.
         room_active_sessions: IntGaugeVec["room"],
-        /// Sessions that may be inside at once.
+        /// Sessions that may be inside at once at this moment.
         room_active_sessions_max: IntGaugeVec["room"],
-        /// Fans to be let in per minute.
+        /// Sessions that people allow inside at once.
+        room_active_sessions_set: IntGaugeVec["room"],
+        /// Fans let in per minute at most at this moment; 0 while a brake holds them.
         room_rate_per_minute: IntGaugeVec["room"],
+        /// Fans let in per minute at most, as people set it.
+        room_rate_set_per_minute: IntGaugeVec["room"],
+        /// 1 for what holds the leak back, 0 for everything else.
+        room_limit: IntGaugeVec["room", "limit"],
+        /// Called fans who are expected to come.
+        room_expected_fans: IntGaugeVec["room"],
+        /// Share of called places that nobody comes for, of late.
+        room_no_show_ratio: GaugeVec["room"],
+        /// What the slowest hundredth of the shop's answers may take, as people set it.
+        room_target_seconds: GaugeVec["room"],
         /// Fans that may be let in at once beyond the rate.
         room_burst_fans: IntGaugeVec["room"],
         /// Fans let in.
@@ -40,6 +52,10 @@ metrics! {
         room_expired_total: IntCounterVec["room"],
         /// Places given up by their fans.
         room_left_total: IntCounterVec["room"],
+        /// Late comers who were let come all the same.
+        room_honoured_total: IntCounterVec["room"],
+        /// Fans called beyond the rate because people said so.
+        room_let_in_total: IntCounterVec["room"],
     }
 }
 
@@ -74,7 +90,7 @@ impl RoomMetrics {
         }
         let gauges = [
             (&m.room_paused, u64::from(view.paused)),
-            (&m.room_sold_out, u64::from(view.sold_out)),
+            (&m.room_sold_out, u64::from(view.is_sold_out())),
             (&m.room_stale, 0),
             (&m.room_pool_fans, view.pool_size),
             (&m.room_line_places, view.line_size),
@@ -82,8 +98,11 @@ impl RoomMetrics {
             (&m.room_waiting_fans, view.line_size.saturating_sub(view.serving)),
             (&m.room_outstanding_places, view.outstanding),
             (&m.room_active_sessions, view.active),
-            (&m.room_active_sessions_max, view.policy.max_active),
-            (&m.room_rate_per_minute, view.policy.rate_per_minute.into()),
+            (&m.room_active_sessions_max, view.max_active),
+            (&m.room_active_sessions_set, view.policy.max_active),
+            (&m.room_rate_per_minute, view.rate_per_minute.into()),
+            (&m.room_rate_set_per_minute, view.policy.rate_per_minute.into()),
+            (&m.room_expected_fans, view.expected),
             (&m.room_burst_fans, view.policy.burst.into()),
         ];
         for (gauge, value) in gauges {
@@ -92,6 +111,13 @@ impl RoomMetrics {
         raise(&m.room_admitted_total, room, view.admitted);
         raise(&m.room_expired_total, room, view.expired);
         raise(&m.room_left_total, room, view.left);
+        raise(&m.room_honoured_total, room, view.honoured);
+        raise(&m.room_let_in_total, room, view.let_in);
+        m.room_no_show_ratio.with_label_values(&[room]).set(f64::from(view.no_show_permille) / 1_000.0);
+        m.room_target_seconds.with_label_values(&[room]).set(view.policy.target_ms as f64 / 1_000.0);
+        for limit in Limit::ALL {
+            m.room_limit.with_label_values(&[room, limit.label()]).set((view.limit == Some(limit)).into());
+        }
     }
 
     /// The store cannot be reached: what the other metrics show is old.

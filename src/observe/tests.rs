@@ -103,7 +103,9 @@ fn an_edge_counts_what_it_did() {
     edge.observe_store_call("enter", Duration::from_millis(4), true);
     edge.observe_shed(Shed::StoreQueue);
     edge.observe_pass_check(PassCheck::Known);
-    edge.observe_upstream_response("shop", Duration::from_millis(80));
+    edge.observe_upstream_response("shop", RouteClass::Priority, Duration::from_millis(80), Duration::ZERO);
+    edge.observe_upstream_bounds("shop", 64, false);
+    edge.observe_stock("final", 12);
     edge.observe_upstream_failure("shop");
     edge.observe_upstream_load("shop", 7, 2);
     let shown = text(&registry);
@@ -118,6 +120,9 @@ fn an_edge_counts_what_it_did() {
         r#"fairgate_shed_total{reason="store_queue"} 1"#,
         r#"fairgate_pass_checks_total{result="known"} 1"#,
         r#"fairgate_upstream_in_flight_requests{upstream="shop"} 7"#,
+        r#"fairgate_upstream_in_flight_requests_max{upstream="shop"} 64"#,
+        r#"fairgate_upstream_response_duration_seconds_count{class="priority",upstream="shop"} 1"#,
+        r#"fairgate_room_stock_items{room="final"} 12"#,
     ] {
         assert_line(&shown, line);
     }

@@ -87,6 +87,39 @@ pub enum Limit {
     Silence,
 }
 
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Paused,
+        Self::Draining,
+        Self::SoldOut,
+        Self::Demand,
+        Self::Rate,
+        Self::MaxActive,
+        Self::QueueWait,
+        Self::Latency,
+        Self::Errors,
+        Self::Silence,
+    ];
+
+    /// Its name, in metrics and answers.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+            Self::SoldOut => "sold_out",
+            Self::Demand => "demand",
+            Self::Rate => "rate",
+            Self::MaxActive => "max_active",
+            Self::QueueWait => "queue_wait",
+            Self::Latency => "latency",
+            Self::Errors => "errors",
+            Self::Silence => "silence",
+        }
+    }
+}
+
 /// What an edge that steers wants to be in force. It lowers what people set, and never raises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steering {

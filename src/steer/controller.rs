@@ -98,6 +98,11 @@ impl Controller {
         Some(self.steering(room, now_ms))
     }
 
+    /// Takes over the cap of the edge that steers, so as to go on from there.
+    pub fn follow(&mut self, max_active: u64) {
+        self.cap = Some(max_active as f64);
+    }
+
     /// A shop that holds requests and answers none is stuck; one that has none may be anything.
     fn in_silence(&mut self, room: &Room, signals: &Signals, now_ms: u64) -> Option<Steering> {
         if signals.in_flight == 0 {

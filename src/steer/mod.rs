@@ -7,12 +7,14 @@
 //!
 //! Everything here is pure: times, counts and signals in, decisions out. [`crate::edge`] measures and applies.
 
+mod breaker;
 mod controller;
 mod eta;
 mod health;
 mod latencies;
 mod window;
 
+pub use breaker::Breaker;
 pub use controller::{Controller, Room};
 pub use eta::{Advance, Progress};
 pub use health::{Health, Interval, Signals};

@@ -1,0 +1,137 @@
+//! Asks the shop once a second how much it has left, so that a leak into a sold-out shop stops, and goes on when
+//! something comes back.
+//!
+//! Guarantees: a shop that does not answer, or not in a form that is understood, changes nothing; the answer is bounded in
+//! size and time. It is asked at its own address, not through the gate, so it is heard when nobody is inside as well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use pingora::server::ShutdownWatch;
+use pingora::services::background::BackgroundService;
+
+use super::live::LiveRoom;
+use crate::observe::EdgeMetrics;
+use crate::room::{Command, Phase};
+use crate::store::Store;
+
+const STOCK: &str = "x-fairgate-stock";
+const EVERY: Duration = Duration::from_secs(1);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// A bit an item: eight million items.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Watches the stock of one room.
+pub(crate) struct StockWatch {
+    room: Arc<LiveRoom>,
+    url: String,
+    client: reqwest::Client,
+    store: Arc<dyn Store>,
+    metrics: EdgeMetrics,
+}
+
+/// Why nothing is known.
+#[derive(Debug, thiserror::Error)]
+enum Unknown {
+    #[error(transparent)]
+    Unreachable(#[from] reqwest::Error),
+    #[error("it answered {0}")]
+    Status(reqwest::StatusCode),
+    #[error("its answer is larger than {BODY_BYTES_MAX} bytes")]
+    TooLarge,
+    #[error("its answer has neither {STOCK} with a number nor a bitfield (application/octet-stream)")]
+    Unreadable,
+}
+
+impl StockWatch {
+    /// Watches at a path of the room's shop.
+    ///
+    /// # Errors
+    /// No client can be made.
+    pub(crate) fn new(
+        room: Arc<LiveRoom>,
+        path: &str,
+        store: Arc<dyn Store>,
+        metrics: EdgeMetrics,
+    ) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
+        let url = format!("{}{path}", room.upstream.base_url());
+        Ok(Self { room, url, client, store, metrics })
+    }
+
+    /// Asks once, and tells the room if that changes anything.
+    async fn run_once(&self) {
+        let Some(snapshot) = self.room.snapshot() else { return };
+        if snapshot.view.phase == Phase::Ended {
+            return;
+        }
+        match self.ask().await {
+            Ok(items) => self.tell(items, snapshot.view.out_of_stock).await,
+            Err(error) => tracing::debug!(room = self.room.name(), %error, "the shop does not say what it has left"),
+        }
+    }
+
+    async fn tell(&self, items: u64, was_out: bool) {
+        let name = self.room.name();
+        self.metrics.observe_stock(name, items);
+        let left = items > 0;
+        if left != was_out {
+            return;
+        }
+        match self.store.apply(name, Command::Stock { left }).await {
+            Ok(_) => tracing::info!(
+                room = name,
+                items,
+                "the shop {}",
+                if left { "has something again" } else { "is sold out" }
+            ),
+            Err(error) => tracing::warn!(room = name, %error, "the room could not be told what is left"),
+        }
+    }
+
+    async fn ask(&self) -> Result<u64, Unknown> {
+        let mut answer = self.client.get(&self.url).send().await?;
+        if !answer.status().is_success() {
+            return Err(Unknown::Status(answer.status()));
+        }
+        if let Some(items) = said(answer.headers()) {
+            return Ok(items);
+        }
+        if !is_bitfield(answer.headers()) {
+            return Err(Unknown::Unreadable);
+        }
+        let (mut items, mut bytes) = (0, 0);
+        while let Some(part) = answer.chunk().await? {
+            bytes += part.len();
+            if bytes > BODY_BYTES_MAX {
+                return Err(Unknown::TooLarge);
+            }
+            items += part.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>();
+        }
+        Ok(items)
+    }
+}
+
+fn said(headers: &HeaderMap) -> Option<u64> {
+    headers.get(STOCK)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn is_bitfield(headers: &HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/octet-stream"))
+}
+
+#[async_trait]
+impl BackgroundService for StockWatch {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let mut looks = tokio::time::interval(EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => self.run_once().await,
+                _ = shutdown.changed() => return,
+            }
+        }
+    }
+}
