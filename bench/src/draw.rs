@@ -25,11 +25,19 @@ pub(crate) fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
         places.push(place);
         roots.push(root);
     }
+    let one = (0..rounds * 100).map(milliseconds_of_place);
     Ok(vec![
+        Row::within("draw: one place of 14 million", "ms", 0.15, one),
         Row::from_rounds("draw: all places of 14 million", "s", Goal::AtMost(1.2), &places),
         Row::from_rounds("draw: root of 14 million", "s", Goal::AtMost(1.2), &roots),
         Row::from_rounds("draw: root and places of 14 million", "s", Goal::AtMost(1.2), &draws),
     ])
+}
+
+/// One place, from nothing but the seed.
+fn milliseconds_of_place(n: usize) -> f64 {
+    let index = (n as u64).wrapping_mul(1_000_003) % u64::from(ENTRIES);
+    1000.0 * seconds(|| _ = black_box(Shuffle::new(&SEED, ENTRIES.into()).place(index)))
 }
 
 fn seconds(work: impl FnOnce()) -> f64 {

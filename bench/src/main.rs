@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark reports on the terminal")]
 
+mod audit;
 mod bare;
 mod cpu;
 mod draw;
@@ -38,7 +39,7 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 6] = ["draw", "gate", "status", "join", "reservations", "wear"];
+const GROUPS: [&str; 7] = ["draw", "audit", "gate", "status", "join", "reservations", "wear"];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -64,6 +65,7 @@ fn main() -> anyhow::Result<()> {
 async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
     match group {
         "draw" => draw::run(rounds),
+        "audit" => audit::run(rounds),
         "gate" => gate::run(rounds).await,
         "status" => status::run(rounds).await,
         "join" => join::run(rounds).await,

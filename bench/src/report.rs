@@ -40,6 +40,14 @@ impl Row {
     }
 }
 
+impl Row {
+    /// A row of one thing, measured several times, beside the limit that it is to keep: the median counts.
+    pub(crate) fn within(name: &str, unit: &str, limit: f64, measured: impl Iterator<Item = f64>) -> Self {
+        let rounds: Vec<(f64, f64)> = measured.map(|measured| (measured, limit)).collect();
+        Self::from_rounds(name, unit, Goal::AtMost(1.0), &rounds)
+    }
+}
+
 /// The middle value; the mean of the two middle ones where their number is even.
 ///
 /// # Panics
