@@ -71,10 +71,18 @@ pub enum Label {
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Committed => "\"committed\"",
-            Self::CommittedAndBeacon => "\"committed + public beacon\"",
-        })
+        write!(f, "{:?}", self.name())
+    }
+}
+
+impl Label {
+    /// The label, as the record has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::CommittedAndBeacon => "committed + public beacon",
+        }
     }
 }
 

@@ -178,6 +178,7 @@ fn print_room(out: &mut impl Write, room: &RoomState) -> anyhow::Result<()> {
     writeln!(out, "{} ({})", room.title, room.name)?;
     for (what, value) in [
         ("phase", phase(room).to_owned()),
+        ("draw", room.draw.clone()),
         ("opens at", time(room.opens_at_ms)),
         ("starts at", time(room.starts_at_ms)),
         ("ends at", room.ends_at_ms.map_or("no end".into(), time)),

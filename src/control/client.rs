@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Changed, ProblemDetails, RoomPatch, RoomState, Rooms};
+use super::{Changed, HandedIn, ProblemDetails, RoomPatch, RoomState, Rooms};
 use crate::config::Secret;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -73,6 +73,14 @@ impl Client {
     pub async fn change(&self, room: &str, patch: &RoomPatch, dry_run: bool) -> Result<Changed, ClientError> {
         let path = format!("/{room}?dry_run={dry_run}");
         self.call(Method::PATCH, &path, |request| with_json(request, patch)).await
+    }
+
+    /// Hands in the round that a room's draw waits for.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or the round is refused.
+    pub async fn hand_in_beacon(&self, room: &str, round: &HandedIn) -> Result<RoomState, ClientError> {
+        self.call(Method::POST, &format!("/{room}/beacon"), |request| with_json(request, round)).await
     }
 
     async fn call<T: DeserializeOwned>(

@@ -7,6 +7,7 @@
 
 mod access;
 mod audit;
+mod beacon;
 mod body;
 mod change;
 mod client;
@@ -34,6 +35,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::store::Store;
 
 pub use access::Tokens;
+pub use beacon::HandedIn;
 pub use change::{Change, RoomPatch};
 pub use client::{Client, ClientError};
 pub use problem::ProblemDetails;
@@ -72,6 +74,7 @@ pub fn router(admin: Admin) -> Router {
     let api = Router::new()
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(rooms::show).patch(rooms::patch))
+        .route("/rooms/{room}/beacon", post(beacon::hand_in))
         .route("/rooms/{room}/pause", post(rooms::pause))
         .route("/rooms/{room}/resume", post(rooms::resume))
         .layer(middleware::from_fn_with_state(admin.clone(), access::require_token));

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{health, rooms};
+use super::{beacon, health, rooms};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,6 +15,7 @@ use super::{health, rooms};
         rooms::patch,
         rooms::pause,
         rooms::resume,
+        beacon::hand_in,
         health::healthz,
         health::readyz,
         health::metrics

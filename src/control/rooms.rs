@@ -121,10 +121,10 @@ async fn apply(
     Ok(Json(Changed { dry_run: how.dry_run, changes, room: state(admin, room).await? }))
 }
 
-fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Problem> {
+pub(super) fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Problem> {
     admin.rooms.iter().find(|room| room.name == name).ok_or_else(|| Problem::NoRoom(name.to_owned()))
 }
 
-async fn state(admin: &Admin, room: &RoomName) -> Result<RoomState, Problem> {
+pub(super) async fn state(admin: &Admin, room: &RoomName) -> Result<RoomState, Problem> {
     Ok(RoomState::new(room, &admin.store.view(&room.name).await?))
 }

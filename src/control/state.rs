@@ -16,6 +16,8 @@ pub struct RoomState {
     /// The phase.
     #[schema(value_type = String, example = "serving")]
     pub phase: Phase,
+    /// What its draw can prove: "committed", or "committed + public beacon".
+    pub draw: String,
     /// Whether the leak is paused.
     pub paused: bool,
     /// Whether it is marked as sold out.
@@ -64,6 +66,7 @@ impl RoomState {
             name: room.name.clone(),
             title: room.title.clone(),
             phase: view.phase,
+            draw: view.draw.label().name().to_owned(),
             paused: view.paused,
             sold_out: view.sold_out,
             message: view.message.clone(),

@@ -1,6 +1,7 @@
 //! The edge over real sockets: a real process with a real store, in front of a small shop.
 
 mod audit;
+mod beacon;
 mod fan;
 mod forms;
 mod headers;

@@ -1,5 +1,6 @@
 //! `fairgate draw`: recompute and check a draw from what is public of it.
 
+mod beacon;
 mod dispute;
 mod verify;
 
@@ -39,6 +40,8 @@ enum Step {
     },
     /// Check a whole draw; exit code 0: it holds, 1: a step fails, 2: it cannot be read, 3: it is not finished.
     Verify(verify::VerifyArgs),
+    /// Hand in the public randomness that a draw waits for, where its edge reaches no relay; anyone may.
+    Beacon(beacon::BeaconArgs),
     /// Hold a ticket against the published draw; exit code 0: honoured, 1: contradicted, 2: nothing to hold against it.
     Dispute(dispute::DisputeArgs),
 }
@@ -64,6 +67,7 @@ pub(super) fn run(args: DrawArgs) -> anyhow::Result<ExitCode> {
         Step::Place { draw, index } => print(out, [draw.place(index)?])?,
         Step::Places { draw } => print(out, draw.shuffle().all_places()?)?,
         Step::Verify(args) => return verify::run(&args, out),
+        Step::Beacon(args) => return beacon::run(&args, out),
         Step::Dispute(args) => return dispute::run(&args, out),
     }
     Ok(ExitCode::SUCCESS)

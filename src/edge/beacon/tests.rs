@@ -10,7 +10,7 @@ use axum::extract::Path as UrlPath;
 use axum::http::StatusCode as AxumStatus;
 use axum::routing::get;
 use bytes::Bytes;
-use fairgate_draw::{Label, QUICKNET, Record, Verdict};
+use fairgate_draw::{BeaconSignature, Label, QUICKNET, Record, Verdict};
 use http::{HeaderMap, Method};
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ use super::*;
 use crate::arrive::route::FanCall;
 use crate::audit::{Evidence, Source, audit};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::control::Tokens;
+use crate::config::{AdminToken, Config, Role, Secret};
+use crate::control::{self, Admin, Client, HandedIn, RoomName, Tokens};
 use crate::edge::fan::{self, FanRequest, Reply};
 use crate::edge::server::{EdgeParts, build};
 use crate::edge::state::Edge;
@@ -169,6 +169,22 @@ impl World {
         serde_json::from_value(record).unwrap()
     }
 
+    /// The admin API, for somebody of this role.
+    async fn admin(&self, role: Role) -> Client {
+        let token = || Secret::new("a-token-0123456789".into());
+        let admin = Admin {
+            store: Arc::clone(&self.edge.store),
+            rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
+            tokens: Arc::new(Tokens::new(&[AdminToken { name: "maria".into(), role, secret: token() }])),
+            registry: self.registry.clone(),
+            accepts_visitors: Arc::new(|| true),
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, control::router(admin)).await });
+        Client::new(&url, token())
+    }
+
     fn counted(&self, result: &str) -> bool {
         let text = String::from_utf8(expose(&self.registry).unwrap()).unwrap();
         text.contains(&format!("draw_beacon_rounds_total{{result=\"{result}\",room=\"final\"}} 1"))
@@ -238,6 +254,24 @@ async fn anyone_may_hand_in_the_round_and_nothing_else() {
     assert_eq!(world.phase(), Phase::Serving);
     assert_eq!(world.hand_in(ROUND).await, (200, String::new()), "whoever comes second is told the same");
     assert_eq!(world.audited().await.label, Label::CommittedAndBeacon);
+}
+
+#[tokio::test]
+async fn an_organizer_hands_in_the_round_over_the_admin_api() {
+    let world = World::frozen(&["http://127.0.0.1:1".to_owned()], "never").await;
+    let organizer = world.admin(Role::Organizer).await;
+    let answer: BeaconAnswer = serde_json::from_str(ROUND).unwrap();
+    world.beat_at(ROUND_MS).await;
+    let viewer = world.admin(Role::Viewer).await.hand_in_beacon("final", &answer.into()).await.unwrap_err();
+    assert!(viewer.to_string().contains("role"), "{viewer}");
+    let forged = BeaconAnswer { signature: BeaconSignature([7; 48]), ..answer };
+    let refused = organizer.hand_in_beacon("final", &forged.into()).await.unwrap_err();
+    assert!(refused.to_string().contains("the beacon's signature is not a signature at all"), "{refused}");
+    let unreadable = HandedIn { round: 1000, signature: "no".into() };
+    let refused = organizer.hand_in_beacon("final", &unreadable).await.unwrap_err();
+    assert!(refused.to_string().contains("48 bytes in hex"), "{refused}");
+    let room = organizer.hand_in_beacon("final", &answer.into()).await.unwrap();
+    assert_eq!((room.phase, room.draw.as_str()), (Phase::Serving, "committed + public beacon"));
 }
 
 #[tokio::test]
