@@ -59,6 +59,17 @@ impl Bookings {
         Ok(row.and_then(|row| self.read(&row)))
     }
 
+    /// Any booking, for its organizer.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn show(&self, booking_id: Uuid) -> Result<Option<BookingAnswer>, DbError> {
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::BOOKING_SHOW).await?;
+        let row = client.query_opt(&statement, &[&booking_id]).await?;
+        Ok(row.and_then(|row| self.read(&row)))
+    }
+
     /// The live bookings of a session.
     ///
     /// # Errors

@@ -149,6 +149,8 @@ fn read_facts(row: &DbRow) -> Facts {
         hold_s: row.get("hold_s"),
         fan_seats_max: unsigned(row.get("fan_seats_max")),
         on_sale: row.get("on_sale"),
+        sale_starts_at: row.get("sale_starts_at"),
+        sale_ends_at: row.get("sale_ends_at"),
         version: row.get("version"),
     }
 }

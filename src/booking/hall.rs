@@ -1,5 +1,7 @@
 //! Making events: a new one into the tables, and the example event with its hall of 5,000 seats.
 
+use tokio_postgres::types::ToSql;
+
 use super::db::{Database, DbError, DbTime};
 use super::plan::{Facts, Plan, PlanError, Row, Section, SectionKind};
 use super::sql;
@@ -25,27 +27,47 @@ impl From<tokio_postgres::Error> for CreateError {
     }
 }
 
-/// Writes an event with all of its seats free, unless there is one with its slug; says whether it was written.
+/// Writes an event with all of its seats free, unless there is one with its slug; says whether it was written. `told` hears
+/// how many rows of seats have been written so far.
 ///
 /// # Errors
 /// [`CreateError`]; nothing was written.
-pub async fn create(database: &Database, facts: Facts, sections: Vec<Section>) -> Result<bool, CreateError> {
+pub async fn create(
+    database: &Database,
+    facts: Facts,
+    sections: Vec<Section>,
+    mut told: impl FnMut(usize),
+) -> Result<bool, CreateError> {
     let plan = Plan::new(facts, sections)?;
     let mut client = database.own_connection().await?;
     let transaction = client.transaction().await?;
     let facts = &plan.facts;
     let words = [&facts.slug, &facts.title, &facts.venue, &facts.zone, &facts.currency];
     let seats_max = i32::try_from(facts.fan_seats_max).unwrap_or(i32::MAX);
+    let sale: [&(dyn ToSql + Sync); 3] = [&facts.on_sale, &facts.sale_starts_at, &facts.sale_ends_at];
     let made = transaction
         .query_opt(
             sql::EVENT_CREATE,
-            &[words[0], words[1], words[2], &facts.starts_at, words[3], words[4], &facts.hold_s, &seats_max],
+            &[
+                words[0],
+                words[1],
+                words[2],
+                &facts.starts_at,
+                words[3],
+                words[4],
+                &facts.hold_s,
+                &seats_max,
+                sale[0],
+                sale[1],
+                sale[2],
+            ],
         )
         .await?;
     let Some(made) = made else { return Ok(false) };
     let event_id: i32 = made.get("event_id");
+    let mut rows = 0;
     for (position, section) in (0i16..).zip(&plan.sections) {
-        write_section(&transaction, event_id, position, section).await?;
+        write_section(&transaction, event_id, position, section, &mut rows, &mut told).await?;
     }
     transaction.execute(sql::SEATS_CREATE, &[&event_id, &i32::try_from(plan.seats()).unwrap_or(i32::MAX)]).await?;
     transaction.execute(sql::EVENT_TELL, &[&event_id]).await?;
@@ -60,16 +82,20 @@ async fn write_section(
     event_id: i32,
     position: i16,
     section: &Section,
+    rows: &mut usize,
+    told: &mut impl FnMut(usize),
 ) -> Result<(), tokio_postgres::Error> {
     let kind = if section.kind == SectionKind::Standing { "standing" } else { "seated" };
     let (tier, price) = (i16::try_from(section.tier).unwrap_or(i16::MAX), signed(&[section.price])[0]);
     let (slug, title) = (&section.slug, &section.title);
     transaction.execute(sql::SECTION_CREATE, &[&event_id, &position, slug, title, &kind, &tier, &price]).await?;
+    let create_row = transaction.prepare(sql::ROW_CREATE).await?;
     for (number, row) in (0i16..).zip(&section.rows) {
         let first_unit = signed(&[row.first_unit])[0];
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-            [&event_id, &position, &number, &row.label, &first_unit, &row.seats];
-        transaction.execute(sql::ROW_CREATE, &values).await?;
+        let values: [&(dyn ToSql + Sync); 6] = [&event_id, &position, &number, &row.label, &first_unit, &row.seats];
+        transaction.execute(&create_row, &values).await?;
+        *rows += 1;
+        told(*rows);
     }
     Ok(())
 }
@@ -88,6 +114,8 @@ pub fn demo_facts() -> Facts {
         hold_s: 480,
         fan_seats_max: 6,
         on_sale: true,
+        sale_starts_at: None,
+        sale_ends_at: None,
         version: 1,
     }
 }
@@ -155,7 +183,7 @@ fn row_label(row: u32) -> String {
 /// # Errors
 /// [`CreateError`].
 pub async fn seed_demo(database: &Database) -> Result<bool, CreateError> {
-    create(database, demo_facts(), demo_sections()).await
+    create(database, demo_facts(), demo_sections(), |_| ()).await
 }
 
 #[cfg(test)]

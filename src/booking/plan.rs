@@ -85,10 +85,24 @@ pub struct Facts {
     pub hold_s: i32,
     /// Seats one session may hold and buy.
     pub fan_seats_max: u32,
-    /// Whether seats can be reserved.
+    /// Whether seats can be reserved, within the sale's window.
     pub on_sale: bool,
+    /// From when seats can be reserved, if not from now.
+    pub sale_starts_at: Option<DbTime>,
+    /// Until when seats can be reserved, if not until they are gone.
+    pub sale_ends_at: Option<DbTime>,
     /// Grows with every change.
     pub version: i64,
+}
+
+impl Facts {
+    /// Whether seats can be reserved at `now`.
+    #[must_use]
+    pub fn is_on_sale(&self, now: DbTime) -> bool {
+        let has_begun = self.sale_starts_at.is_none_or(|starts_at| starts_at <= now);
+        let has_ended = self.sale_ends_at.is_some_and(|ends_at| ends_at <= now);
+        self.on_sale && has_begun && !has_ended
+    }
 }
 
 /// An event with its seats and the way from a seat's name to its unit and back.
@@ -241,6 +255,8 @@ pub(super) mod tests {
             hold_s: 300,
             fan_seats_max: 6,
             on_sale: true,
+            sale_starts_at: None,
+            sale_ends_at: None,
             version: 1,
         }
     }
@@ -254,6 +270,15 @@ pub(super) mod tests {
         assert_eq!(plan.section_of(7).slug, "pit");
         assert_eq!(plan.unit("a-R1-5"), None);
         assert_eq!(plan.price(&[0, 7]), 8000);
+    }
+
+    #[test]
+    fn a_sale_has_a_window_and_a_switch() {
+        let window = Facts { sale_starts_at: Some(DbTime(10)), sale_ends_at: Some(DbTime(20)), ..facts() };
+        let on_sale = |now| window.is_on_sale(DbTime(now));
+        assert_eq!([9, 10, 19, 20].map(on_sale), [false, true, true, false]);
+        assert!(facts().is_on_sale(DbTime(0)));
+        assert!(!Facts { on_sale: false, ..window.clone() }.is_on_sale(DbTime(15)));
     }
 
     #[test]

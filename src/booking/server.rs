@@ -20,6 +20,7 @@ use super::bookings::Bookings;
 use super::db::Database;
 use super::events::Events;
 use super::feed::Feed;
+use super::http::organizer::OrganizerToken;
 use super::http::{self as api, Shop};
 use super::in_progress::InProgress;
 use super::metrics::BookingMetrics;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub passes: PassSettings,
     /// Who takes the money.
     pub payments: Payments,
+    /// Who may organize; nobody without it.
+    pub organizer: Option<OrganizerToken>,
     /// Make the example event.
     pub seed_demo: bool,
 }
@@ -158,6 +161,8 @@ impl Core {
             passes,
             cashier,
             in_progress,
+            database: database.clone(),
+            organizer: settings.organizer,
             webhook_secret,
             clock,
             metrics: Arc::clone(&metrics),
@@ -233,6 +238,7 @@ fn operators(shop: Arc<Shop>, registry: Registry) -> axum::Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(api::ready))
+        .merge(api::organizer::router(&shop))
         .with_state(shop)
 }
 

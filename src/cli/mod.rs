@@ -5,7 +5,9 @@ mod config;
 mod demo;
 mod draw;
 mod edge;
+mod event;
 mod keys;
+mod organizer;
 mod outbox;
 mod provider;
 mod room;
@@ -29,6 +31,7 @@ enum Verb {
     Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
     Edge(edge::EdgeArgs),
+    Event(event::EventArgs),
     Keys(keys::KeysArgs),
     Outbox(outbox::OutboxArgs),
     Provider(provider::ProviderArgs),
@@ -47,6 +50,7 @@ impl Cli {
             Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),
             Verb::Edge(args) => edge::run(&args),
+            Verb::Event(args) => event::run(args),
             Verb::Keys(args) => keys::run(args),
             Verb::Outbox(args) => outbox::run(args),
             Verb::Provider(args) => provider::run(args),

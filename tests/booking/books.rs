@@ -78,7 +78,7 @@ const RULES: &[(&str, &str)] = &[
         "everything that happened was told once",
         "select count(*) from booking where 1 <> (
             select count(*) from happening where happening.booking_id = booking.booking_id and kind = 'held')
-        or (status = 'confirmed') <> exists (
+        or (confirmed_at is not null) <> exists (
             select from happening where happening.booking_id = booking.booking_id and kind = 'booked')",
     ),
 ];

@@ -9,6 +9,7 @@ mod chaos;
 mod clock;
 mod cores;
 mod gate;
+mod organizers;
 mod outbox;
 mod payments;
 mod plans;

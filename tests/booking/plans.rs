@@ -42,6 +42,8 @@ async fn hot_statements_do_not_scan() {
         (sql::PAYMENT_CONFIRMED, vec![nil]),
         (sql::PAYMENT_STEPS, vec![nil]),
         (sql::ANSWERED_GET, vec![nil]),
+        (sql::BOOKING_FIND, vec![nil, nil]),
+        (sql::PAYMENT_PAGE, vec![nil, "500"]),
         (sql::OUTBOX_MARK, vec!["1"]),
         (sql::OUTBOX_PAGE, vec!["1", "2", "500"]),
         (sql::MAIL_DUE, vec![nil, "1"]),

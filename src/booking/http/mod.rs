@@ -8,6 +8,7 @@ mod gate;
 mod head;
 mod input;
 mod openapi;
+pub mod organizer;
 mod page;
 mod payments;
 pub mod problem;
@@ -35,8 +36,10 @@ use uuid::Uuid;
 pub use openapi::Api;
 
 use self::head::Head;
+use self::organizer::OrganizerToken;
 use self::problem::Problem;
 use super::bookings::Bookings;
+use super::db::Database;
 use super::document::Document;
 use super::events::Events;
 use super::in_progress::InProgress;
@@ -66,6 +69,10 @@ pub struct Shop {
     pub passes: Arc<Passes>,
     /// Payments.
     pub cashier: Arc<Cashier>,
+    /// The tables, for what organizers ask.
+    pub database: Database,
+    /// Who may organize; nobody without it.
+    pub organizer: Option<OrganizerToken>,
     /// What the provider's webhooks are signed with; none are taken without it.
     pub webhook_secret: Option<WebhookSecret>,
     /// Bookings of a session.

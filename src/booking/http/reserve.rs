@@ -44,7 +44,7 @@ async fn serve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>
     let booking_id = id_of(head.idempotency_key, "reserve", &fan.session)?;
     let print = print_of_wish(&asked);
     let desk = shop.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
-    let wish = read_wish(&desk.plan(), &asked)?;
+    let wish = read_wish(&desk, &asked)?;
     let _guard = shop.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;
     if let Some((first, answer)) = shop.refusals.get(&booking_id) {
         return if first == print { Ok(Reply::from(&*answer)) } else { Err(Problem::other_request()) };
@@ -84,8 +84,9 @@ fn nearby(desk: &Desk, plan: &Plan, wish: &Wish) -> Vec<u32> {
 }
 
 /// Checks everything about a request that can be checked without asking for seats.
-fn read_wish(plan: &Plan, asked: &ReserveRequest) -> Result<Wish, Problem> {
-    if !plan.facts.on_sale {
+fn read_wish(desk: &Desk, asked: &ReserveRequest) -> Result<Wish, Problem> {
+    let plan = &desk.plan();
+    if !plan.facts.is_on_sale(desk.time().now()) {
         let detail = format!("{} is not on sale.", plan.facts.title);
         return Err(Problem::new(StatusCode::CONFLICT, "not-on-sale", "Not on sale", detail).with("field", "event"));
     }

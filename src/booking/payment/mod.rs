@@ -5,6 +5,7 @@
 
 mod demo;
 mod ending;
+mod reconcile;
 mod refund;
 mod remote;
 mod round;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub use demo::DemoProvider;
 pub use ending::{Ending, StoredAnswer};
+pub use reconcile::{Difference, ReconcileError, Reconciliation, compare, reconcile};
 pub use refund::{CancelOrder, Cancelled, RefundError};
 pub use remote::RemoteProvider;
 pub use saga::{Cashier, Order, PayError};

@@ -55,6 +55,18 @@ impl RemoteProvider {
         Ok(list.charges)
     }
 
+    /// The charge of a payment, if the provider knows one.
+    ///
+    /// # Errors
+    /// [`ChargeError::Unknown`] when it does not answer.
+    pub async fn find(&self, payment_id: Uuid) -> Result<Option<ChargeRecord>, ChargeError> {
+        let found = self.call(self.http.get(format!("{}/v1/charges/{payment_id}", self.base))).await;
+        match found {
+            Err(ChargeError::Unknown(why)) if why == said(StatusCode::NOT_FOUND) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ChargeError> {
         let asked = timeout(PATIENCE, async {
             let _slot = self.slots.acquire().await.map_err(unknown)?;
@@ -107,9 +119,13 @@ async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T, ChargeEr
         body.extend_from_slice(&chunk);
     }
     if status != StatusCode::OK {
-        return Err(unknown(format!("it answered {status}")));
+        return Err(unknown(said(status)));
     }
     serde_json::from_slice(&body).map_err(|_| unknown("its answer cannot be read"))
+}
+
+fn said(status: StatusCode) -> String {
+    format!("it answered {status}")
 }
 
 fn unknown(why: impl std::fmt::Display) -> ChargeError {

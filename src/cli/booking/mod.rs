@@ -1,26 +1,49 @@
-//! `fairgate booking`: runs a booking core.
+//! `fairgate booking`: runs a booking core, and looks after its bookings.
+
+mod organize;
+mod reconcile;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::booking::http::organizer::OrganizerToken;
 use crate::booking::passes::PassSettings;
 use crate::booking::payment::signature::WebhookSecret;
 use crate::booking::server::{Core, Payments, Settings};
 use crate::config::{LogConfig, LogFormat};
 use crate::observe::init_logs;
 
+/// The environment variable with the organizer's token.
+pub(super) const ORGANIZER_TOKEN: &str = "FAIRGATE_ORGANIZER_TOKEN";
+
 /// Run the booking core: sells every seat once, out of Postgres, to fans with a pass.
 #[derive(Debug, Args)]
 pub(super) struct BookingArgs {
+    #[command(subcommand)]
+    step: Option<Step>,
+    #[command(flatten)]
+    core: CoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Step {
+    Reconcile(reconcile::ReconcileArgs),
+    Show(organize::ShowArgs),
+    Cancel(organize::CancelArgs),
+}
+
+/// What a core is started with.
+#[derive(Debug, Args)]
+struct CoreArgs {
     /// Where the tables are; the schema is brought up to date at the start.
     #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
-    database_url: String,
+    database_url: Option<String>,
     /// Where the shop is served. The edge stands in front of it.
     #[arg(long, env = "FAIRGATE_BOOKING_LISTEN", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
@@ -29,7 +52,7 @@ pub(super) struct BookingArgs {
     metrics_listen: SocketAddr,
     /// Where the edge publishes its public keys.
     #[arg(long, env = "FAIRGATE_JWKS_URL", value_name = "http://…/.fairgate/jwks.json")]
-    jwks_url: String,
+    jwks_url: Option<String>,
     /// The room whose passes are taken.
     #[arg(long, env = "FAIRGATE_ROOM", default_value = "main")]
     room: String,
@@ -56,6 +79,24 @@ pub(super) struct BookingArgs {
 /// # Errors
 /// What kept it from starting, or ended it.
 pub(super) fn run(args: BookingArgs) -> anyhow::Result<ExitCode> {
+    match args.step {
+        Some(step) => run_step(step),
+        None => run_core(args.core),
+    }
+}
+
+fn run_step(step: Step) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match step {
+            Step::Reconcile(args) => reconcile::run(&args).await,
+            Step::Show(args) => organize::show(args).await,
+            Step::Cancel(args) => organize::cancel(args).await,
+        }
+    })
+}
+
+fn run_core(args: CoreArgs) -> anyhow::Result<ExitCode> {
     let format = if args.log_format == "json" { LogFormat::Json } else { LogFormat::Text };
     init_logs(&LogConfig { format, ..LogConfig::default() })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
@@ -64,14 +105,16 @@ pub(super) fn run(args: BookingArgs) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(args: BookingArgs) -> anyhow::Result<()> {
+async fn serve(args: CoreArgs) -> anyhow::Result<()> {
     let stop = stop_when_told(args.exit_with_stdin)?;
+    let jwks_url = args.jwks_url.context("say where the edge publishes its keys: --jwks-url or FAIRGATE_JWKS_URL")?;
     let core = Core::start(Settings {
-        database_url: args.database_url,
+        database_url: args.database_url.context("name the database: --database-url or FAIRGATE_DATABASE_URL")?,
         listen: args.listen,
         metrics_listen: args.metrics_listen,
-        passes: PassSettings { jwks_url: args.jwks_url, room: args.room, issuer: args.issuer },
+        passes: PassSettings { jwks_url, room: args.room, issuer: args.issuer },
         payments: payments(args.provider_url, args.seed_demo)?,
+        organizer: organizer()?,
         seed_demo: args.seed_demo,
     })
     .await?;
@@ -91,6 +134,11 @@ fn payments(provider_url: Option<String>, seed_demo: bool) -> anyhow::Result<Pay
     let secret = std::env::var("FAIRGATE_WEBHOOK_SECRET").ok().filter(|secret| !secret.is_empty());
     let webhook_secret = secret.map(|secret| WebhookSecret::new(&secret)).transpose();
     Ok(Payments::Provider { url, webhook_secret: webhook_secret.context("FAIRGATE_WEBHOOK_SECRET")? })
+}
+
+fn organizer() -> anyhow::Result<Option<OrganizerToken>> {
+    let token = std::env::var(ORGANIZER_TOKEN).ok().filter(|token| !token.is_empty());
+    token.map(|token| OrganizerToken::new(&token)).transpose().context(ORGANIZER_TOKEN)
 }
 
 /// Cancelled by Ctrl-C, SIGTERM, or the end of standard input.

@@ -1,0 +1,110 @@
+//! Events, as their organizer edits them: each answer carries its version as `ETag`, each edit names the one it is based on.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{ETAG, IF_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tracing::info;
+
+use super::super::super::desk::Desk;
+use super::super::super::edit::{EditError, EventPatch, Misfit, edit};
+use super::super::super::wire::EventAnswer;
+use super::super::Shop;
+use super::super::input::read_json;
+use super::super::problem::Problem;
+
+/// An event, with its version as `ETag`.
+#[utoipa::path(
+    get, path = "/api/v1/organizer/events/{event}", tag = "events", security(("organizer" = [])),
+    params(("event" = String, Path, description = "The event's id")),
+    responses(
+        (status = 200, body = EventAnswer, headers(("etag" = String, description = "The version, for `If-Match`"))),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn show(State(shop): State<Arc<Shop>>, Path(event): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(&*find(&shop, &event)?))
+}
+
+/// Changes what is named, and nothing else. What is held or sold keeps its price.
+#[utoipa::path(
+    patch, path = "/api/v1/organizer/events/{event}", tag = "events", security(("organizer" = [])),
+    params(
+        ("event" = String, Path, description = "The event's id"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version that was edited"),
+    ),
+    request_body = EventPatch,
+    responses(
+        (status = 200, body = EventAnswer, headers(("etag" = String, description = "The new version"))),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json", description = "Somebody has edited it since: look again"),
+        (status = 413, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
+        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 428, body = Problem, content_type = "application/problem+json", description = "No `If-Match`"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn patch(
+    State(shop): State<Arc<Shop>>,
+    Path(event): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let desk = find(&shop, &event)?;
+    let known = headers.get(IF_MATCH).ok_or_else(no_version)?;
+    let patch: EventPatch = read_json(&headers, body)?;
+    let plan = desk.plan();
+    if *known != etag(plan.facts.version) {
+        return Err(EditError::OtherVersion.into());
+    }
+    edit(&plan, &patch)?.write(&shop.database).await?;
+    info!(target: "audit", who = "organizer", event, patch = %serde_json::json!(patch), "changed an event");
+    shop.events.reload().await?;
+    Ok(answer(&desk))
+}
+
+fn find(shop: &Shop, event: &str) -> Result<Arc<Desk>, Problem> {
+    shop.events.find(event).ok_or_else(|| Problem::not_found("event"))
+}
+
+fn answer(desk: &Desk) -> Response {
+    let plan = desk.plan();
+    ([(ETAG, etag(plan.facts.version))], Json(EventAnswer::new(&plan))).into_response()
+}
+
+fn etag(version: i64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"v{version}\"")).expect("a number in quotes")
+}
+
+fn no_version() -> Problem {
+    let detail = "Say which version you edit: send its ETag as If-Match, so that nobody's edit is lost.";
+    Problem::new(StatusCode::PRECONDITION_REQUIRED, "if-match-missing", "No If-Match", detail).with("field", "If-Match")
+}
+
+impl From<Misfit> for Problem {
+    fn from(misfit: Misfit) -> Self {
+        Self::invalid(&misfit.field, misfit.detail)
+    }
+}
+
+impl From<EditError> for Problem {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::OtherVersion => {
+                let detail = "Somebody has edited this event since. Look at it again, and edit that.";
+                Self::new(StatusCode::PRECONDITION_FAILED, "other-version", "Edited meanwhile", detail)
+                    .with("field", "If-Match")
+            }
+            EditError::Database(error) => error.into(),
+        }
+    }
+}

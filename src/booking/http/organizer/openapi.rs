@@ -1,0 +1,34 @@
+//! The description of the organizer's API, made from the handlers themselves.
+
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{bookings, events};
+
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "fairgate booking core, for organizers",
+        description = "Edit events and cancel bookings. Every edit names the version it is based on (`If-Match`), every \
+                       cancellation has an Idempotency-Key.",
+    ),
+    paths(events::show, events::patch, bookings::show, bookings::cancel),
+    modifiers(&Token),
+)]
+struct OrganizerApi;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("organizer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+pub(super) async fn serve() -> Response {
+    let json = OrganizerApi::openapi().to_json().expect("made of strings and maps");
+    ([(CONTENT_TYPE, "application/json")], json).into_response()
+}

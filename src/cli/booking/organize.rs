@@ -1,0 +1,64 @@
+//! `fairgate booking show` and `cancel`: one booking, over the organizer's API.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::organizer::{Api, OrganizerArgs};
+
+/// Show a booking with every step of its payments.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    #[command(flatten)]
+    api: OrganizerArgs,
+    /// Its id, or its number as the fan has it.
+    booking: String,
+}
+
+/// Cancel a booking: its seats are free at once, and what was paid is given back.
+#[derive(Debug, Args)]
+pub(super) struct CancelArgs {
+    #[command(flatten)]
+    api: OrganizerArgs,
+    /// Its id, or its number as the fan has it.
+    booking: String,
+    /// Why; it is kept with the payment.
+    #[arg(long)]
+    reason: String,
+}
+
+pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
+    let (found, _) = Api::open(&args.api)?.get(&format!("bookings/{}", args.booking)).await?;
+    let mut out = std::io::stdout().lock();
+    let booking = &found["booking"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let seats: Vec<String> = booking["seats"].as_array().into_iter().flatten().map(text).collect();
+    writeln!(out, "{}  {}  {}", text(&booking["number"]), text(&booking["status"]), text(&booking["booking_id"]))?;
+    writeln!(
+        out,
+        "  {} for {}, {} {}",
+        seats.join(" "),
+        text(&booking["event"]),
+        booking["amount"],
+        text(&booking["currency"])
+    )?;
+    for step in found["steps"].as_array().into_iter().flatten() {
+        let [at, name, by, detail] = ["at", "step", "by", "detail"].map(|field| text(&step[field]));
+        writeln!(out, "  {at}  {name:10} by {by:10} {detail}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn cancel(args: CancelArgs) -> anyhow::Result<ExitCode> {
+    let path = format!("bookings/{}/cancel", args.booking);
+    let done = Api::open(&args.api)?.post(&path, &json!({ "reason": args.reason })).await?;
+    let status = done["status"].as_str().unwrap_or_default();
+    let mut out = std::io::stdout().lock();
+    match done["refunded_amount"].as_i64() {
+        Some(amount) if amount > 0 => writeln!(out, "{status}; {amount} (smallest unit) goes back to the fan")?,
+        _ => writeln!(out, "{status}; nothing was paid")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

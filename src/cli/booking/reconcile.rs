@@ -1,0 +1,56 @@
+//! `fairgate booking reconcile`: what the provider's books say that ours do not.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::booking::db::Database;
+use crate::booking::payment::{Difference, Reconciliation, RemoteProvider, reconcile};
+
+/// The books differ. (1 is for a comparison that did not take place.)
+const DIFFERENT: u8 = 2;
+
+/// Compare payments and bookings with the provider's books, and say what differs.
+///
+/// Reads only. Exit code 0: nothing differs; 2: something does; 1: it could not be found out.
+#[derive(Debug, Args)]
+pub(super) struct ReconcileArgs {
+    /// Where the tables are.
+    #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
+    database_url: String,
+    /// The payment provider.
+    #[arg(long, env = "FAIRGATE_PROVIDER_URL", value_name = "http://…")]
+    provider_url: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compares once.
+///
+/// # Errors
+/// When either side cannot be read.
+pub(super) async fn run(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
+    let database = Database::new(&args.database_url)?;
+    let provider = RemoteProvider::new(&args.provider_url).context("cannot make an HTTP client")?;
+    let found = reconcile(&database, &provider).await?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
+    } else {
+        print(&mut out, &found)?;
+    }
+    Ok(if found.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+fn print(out: &mut impl Write, found: &Reconciliation) -> std::io::Result<()> {
+    let Reconciliation { payments, charges, differences } = found;
+    writeln!(out, "{payments} payments here, {charges} charges there: {} differ", differences.len())?;
+    for Difference { payment_id, number, what, amount, currency } in differences {
+        let booking = number.as_deref().unwrap_or("no booking ");
+        writeln!(out, "{payment_id}  {booking}  {amount:>10} {currency}  {what}")?;
+    }
+    Ok(())
+}

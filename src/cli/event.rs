@@ -1,0 +1,260 @@
+//! `fairgate event`: import seat plans, look at events and edit them.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::organizer::{Api, OrganizerArgs};
+use crate::booking::db::Database;
+use crate::booking::edit::{EventPatch, SectionPatch};
+use crate::booking::hall;
+use crate::booking::import::{EventWords, Import, LineError, read_csv, read_json};
+
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Import seat plans, look at events and edit them.
+#[derive(Debug, Args)]
+pub(super) struct EventArgs {
+    #[command(subcommand)]
+    step: Step,
+}
+
+#[derive(Debug, Subcommand)]
+enum Step {
+    /// Make an event out of a seat plan: all of it, or nothing and every mistake by its line.
+    ///
+    /// JSON has everything in it. CSV has one line a seat (section,title,kind,tier,price,row,seat), and the event is told
+    /// by the options. config/event.json and config/event.csv are examples.
+    Import(Box<ImportArgs>),
+    /// Show an event, with its version.
+    Show {
+        #[command(flatten)]
+        api: OrganizerArgs,
+        /// Its id.
+        event: String,
+    },
+    /// Change what is named and nothing else; somebody else's edit in between is never lost.
+    Set(Box<SetArgs>),
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// The plan, *.json or *.csv.
+    file: PathBuf,
+    /// Where the booking core's tables are.
+    #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
+    database_url: String,
+    /// Look for mistakes, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// With CSV: the event's id.
+    #[arg(long)]
+    id: Option<String>,
+    /// With CSV: its name for people.
+    #[arg(long)]
+    title: Option<String>,
+    /// With CSV: where it takes place.
+    #[arg(long)]
+    venue: Option<String>,
+    /// With CSV: when it begins, with the zone of the place.
+    #[arg(long, value_name = "2027-06-21T20:30[Europe/Lisbon]")]
+    starts_at: Option<String>,
+    /// With CSV: its currency.
+    #[arg(long, value_name = "EUR")]
+    currency: Option<String>,
+    /// With CSV: how long a hold lasts.
+    #[arg(long, value_name = "SECONDS")]
+    hold_s: Option<i32>,
+    /// With CSV: seats that one fan may have.
+    #[arg(long, value_name = "N")]
+    fan_seats_max: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct SetArgs {
+    #[command(flatten)]
+    api: OrganizerArgs,
+    /// The event's id.
+    event: String,
+    /// Its name for people.
+    #[arg(long)]
+    title: Option<String>,
+    /// Where it takes place.
+    #[arg(long)]
+    venue: Option<String>,
+    /// When it begins.
+    #[arg(long, value_name = "TIME")]
+    starts_at: Option<String>,
+    /// The zone in which people are told the time.
+    #[arg(long)]
+    zone: Option<String>,
+    /// How long a hold lasts, from now on.
+    #[arg(long, value_name = "SECONDS")]
+    hold_s: Option<i32>,
+    /// Seats that one fan may have.
+    #[arg(long, value_name = "N")]
+    fan_seats_max: Option<u32>,
+    /// Whether seats can be reserved, within the window.
+    #[arg(long, value_name = "true|false")]
+    on_sale: Option<bool>,
+    /// From when seats can be reserved; `none` takes the bound away.
+    #[arg(long, value_name = "TIME")]
+    sale_starts_at: Option<String>,
+    /// Until when seats can be reserved; `none` takes the bound away.
+    #[arg(long, value_name = "TIME")]
+    sale_ends_at: Option<String>,
+    /// A section's price in the smallest unit of the currency, for holds from now on; may be repeated.
+    #[arg(long, value_name = "SECTION=PRICE", value_parser = parse_price)]
+    price: Vec<(String, u32)>,
+}
+
+/// Runs one step.
+///
+/// # Errors
+/// Every mistake in a plan; or where the core or the database cannot be reached, or refuses.
+pub(super) fn run(args: EventArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        match args.step {
+            Step::Import(args) => import(&args).await,
+            Step::Show { api, event } => show(&api, &event).await,
+            Step::Set(args) => set(*args).await,
+        }
+    });
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn import(args: &ImportArgs) -> anyhow::Result<()> {
+    let text = read_file(&args.file)?;
+    let progress = progress();
+    progress.set_message("seats read");
+    let read = read_plan(args, &text, |seats| progress.set_position(seats as u64))?;
+    let Import { facts, sections } = read.map_err(|errors| tell(&args.file, &errors))?;
+    let rows: usize = sections.iter().map(|section| section.rows.len()).sum();
+    let seats: usize = sections.iter().flat_map(|section| &section.rows).map(|row| row.seats.len()).sum();
+    let (slug, sections_count) = (facts.slug.clone(), sections.len());
+    if !args.dry_run {
+        progress.set_message(format!("of {rows} rows written"));
+        let database = Database::new(&args.database_url)?;
+        database.migrate().await?;
+        let made = hall::create(&database, facts, sections, |rows| progress.set_position(rows as u64)).await?;
+        ensure!(made, "there is an event {slug} already; `fairgate event set` edits it, and its seats never change");
+    }
+    progress.finish_and_clear();
+    let done = if args.dry_run { "no mistakes; would make" } else { "made" };
+    Ok(writeln!(std::io::stdout(), "{done} {slug}: {seats} seats in {rows} rows and {sections_count} sections")?)
+}
+
+fn read_file(file: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
+    ensure!(bytes <= FILE_BYTES_MAX, "{} is larger than {} MiB", file.display(), FILE_BYTES_MAX >> 20);
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+type Read = Result<Import, Vec<LineError>>;
+
+fn read_plan(args: &ImportArgs, text: &str, told: impl FnMut(usize)) -> anyhow::Result<Read> {
+    match args.file.extension().and_then(|end| end.to_str()) {
+        Some("json") => Ok(read_json(text, told)),
+        Some("csv") => {
+            let facts = event_words(args)?.read().map_err(|misfit| anyhow::anyhow!("--{misfit}"))?;
+            Ok(read_csv(text, told).map(|sections| Import { facts, sections }))
+        }
+        _ => bail!("{} is neither *.json nor *.csv", args.file.display()),
+    }
+}
+
+fn event_words(args: &ImportArgs) -> anyhow::Result<EventWords> {
+    let need =
+        |option: &Option<String>, name| option.clone().with_context(|| format!("with CSV, name the event's --{name}"));
+    Ok(EventWords {
+        id: need(&args.id, "id")?,
+        title: need(&args.title, "title")?,
+        venue: need(&args.venue, "venue")?,
+        starts_at: need(&args.starts_at, "starts-at")?,
+        currency: need(&args.currency, "currency")?,
+        hold_s: args.hold_s,
+        fan_seats_max: args.fan_seats_max,
+        ..EventWords::default()
+    })
+}
+
+fn tell(file: &Path, errors: &[LineError]) -> anyhow::Error {
+    let lines: Vec<String> =
+        errors.iter().map(|error| format!("{}:{}: {}", file.display(), error.line, error.detail)).collect();
+    anyhow::anyhow!("nothing was written; {} to mend:\n{}", errors.len(), lines.join("\n"))
+}
+
+fn progress() -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("  {pos} {msg} ({elapsed})").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::no_length().with_style(style)
+}
+
+async fn show(api: &OrganizerArgs, event: &str) -> anyhow::Result<()> {
+    let (event, headers) = Api::open(api)?.get(&format!("events/{event}")).await?;
+    print_event(&event, &headers)
+}
+
+async fn set(args: SetArgs) -> anyhow::Result<()> {
+    let api = Api::open(&args.api)?;
+    let path = format!("events/{}", args.event);
+    let (_, headers) = api.get(&path).await?;
+    let etag = headers.get(http::header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
+    let (event, headers) = api.patch(&path, etag, &json!(patch(args))).await?;
+    print_event(&event, &headers)
+}
+
+fn patch(args: SetArgs) -> EventPatch {
+    let bound = |text: String| (text != "none").then_some(text);
+    let sections =
+        args.price.into_iter().map(|(section, price)| (section, SectionPatch { title: None, price: Some(price) }));
+    EventPatch {
+        title: args.title,
+        venue: args.venue,
+        starts_at: args.starts_at,
+        zone: args.zone,
+        hold_s: args.hold_s,
+        fan_seats_max: args.fan_seats_max,
+        on_sale: args.on_sale,
+        sale_starts_at: args.sale_starts_at.map(bound),
+        sale_ends_at: args.sale_ends_at.map(bound),
+        sections: sections.collect(),
+    }
+}
+
+fn print_event(event: &serde_json::Value, headers: &http::HeaderMap) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let version = headers.get(http::header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or("?");
+    writeln!(
+        out,
+        "{} ({}), version {version}",
+        event["title"].as_str().unwrap_or_default(),
+        event["id"].as_str().unwrap_or_default()
+    )?;
+    for field in
+        ["venue", "starts_at", "zone", "on_sale", "sale_starts_at", "sale_ends_at", "hold_s", "fan_seats_max", "seats"]
+    {
+        match &event[field] {
+            serde_json::Value::Null => {}
+            serde_json::Value::String(text) => writeln!(out, "  {field:14} {text}")?,
+            value => writeln!(out, "  {field:14} {value}")?,
+        }
+    }
+    let currency = event["currency"].as_str().unwrap_or_default();
+    for section in event["sections"].as_array().into_iter().flatten() {
+        let id = section["id"].as_str().unwrap_or_default();
+        writeln!(out, "  {id:24} {:>8} seats  {:>10} {currency}", section["seats"], section["price"])?;
+    }
+    Ok(())
+}
+
+fn parse_price(text: &str) -> Result<(String, u32), String> {
+    let parsed = text.split_once('=').and_then(|(section, price)| Some((section.to_owned(), price.parse().ok()?)));
+    parsed.ok_or_else(|| "write section=price, like stalls-left=9800".to_owned())
+}
