@@ -78,7 +78,7 @@ impl Shop {
     /// Makes an event and waits until the core sells it.
     pub(super) async fn open_event(&self, slug: &str, sections: Vec<Section>) -> anyhow::Result<()> {
         let facts = Facts { slug: slug.to_owned(), hold_s: HOLD_S, fan_seats_max: FAN_SEATS_MAX, ..hall::demo_facts() };
-        ensure!(hall::create(&self.database, facts, sections).await?, "there is an event {slug} already");
+        ensure!(hall::create(&self.database, facts, sections, |_| ()).await?, "there is an event {slug} already");
         self.wait_for(&format!("/api/v1/events/{slug}")).await
     }
 
