@@ -71,8 +71,8 @@ impl Paths {
 pub async fn run(options: Options, progress: &mut dyn Progress) -> anyhow::Result<Report> {
     let began = Instant::now();
     let sockets_max = raise_socket_limit().context("cannot raise the limit of open files")?;
-    let sockets = Sockets::new(options.target.address, options.connections_max.min(sockets_max));
-    let own_sockets = Sockets::new(options.target.address, OWN_SOCKETS);
+    let sockets = Sockets::new(options.target.addresses.clone(), options.connections_max.min(sockets_max));
+    let own_sockets = Sockets::new(options.target.addresses[..1].to_vec(), OWN_SOCKETS);
     let paths = Paths::of(&options.room);
     let room = first_look(&options, &own_sockets, &paths).await?;
     let window = window(&options, &room)?;

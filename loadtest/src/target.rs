@@ -10,8 +10,8 @@ pub struct Target {
     pub authority: String,
     /// The page that the fans want to see.
     pub page: String,
-    /// Where to connect to.
-    pub address: SocketAddr,
+    /// Where to connect to; connections are spread over all of them.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// Why a target is refused.
@@ -45,11 +45,18 @@ impl Target {
     /// When the URL is not plain HTTP, has no address, or leads elsewhere.
     pub fn on_this_machine(url: &str) -> Result<Self, TargetError> {
         let target = Self::owned(url)?;
-        if target.address.ip().is_loopback() {
-            Ok(target)
-        } else {
-            Err(TargetError::NotLoopback { address: target.address })
+        match target.addresses.iter().find(|address| !address.ip().is_loopback()) {
+            None => Ok(target),
+            Some(address) => Err(TargetError::NotLoopback { address: *address }),
         }
+    }
+
+    /// The same target with more servers that connections are spread over, as a load balancer would; the fans go on
+    /// naming the first.
+    #[must_use]
+    pub fn spread_over(mut self, more: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.addresses.extend(more);
+        self
     }
 
     /// Takes a target that the caller says is theirs to load.
@@ -69,7 +76,7 @@ impl Target {
             .map_err(|error| unresolved(error.to_string()))?
             .min_by_key(SocketAddr::is_ipv6)
             .ok_or_else(|| unresolved("it has no address".to_owned()))?;
-        Ok(Self { authority, page, address })
+        Ok(Self { authority, page, addresses: vec![address] })
     }
 }
 
@@ -82,15 +89,15 @@ mod tests {
         let target = Target::on_this_machine("http://127.0.0.1:8080/tickets?day=1").unwrap();
         assert_eq!(target.authority, "127.0.0.1:8080");
         assert_eq!(target.page, "/tickets?day=1");
-        assert_eq!(target.address, "127.0.0.1:8080".parse().unwrap());
-        assert!(Target::on_this_machine("http://[::1]:8080").unwrap().address.is_ipv6());
+        assert_eq!(target.addresses, ["127.0.0.1:8080".parse().unwrap()]);
+        assert!(Target::on_this_machine("http://[::1]:8080").unwrap().addresses[0].is_ipv6());
     }
 
     #[test]
     fn another_machine_needs_its_owners_word() {
         let refused = Target::on_this_machine("http://192.0.2.7/").unwrap_err();
         assert!(matches!(refused, TargetError::NotLoopback { .. }), "{refused}");
-        assert_eq!(Target::owned("http://192.0.2.7/").unwrap().address, "192.0.2.7:80".parse().unwrap());
+        assert_eq!(Target::owned("http://192.0.2.7/").unwrap().addresses, ["192.0.2.7:80".parse().unwrap()]);
     }
 
     #[test]

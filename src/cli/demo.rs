@@ -30,6 +30,12 @@ pub(super) struct DemoArgs {
     /// People let in per minute; unless given, a crowd of thousands is through in under two minutes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// Edges to start, each on ports of its own, with the crowd spread over them; more than one need --redis.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+    edges: u16,
+    /// Keep the room in a private Redis that all edges share.
+    #[arg(long)]
+    redis: bool,
     /// Stay up after the crowd's report.
     #[arg(long)]
     keep_running: bool,
@@ -46,12 +52,15 @@ pub(super) struct DemoArgs {
 /// # Errors
 /// Where a server does not start or stops by itself, or a file cannot be written.
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(args.edges == 1 || args.redis, "several edges have to share their room: add --redis");
     let plan = DemoPlan {
         starts_in: args.starts_in,
         fans: args.fans,
         bots: args.bots,
         seed: args.seed,
         rate_per_minute: args.rate,
+        edges: args.edges,
+        redis: args.redis,
         keep_running: args.keep_running,
         report: args.report,
         history: args.history,

@@ -9,7 +9,7 @@ use crate::booking::hall::DEMO_EVENT;
 
 /// Sends the crowd and writes the report where it was asked for.
 pub(super) async fn send(plan: &DemoPlan, addresses: &Addresses) -> anyhow::Result<Report> {
-    let target = Target::on_this_machine(&addresses.shop_url())?;
+    let target = Target::on_this_machine(&addresses.shop_url())?.spread_over(addresses.more_gates());
     let options = Options {
         event: Some(DEMO_EVENT.to_owned()),
         fans: plan.fans,

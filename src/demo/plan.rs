@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ports::Ports;
+use super::ports::EdgePorts;
 
 /// The room and the event of the demo.
 pub(super) const ROOM: &str = "demo";
@@ -31,6 +31,10 @@ pub struct DemoPlan {
     pub seed: u64,
     /// People let in per minute, where the usual rate is not wanted.
     pub rate_per_minute: Option<u32>,
+    /// Edges that the crowd is spread over; more than one share a Redis.
+    pub edges: u16,
+    /// Keep rooms in a private Redis instead of a file.
+    pub redis: bool,
     /// Stay up after the report.
     pub keep_running: bool,
     /// Where to write the report as JSON.
@@ -63,16 +67,24 @@ impl DemoPlan {
         (self.rate_per_minute() * 3).max(ACTIVE_MIN)
     }
 
-    /// The edge's configuration for a pool that opens at `opens_at`.
+    /// The configuration of an edge, for a pool that opens at `opens_at`; `redis` is where rooms are kept, if not in a file.
     ///
     /// # Errors
     /// When the start lies beyond the calendar.
-    pub(super) fn config(&self, ports: &Ports, files: &Path, opens_at: Timestamp) -> Result<String, jiff::Error> {
+    pub(super) fn config(
+        &self,
+        edge: EdgePorts,
+        booking: u16,
+        redis: Option<&str>,
+        files: &Path,
+        opens_at: Timestamp,
+    ) -> Result<String, jiff::Error> {
         let starts_at = opens_at.checked_add(SignedDuration::try_from(self.starts_in)?)?;
-        let Ports { gate, booking, admin, .. } = ports;
+        let EdgePorts { gate, admin } = edge;
         let (rate, burst, max_active) = (self.rate_per_minute(), self.burst(), self.max_active());
         let quoted = |name: &str| toml::Value::from(files.join(name).to_string_lossy().into_owned()).to_string();
-        let (keys, store) = (quoted("keys"), quoted("rooms"));
+        let (keys, store) = (quoted("keys"), quoted(&format!("rooms-{gate}")));
+        let redis = redis.map_or_else(String::new, |url| format!("redis = \"{url}\"\n"));
         Ok(format!(
             r#"# Written by `fairgate demo`.
 [edge]
@@ -82,7 +94,7 @@ shutdown_grace = "1s"
 
 [store]
 path = {store}
-
+{redis}
 [admin]
 listen = "127.0.0.1:{admin}"
 
@@ -138,7 +150,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    const PORTS: Ports = Ports { gate: 8080, booking: 3000, admin: 9090, booking_metrics: 9091 };
+    const PORTS: EdgePorts = EdgePorts { gate: 8080, admin: 9090 };
 
     fn plan(fans: u32, bots: u32) -> DemoPlan {
         DemoPlan {
@@ -147,6 +159,8 @@ mod tests {
             bots,
             seed: 1,
             rate_per_minute: None,
+            edges: 1,
+            redis: false,
             keep_running: false,
             report: None,
             history: None,
@@ -157,8 +171,11 @@ mod tests {
     fn the_configuration_is_one_that_the_edge_takes() {
         let opens_at: Timestamp = "2026-12-01T10:00:00.25Z".parse().unwrap();
         for (fans, bots) in [(0, 0), (5_000, 200), (100_000, 1_000)] {
-            let text = plan(fans, bots).config(&PORTS, Path::new("/tmp/a \"quoted\" place"), opens_at).unwrap();
+            let redis = (fans > 0).then_some("redis://127.0.0.1:7000");
+            let files = Path::new("/tmp/a \"quoted\" place");
+            let text = plan(fans, bots).config(PORTS, 3000, redis, files, opens_at).unwrap();
             let config = Config::parse(&text, Path::new("demo.toml")).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(config.store.redis.is_some(), fans > 0);
             let schedule = &config.rooms[0].schedule;
             assert_eq!(schedule.starts_at_ms - schedule.opens_at_ms, 60_000);
             assert_eq!(config.edge.keys, Path::new("/tmp/a \"quoted\" place/keys"));

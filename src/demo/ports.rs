@@ -3,33 +3,45 @@
 use std::net::TcpListener;
 
 /// Ports on 127.0.0.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ports {
-    pub(super) gate: u16,
+    /// One an edge.
+    pub(super) edges: Vec<EdgePorts>,
     pub(super) booking: u16,
-    pub(super) admin: u16,
     pub(super) booking_metrics: u16,
 }
 
-impl Ports {
-    const USUAL: Self = Self { gate: 8080, booking: 3000, admin: 9090, booking_metrics: 9091 };
+/// The ports of one edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EdgePorts {
+    pub(super) gate: u16,
+    pub(super) admin: u16,
+}
 
+/// What the ports are unless they are taken; further edges count on from these.
+const GATE: u16 = 8080;
+const BOOKING: u16 = 3000;
+const BOOKING_METRICS: u16 = 9091;
+const ADMIN: u16 = 9090;
+const MORE_ADMINS: u16 = 9100;
+
+impl Ports {
     /// Finds ports that nobody listens on.
     ///
     /// # Errors
     /// When the machine has no free port.
-    pub(super) fn find() -> std::io::Result<Self> {
-        let usual = Self::USUAL;
+    pub(super) fn find(edges: u16) -> std::io::Result<Self> {
         // Each is held until all are found, so that no two are the same.
-        let gate = listen(usual.gate)?;
-        let booking = listen(usual.booking)?;
-        let admin = listen(usual.admin)?;
-        let booking_metrics = listen(usual.booking_metrics)?;
+        let admin = |edge| if edge == 0 { ADMIN } else { MORE_ADMINS + edge };
+        let gates = (0..edges).map(|edge| Ok((listen(GATE + edge)?, listen(admin(edge))?)));
+        let gates: Vec<_> = gates.collect::<std::io::Result<_>>()?;
+        let (booking, booking_metrics) = (listen(BOOKING)?, listen(BOOKING_METRICS)?);
+        let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+        let ports = |(gate, admin): &(_, _)| Ok(EdgePorts { gate: port(gate)?, admin: port(admin)? });
         Ok(Self {
-            gate: gate.local_addr()?.port(),
-            booking: booking.local_addr()?.port(),
-            admin: admin.local_addr()?.port(),
-            booking_metrics: booking_metrics.local_addr()?.port(),
+            edges: gates.iter().map(ports).collect::<std::io::Result<_>>()?,
+            booking: port(&booking)?,
+            booking_metrics: port(&booking_metrics)?,
         })
     }
 }
@@ -47,8 +59,10 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         assert_ne!(listen(port).unwrap().local_addr().unwrap().port(), port);
-        let ports = Ports::find().unwrap();
-        let mut all = [ports.gate, ports.booking, ports.admin, ports.booking_metrics];
+        let ports = Ports::find(3).unwrap();
+        let mut all = vec![ports.booking, ports.booking_metrics];
+        all.extend(ports.edges.iter().flat_map(|edge| [edge.gate, edge.admin]));
+        assert_eq!(all.len(), 8);
         all.sort_unstable();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{ports:?}");
     }

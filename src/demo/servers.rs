@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter};
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,10 +14,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tempfile::TempDir;
 
 use super::plan::{DemoPlan, ROOM};
-use super::ports::Ports;
+use super::ports::{EdgePorts, Ports};
 use crate::clock::{Clock, SystemClock};
 use crate::pass::create_key;
-use crate::sandbox::{ChildProcess, PrivatePostgres};
+use crate::sandbox::{ChildProcess, PrivatePostgres, PrivateRedis};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -25,8 +26,9 @@ const TOKEN_VARIABLE: &str = "FAIRGATE_ADMIN_TOKEN";
 /// Everything that runs. Fields are dropped in order: the gate closes first, the database last.
 #[derive(Debug)]
 pub(super) struct Servers {
-    edge: Server,
+    edges: Vec<Server>,
     booking: Server,
+    _redis: Option<PrivateRedis>,
     _postgres: PrivatePostgres,
     _files: TempDir,
 }
@@ -40,32 +42,34 @@ pub(super) struct Addresses {
 
 #[derive(Debug)]
 struct Server {
-    name: &'static str,
+    name: String,
     process: ChildProcess,
     log: PathBuf,
 }
 
 impl Servers {
-    /// Starts Postgres, then the booking core, then the gate; returns once all three answer.
+    /// Starts Postgres and, if wanted, Redis, then the booking core, then the gate; returns once all of them answer.
     pub(super) async fn start(plan: &DemoPlan) -> anyhow::Result<(Self, Addresses)> {
         let files =
             tempfile::Builder::new().prefix("fairgate-demo-").tempdir().context("no place for the demo's files")?;
-        let ports = Ports::find().context("no free port on 127.0.0.1")?;
+        let ports = Ports::find(plan.edges).context("no free port on 127.0.0.1")?;
         let addresses = Addresses { ports, files: files.path().to_owned() };
-        super::say("Starting a private Postgres, the booking core and the gate …");
+        super::say(match plan.redis {
+            false => "Starting a private Postgres, the booking core and the gate …",
+            true => "Starting a private Postgres, a private Redis, the booking core and the gate …",
+        });
         let postgres = tokio::task::spawn_blocking(PrivatePostgres::start).await??;
+        let redis = if plan.redis { Some(tokio::task::spawn_blocking(PrivateRedis::start).await??) } else { None };
         let mut booking = Server::start("booking", booking_command(&addresses, &postgres)?, files.path())?;
         booking.ready(&format!("{}/healthz", addresses.booking_url())).await?;
-        let config = write_config(plan, &ports, files.path())?;
-        let mut edge = Server::start("edge", edge_command(&config, files.path())?, files.path())?;
-        edge.ready(&addresses.status_url()).await?;
-        Ok((Self { edge, booking, _postgres: postgres, _files: files }, addresses))
+        let edges = start_edges(plan, &addresses, redis.as_ref()).await?;
+        Ok((Self { edges, booking, _redis: redis, _postgres: postgres, _files: files }, addresses))
     }
 
     /// Waits until a server ends although nobody told it to, and says which and why.
     pub(super) async fn one_ends(&mut self) -> anyhow::Error {
         loop {
-            for server in [&mut self.edge, &mut self.booking] {
+            for server in self.edges.iter_mut().chain([&mut self.booking]) {
                 if let Err(ended) = server.still_runs() {
                     return ended;
                 }
@@ -75,12 +79,36 @@ impl Servers {
     }
 }
 
+/// Starts all edges at once; they share keys, times and the admin token.
+async fn start_edges(
+    plan: &DemoPlan,
+    addresses: &Addresses,
+    redis: Option<&PrivateRedis>,
+) -> anyhow::Result<Vec<Server>> {
+    let (files, now_ms) = (&addresses.files, SystemClock.now_ms());
+    create_key(&files.join("keys"), now_ms, &SystemRandom::new())?;
+    let (opens_at, token) = (Timestamp::from_millisecond(i64::try_from(now_ms)?)?, admin_token(files)?);
+    let url = redis.map(PrivateRedis::url);
+    let mut edges = Vec::new();
+    for (number, ports) in (1..).zip(&addresses.ports.edges) {
+        let config = plan.config(*ports, addresses.ports.booking, url.as_deref(), files, opens_at);
+        let path = files.join(format!("edge-{number}.toml"));
+        std::fs::write(&path, config.context("the sale cannot start that late")?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        edges.push(Server::start(&format!("edge-{number}"), edge_command(&path, &token)?, files)?);
+    }
+    for (edge, ports) in edges.iter_mut().zip(&addresses.ports.edges) {
+        edge.ready(&status_url(*ports)).await?;
+    }
+    Ok(edges)
+}
+
 impl Server {
-    fn start(name: &'static str, mut command: Command, files: &Path) -> anyhow::Result<Self> {
+    fn start(name: &str, mut command: Command, files: &Path) -> anyhow::Result<Self> {
         let log = files.join(format!("{name}.log"));
         let errors = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         command.stderr(errors);
-        Ok(Self { name, process: ChildProcess::spawn(name, command)?, log })
+        Ok(Self { name: name.to_owned(), process: ChildProcess::spawn(name, command)?, log })
     }
 
     /// Waits until `url` answers with success.
@@ -121,13 +149,26 @@ impl Server {
     }
 }
 
+fn gate_url(edge: EdgePorts) -> String {
+    format!("http://127.0.0.1:{}/", edge.gate)
+}
+
+fn status_url(edge: EdgePorts) -> String {
+    format!("{}.fairgate/{ROOM}/status", gate_url(edge))
+}
+
 impl Addresses {
     pub(super) fn shop_url(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.ports.gate)
+        gate_url(self.ports.edges[0])
     }
 
     pub(super) fn status_url(&self) -> String {
-        format!("{}.fairgate/{ROOM}/status", self.shop_url())
+        status_url(self.ports.edges[0])
+    }
+
+    /// The gates of the other edges.
+    pub(super) fn more_gates(&self) -> impl Iterator<Item = SocketAddr> {
+        self.ports.edges[1..].iter().map(|edge| (Ipv4Addr::LOCALHOST, edge.gate).into())
     }
 
     fn booking_url(&self) -> String {
@@ -141,8 +182,11 @@ impl Addresses {
 
 impl Display for Addresses {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let (booking, admin) = (self.booking_url(), self.ports.admin);
+        let (booking, admin) = (self.booking_url(), self.ports.edges[0].admin);
         writeln!(f, "\n  shop, through the gate  {}", self.shop_url())?;
+        for (number, edge) in (2..).zip(&self.ports.edges[1..]) {
+            writeln!(f, "  through edge {number}          {}  (metrics on port {})", gate_url(*edge), edge.admin)?;
+        }
         writeln!(f, "  booking core, directly  {booking}/  (refuses who has no pass)")?;
         writeln!(f, "  status                  {}", self.status_url())?;
         let booking_metrics = self.ports.booking_metrics;
@@ -155,16 +199,6 @@ impl Display for Addresses {
         )?;
         writeln!(f, "  logs                    {}/*.log", self.files.display())
     }
-}
-
-fn write_config(plan: &DemoPlan, ports: &Ports, files: &Path) -> anyhow::Result<PathBuf> {
-    let now_ms = SystemClock.now_ms();
-    create_key(&files.join("keys"), now_ms, &SystemRandom::new())?;
-    let opens_at = Timestamp::from_millisecond(i64::try_from(now_ms)?)?;
-    let path = files.join("fairgate.toml");
-    let text = plan.config(ports, files, opens_at).context("the sale cannot start that late")?;
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
 }
 
 fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres) -> anyhow::Result<Command> {
@@ -184,10 +218,10 @@ fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres) -> anyhow:
     Ok(command)
 }
 
-fn edge_command(config: &Path, files: &Path) -> anyhow::Result<Command> {
+fn edge_command(config: &Path, token: &str) -> anyhow::Result<Command> {
     let mut command = itself("edge")?;
     command.arg("--exit-with-stdin").arg("--config").arg(config);
-    command.env(TOKEN_VARIABLE, admin_token(files)?);
+    command.env(TOKEN_VARIABLE, token);
     Ok(command)
 }
 

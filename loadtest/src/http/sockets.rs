@@ -22,7 +22,7 @@ const KEEP_THROUGH_MS: u64 = 30_000;
 /// Opens connections to the target within a budget.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     slots: Arc<Semaphore>,
     slots_max: usize,
     opened: AtomicU32,
@@ -30,9 +30,9 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn new(address: SocketAddr, slots_max: usize) -> Self {
+    pub(crate) fn new(addresses: Vec<SocketAddr>, slots_max: usize) -> Self {
         Self {
-            address,
+            addresses,
             slots: Arc::new(Semaphore::new(slots_max)),
             slots_max,
             opened: AtomicU32::new(0),
@@ -61,15 +61,16 @@ impl Sockets {
     }
 
     async fn connect(&self) -> std::io::Result<TcpStream> {
-        let socket = if self.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if self.address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            let host = 2 + self.opened.fetch_add(1, Ordering::Relaxed) % LOOPBACK_SOURCES;
-            let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 0)) + host);
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let address = self.addresses[number as usize % self.addresses.len()];
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 0)) + 2 + number % LOOPBACK_SOURCES);
             // Ports in TIME_WAIT may be taken again: the other end is the same host.
             socket.set_reuseaddr(true)?;
             socket.bind(SocketAddr::new(IpAddr::V4(source), 0))?;
         }
-        socket.connect(self.address).await
+        socket.connect(address).await
     }
 }
 
