@@ -1,13 +1,15 @@
 -- Lets in whom it can; `Command::Claim`.
 --
 -- KEYS[1]  the room
--- ARGV     now, then place and line of the list of claims (the time in it is filled in here) of each, places ascending
+-- ARGV     now, epoch, revision, then place and line of the list of claims (the time in it is filled in here) of each, places ascending
 -- Returns  {'ok', outcome ...}, an outcome being one of
 --          {'admitted', admitted at, expires at, hard end}, {'not_called'}, {'wait', retry after}, {'expired'},
 --          {'unknown'}; times in ms
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
+elseif is_mending() then
+  return refuse('mending', integer(s.mending))
 end
 
 local waiting = 0
@@ -96,7 +98,7 @@ local function claim(place, line)
 end
 
 local reply = { 'ok' }
-for i = 2, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   reply[#reply + 1] = claim(ARGV[i], ARGV[i + 1])
 end
 return finish(reply)

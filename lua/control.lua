@@ -1,7 +1,7 @@
 -- Changes what people may change while the room is live; `Command::Control`.
 --
 -- KEYS[1]  the room
--- ARGV     now, then name and value of each change: rate, burst, max_active, paused, draining, sold_out, mode, target,
+-- ARGV     now, epoch, revision, then name and value of each change: rate, burst, max_active, paused, draining, sold_out, mode, target,
 --          ends ('' for none), message or no_message; ramp has <from>:<to>:<over>; let_in has how many in all
 -- Returns  {'ok'}
 
@@ -26,7 +26,9 @@ local function let_in(in_all)
   changed = changed or more > 0
 end
 
-for i = 2, #ARGV, 2 do
+local changed_before = changed
+changed = false
+for i = 4, #ARGV, 2 do
   local name, value = ARGV[i], ARGV[i + 1]
   if name == 'ramp' then
     begin_ramp(value)
@@ -41,5 +43,7 @@ for i = 2, #ARGV, 2 do
     end_ramp()
   end
 end
+s.settings = s.settings + (changed and 1 or 0)
+changed = changed or changed_before
 enter_phase()
 return answer()

@@ -1,11 +1,13 @@
 -- Appends entries in order of arrival; `Command::Enter`.
 --
 -- KEYS[1]  the room
--- ARGV     now, the entries' bytes, 32 each
+-- ARGV     now, epoch, revision, the entries' bytes, 32 each
 -- Returns  {'ok', N so far, number ...}: numbers below N are indexes of the pool, the others places of the line
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
+elseif is_mending() then
+  return refuse('mending', integer(s.mending))
 elseif s.phase == IDLE then
   return refuse('not_open', integer(s.opens))
 elseif s.phase == ENDED then
@@ -20,7 +22,7 @@ local is_early = s.phase == POOLING
 
 local function shard(entry, at)
   local n = (entry:byte(1) * 256 + entry:byte(2)) % SHARDS
-  return sub('recent:' .. integer(at) .. ':' .. integer(n))
+  return sub('recent:' .. integer(s.era) .. ':' .. integer(at) .. ':' .. integer(n))
 end
 
 local function find(entry)
@@ -71,8 +73,8 @@ local function enter(entry)
 end
 
 local reply = { 'ok', 0 }
-for at = 1, #ARGV[2], 32 do
-  reply[#reply + 1] = enter(ARGV[2]:sub(at, at + 31))
+for at = 1, #ARGV[4], 32 do
+  reply[#reply + 1] = enter(ARGV[4]:sub(at, at + 31))
 end
 write_run()
 reply[2] = s.early

@@ -1,11 +1,13 @@
 -- Gives up places; one that is inside already is released; `Command::Leave`.
 --
 -- KEYS[1]  the room
--- ARGV     now, place ...
+-- ARGV     now, epoch, revision, place ...
 -- Returns  {'ok'}
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
+elseif is_mending() then
+  return refuse('mending', integer(s.mending))
 end
 
 local function leave(place)
@@ -21,7 +23,7 @@ local function leave(place)
   end
 end
 
-for i = 2, #ARGV do
+for i = 4, #ARGV do
   leave(ARGV[i])
 end
 return answer()

@@ -1,11 +1,13 @@
 -- Starts the idle time of sessions anew; `Command::Renew`.
 --
 -- KEYS[1]  the room
--- ARGV     now, place ...
+-- ARGV     now, epoch, revision, place ...
 -- Returns  {'ok', expires at ...} in ms; 0 for a session that is over
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
+elseif is_mending() then
+  return refuse('mending', integer(s.mending))
 end
 
 local function renew(place)
@@ -25,7 +27,7 @@ local function renew(place)
 end
 
 local reply = { 'ok' }
-for i = 2, #ARGV do
-  reply[i] = renew(ARGV[i])
+for i = 4, #ARGV do
+  reply[#reply + 1] = renew(ARGV[i])
 end
 return finish(reply)

@@ -1,4 +1,4 @@
--- What every script of a room begins with: the room's state, and what time alone decides.
+-- What every script of a room begins with: the room's state, and what time alone decides. lua/begin.lua goes on.
 --
 -- The transitions are those of src/room, function for function; one conformance suite drives both. This file stands
 -- before each script when it is loaded, so it is one script for Redis.
@@ -15,13 +15,18 @@
 --            :<generation>:expiries            sorted set, places inside, by when their lease ends
 --            :<generation>:closed              sorted set, <place>:<until>, by until
 --            :<generation>:closed_log          sorted set, <place>:<until>, by the order in which they were closed
---            :<generation>:recent:<minute>:<n> hash, 16 bytes of an entry -> its position; expires by itself
+--            :<generation>:recent:<era>:<minute>:<n>  hash, 16 bytes of an entry -> its position; expires by itself
 --          On the channel KEYS[1]:changes the revision is published when phase, plan, draw or controls change.
 -- ARGV[1]  the time, Unix ms, or '' for the server's clock
+-- ARGV[2]  the epoch that the caller knows, or ''; a state that was lost and put back has another one
+-- ARGV[3]  the revision that the caller knows at least
 -- Returns  whatever `answer` or `refuse` made. A refusal is {'refused', code, detail ...}; src/store/redis/refusal.rs
 --          knows the codes.
 
 local PERSON = 60000
+-- As in src/room/memory.rs.
+local GAP = 1000
+local MENDING_MS = 1000
 local ENTRIES_A_CHUNK = 64000
 local CLAIMS_A_CHUNK = 10000
 local HELD_RETRY_MS = 5000
@@ -40,7 +45,14 @@ local POLICY = {
 local TEXTS = {
   room = true, message = true, secret = true, commitment = true, descriptor = true, digest = true, root = true,
   seed = true, signature = true, beacon = true, epoch = true, late_policy = true, mode = true,
-  configured_late_policy = true, configured_mode = true, steer_limit = true,
+  configured_late_policy = true, configured_mode = true, steer_limit = true, server = true,
+}
+
+-- What a sale counts from 0.
+local NUMBERS = {
+  'paused', 'draining', 'sold_out', 'out_of_stock', 'early', 'late', 'serving', 'lapsed', 'calling', 'outstanding',
+  'watch', 'leak', 'cap', 'cap_extra', 'let_in', 'to_let_in', 'lapsed_calls', 'lapsed_no_shows', 'admitted', 'expired',
+  'honoured', 'left', 'listed', 'closed_count', 'settings', 'missing', 'intact', 'mending', 'early_is_guess', 'era',
 }
 
 local key = KEYS[1]
@@ -125,6 +137,11 @@ local function server_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- The run of the server: another one may lack the end of what this one had.
+local function server_id()
+  return redis.call('INFO', 'server'):match('run_id:(%x+)')
+end
+
 -- Schedule ------------------------------------------------------------------------------------------------------------
 
 local function phase()
@@ -145,6 +162,11 @@ end
 
 local function is_open()
   return s.phase == SERVING and s.paused == 0 and s.sold_out == 0 and s.out_of_stock == 0
+end
+
+-- Whether the state has lost something, and those who know it are putting it back.
+local function is_mending()
+  return s.now < s.mending
 end
 
 -- All places given so far; none before the pool is closed.
@@ -393,6 +415,21 @@ local function ask_no_more(place)
   redis.call('ZREM', sub('asking_places'), place)
 end
 
+-- Sale ----------------------------------------------------------------------------------------------------------------
+
+-- Takes away the keys of this sale.
+local function forget_sale()
+  for chunk = 0, math.floor(s.early / ENTRIES_A_CHUNK) do
+    redis.call('UNLINK', sub('roster:' .. integer(chunk)))
+  end
+  for chunk = 0, math.floor(s.listed / CLAIMS_A_CHUNK) do
+    redis.call('UNLINK', sub('claims:' .. integer(chunk)))
+  end
+  for _, name in ipairs({ 'gone', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log' }) do
+    redis.call('UNLINK', sub(name))
+  end
+end
+
 -- Time ----------------------------------------------------------------------------------------------------------------
 
 -- Brings everything up to date that time alone decides.
@@ -409,12 +446,7 @@ local function pass_time()
   -- Calls in vain are learned of too late to call others in their stead, who would only have to wait for the cap.
   s.leak = math.min(burst + expected_units(), s.leak)
   enter_phase()
-  if is_open() and s.draining == 0 then
+  if is_open() and s.draining == 0 and not is_mending() then
     call_next(math.max(0, max_active(s.now) - active()))
   end
-end
-
-load_state()
-if s.generation then
-  pass_time()
 end

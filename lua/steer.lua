@@ -1,14 +1,14 @@
 -- Takes over what an edge wants of rate and sessions; `Command::Steer`.
 --
 -- KEYS[1]  the room
--- ARGV     now, edge, people per minute, sessions, why not more
+-- ARGV     now, epoch, revision, edge, people per minute, sessions, why not more
 -- Returns  {'ok'}
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
 end
 
-local edge, rate, sessions, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local edge, rate, sessions, limit = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 
 local function steer(name, value)
   changed = changed or s[name] ~= value

@@ -1,11 +1,11 @@
 -- Takes over whether the shop has anything left; `Command::Stock`.
 --
 -- KEYS[1]  the room
--- ARGV     now, 1 if there is something left, or 0
+-- ARGV     now, epoch, revision, 1 if there is something left, or 0
 -- Returns  {'ok'}
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
 end
-set('out_of_stock', ARGV[2] == '1' and 0 or 1)
+set('out_of_stock', ARGV[4] == '1' and 0 or 1)
 return answer()

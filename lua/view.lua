@@ -1,30 +1,26 @@
 -- Lets time pass and says how the room stands; `Command::Tick` and `Store::view`.
 --
 -- KEYS[1]  the room
--- ARGV     now, the epoch that the caller knows, how many closed sessions of it the caller knows
+-- ARGV     now, epoch, revision, the epoch that the caller knows, how many closed sessions of it the caller knows
 -- Returns  {'ok', {name, value ...}, active, {<place>:<until> ...} closed since}; names are those of the state,
---          and expected, no_show_permille
+--          and expected, no_show_permille, may_come (no place below may still come), is_mending; the secret is for edges only
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
 end
-local known = ARGV[2] == s.epoch and ARGV[3] or '0'
+local known = ARGV[4] == s.epoch and ARGV[5] or '0'
 local closed = redis.call('ZRANGEBYSCORE', sub('closed_log'), '(' .. known, '+inf')
 local inside = active()
-local derived = {
+local asking = redis.call('ZRANGE', sub('asking_places'), 0, 0)[1]
+local state = {
   'expected', integer(math.ceil(expected_units() / PERSON)),
   'no_show_permille', integer(math.floor(no_show_units() * 1000 / PERSON)),
+  'may_come', integer(math.min(s.lapsed, tonumber(asking) or s.lapsed)),
+  'is_mending', is_mending() and '1' or '0',
 }
 finish()
-local secret = s.secret
-if not s.seed then
-  -- What is not public yet does not leave the store.
-  s.secret = nil
-end
-local state = derived
 for name, value in pairs(s) do
   state[#state + 1] = name
   state[#state + 1] = TEXTS[name] and value or integer(value)
 end
-s.secret = secret
 return { 'ok', state, inside, closed }

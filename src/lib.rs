@@ -17,6 +17,7 @@ pub mod observe;
 pub mod page;
 pub mod pass;
 pub mod provider;
+pub mod recover;
 pub mod room;
 pub mod sandbox;
 pub mod steer;

@@ -7,7 +7,7 @@ use fairgate_draw::{Claim, Opening, ZERO};
 use super::{ClaimOutcome, Claimant, Command, Outcome};
 
 /// Tells an admission from the answer that is given again when its reply was lost.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Admissions {
     at_ms: u64,
     /// Let in at that very millisecond.

@@ -236,6 +236,15 @@ impl Command {
         }
     }
 
+    /// Whether everything that anybody knows of the room has to be in it first.
+    pub(crate) fn needs_all(&self) -> bool {
+        match self {
+            Self::Schedule(_) | Self::Tick | Self::Control(_) | Self::Steer(_) | Self::Stock { .. } => false,
+            Self::Enter(_) | Self::Freeze { .. } | Self::Reveal { .. } => true,
+            Self::Claim(_) | Self::Renew(_) | Self::Release(_) | Self::Leave(_) => true,
+        }
+    }
+
     /// Refuses a command that would hold everyone else up for too long.
     pub(crate) fn check_size(&self) -> Result<(), Refusal> {
         match self.fans() {
@@ -433,6 +442,10 @@ pub struct View {
     pub to_let_in: u64,
     /// Sessions inside.
     pub active: u64,
+    /// Entries of the pool whose place in the roster is empty since the store lost them, those of gaps included.
+    pub missing: u64,
+    /// Whether the store has lost something, and those who know it are putting it back.
+    pub mending: bool,
     /// The published draw.
     pub draw: DrawRecord,
     /// Sessions that ended early, by place, with the time their pass would have lasted: gates refuse these passes.

@@ -36,6 +36,17 @@ impl Deadlines {
         Some(place)
     }
 
+    /// The lowest place that has a time.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.by_place.first_key_value().map(|(place, _)| *place)
+    }
+
+    /// Keeps only some places.
+    pub(super) fn retain(&mut self, keep: impl Fn(u64) -> bool) {
+        self.by_place.retain(|place, _| keep(*place));
+        self.by_time.retain(|(_, place)| keep(*place));
+    }
+
     /// A place's time.
     pub(super) fn get(&self, place: u64) -> Option<u64> {
         self.by_place.get(&place).copied()

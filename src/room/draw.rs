@@ -6,6 +6,8 @@
 
 use fairgate_draw::{BeaconRound, BeaconSignature, Descriptor, Hash, QUICKNET, ZERO, commitment, seed};
 
+use serde::{Deserialize, Serialize};
+
 use super::{DrawRecord, Plan, Refusal};
 
 /// One draw: a descriptor and what became of it.
@@ -20,27 +22,35 @@ pub(super) struct Draw {
     revealed: Option<Revealed>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Frozen {
-    entries: u64,
-    root: [u8; 32],
-    at_ms: u64,
+/// A roster that is closed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// N.
+    pub entries: u64,
+    /// Its root.
+    pub root: [u8; 32],
+    /// When the root was published.
+    pub at_ms: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Revealed {
-    beacon: Option<Beacon>,
-    seed: [u8; 32],
-    at_ms: u64,
+/// A draw that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revealed {
+    /// The round that went into it.
+    pub beacon: Option<Beacon>,
+    /// The seed.
+    pub seed: [u8; 32],
+    /// When it was published.
+    pub at_ms: u64,
 }
 
 /// A round that was found to be what it claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Beacon {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beacon {
     /// The round's signature.
-    pub(crate) signature: BeaconSignature,
+    pub signature: BeaconSignature,
     /// What goes into the seed.
-    pub(crate) randomness: Hash,
+    pub randomness: Hash,
 }
 
 impl Plan {
@@ -119,6 +129,40 @@ impl Draw {
         let seed = seed(&self.digest, frozen.entries, &frozen.root, &self.secret, &randomness);
         self.revealed = Some(Revealed { beacon, seed, at_ms: now_ms });
         Ok(true)
+    }
+
+    /// What is public, as whoever knows it would put it back.
+    pub(super) fn public(&self) -> (Option<Frozen>, Option<Revealed>) {
+        (self.frozen, self.revealed)
+    }
+
+    /// What was committed to.
+    pub(super) fn secret(&self) -> [u8; 32] {
+        self.secret
+    }
+
+    /// Whether the root is public.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Whether it is the draw that a plan commits to.
+    pub(super) fn is_of(&self, plan: &Plan) -> bool {
+        self.digest == plan.descriptor().digest()
+    }
+
+    /// Publishes again what was public; answers whether any of it was missing. What is public already stands.
+    pub(super) fn restore(&mut self, frozen: Option<Frozen>, revealed: Option<Revealed>) -> bool {
+        let lacks_root = self.frozen.is_none() && frozen.is_some();
+        if lacks_root {
+            self.frozen = frozen;
+        }
+        let is_same = self.frozen.map(|known| known.root) == frozen.map(|known| known.root);
+        let lacks_seed = is_same && self.revealed.is_none() && revealed.is_some();
+        if lacks_seed {
+            self.revealed = revealed;
+        }
+        lacks_root || lacks_seed
     }
 
     /// What is public of this draw so far.

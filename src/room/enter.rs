@@ -2,6 +2,7 @@
 //!
 //! Guarantees: no index and no place is given twice; an entry that comes again within a minute gets its position again.
 
+use super::memory::Numbers;
 use super::recent::Recent;
 use super::{Entry, Position};
 
@@ -12,6 +13,8 @@ pub(super) struct Arrivals {
     pub(super) early: u64,
     /// Came later: L.
     pub(super) late: u64,
+    /// N may be higher than it was, after a loss.
+    is_guess: bool,
     recent: Recent,
 }
 
@@ -19,6 +22,21 @@ impl Arrivals {
     /// Entries so far.
     pub(super) fn count(&self) -> u64 {
         self.early + self.late
+    }
+
+    /// How many came early and late.
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers { early: self.early, late: self.late, is_guess: self.is_guess }
+    }
+
+    /// Goes on from these numbers; answers whether they are others. Then it is not known any more who came just now.
+    pub(super) fn restore(&mut self, numbers: Numbers) -> bool {
+        let is_new = numbers != self.numbers();
+        if is_new {
+            (self.early, self.late, self.is_guess) = (numbers.early, numbers.late, numbers.is_guess);
+            self.recent = Recent::starting_at(numbers.end());
+        }
+        is_new
     }
 
     /// Lets time pass.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::deadlines::Deadlines;
+use super::memory::Session;
 use super::{ClaimOutcome, Policy, RenewOutcome};
 
 /// What a session keeps besides its idle deadline.
@@ -35,6 +36,35 @@ impl Leases {
     /// Sessions that ended early, by place, with the time their pass would have lasted.
     pub(super) fn closed(&self) -> Arc<BTreeMap<u64, u64>> {
         Arc::clone(&self.closed)
+    }
+
+    /// Takes back sessions that somebody knows of, and those that ended early; answers whether any of them was missing.
+    pub(super) fn restore(
+        &mut self,
+        sessions: &BTreeMap<u64, Session>,
+        closed: &BTreeMap<u64, u64>,
+        now_ms: u64,
+    ) -> bool {
+        let mut was_missing = false;
+        for (&place, &until_ms) in closed.iter().filter(|(_, until_ms)| **until_ms > now_ms) {
+            if !self.closed.contains_key(&place) {
+                self.open.remove(&place);
+                self.expiries.remove(place);
+                self.closed_ends.insert((until_ms, place));
+                Arc::make_mut(&mut self.closed).insert(place, until_ms);
+                was_missing = true;
+            }
+        }
+        for (&place, session) in sessions.iter().filter(|(_, session)| session.expires_at_ms > now_ms) {
+            let Session { admitted_at_ms, expires_at_ms, hard_end_at_ms } = *session;
+            let known_ms = self.expiries.get(place).unwrap_or(0);
+            if !self.closed.contains_key(&place) && known_ms < expires_at_ms {
+                self.open.entry(place).or_insert(Lease { admitted_at_ms, hard_end_at_ms });
+                self.expiries.set(place, expires_at_ms);
+                was_missing = true;
+            }
+        }
+        was_missing
     }
 
     /// Ends what has run out; answers whether anything has.

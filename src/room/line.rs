@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 
 use super::bucket::{Bucket, PERSON, units};
 use super::deadlines::Deadlines;
+use super::memory::Memory;
 use super::places::Places;
 use super::{ClaimOutcome, Policy};
 
@@ -125,6 +126,38 @@ impl Line {
     /// Starts the leak: from now on people are called.
     pub(super) fn start(&mut self, policy: &Policy) {
         (self.leak, self.cap) = (Bucket::of(policy.burst), Bucket::of(policy.burst));
+    }
+
+    /// The lowest place that was called and may still come, or `serving`.
+    pub(super) fn lapsed(&self) -> u64 {
+        self.asking.first().map_or(self.lapsed, |asking| asking.min(self.lapsed))
+    }
+
+    /// Takes back what somebody knows; answers whether any of it was missing. [`Line::begin_again`] has to follow then.
+    pub(super) fn restore(&mut self, memory: &Memory, gone: &Places, line_size: u64) -> bool {
+        let serving = self.serving.max(memory.serving).min(line_size);
+        let was_missing = self.gone.unite(gone, line_size) | (serving > self.serving);
+        self.serving = serving;
+        self.lapsed = self.lapsed.max(memory.lapsed).min(serving);
+        self.admitted = self.admitted.max(memory.admitted);
+        self.expired = self.expired.max(memory.expired);
+        self.honoured = self.honoured.max(memory.honoured);
+        self.left = self.left.max(memory.left);
+        self.let_in = self.let_in.max(memory.let_in);
+        was_missing
+    }
+
+    /// After a loss: whoever was called has the whole grace again, and the buckets begin empty, since nobody knows how
+    /// much of the burst was used.
+    pub(super) fn begin_again(&mut self) {
+        self.asking.retain(|place| !self.gone.contains(place));
+        self.calling = self.gone.count_missing(self.lapsed..self.serving);
+        self.outstanding = self.calling + self.asking.count(0..self.lapsed);
+        self.calls.clear();
+        if self.serving > self.lapsed {
+            self.calls.push_back(Call { end: self.serving, watch_ms: self.watch_ms, called: self.calling });
+        }
+        (self.leak, self.cap, self.cap_extra) = (Bucket::of(0), Bucket::of(0), 0);
     }
 
     pub(super) fn counts(&self) -> Counts {

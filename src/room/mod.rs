@@ -21,10 +21,12 @@ mod enter;
 mod lease;
 mod limit;
 mod line;
+mod memory;
 mod pace;
 mod places;
 mod recent;
 mod refusal;
+mod restore;
 mod sale;
 mod schedule;
 #[cfg(test)]
@@ -35,7 +37,10 @@ pub use command::{
     BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan,
     Policy, Position, Ramp, RenewOutcome, Steering, View,
 };
-pub(crate) use draw::{Beacon, check_beacon, verified};
+pub use draw::{Beacon, Frozen, Revealed};
+pub(crate) use draw::{check_beacon, verified};
+pub use memory::{Claims, GAP, MENDING_MS, Memory, Session, Settings};
+pub use places::Places;
 pub use refusal::Refusal;
 
 use sale::Sale;
@@ -117,6 +122,9 @@ impl Room {
             return self.schedule(plan).map(|()| Outcome::Done);
         }
         let sale = self.sale.as_mut().ok_or(Refusal::NotScheduled)?;
+        if command.needs_all() {
+            sale.check_whole(now_ms)?;
+        }
         match command {
             Command::Schedule(_) | Command::Tick => {}
             Command::Enter(entries) => return sale.enter(entries, now_ms).map(Outcome::Entered),

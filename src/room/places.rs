@@ -4,25 +4,48 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// A set of places that grows with the highest place put in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Places {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Places {
     words: Vec<u64>,
 }
 
 impl Places {
     /// Whether the place is in the set.
-    pub(super) fn contains(&self, place: u64) -> bool {
+    #[must_use]
+    pub fn contains(&self, place: u64) -> bool {
         self.word(place) >> (place % 64) & 1 == 1
     }
 
     /// Puts a place into the set.
-    pub(super) fn insert(&mut self, place: u64) {
+    pub fn insert(&mut self, place: u64) {
         let index = usize::try_from(place / 64).expect("a line fits into memory");
         if index >= self.words.len() {
             self.words.resize(index + 1, 0);
         }
         self.words[index] |= 1 << (place % 64);
+    }
+
+    /// Puts all places below `end` of another set into this one; answers whether any of them is new.
+    pub(super) fn unite(&mut self, other: &Self, end: u64) -> bool {
+        let mut is_new = false;
+        for (start, length) in spans(0..end.min(other.words.len() as u64 * 64)) {
+            let added = other.word(start) & (u64::MAX >> (64 - length)) & !self.word(start);
+            if added != 0 {
+                self.insert(start + u64::from(added.trailing_zeros()));
+                self.words[usize::try_from(start / 64).expect("it was just written")] |= added;
+                is_new = true;
+            }
+        }
+        is_new
+    }
+
+    /// The set as bytes, place 0 in the highest bit of the first, which is how Redis counts bits.
+    #[must_use]
+    pub fn to_bits(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|word| word.reverse_bits().to_be_bytes()).collect()
     }
 
     /// How many places of a range are not in the set.
@@ -99,6 +122,16 @@ mod tests {
             let missing: Vec<u64> = (start..start + length).filter(|place| !inside.contains(place)).collect();
 
             prop_assert_eq!((0..400).filter(|place| places.contains(*place)).collect::<BTreeSet<_>>(), inside);
+            let mut united: Places = Places::default();
+            (0..start).for_each(|place| united.insert(place));
+            let is_new = inside.iter().any(|place| (start..start + length).contains(place));
+            prop_assert_eq!(united.unite(&places, start + length), is_new);
+            let expected: BTreeSet<u64> =
+                (0..start).chain(inside.iter().copied().filter(|place| *place < start + length)).collect();
+            prop_assert_eq!((0..800).filter(|place| united.contains(*place)).collect::<BTreeSet<_>>(), expected);
+            let bits = places.to_bits();
+            let is_set = |place: u64| bits.get(place as usize / 8).is_some_and(|byte| byte << (place % 8) & 0x80 != 0);
+            prop_assert!((0..400).all(|place| is_set(place) == inside.contains(&place)));
             prop_assert_eq!(places.count_missing(start..start + length), missing.len() as u64);
 
             let expected = match usize::try_from(wanted).unwrap() {

@@ -29,6 +29,11 @@ pub(super) struct Recent {
 }
 
 impl Recent {
+    /// Nothing is remembered, and so many entries came before.
+    pub(super) fn starting_at(first: u64) -> Self {
+        Self { first, ..Self::default() }
+    }
+
     /// Forgets what came before the last minute began.
     pub(super) fn forget(&mut self, now_ms: u64) {
         while let Some((_, end)) = self.minutes.pop_front_if(|(minute, _)| *minute + 1 < now_ms / MINUTE_MS) {

@@ -22,6 +22,12 @@ pub enum Refusal {
     /// The descriptor is public and the pool open: the schedule stands.
     #[error("the schedule cannot change once the pool is open")]
     ScheduleFixed,
+    /// The store has lost something, and those who know it are putting it back.
+    #[error("the room is being put right until {until_ms} (Unix ms): ask again then")]
+    Mending {
+        /// When it will be.
+        until_ms: u64,
+    },
     /// The command does not fit the phase.
     #[error("not now: {0}")]
     OutOfPhase(String),

@@ -13,22 +13,29 @@ use super::{ClaimOutcome, Control, Entry, Late, Mode, Phase, Plan, Position, Ref
 /// Everything that belongs to one draw.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sale {
-    schedule: Schedule,
-    draw: Draw,
-    arrivals: Arrivals,
-    line: Line,
-    pace: Pace,
-    leases: Leases,
-    phase: Phase,
+    pub(super) schedule: Schedule,
+    pub(super) draw: Draw,
+    pub(super) arrivals: Arrivals,
+    pub(super) line: Line,
+    pub(super) pace: Pace,
+    pub(super) leases: Leases,
+    pub(super) phase: Phase,
     /// From the start on the pool takes nobody, and N stands.
-    pool_is_closed: bool,
-    paused: bool,
-    draining: bool,
-    sold_out: bool,
-    out_of_stock: bool,
-    message: Option<String>,
+    pub(super) pool_is_closed: bool,
+    pub(super) paused: bool,
+    pub(super) draining: bool,
+    pub(super) sold_out: bool,
+    pub(super) out_of_stock: bool,
+    pub(super) message: Option<String>,
+    /// Grows with every change of what people may change.
+    pub(super) settings_version: u64,
+    pub(super) scheduled_at_ms: u64,
+    /// Entries of the pool whose place in the roster is empty since a loss, those of the gaps included.
+    pub(super) missing: u64,
+    /// Until then nobody gets a number, is called or is let in.
+    pub(super) mending_until_ms: u64,
     /// Whether the command at hand changed anything.
-    changed: bool,
+    pub(super) changed: bool,
 }
 
 impl Sale {
@@ -48,6 +55,10 @@ impl Sale {
             sold_out: false,
             out_of_stock: false,
             message: None,
+            settings_version: 0,
+            scheduled_at_ms: now_ms,
+            missing: 0,
+            mending_until_ms: 0,
             changed: true,
             schedule,
         }
@@ -62,7 +73,7 @@ impl Sale {
         self.line.pass_time(&self.schedule.policy, gained, open_ms);
         self.changed |= self.line.expire(&self.schedule.policy);
         self.enter_phase(now_ms);
-        if self.is_open() && !self.draining {
+        if self.is_open() && !self.draining && !self.is_mending(now_ms) {
             let rate_per_minute = self.pace.per_minute(&self.schedule.policy, now_ms);
             self.changed |= self.line.call(self.line_size(), self.seats(now_ms), rate_per_minute);
         }
@@ -90,10 +101,14 @@ impl Sale {
         }
         let rate_before = self.schedule.policy.rate_per_minute;
         if self.schedule.has_draw_of(plan) {
-            self.changed |= self.schedule.reconfigure(plan);
+            let is_new = self.schedule.reconfigure(plan);
+            self.changed |= is_new;
+            self.settings_version += u64::from(is_new);
         } else if self.phase == Phase::Idle {
             self.schedule.move_to(plan);
             self.draw = Draw::new(plan);
+            self.settings_version += 1;
+            self.scheduled_at_ms = now_ms;
             self.changed = true;
         } else {
             return Err(Refusal::ScheduleFixed);
@@ -225,9 +240,9 @@ impl Sale {
     /// Changes what people may change while the room is live: all of it, or nothing.
     pub(super) fn control(&mut self, controls: &[Control], now_ms: u64) -> Result<(), Refusal> {
         controls.iter().try_for_each(Control::check)?;
-        for control in controls {
-            self.changed |= self.change(control, now_ms);
-        }
+        let changes = controls.iter().filter(|control| self.change(control, now_ms)).count();
+        self.changed |= changes > 0;
+        self.settings_version += u64::from(changes > 0);
         self.enter_phase(now_ms);
         Ok(())
     }
@@ -272,6 +287,8 @@ impl Sale {
             policy: self.schedule.policy.clone(),
             ramp: self.pace.ramp,
             steering: self.pace.steering,
+            missing: self.missing,
+            mending: self.is_mending(now_ms),
             rate_per_minute: 0,
             max_active: 0,
             limit: None,
@@ -318,11 +335,11 @@ impl Sale {
     }
 
     /// All places given so far; none before the pool is closed.
-    fn line_size(&self) -> u64 {
+    pub(super) fn line_size(&self) -> u64 {
         if self.pool_is_closed { self.arrivals.count() } else { 0 }
     }
 
-    fn enter_phase(&mut self, now_ms: u64) {
+    pub(super) fn enter_phase(&mut self, now_ms: u64) {
         self.changed |= replace(&mut self.pool_is_closed, now_ms >= self.schedule.starts_at_ms);
         let phase = self.schedule.phase(now_ms, self.draw.is_done());
         self.changed |= replace(&mut self.phase, phase);

@@ -57,6 +57,19 @@ impl Schedule {
         }
     }
 
+    /// The plan as it was configured last; the draw has its secret.
+    pub(super) fn plan(&self, secret: [u8; 32]) -> Plan {
+        Plan {
+            room: self.room.clone(),
+            opens_at_ms: self.opens_at_ms,
+            starts_at_ms: self.starts_at_ms,
+            ends_at_ms: self.configured_ends_at_ms,
+            beacon: self.beacon,
+            secret,
+            policy: self.configured.clone(),
+        }
+    }
+
     /// The phase at a time.
     pub(super) fn phase(&self, now_ms: u64, is_drawn: bool) -> Phase {
         match now_ms {

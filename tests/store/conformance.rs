@@ -1,5 +1,6 @@
 //! What every store must do: answer as the pure model does, and stand as it stands, after every step of any history.
 
+use fairgate::recover::Knowledge;
 use fairgate::room::{Admissions, Command, Entry, Outcome, Position, Room, View};
 use fairgate::store::{Store, StoreError};
 use fairgate_draw::{CLAIM_BYTES, Claim};
@@ -8,13 +9,15 @@ use crate::clock::ManualClock;
 use crate::operations::{Op, ROOM};
 
 /// The model that a store is compared with, and the roster that it should have.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Reference {
     room: Room,
     roster: Vec<Entry>,
     /// The lines of the list of claims that it should have.
     claims: Vec<u8>,
     admissions: Admissions,
+    /// What the store's only edge has answered.
+    claimed: Knowledge,
     now_ms: u64,
 }
 
@@ -40,6 +43,21 @@ impl Reference {
         &self.room
     }
 
+    /// What an edge knows that has seen and answered everything.
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        Knowledge { stamp: None, memory: self.room.memory(), claims: self.claimed.claims.clone() }
+    }
+
+    /// The store was put back to what it was at another time (or to nothing), and has been told by somebody what is known:
+    /// entries and lines of the list of claims that it lacks are gone.
+    pub(crate) fn lose(&mut self, left: Option<Self>, known: &Knowledge) {
+        let claimed = std::mem::take(&mut self.claimed);
+        *self = Self { now_ms: self.now_ms, claimed, ..left.unwrap_or_default() };
+        self.room.restore(known.memory.as_ref(), &known.claims, true, self.now_ms);
+        let entries = self.room.view().map_or(0, |view| view.pool_size);
+        self.roster.resize(usize::try_from(entries).unwrap(), [0; 32]);
+    }
+
     /// Takes one step with the model and with a store, and compares.
     pub(crate) async fn step(&mut self, op: &Op, store: &impl Store, clock: &ManualClock) {
         self.now_ms = op.now_ms(self.now_ms);
@@ -50,11 +68,14 @@ impl Reference {
         if self.room.generation() != generation {
             self.roster.clear();
             self.claims.clear();
+            self.claimed = Knowledge::default();
         }
         if let (Command::Enter(entries), Ok(Outcome::Entered(positions))) = (&command, &expected) {
             self.note_entries(entries, positions);
         }
         if let Ok(outcome) = &expected {
+            self.claimed.memory = self.room.memory();
+            self.claimed.answered(&command, outcome);
             let claims = self.admissions.of(&command, outcome, self.room.now_ms());
             self.claims.extend(claims.iter().flat_map(Claim::to_bytes));
         }

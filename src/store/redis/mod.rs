@@ -9,6 +9,7 @@
 mod address;
 mod link;
 mod refusal;
+mod restore;
 mod reveal;
 mod room_task;
 mod rows;
@@ -32,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::address::{AddressError, Node, RedisAddress, Topology};
 use self::link::Link;
 pub use self::link::RedisOptions;
-use self::room_task::RoomTask;
+use self::room_task::{Parts, RoomTask};
 use self::rows::{CLAIMS, ROSTER, Rows};
 use self::script::Scripts;
 use self::subscription::Changes;
@@ -133,13 +134,13 @@ impl RedisStore {
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let start = || {
             let (requests, queue) = mpsc::channel(WAITING_MAX);
-            let task = RoomTask::new(
-                key(room),
-                self.clock.clone(),
-                Arc::clone(&self.scripts),
-                self.link.clone(),
-                Arc::clone(&self.counters),
-            );
+            let task = RoomTask::new(Parts {
+                key: key(room),
+                clock: self.clock.clone(),
+                scripts: Arc::clone(&self.scripts),
+                link: self.link.clone(),
+                counters: Arc::clone(&self.counters),
+            });
             if let Some(runtime) = &self.runtime {
                 runtime.spawn(task.run(queue));
             }

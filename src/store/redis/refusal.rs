@@ -6,6 +6,9 @@ use crate::store::StoreError;
 
 /// The reply, unless it is a refusal.
 pub(super) fn accepted(reply: Reply) -> Result<Reply, StoreError> {
+    if reply.word == "lost" {
+        return Err(StoreError::Unavailable("Redis has lost the room; it is being put back".into()));
+    }
     if reply.word != "refused" {
         return Ok(reply);
     }
@@ -17,6 +20,7 @@ pub(super) fn accepted(reply: Reply) -> Result<Reply, StoreError> {
         ("schedule_fixed", []) => Refusal::ScheduleFixed,
         ("not_open", [opens_at_ms]) => Refusal::NotOpen { opens_at_ms: *opens_at_ms },
         ("ended", []) => Refusal::Ended,
+        ("mending", [until_ms]) => Refusal::Mending { until_ms: *until_ms },
         ("pool_is_open", [starts_at_ms]) => Refusal::pool_is_open(*starts_at_ms),
         ("wrong_count", [entries, pool]) => Refusal::wrong_count(*entries, *pool),
         ("another_root", []) => Refusal::another_root(),

@@ -11,32 +11,38 @@ use super::transition::Room;
 use super::view::Closed;
 use super::{Counters, StoreError};
 use crate::clock::Clock;
-use crate::room::{Outcome, Refusal, View};
+use crate::recover::Knowledge;
+use crate::room::{Command, Outcome, View};
 use crate::store::batch::{Request, Step, put_together};
 
 /// The most requests that are looked at together.
 const REQUESTS_MAX: usize = 8_192;
 
+/// What it takes to ask Redis about a room.
+pub(super) struct Parts {
+    /// The room's hash.
+    pub(super) key: String,
+    /// The time, where it is not the server's own.
+    pub(super) clock: Option<Arc<dyn Clock>>,
+    /// The scripts.
+    pub(super) scripts: Arc<Scripts>,
+    /// The way to Redis.
+    pub(super) link: Link,
+    /// What is counted.
+    pub(super) counters: Arc<Counters>,
+}
+
 /// One room as this edge sees it.
 pub(super) struct RoomTask {
-    key: String,
-    clock: Option<Arc<dyn Clock>>,
-    scripts: Arc<Scripts>,
-    link: Link,
-    counters: Arc<Counters>,
+    parts: Parts,
     closed: Closed,
+    knowledge: Knowledge,
 }
 
 impl RoomTask {
-    /// The task of the room with this key.
-    pub(super) fn new(
-        key: String,
-        clock: Option<Arc<dyn Clock>>,
-        scripts: Arc<Scripts>,
-        link: Link,
-        counters: Arc<Counters>,
-    ) -> Self {
-        Self { key, clock, scripts, link, counters, closed: Closed::default() }
+    /// The task of a room of which nothing is known yet.
+    pub(super) fn new(parts: Parts) -> Self {
+        Self { parts, closed: Closed::default(), knowledge: Knowledge::default() }
     }
 
     /// Serves requests until nobody can send any.
@@ -51,24 +57,88 @@ impl RoomTask {
 
     async fn serve(&mut self, step: Step) {
         let commands = step.commands();
-        let mut room = Room {
-            key: &self.key,
-            now_ms: self.clock.as_ref().map(|clock| clock.now_ms()),
-            scripts: &self.scripts,
-            link: &self.link,
-            calls: 0,
-        };
-        let answer: Result<(Outcome, Option<View>), StoreError> = if step.is_view() {
-            room.view(&mut self.closed).await.map(|view| (Outcome::Done, Some(view)))
-        } else {
-            room.apply(&step.command).await.map(|outcome| (outcome, None))
-        };
-        self.counters.calls.fetch_add(room.calls, Relaxed);
-        self.counters.commands.fetch_add(commands, Relaxed);
-        match answer {
-            Ok((outcome, view)) => step.answer(Ok(outcome), || view).send(),
-            Err(StoreError::Refused(refusal)) => step.answer(Err::<Outcome, Refusal>(refusal), || None).send(),
+        let mut answer = self.ask(&step).await;
+        if answer.is_lost {
+            answer = match self.put_back().await {
+                Ok(()) => self.ask(&step).await,
+                Err(error) => Answer { outcome: Err(error), ..answer },
+            };
+        }
+        self.parts.counters.commands.fetch_add(commands, Relaxed);
+        match answer.outcome {
+            Ok(outcome) => {
+                self.note(&step.command, &outcome).await;
+                step.answer(Ok(outcome), || answer.view).send();
+            }
+            Err(StoreError::Refused(refusal)) => step.answer(Err(refusal), || None).send(),
             Err(StoreError::Unavailable(why) | StoreError::Damaged(why)) => step.fail(&why),
         }
+    }
+
+    /// Asks Redis once.
+    async fn ask(&mut self, step: &Step) -> Answer {
+        if step.is_view() {
+            return self.look().await;
+        }
+        let mut room = room(&self.parts, &self.knowledge);
+        let outcome = room.apply(&step.command).await;
+        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
+        Answer { outcome, view: None, is_lost: room.is_lost }
+    }
+
+    /// Looks how the room stands, and remembers it.
+    async fn look(&mut self) -> Answer {
+        let mut room = room(&self.parts, &self.knowledge);
+        let look = room.view(&mut self.closed).await;
+        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
+        let is_lost = room.is_lost;
+        match look {
+            Ok(look) => {
+                self.knowledge.saw(look.stamp, look.memory);
+                Answer { outcome: Ok(Outcome::Done), view: Some(look.view), is_lost }
+            }
+            Err(error) => Answer { outcome: Err(error), view: None, is_lost },
+        }
+    }
+
+    /// Remembers what this edge is about to answer.
+    async fn note(&mut self, command: &Command, outcome: &Outcome) {
+        self.knowledge.answered(command, outcome);
+        if self.knowledge.needs_look(outcome) {
+            self.look().await;
+        }
+    }
+
+    /// Puts back what this edge knows, since Redis has lost it, and looks what others have put back.
+    async fn put_back(&mut self) -> Result<(), StoreError> {
+        tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
+        let mut room = room(&self.parts, &self.knowledge);
+        let restored = room.restore(&self.knowledge).await;
+        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
+        restored?;
+        // Whatever state it is now, it is the one to go on with.
+        self.knowledge.stamp = None;
+        self.look().await.outcome.map(drop)
+    }
+}
+
+/// What came of asking Redis.
+struct Answer {
+    outcome: Result<Outcome, StoreError>,
+    view: Option<View>,
+    /// The state is another one than this edge knows, or older.
+    is_lost: bool,
+}
+
+/// The room at this instant.
+fn room<'a>(parts: &'a Parts, knowledge: &'a Knowledge) -> Room<'a> {
+    Room {
+        key: &parts.key,
+        now_ms: parts.clock.as_ref().map(|clock| clock.now_ms()),
+        scripts: &parts.scripts,
+        link: &parts.link,
+        stamp: knowledge.stamp.as_ref(),
+        calls: 0,
+        is_lost: false,
     }
 }

@@ -1,4 +1,4 @@
-//! The transitions as Redis runs them: `lua/room.lua` before one file for each command.
+//! The transitions as Redis runs them: `lua/room.lua` and `lua/begin.lua` before one file for each command.
 
 use redis::{Script, ScriptInvocation, Value};
 use serde::Serialize;
@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use super::link::Link;
 use crate::store::StoreError;
 
-const PRELUDE: &str = include_str!("../../../lua/room.lua");
+const ROOM: &str = include_str!("../../../lua/room.lua");
+const BEGIN: &str = include_str!("../../../lua/begin.lua");
 
 /// Every script, by what it does.
 #[derive(Debug)]
@@ -24,12 +25,13 @@ pub(super) struct Scripts {
     pub(super) steer: Script,
     pub(super) stock: Script,
     pub(super) view: Script,
+    pub(super) restore: Script,
 }
 
 impl Scripts {
     /// The scripts of this version; Redis keeps them by their hash, and gets them again when it has forgotten them.
     pub(super) fn new() -> Self {
-        let script = |body: &str| Script::new(&format!("{PRELUDE}\n{body}"));
+        let script = |body: &str| Script::new(&format!("{ROOM}\n{BEGIN}\n{body}"));
         Self {
             schedule: script(include_str!("../../../lua/schedule.lua")),
             enter: script(include_str!("../../../lua/enter.lua")),
@@ -43,6 +45,8 @@ impl Scripts {
             steer: script(include_str!("../../../lua/steer.lua")),
             stock: script(include_str!("../../../lua/stock.lua")),
             view: script(include_str!("../../../lua/view.lua")),
+            // What was lost is put back before time passes.
+            restore: Script::new(&format!("{ROOM}\n{}", include_str!("../../../lua/restore.lua"))),
         }
     }
 }

@@ -5,10 +5,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::refusal::accepted;
 use super::script::{Reply, Scripts, nonsense, number, run, word};
-use super::{Closed, Link, reveal, view};
+use super::view::Look;
+use super::{Closed, Link, restore, reveal, view};
+use crate::recover::{Knowledge, Stamp};
 use crate::room::{
     ClaimOutcome, Claimant, Command, Control, Entry, Outcome, Plan, Position, Ramp, Refusal, RenewOutcome, Steering,
-    View,
 };
 use crate::store::StoreError;
 
@@ -27,8 +28,12 @@ pub(super) struct Room<'a> {
     pub(super) scripts: &'a Scripts,
     /// The way to Redis.
     pub(super) link: &'a Link,
+    /// Which state the edge knows.
+    pub(super) stamp: Option<&'a Stamp>,
     /// How many scripts were run.
     pub(super) calls: u64,
+    /// Whether a script found the state to be another one, or older.
+    pub(super) is_lost: bool,
 }
 
 impl Room<'_> {
@@ -58,10 +63,18 @@ impl Room<'_> {
     }
 
     /// Lets time pass and says how the room stands.
-    pub(super) async fn view(&mut self, closed: &mut Closed) -> Result<View, StoreError> {
+    pub(super) async fn view(&mut self, closed: &mut Closed) -> Result<Look, StoreError> {
         let mut call = self.call(&self.scripts.view);
         call.arg(&closed.epoch).arg(closed.count);
         view::read(self.run(&call).await?, closed)
+    }
+
+    /// Puts back what the edge knows.
+    pub(super) async fn restore(&mut self, knowledge: &Knowledge) -> Result<(), StoreError> {
+        let mut call = self.call(&self.scripts.restore);
+        call.arg(&random_name()?[..]);
+        restore::add(&mut call, knowledge);
+        self.run(&call).await.map(drop)
     }
 
     /// Refuses a command for what it says; a room that is not there refuses it for that.
@@ -74,13 +87,16 @@ impl Room<'_> {
     pub(super) fn call<'s>(&self, script: &'s redis::Script) -> ScriptInvocation<'s> {
         let mut call = script.key(self.key);
         call.arg(self.now_ms.map_or_else(String::new, |now_ms| now_ms.to_string()));
+        call.arg(self.stamp.map_or(&[][..], |stamp| &stamp.epoch)).arg(self.stamp.map_or(0, |stamp| stamp.revision));
         call
     }
 
     /// Runs a script, unless the room refuses.
     pub(super) async fn run(&mut self, call: &ScriptInvocation<'_>) -> Result<Reply, StoreError> {
         self.calls += 1;
-        accepted(run(call, self.link).await?)
+        let reply = run(call, self.link).await?;
+        self.is_lost = reply.word == "lost";
+        accepted(reply)
     }
 
     async fn schedule(&mut self, plan: &Plan) -> Result<Outcome, StoreError> {

@@ -8,7 +8,10 @@ use redis::Value;
 use serde::de::DeserializeOwned;
 
 use super::script::{Reply, from_word, nonsense};
-use crate::room::{DrawRecord, Phase, Policy, Ramp, Steering, View};
+use crate::recover::Stamp;
+use crate::room::{
+    Beacon, BeaconPlan, DrawRecord, Frozen, Memory, Phase, Plan, Policy, Ramp, Revealed, Settings, Steering, View,
+};
 use crate::store::StoreError;
 
 /// The closed sessions that this edge has been told of, so that each view brings only the new ones.
@@ -41,8 +44,19 @@ impl Closed {
     }
 }
 
+/// How a room stands, and what an edge should remember of it.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// For everyone.
+    pub(super) view: View,
+    /// For the edge.
+    pub(super) stamp: Stamp,
+    /// For the edge.
+    pub(super) memory: Memory,
+}
+
 /// Reads a view.
-pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<View, StoreError> {
+pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError> {
     let parts: [Value; 3] = reply.values.try_into().map_err(|_| nonsense("a view that is not whole"))?;
     let [state, active, new] = parts;
     let wrong = |_| nonsense("a view of another kind");
@@ -52,15 +66,15 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<View, StoreError
         revision: state.number("revision")?,
         now_ms: state.number("now")?,
         phase: state.phase()?,
-        paused: state.number("paused")? == 1,
-        draining: state.number("draining")? == 1,
-        sold_out: state.number("sold_out")? == 1,
-        out_of_stock: state.number("out_of_stock")? == 1,
+        paused: state.is("paused")?,
+        draining: state.is("draining")?,
+        sold_out: state.is("sold_out")?,
+        out_of_stock: state.is("out_of_stock")?,
         message: state.text("message")?,
         opens_at_ms: state.number("opens")?,
         starts_at_ms: state.number("starts")?,
         ends_at_ms: state.number_if_any("ends")?,
-        policy: state.policy()?,
+        policy: state.policy("")?,
         ramp: state.ramp()?,
         steering: state.steering()?,
         pool_size: state.number("early")?,
@@ -78,11 +92,15 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<View, StoreError
         active: redis::from_redis_value(active).map_err(wrong)?,
         draw: state.draw()?,
         closed: closed.update(&state, &new)?,
+        missing: state.number("missing")?,
+        mending: state.is("is_mending")?,
         rate_per_minute: 0,
         max_active: 0,
         limit: None,
     };
-    Ok(view.paced())
+    let stamp = Stamp { epoch: state.bytes("epoch")?.to_vec(), revision: view.revision };
+    let memory = state.memory(&view)?;
+    Ok(Look { view: view.paced(), stamp, memory })
 }
 
 /// The room's hash.
@@ -99,6 +117,10 @@ impl State {
 
     fn number(&self, name: &str) -> Result<u64, StoreError> {
         self.number_if_any(name)?.ok_or_else(|| nonsense("a state without one of its numbers"))
+    }
+
+    fn is(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.number(name)? == 1)
     }
 
     fn small(&self, name: &str) -> Result<u32, StoreError> {
@@ -121,19 +143,21 @@ impl State {
         phase.ok_or_else(|| nonsense("an unknown phase"))
     }
 
-    fn policy(&self) -> Result<Policy, StoreError> {
+    /// The policy in force, or the one that was `configured_`.
+    fn policy(&self, prefix: &str) -> Result<Policy, StoreError> {
+        let name = |name: &str| format!("{prefix}{name}");
         Ok(Policy {
-            rate_per_minute: self.small("rate")?,
-            burst: self.small("burst")?,
-            max_active: self.number("max_active")?,
-            grace_ms: self.number("grace")?,
-            session_idle_ms: self.number("idle")?,
-            session_max_ms: self.number("max")?,
-            witness_ms: self.number("witness")?,
-            late: self.word("late_policy")?,
-            mode: self.word("mode")?,
-            target_ms: self.number("target")?,
-            floor_per_minute: self.small("floor")?,
+            rate_per_minute: self.small(&name("rate"))?,
+            burst: self.small(&name("burst"))?,
+            max_active: self.number(&name("max_active"))?,
+            grace_ms: self.number(&name("grace"))?,
+            session_idle_ms: self.number(&name("idle"))?,
+            session_max_ms: self.number(&name("max"))?,
+            witness_ms: self.number(&name("witness"))?,
+            late: self.word(&name("late_policy"))?,
+            mode: self.word(&name("mode"))?,
+            target_ms: self.number(&name("target"))?,
+            floor_per_minute: self.small(&name("floor"))?,
         })
     }
 
@@ -158,6 +182,62 @@ impl State {
         from_word(&self.text(name)?.unwrap_or_default())
     }
 
+    fn plan(&self, view: &View) -> Result<Plan, StoreError> {
+        let missing = || nonsense("a state without its plan");
+        let fallback_after_ms = self.number_if_any("fallback")?;
+        Ok(Plan {
+            room: self.text("room")?.ok_or_else(missing)?,
+            opens_at_ms: view.opens_at_ms,
+            starts_at_ms: view.starts_at_ms,
+            ends_at_ms: self.number_if_any("configured_ends")?,
+            beacon: self.number_if_any("round")?.map(|round| BeaconPlan { round, fallback_after_ms }),
+            secret: self.hash("secret")?.ok_or_else(missing)?,
+            policy: self.policy("configured_")?,
+        })
+    }
+
+    fn memory(&self, view: &View) -> Result<Memory, StoreError> {
+        let draw = &view.draw;
+        let frozen = draw.entries.zip(draw.root).zip(draw.frozen_at_ms);
+        let beacon = draw.beacon_signature.zip(draw.beacon);
+        let beacon = beacon.map(|(signature, randomness)| Beacon { signature, randomness });
+        Ok(Memory {
+            now_ms: view.now_ms,
+            revision: view.revision,
+            generation: self.number("generation")?,
+            scheduled_at_ms: self.number("scheduled")?,
+            plan: self.plan(view)?,
+            settings: self.settings(view)?,
+            early: view.pool_size,
+            late: self.number("late")?,
+            pool_is_closed: self.is("pool_is_closed")?,
+            frozen: frozen.map(|((entries, root), at_ms)| Frozen { entries, root, at_ms }),
+            revealed: draw.seed.zip(draw.revealed_at_ms).map(|(seed, at_ms)| Revealed { beacon, seed, at_ms }),
+            serving: view.serving,
+            lapsed: self.number("may_come")?,
+            admitted: view.admitted,
+            expired: view.expired,
+            honoured: view.honoured,
+            left: view.left,
+            let_in: view.let_in,
+            closed: (*view.closed).clone(),
+        })
+    }
+
+    fn settings(&self, view: &View) -> Result<Settings, StoreError> {
+        Ok(Settings {
+            version: self.number("settings")?,
+            policy: view.policy.clone(),
+            ends_at_ms: view.ends_at_ms,
+            paused: view.paused,
+            draining: view.draining,
+            sold_out: view.sold_out,
+            out_of_stock: view.out_of_stock,
+            message: view.message.clone(),
+            ramp: view.ramp,
+        })
+    }
+
     fn line_size(&self) -> Result<u64, StoreError> {
         let is_closed = self.number("pool_is_closed")? == 1;
         Ok(if is_closed { self.number("early")? + self.number("late")? } else { 0 })
@@ -173,7 +253,8 @@ impl State {
             entries: root.map(|_| self.number("early")).transpose()?,
             root,
             frozen_at_ms: self.number_if_any("frozen_at")?,
-            secret: self.hash("secret")?,
+            // Edges are told it all the time, everyone else with the seed.
+            secret: self.hash("secret")?.filter(|_| self.0.contains_key("seed")),
             beacon: self.hash("beacon")?,
             beacon_signature: self.hash("signature")?.map(BeaconSignature),
             seed: self.hash("seed")?,

@@ -1,0 +1,110 @@
+//! What one edge knows of one room, so that it can put it back where the store has lost it. Pure.
+//!
+//! Guarantees: everything that this edge was told or has answered is in here until the next sale; what the store says is
+//! believed, unless it is another state than the one that the edge knows, or an older one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::room::{ClaimOutcome, Claims, Command, Memory, Outcome, Position, RenewOutcome, Session};
+
+/// Which state of a room a store has, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The name that whoever began the state gave it; one that was put back has another.
+    pub epoch: Vec<u8>,
+    /// Grows with every change.
+    pub revision: u64,
+}
+
+/// What an edge knows of a room.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Knowledge {
+    /// Which state it was.
+    pub stamp: Option<Stamp>,
+    /// What the store said, and what the edge itself has answered since then.
+    pub memory: Option<Memory>,
+    /// What only this edge knows.
+    pub claims: Claims,
+}
+
+/// Whether a store has lost what this edge knows: the room is not there, or of another epoch, or older. `lua/begin.lua`
+/// asks the same, and whether the server is another one.
+#[must_use]
+pub fn is_lost(known: Option<&Stamp>, seen: Option<&Stamp>) -> bool {
+    match (known, seen) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(known), Some(seen)) => seen.epoch != known.epoch || seen.revision < known.revision,
+    }
+}
+
+impl Knowledge {
+    /// The store said how the room stands.
+    pub fn saw(&mut self, stamp: Stamp, memory: Memory) {
+        if self.memory.as_ref().is_some_and(|known| known.plan.descriptor() != memory.plan.descriptor()) {
+            // Claims of another sale say nothing about this one.
+            self.claims = Claims::default();
+        }
+        self.claims
+            .sessions
+            .retain(|place, session| session.expires_at_ms > memory.now_ms && !memory.closed.contains_key(place));
+        (self.stamp, self.memory) = (Some(stamp), Some(memory));
+    }
+
+    /// The store has answered a command of this edge.
+    pub fn answered(&mut self, command: &Command, outcome: &Outcome) {
+        match (command, outcome) {
+            (_, Outcome::Entered(positions)) => positions.iter().for_each(|position| self.entered(*position)),
+            (Command::Claim(claimants), Outcome::Claimed(outcomes)) => {
+                claimants.iter().zip(outcomes).for_each(|(claimant, outcome)| self.claimed(claimant.place, outcome));
+            }
+            (Command::Renew(places), Outcome::Renewed(outcomes)) => {
+                places.iter().zip(outcomes).for_each(|(place, outcome)| self.renewed(*place, outcome));
+            }
+            (Command::Leave(places), Outcome::Done) => places.iter().for_each(|place| self.left(*place)),
+            _ => {}
+        }
+    }
+
+    /// Whether an outcome says that the pool is closed, which the edge did not know: it should look how large it is.
+    #[must_use]
+    pub fn needs_look(&self, outcome: &Outcome) -> bool {
+        let is_open = self.memory.as_ref().is_some_and(|memory| !memory.pool_is_closed);
+        let is_late = |position: &Position| matches!(position, Position::Line(_));
+        is_open && matches!(outcome, Outcome::Entered(positions) if positions.iter().any(is_late))
+    }
+
+    fn entered(&mut self, position: Position) {
+        let Some(memory) = &mut self.memory else { return };
+        match position {
+            Position::Pool(index) => memory.early = memory.early.max(index + 1),
+            Position::Line(place) if memory.pool_is_closed => {
+                memory.late = memory.late.max((place + 1).saturating_sub(memory.early));
+            }
+            // Places begin behind the pool, and N is not known yet: see `needs_look`.
+            Position::Line(_) => {}
+        }
+    }
+
+    fn claimed(&mut self, place: u64, outcome: &ClaimOutcome) {
+        if let ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms } = *outcome {
+            self.claims.gone.insert(place);
+            self.claims.sessions.insert(place, Session { admitted_at_ms, expires_at_ms, hard_end_at_ms });
+        }
+    }
+
+    fn renewed(&mut self, place: u64, outcome: &RenewOutcome) {
+        if let (RenewOutcome::Renewed { expires_at_ms }, Some(session)) =
+            (outcome, self.claims.sessions.get_mut(&place))
+        {
+            session.expires_at_ms = session.expires_at_ms.max(*expires_at_ms);
+        }
+    }
+
+    /// A place that was given up; one that there is not, is not.
+    fn left(&mut self, place: u64) {
+        if self.memory.as_ref().is_some_and(|memory| place < memory.early + memory.late) {
+            self.claims.gone.insert(place);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What is known of a sale outside of its store, and how a room that was lost takes it back.
+//!
+//! Guarantees: the highest number wins, so it does not matter who puts back what he knows first, or how often; behind the
+//! highest number that anybody knows a gap is left, so that no number is given a second time, though somebody who knew
+//! a higher one may be gone; and while a room is mending nobody gets a number, is let in or is called, so that everyone
+//! who knows something can put it back first.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::draw::{Frozen, Revealed};
+use super::places::Places;
+use super::sale::Sale;
+use super::{Plan, Policy, Ramp, Room};
+
+/// Numbers left out behind the highest one that is known. More than one edge answers between two looks at the room.
+pub const GAP: u64 = 1_000;
+/// How long a room mends after somebody put something back: edges look at it more than once in that time.
+pub const MENDING_MS: u64 = 1_000;
+
+/// What an edge was told of a room: with it, a sale can go on that its store has lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The room's time.
+    pub now_ms: u64,
+    /// The room's revision.
+    pub revision: u64,
+    /// Which sale of the room it is.
+    pub generation: u64,
+    /// When the sale was scheduled first. Of two sales in one place the older one is the one that fans know.
+    pub scheduled_at_ms: u64,
+    /// The plan as it was configured last, with the draw's secret.
+    pub plan: Plan,
+    /// What people may change.
+    pub settings: Settings,
+    /// Entries of the pool.
+    pub early: u64,
+    /// Later arrivals.
+    pub late: u64,
+    /// Whether the pool takes nobody any more, so that `early` is N.
+    pub pool_is_closed: bool,
+    /// The roster's root, once it is public.
+    pub frozen: Option<Frozen>,
+    /// The seed, once it is public.
+    pub revealed: Option<Revealed>,
+    /// Places below have been called.
+    pub serving: u64,
+    /// No place below may still come.
+    pub lapsed: u64,
+    /// Places admitted.
+    pub admitted: u64,
+    /// Called places that were not claimed in time.
+    pub expired: u64,
+    /// Late comers who were let come all the same.
+    pub honoured: u64,
+    /// Places given up.
+    pub left: u64,
+    /// People called beyond the rate, or still to be called so.
+    pub let_in: u64,
+    /// Sessions that ended early, by place, with the time their pass would have lasted.
+    pub closed: BTreeMap<u64, u64>,
+}
+
+/// What people may change while a room is live, and what the shop said last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Grows with every change; the highest is in force.
+    pub version: u64,
+    /// How people are admitted.
+    pub policy: Policy,
+    /// When the sale ends.
+    pub ends_at_ms: Option<u64>,
+    /// Whether the leak is paused.
+    pub paused: bool,
+    /// Whether nobody is called any more.
+    pub draining: bool,
+    /// Whether the organizer said that nothing is left.
+    pub sold_out: bool,
+    /// Whether the shop said that nothing is left.
+    pub out_of_stock: bool,
+    /// The organizer's message.
+    pub message: Option<String>,
+    /// The change of the rate that was asked for last, and when it began.
+    pub ramp: Option<(Ramp, u64)>,
+}
+
+/// The places that one edge let in or took back itself, and the sessions that it opened: no store tells it of others'.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Places that were admitted or given up.
+    pub gone: Places,
+    /// Sessions inside, by place.
+    pub sessions: BTreeMap<u64, Session>,
+}
+
+/// A session inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// When the place was admitted.
+    pub admitted_at_ms: u64,
+    /// When it ends unless it is used.
+    pub expires_at_ms: u64,
+    /// When it ends whatever happens.
+    pub hard_end_at_ms: u64,
+}
+
+impl Room {
+    /// What the room would have to be told to be this room again, but for the places that came in and the entries.
+    #[must_use]
+    pub fn memory(&self) -> Option<Memory> {
+        self.sale.as_ref().map(|sale| Memory {
+            now_ms: self.now_ms,
+            revision: self.revision,
+            generation: self.generation,
+            ..sale.memory()
+        })
+    }
+
+    /// Takes back what somebody knows. `is_lost`: the end of what the room had may be missing, since it is another
+    /// server's, or older than what somebody knows of it.
+    pub fn restore(&mut self, memory: Option<&Memory>, claims: &Claims, is_lost: bool, now_ms: u64) {
+        let now_ms = now_ms.max(self.now_ms).max(memory.map_or(0, |memory| memory.now_ms));
+        let was_missing = match memory {
+            Some(memory) => self.restore_from(memory, claims, is_lost, now_ms),
+            None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap(is_lost)),
+        };
+        if let Some(sale) = self.sale.as_mut().filter(|_| was_missing) {
+            sale.mend(now_ms);
+            self.now_ms = now_ms;
+            self.revision = self.revision.max(memory.map_or(0, |memory| memory.revision)) + 1;
+        }
+    }
+
+    /// Answers whether anything was missing.
+    fn restore_from(&mut self, memory: &Memory, claims: &Claims, is_lost: bool, now_ms: u64) -> bool {
+        let generation = self.generation;
+        match &mut self.sale {
+            Some(sale) if generation == memory.generation && sale.is_draw_of(&memory.plan) => {
+                sale.restore(memory, claims, is_lost, now_ms)
+            }
+            Some(sale) if !sale.gives_way_to(memory, generation) => sale.leave_gap(is_lost),
+            _ => {
+                let mut sale = Sale::lost(&memory.plan, memory.scheduled_at_ms);
+                sale.restore(memory, claims, true, now_ms);
+                (self.sale, self.generation) = (Some(sale), memory.generation);
+                true
+            }
+        }
+    }
+}
+
+/// The numbers of a sale: how many came early and late, and whether the first is exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) early: u64,
+    pub(super) late: u64,
+    /// N may be higher than it was, for the gap in it.
+    pub(super) is_guess: bool,
+}
+
+impl Numbers {
+    /// The number that the next one gets.
+    pub(super) fn end(self) -> u64 {
+        self.early + self.late
+    }
+
+    /// Leaves a gap: in the pool while it is open, behind the line once N stands.
+    pub(super) fn leave_gap(self, pool_is_closed: bool) -> Self {
+        match pool_is_closed {
+            true => Self { late: self.late + GAP, ..self },
+            false => Self { early: self.early + GAP, is_guess: true, ..self },
+        }
+    }
+
+    /// Takes in what somebody knows of them. `is_mending`: others may know more, so gaps are left.
+    pub(super) fn restore(self, memory: &Memory, is_frozen: bool, pool_is_closed: bool, is_mending: bool) -> Self {
+        let (known, is_n_known) = (memory.early + memory.late, memory.pool_is_closed);
+        let needs_gap = is_mending || known > self.end();
+        let end = if needs_gap { self.end().max(known + GAP) } else { self.end() };
+        let stands = is_frozen || (pool_is_closed && !self.is_guess);
+        match (stands, is_n_known) {
+            (true, _) => Self { late: end - self.early, ..self },
+            // Whoever knows N knows better than a guess, and it gets no gap.
+            (false, true) => Self { early: memory.early, late: end - memory.early, is_guess: false },
+            (false, false) => Self { early: end - self.late, is_guess: self.is_guess || needs_gap, ..self },
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A Redis that loses what it had, and edges that put it back.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use fairgate::room::{Command, GAP, Outcome, Position};
+use fairgate::sandbox::PrivateRedis;
+use fairgate::store::Store;
+use fairgate::store::redis::RedisStore;
+use proptest::prelude::*;
+use tokio::runtime::Runtime;
+
+use crate::clock::ManualClock;
+use crate::conformance::{Reference, follows_the_model};
+use crate::embedded::policy;
+use crate::operations::{Op, ROOM, START_MS, any_history, entry, plan};
+use crate::redis::{ask, open};
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Whatever has happened so far, whoever knows it puts it back, as the model does, and the sale goes on from there.
+#[test]
+fn after_flushall_a_room_goes_on_as_the_model_says() {
+    let redis = PrivateRedis::start().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    proptest!(config(64), |(histories in prop::collection::vec(any_history(20), 1..4))| {
+        runtime.block_on(async {
+            ask(&redis, "FLUSHALL").await;
+            let edge = open(&redis, &clock);
+            let mut reference = Reference::at(START_MS);
+            for history in &histories {
+                follows_the_model(&mut reference, history, &edge, &clock).await;
+                ask(&redis, "FLUSHALL").await;
+                let known = reference.knowledge();
+                reference.lose(None, &known);
+                reference.compare(&edge).await;
+            }
+        });
+    });
+}
+
+/// A server that comes back from a backup, as another run: older numbers never come back with it.
+#[test]
+fn after_a_backup_a_room_goes_on_as_the_model_says() {
+    let server = RefCell::new(PrivateRedis::start_with(&["save", ""]).unwrap());
+    let runtime = Runtime::new().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    proptest!(config(8), |(histories in prop::collection::vec(any_history(20), 2..3))| {
+        let mut redis = server.borrow_mut();
+        runtime.block_on(async {
+            ask(&redis, "FLUSHALL").await;
+            let edge = open(&redis, &clock);
+            let mut reference = Reference::at(START_MS);
+            follows_the_model(&mut reference, &histories[0], &edge, &clock).await;
+            ask(&redis, "SAVE").await;
+            let backup = reference.clone();
+            follows_the_model(&mut reference, &histories[1], &edge, &clock).await;
+            let known = reference.knowledge();
+            redis.restart().unwrap();
+            while edge.view(ROOM).await.is_err_and(|error| error.to_string().contains("unavailable")) {}
+            reference.lose(Some(backup), &known);
+            reference.compare(&edge).await;
+        });
+    });
+}
+
+async fn enter(edge: &RedisStore, fans: &[u8]) -> Vec<Position> {
+    let entries = fans.iter().map(|fan| entry(*fan)).collect();
+    match edge.apply(ROOM, Command::Enter(entries)).await.unwrap() {
+        Outcome::Entered(positions) => positions,
+        other => panic!("answered {other:?}"),
+    }
+}
+
+/// Two edges know different things; the higher number wins whoever comes first, and a gap keeps a third one's safe.
+#[tokio::test]
+async fn no_number_repeats_whichever_edge_puts_back_first() {
+    for first in 0..2 {
+        let redis = PrivateRedis::start().unwrap();
+        let clock = Arc::new(ManualClock::at(START_MS));
+        let edges = [open(&redis, &clock), open(&redis, &clock)];
+        edges[0].apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+        clock.set(START_MS + 60_000);
+        edges[1].view(ROOM).await.unwrap();
+        assert_eq!(enter(&edges[0], &[1, 2]).await, [Position::Pool(0), Position::Pool(1)]);
+        edges[0].view(ROOM).await.unwrap();
+        assert_eq!(enter(&edges[1], &[3]).await, [Position::Pool(2)]);
+
+        ask(&redis, "FLUSHALL").await;
+        let mending = edges[first].apply(ROOM, Command::Enter(vec![entry(4)])).await.unwrap_err();
+        assert!(mending.to_string().contains("being put right"), "{mending}");
+        for edge in &edges {
+            let view = edge.view(ROOM).await.unwrap();
+            assert!(view.mending && view.pool_size >= GAP);
+        }
+        clock.set(START_MS + 62_000);
+        assert_eq!(enter(&edges[first], &[4]).await, [Position::Pool(3 + GAP)]);
+        let (one, other) = (edges[0].view(ROOM).await.unwrap(), edges[1].view(ROOM).await.unwrap());
+        assert_eq!(one.draw, other.draw);
+        assert_eq!((one.pool_size, one.missing), (4 + GAP, 3 + GAP));
+    }
+}
+
+/// What a wait costs: an edge that knows nothing begins anew, and gives way to one that does.
+#[tokio::test]
+async fn a_sale_that_was_begun_anew_gives_way_to_the_one_that_fans_know() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let edge = open(&redis, &clock);
+    edge.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    enter(&edge, &[1, 2]).await;
+    let known = edge.view(ROOM).await.unwrap();
+
+    ask(&redis, "FLUSHALL").await;
+    let forgetful = open(&redis, &clock);
+    let anew = fairgate::room::Plan { secret: [99; 32], ..plan(0, policy()) };
+    forgetful.apply(ROOM, Command::Schedule(anew)).await.unwrap();
+    enter(&forgetful, &[7]).await;
+    assert_ne!(forgetful.view(ROOM).await.unwrap().draw.commitment, known.draw.commitment);
+
+    let back = edge.view(ROOM).await.unwrap();
+    assert_eq!(back.draw, known.draw);
+    assert_eq!(forgetful.view(ROOM).await.unwrap().draw, known.draw);
+    clock.set(START_MS + 62_000);
+    assert_eq!(enter(&forgetful, &[8]).await, [Position::Pool(2 + GAP)]);
+}
+
+/// One place, one admission, though the bit that says so was lost with everything else.
+#[tokio::test]
+async fn a_place_that_came_in_stays_in_and_no_other_session_is_made_of_it() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let mut reference = Reference::at(START_MS);
+    let edge = open(&redis, &clock);
+    let history = [
+        Op::Schedule { times: 0, policy: policy() },
+        Op::Wait(60_000),
+        Op::Enter((0..20).collect()),
+        Op::Wait(120_000),
+        Op::Freeze { off_by: 0, root: 0 },
+        Op::Wait(2_000),
+        Op::Reveal { beacon: false },
+        Op::Wait(100),
+        Op::Claim((0..24).collect()),
+    ];
+    follows_the_model(&mut reference, &history, &edge, &clock).await;
+    let before = edge.view(ROOM).await.unwrap();
+    assert_eq!((before.admitted, before.active), (5, 5));
+
+    ask(&redis, "FLUSHALL").await;
+    let known = reference.knowledge();
+    reference.lose(None, &known);
+    reference.compare(&edge).await;
+    let after = edge.view(ROOM).await.unwrap();
+    assert_eq!((after.admitted, after.active, after.serving), (5, 5, before.serving));
+    assert_eq!(after.draw, before.draw);
+    // Whatever is asked again is answered as before, and the burst is not given a second time.
+    follows_the_model(&mut reference, &[Op::Wait(1_000), Op::Claim((0..24).collect())], &edge, &clock).await;
+    let later = edge.view(ROOM).await.unwrap();
+    assert!(later.admitted <= 5 + u64::from(policy().rate_per_minute) / 60, "{}", later.admitted);
+}
