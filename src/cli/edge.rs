@@ -51,7 +51,7 @@ fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
         let store = EmbeddedStore::open(path, Arc::new(SystemClock));
         return Ok(Arc::new(store.with_context(|| format!("the store in {} cannot be opened", path.display()))?));
     };
-    let options = redis.resolve(|name| std::env::var(name).ok()).map_err(|reason| anyhow!(reason))?;
+    let options = redis.resolve(path, |name| std::env::var(name).ok()).map_err(|reason| anyhow!(reason))?;
     let store = RedisStore::open(&options, None);
     Ok(Arc::new(store.with_context(|| format!("the store {} cannot be used", redis.address))?))
 }

@@ -17,7 +17,7 @@ const PASSWORD_ENV: &str = "FAIRGATE_REDIS_PASSWORD";
 /// Where rooms live: on this edge's own disk, or in a Redis that several edges share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// The directory with the rooms' journals; made where it is missing.
+    /// The directory with the rooms' journals, or with what this edge could put back into Redis; made where it is missing.
     pub path: PathBuf,
     /// The Redis of a fleet.
     pub redis: Option<RedisConfig>,
@@ -55,16 +55,17 @@ impl StoreConfig {
 }
 
 impl RedisConfig {
-    /// Looks up the credentials and reads the authority's file.
+    /// Looks up the credentials and reads the authority's file; `path` is the edge's own directory.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn resolve(&self, env: impl Fn(&str) -> Option<String>) -> Result<RedisOptions, String> {
+    pub fn resolve(&self, path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<RedisOptions, String> {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         Ok(RedisOptions {
             address: self.address.clone(),
             user: set(USER_ENV),
             password: set(PASSWORD_ENV).map(Secret::new),
+            ledger: Some(path.to_owned()),
             authority_pem: self.authority.as_deref().map(read_authority).transpose()?,
         })
     }

@@ -120,13 +120,13 @@ fn credentials_of_redis_come_from_the_environment() {
         "FAIRGATE_REDIS_PASSWORD" => Some("hunter2".to_owned()),
         _ => None,
     };
-    let options = redis.resolve(env).expect("no file to read");
+    let options = redis.resolve(Path::new("data"), env).expect("no file to read");
     assert_eq!(
         (options.user.as_deref(), options.password.as_ref().map(Secret::expose)),
         (Some("gate"), Some("hunter2"))
     );
     assert!(!format!("{options:?}").contains("hunter2"));
-    let nameless = redis.resolve(|_| Some(String::new())).expect("no file to read");
+    let nameless = redis.resolve(Path::new("data"), |_| Some(String::new())).expect("no file to read");
     assert_eq!((nameless.user, nameless.password), (None, None));
 }
 

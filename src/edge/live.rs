@@ -151,7 +151,8 @@ impl LiveRoom {
             (_, draw) => draw.seed.zip(draw.entries).map(|(seed, entries)| Arc::new(Shuffle::new(&seed, entries))),
         };
         self.progress().observe(view.now_ms, view.serving);
-        let status = self.status(&view, view.now_ms, false);
+        // While a room is being put right its numbers may be lower than they were.
+        let status = self.status(&view, view.now_ms, view.mending);
         self.snapshot.store(Some(Arc::new(Snapshot { view, status, shuffle })));
     }
 

@@ -18,11 +18,14 @@ use super::live::{LiveRoom, RoomWorkers};
 use super::server::EdgeParts;
 use crate::clock::Clock;
 use crate::observe::EdgeMetrics;
-use crate::room::{Command, Control, Phase, View};
+use crate::room::{Command, Control, Phase, Refusal, View};
 use crate::store::{Store, StoreError};
 
 /// How old what browsers see of a room may be.
 pub const TICK: Duration = Duration::from_millis(200);
+
+/// How long a room that nobody has scheduled is left to edges that may know it.
+const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
 
 /// Entries read from the store at once while the roster is hashed: 2 MB.
 const ROSTER_CHUNK: u64 = 64 * 1024;
@@ -54,7 +57,7 @@ impl Ticker {
     pub(crate) async fn schedule(&self) -> Result<(), StoreError> {
         let mut secret = [0; 32];
         SystemRandom::new().fill(&mut secret).map_err(|_| StoreError::Unavailable("no randomness".to_owned()))?;
-        let known = self.store.view(self.room.name()).await;
+        let known = self.known().await;
         self.store.apply(self.room.name(), Command::Schedule(self.room.plan(secret))).await?;
         // The configured message is the first one; later ones are the organizer's.
         if let (Err(_), Some(message)) = (known, &self.room.config.page.message) {
@@ -62,6 +65,18 @@ impl Ticker {
             self.store.apply(self.room.name(), Command::Control(vec![message])).await?;
         }
         Ok(())
+    }
+
+    /// How the room stands. Where nobody has scheduled it, another edge may know a sale that the store has lost: it gets
+    /// the time to put it back before a new one is begun.
+    async fn known(&self) -> Result<View, StoreError> {
+        match self.store.view(self.room.name()).await {
+            Err(StoreError::Refused(Refusal::NotScheduled)) if self.store.is_shared() => {
+                tokio::time::sleep(OTHERS_MAY_KNOW).await;
+                self.store.view(self.room.name()).await
+            }
+            known => known,
+        }
     }
 
     /// One heartbeat.
@@ -91,11 +106,16 @@ impl Ticker {
     }
 
     async fn freeze(&self, entries: u64) -> Result<(), StoreError> {
+        let missing = self.store.view(self.room.name()).await?.missing;
         let tree = read_tree(&*self.store, self.room.name(), entries).await?;
         let root = tree.root();
+        let view = self.store.view(self.room.name()).await?;
+        if view.mending || view.missing != missing {
+            return Err(StoreError::Unavailable("the roster was put back while it was hashed: hashing it anew".into()));
+        }
         self.store.apply(self.room.name(), Command::Freeze { entries, root }).await?;
         self.room.tree.store(Some(Arc::new(tree)));
-        tracing::info!(room = self.room.name(), entries, root = hex::encode(root), "the pool is frozen");
+        tracing::info!(room = self.room.name(), entries, missing, root = hex::encode(root), "the pool is frozen");
         Ok(())
     }
 
@@ -179,7 +199,8 @@ enum Step {
 }
 
 fn next_step(view: &View) -> Step {
-    if view.phase != Phase::Drawing {
+    // A roster that is being put back is not to be hashed before it is whole.
+    if view.phase != Phase::Drawing || view.mending {
         return Step::None;
     }
     match view.draw.frozen_at_ms {

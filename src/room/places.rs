@@ -121,7 +121,7 @@ mod tests {
             inside.iter().for_each(|place| places.insert(*place));
             let missing: Vec<u64> = (start..start + length).filter(|place| !inside.contains(place)).collect();
 
-            prop_assert_eq!((0..400).filter(|place| places.contains(*place)).collect::<BTreeSet<_>>(), inside);
+            prop_assert_eq!((0..400).filter(|place| places.contains(*place)).collect::<BTreeSet<_>>(), inside.clone());
             let mut united: Places = Places::default();
             (0..start).for_each(|place| united.insert(place));
             let is_new = inside.iter().any(|place| (start..start + length).contains(place));

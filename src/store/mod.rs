@@ -38,6 +38,11 @@ pub trait Store: Send + Sync + 'static {
     /// plan.
     async fn view(&self, room: &str) -> Result<View, StoreError>;
 
+    /// Whether other edges have the same rooms.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Waits until the room may have changed in a way that is worth a look before the next one is due: phase, plan, draw
     /// or controls. What changed while nobody waited is told to the next who does. A store that only this process
     /// changes has nothing to tell.

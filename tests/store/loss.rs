@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fairgate::room::{Command, GAP, Outcome, Position};
 use fairgate::sandbox::PrivateRedis;
@@ -14,7 +15,7 @@ use crate::clock::ManualClock;
 use crate::conformance::{Reference, follows_the_model};
 use crate::embedded::policy;
 use crate::operations::{Op, ROOM, START_MS, any_history, entry, plan};
-use crate::redis::{ask, open};
+use crate::redis::{ask, open, open_in};
 
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -162,4 +163,64 @@ async fn a_place_that_came_in_stays_in_and_no_other_session_is_made_of_it() {
     follows_the_model(&mut reference, &[Op::Wait(1_000), Op::Claim((0..24).collect())], &edge, &clock).await;
     let later = edge.view(ROOM).await.unwrap();
     assert!(later.admitted <= 5 + u64::from(policy().rate_per_minute) / 60, "{}", later.admitted);
+}
+
+/// The pool of two edges, lost before the draw: each puts back what it answered, one of them after having been restarted.
+#[tokio::test]
+async fn a_lost_roster_is_put_back_to_the_byte() {
+    let redis = PrivateRedis::start().unwrap();
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let edges = [0, 1].map(|edge| open_in(&redis, &clock, Some(dirs[edge].path())));
+    edges[0].apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    edges[1].view(ROOM).await.unwrap();
+    for fans in 0..40_u8 {
+        enter(&edges[usize::from(fans) % 2], &[3 * fans, 3 * fans + 1, 3 * fans + 2]).await;
+    }
+    // The pool closes, and both edges look.
+    clock.set(START_MS + 180_000);
+    let before = edges[0].view(ROOM).await.unwrap();
+    let roster = edges[0].roster(ROOM, 0..u64::MAX).await.unwrap();
+    let [mut one, other] = edges;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    one.view(ROOM).await.unwrap();
+    drop(one);
+
+    ask(&redis, "FLUSHALL").await;
+    let half = other.view(ROOM).await.unwrap();
+    assert_eq!(half.draw, before.draw);
+    assert!(half.mending && half.missing >= 60, "{} missing", half.missing);
+    one = open_in(&redis, &clock, Some(dirs[0].path()));
+    let whole = one.view(ROOM).await.unwrap();
+    assert_eq!((whole.pool_size, whole.missing), (120, 0));
+    assert_eq!(one.roster(ROOM, 0..u64::MAX).await.unwrap(), roster);
+    assert_eq!(whole.draw, before.draw);
+
+    let freeze = Command::Freeze { entries: 120, root: [1; 32] };
+    assert!(other.apply(ROOM, freeze.clone()).await.unwrap_err().to_string().contains("being put right"));
+    clock.set(START_MS + 182_000);
+    other.apply(ROOM, freeze).await.unwrap();
+}
+
+/// An edge that is gone for good takes what only it knew with it; that is said, and nothing is made up.
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    let redis = PrivateRedis::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let (edge, lost) = (open_in(&redis, &clock, Some(dir.path())), open(&redis, &clock));
+    edge.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    enter(&lost, &[1, 2, 3]).await;
+    enter(&edge, &[4]).await;
+    clock.set(START_MS + 180_000);
+    edge.view(ROOM).await.unwrap();
+    drop(lost);
+    ask(&redis, "FLUSHALL").await;
+    let view = edge.view(ROOM).await.unwrap();
+    let view = if view.missing == 3 { view } else { edge.view(ROOM).await.unwrap() };
+    assert_eq!((view.pool_size, view.missing), (4, 3));
+    let expected = [[0; 32], [0; 32], [0; 32], entry(4)];
+    assert_eq!(edge.roster(ROOM, 0..4).await.unwrap(), expected.as_flattened());
 }

@@ -1,6 +1,7 @@
 //! The Redis store, on a real Redis.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +22,18 @@ use crate::embedded::policy;
 use crate::operations::{ROOM, START_MS, any_history, plan};
 
 pub(crate) fn open(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> RedisStore {
-    let options =
-        RedisOptions { address: redis.url().parse().unwrap(), user: None, password: None, authority_pem: None };
+    open_in(redis, clock, None)
+}
+
+/// A store that writes down what it could put back.
+pub(crate) fn open_in(redis: &PrivateRedis, clock: &Arc<ManualClock>, dir: Option<&Path>) -> RedisStore {
+    let options = RedisOptions {
+        address: redis.url().parse().unwrap(),
+        user: None,
+        password: None,
+        authority_pem: None,
+        ledger: dir.map(Path::to_owned),
+    };
     RedisStore::open(&options, Some(Arc::clone(clock) as _)).unwrap()
 }
 
@@ -114,12 +125,18 @@ fn every_script_says_what_it_takes_and_answers_and_every_refusal_is_known() {
         }
         scripts += 1;
     }
-    assert_eq!(scripts, 15);
+    assert_eq!(scripts, 16);
 }
 
 /// Opens a store by the server's own clock.
 fn open_url(url: &str) -> RedisStore {
-    open_with(RedisOptions { address: url.parse().unwrap(), user: None, password: None, authority_pem: None })
+    open_with(RedisOptions {
+        address: url.parse().unwrap(),
+        user: None,
+        password: None,
+        authority_pem: None,
+        ledger: None,
+    })
 }
 
 fn open_with(options: RedisOptions) -> RedisStore {
@@ -208,6 +225,7 @@ async fn speaks_tls_with_a_user_and_a_password() {
         user: Some("gate".into()),
         password: Some(Secret::new("hunter2".into())),
         authority_pem: Some(made.cert.pem().into_bytes()),
+        ledger: None,
     };
     is_of_use(&open_with(options.clone())).await;
 

@@ -5,6 +5,7 @@
 //! With Sentinels, each new connection asks them anew which server is the master.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub struct RedisOptions {
     pub password: Option<crate::config::Secret>,
     /// Certificates of the authority that signed the server's, in PEM, where the system does not know it.
     pub authority_pem: Option<Vec<u8>>,
+    /// The directory in which this edge writes down what it could put back; `None`: only what it has in memory.
+    pub ledger: Option<PathBuf>,
 }
 
 /// Who makes new connections.

@@ -7,6 +7,7 @@
 //! which closed sessions a view has told of already.
 
 mod address;
+mod ledger;
 mod link;
 mod refusal;
 mod restore;
@@ -21,6 +22,7 @@ mod view;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -71,6 +73,7 @@ pub struct RedisStore {
     link: Link,
     scripts: Arc<Scripts>,
     clock: Option<Arc<dyn Clock>>,
+    ledger: Option<PathBuf>,
     counters: Arc<Counters>,
     rooms: Mutex<HashMap<String, mpsc::Sender<Request>>>,
     changes: Changes,
@@ -92,6 +95,7 @@ impl RedisStore {
             changes,
             scripts: Arc::new(Scripts::new()),
             clock,
+            ledger: options.ledger.clone(),
             counters: Arc::default(),
             rooms: Mutex::default(),
         })
@@ -134,13 +138,14 @@ impl RedisStore {
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let start = || {
             let (requests, queue) = mpsc::channel(WAITING_MAX);
-            let task = RoomTask::new(Parts {
+            let parts = Parts {
                 key: key(room),
                 clock: self.clock.clone(),
                 scripts: Arc::clone(&self.scripts),
                 link: self.link.clone(),
                 counters: Arc::clone(&self.counters),
-            });
+            };
+            let task = RoomTask::new(parts, self.ledger.as_deref(), room);
             if let Some(runtime) = &self.runtime {
                 runtime.spawn(task.run(queue));
             }
@@ -159,6 +164,10 @@ impl Store for RedisStore {
 
     async fn view(&self, room: &str) -> Result<View, StoreError> {
         self.ask(room, Request::View).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     async fn changed(&self, room: &str) {

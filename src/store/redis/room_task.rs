@@ -1,10 +1,12 @@
 //! The task through which one edge's requests for one room go, one call after another.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::mpsc;
 
+use super::ledger::Ledger;
 use super::link::Link;
 use super::script::Scripts;
 use super::transition::Room;
@@ -12,9 +14,11 @@ use super::view::Closed;
 use super::{Counters, StoreError};
 use crate::clock::Clock;
 use crate::recover::Knowledge;
-use crate::room::{Command, Outcome, View};
+use crate::room::{Command, Entry, Outcome, View};
 use crate::store::batch::{Request, Step, put_together};
 
+/// Entries that are read from the disk at once, to be put back.
+const REFILL_PART: usize = 10_000;
 /// The most requests that are looked at together.
 const REQUESTS_MAX: usize = 8_192;
 
@@ -37,12 +41,17 @@ pub(super) struct RoomTask {
     parts: Parts,
     closed: Closed,
     knowledge: Knowledge,
+    ledger: Option<Ledger>,
+    /// Entries below were in the roster all the time, as of the last look.
+    intact: u64,
 }
 
 impl RoomTask {
-    /// The task of a room of which nothing is known yet.
-    pub(super) fn new(parts: Parts) -> Self {
-        Self { parts, closed: Closed::default(), knowledge: Knowledge::default() }
+    /// The task of a room; what was known of it when this edge was stopped is in the directory.
+    pub(super) fn new(parts: Parts, dir: Option<&Path>, room: &str) -> Self {
+        let (ledger, knowledge) = dir.map(|dir| Ledger::open(dir, room)).unzip();
+        let knowledge = knowledge.unwrap_or_default();
+        Self { parts, closed: Closed::default(), knowledge, ledger, intact: 0 }
     }
 
     /// Serves requests until nobody can send any.
@@ -95,6 +104,10 @@ impl RoomTask {
         match look {
             Ok(look) => {
                 self.knowledge.saw(look.stamp, look.memory);
+                self.intact = look.intact;
+                if let Some(ledger) = &mut self.ledger {
+                    ledger.save(&self.knowledge);
+                }
                 Answer { outcome: Ok(Outcome::Done), view: Some(look.view), is_lost }
             }
             Err(error) => Answer { outcome: Err(error), view: None, is_lost },
@@ -103,7 +116,16 @@ impl RoomTask {
 
     /// Remembers what this edge is about to answer.
     async fn note(&mut self, command: &Command, outcome: &Outcome) {
+        // Of which draw the answers are has to be known first.
+        if self.knowledge.memory.is_none() || matches!(command, Command::Schedule(_)) {
+            self.look().await;
+        }
         self.knowledge.answered(command, outcome);
+        if let (Some(ledger), Command::Enter(entries), Outcome::Entered(positions)) =
+            (&mut self.ledger, command, outcome)
+        {
+            ledger.note(&self.knowledge, entries, positions);
+        }
         if self.knowledge.needs_look(outcome) {
             self.look().await;
         }
@@ -118,7 +140,27 @@ impl RoomTask {
         restored?;
         // Whatever state it is now, it is the one to go on with.
         self.knowledge.stamp = None;
-        self.look().await.outcome.map(drop)
+        self.look().await.outcome?;
+        self.refill().await
+    }
+
+    /// Puts the entries back that this edge has answered.
+    async fn refill(&mut self) -> Result<(), StoreError> {
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        let Ok(mut entries) = ledger.entries(&self.knowledge, self.intact) else { return Ok(()) };
+        let (mut known, mut written) = (0, 0);
+        loop {
+            let part: Vec<(u64, Entry)> = entries.by_ref().take(REFILL_PART).collect();
+            if part.is_empty() {
+                break;
+            }
+            let mut room = room(&self.parts, &self.knowledge);
+            let refilled = room.refill(&part).await;
+            self.parts.counters.calls.fetch_add(room.calls, Relaxed);
+            (known, written) = (known + part.len() as u64, written + refilled?);
+        }
+        tracing::warn!(key = self.parts.key, known, written, "entries were put back into the roster");
+        Ok(())
     }
 }
 

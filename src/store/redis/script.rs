@@ -26,6 +26,7 @@ pub(super) struct Scripts {
     pub(super) stock: Script,
     pub(super) view: Script,
     pub(super) restore: Script,
+    pub(super) refill: Script,
 }
 
 impl Scripts {
@@ -45,6 +46,7 @@ impl Scripts {
             steer: script(include_str!("../../../lua/steer.lua")),
             stock: script(include_str!("../../../lua/stock.lua")),
             view: script(include_str!("../../../lua/view.lua")),
+            refill: script(include_str!("../../../lua/refill.lua")),
             // What was lost is put back before time passes.
             restore: Script::new(&format!("{ROOM}\n{}", include_str!("../../../lua/restore.lua"))),
         }

@@ -77,6 +77,19 @@ impl Room<'_> {
         self.run(&call).await.map(drop)
     }
 
+    /// Puts entries back into the roster; answers how many were missing.
+    pub(super) async fn refill(&mut self, entries: &[(u64, Entry)]) -> Result<u64, StoreError> {
+        let mut written = 0;
+        for part in entries.chunks(FANS_A_SCRIPT) {
+            let mut call = self.call(&self.scripts.refill);
+            for (index, entry) in part {
+                call.arg(*index).arg(&entry[..]);
+            }
+            written += self.run(&call).await?.numbers()?.iter().sum::<u64>();
+        }
+        Ok(written)
+    }
+
     /// Refuses a command for what it says; a room that is not there refuses it for that.
     async fn refuse(&mut self, refusal: Refusal) -> Result<Outcome, StoreError> {
         self.view(&mut Closed::default()).await?;

@@ -53,6 +53,8 @@ pub(super) struct Look {
     pub(super) stamp: Stamp,
     /// For the edge.
     pub(super) memory: Memory,
+    /// Entries below have been in the roster all the time.
+    pub(super) intact: u64,
 }
 
 /// Reads a view.
@@ -100,7 +102,7 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
     };
     let stamp = Stamp { epoch: state.bytes("epoch")?.to_vec(), revision: view.revision };
     let memory = state.memory(&view)?;
-    Ok(Look { view: view.paced(), stamp, memory })
+    Ok(Look { view: view.paced(), stamp, memory, intact: state.number("intact")? })
 }
 
 /// The room's hash.

@@ -1,0 +1,30 @@
+-- Puts entries back to their indexes in the roster, where those are empty since a loss.
+--
+-- Only while the room is mending, which each call prolongs, and never once the root is public.
+--
+-- KEYS[1]  the room
+-- ARGV     now, epoch, revision, index, entry ...
+-- Returns  {'ok', entries put back}
+
+if not s.generation then
+  return { 'refused', 'not_scheduled' }
+elseif s.root or not is_mending() then
+  return finish({ 'ok', 0 })
+end
+
+local EMPTY = string.rep('\0', 32)
+local written = 0
+for i = 4, #ARGV, 2 do
+  local index, entry = tonumber(ARGV[i]), ARGV[i + 1]
+  local name = sub('roster:' .. integer(math.floor(index / ENTRIES_A_CHUNK)))
+  local at = index % ENTRIES_A_CHUNK * 32
+  local present = redis.call('GETRANGE', name, at, at + 31)
+  if index < s.early and (present == '' or present == EMPTY) then
+    redis.call('SETRANGE', name, at, entry)
+    written = written + 1
+  end
+end
+s.missing = math.max(0, s.missing - written)
+changed = changed or written > 0
+s.mending = math.max(s.mending, s.now + MENDING_MS)
+return finish({ 'ok', written })

@@ -1,0 +1,135 @@
+//! What one edge knows of a room and has answered, on the edge's own disk: it outlives the edge's process, so that a room
+//! can be put back though Redis has lost it and the edge was restarted meanwhile.
+//!
+//! Guarantees: an entry of the pool is in here before its fan is answered, and the page cache keeps it through kill -9;
+//! a file that cannot be written costs the room nothing but this help, and is told in the log. The draw's secret is in
+//! here: files are readable by their owner only.
+//!
+//! `<dir>/<room>/knowledge` is [`Knowledge`], replaced as a whole; `<dir>/<room>/<draw>.entries` has 40 bytes an entry, its
+//! index as `u64be` and itself, in the order of the answers.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::recover::Knowledge;
+use crate::room::{Entry, Position};
+
+/// How old the knowledge on the disk may be.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+const RECORD_BYTES: usize = 8 + size_of::<Entry>();
+
+/// The files of one room.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    dir: PathBuf,
+    /// The draw whose entries are written, by the first bytes of its descriptor's digest.
+    entries: Option<(PathBuf, File)>,
+    saved_at: Option<Instant>,
+}
+
+impl Ledger {
+    /// Opens the files of a room, and reads what was known.
+    pub(super) fn open(dir: &Path, room: &str) -> (Self, Knowledge) {
+        let ledger = Self { dir: dir.join(room), entries: None, saved_at: None };
+        let knowledge = match fs::read(ledger.dir.join("knowledge")) {
+            Ok(bytes) => postcard::from_bytes(&bytes).unwrap_or_else(|error| {
+                tracing::warn!(dir = %ledger.dir.display(), %error, "what was known of the room cannot be read");
+                Knowledge::default()
+            }),
+            Err(_) => Knowledge::default(),
+        };
+        (ledger, knowledge)
+    }
+
+    /// Writes down what is known, unless that was done just now.
+    pub(super) fn save(&mut self, knowledge: &Knowledge) {
+        if self.saved_at.is_none_or(|saved_at| saved_at.elapsed() >= SAVE_EVERY) {
+            self.saved_at = Some(Instant::now());
+            let written = self.write_knowledge(knowledge);
+            self.tell("knowledge", written);
+        }
+    }
+
+    /// Writes down the entries of the pool among those that were answered.
+    pub(super) fn note(&mut self, knowledge: &Knowledge, entries: &[Entry], positions: &[Position]) {
+        let records: Vec<u8> = entries.iter().zip(positions).filter_map(record).flatten().collect();
+        if !records.is_empty() {
+            let written = self.entries_file(knowledge).and_then(|(_, file)| file.write_all(&records));
+            self.tell("entries", written);
+        }
+    }
+
+    /// The entries from an index on that this edge has answered, a part at a time; each may come more than once.
+    pub(super) fn entries(
+        &mut self,
+        knowledge: &Knowledge,
+        from: u64,
+    ) -> io::Result<impl Iterator<Item = (u64, Entry)>> {
+        let (path, _) = self.entries_file(knowledge)?;
+        let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+        let mut record = [0; RECORD_BYTES];
+        // A record that was torn when the edge was killed is that of a fan who was not answered.
+        let next = move || reader.read_exact(&mut record).ok().map(|()| read_record(&record));
+        Ok(std::iter::from_fn(next).filter(move |(index, _)| *index >= from))
+    }
+
+    fn write_knowledge(&self, knowledge: &Knowledge) -> io::Result<()> {
+        let bytes = postcard::to_stdvec(knowledge).map_err(io::Error::other)?;
+        let (path, draft) = (self.dir.join("knowledge"), self.dir.join("knowledge.new"));
+        self.create(&draft, false)?.write_all(&bytes)?;
+        fs::rename(draft, path)
+    }
+
+    /// The file of this draw; those of other draws are of no use any more.
+    fn entries_file(&mut self, knowledge: &Knowledge) -> io::Result<&mut (PathBuf, File)> {
+        let memory = knowledge.memory.as_ref().ok_or_else(|| io::Error::other("nothing is known of the room"))?;
+        let name = format!("{}.entries", hex::encode(&memory.plan.descriptor().digest()[..8]));
+        let path = self.dir.join(name);
+        if self.entries.as_ref().is_none_or(|(known, _)| *known != path) {
+            let file = self.create(&path, true)?;
+            self.forget_others(&path)?;
+            self.entries = Some((path, file));
+        }
+        self.entries.as_mut().ok_or_else(|| io::Error::other("it was just opened"))
+    }
+
+    fn forget_others(&self, path: &Path) -> io::Result<()> {
+        for file in fs::read_dir(&self.dir)? {
+            let other = file?.path();
+            if other != path && other.extension().is_some_and(|extension| extension == "entries") {
+                fs::remove_file(other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn create(&self, path: &Path, append: bool) -> io::Result<File> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        let mut options = OpenOptions::new();
+        options.create(true).mode(0o600).append(append).write(true).truncate(!append).open(path)
+    }
+
+    fn tell(&self, what: &str, written: io::Result<()>) {
+        if let Err(error) = written {
+            tracing::warn!(dir = %self.dir.display(), what, %error, "cannot write down what could be put back");
+        }
+    }
+}
+
+fn record((entry, position): (&Entry, &Position)) -> Option<[u8; RECORD_BYTES]> {
+    let Position::Pool(index) = position else { return None };
+    let mut record = [0; RECORD_BYTES];
+    record[..8].copy_from_slice(&index.to_be_bytes());
+    record[8..].copy_from_slice(entry);
+    Some(record)
+}
+
+fn read_record(record: &[u8; RECORD_BYTES]) -> (u64, Entry) {
+    let (index, entry) = record.split_first_chunk().expect("a record has an index");
+    (u64::from_be_bytes(*index), entry.try_into().expect("the rest of a record is an entry"))
+}
