@@ -148,6 +148,21 @@ test("a beacon's randomness is the hash of its signature", async () => {
   assert.equal(await verdict({ ...papers.record, descriptor, beacon, beacon_signature: null }), "fails");
 });
 
+test("a draw that went on without its round says so, and only where that was foreseen", async () => {
+  const papers = await honest();
+  const verdicts = async (beacon) => {
+    const descriptor = { ...papers.record.descriptor, beacon };
+    const d = digest("descriptor", utf8(canonical(descriptor)));
+    const { root } = papers.record;
+    const seed = digest("seed", fromHex(d), u64be(FANS), fromHex(root), fromHex(SECRET), new Uint8Array(32));
+    const steps = await checkDraw({ record: { ...papers.record, descriptor, descriptor_digest: d, seed } });
+    return Object.fromEntries(steps.map((step) => [step.name, step.why ?? step.verdict]));
+  };
+  const foreseen = await verdicts({ round: 1000, fallback_after_ms: 60000 });
+  assert.deepEqual([foreseen.beacon, foreseen.seed], ["fallback", "holds"]);
+  assert.equal((await verdicts({ round: 1000 })).beacon, "fails");
+});
+
 test("what is missing leaves its step open and says why", async () => {
   const { record } = await honest();
   const checked = await checkDraw({ record });

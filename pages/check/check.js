@@ -35,13 +35,16 @@ function keptHere() {
 // What the gate and this browser know. Each paper that is missing leaves its steps open, no more.
 async function gather() {
   if (!location.protocol.startsWith("http")) return;
-  const [record, jwks] = await Promise.all([fetched(`${base}/draw`), fetched(keys).catch(() => undefined)]);
+  // What is final may be cached for ever: naming the draw keeps the papers of an earlier one of this room out.
+  const { draw } = await fetched(`${base}/status`);
+  const record = await fetched(`${base}/draw?d=${draw.descriptor_digest}`);
+  const jwks = await fetched(keys).catch(() => undefined);
   const kept = keptHere();
   // Of another draw: nothing that could be compared.
   const mine = kept?.draw && kept.draw !== record.descriptor_digest ? undefined : ownWitness(kept, record);
   papers = { record, jwks, mine };
   if (record.root && mine?.receipt?.kind === "pool") {
-    papers.proof = await fetched(`${base}/draw/proof/${mine.receipt.index}`).catch(() => undefined);
+    papers.proof = await fetched(`${base}/draw/proof/${mine.receipt.index}?d=${draw.descriptor_digest}`).catch(() => undefined);
   }
 }
 
@@ -55,7 +58,7 @@ async function fetchRoster() {
   const bytes = new Uint8Array(papers.record.entries * 32);
   for (let at = 0; at < bytes.length; ) {
     const range = `bytes=${at}-${Math.min(at + CHUNK_BYTES, bytes.length) - 1}`;
-    const answer = await fetch(`${base}/draw/roster`, { headers: { range } });
+    const answer = await fetch(`${base}/draw/roster?d=${papers.record.descriptor_digest}`, { headers: { range } });
     if (!answer.ok) throw new Error(`${answer.status}`);
     const part = new Uint8Array(await answer.arrayBuffer());
     if (part.length === 0 || at + part.length > bytes.length) throw new Error("a part of another length");
@@ -89,7 +92,8 @@ function show(steps) {
   $("headline").textContent = failed >= 0 ? say("fails", { step: failed + 1, name }) : holds;
   $("summary").textContent = failed >= 0 ? text.fails_words : say("holds_words", { done: steps.length - open, open });
   $("ticket").classList.toggle("bad", failed >= 0);
-  $("kind").textContent = papers.record.descriptor.beacon ? text.beacon_kind : text.committed_kind;
+  const committed = (papers.record.label ?? "committed") === "committed";
+  $("kind").textContent = committed ? text.committed_kind : text.beacon_kind;
   $("steps").replaceChildren(...steps.map(stepItem));
   $("print").textContent = papers.record.root?.slice(0, 32).match(/..../g).join(" ") ?? "–";
   showNumbers();

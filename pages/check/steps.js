@@ -2,7 +2,7 @@
 //
 // A step's verdict is "holds", "fails" or "open" (what it needs is not there); `why` names what is missing.
 
-import { canonical, digest, fromHex, hash, placeOf, rootFrom, toHex, u64be } from "../waiting/draw.js";
+import { canonical, digest, fromHex, goesWithout, hash, placeOf, rootFrom, toHex, u64be } from "../waiting/draw.js";
 import { sha256 } from "../waiting/sha256.js";
 
 const ENTRY_BYTES = 32;
@@ -117,13 +117,15 @@ function checkSecret({ record }) {
 
 function checkBeacon({ record }) {
   if (!record.descriptor.beacon) return open("no-beacon");
-  if (!record.beacon) return open("not-yet");
+  if (!record.beacon && !record.seed) return open("not-yet");
+  if (!record.beacon && !record.beacon_signature && goesWithout(record)) return open("fallback");
+  if (!record.beacon) return { verdict: "fails" };
   if (!record.beacon_signature) return { verdict: "fails" };
   return verdict(toHex(sha256(fromHex(record.beacon_signature))) === record.beacon);
 }
 
 function seedOf(record, d) {
-  const beacon = record.descriptor.beacon ? fromHex(record.beacon ?? "") : new Uint8Array(32);
+  const beacon = record.beacon && record.descriptor.beacon ? fromHex(record.beacon) : new Uint8Array(32);
   return digest("seed", fromHex(d), u64be(record.entries), fromHex(record.root), fromHex(record.secret), beacon);
 }
 

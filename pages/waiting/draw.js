@@ -141,13 +141,18 @@ export function verifyDraw(draw, mine = {}, proof = null) {
   return draw.seed ? [...steps, ...verifyReveal(draw, d, mine)] : steps;
 }
 
+// The round did not come in time, which the descriptor foresees.
+export function goesWithout({ beacon, descriptor }) {
+  return !beacon && descriptor.beacon?.fallback_after_ms !== undefined;
+}
+
 function verifyReveal(draw, d, { receipt, place }) {
   const secret = fromHex(draw.secret);
   const beacon = draw.beacon ? fromHex(draw.beacon) : new Uint8Array(32);
   const seed = digest("seed", fromHex(d), u64be(draw.entries), fromHex(draw.root), secret, beacon);
   const steps = [
     ["secret", digest("commit", secret) === draw.descriptor.commitment],
-    ["seed", seed === draw.seed && !draw.beacon === !draw.descriptor.beacon],
+    ["seed", seed === draw.seed && (!draw.beacon === !draw.descriptor.beacon || goesWithout(draw))],
   ];
   if (receipt?.kind === "pool") steps.push(["place", placeOf(receipt.index, draw.entries, seed) === place]);
   return steps;

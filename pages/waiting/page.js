@@ -174,7 +174,7 @@ async function join() {
 }
 
 async function claim() {
-  const answer = await ask("claim", {});
+  const answer = await ask("claim", { nonce: mine.nonce });
   full = answer.code === 202 && answer.json.reason !== "not_called";
   refused = answer.code === 200 && returned;
   if (answer.code === 200 && !refused) enter();
@@ -457,7 +457,7 @@ function atOpening() {
 async function check() {
   const { draw } = status;
   const { receipt } = mine;
-  put("kind", draw.descriptor?.beacon ? text.beacon : text.committed);
+  put("kind", draw.label === "committed" ? text.committed : text.beacon);
   showPairs("numbers", [
     [text.n_index, receipt?.index],
     [text.n_place, mine.place],
@@ -478,7 +478,7 @@ async function check() {
 async function proofOf(receipt, draw) {
   if (receipt?.kind !== "pool" || !draw.root) return null;
   if (proof?.root === draw.root) return proof;
-  const answer = await ask(`draw/proof/${receipt.index}`).catch(() => null);
+  const answer = await ask(`draw/proof/${receipt.index}?d=${draw.descriptor_digest}`).catch(() => null);
   if (answer?.code === 200) proof = answer.json;
   return proof;
 }

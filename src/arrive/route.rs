@@ -67,6 +67,8 @@ pub enum Route {
     },
     /// The public keys.
     Jwks,
+    /// The JSON Schema of a draw's record.
+    RecordSchema,
     /// A page of the shop that needs a pass.
     Protected {
         /// The room.
@@ -123,8 +125,10 @@ impl RouteTable {
     }
 
     fn fan_route(&self, host: &str, rest: &str) -> Route {
-        if rest == "/jwks.json" {
-            return Route::Jwks;
+        match rest {
+            "/jwks.json" => return Route::Jwks,
+            "/draw-record.schema.json" => return Route::RecordSchema,
+            _ => {}
         }
         let mut parts = rest.trim_start_matches('/').splitn(2, '/');
         let (Some(name), Some(call)) = (parts.next(), parts.next()) else { return Route::NoSuchCall };
@@ -264,6 +268,7 @@ mod tests {
             ("x", "/.fairgate/all/draw/beacon", fan(0, FanCall::Beacon)),
             ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
             ("x", "/.fairgate/jwks.json", Route::Jwks),
+            ("x", "/.fairgate/draw-record.schema.json", Route::RecordSchema),
             ("x", "/.fairgate/all/draw/proof/+12", Route::NoSuchCall),
             ("x", "/.fairgate/all/draw/proof/", Route::NoSuchCall),
             ("x", "/.fairgate/all/draw/proof/99999999999999999999", Route::NoSuchCall),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fairgate_draw::{Descriptor, Record, RosterTree};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LINK};
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -35,7 +35,16 @@ pub(crate) fn record(edge: &Edge, room: &LiveRoom) -> Result<Answer, Problem> {
     Ok(Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header(CACHE_CONTROL, cache)
+        .text(LINK, &format!("<{}/draw-record.schema.json>; rel=\"describedby\"", edge.prefix))
         .body(record.canonical_json()))
+}
+
+/// `GET /.fairgate/draw-record.schema.json`: what a record is, for programs.
+pub(crate) fn schema() -> Answer {
+    Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/schema+json"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"))
+        .body(include_str!("../../docs/draw-record.schema.json"))
 }
 
 /// Everything that is public of a draw, before it is signed.

@@ -10,6 +10,7 @@ use pingora::proxy::Session;
 
 use super::answer::Answer;
 use super::arrival::Arrival;
+use super::draw;
 use super::fan::{self, FanRequest, Reply, find_cookie};
 use super::leash::Leash;
 use super::lists::ListAnswer;
@@ -132,7 +133,8 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
         Route::Fan { room: index, call } => fan_call(edge, session, room(index), call, &arrival).await?,
-        Route::Jwks => jwks(edge, session),
+        Route::Jwks => document(session, RequestKind::Jwks, || edge.jwks.clone()),
+        Route::RecordSchema => document(session, RequestKind::Draw, draw::schema),
         Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival).await,
         Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await,
         Route::NoSuchCall => Outcome::refused(Problem::NoSuchCall),
@@ -182,14 +184,15 @@ fn kind(call: FanCall) -> RequestKind {
     }
 }
 
-fn jwks(edge: &Edge, session: &Session) -> Outcome {
+/// A document that is the same for everybody.
+fn document(session: &Session, kind: RequestKind, document: impl FnOnce() -> Answer) -> Outcome {
     const ALLOW: &str = "GET, HEAD, OPTIONS";
     let answer = match session.req_header().method {
-        Method::GET | Method::HEAD => Ok(edge.jwks.clone()),
+        Method::GET | Method::HEAD => Ok(document()),
         Method::OPTIONS => Ok(Answer::options(ALLOW)),
         _ => Err(Problem::Method { allow: ALLOW }),
     };
-    Outcome::of(RequestKind::Jwks, answer)
+    Outcome::of(kind, answer)
 }
 
 async fn protected(

@@ -6,4 +6,5 @@ mod disputes;
 mod independent;
 mod published;
 mod report;
+mod schema;
 mod verifier;

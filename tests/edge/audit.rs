@@ -37,6 +37,16 @@ fn enter_crowd(world: &mut World) {
     world.start_edge();
 }
 
+fn assert_record_is_final_and_fits_its_schema(world: &World) {
+    let record = world.fan().get("/.fairgate/final/draw");
+    assert_eq!(record.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(record.header("link"), Some("</.fairgate/draw-record.schema.json>; rel=\"describedby\""));
+    let schema = world.fan().get("/.fairgate/draw-record.schema.json").json();
+    assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&record.json()), "{}", record.text());
+    let claims = world.fan().get("/.fairgate/final/draw/claims");
+    assert_eq!((claims.status, claims.body.len()), (200, 0), "nobody was let in yet");
+}
+
 #[test]
 fn the_draw_of_an_edge_holds_and_its_tickets_are_honoured() {
     let admission = "rate_per_minute = 6000000\nburst = 100000\nmax_active = 100000";
@@ -56,6 +66,7 @@ fn the_draw_of_an_edge_holds_and_its_tickets_are_honoured() {
     assert!(said(&verified).contains("ok    signature: signed by key "), "{}", said(&verified));
     assert!(said(&verified).contains(&format!("ok    roster: {} entries", CROWD + 1)), "{}", said(&verified));
 
+    assert_record_is_final_and_fits_its_schema(&world);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify_draw.py");
     let independent = Command::new("python3").args([script, &url, "--samples", "20"]).output().unwrap();
     assert_eq!(independent.status.code(), Some(0), "{}", said(&independent));

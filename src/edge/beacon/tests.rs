@@ -2,15 +2,15 @@
 //! loopback that are honest or not.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::Path as UrlPath;
 use axum::http::StatusCode as AxumStatus;
 use axum::routing::get;
 use bytes::Bytes;
-use fairgate_draw::{BeaconSignature, Label, QUICKNET, Record, Verdict};
+use fairgate_draw::{BeaconSignature, Claim, Label, QUICKNET, Record, Verdict};
 use http::{HeaderMap, Method};
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
@@ -23,11 +23,12 @@ use crate::clock::Clock;
 use crate::config::{AdminToken, Config, Role, Secret};
 use crate::control::{self, Admin, Client, HandedIn, RoomName, Tokens};
 use crate::edge::fan::{self, FanRequest, Reply};
+use crate::edge::lists::{self, List};
 use crate::edge::server::{EdgeParts, build};
 use crate::edge::state::Edge;
 use crate::edge::ticker::Ticker;
 use crate::observe::{expose, registry};
-use crate::room::{Command, Phase};
+use crate::room::{Claimant, Command, Phase, Position};
 use crate::store::embedded::EmbeddedStore;
 
 /// Round 1000 of quicknet, from `docs/DRAW.md`, as a relay answers it.
@@ -203,6 +204,11 @@ fn config(dir: &Path, relays: &[String], fallback: &str) -> String {
     )
 }
 
+fn get_request() -> FanRequest<'static> {
+    static HEADERS: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+    FanRequest { method: &Method::GET, headers: &HEADERS, authority: "localhost", secure: false, body: Bytes::new() }
+}
+
 #[tokio::test]
 async fn the_first_relay_whose_answer_verifies_finishes_the_draw() {
     let (honest, asked) = relay(Relaying::Honestly).await;
@@ -272,6 +278,29 @@ async fn an_organizer_hands_in_the_round_over_the_admin_api() {
     assert!(refused.to_string().contains("48 bytes in hex"), "{refused}");
     let room = organizer.hand_in_beacon("final", &answer.into()).await.unwrap();
     assert_eq!((room.phase, room.draw.as_str()), (Phase::Serving, "committed + public beacon"));
+}
+
+#[tokio::test]
+async fn who_was_let_in_is_public_once_that_is_of_no_use_to_anybody_else() {
+    let world = World::frozen(&[relay(Relaying::Honestly).await.0], "never").await;
+    world.beat_at(ROUND_MS).await;
+    let room = &world.edge.rooms[0];
+    let place = room.snapshot().unwrap().place(Position::Pool(3)).unwrap();
+    let claim = Command::Claim(vec![Claimant { place, index: Some(3), nonce: None }]);
+    for _ in 0..2 {
+        world.edge.store.apply("final", claim.clone()).await.unwrap();
+    }
+    let public = || lists::claims(&world.edge, room, &get_request()).map(|answer| answer.bytes).unwrap();
+    world.beat_at(ROUND_MS + 179_999).await;
+    assert_eq!(public(), 0..0, "a join with the same bytes is still answered with the same place");
+    world.beat_at(ROUND_MS + 180_000).await;
+    assert_eq!(public(), 0..72);
+    let claims = lists::part(&world.edge, room, List::Claims, &(0..72)).await.unwrap();
+    let expected = Claim { place, index: Some(3), admitted_at_ms: ROUND_MS, opening: None };
+    assert_eq!(claims, expected.to_bytes()[..]);
+    std::fs::create_dir_all(world.dir.path().join("published")).unwrap();
+    std::fs::write(world.dir.path().join("published/claims"), claims).unwrap();
+    world.audited().await;
 }
 
 #[tokio::test]
