@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use super::limits::LimitsConfig;
 use super::reader::Section;
 use super::times::Span;
 
@@ -33,6 +34,8 @@ pub struct EdgeConfig {
     pub keepalive_timeout_ms: u64,
     /// How long requests may take to finish when the edge stops.
     pub shutdown_grace_ms: u64,
+    /// What one client may ask.
+    pub limits: LimitsConfig,
 }
 
 /// One TLS listener.
@@ -61,6 +64,7 @@ impl EdgeConfig {
         );
         let issuer: String = section.get_or("issuer", "fairgate".into());
         section.check(!issuer.is_empty(), "issuer", "is empty", r#"name yourself, like "https://tickets.example""#);
+        let limits = section.section("limits", LimitsConfig::read);
         Some(Self {
             listen,
             tls: tls?,
@@ -72,6 +76,7 @@ impl EdgeConfig {
             client_timeout_ms: section.timeout("client_timeout", Span::seconds(15)),
             keepalive_timeout_ms: section.timeout("keepalive_timeout", Span::seconds(60)),
             shutdown_grace_ms: section.get_or("shutdown_grace", Span::seconds(10)).ms,
+            limits: limits?,
         })
     }
 }

@@ -29,7 +29,7 @@ use super::leash::Leash;
 use super::problem::Problem;
 use super::state::Edge;
 use crate::arrive::head::{header_slots, read_head};
-use crate::observe::RequestKind;
+use crate::observe::{RequestKind, Shed};
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
@@ -55,12 +55,21 @@ enum Next {
 #[async_trait]
 impl ServerApp for Front {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let Some(connection) = self.edge.traffic.connect() else {
+            self.edge.metrics.observe_shed(Shed::Connections);
+            return None;
+        };
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-            return self.proxy.process_new(stream, shutdown).await;
+            let reused = self.proxy.process_new(stream, shutdown).await;
+            drop(connection);
+            return reused;
         }
         // In a task of its own: Pingora's has room for a TLS handshake (9 KB) and would keep it while the fan is idle.
         let (front, shutdown) = (Arc::clone(self), shutdown.clone());
-        tokio::spawn(async move { front.serve(stream, &shutdown).await });
+        tokio::spawn(async move {
+            front.serve(stream, &shutdown).await;
+            drop(connection);
+        });
         None
     }
 

@@ -29,6 +29,7 @@ mod live;
 mod pilot;
 mod poll;
 mod problem;
+mod quotas;
 mod respond;
 mod server;
 mod session;

@@ -7,6 +7,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::quotas::Over;
 use crate::arrive::head::BadHead;
 use crate::arrive::host::BadHost;
 use crate::arrive::path::BadTarget;
@@ -56,6 +57,8 @@ pub(crate) enum Problem {
     ShopDown { retry_after_ms: u64 },
     #[error("the shop has all it can take just now; you keep your place, ask again")]
     ShopFull { retry_after_ms: u64 },
+    #[error("you ask more often than one client may; ask again a little later")]
+    TooMany(Over),
     #[error("the draw has not come that far yet")]
     DrawPending { retry_after_ms: u64 },
     #[error("there is no entry {index}: the roster has {entries}")]
@@ -82,6 +85,7 @@ impl Problem {
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NoTicket | Self::BadTicket(_) => StatusCode::UNAUTHORIZED,
             Self::NotOpen { .. } | Self::OtherDraw | Self::DrawPending { .. } | Self::Beacon(_) => StatusCode::CONFLICT,
             Self::Ended | Self::Expired => StatusCode::GONE,
@@ -114,6 +118,7 @@ impl Problem {
             Self::Expired => ("expired", "The place has expired"),
             Self::StoreUnavailable { .. } => ("store-unavailable", "The room cannot be reached"),
             Self::Busy { .. } => ("busy", "Too many requests at once"),
+            Self::TooMany(_) => ("too-many-requests", "Too many requests"),
             Self::ShopDown { .. } => ("shop-down", "The shop does not answer"),
             Self::ShopFull { .. } => ("shop-full", "The shop is at its limit"),
             Self::DrawPending { .. } => ("draw-pending", "Not drawn yet"),
@@ -133,6 +138,7 @@ impl Problem {
             | Self::ShopFull { retry_after_ms }
             | Self::DrawPending { retry_after_ms }
             | Self::WaitingRoom { retry_after_ms, .. } => Some(*retry_after_ms),
+            Self::TooMany(over) => Some(over.retry_after_ms),
             Self::NotOpen { opens_at_ms, now_ms } => Some(opens_at_ms.saturating_sub(*now_ms)),
             _ => None,
         }
@@ -193,6 +199,9 @@ impl Problem {
             None => answer,
         };
         match self {
+            Self::TooMany(over) => {
+                over.fields().into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+            }
             Self::Method { allow } => answer.header(ALLOW, HeaderValue::from_static(allow)),
             Self::Range { bytes } => answer.text(http::header::CONTENT_RANGE, &format!("bytes */{bytes}")),
             Self::NoTicket | Self::BadTicket(_) => {

@@ -1,11 +1,13 @@
 //! Puts an answer on the wire through Pingora.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
-use pingora::{ErrorType, OrErr};
+use pingora::{Error, ErrorType, OrErr};
 
 use super::answer::Answer;
 use super::lists::{self, ListAnswer};
@@ -62,18 +64,29 @@ async fn begin(
 }
 
 /// Reads a request's body to its end; `None` where it is longer than that.
-pub(crate) async fn read_body(session: &mut Session, bytes_max: u64) -> pingora::Result<Option<Bytes>> {
+pub(crate) async fn read_body(
+    session: &mut Session,
+    bytes_max: u64,
+    within: Duration,
+) -> pingora::Result<Option<Bytes>> {
     if session.get_header(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         session.as_mut().write_continue_response().await?;
     }
-    let mut body = Vec::new();
-    while let Some(part) = session.read_request_body().await? {
-        if (body.len() + part.len()) as u64 > bytes_max {
-            return Ok(None);
+    let read = async {
+        let mut body = Vec::new();
+        while let Some(part) = session.read_request_body().await? {
+            if (body.len() + part.len()) as u64 > bytes_max {
+                return Ok(None);
+            }
+            body.extend_from_slice(&part);
         }
-        body.extend_from_slice(&part);
+        Ok(Some(body.into()))
+    };
+    // The timeout between two reads would let a client trickle for ever.
+    match tokio::time::timeout(within, read).await {
+        Ok(body) => body,
+        Err(_) => Err(Error::explain(ErrorType::ReadTimedout, "the body comes too slowly").into_down()),
     }
-    Ok(Some(body.into()))
 }
 
 /// Whether a method may have a body worth reading.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
+use pingora::protocols::http::v2::server::H2Options;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
@@ -20,6 +21,7 @@ use super::front::Front;
 use super::gate::GatePhases;
 use super::live::LiveRoom;
 use super::pilot::Pilot;
+use super::quotas::Quotas;
 use super::state::{Edge, Traffic};
 use super::stock::StockWatch;
 use super::stop::Stop;
@@ -39,6 +41,12 @@ const PASSES_MAX: u64 = 100_000;
 
 /// Requests that get a second try at the shop: only those of which nothing was sent.
 const TRIES_MAX: usize = 2;
+
+/// HTTP/2: requests of one connection at a time, of those the ones that may be reset before they were looked at, and the
+/// header fields of one.
+const STREAMS_MAX: u32 = 100;
+const RESETS_MAX: usize = 20;
+const HEADERS_BYTES_MAX: u32 = 32 * 1024;
 
 /// After draining, for what came in at the last moment.
 const LAST_SECOND_S: u64 = 1;
@@ -176,7 +184,8 @@ pub(crate) fn build(
         body_bytes_max: config.edge.body_bytes_max,
         client_timeout_ms: config.edge.client_timeout_ms,
         keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
-        traffic: Traffic::default(),
+        quotas: Quotas::new(&config.edge.limits),
+        traffic: Traffic::new(super::sockets::connections_max()),
     };
     Ok((Arc::new(edge), tickers))
 }
@@ -237,7 +246,19 @@ fn gate_service(server: &Server, edge: &Arc<Edge>) -> Service<Front> {
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_millis(edge.keepalive_timeout_ms));
     proxy.server_options = Some(options);
+    proxy.h2_options = Some(h2_options());
     Service::new("gate".to_owned(), Front { edge: Arc::clone(edge), proxy: Arc::new(proxy) })
+}
+
+/// A client that opens streams only to reset them (rapid reset) is cut off, as is one that makes errors on purpose.
+fn h2_options() -> H2Options {
+    let mut options = H2Options::new();
+    options
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(Some(RESETS_MAX))
+        .max_header_list_size(HEADERS_BYTES_MAX);
+    options
 }
 
 /// Heads are read whole by the front and most answers are one write, so a connection needs little room.

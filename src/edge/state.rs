@@ -7,10 +7,12 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use ipnet::IpNet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::Answer;
 use super::live::LiveRoom;
 use super::problem::Problem;
+use super::quotas::Quotas;
 use crate::arrive::route::RouteTable;
 use crate::clock::Clock;
 use crate::observe::EdgeMetrics;
@@ -33,6 +35,7 @@ pub(crate) struct Edge {
     pub(crate) body_bytes_max: u64,
     pub(crate) client_timeout_ms: u64,
     pub(crate) keepalive_timeout_ms: u64,
+    pub(crate) quotas: Quotas,
     pub(crate) traffic: Traffic,
 }
 
@@ -65,9 +68,11 @@ impl Edge {
 }
 
 /// What is going on at this edge, and whether it is about to stop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Traffic {
     requests: AtomicUsize,
+    /// Connections that may still be opened.
+    connections: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -95,6 +100,17 @@ impl Drop for InFlight {
 }
 
 impl Traffic {
+    /// With so many connections at most.
+    pub(crate) fn new(connections_max: usize) -> Self {
+        let connections = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+        Self { requests: AtomicUsize::new(0), connections, draining: AtomicBool::new(false) }
+    }
+
+    /// The right to have one more connection, until it is dropped; none when there are as many as there may be.
+    pub(crate) fn connect(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.connections).try_acquire_owned().ok()
+    }
+
     /// Requests that are being answered.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, UPGRADE};
 use http::{Method, StatusCode};
@@ -16,6 +16,7 @@ use super::leash::Leash;
 use super::lists::ListAnswer;
 use super::live::LiveRoom;
 use super::problem::Problem;
+use super::quotas::{Counted, Over};
 use super::respond::{has_body, read_body, respond, respond_list};
 use super::session::Renewal;
 use super::slots::Slot;
@@ -30,6 +31,9 @@ use crate::pass::{Checked, Gate, Pass};
 
 /// The largest body that a fan's call may have.
 const FAN_BODY_BYTES_MAX: u64 = 16 * 1024;
+
+/// A body that comes more slowly than this, after the client's time, holds a slot that others need.
+const BODY_BYTES_A_SECOND_MIN: u64 = 1_024;
 
 /// One request.
 pub(crate) struct Visit {
@@ -130,6 +134,9 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Ok(arrival) => arrival,
         Err(problem) => return Ok(Outcome::refused(problem)),
     };
+    if let Err(over) = count(edge, &arrival) {
+        return Ok(Outcome::refused(over));
+    }
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
         Route::Fan { room: index, call } => fan_call(edge, session, room(index), call, &arrival).await?,
@@ -142,6 +149,21 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     })
 }
 
+/// Counts the request for its network.
+fn count(edge: &Edge, arrival: &Arrival) -> Result<(), Problem> {
+    let address = arrival.client.address;
+    let over = |over: Over| {
+        edge.metrics.observe_shed(Shed::ClientQuota);
+        Problem::TooMany(over)
+    };
+    edge.quotas.network(Counted::Network, address).map_err(over)?;
+    match arrival.route {
+        Route::Fan { call: FanCall::Join, .. } => edge.quotas.network(Counted::Join, address).map_err(over),
+        Route::Fan { call: FanCall::Claim, .. } => edge.quotas.network(Counted::Claim, address).map_err(over),
+        _ => Ok(()),
+    }
+}
+
 async fn fan_call(
     edge: &Edge,
     session: &mut Session,
@@ -150,7 +172,8 @@ async fn fan_call(
     arrival: &Arrival,
 ) -> pingora::Result<Outcome> {
     let body = if has_body(&session.req_header().method) {
-        let Some(body) = read_body(session, FAN_BODY_BYTES_MAX).await? else {
+        let Some(body) = read_body(session, FAN_BODY_BYTES_MAX, Duration::from_millis(edge.client_timeout_ms)).await?
+        else {
             return Ok(Outcome::refused(Problem::BodyTooLarge { max_bytes: FAN_BODY_BYTES_MAX }));
         };
         body
@@ -260,6 +283,10 @@ async fn forward(
         return Outcome::refused(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
     }
     let class = room.class_of(arrival.target.path());
+    if let Some(Err(over)) = holder.as_ref().map(|holder| edge.quotas.session(class, holder.pass.session)) {
+        edge.metrics.observe_shed(Shed::ClientQuota);
+        return Outcome::Problem(RequestKind::Proxy, Problem::TooMany(over));
+    }
     let slot = match room.upstream.slot(class == RouteClass::Priority, edge.now_ms()).await {
         Ok(slot) => slot,
         Err(closed) => return Outcome::Problem(RequestKind::Proxy, shut(edge, closed)),
@@ -317,5 +344,27 @@ pub(crate) fn count_body(edge: &Edge, visit: &mut Visit, bytes: usize) -> pingor
         let code = StatusCode::PAYLOAD_TOO_LARGE.as_u16();
         return pingora::Error::e_explain(pingora::ErrorType::HTTPStatus(code), "the body is larger than allowed");
     }
+    if inside.leash.is_none() && is_trickle(inside.sent_at.elapsed(), inside.body_bytes, edge.client_timeout_ms) {
+        let slow = pingora::Error::explain(pingora::ErrorType::ReadTimedout, "the body comes too slowly");
+        return Err(slow.into_down());
+    }
     Ok(())
+}
+
+/// Whether a body that has been coming for a while would hold its slot for ever.
+fn is_trickle(took: Duration, bytes: u64, patience_ms: u64) -> bool {
+    took > Duration::from_millis(patience_ms) && bytes < took.as_secs() * BODY_BYTES_A_SECOND_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_may_be_slow_but_not_for_ever() {
+        let s = Duration::from_secs;
+        assert!(!is_trickle(s(15), 1, 15_000), "slow, but within the time of one silence");
+        assert!(is_trickle(s(16), 10_000, 15_000));
+        assert!(!is_trickle(s(600), 1 << 20, 15_000));
+    }
 }

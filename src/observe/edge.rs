@@ -130,6 +130,10 @@ pub enum Shed {
     UpstreamWait,
     /// The shop cannot be reached.
     UpstreamUnavailable,
+    /// The client has used up its own quota.
+    ClientQuota,
+    /// There are as many connections as there may be.
+    Connections,
 }
 
 /// What an edge measures of itself. Cloning shares the metrics.
@@ -278,6 +282,8 @@ impl Shed {
             Self::UpstreamQueue => "upstream_queue",
             Self::UpstreamWait => "upstream_wait",
             Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::ClientQuota => "client_quota",
+            Self::Connections => "connections",
         }
     }
 }

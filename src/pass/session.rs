@@ -25,6 +25,12 @@ impl SessionId {
         id.copy_from_slice(&hash.finish().as_ref()[..16]);
         Self(id)
     }
+
+    /// The same as a number.
+    #[must_use]
+    pub fn number(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
 }
 
 impl fmt::Display for SessionId {

@@ -1,0 +1,182 @@
+//! What one client may ask of this edge: the quotas of networks and sessions, and how a client is told.
+//!
+//! Guarantees: a request is counted once, where it is let through, and never at a retry; a client's own quota is told by
+//! 429 with `RateLimit` fields, while 503 means that we have no room; no address is kept, only keyed hashes.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use http::HeaderValue;
+use http::header::HeaderName;
+use ipnet::IpNet;
+
+use crate::config::LimitsConfig;
+use crate::limit::{Quota, Table, Verdict, networks};
+use crate::observe::RouteClass;
+use crate::pass::SessionId;
+
+pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// A /48 may ask so many times as much as a /64.
+const WIDE_FACTOR: u32 = 16;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Any request of a network.
+    Network,
+    /// A join of a network.
+    Join,
+    /// A claim of a network.
+    Claim,
+    /// A session's requests to priority paths, or to others.
+    Session(RouteClass),
+}
+
+/// A quota that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) counted: Counted,
+    pub(crate) quota: Quota,
+    pub(crate) retry_after_ms: u64,
+}
+
+/// The quotas of this edge.
+#[derive(Debug)]
+pub(crate) struct Quotas {
+    config: LimitsConfig,
+    table: Table,
+    begun: Instant,
+}
+
+impl Quotas {
+    pub(crate) fn new(config: &LimitsConfig) -> Self {
+        Self { table: Table::new(config.keys_max as usize), config: config.clone(), begun: Instant::now() }
+    }
+
+    /// Counts a request of a network.
+    ///
+    /// # Errors
+    /// It has had its share.
+    pub(crate) fn network(&self, counted: Counted, address: IpAddr) -> Result<(), Over> {
+        let Some(quota) = self.quota(counted) else { return Ok(()) };
+        if self.config.unlimited.iter().any(|net: &IpNet| net.contains(&address)) {
+            return Ok(());
+        }
+        let (narrow, wide) = networks(address);
+        self.count(counted, narrow, quota)?;
+        let wide_quota = Quota {
+            per_minute: quota.per_minute.saturating_mul(WIDE_FACTOR),
+            burst: quota.burst.saturating_mul(WIDE_FACTOR),
+        };
+        wide.map_or(Ok(()), |wide| self.count(counted, wide, wide_quota))
+    }
+
+    /// Counts a request of a session.
+    ///
+    /// # Errors
+    /// It has had its share.
+    pub(crate) fn session(&self, class: RouteClass, session: SessionId) -> Result<(), Over> {
+        let counted = Counted::Session(class);
+        self.quota(counted).map_or(Ok(()), |quota| self.count(counted, session.number(), quota))
+    }
+
+    fn quota(&self, counted: Counted) -> Option<Quota> {
+        let LimitsConfig { network, joins, claims, session, .. } = self.config;
+        let quota = match counted {
+            Counted::Network => network,
+            Counted::Join => joins,
+            Counted::Claim => claims,
+            Counted::Session(_) => session,
+        };
+        (quota.per_minute > 0).then_some(quota)
+    }
+
+    fn count(&self, counted: Counted, key: u128, quota: Quota) -> Result<(), Over> {
+        // Beyond zero, which is what a key that was never seen has.
+        let now_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX >> 1) + 1;
+        match self.table.ask(counted.class(), key, &quota, now_us) {
+            Verdict::Allowed { .. } => Ok(()),
+            Verdict::Refused { retry_after_ms } => Err(Over { counted, quota, retry_after_ms }),
+        }
+    }
+}
+
+impl Counted {
+    fn class(self) -> u8 {
+        match self {
+            Self::Network => 0,
+            Self::Join => 1,
+            Self::Claim => 2,
+            Self::Session(RouteClass::Priority) => 3,
+            Self::Session(RouteClass::Other) => 4,
+        }
+    }
+
+    /// Its name in `RateLimit-Policy` and in metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Join => "joins",
+            Self::Claim => "claims",
+            Self::Session(RouteClass::Priority) => "session-priority",
+            Self::Session(RouteClass::Other) => "session",
+        }
+    }
+}
+
+impl Over {
+    /// `RateLimit-Policy` and `RateLimit`, as in draft-ietf-httpapi-ratelimit-headers: quota and window of the policy by
+    /// its name, what remains of it, and in how many seconds there is more.
+    pub(crate) fn fields(&self) -> [(HeaderName, HeaderValue); 2] {
+        let (name, Quota { burst, .. }) = (self.counted.label(), self.quota);
+        let policy = format!("\"{name}\";q={burst};w={}", self.quota.window_s());
+        let limit = format!("\"{name}\";r=0;t={}", self.retry_after_ms.div_ceil(1_000));
+        let value = |text: String| HeaderValue::try_from(text).expect("names and numbers");
+        [(RATE_LIMIT_POLICY, value(policy)), (RATE_LIMIT, value(limit))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quotas() -> Quotas {
+        let quota = |per_minute, burst| Quota { per_minute, burst };
+        Quotas::new(&LimitsConfig {
+            network: quota(60, 2),
+            joins: quota(1, 1),
+            claims: quota(0, 0),
+            session: quota(60, 1),
+            keys_max: 1_000,
+            unlimited: vec!["127.0.0.0/8".parse().unwrap()],
+        })
+    }
+
+    fn count(quotas: &Quotas, counted: Counted, address: &str, times: usize) -> usize {
+        (0..times).filter(|_| quotas.network(counted, address.parse().unwrap()).is_ok()).count()
+    }
+
+    #[test]
+    fn networks_have_their_share_and_a_wide_one_its_ceiling() {
+        let quotas = quotas();
+        assert_eq!(count(&quotas, Counted::Network, "192.0.2.1", 5), 2);
+        assert_eq!(count(&quotas, Counted::Network, "192.0.2.2", 5), 2);
+        assert_eq!(count(&quotas, Counted::Network, "127.0.0.1", 500), 500, "not limited");
+        assert_eq!(count(&quotas, Counted::Claim, "192.0.2.1", 500), 500, "switched off");
+        let of_a_48 = (0..100).map(|net| count(&quotas, Counted::Network, &format!("2001:db8:1:{net:x}::1"), 1));
+        assert_eq!(of_a_48.sum::<usize>(), 32);
+    }
+
+    #[test]
+    fn who_is_over_is_told_how_much_when_and_of_what() {
+        let quotas = quotas();
+        let session = SessionId::of(&[1; 32], 7);
+        assert!(quotas.session(RouteClass::Other, session).is_ok());
+        assert!(quotas.session(RouteClass::Priority, session).is_ok(), "checkout counts by itself");
+        let over = quotas.session(RouteClass::Other, session).unwrap_err();
+        assert_eq!(over.fields().map(|(_, value)| value), ["\"session\";q=1;w=1", "\"session\";r=0;t=1"]);
+        assert_eq!(count(&quotas, Counted::Join, "192.0.2.1", 2), 1);
+    }
+}
