@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::config::{Role, parse_time_ms};
-use crate::room::{Control, View};
+use crate::room::{Control, Mode, Ramp, View};
 
 /// What to change; what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,6 +21,19 @@ pub struct RoomPatch {
     /// Sessions that may be inside at once (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub max_active: Option<u64>,
+    /// Change the rate step by step from now on (role sre); not together with a rate.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub ramp: Option<RampPatch>,
+    /// Let so many in now, beyond the rate, as far as there is room for them (role sre).
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub let_in: Option<u32>,
+    /// `fixed`: rate and sessions as they are set; `adaptive`: at most that, and less while the shop suffers (role sre).
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "adaptive")]
+    pub mode: Option<Mode>,
+    /// In `adaptive`: how long the slowest hundredth of the shop's answers may take, ms (role sre).
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub target_ms: Option<u64>,
     /// Whether to hold the line (role organizer).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub paused: Option<bool>,
@@ -37,6 +50,19 @@ pub struct RoomPatch {
     pub ends_at: Option<Option<String>>,
 }
 
+/// A rate that changes step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RampPatch {
+    /// People a minute at the start; as it is set now unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_per_minute: Option<u32>,
+    /// People a minute at the end.
+    pub to_per_minute: u32,
+    /// How long it takes, ms.
+    pub over_ms: u64,
+}
+
 /// One thing that changes, or would.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
@@ -49,16 +75,24 @@ pub struct Change {
 }
 
 impl RoomPatch {
-    /// The room's commands for this, in the order of the fields.
+    /// The room's commands for this, in the order of the fields, for a room that stands like this.
     ///
     /// # Errors
     /// A value that no room would take.
-    pub(super) fn controls(&self) -> Result<Vec<Control>, Problem> {
+    pub(super) fn controls(&self, view: &View) -> Result<Vec<Control>, Problem> {
+        if self.rate_per_minute.is_some() && self.ramp.is_some() {
+            let reason = "give a rate or a ramp, not both: a ramp ends in its own rate".to_owned();
+            return Err(Problem::Value { key: "ramp", reason });
+        }
         let ends_at = self.ends_at.as_ref().map(|ends_at| ends_at.as_deref().map(end_ms).transpose()).transpose()?;
         let controls: Vec<_> = [
             self.rate_per_minute.map(Control::Rate),
+            self.ramp.map(|ramp| Control::Ramp(ramp.from(view))),
             self.burst.map(Control::Burst),
             self.max_active.map(Control::MaxActive),
+            self.let_in.map(|people| Control::LetIn(view.let_in + u64::from(people))),
+            self.mode.map(Control::Mode),
+            self.target_ms.map(Control::TargetMs),
             self.paused.map(|paused| if paused { Control::Pause } else { Control::Resume }),
             self.message.clone().map(Control::Message),
             self.sold_out.map(Control::SoldOut),
@@ -69,6 +103,14 @@ impl RoomPatch {
         .collect();
         controls.iter().try_for_each(Control::check)?;
         Ok(controls)
+    }
+}
+
+impl RampPatch {
+    fn from(self, view: &View) -> Ramp {
+        let set = view.policy.rate_per_minute;
+        let Self { from_per_minute, to_per_minute, over_ms } = self;
+        Ramp { from_per_minute: from_per_minute.unwrap_or(set), to_per_minute, over_ms }
     }
 }
 
@@ -95,13 +137,18 @@ pub(super) fn role_for(control: &Control) -> Role {
     }
 }
 
-/// What a command would change in a room that stands like this; `None` if it stands so already.
-pub(super) fn change(control: &Control, view: &View) -> Option<Change> {
+/// What a command would change in a room that stands like this; nothing if it stands so already.
+pub(super) fn changes(control: &Control, view: &View) -> Vec<Change> {
+    if *control == Control::Resume {
+        let undone = [("paused", view.paused), ("draining", view.draining)].into_iter().filter(|(_, is_so)| *is_so);
+        return undone
+            .map(|(what, _)| Change { what: what.into(), before: json!(true), after: json!(false) })
+            .collect();
+    }
     let (what, before, after) = match control {
-        Control::Pause => ("paused", json!(view.paused), json!(true)),
-        Control::Resume => ("paused", json!(view.paused), json!(false)),
+        Control::Pause | Control::Resume => ("paused", json!(view.paused), json!(true)),
         Control::Drain => ("draining", json!(view.draining), json!(true)),
-        Control::Ramp(ramp) => ("ramp", json!(view.ramp), json!(ramp)),
+        Control::Ramp(ramp) => ("ramp", json!(view.ramp.map(|(ramp, _)| ramp)), json!(ramp)),
         Control::LetIn(in_all) => ("let_in", json!(view.let_in), json!(in_all)),
         Control::Mode(mode) => ("mode", json!(view.policy.mode), json!(mode)),
         Control::TargetMs(target_ms) => ("target_ms", json!(view.policy.target_ms), json!(target_ms)),
@@ -112,7 +159,7 @@ pub(super) fn change(control: &Control, view: &View) -> Option<Change> {
         Control::SoldOut(sold_out) => ("sold_out", json!(view.sold_out), json!(sold_out)),
         Control::EndsAt(ends_at_ms) => ("ends_at_ms", json!(view.ends_at_ms), json!(ends_at_ms)),
     };
-    (before != after).then(|| Change { what: what.into(), before, after })
+    if before == after { Vec::new() } else { vec![Change { what: what.into(), before, after }] }
 }
 
 /// A field that is there has a value of its type; null is one only where the field says so.
@@ -123,10 +170,26 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::Refusal;
+    use crate::room::{Command, Refusal, Room};
+
+    /// A room that lets in 600 a minute, and has let in 7 beyond that.
+    fn view() -> View {
+        let mut room = Room::default();
+        let plan = serde_json::json!({
+            "room": "final", "opens_at_ms": 1, "starts_at_ms": 1, "ends_at_ms": null, "beacon": null, "secret": vec![0; 32],
+            "policy": {
+                "rate_per_minute": 600, "burst": 10, "max_active": 1000, "grace_ms": 1, "session_idle_ms": 1,
+                "session_max_ms": 1, "witness_ms": 2000, "late": "tail", "mode": "fixed", "target_ms": 500,
+                "floor_per_minute": 60,
+            },
+        });
+        room.apply(&Command::Schedule(serde_json::from_value(plan).expect("a plan")), 0).expect("it is valid");
+        room.apply(&Command::Control(vec![Control::LetIn(7)]), 0).expect("it is valid");
+        room.view().expect("a view")
+    }
 
     fn controls(patch: &str) -> Result<Vec<Control>, Problem> {
-        serde_json::from_str::<RoomPatch>(patch).expect("a patch").controls()
+        serde_json::from_str::<RoomPatch>(patch).expect("a patch").controls(&view())
     }
 
     #[test]
@@ -148,6 +211,17 @@ mod tests {
         ];
         assert_eq!(controls(patch).unwrap(), expected);
         assert_eq!(controls(r#"{"paused":false}"#).unwrap(), [Control::Resume]);
+    }
+
+    #[test]
+    fn what_builds_on_the_present_is_worked_out() {
+        let ramp = Ramp { from_per_minute: 600, to_per_minute: 1_200, over_ms: 60_000 };
+        assert_eq!(
+            controls(r#"{"ramp":{"to_per_minute":1200,"over_ms":60000},"let_in":5}"#).unwrap(),
+            [Control::Ramp(ramp), Control::LetIn(12)]
+        );
+        let both = controls(r#"{"rate_per_minute":5,"ramp":{"to_per_minute":1200,"over_ms":60000}}"#);
+        assert!(matches!(both, Err(Problem::Value { key: "ramp", .. })));
     }
 
     #[test]

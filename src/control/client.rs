@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Changed, HandedIn, ProblemDetails, RoomPatch, RoomState, Rooms};
+use super::{Audit, Changed, HandedIn, ProblemDetails, Revocation, RoomPatch, RoomState, Rooms};
 use crate::config::Secret;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -81,6 +81,31 @@ impl Client {
     /// When the call did not succeed, or the round is refused.
     pub async fn hand_in_beacon(&self, room: &str, round: &HandedIn) -> Result<RoomState, ClientError> {
         self.call(Method::POST, &format!("/{room}/beacon"), |request| with_json(request, round)).await
+    }
+
+    /// Lets a room run dry.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn drain(&self, room: &str, dry_run: bool) -> Result<Changed, ClientError> {
+        self.call(Method::POST, &format!("/{room}/drain?dry_run={dry_run}"), |request| request).await
+    }
+
+    /// Revokes a session or a place.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn revoke(&self, room: &str, whom: &Revocation, dry_run: bool) -> Result<Changed, ClientError> {
+        let path = format!("/{room}/revoke?dry_run={dry_run}");
+        self.call(Method::POST, &path, |request| with_json(request, whom)).await
+    }
+
+    /// The latest changes of a room.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn audit(&self, room: &str) -> Result<Audit, ClientError> {
+        self.call(Method::GET, &format!("/{room}/audit"), |request| request).await
     }
 
     async fn call<T: DeserializeOwned>(

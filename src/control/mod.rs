@@ -14,6 +14,7 @@ mod client;
 mod health;
 mod openapi;
 mod problem;
+mod revoke;
 mod rooms;
 mod state;
 
@@ -35,11 +36,13 @@ use tower_http::timeout::TimeoutLayer;
 use crate::store::Store;
 
 pub use access::Tokens;
+pub use audit::{AuditEntry, AuditLog};
 pub use beacon::HandedIn;
-pub use change::{Change, RoomPatch};
+pub use change::{Change, RampPatch, RoomPatch};
 pub use client::{Client, ClientError};
 pub use problem::ProblemDetails;
-pub use rooms::{Changed, Rooms};
+pub use revoke::Revocation;
+pub use rooms::{Audit, Changed, Rooms};
 pub use state::RoomState;
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -56,6 +59,10 @@ pub struct Admin {
     pub tokens: Arc<Tokens>,
     /// What `/metrics` shows.
     pub registry: Registry,
+    /// Where changes are written down.
+    pub audit: Arc<AuditLog>,
+    /// One change at a time, so that the values before are those that it met.
+    pub changing: Arc<tokio::sync::Mutex<()>>,
     /// Whether visitors should be sent to this edge; false while it is about to stop.
     pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -77,6 +84,9 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/beacon", post(beacon::hand_in))
         .route("/rooms/{room}/pause", post(rooms::pause))
         .route("/rooms/{room}/resume", post(rooms::resume))
+        .route("/rooms/{room}/drain", post(rooms::drain))
+        .route("/rooms/{room}/revoke", post(revoke::revoke))
+        .route("/rooms/{room}/audit", get(rooms::audit_of))
         .layer(middleware::from_fn_with_state(admin.clone(), access::require_token));
     Router::new()
         .nest("/api/v1", api)

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{beacon, health, rooms};
+use super::{beacon, health, revoke, rooms};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,6 +15,9 @@ use super::{beacon, health, rooms};
         rooms::patch,
         rooms::pause,
         rooms::resume,
+        rooms::drain,
+        rooms::audit_of,
+        revoke::revoke,
         beacon::hand_in,
         health::healthz,
         health::readyz,

@@ -36,6 +36,8 @@ pub(super) enum Problem {
     Value { key: &'static str, reason: String },
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("the change was made, but cannot be written down or read: {0}; look after the audit log's disk")]
+    Audit(String),
     #[error("{0}; whether the change was made is unknown: look, or ask again, which is safe")]
     Store(String),
 }
@@ -78,6 +80,7 @@ impl Problem {
                 (StatusCode::UNPROCESSABLE_ENTITY, "bad-value", "A value is out of range")
             }
             Self::Refused(_) => (StatusCode::CONFLICT, "refused", "The room refuses"),
+            Self::Audit(_) => (StatusCode::INTERNAL_SERVER_ERROR, "audit-log", "The audit log fails"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The store cannot be reached"),
         }
     }

@@ -1,17 +1,22 @@
 //! The calls on rooms.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Caller;
+use super::audit::AuditEntry;
 use super::body::{JsonBody, QueryOf};
-use super::change::{Change, RoomPatch, change, role_for};
+use super::change::{Change, RoomPatch, changes, role_for};
 use super::problem::{Problem, ProblemDetails};
 use super::state::RoomState;
-use super::{Admin, RoomName, audit};
-use crate::room::Command;
+use super::{Admin, RoomName};
+use crate::room::{Command, Control, View};
+
+const AUDIT_ENTRIES_MAX: usize = 100;
 
 /// All rooms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -36,7 +41,7 @@ pub struct Changed {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct How {
     /// Only say what would change.
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// List the rooms, live.
@@ -102,6 +107,41 @@ pub(super) async fn resume(
     apply(&admin, &caller, &room, how, &RoomPatch { paused: Some(false), ..RoomPatch::default() }).await
 }
 
+/// Let the room run dry: nobody more is called, whoever was called may still come in, those inside go on.
+#[utoipa::path(post, path = "/api/v1/rooms/{room}/drain", tag = "rooms", security(("token" = [])),
+    params(("room" = String, Path, description = "the room's name"), How),
+    responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
+pub(super) async fn drain(
+    State(admin): State<Admin>,
+    caller: Caller,
+    Path(room): Path<String>,
+    QueryOf(how): QueryOf<How>,
+) -> Result<Json<Changed>, Problem> {
+    make(&admin, &caller, &room, how, |_| Ok(vec![Control::Drain])).await
+}
+
+/// The latest changes made through this edge, the newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Audit {
+    /// At most a hundred.
+    pub changes: Vec<AuditEntry>,
+}
+
+/// Who changed what in a room, when, from which value to which: the latest hundred changes made through this edge.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/audit", tag = "rooms", security(("token" = [])),
+    params(("room" = String, Path, description = "the room's name")),
+    responses((status = 200, body = Audit), (status = "default", body = ProblemDetails)))]
+pub(super) async fn audit_of(
+    State(admin): State<Admin>,
+    _: Caller,
+    Path(room): Path<String>,
+) -> Result<Json<Audit>, Problem> {
+    let name = find(&admin, &room)?.name.clone();
+    let read = tokio::task::spawn_blocking(move || admin.audit.latest(&name, AUDIT_ENTRIES_MAX)).await;
+    let changes = read.map_err(std::io::Error::other).flatten().map_err(|error| Problem::Audit(error.to_string()))?;
+    Ok(Json(Audit { changes }))
+}
+
 async fn apply(
     admin: &Admin,
     caller: &Caller,
@@ -109,16 +149,41 @@ async fn apply(
     how: How,
     patch: &RoomPatch,
 ) -> Result<Json<Changed>, Problem> {
+    make(admin, caller, room, how, |view| patch.controls(view)).await
+}
+
+/// Makes all of what is asked for, or nothing.
+async fn make(
+    admin: &Admin,
+    caller: &Caller,
+    room: &str,
+    how: How,
+    wanted: impl FnOnce(&View) -> Result<Vec<Control>, Problem>,
+) -> Result<Json<Changed>, Problem> {
     let room = find(admin, room)?;
-    let controls = patch.controls()?;
-    controls.iter().try_for_each(|control| caller.require(role_for(control)))?;
+    let _one_at_a_time = admin.changing.lock().await;
     let view = admin.store.view(&room.name).await?;
-    let changes: Vec<_> = controls.iter().filter_map(|control| change(control, &view)).collect();
+    let controls = wanted(&view)?;
+    controls.iter().try_for_each(|control| caller.require(role_for(control)))?;
+    let changes: Vec<_> = controls.iter().flat_map(|control| changes(control, &view)).collect();
     if !how.dry_run && !changes.is_empty() {
         admin.store.apply(&room.name, Command::Control(controls)).await?;
-        changes.iter().for_each(|change| audit::record(caller, &room.name, change));
+        record(admin, caller, &room.name, &changes, view.now_ms).await?;
     }
     Ok(Json(Changed { dry_run: how.dry_run, changes, room: state(admin, room).await? }))
+}
+
+/// Writes changes down that were made.
+pub(super) async fn record(
+    admin: &Admin,
+    caller: &Caller,
+    room: &str,
+    changes: &[Change],
+    at_ms: u64,
+) -> Result<(), Problem> {
+    let (audit, caller, room, changes) = (Arc::clone(&admin.audit), caller.clone(), room.to_owned(), changes.to_vec());
+    let written = tokio::task::spawn_blocking(move || audit.record(&caller, &room, &changes, at_ms)).await;
+    written.map_err(std::io::Error::other).flatten().map_err(|error| Problem::Audit(error.to_string()))
 }
 
 pub(super) fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Problem> {

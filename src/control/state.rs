@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::RoomName;
-use crate::room::{Phase, View};
+use crate::room::{Limit, Mode, Phase, View};
 
 /// How a room stands. Times are Unix milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -20,8 +20,24 @@ pub struct RoomState {
     pub draw: String,
     /// Whether the leak is paused.
     pub paused: bool,
+    /// Whether nobody is called any more, while whoever was called may come in.
+    pub draining: bool,
     /// Whether it is marked as sold out.
     pub sold_out: bool,
+    /// Whether the shop says that nothing is left.
+    pub out_of_stock: bool,
+    /// Whether rate and sessions follow the health of the shop.
+    #[schema(value_type = String, example = "adaptive")]
+    pub mode: Mode,
+    /// In `adaptive`: how long the slowest hundredth of the shop's answers may take.
+    pub target_ms: u64,
+    /// What holds the leak back at this moment; nothing before it runs.
+    #[schema(value_type = Option<String>, example = "queue_wait")]
+    pub limit: Option<Limit>,
+    /// People let in per minute at most at this moment; 0 while a brake holds them.
+    pub rate_now_per_minute: u32,
+    /// Sessions that may be inside at this moment.
+    pub max_active_now: u64,
     /// The message to everyone who waits.
     pub message: Option<String>,
     /// The room's time.
@@ -50,6 +66,14 @@ pub struct RoomState {
     pub outstanding: u64,
     /// Sessions inside.
     pub active: u64,
+    /// How many of those not yet in are expected to come.
+    pub expected: u64,
+    /// How many of a thousand called places nobody came for, of late.
+    pub no_show_permille: u32,
+    /// People let in beyond the rate because people said so, those still to be called included.
+    pub let_in: u64,
+    /// Late comers who were let come all the same.
+    pub honoured: u64,
     /// Let in so far.
     pub admitted: u64,
     /// Called places that were not claimed in time.
@@ -68,7 +92,14 @@ impl RoomState {
             phase: view.phase,
             draw: view.draw.label().name().to_owned(),
             paused: view.paused,
+            draining: view.draining,
             sold_out: view.sold_out,
+            out_of_stock: view.out_of_stock,
+            mode: view.policy.mode,
+            target_ms: view.policy.target_ms,
+            limit: view.limit,
+            rate_now_per_minute: view.rate_per_minute,
+            max_active_now: view.max_active,
             message: view.message.clone(),
             now_ms: view.now_ms,
             opens_at_ms: view.opens_at_ms,
@@ -83,6 +114,10 @@ impl RoomState {
             waiting: view.line_size.saturating_sub(view.serving),
             outstanding: view.outstanding,
             active: view.active,
+            expected: view.expected,
+            no_show_permille: view.no_show_permille,
+            let_in: view.let_in,
+            honoured: view.honoured,
             admitted: view.admitted,
             expired: view.expired,
             left: view.left,

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{Admin, RoomName, Tokens, router};
+use super::{Admin, AuditLog, RoomName, Tokens, router};
 use crate::clock::Clock;
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
@@ -55,6 +55,8 @@ impl TestEdge {
             rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
             tokens: Arc::new(Tokens::new(tokens)),
             registry,
+            audit: Arc::new(AuditLog::open(&dir.path().join("audit.jsonl")).expect("an audit log")),
+            changing: Arc::default(),
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

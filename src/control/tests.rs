@@ -7,7 +7,8 @@ use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TOKEN_VIEWER, TestEdge};
-use crate::room::{Command, Control};
+use crate::pass::SessionId;
+use crate::room::{Claimant, Command, Control};
 
 struct Answer {
     status: StatusCode,
@@ -213,10 +214,11 @@ async fn the_api_describes_itself() {
     assert_eq!(api["components"]["securitySchemes"]["token"]["scheme"], "bearer");
     let patch = &api["components"]["schemas"]["RoomPatch"]["properties"];
     // What the API takes is what it says that it takes.
-    for key in ["rate_per_minute", "burst", "max_active", "paused", "message", "sold_out", "ends_at"] {
+    let changed = ["rate_per_minute", "ramp", "burst", "max_active", "let_in", "mode", "target_ms"];
+    for key in changed.into_iter().chain(["paused", "message", "sold_out", "ends_at"]) {
         assert!(patch.get(key).is_some(), "{key} is not in {patch}");
     }
-    assert_eq!(patch.as_object().map(serde_json::Map::len), Some(7));
+    assert_eq!(patch.as_object().map(serde_json::Map::len), Some(11));
 }
 
 #[tokio::test]
@@ -228,4 +230,77 @@ async fn a_refusal_of_the_room_is_told() {
     assert_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, "bad-value");
     assert!(answer.body["detail"].as_str().is_some_and(|detail| detail.contains("60000000")), "{}", answer.body);
     assert!(answer.headers.get(RETRY_AFTER).is_none());
+}
+
+#[tokio::test]
+async fn several_changes_are_made_together_or_not_at_all() {
+    let edge = TestEdge::start().await;
+    let before = edge.store.view("final").await.expect("a view");
+    let patch = Some(json!({"rate_per_minute": 5, "target_ms": 1}));
+    let refused = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", patch).await;
+    assert_problem(&refused, StatusCode::UNPROCESSABLE_ENTITY, "bad-value");
+    assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.contains("target_ms must be from 10")));
+    assert_eq!(edge.store.view("final").await.expect("a view").revision, before.revision);
+
+    let patch =
+        json!({"ramp": {"to_per_minute": 900, "over_ms": 60_000}, "mode": "adaptive", "target_ms": 300, "let_in": 4});
+    let changed = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", Some(patch)).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+    let room = &changed.body["room"];
+    for (key, value) in [
+        ("rate_per_minute", json!(900)),
+        // Nobody steers in this test, so the floor holds.
+        ("rate_now_per_minute", json!(1)),
+        ("mode", json!("adaptive")),
+        ("target_ms", json!(300)),
+        ("let_in", json!(4)),
+    ] {
+        assert_eq!(room[key], value, "{key} of {room}");
+    }
+}
+
+#[tokio::test]
+async fn a_drain_is_ended_by_resuming() {
+    let edge = TestEdge::start().await;
+    let drained = call(&edge, TOKEN_ORGANIZER, Method::POST, "/api/v1/rooms/final/drain", None).await.body;
+    assert_eq!(drained["changes"], json!([{"what": "draining", "before": false, "after": true}]));
+    let resumed = call(&edge, TOKEN_ORGANIZER, Method::POST, "/api/v1/rooms/final/resume", None).await.body;
+    assert_eq!((&resumed["changes"][0]["what"], &resumed["room"]["draining"]), (&json!("draining"), &json!(false)));
+    let viewer = call(&edge, TOKEN_VIEWER, Method::POST, "/api/v1/rooms/final/drain", None).await;
+    assert_problem(&viewer, StatusCode::FORBIDDEN, "role");
+}
+
+#[tokio::test]
+async fn a_session_is_revoked_by_place_or_by_name_and_everything_is_in_the_audit_log() {
+    let edge = TestEdge::start().await;
+    edge.store.apply("final", Command::Enter(vec![[1; 32], [2; 32]])).await.expect("two fans");
+    let view = edge.store.view("final").await.expect("a view");
+    let claimant = |place| Claimant { place, index: None, nonce: None };
+    edge.store.apply("final", Command::Claim(vec![claimant(0), claimant(1)])).await.expect("both are called");
+    let session = SessionId::of(&view.draw.descriptor_digest, 1).to_string();
+    let path = "/api/v1/rooms/final/revoke";
+    let dry = call(&edge, TOKEN_SRE, Method::POST, &format!("{path}?dry_run=true"), Some(json!({"place": 0}))).await;
+    assert_eq!(dry.body["room"]["active"], 2, "{}", dry.body);
+    for (whom, left) in [(json!({"place": 0}), 1), (json!({"session": session}), 0)] {
+        let revoked = call(&edge, TOKEN_SRE, Method::POST, path, Some(whom)).await;
+        assert_eq!(revoked.body["room"]["active"], left, "{}", revoked.body);
+    }
+    let closed = edge.store.view("final").await.expect("a view").closed;
+    assert_eq!(closed.keys().copied().collect::<Vec<_>>(), [0, 1], "gates refuse their passes");
+    for nobody in [json!({"place": 2}), json!({"session": "00"})] {
+        let answer = call(&edge, TOKEN_SRE, Method::POST, path, Some(nobody)).await;
+        assert_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, "bad-value");
+    }
+    let organizer = call(&edge, TOKEN_ORGANIZER, Method::POST, path, Some(json!({"place": 1}))).await;
+    assert_problem(&organizer, StatusCode::FORBIDDEN, "role");
+
+    call(&edge, TOKEN_ORGANIZER, Method::POST, "/api/v1/rooms/final/pause", None).await;
+    let audit = call(&edge, TOKEN_VIEWER, Method::GET, "/api/v1/rooms/final/audit", None).await.body;
+    let newest = &audit["changes"][0];
+    for (key, value) in
+        [("who", json!("organizer")), ("what", json!("paused")), ("before", json!(false)), ("after", json!(true))]
+    {
+        assert_eq!(newest[key], value, "{key} of {newest}");
+    }
+    assert_eq!(audit["changes"].as_array().map(Vec::len), Some(3), "{audit}");
 }

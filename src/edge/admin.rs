@@ -9,7 +9,7 @@ use pingora::services::background::BackgroundService;
 use prometheus::Registry;
 
 use super::state::Edge;
-use crate::control::{self, Admin, RoomName, Tokens};
+use crate::control::{self, Admin, AuditLog, RoomName, Tokens};
 
 /// Serves the admin API, health and metrics.
 pub(crate) struct AdminService {
@@ -18,7 +18,13 @@ pub(crate) struct AdminService {
 }
 
 impl AdminService {
-    pub(crate) fn new(edge: &Arc<Edge>, listen: SocketAddr, tokens: Tokens, registry: Registry) -> Self {
+    pub(crate) fn new(
+        edge: &Arc<Edge>,
+        listen: SocketAddr,
+        tokens: Tokens,
+        registry: Registry,
+        audit: AuditLog,
+    ) -> Self {
         let rooms =
             edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
         let watched = Arc::clone(edge);
@@ -27,6 +33,8 @@ impl AdminService {
             rooms: rooms.collect(),
             tokens: Arc::new(tokens),
             registry,
+            audit: Arc::new(audit),
+            changing: Arc::default(),
             accepts_visitors: Arc::new(move || watched.accepts_visitors()),
         };
         Self { listen, admin }

@@ -30,7 +30,7 @@ use super::upstream::{UnresolvedUpstream, Upstream};
 use crate::arrive::route::{RoomRoutes, RouteTable};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Host, RoomConfig, TlsListener};
-use crate::control::Tokens;
+use crate::control::{AuditLog, Tokens};
 use crate::observe::EdgeMetrics;
 use crate::page::PageError;
 use crate::pass::{KeyError, KeyRing, PassCache};
@@ -75,6 +75,14 @@ pub enum EdgeError {
         room: String,
         /// What it names.
         upstream: String,
+    },
+    /// The audit log cannot be written.
+    #[error("cannot write the audit log {}: {source}; check store.path", path.display())]
+    Audit {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// The system has no randomness.
     #[error("the system has no randomness; is /dev/urandom there?")]
@@ -142,7 +150,9 @@ pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
     for watch in stock_watches(&edge, &parts)? {
         server.add_service(background_service("stock", watch));
     }
-    let admin = AdminService::new(&edge, config.admin.listen, parts.tokens, parts.registry);
+    let audit_path = config.store.path.join("audit.jsonl");
+    let audit = AuditLog::open(&audit_path).map_err(|source| EdgeError::Audit { path: audit_path, source })?;
+    let admin = AdminService::new(&edge, config.admin.listen, parts.tokens, parts.registry, audit);
     server.add_service(background_service("admin", admin));
     server.add_service(gate);
     let grace = Duration::from_millis(config.edge.shutdown_grace_ms);

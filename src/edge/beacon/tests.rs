@@ -21,7 +21,7 @@ use crate::arrive::route::FanCall;
 use crate::audit::{Evidence, Source, audit};
 use crate::clock::Clock;
 use crate::config::{AdminToken, Config, Role, Secret};
-use crate::control::{self, Admin, Client, HandedIn, RoomName, Tokens};
+use crate::control::{self, Admin, AuditLog, Client, HandedIn, RoomName, Tokens};
 use crate::edge::fan::{self, FanRequest, Reply};
 use crate::edge::lists::{self, List};
 use crate::edge::server::{EdgeParts, build};
@@ -178,6 +178,8 @@ impl World {
             rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
             tokens: Arc::new(Tokens::new(&[AdminToken { name: "maria".into(), role, secret: token() }])),
             registry: self.registry.clone(),
+            audit: Arc::new(AuditLog::open(&self.dir.path().join("audit.jsonl")).unwrap()),
+            changing: Arc::default(),
             accepts_visitors: Arc::new(|| true),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,5 +1,7 @@
 //! `fairgate room`: watch and tune rooms that are live, over the admin API.
 
+mod top;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -9,8 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::Secret;
-use crate::control::{Changed, Client, RoomPatch, RoomState};
-use crate::room::Phase;
+use crate::control::{Audit, AuditEntry, Changed, Client, RampPatch, Revocation, RoomPatch, RoomState};
+use crate::room::{Limit, Mode, Phase};
 
 /// Watch and tune rooms that are live.
 ///
@@ -46,6 +48,49 @@ enum Step {
         #[command(flatten)]
         target: Target,
     },
+    /// Let the room run dry: nobody more is called; whoever was called may still come in. `resume` ends it.
+    Drain {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Let people in now, beyond the rate, as far as there is room for them.
+    LetIn {
+        #[command(flatten)]
+        target: Target,
+        /// How many.
+        people: u32,
+    },
+    /// Change the rate step by step, from what it is now or from a given rate.
+    Ramp {
+        #[command(flatten)]
+        target: Target,
+        /// The rate at the end, people a minute.
+        #[arg(long, value_name = "PER_MINUTE")]
+        to: u32,
+        /// How long it takes, like 10m.
+        #[arg(long, value_name = "SPAN", value_parser = span_ms)]
+        over: u64,
+        /// The rate at the start, people a minute.
+        #[arg(long, value_name = "PER_MINUTE")]
+        from: Option<u32>,
+    },
+    /// End a session, or take a place away.
+    Revoke {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Show who changed what, when, from which value to which.
+    Audit {
+        /// The room's name.
+        room: String,
+    },
+    /// Watch a room live, in the terminal.
+    Top {
+        /// The room's name.
+        room: String,
+    },
     /// Change a room's rate, caps, message, or end.
     Set {
         #[command(flatten)]
@@ -76,6 +121,12 @@ struct Values {
     /// Sessions that may be inside at once.
     #[arg(long, value_name = "SESSIONS")]
     max_active: Option<u64>,
+    /// "fixed", or "adaptive": less than rate and max-active while the shop suffers.
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    mode: Option<Mode>,
+    /// For "adaptive": how long the slowest hundredth of the shop's answers may take, like 500ms.
+    #[arg(long, value_name = "SPAN", value_parser = span_ms)]
+    target: Option<u64>,
     /// A message to everyone who waits.
     #[arg(long, value_name = "TEXT", conflicts_with = "no_message")]
     message: Option<String>,
@@ -93,12 +144,50 @@ struct Values {
     no_end: bool,
 }
 
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Whom {
+    /// The place in the line.
+    #[arg(long)]
+    place: Option<u64>,
+    /// The session, as the shop sees it in X-Fairgate-Session.
+    #[arg(long)]
+    session: Option<String>,
+}
+
+impl Whom {
+    fn revocation(self) -> Revocation {
+        match (self.place, self.session) {
+            (Some(place), _) => Revocation::Place(place),
+            (None, session) => Revocation::Session(session.unwrap_or_default()),
+        }
+    }
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "fixed" => Ok(Mode::Fixed),
+        "adaptive" => Ok(Mode::Adaptive),
+        _ => Err("write fixed or adaptive".into()),
+    }
+}
+
+fn span_ms(text: &str) -> Result<u64, String> {
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|error| format!("{error}; write a span like 500ms or 10m"))?;
+    u64::try_from(span.as_millis()).map_err(|_| "a span is not negative".into())
+}
+
 impl Values {
     fn patch(self) -> RoomPatch {
         RoomPatch {
             rate_per_minute: self.rate,
             burst: self.burst,
             max_active: self.max_active,
+            mode: self.mode,
+            target_ms: self.target,
+            ramp: None,
+            let_in: None,
             paused: None,
             message: self.message.map(Some).or(self.no_message.then_some(None)),
             sold_out: self.sold_out,
@@ -137,6 +226,22 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
         Step::Resume { target } => {
             change(client, &target, RoomPatch { paused: Some(false), ..RoomPatch::default() }, json, out).await
         }
+        Step::Drain { target } => print_changed(out, &client.drain(&target.room, target.dry_run).await?, json),
+        Step::LetIn { target, people } => {
+            change(client, &target, RoomPatch { let_in: Some(people), ..RoomPatch::default() }, json, out).await
+        }
+        Step::Ramp { target, to, over, from } => {
+            let ramp = RampPatch { from_per_minute: from, to_per_minute: to, over_ms: over };
+            change(client, &target, RoomPatch { ramp: Some(ramp), ..RoomPatch::default() }, json, out).await
+        }
+        Step::Revoke { target, whom } => {
+            print_changed(out, &client.revoke(&target.room, &whom.revocation(), target.dry_run).await?, json)
+        }
+        Step::Audit { room } => {
+            let audit = client.audit(&room).await?;
+            if json { print_json(out, &audit) } else { print_audit(out, &audit) }
+        }
+        Step::Top { room } => top::run(client, &room).await,
         Step::Set { target, values } => change(client, &target, values.patch(), json, out).await,
     }
 }
@@ -148,8 +253,22 @@ async fn change(
     json: bool,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let changed = client.change(&target.room, &patch, target.dry_run).await?;
-    if json { print_json(out, &changed) } else { print_changes(out, &changed) }
+    print_changed(out, &client.change(&target.room, &patch, target.dry_run).await?, json)
+}
+
+fn print_changed(out: &mut impl Write, changed: &Changed, json: bool) -> anyhow::Result<()> {
+    if json { print_json(out, changed) } else { print_changes(out, changed) }
+}
+
+fn print_audit(out: &mut impl Write, audit: &Audit) -> anyhow::Result<()> {
+    for AuditEntry { at_ms, who, role, change, .. } in &audit.changes {
+        let role = format!("{role:?}").to_lowercase();
+        writeln!(out, "{} {who} ({role}): {} from {} to {}", time(*at_ms), change.what, change.before, change.after)?;
+    }
+    if audit.changes.is_empty() {
+        writeln!(out, "nothing was changed through this edge")?;
+    }
+    Ok(())
 }
 
 fn print_json(out: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
@@ -186,6 +305,7 @@ fn print_room(out: &mut impl Write, room: &RoomState) -> anyhow::Result<()> {
         ("message", room.message.clone().unwrap_or_else(|| "none".into())),
         ("rate", format!("{} a minute, {} at once", room.rate_per_minute, room.burst)),
         ("sessions", format!("{} of {}", room.active, room.max_active)),
+        ("leak", leak(room)),
         ("pool", room.pool_size.to_string()),
         ("line", format!("{} places, {} called, {} waiting", room.line_size, room.serving, room.waiting)),
         ("called", format!("{} not yet in, {} too late, {} gave up", room.outstanding, room.expired, room.left)),
@@ -205,6 +325,14 @@ fn print_changes(out: &mut impl Write, changed: &Changed) -> anyhow::Result<()> 
         writeln!(out, "{}: nothing to change", changed.room.name)?;
     }
     Ok(())
+}
+
+/// What the leak does at this moment, and why not more.
+fn leak(room: &RoomState) -> String {
+    let limit = room.limit.map_or("not running", Limit::label);
+    let no_shows = f64::from(room.no_show_permille) / 10.0;
+    let RoomState { rate_now_per_minute: rate, max_active_now: sessions, .. } = room;
+    format!("{rate} a minute and {sessions} sessions now, limited by {limit}; {no_shows:.1}% no-shows")
 }
 
 fn phase(room: &RoomState) -> &'static str {
