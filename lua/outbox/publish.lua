@@ -2,9 +2,8 @@
 -- lost its end in a failover: whoever is wrong about it appends nothing and is told.
 --
 -- KEYS[1]  the stream
--- ARGV[1]  the number of its last message, as the caller believes; 0 for none
--- ARGV[2…] number, message, number, message, …: ascending
--- returns  the number of the stream's last message now
+-- ARGV     the number of its last message, as the caller believes (0 for none); then number, message, …: ascending
+-- Returns  the number of the stream's last message now
 local last = '0'
 if redis.call('EXISTS', KEYS[1]) == 1 then
     local info = redis.call('XINFO', 'STREAM', KEYS[1])

@@ -129,7 +129,7 @@ pub(super) fn ids_of_number(text: &str) -> Option<(Uuid, Uuid)> {
     for digit in digits {
         bits = bits << 5 | DIGITS.iter().position(|&known| known == digit)? as u128;
     }
-    Some((Uuid::from_u128(bits << 78), Uuid::from_u128((bits + 1 << 78).wrapping_sub(1))))
+    Some((Uuid::from_u128(bits << 78), Uuid::from_u128(((bits + 1) << 78).wrapping_sub(1))))
 }
 
 /// The bookings of a session.

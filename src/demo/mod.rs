@@ -1,4 +1,4 @@
-//! A whole on-sale on one machine: private Postgres, booking core, edge, and a crowd if asked for.
+//! A whole on-sale on one machine: private Postgres, payment provider, booking core, edge, and a crowd if asked for.
 //!
 //! Nothing outlives the demo: its servers stop when it ends, however it ends, and its files go with it.
 

@@ -9,6 +9,7 @@ pub(super) struct Ports {
     pub(super) edges: Vec<EdgePorts>,
     pub(super) booking: u16,
     pub(super) booking_metrics: u16,
+    pub(super) provider: u16,
 }
 
 /// The ports of one edge.
@@ -22,6 +23,7 @@ pub(super) struct EdgePorts {
 const GATE: u16 = 8080;
 const BOOKING: u16 = 3000;
 const BOOKING_METRICS: u16 = 9091;
+const PROVIDER: u16 = 4000;
 const ADMIN: u16 = 9090;
 const MORE_ADMINS: u16 = 9100;
 
@@ -35,13 +37,14 @@ impl Ports {
         let admin = |edge| if edge == 0 { ADMIN } else { MORE_ADMINS + edge };
         let gates = (0..edges).map(|edge| Ok((listen(GATE + edge)?, listen(admin(edge))?)));
         let gates: Vec<_> = gates.collect::<std::io::Result<_>>()?;
-        let (booking, booking_metrics) = (listen(BOOKING)?, listen(BOOKING_METRICS)?);
+        let (booking, booking_metrics, provider) = (listen(BOOKING)?, listen(BOOKING_METRICS)?, listen(PROVIDER)?);
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         let ports = |(gate, admin): &(_, _)| Ok(EdgePorts { gate: port(gate)?, admin: port(admin)? });
         Ok(Self {
             edges: gates.iter().map(ports).collect::<std::io::Result<_>>()?,
             booking: port(&booking)?,
             booking_metrics: port(&booking_metrics)?,
+            provider: port(&provider)?,
         })
     }
 }
@@ -60,9 +63,9 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         assert_ne!(listen(port).unwrap().local_addr().unwrap().port(), port);
         let ports = Ports::find(3).unwrap();
-        let mut all = vec![ports.booking, ports.booking_metrics];
+        let mut all = vec![ports.booking, ports.booking_metrics, ports.provider];
         all.extend(ports.edges.iter().flat_map(|edge| [edge.gate, edge.admin]));
-        assert_eq!(all.len(), 8);
+        assert_eq!(all.len(), 9);
         all.sort_unstable();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{ports:?}");
     }

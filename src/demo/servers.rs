@@ -22,12 +22,14 @@ use crate::sandbox::{ChildProcess, PrivatePostgres, PrivateRedis};
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const TOKEN_VARIABLE: &str = "FAIRGATE_ADMIN_TOKEN";
+const WEBHOOK_SECRET_VARIABLE: &str = "FAIRGATE_WEBHOOK_SECRET";
 
 /// Everything that runs. Fields are dropped in order: the gate closes first, the database last.
 #[derive(Debug)]
 pub(super) struct Servers {
     edges: Vec<Server>,
     booking: Server,
+    provider: Server,
     _redis: Option<PrivateRedis>,
     _postgres: PrivatePostgres,
     _files: TempDir,
@@ -48,28 +50,33 @@ struct Server {
 }
 
 impl Servers {
-    /// Starts Postgres and, if wanted, Redis, then the booking core, then the gate; returns once all of them answer.
+    /// Starts Postgres, if wanted Redis, and the payment provider, then the booking core, then the gate; returns once all of
+    /// them answer.
     pub(super) async fn start(plan: &DemoPlan) -> anyhow::Result<(Self, Addresses)> {
         let files =
             tempfile::Builder::new().prefix("fairgate-demo-").tempdir().context("no place for the demo's files")?;
         let ports = Ports::find(plan.edges).context("no free port on 127.0.0.1")?;
         let addresses = Addresses { ports, files: files.path().to_owned() };
         super::say(match plan.redis {
-            false => "Starting a private Postgres, the booking core and the gate …",
-            true => "Starting a private Postgres, a private Redis, the booking core and the gate …",
+            false => "Starting a private Postgres, a payment provider, the booking core and the gate …",
+            true => "Starting a private Postgres, a private Redis, a payment provider, the booking core and the gate …",
         });
         let postgres = tokio::task::spawn_blocking(PrivatePostgres::start).await??;
         let redis = if plan.redis { Some(tokio::task::spawn_blocking(PrivateRedis::start).await??) } else { None };
-        let mut booking = Server::start("booking", booking_command(&addresses, &postgres)?, files.path())?;
+        let secret = new_token()?;
+        let mut provider = Server::start("provider", provider_command(&addresses, &secret)?, files.path())?;
+        provider.ready(&format!("{}/healthz", addresses.provider_url())).await?;
+        let booking_command = booking_command(&addresses, &postgres, &secret)?;
+        let mut booking = Server::start("booking", booking_command, files.path())?;
         booking.ready(&format!("{}/healthz", addresses.booking_url())).await?;
         let edges = start_edges(plan, &addresses, redis.as_ref()).await?;
-        Ok((Self { edges, booking, _redis: redis, _postgres: postgres, _files: files }, addresses))
+        Ok((Self { edges, booking, provider, _redis: redis, _postgres: postgres, _files: files }, addresses))
     }
 
     /// Waits until a server ends although nobody told it to, and says which and why.
     pub(super) async fn one_ends(&mut self) -> anyhow::Error {
         loop {
-            for server in self.edges.iter_mut().chain([&mut self.booking]) {
+            for server in self.edges.iter_mut().chain([&mut self.booking, &mut self.provider]) {
                 if let Err(ended) = server.still_runs() {
                     return ended;
                 }
@@ -175,6 +182,10 @@ impl Addresses {
         format!("http://127.0.0.1:{}", self.ports.booking)
     }
 
+    fn provider_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.provider)
+    }
+
     fn jwks_url(&self) -> String {
         format!("{}.fairgate/jwks.json", self.shop_url())
     }
@@ -188,6 +199,7 @@ impl Display for Addresses {
             writeln!(f, "  through edge {number}          {}  (metrics on port {})", gate_url(*edge), edge.admin)?;
         }
         writeln!(f, "  booking core, directly  {booking}/  (refuses who has no pass)")?;
+        writeln!(f, "  payment provider        {}/v1/charges  (its books; takes no money)", self.provider_url())?;
         writeln!(f, "  status                  {}", self.status_url())?;
         let booking_metrics = self.ports.booking_metrics;
         writeln!(f, "  metrics                 http://127.0.0.1:{admin}/metrics (gate)")?;
@@ -201,7 +213,16 @@ impl Display for Addresses {
     }
 }
 
-fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres) -> anyhow::Result<Command> {
+fn provider_command(addresses: &Addresses, secret: &str) -> anyhow::Result<Command> {
+    let mut command = itself("provider")?;
+    let webhook_url = format!("{}/api/v1/webhooks/payment", addresses.booking_url());
+    command.args(["--exit-with-stdin", "--webhook-url", &webhook_url]);
+    command.arg("--listen").arg(format!("127.0.0.1:{}", addresses.ports.provider));
+    command.env(WEBHOOK_SECRET_VARIABLE, secret);
+    Ok(command)
+}
+
+fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres, secret: &str) -> anyhow::Result<Command> {
     let mut command = itself("booking")?;
     command
         .arg("--exit-with-stdin")
@@ -214,6 +235,9 @@ fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres) -> anyhow:
         .arg("--room")
         .arg(ROOM)
         .arg("--seed-demo")
+        .arg("--provider-url")
+        .arg(addresses.provider_url())
+        .env(WEBHOOK_SECRET_VARIABLE, secret)
         .env("FAIRGATE_DATABASE_URL", postgres.url());
     Ok(command)
 }

@@ -1,6 +1,6 @@
 //! A Redis of one's own, on a free port of the loopback; what it holds is gone when it stops.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -178,9 +178,9 @@ fn free_port() -> std::io::Result<u16> {
 fn server_id(watcher: &mut Child) -> std::io::Result<Pid> {
     let mut line = String::new();
     if let Some(stdout) = watcher.stdout.take() {
-        stdout.bytes().map_while(Result::ok).take_while(|byte| *byte != b'\n').for_each(|byte| line.push(byte.into()));
+        BufReader::new(stdout).read_line(&mut line)?;
     }
-    line.parse().ok().and_then(Pid::from_raw).ok_or_else(|| std::io::Error::other("it did not start"))
+    line.trim().parse().ok().and_then(Pid::from_raw).ok_or_else(|| std::io::Error::other("it did not start"))
 }
 
 /// Whether the server takes commands, and not only connections.

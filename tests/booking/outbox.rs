@@ -191,6 +191,30 @@ async fn a_number_that_commits_late_is_waited_for() {
     relay.stop();
 }
 
+#[tokio::test]
+async fn the_script_appends_only_where_the_caller_believes_that_the_stream_ends() {
+    let server = PrivateRedis::start().expect("Redis is installed by `make setup`");
+    let client = redis::Client::open(server.url()).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let script = redis::Script::new(include_str!("../../lua/outbox/publish.lua"));
+    for (believed, messages, stands) in [
+        ("-1", vec![], "0"),
+        ("0", vec!["5", "a", "7", "b"], "7"),
+        ("0", vec!["5", "a", "7", "b"], "7"),
+        ("5", vec!["6", "never"], "7"),
+        ("7", vec!["8", "c"], "8"),
+        ("-1", vec![], "8"),
+    ] {
+        let mut call = script.key(STREAM);
+        call.arg(believed).arg(messages);
+        let answered: String = call.invoke_async(&mut connection).await.expect("it runs");
+        assert_eq!(answered, stands, "believed {believed}");
+    }
+    let entries: StreamRangeReply = connection.xrange_all(STREAM).await.expect("a stream");
+    let ids: Vec<&str> = entries.ids.iter().map(|entry| entry.id.as_str()).collect();
+    assert_eq!(ids, ["5-1", "7-1", "8-1"]);
+}
+
 fn mails(directory: &Path) -> Vec<String> {
     let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mails = files.filter(|file| file.path().extension().is_some_and(|end| end == "eml"));
