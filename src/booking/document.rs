@@ -10,6 +10,8 @@ use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYP
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ring::digest::{SHA256, digest};
 
+use super::http::reply::push_status;
+
 /// Smaller bodies do not get smaller by more than their headers.
 const COMPRESS_FROM_BYTES: usize = 1024;
 
@@ -37,6 +39,10 @@ struct Encoded {
     encoding: Option<&'static str>,
     body: Bytes,
     etag: HeaderValue,
+    /// The header lines as they are sent, made once.
+    lines: Bytes,
+    /// The last one, and the end of the head.
+    length_line: Bytes,
 }
 
 impl Document {
@@ -49,14 +55,15 @@ impl Document {
         effort: Effort,
     ) -> Self {
         let body: Bytes = body.into();
+        let about = format!("cache-control: {cache_control}\r\ncontent-type: {content_type}\r\n");
         let pays = |encoding, pack: fn(&[u8], Effort) -> Vec<u8>| {
             let packed = if body.len() < COMPRESS_FROM_BYTES { Vec::new() } else { pack(&body, effort) };
-            (!packed.is_empty() && packed.len() < body.len()).then(|| Encoded::new(Some(encoding), packed))
+            (!packed.is_empty() && packed.len() < body.len()).then(|| Encoded::new(Some(encoding), packed, &about))
         };
         Self {
             gzip: pays("gzip", gzip),
             brotli: pays("br", brotli),
-            plain: Encoded::new(None, body),
+            plain: Encoded::new(None, body, &about),
             content_type: HeaderValue::from_static(content_type),
             cache_control: HeaderValue::from_static(cache_control),
         }
@@ -90,27 +97,21 @@ impl Document {
         response
     }
 
-    /// Appends the same answer as HTTP/1.1, with `more` header lines; says which status it is.
-    pub(super) fn write(&self, out: &mut Vec<u8>, accepted: &str, known: &str, more: &str) -> StatusCode {
+    /// Appends the same answer as HTTP/1.1, for a client that accepts these encodings and knows these bodies; `more` appends
+    /// further header lines. Says which status it is.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        (accepted, known): (&str, &str),
+        more: impl FnOnce(&mut Vec<u8>),
+    ) -> StatusCode {
         let encoded = self.pick(accepted);
         let status = if matches(known, &encoded.etag) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-        let reason = status.canonical_reason().unwrap_or_default();
-        // Writing to memory cannot fail.
-        let _ = write!(out, "HTTP/1.1 {} {reason}\r\nvary: accept-encoding\r\n", status.as_str());
-        let about = [
-            ("etag: ", &encoded.etag),
-            ("cache-control: ", &self.cache_control),
-            ("content-type: ", &self.content_type),
-        ];
-        for (name, value) in about {
-            [name.as_bytes(), value.as_bytes(), b"\r\n"].iter().for_each(|part| out.extend_from_slice(part));
-        }
-        if let Some(encoding) = encoded.encoding {
-            let _ = write!(out, "content-encoding: {encoding}\r\n");
-        }
-        out.extend_from_slice(more.as_bytes());
+        push_status(out, status);
+        out.extend_from_slice(&encoded.lines);
+        more(out);
         if status == StatusCode::OK {
-            let _ = write!(out, "content-length: {}\r\n\r\n", encoded.body.len());
+            out.extend_from_slice(&encoded.length_line);
             out.extend_from_slice(&encoded.body);
         } else {
             out.extend_from_slice(b"\r\n");
@@ -128,10 +129,15 @@ impl Document {
 }
 
 impl Encoded {
-    fn new(encoding: Option<&'static str>, body: impl Into<Bytes>) -> Self {
+    fn new(encoding: Option<&'static str>, body: impl Into<Bytes>, about: &str) -> Self {
         let body = body.into();
         let etag = etag(&body);
-        Self { encoding, body, etag }
+        let mut lines = format!("vary: accept-encoding\r\netag: {}\r\n{about}", etag.to_str().unwrap_or_default());
+        if let Some(encoding) = encoding {
+            lines.extend(["content-encoding: ", encoding, "\r\n"]);
+        }
+        let length_line = format!("content-length: {}\r\n\r\n", body.len());
+        Self { encoding, body, etag, lines: lines.into(), length_line: length_line.into() }
     }
 }
 

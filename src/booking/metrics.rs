@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{IntGauge, Registry};
+use prometheus::{Histogram, IntCounter, IntGauge, Registry};
 
 use crate::observe::metrics;
 
@@ -100,6 +100,20 @@ impl BookingMetrics {
         self.0.booking_request_duration_seconds.with_label_values(&[call]).observe(took.as_secs_f64());
     }
 
+    /// The metrics of one call, for calls that are made often.
+    #[must_use]
+    pub fn of_call(&self, call: &'static str) -> CallMetrics {
+        use http::StatusCode as Status;
+        let answered =
+            |status: Status| (status, self.0.booking_requests_total.with_label_values(&[call, status.as_str()]));
+        CallMetrics {
+            all: self.clone(),
+            call,
+            duration: self.0.booking_request_duration_seconds.with_label_values(&[call]),
+            usual: [answered(Status::OK), answered(Status::NOT_MODIFIED), answered(Status::CONFLICT)],
+        }
+    }
+
     /// A payment ended.
     pub fn count_payment(&self, state: &str) {
         self.0.booking_payments_total.with_label_values(&[state]).inc();
@@ -113,6 +127,28 @@ impl BookingMetrics {
     /// A round of the feed failed.
     pub fn count_failed_feed(&self) {
         self.0.booking_feed_failures_total.inc();
+    }
+}
+
+/// The metrics of one call, looked up once.
+#[derive(Debug)]
+pub struct CallMetrics {
+    all: BookingMetrics,
+    call: &'static str,
+    duration: Histogram,
+    usual: [(http::StatusCode, IntCounter); 3],
+}
+
+impl CallMetrics {
+    /// A request was answered.
+    pub fn observe(&self, status: http::StatusCode, took: Duration) {
+        match self.usual.iter().find(|(usual, _)| *usual == status) {
+            Some((_, answered)) => {
+                answered.inc();
+                self.duration.observe(took.as_secs_f64());
+            }
+            None => self.all.observe_request(self.call, status, took),
+        }
     }
 }
 

@@ -165,6 +165,7 @@ impl Core {
             organizer: settings.organizer,
             webhook_secret,
             clock,
+            calls: api::Calls::new(&metrics),
             metrics: Arc::clone(&metrics),
             health: Arc::clone(&health),
             refusals: api::refusals(),

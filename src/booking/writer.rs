@@ -153,16 +153,16 @@ impl Writer {
         let ((), busy, locked, known, seats) = tokio::try_join!(
             client.batch_execute("begin"),
             client.query(&lock_fans, &fans),
-            client.query(&lock_seats, &candidates),
+            client.query_one(&lock_seats, &candidates),
             client.query(&known, &retries),
             client.query(&seats, &fans),
         )?;
-        if let Some(row) = locked.first() {
-            self.desk.time().observe(asked_ms, row.get("now"));
-        }
-        self.correct_beliefs(&locked);
+        self.desk.time().observe(asked_ms, locked.get("now"));
+        let (free, taken): (Vec<i32>, Vec<i32>) = (locked.get("free"), locked.get("taken"));
+        self.correct_beliefs(&taken, &locked.get::<_, Vec<DbTime>>("taken_until"));
+        let all = free.into_iter().map(|unit| (unit, true)).chain(taken.into_iter().map(|unit| (unit, false)));
         Ok(Found {
-            seats: locked.iter().map(|row| (unsigned(row.get("unit")), row.get("free"))).collect(),
+            seats: all.map(|(unit, is_free)| (unsigned(unit), is_free)).collect(),
             known: read_known(&known),
             session_seats: seats.iter().map(|row| (row.get("session"), unsigned_long(row.get("seats")))).collect(),
             busy_sessions: read_sessions(&busy),
@@ -170,10 +170,10 @@ impl Writer {
     }
 
     /// Seats that turned out to belong to somebody else are noted, so that the next batch does not ask for them.
-    fn correct_beliefs(&self, locked: &[tokio_postgres::Row]) {
+    fn correct_beliefs(&self, taken: &[i32], until: &[DbTime]) {
         let mut mirror = self.desk.mirror();
-        for row in locked.iter().filter(|row| !row.get::<_, bool>("free")) {
-            mirror.note(&[unsigned(row.get("unit"))], row.get("held_until"));
+        for (&unit, &until) in taken.iter().zip(until) {
+            mirror.note(&[unsigned(unit)], until);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::nginx::Nginx;
 use crate::report::{Goal, Row};
 use crate::status::answers_a_cpu_second;
 
-const CONNECTIONS: usize = 128;
+const CONNECTIONS: usize = 256;
 const TIME: Duration = Duration::from_secs(4);
 /// pgbench is at its best with one of these; the better one is the reference.
 const CLIENTS: [u32; 2] = [8, 32];

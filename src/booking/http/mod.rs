@@ -13,7 +13,7 @@ mod page;
 mod payments;
 pub mod problem;
 mod quick;
-mod reply;
+pub(super) mod reply;
 mod reserve;
 pub mod timing;
 mod webhooks;
@@ -43,7 +43,7 @@ use super::db::Database;
 use super::document::Document;
 use super::events::Events;
 use super::in_progress::InProgress;
-use super::metrics::BookingMetrics;
+use super::metrics::{BookingMetrics, CallMetrics};
 use super::passes::Passes;
 use super::payment::signature::WebhookSecret;
 use super::payment::{Cashier, StoredAnswer};
@@ -83,6 +83,8 @@ pub struct Shop {
     pub clock: Arc<dyn Clock>,
     /// Metrics.
     pub metrics: Arc<BookingMetrics>,
+    /// Those of the calls that a rush is made of.
+    pub calls: Calls,
     /// Whether the core can serve.
     pub health: Arc<Health>,
     /// Answers to refused requests, with the prints of the requests.
@@ -91,6 +93,21 @@ pub struct Shop {
     pub openapi: Document,
     /// The storefront.
     pub page: page::Storefront,
+}
+
+/// The metrics of the calls that a rush is made of.
+#[derive(Debug)]
+pub struct Calls {
+    reserve: CallMetrics,
+    availability: CallMetrics,
+}
+
+impl Calls {
+    /// Looks them up.
+    #[must_use]
+    pub fn new(metrics: &BookingMetrics) -> Self {
+        Self { reserve: metrics.of_call(RESERVE_CALL), availability: metrics.of_call(AVAILABILITY_CALL) }
+    }
 }
 
 /// A memory for refusals.
@@ -165,7 +182,6 @@ pub async fn front(shop: &Arc<Shop>, routes: Router, request: Request) -> Respon
     let took = started.elapsed();
     shop.metrics.observe_request(&call, response.status(), took);
     let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
-    let timing = HeaderValue::try_from(timing).expect("ASCII");
     response.headers_mut().insert(timing::SERVER_TIMING, timing);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

@@ -5,22 +5,25 @@
 //! the bytes that were read, to the general server, for as long as the connection lives. Both ways decide with the same
 //! functions. An answer is written whole.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::connections::SILENCE_MAX;
 use super::date::HttpDate;
 use super::head::{self, Call, Head, Read};
-use super::{AVAILABILITY_CALL, RESERVE_CALL, Shop, events, reserve, timing};
+use super::timing::{self, Timing};
+use super::{Shop, events, reserve};
 
 const BUFFER_BYTES: usize = 4 * 1024;
+/// A connection on which nothing comes learns within this time that the core stops.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Serves the connection as far as it is understood; what is left is for the general server.
 pub(super) async fn serve(
@@ -30,8 +33,7 @@ pub(super) async fn serve(
 ) -> Option<(TcpStream, BytesMut)> {
     let mut buffer = BytesMut::with_capacity(BUFFER_BYTES);
     let mut writer = Writer { out: Vec::with_capacity(BUFFER_BYTES), date: HttpDate::default() };
-    let mut silence = Silence::new();
-    let mut stopped = pin!(stop.cancelled());
+    let mut silence = Silence::new(stop);
     loop {
         let served = match head::read(&buffer) {
             Read::Other => return Some((stream, buffer)),
@@ -52,7 +54,6 @@ pub(super) async fn serve(
             biased;
             read = stream.read_buf(&mut buffer) => if read.ok()? == 0 { return None },
             () = silence.too_long() => return None,
-            () = stopped.as_mut() => return None,
         }
     }
 }
@@ -66,67 +67,65 @@ struct Writer {
 impl Writer {
     /// Decides about a request and writes the answer into the buffer.
     async fn answer(&mut self, shop: &Arc<Shop>, head: &Head<'_>, body: &[u8]) {
-        let started = Instant::now();
-        let in_flight = shop.metrics.enter();
-        self.out.clear();
-        match head.call {
-            Call::Reserve => {
-                let reply = reserve::reserve(shop, head, Ok(body)).await;
-                let took = started.elapsed();
-                let timing = timing::server_timing(took, in_flight.requests(), reply.timing.as_ref());
-                let lines = self.lines(shop, &timing);
-                reply.write(&mut self.out, &lines);
-                shop.metrics.observe_request(RESERVE_CALL, reply.status, took);
-            }
-            Call::Availability(event) => {
-                let answer = events::availability_of(shop, event);
-                let took = started.elapsed();
-                let lines = self.lines(shop, &timing::server_timing(took, in_flight.requests(), None));
-                let status = match answer {
-                    Ok(snapshot) => {
-                        snapshot.document.write(&mut self.out, head.accept_encoding, head.if_none_match, &lines)
-                    }
-                    Err(problem) => {
-                        let reply = problem.reply();
-                        reply.write(&mut self.out, &lines);
-                        reply.status
-                    }
-                };
-                shop.metrics.observe_request(AVAILABILITY_CALL, status, took);
-            }
-        }
-    }
-
-    /// The header lines of every answer.
-    fn lines(&mut self, shop: &Shop, timing: &str) -> String {
+        let (started, in_flight) = (Instant::now(), shop.metrics.enter());
+        let reply = match head.call {
+            Call::Reserve => reserve::reserve(shop, head, Ok(body)).await,
+            Call::Availability(event) => match events::availability_of(shop, event) {
+                Ok(snapshot) => {
+                    let took = started.elapsed();
+                    let lines = lines(self.date.at(shop.clock.now_ms()), took, in_flight.requests(), None);
+                    self.out.clear();
+                    let known = (head.accept_encoding, head.if_none_match);
+                    let status = snapshot.document.write(&mut self.out, known, lines);
+                    shop.calls.availability.observe(status, took);
+                    return;
+                }
+                Err(problem) => problem.reply(),
+            },
+        };
+        let took = started.elapsed();
         let date = self.date.at(shop.clock.now_ms());
-        format!("date: {date}\r\nserver-timing: {timing}\r\nx-content-type-options: nosniff\r\n")
+        self.out.clear();
+        reply.write(&mut self.out, lines(date, took, in_flight.requests(), reply.timing.as_ref()));
+        let call = if head.call == Call::Reserve { &shop.calls.reserve } else { &shop.calls.availability };
+        call.observe(reply.status, took);
     }
 }
 
-/// Ends when nothing was heard for too long. Its timer is set once in that time, not once a request.
-struct Silence {
-    timer: std::pin::Pin<Box<Sleep>>,
-    heard_at: tokio::time::Instant,
+/// Appends the header lines of every answer.
+fn lines(date: &str, took: Duration, in_flight: i64, waited: Option<&Timing>) -> impl FnOnce(&mut Vec<u8>) {
+    move |out| {
+        out.extend_from_slice(b"x-content-type-options: nosniff\r\ndate: ");
+        out.extend_from_slice(date.as_bytes());
+        out.extend_from_slice(b"\r\nserver-timing: ");
+        timing::push_server_timing(out, took, in_flight, waited);
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
-impl Silence {
-    fn new() -> Self {
-        let heard_at = tokio::time::Instant::now();
-        Self { timer: Box::pin(tokio::time::sleep_until(heard_at + SILENCE_MAX)), heard_at }
+/// Ends when nothing was heard for too long, or the core stops. It looks now and then, so that a request costs no timer.
+struct Silence<'a> {
+    tick: Pin<Box<Sleep>>,
+    heard_at: Instant,
+    stop: &'a CancellationToken,
+}
+
+impl<'a> Silence<'a> {
+    fn new(stop: &'a CancellationToken) -> Self {
+        Self { tick: Box::pin(sleep(TICK)), heard_at: Instant::now(), stop }
     }
 
     fn heard(&mut self) {
-        self.heard_at = tokio::time::Instant::now();
+        self.heard_at = Instant::now();
     }
 
     async fn too_long(&mut self) {
         loop {
-            self.timer.as_mut().await;
-            if self.heard_at.elapsed() >= SILENCE_MAX {
+            self.tick.as_mut().await;
+            if self.stop.is_cancelled() || self.heard_at.elapsed() >= SILENCE_MAX {
                 return;
             }
-            self.timer.as_mut().reset(self.heard_at + SILENCE_MAX);
+            self.tick.as_mut().reset(tokio::time::Instant::now() + TICK);
         }
     }
 }

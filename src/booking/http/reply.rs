@@ -1,13 +1,11 @@
 //! An answer before it is HTTP: the same for the quick way and for the general server.
 
-use std::io::Write;
-
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
 use super::super::payment::StoredAnswer;
-use super::timing::Timing;
+use super::timing::{Timing, push_number};
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -29,23 +27,29 @@ impl Reply {
         Self { status, content_type: JSON, body, retry_after_s: None, timing: None }
     }
 
-    /// Appends the answer as HTTP/1.1, with `more` header lines that are the same for every kind of answer.
-    pub(super) fn write(&self, out: &mut Vec<u8>, more: &str) {
-        let Self { status, content_type, body, .. } = self;
-        let reason = status.canonical_reason().unwrap_or_default();
-        // Writing to memory cannot fail.
-        let _ = write!(
-            out,
-            "HTTP/1.1 {} {reason}\r\ncontent-type: {content_type}\r\ncache-control: no-store\r\ncontent-length: {}\r\n",
-            status.as_str(),
-            body.len()
-        );
-        if let Some(seconds) = self.retry_after_s {
-            let _ = write!(out, "retry-after: {seconds}\r\n");
+    /// Appends the answer as HTTP/1.1; `more` appends the header lines that are the same for every kind of answer.
+    pub(super) fn write(&self, out: &mut Vec<u8>, more: impl FnOnce(&mut Vec<u8>)) {
+        push_status(out, self.status);
+        for part in ["content-type: ", self.content_type, "\r\ncache-control: no-store\r\ncontent-length: "] {
+            out.extend_from_slice(part.as_bytes());
         }
-        out.extend_from_slice(more.as_bytes());
+        push_number(out, self.body.len() as u64);
+        if let Some(seconds) = self.retry_after_s {
+            out.extend_from_slice(b"\r\nretry-after: ");
+            push_number(out, seconds.into());
+        }
         out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(body.as_bytes());
+        more(out);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(self.body.as_bytes());
+    }
+}
+
+/// Appends the status line.
+pub(in crate::booking) fn push_status(out: &mut Vec<u8>, status: StatusCode) {
+    let reason = status.canonical_reason().unwrap_or_default();
+    for part in ["HTTP/1.1 ", status.as_str(), " ", reason, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
     }
 }
 

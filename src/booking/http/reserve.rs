@@ -64,7 +64,11 @@ async fn serve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>
 
 /// The digest of what is asked for.
 fn print_of_wish(asked: &ReserveRequest) -> Uuid {
-    print_of(&[&serde_json::to_vec(asked).unwrap_or_default()])
+    let section = asked.section.as_deref().unwrap_or_default();
+    let how = [asked.quantity.unwrap_or(0).to_be_bytes(), u32::from(asked.only_together).to_be_bytes()].concat();
+    let seats = asked.seats.iter().flatten().map(String::as_bytes);
+    let parts: Vec<&[u8]> = [asked.event.as_bytes(), section.as_bytes(), &how].into_iter().chain(seats).collect();
+    print_of(&parts)
 }
 
 fn held_reply(booking: &BookingAnswer) -> Reply {

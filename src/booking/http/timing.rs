@@ -10,8 +10,9 @@
 //!
 //! The last three are there where something waited for the writer of an event.
 
-use std::fmt::Write;
 use std::time::Duration;
+
+use http::HeaderValue;
 
 /// The name of the header (W3C Server Timing).
 pub const SERVER_TIMING: http::HeaderName = http::HeaderName::from_static("server-timing");
@@ -27,26 +28,50 @@ pub struct Timing {
     pub batch: usize,
 }
 
+/// Appends the header's value for an answer.
+pub fn push_server_timing(out: &mut Vec<u8>, total: Duration, in_flight: i64, waited: Option<&Timing>) {
+    out.extend_from_slice(b"total;dur=");
+    push_millis(out, total);
+    out.extend_from_slice(b", inflight;desc=");
+    push_number(out, u64::try_from(in_flight).unwrap_or(0));
+    if let Some(Timing { queue, database, batch }) = waited {
+        for (name, took) in [(&b", queue;dur="[..], queue), (b", db;dur=", database)] {
+            out.extend_from_slice(name);
+            push_millis(out, *took);
+        }
+        out.extend_from_slice(b", batch;desc=");
+        push_number(out, *batch as u64);
+    }
+}
+
 /// The header's value for an answer.
 #[must_use]
-pub fn server_timing(total: Duration, in_flight: i64, waited: Option<&Timing>) -> String {
-    let mut value = String::with_capacity(96);
-    // Writing to a string cannot fail.
-    let _ = write!(value, "total;dur={}, inflight;desc={in_flight}", Millis(total));
-    if let Some(Timing { queue, database, batch }) = waited {
-        let _ = write!(value, ", queue;dur={}, db;dur={}, batch;desc={batch}", Millis(*queue), Millis(*database));
-    }
-    value
+pub fn server_timing(total: Duration, in_flight: i64, waited: Option<&Timing>) -> HeaderValue {
+    let mut value = Vec::with_capacity(96);
+    push_server_timing(&mut value, total, in_flight, waited);
+    HeaderValue::from_bytes(&value).expect("ASCII")
 }
 
 /// Milliseconds with one decimal.
-struct Millis(Duration);
+fn push_millis(out: &mut Vec<u8>, took: Duration) {
+    let tenths = u64::try_from(took.as_micros() / 100).unwrap_or(u64::MAX);
+    push_number(out, tenths / 10);
+    out.extend_from_slice(&[b'.', b'0' + (tenths % 10) as u8]);
+}
 
-impl std::fmt::Display for Millis {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tenths = self.0.as_micros() / 100;
-        write!(f, "{}.{}", tenths / 10, tenths % 10)
+/// A number in decimal digits.
+pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
     }
+    out.extend_from_slice(&digits[first..]);
 }
 
 #[cfg(test)]
