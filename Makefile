@@ -7,7 +7,7 @@ ARGS ?=
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test lint bench chaos sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ bench: build ## Measure against the references side by side; writes target/bench
 
 sim-onsale: setup ## Play an on-sale with 14 million fans on paper time: make sim-onsale ARGS="--fans 14000000"
 	$(CARGO) run --release --locked -p fairgate-sim -- onsale $(ARGS)
+
+chaos: setup ## Kill the booking core and Postgres a hundred times under load: make chaos ROUNDS=100 SEED=1
+	CHAOS_ROUNDS=$(or $(ROUNDS),100) CHAOS_SEED=$(or $(SEED),1) $(CARGO) test --locked -p fairgate --test booking storm:: -- --nocapture
 
 doc: ## Build the API documentation
 	$(CARGO) doc --locked --workspace --no-deps

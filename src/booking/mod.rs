@@ -25,6 +25,8 @@ pub mod import;
 pub mod in_progress;
 pub mod metrics;
 pub mod mirror;
+#[cfg(test)]
+mod model;
 pub mod outbox;
 pub mod passes;
 pub mod payment;

@@ -24,7 +24,7 @@ use super::plan::Plan;
 use super::sql;
 
 /// Reservations in one transaction.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 512;
 /// How long a reservation may wait before its fan is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two batches when all seats of the first were just being changed by somebody else.

@@ -39,7 +39,7 @@ async fn buy(fan: Fan, place: u64, stop: Arc<AtomicBool>) -> Option<Vec<String>>
 }
 
 /// Asks the same thing until there is an answer.
-async fn insist<F: Future<Output = reqwest::Result<Answer>>>(ask: impl Fn() -> F) -> Answer {
+pub(crate) async fn insist<F: Future<Output = reqwest::Result<Answer>>>(ask: impl Fn() -> F) -> Answer {
     loop {
         match ask().await {
             Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => {}

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use tokio::time::sleep;
 
 use crate::books::audit;
+use crate::clock::hold_for;
 use crate::shop::{EVENT, Fan, Shop, bit};
 
 #[tokio::test]
@@ -24,6 +25,20 @@ async fn what_one_core_sells_the_other_does_not_show_as_free_a_second_later() {
     assert_eq!(again, held, "any core knows the booking");
     assert_eq!(there(1).pay(held.field("booking_id"), "p", "demo-visa").await.status, StatusCode::OK);
     assert_eq!(shop.fan(1).booking(held.field("booking_id")).await.field("status"), "confirmed");
+}
+
+#[tokio::test]
+async fn two_sweepers_tell_once_that_a_hold_has_ended() {
+    let shop = Shop::open();
+    let (_other, _) = shop.another_core();
+    hold_for(&shop, 1).await;
+    for place in 0..30 {
+        assert_eq!(shop.fan(place).reserve_best("a", "balcony-centre", 2).await.status, StatusCode::OK);
+    }
+    sleep(Duration::from_millis(2500)).await;
+    let told = "select count(*), count(distinct booking_id) from happening where kind = 'expired'";
+    let told = shop.sql().await.query_one(told, &[]).await.expect("counts");
+    assert_eq!((told.get::<_, i64>(0), told.get::<_, i64>(1)), (30, 30));
 }
 
 #[tokio::test]

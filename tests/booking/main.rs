@@ -1,6 +1,7 @@
 //! The booking core against a real Postgres, over real sockets.
 
 mod books;
+mod link;
 mod shop;
 mod till;
 
@@ -8,11 +9,15 @@ mod buying;
 mod chaos;
 mod clock;
 mod cores;
+mod described;
 mod gate;
+mod limits;
+mod lost;
 mod organizers;
 mod outbox;
 mod payments;
 mod plans;
 mod refusals;
 mod rush;
+mod storm;
 mod webhooks;

@@ -28,6 +28,7 @@ async fn hot_statements_do_not_scan() {
         (sql::SEAT_CLAIM, vec!["1", "'{1,2}'", nil]),
         (sql::SEAT_READ, vec!["1", "'{1,2}'"]),
         (sql::BOOKING_KNOWN, vec![&nils]),
+        (sql::SESSION_LOCK, vec!["1", "'{a,b}'"]),
         (sql::SESSION_SEATS, vec!["1", "'{a,b}'"]),
         (sql::HOLD, vec!["1", "60", nil, "'{1}'", &nils, &nils, "'{a}'", &nils, "'{\"{1}\"}'", "'{100}'"]),
         (sql::BOOKING_LOCK, vec![nil]),

@@ -12,6 +12,8 @@ use fairgate::sandbox::{ChildProcess, PrivatePostgres};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::link::Link;
+
 pub(crate) const EVENT: &str = "midsummer-night";
 const ROOM: &str = "main";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,6 +77,7 @@ pub(crate) struct Shop {
     pub(crate) url: String,
     pub(crate) metrics_url: String,
     pub(crate) http: Client,
+    database_url: String,
     env: Env,
 }
 
@@ -88,23 +91,45 @@ impl Shop {
 
     pub(crate) fn open_with(listen: &str, env: Env) -> Self {
         let postgres = PrivatePostgres::start().expect("Postgres is installed by `make setup`");
+        let database_url = postgres.url();
+        Self::open_at(postgres, database_url, listen, env)
+    }
+
+    /// A core whose link to Postgres can be damaged.
+    pub(crate) fn open_linked(listen: &str, env: Env) -> (Self, Link) {
+        let postgres = PrivatePostgres::start().expect("Postgres is installed by `make setup`");
+        let link = Link::to(postgres.socket_dir());
+        (Self::open_at(postgres, link.url.clone(), listen, env), link)
+    }
+
+    fn open_at(postgres: PrivatePostgres, database_url: String, listen: &str, env: Env) -> Self {
         let gate = Gate::open();
-        let (core, url, metrics_url) = start_core(&postgres, &gate, listen, &env);
+        let (core, url, metrics_url) = start_core(&database_url, &gate, listen, &env);
         let http = Client::builder().timeout(PATIENCE).build().expect("a client");
-        Self { core, postgres, gate, url, metrics_url, http, env }
+        Self { core, postgres, gate, url, metrics_url, http, database_url, env }
     }
 
     /// Another core over the same database.
     pub(crate) fn another_core(&self) -> (ChildProcess, String) {
-        let (core, url, _) = start_core(&self.postgres, &self.gate, "127.0.0.1:0", &self.env);
+        self.another_core_at(&self.postgres.url())
+    }
+
+    /// Another core over the same database, which it reaches in another way.
+    pub(crate) fn another_core_at(&self, database_url: &str) -> (ChildProcess, String) {
+        let (core, url, _) = start_core(database_url, &self.gate, "127.0.0.1:0", &self.env);
         (core, url)
+    }
+
+    /// Another way to the database, which can be damaged.
+    pub(crate) fn link(&self) -> Link {
+        Link::to(self.postgres.socket_dir())
     }
 
     /// Kills the core and starts it again where it was.
     pub(crate) fn restart_core(&mut self) {
         self.core.kill9();
         let address = self.url.trim_start_matches("http://").to_owned();
-        let (core, url, metrics_url) = start_core(&self.postgres, &self.gate, &address, &self.env);
+        let (core, url, metrics_url) = start_core(&self.database_url, &self.gate, &address, &self.env);
         (self.core, self.url, self.metrics_url) = (core, url, metrics_url);
     }
 
@@ -130,12 +155,12 @@ impl Shop {
     }
 }
 
-fn start_core(postgres: &PrivatePostgres, gate: &Gate, listen: &str, env: &Env) -> (ChildProcess, String, String) {
+fn start_core(database_url: &str, gate: &Gate, listen: &str, env: &Env) -> (ChildProcess, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
     command.args(["booking", "--seed-demo", "--exit-with-stdin", "--metrics-listen", "127.0.0.1:0", "--room", ROOM]);
     command.args(["--listen", listen, "--jwks-url", &gate.url]);
     command.envs(env.iter().map(|(name, value)| (name, value)));
-    command.env("FAIRGATE_DATABASE_URL", postgres.url()).stderr(Stdio::inherit());
+    command.env("FAIRGATE_DATABASE_URL", database_url).stderr(Stdio::inherit());
     let mut core = ChildProcess::spawn("the booking core", command).expect("the binary is built");
     let metrics_url = core.wait_for_line("metrics on ", PATIENCE).expect("it starts");
     let url = core.wait_for_line("listening on ", PATIENCE).expect("it starts");
@@ -221,8 +246,12 @@ impl Fan {
         self.try_pay(booking, key, token).await.expect("the core answers")
     }
 
+    pub(crate) async fn try_cancel(&self, booking: &str) -> reqwest::Result<Answer> {
+        self.send(Method::DELETE, &format!("/api/v1/bookings/{booking}"), "", None).await
+    }
+
     pub(crate) async fn cancel(&self, booking: &str) -> Answer {
-        self.send(Method::DELETE, &format!("/api/v1/bookings/{booking}"), "", None).await.expect("the core answers")
+        self.try_cancel(booking).await.expect("the core answers")
     }
 
     pub(crate) async fn booking(&self, booking: &str) -> Answer {

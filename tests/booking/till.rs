@@ -29,14 +29,19 @@ impl Till {
         Self::open_with(Env::new())
     }
 
-    pub(crate) fn open_with(mut env: Env) -> Self {
+    pub(crate) fn open_with(env: Env) -> Self {
+        Self::around(env, Shop::open_with)
+    }
+
+    /// A till around a shop that somebody else opens.
+    pub(crate) fn around(mut env: Env, open: impl FnOnce(&str, Env) -> Shop) -> Self {
         // The provider needs the core's address and the core the provider's: one is chosen beforehand.
         let core = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
         let ledger = tempfile::tempdir().expect("a directory");
         let (provider, provider_url) = start_provider(&core, "127.0.0.1:0", &ledger);
         env.push(("FAIRGATE_PROVIDER_URL", provider_url.clone()));
         env.push(("FAIRGATE_WEBHOOK_SECRET", SECRET.to_owned()));
-        Self { shop: Shop::open_with(&core, env), provider, provider_url, ledger }
+        Self { shop: open(&core, env), provider, provider_url, ledger }
     }
 
     pub(crate) fn restart_provider(&mut self) {

@@ -18,7 +18,7 @@ use crate::nginx::Nginx;
 use crate::report::{Goal, Row};
 use crate::status::answers_a_cpu_second;
 
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 512;
 const TIME: Duration = Duration::from_secs(4);
 /// pgbench is at its best with one of these; the better one is the reference.
 const CLIENTS: [u32; 2] = [8, 32];
@@ -55,7 +55,7 @@ async fn round(shop: &Shop, number: usize) -> anyhow::Result<Round> {
     let textbook = best_of(shop, pgbench::SKIP_LOCKED).await?;
     let closed = Pace { connections: CONNECTIONS, at_most: TIME, rate: None };
     let slug = format!("standing-{number}");
-    let standing = reserve(shop, &slug, wishes::standing(&slug), shop::standing(wishes::UNITS), closed).await?;
+    let standing = reserve(shop, &slug, wishes::standing(&slug), shop::standing(wishes::PLACES), closed).await?;
     let slug = format!("seated-{number}");
     let seats = shop::seated(wishes::ROWS, wishes::ROW_SEATS);
     let seated = reserve(shop, &slug, wishes::seated(&slug, number), seats, closed).await?;

@@ -9,7 +9,7 @@ use super::shop::Shop;
 
 pub(super) const SECONDS: u32 = 3;
 /// Units of the one hot event.
-const UNITS: u32 = 1_000_000;
+const UNITS: u32 = 400_000;
 
 /// One way to reserve 1 to 4 units of one hot event.
 #[derive(Clone, Copy, Debug)]

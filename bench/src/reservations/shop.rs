@@ -49,6 +49,8 @@ impl Shop {
         let mut command = Command::new(fairgate_program()?);
         command.args(["booking", "--exit-with-stdin", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
         command.args(["--room", ROOM, "--jwks-url", &jwks_url]);
+        // Nobody pays here.
+        command.args(["--provider-url", "http://127.0.0.1:9"]);
         command.env("FAIRGATE_DATABASE_URL", postgres.url()).stderr(Stdio::inherit());
         let mut core = ChildProcess::spawn("the booking core", command)?;
         let url = core.wait_for_line("listening on ", PATIENCE)?;

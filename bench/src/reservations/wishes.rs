@@ -5,10 +5,11 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Reservations that one fan makes, one after the other.
 pub(super) const OF_A_FAN: usize = 10;
-pub(super) const ROWS: u32 = 6000;
+/// A hall of 100,000 seats.
+pub(super) const ROWS: u32 = 2000;
 pub(super) const ROW_SEATS: u32 = 50;
-/// Units of an event.
-pub(super) const UNITS: u32 = ROWS * ROW_SEATS;
+/// Places to stand.
+pub(super) const PLACES: u32 = 300_000;
 
 /// The bodies of the requests, in order.
 pub(super) struct Wishes {
@@ -30,7 +31,7 @@ impl Wishes {
 /// 1, 2, 3, 4, 1, … places to stand.
 pub(super) fn standing(event: &str) -> Wishes {
     let body = |quantity: u32| format!(r#"{{"event":"{event}","section":"floor","quantity":{quantity}}}"#);
-    Wishes { bodies: (1..=4).map(body).collect(), wishes: (UNITS / 10 * 4) as usize }
+    Wishes { bodies: (1..=4).map(body).collect(), wishes: (PLACES / 10 * 4) as usize }
 }
 
 /// Neighbours all over the hall: every row cut into groups of 4, 1, 3 and 2, all of them in random order.

@@ -1,0 +1,105 @@
+//! Replies that get lost between the core and Postgres: what happened is unknown, and the idempotency key finds out.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use tokio::time::sleep;
+
+use crate::books::audit;
+use crate::shop::{EVENT, Env, Fan, Shop, bit};
+use crate::till::Till;
+
+#[tokio::test]
+async fn a_hold_whose_commit_got_lost_is_found_by_its_key() {
+    let (shop, link) = Shop::open_linked("127.0.0.1:0", Env::new());
+    let fan = shop.fan(1);
+    link.lose_commits(2);
+    let held = fan.reserve_best("a", "gallery", 2).await;
+    assert_eq!(held.status, StatusCode::OK, "the core finds out by itself: {}", held.text);
+    assert_eq!(link.still_to_lose(), 0, "the first answer was lost, and so was that of the second look");
+    assert_eq!(fan.reserve_best("a", "gallery", 2).await, held);
+    assert_eq!(audit(&mut shop.sql().await).await.held, 2);
+}
+
+#[tokio::test]
+async fn a_hold_whose_core_dies_before_it_knows_is_found_by_the_next_core() {
+    let (mut shop, link) = Shop::open_linked("127.0.0.1:0", Env::new());
+    let fan = shop.fan(1);
+    link.damage.then_down.store(true, Ordering::SeqCst);
+    link.lose_commits(1);
+    let asked = tokio::spawn({
+        let fan = fan.clone();
+        async move { fan.try_reserve("a", serde_json::json!({"event": EVENT, "section": "gallery", "quantity": 2})).await }
+    });
+    while link.still_to_lose() > 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(audit(&mut shop.sql().await).await.held, 2, "it was committed, and nobody knows");
+    shop.core.kill9();
+    link.mend();
+    shop.restart_core();
+    assert!(asked.await.expect("no panic").is_err(), "the fan got no answer");
+    let free: u32 = shop.bits().await.iter().map(|byte| byte.count_ones()).sum();
+    assert_eq!(free, 4998, "a core that starts knows what was sold before");
+    let held = fan.reserve_best("a", "gallery", 2).await;
+    assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+    assert_eq!(audit(&mut shop.sql().await).await.held, 2, "the same seats, once");
+}
+
+#[tokio::test]
+async fn a_payment_whose_commits_get_lost_is_charged_once() {
+    let mut linked = None;
+    let till = Till::around(Env::new(), |listen, env| {
+        let (shop, link) = Shop::open_linked(listen, env);
+        linked = Some(link);
+        shop
+    });
+    let (fan, link) = (till.shop.fan(1), linked.expect("opened"));
+    let held = fan.reserve_best("a", "gallery", 2).await;
+    // Each of the commits on the way of a payment is lost once: the intent, the confirmation, whatever else there is.
+    for key in ["p", "p", "p", "p"] {
+        link.lose_commits(1);
+        let paid = fan.pay(held.field("booking_id"), key, "demo-visa").await;
+        if paid.status == StatusCode::OK {
+            break;
+        }
+        assert!(paid.status == StatusCode::SERVICE_UNAVAILABLE || paid.status == StatusCode::CONFLICT, "{}", paid.text);
+    }
+    link.lose_commits(0);
+    let mut paid = fan.pay(held.field("booking_id"), "p", "demo-visa").await;
+    let patience = Instant::now() + Duration::from_secs(10);
+    while paid.status != StatusCode::OK && Instant::now() < patience {
+        sleep(Duration::from_millis(100)).await;
+        paid = fan.pay(held.field("booking_id"), "p", "demo-visa").await;
+    }
+    assert_eq!(paid.status, StatusCode::OK, "{}", paid.text);
+    assert_eq!(till.charges().await.len(), 1, "charged once");
+    assert_eq!(audit(&mut till.shop.sql().await).await.sold, 2);
+}
+
+#[tokio::test]
+async fn a_core_that_hears_no_notification_is_right_within_a_second() {
+    let shop = Shop::open();
+    let link = shop.link();
+    link.damage.deaf.store(true, Ordering::SeqCst);
+    let (_deaf, deaf_url) = shop.another_core_at(&link.url);
+    let there = Fan { url: deaf_url.clone(), ..shop.fan(2) };
+    for (round, seats) in
+        [["pit-GA-1", "pit-GA-2"], ["pit-GA-3", "pit-GA-4"], ["pit-GA-5", "pit-GA-6"]].iter().enumerate()
+    {
+        let held = shop.fan(round as u64 + 10).reserve_seats("a", seats).await;
+        assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+        let sold_at = Instant::now();
+        sleep(Duration::from_millis(990).saturating_sub(sold_at.elapsed())).await;
+        let bits =
+            shop.http.get(format!("{deaf_url}/api/v1/events/{EVENT}/availability")).send().await.expect("an answer");
+        // Not knowing is allowed, a free seat is not.
+        if bits.status() == StatusCode::OK {
+            let bits = bits.bytes().await.expect("a body");
+            assert!(!bit(&bits, 2 * round) && !bit(&bits, 2 * round + 1) && bit(&bits, 2 * round + 2));
+        }
+    }
+    assert_eq!(there.reserve_seats("b", &["pit-GA-1"]).await.status, StatusCode::CONFLICT);
+}
