@@ -135,7 +135,7 @@ struct Spot {
 
 impl Spot {
     fn of(section: &Section, wanted: &[u32]) -> Self {
-        let row = section.rows.iter().position(|row| row.units().contains(&wanted[0])).unwrap_or(0);
+        let row = section.row_of(wanted[0]);
         let row_units = section.rows[row].units();
         let in_row = wanted.iter().filter(|unit| row_units.contains(unit));
         let last = in_row.max().copied().unwrap_or(wanted[0]);

@@ -62,6 +62,12 @@ impl Section {
         let first = self.rows.first().map_or(0, |row| row.first_unit);
         first..self.rows.last().map_or(first, |row| row.units().end)
     }
+
+    /// The row of a seat of this section, counted from the stage.
+    #[must_use]
+    pub fn row_of(&self, unit: u32) -> usize {
+        self.rows.partition_point(|row| row.first_unit <= unit).saturating_sub(1)
+    }
 }
 
 /// What organizers may change about an event, and what they may not.
@@ -211,8 +217,8 @@ impl Plan {
     pub fn together(&self, units: &[u32]) -> bool {
         let side_by_side = units.windows(2).all(|pair| pair[1] == pair[0] + 1);
         let (Some(&first), Some(&last)) = (units.first(), units.last()) else { return true };
-        side_by_side
-            && self.section_of(first).rows.iter().any(|row| row.units().contains(&first) && row.units().contains(&last))
+        let section = self.section_of(first);
+        side_by_side && section.rows[section.row_of(first)].units().contains(&last)
     }
 }
 

@@ -65,3 +65,28 @@ async fn hot_statements_do_not_scan() {
         }
     }
 }
+
+/// Dead index entries are what slows an event down as it sells: no update of a seat may make one, however often it is held
+/// and given back.
+#[tokio::test]
+async fn seats_change_on_their_page() {
+    let shop = Shop::open();
+    for round in 0..40 {
+        let fan = shop.fan(round);
+        let held = fan.reserve_best("k", "pit", 6).await;
+        assert_eq!(fan.cancel(held.field("booking_id")).await.status, reqwest::StatusCode::NO_CONTENT);
+    }
+    let client = shop.sql().await;
+    let counted = "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'seat'";
+    // The server counts about once a second.
+    for _ in 0..100 {
+        let row = client.query_one(counted, &[]).await.expect("counts");
+        let (updates, on_their_page): (i64, i64) = (row.get(0), row.get(1));
+        if updates >= 480 {
+            assert_eq!(updates, on_their_page);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the server never counted the updates");
+}
