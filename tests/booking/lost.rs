@@ -40,11 +40,13 @@ async fn a_hold_whose_core_dies_before_it_knows_is_found_by_the_next_core() {
     shop.core.kill9();
     link.mend();
     shop.restart_core();
-    assert!(asked.await.expect("no panic").is_err(), "the fan got no answer");
+    let first = asked.await.expect("no panic");
     let free: u32 = shop.bits().await.iter().map(|byte| byte.count_ones()).sum();
     assert_eq!(free, 4998, "a core that starts knows what was sold before");
     let held = fan.reserve_best("a", "gallery", 2).await;
     assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+    // No answer, or (where the client has asked again by itself) the same one.
+    assert!(first.is_err() || first.is_ok_and(|first| first == held));
     assert_eq!(audit(&mut shop.sql().await).await.held, 2, "the same seats, once");
 }
 
