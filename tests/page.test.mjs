@@ -209,8 +209,9 @@ test("failures back off, and the server's wish is kept", () => {
 });
 
 test("only a pool lets joins spread out", () => {
-  assert.equal(pace.joinDelay({ opens_at_ms: 0, starts_at_ms: 600_000 }, 1), 5000);
-  assert.equal(pace.joinDelay({ opens_at_ms: 0, starts_at_ms: 10_000 }, 1), 2000);
+  assert.equal(pace.joinDelay({ opens_at_ms: 0, starts_at_ms: 600_000 }, 1), 30_000);
+  assert.equal(pace.joinDelay({ opens_at_ms: 0, starts_at_ms: 1_800_000 }, 1), 60_000);
+  assert.equal(pace.joinDelay({ opens_at_ms: 0, starts_at_ms: 10_000 }, 1), 500);
   assert.equal(pace.joinDelay({ opens_at_ms: 5, starts_at_ms: 5 }, 1), 0);
 });
 

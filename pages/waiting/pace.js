@@ -46,11 +46,11 @@ export function retryDelay(poll, failures, retry_after_ms, random) {
   return Math.round(Math.max(backoff * (0.5 + random), retry_after_ms * (1 + 0.5 * random)));
 }
 
-// The pause before joining when the pool opens under the fans' eyes. The pool has no order, so nobody loses by it;
-// without a pool every instant counts.
+// The pause before joining when the pool opens under the fans' eyes: a twentieth of the pool, a minute at most. The pool
+// has no order, so nobody loses by it, and millions do not join in the same second; without a pool every instant counts.
 export function joinDelay(status, random) {
   const pool_ms = status.starts_at_ms - status.opens_at_ms;
-  return Math.round(random * Math.min(pool_ms * 0.2, 5000));
+  return Math.round(random * Math.min(pool_ms * 0.05, 60000));
 }
 
 const LEARNED_AFTER_MS = 180000;

@@ -23,7 +23,7 @@ pub fn poll_delay_ms(poll: Poll, interest_ms: f64, random: f64) -> u64 {
 /// The pause before joining when the pool opens under the fans' eyes.
 #[must_use]
 pub fn join_delay_ms(pool_ms: u64, random: f64) -> u64 {
-    (random * (pool_ms as f64 * 0.2).min(JOIN_SPREAD_MS)).round() as u64
+    (random * (pool_ms as f64 * 0.05).min(JOIN_SPREAD_MS_MAX)).round() as u64
 }
 
-const JOIN_SPREAD_MS: f64 = 5_000.0;
+const JOIN_SPREAD_MS_MAX: f64 = 60_000.0;
