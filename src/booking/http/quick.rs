@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connections::SILENCE_MAX;
@@ -44,7 +44,7 @@ pub(super) async fn serve(
             Read::Partial | Read::Request { .. } => None,
         };
         if let Some(bytes) = served {
-            stream.write_all(&writer.out).await.ok()?;
+            timeout(SILENCE_MAX, stream.write_all(&writer.out)).await.ok()?.ok()?;
             buffer.advance(bytes);
             silence.heard();
             continue;
