@@ -7,6 +7,9 @@
 //! The way of a reservation: [`http`] reads it and checks the pass, the event's [`desk`] gathers all that wait at the same
 //! moment, [`batch`] decides over them, and one transaction writes what they got. What is shown to everyone
 //! ([`availability`]) is kept in memory by the [`mirror`], which the [`feed`] corrects from the tables.
+//!
+//! The way of the money is in [`payment`], what the rest of the house hears of it all in [`outbox`], and what organizers do
+//! in [`edit`] and [`import`].
 
 pub mod availability;
 pub mod batch;
@@ -27,6 +30,7 @@ pub mod metrics;
 pub mod mirror;
 #[cfg(test)]
 mod model;
+pub mod money;
 pub mod outbox;
 pub mod passes;
 pub mod payment;

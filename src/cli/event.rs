@@ -14,6 +14,7 @@ use crate::booking::db::Database;
 use crate::booking::edit::{EventPatch, SectionPatch};
 use crate::booking::hall;
 use crate::booking::import::{EventWords, Import, LineError, read_csv, read_json};
+use crate::booking::money::money;
 
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -146,8 +147,13 @@ async fn import(args: &ImportArgs) -> anyhow::Result<()> {
         ensure!(made, "there is an event {slug} already; `fairgate event set` edits it, and its seats never change");
     }
     progress.finish_and_clear();
-    let done = if args.dry_run { "no mistakes; would make" } else { "made" };
-    Ok(writeln!(std::io::stdout(), "{done} {slug}: {seats} seats in {rows} rows and {sections_count} sections")?)
+    let plan = format!("{slug}: {seats} seats in {rows} rows and {sections_count} sections");
+    let done = if args.dry_run {
+        format!("no mistakes; would make {plan}")
+    } else {
+        format!("made {plan}; running cores sell it within a second")
+    };
+    Ok(writeln!(std::io::stdout(), "{done}")?)
 }
 
 fn read_file(file: &Path) -> anyhow::Result<String> {
@@ -249,7 +255,8 @@ fn print_event(event: &serde_json::Value, headers: &http::HeaderMap) -> anyhow::
     let currency = event["currency"].as_str().unwrap_or_default();
     for section in event["sections"].as_array().into_iter().flatten() {
         let id = section["id"].as_str().unwrap_or_default();
-        writeln!(out, "  {id:24} {:>8} seats  {:>10} {currency}", section["seats"], section["price"])?;
+        let price = money(section["price"].as_i64().unwrap_or_default(), currency);
+        writeln!(out, "  {id:24} {:>8} seats  {price:>14}", section["seats"])?;
     }
     Ok(())
 }

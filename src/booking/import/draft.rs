@@ -53,7 +53,11 @@ struct DraftSection {
 impl Draft {
     /// Notes a mistake.
     pub(super) fn mistake(&mut self, line: u64, detail: impl Into<String>) {
-        self.errors.push(LineError { line, detail: detail.into() });
+        let error = LineError { line, detail: detail.into() };
+        // A row of seats under a bad label is one mistake.
+        if self.errors.last() != Some(&error) {
+            self.errors.push(error);
+        }
     }
 
     /// Whether there are so many mistakes that reading on helps nobody.
@@ -197,6 +201,7 @@ mod tests {
         assert_eq!(draft.section(4, section("Stalls", 100)), None);
         draft.seat(5, stalls, "A", "1");
         draft.seat(6, stalls, "A 1", "1");
+        draft.seat(6, stalls, "A 1", "2");
         draft.section(7, section("empty", 100));
         let errors = draft.finish().expect_err("mistakes");
         assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);

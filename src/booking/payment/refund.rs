@@ -52,6 +52,8 @@ pub struct Cancelled {
     pub refunded_payment: Option<Uuid>,
     /// What is given back, in the smallest unit of the currency.
     pub refunded_amount: i64,
+    /// ISO 4217.
+    pub currency: String,
 }
 
 /// A request of an organizer that happens once.
@@ -102,7 +104,8 @@ impl Cashier {
         reason: &str,
     ) -> Result<(Cancelled, Vec<u32>), RefundError> {
         let booking_id = locked.booking_id;
-        let ended = |status| Cancelled { booking_id, status, refunded_payment: None, refunded_amount: 0 };
+        let currency = locked.desk.plan().facts.currency.clone();
+        let ended = |status| Cancelled { booking_id, status, refunded_payment: None, refunded_amount: 0, currency };
         let under_way = client.prepare_cached(sql::PAYMENT_OF_BOOKING).await?;
         match locked.status.as_str() {
             "cancelled" => return Ok((ended(BookingStatus::Cancelled), Vec::new())),

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::organizer::{Api, OrganizerArgs};
+use crate::booking::money::money;
 
 /// Show a booking with every step of its payments.
 #[derive(Debug, Args)]
@@ -36,14 +37,8 @@ pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let seats: Vec<String> = booking["seats"].as_array().into_iter().flatten().map(text).collect();
     writeln!(out, "{}  {}  {}", text(&booking["number"]), text(&booking["status"]), text(&booking["booking_id"]))?;
-    writeln!(
-        out,
-        "  {} for {}, {} {}",
-        seats.join(" "),
-        text(&booking["event"]),
-        booking["amount"],
-        text(&booking["currency"])
-    )?;
+    let price = price(booking, "amount");
+    writeln!(out, "  {} for {}, {price}", seats.join(" "), text(&booking["event"]))?;
     for step in found["steps"].as_array().into_iter().flatten() {
         let [at, name, by, detail] = ["at", "step", "by", "detail"].map(|field| text(&step[field]));
         writeln!(out, "  {at}  {name:10} by {by:10} {detail}")?;
@@ -56,9 +51,14 @@ pub(super) async fn cancel(args: CancelArgs) -> anyhow::Result<ExitCode> {
     let done = Api::open(&args.api)?.post(&path, &json!({ "reason": args.reason })).await?;
     let status = done["status"].as_str().unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    match done["refunded_amount"].as_i64() {
-        Some(amount) if amount > 0 => writeln!(out, "{status}; {amount} (smallest unit) goes back to the fan")?,
-        _ => writeln!(out, "{status}; nothing was paid")?,
+    if done["refunded_payment"].is_string() {
+        writeln!(out, "{status}; {} goes back to the fan", price(&done, "refunded_amount"))?;
+    } else {
+        writeln!(out, "{status}; nothing goes back, because nothing is paid")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn price(answer: &Value, field: &str) -> String {
+    money(answer[field].as_i64().unwrap_or_default(), answer["currency"].as_str().unwrap_or_default())
 }

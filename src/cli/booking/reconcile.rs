@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::booking::db::Database;
+use crate::booking::money::money;
 use crate::booking::payment::{Difference, Reconciliation, RemoteProvider, reconcile};
 
 /// The books differ. (1 is for a comparison that did not take place.)
@@ -50,7 +51,7 @@ fn print(out: &mut impl Write, found: &Reconciliation) -> std::io::Result<()> {
     writeln!(out, "{payments} payments here, {charges} charges there: {} differ", differences.len())?;
     for Difference { payment_id, number, what, amount, currency } in differences {
         let booking = number.as_deref().unwrap_or("no booking ");
-        writeln!(out, "{payment_id}  {booking}  {amount:>10} {currency}  {what}")?;
+        writeln!(out, "{payment_id}  {booking}  {:>14}  {what}", money(*amount, currency))?;
     }
     Ok(())
 }

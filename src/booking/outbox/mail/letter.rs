@@ -1,5 +1,6 @@
 //! What a mail says. Pure.
 
+use super::super::super::money::money;
 use super::super::{Kind, Message};
 
 /// A mail without its address.
@@ -50,23 +51,6 @@ fn one_line(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// An amount with the digits of its currency after the point.
-fn money(amount: i64, currency: &str) -> String {
-    let digits = match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    };
-    let unit = 10_i64.pow(digits);
-    let (whole, rest) = (amount / unit, (amount % unit).abs());
-    if digits == 0 {
-        format!("{whole} {currency}")
-    } else {
-        format!("{whole}.{rest:0width$} {currency}", width = digits as usize)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::{About, AboutBooking};
@@ -106,12 +90,5 @@ mod tests {
         let mailed = |kind| Letter::about(&message(kind)).is_some();
         assert!(mailed(Kind::Refunded) && mailed(Kind::Cancelled));
         assert!(!mailed(Kind::Held) && !mailed(Kind::Expired) && !mailed(Kind::Edited));
-    }
-
-    #[test]
-    fn money_has_the_digits_of_its_currency() {
-        assert_eq!(money(5, "EUR"), "0.05 EUR");
-        assert_eq!(money(1200, "JPY"), "1200 JPY");
-        assert_eq!(money(1_005, "KWD"), "1.005 KWD");
     }
 }
