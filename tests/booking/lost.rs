@@ -40,7 +40,7 @@ async fn a_hold_whose_core_dies_before_it_knows_is_found_by_the_next_core() {
     shop.core.kill9();
     link.mend();
     shop.restart_core();
-    let first = asked.await.expect("no panic");
+    let (first, fan) = (asked.await.expect("no panic"), shop.fan(1));
     let free: u32 = shop.bits().await.iter().map(|byte| byte.count_ones()).sum();
     assert_eq!(free, 4998, "a core that starts knows what was sold before");
     let held = fan.reserve_best("a", "gallery", 2).await;

@@ -131,6 +131,8 @@ impl Shop {
         let address = self.url.trim_start_matches("http://").to_owned();
         let (core, url, metrics_url) = start_core(&self.database_url, &self.gate, &address, &self.env);
         (self.core, self.url, self.metrics_url) = (core, url, metrics_url);
+        // Connections to the one that was killed may not have noticed yet.
+        self.http = Client::builder().timeout(PATIENCE).build().expect("a client");
     }
 
     pub(crate) fn fan(&self, place: u64) -> Fan {
