@@ -24,14 +24,19 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// Starts an edge in front of `upstream` and waits until its room serves.
+    /// Starts an edge in front of `upstream` and waits until its room serves. All limits are on, and out of the way.
     pub(crate) async fn start(upstream: &str) -> anyhow::Result<Self> {
+        Self::with_session_limit(upstream, "session_per_minute = 60_000_000\nsession_burst = 1_000_000").await
+    }
+
+    /// Starts an edge that lets one session ask so much.
+    pub(crate) async fn with_session_limit(upstream: &str, session: &str) -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
         let (port, admin) = (free_port()?, free_port()?);
         let now_ms = SystemClock.now_ms();
         create_key(&files.path().join("keys"), now_ms, &SystemRandom::new())?;
         let path = files.path().join("fairgate.toml");
-        std::fs::write(&path, config(files.path(), port, admin, upstream, now_ms)?)?;
+        std::fs::write(&path, config(files.path(), port, admin, upstream, session, now_ms)?)?;
         let mut command = Command::new(fairgate_program()?);
         command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
         let process = ChildProcess::spawn("edge", command)?;
@@ -117,7 +122,7 @@ pub(crate) fn fairgate_program() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-fn config(files: &Path, port: u16, admin: u16, upstream: &str, now_ms: u64) -> anyhow::Result<String> {
+fn config(files: &Path, port: u16, admin: u16, upstream: &str, session: &str, now_ms: u64) -> anyhow::Result<String> {
     let opened = Timestamp::from_millisecond(i64::try_from(now_ms)?)?.checked_sub(SignedDuration::from_secs(10))?;
     let files = files.display();
     Ok(format!(
@@ -126,6 +131,15 @@ fn config(files: &Path, port: u16, admin: u16, upstream: &str, now_ms: u64) -> a
 listen = ["127.0.0.1:{port}"]
 keys = "{files}/keys"
 shutdown_grace = "1s"
+[edge.limits]
+unlimited = []
+network_per_minute = 60_000_000
+network_burst = 1_000_000
+joins_per_minute = 60_000_000
+joins_burst = 1_000_000
+claims_per_minute = 60_000_000
+claims_burst = 1_000_000
+{session}
 [store]
 path = "{files}/rooms"
 [admin]

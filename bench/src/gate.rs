@@ -1,4 +1,5 @@
-//! What the gate costs: CPU a request that gets through, against the same Pingora proxy without a gate.
+//! What the gate costs: CPU a request that gets through, against the same Pingora proxy without a gate; and CPU a request
+//! that is turned away, against one that gets through.
 
 use crate::bare::Bare;
 use crate::cpu;
@@ -10,22 +11,31 @@ use crate::wrk::Load;
 const SECONDS: u32 = 5;
 const CONNECTIONS: u32 = 64;
 
-/// Microseconds of CPU an admitted request.
+/// One request a minute: all that wrk asks but the first is turned away.
+const NOTHING: &str = "session_per_minute = 1\nsession_burst = 1";
+
+/// Microseconds of CPU an admitted request, and one that is turned away.
 pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let shop = Nginx::serving(&[b'x'; 1024])?;
     let edge = Edge::start(&shop.address()).await?;
     let bare = Bare::start(&shop.address())?;
     let headers = [edge.admitted_cookie().await?];
-    let mut figures = Vec::new();
+    let closed = Edge::with_session_limit(&shop.address(), NOTHING).await?;
+    let refused = [closed.admitted_cookie().await?];
+    let (mut admitted, mut shed) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let ours = cpu_us_a_request(edge.pid(), &edge.url("/status"), &headers)?;
-        figures.push((ours, cpu_us_a_request(bare.pid(), &bare.url("/status"), &headers)?));
+        let ours = cpu_us_a_request(edge.pid(), &edge.url("/status"), &headers, false)?;
+        admitted.push((ours, cpu_us_a_request(bare.pid(), &bare.url("/status"), &headers, false)?));
+        shed.push((cpu_us_a_request(closed.pid(), &closed.url("/status"), &refused, true)?, ours));
     }
-    Ok(vec![Row::from_rounds("gate: CPU an admitted request", "us", Goal::AtMost(1.05), &figures)])
+    Ok(vec![
+        Row::from_rounds("gate: CPU an admitted request, all limits on", "us", Goal::AtMost(1.10), &admitted),
+        Row::from_rounds("gate: CPU a shed request, of an admitted one", "us", Goal::AtMost(0.2), &shed),
+    ])
 }
 
-fn cpu_us_a_request(pid: u32, url: &str, headers: &[String]) -> anyhow::Result<f64> {
+fn cpu_us_a_request(pid: u32, url: &str, headers: &[String], is_refused: bool) -> anyhow::Result<f64> {
     let before = cpu::seconds(&[pid])?;
-    let answers = Load { url, connections: CONNECTIONS, seconds: SECONDS, headers, script: None }.run()?;
+    let answers = Load { url, connections: CONNECTIONS, seconds: SECONDS, headers, is_refused, script: None }.run()?;
     Ok((cpu::seconds(&[pid])? - before) * 1e6 / answers)
 }

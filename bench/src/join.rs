@@ -16,7 +16,14 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let edge = Edge::start(&shop.address()).await?;
     let url = edge.join_url();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/join.lua");
-    let load = Load { url: &url, connections: CONNECTIONS, seconds: SECONDS, headers: &[], script: Some(script) };
+    let load = Load {
+        url: &url,
+        connections: CONNECTIONS,
+        seconds: SECONDS,
+        headers: &[],
+        is_refused: false,
+        script: Some(script),
+    };
     let mut speeds = Vec::new();
     let mut calls = Vec::new();
     for _ in 0..rounds {

@@ -34,6 +34,8 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
 /// Answers that these processes give for each second of CPU that they use.
 pub(crate) fn answers_a_cpu_second(pids: &[u32], url: &str) -> anyhow::Result<f64> {
     let before = cpu::seconds(pids)?;
-    let answers = Load { url, connections: CONNECTIONS, seconds: SECONDS, headers: &[], script: None }.run()?;
+    let answers =
+        Load { url, connections: CONNECTIONS, seconds: SECONDS, headers: &[], is_refused: false, script: None }
+            .run()?;
     Ok(answers / (cpu::seconds(pids)? - before))
 }

@@ -12,12 +12,15 @@ pub(crate) struct Load<'a> {
     pub(crate) seconds: u32,
     /// `Name: value` each.
     pub(crate) headers: &'a [String],
+    /// Whether the answers are refusals, as they should be.
+    pub(crate) is_refused: bool,
     /// A wrk script, where the request is not a plain GET.
     pub(crate) script: Option<&'a str>,
 }
 
 impl Load<'_> {
-    /// Runs wrk with one thread and counts the answers; one that is not 2xx or 3xx, or a socket error, fails the run.
+    /// Runs wrk with one thread and counts the answers; a socket error fails the run, and so do answers that are not 2xx
+    /// or 3xx, unless refusals are what is measured.
     pub(crate) fn run(&self) -> anyhow::Result<f64> {
         let mut command = Command::new("wrk");
         command.args(["-t1", "-c", &self.connections.to_string(), "-d", &format!("{}s", self.seconds)]);
@@ -30,7 +33,7 @@ impl Load<'_> {
         let output = command.arg(self.url).output().context("cannot run wrk: `scripts/setup.sh bench` installs it")?;
         let text = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "wrk {}: {text}{}", self.url, String::from_utf8_lossy(&output.stderr));
-        if text.contains("Non-2xx") || text.contains("Socket errors") {
+        if text.contains("Non-2xx") != self.is_refused || text.contains("Socket errors") {
             bail!("wrk {} saw errors:\n{text}", self.url);
         }
         answers(&text).with_context(|| format!("cannot read wrk's answer:\n{text}"))
