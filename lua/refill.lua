@@ -1,20 +1,21 @@
 -- Puts entries back to their indexes in the roster, where those are empty since a loss.
 --
--- Only while the room is mending, which each call prolongs, and never once the root is public.
+-- Only while the room is mending, which each call prolongs; and where the root is public, only for an edge that knew it,
+-- since that had all its entries in the roster then, and what was empty then has to stay empty.
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, index, entry ...
+-- ARGV     now, epoch, revision, whether the edge knew the root (1 or 0), index, entry ...
 -- Returns  {'ok', entries put back}
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
-elseif s.root or not is_mending() then
+elseif not is_mending() or (s.root and ARGV[4] ~= '1') then
   return finish({ 'ok', 0 })
 end
 
 local EMPTY = string.rep('\0', 32)
 local written = 0
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   local index, entry = tonumber(ARGV[i]), ARGV[i + 1]
   local name = sub('roster:' .. integer(math.floor(index / ENTRIES_A_CHUNK)))
   local at = index % ENTRIES_A_CHUNK * 32

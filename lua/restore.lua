@@ -70,7 +70,7 @@ end
 
 local function restore_draw()
   if not s.root and m.root then
-    restore_fields({ 'root', 'frozen_at' })
+    restore_fields({ 'root', 'frozen_at', 'frozen_missing' })
   end
   if s.root == m.root and not s.seed and m.seed then
     restore_fields({ 'seed', 'revealed_at', 'beacon', 'signature' })

@@ -37,6 +37,10 @@ pub struct Record {
     pub frozen_at_ms: Option<u64>,
     /// What the draw can prove.
     pub label: Label,
+    /// How many entries of the roster are empty, because the store had lost them before the freeze or left numbers out
+    /// after a loss; not there where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<u64>,
     /// When secret and seed were published, Unix ms.
     pub revealed_at_ms: Option<u64>,
     /// The room's name, as in the descriptor.
@@ -97,6 +101,7 @@ impl Record {
             descriptor_digest: descriptor.digest(),
             entries: None,
             frozen_at_ms: None,
+            missing: None,
             label: if descriptor.beacon.is_some() { Label::CommittedAndBeacon } else { Label::Committed },
             revealed_at_ms: None,
             room: descriptor.room.clone(),

@@ -8,6 +8,7 @@
 //! they are the caller's.
 
 mod fan;
+pub mod fleet;
 mod history;
 mod http;
 mod judge;

@@ -25,6 +25,8 @@ pub struct Knowledge {
     pub memory: Option<Memory>,
     /// What only this edge knows.
     pub claims: Claims,
+    /// The root was made without some entries that this edge has answered: they have to stay out of the roster.
+    pub came_too_late: bool,
 }
 
 /// Whether a store has lost what this edge knows: the room is not there, or of another epoch, or older. `lua/begin.lua`
@@ -43,7 +45,7 @@ impl Knowledge {
     pub fn saw(&mut self, stamp: Stamp, memory: Memory) {
         if self.memory.as_ref().is_some_and(|known| known.plan.descriptor() != memory.plan.descriptor()) {
             // Claims of another sale say nothing about this one.
-            self.claims = Claims::default();
+            (self.claims, self.came_too_late) = (Claims::default(), false);
         }
         self.claims
             .sessions
@@ -64,6 +66,12 @@ impl Knowledge {
             (Command::Leave(places), Outcome::Done) => places.iter().for_each(|place| self.left(*place)),
             _ => {}
         }
+    }
+
+    /// Whether all entries that this edge has answered are in the roster whose root it knows.
+    #[must_use]
+    pub fn knew_root(&self) -> bool {
+        !self.came_too_late && self.memory.as_ref().is_some_and(|memory| memory.frozen.is_some())
     }
 
     /// Whether an outcome says that the pool is closed, which the edge did not know: it should look how large it is.

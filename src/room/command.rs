@@ -465,6 +465,9 @@ pub struct DrawRecord {
     pub entries: Option<u64>,
     /// The root, from the freeze on.
     pub root: Option<[u8; 32]>,
+    /// Entries that were answered and are empty in the roster, since the store had lost them, and those of gaps; from the
+    /// freeze on.
+    pub missing: Option<u64>,
     /// When the root was published, Unix ms.
     pub frozen_at_ms: Option<u64>,
     /// The secret, from the reveal on.

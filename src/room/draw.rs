@@ -29,6 +29,8 @@ pub struct Frozen {
     pub entries: u64,
     /// Its root.
     pub root: [u8; 32],
+    /// Entries that were answered and are empty in it, since the store had lost them, and those of gaps.
+    pub missing: u64,
     /// When the root was published.
     pub at_ms: u64,
 }
@@ -91,8 +93,15 @@ impl Draw {
         self.revealed.is_some()
     }
 
-    /// Publishes the root of the closed pool of `pool` entries; answers whether that is new.
-    pub(super) fn freeze(&mut self, pool: u64, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<bool, Refusal> {
+    /// Publishes the root of the closed pool of `pool` entries, `missing` of which are empty; answers whether that is new.
+    pub(super) fn freeze(
+        &mut self,
+        pool: u64,
+        missing: u64,
+        entries: u64,
+        root: &[u8; 32],
+        now_ms: u64,
+    ) -> Result<bool, Refusal> {
         if entries != pool {
             return Err(Refusal::wrong_count(entries, pool));
         }
@@ -100,7 +109,7 @@ impl Draw {
             Some(frozen) if frozen.root == *root => Ok(false),
             Some(_) => Err(Refusal::another_root()),
             None => {
-                self.frozen = Some(Frozen { entries, root: *root, at_ms: now_ms });
+                self.frozen = Some(Frozen { entries, root: *root, missing, at_ms: now_ms });
                 Ok(true)
             }
         }
@@ -174,6 +183,7 @@ impl Draw {
             commitment: self.commitment,
             entries: self.frozen.map(|frozen| frozen.entries),
             root: self.frozen.map(|frozen| frozen.root),
+            missing: self.frozen.map(|frozen| frozen.missing),
             frozen_at_ms: self.frozen.map(|frozen| frozen.at_ms),
             secret: self.revealed.map(|_| self.secret),
             beacon: beacon.map(|beacon| beacon.randomness),

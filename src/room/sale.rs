@@ -138,7 +138,7 @@ impl Sale {
         if !self.pool_is_closed {
             return Err(Refusal::pool_is_open(self.schedule.starts_at_ms));
         }
-        self.changed |= self.draw.freeze(self.arrivals.early, entries, root, now_ms)?;
+        self.changed |= self.draw.freeze(self.arrivals.early, self.missing, entries, root, now_ms)?;
         Ok(())
     }
 

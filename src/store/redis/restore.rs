@@ -82,6 +82,7 @@ impl Fields {
     fn draw(&mut self, memory: &Memory) {
         if let Some(frozen) = &memory.frozen {
             self.text("root", frozen.root);
+            self.number("frozen_missing", frozen.missing);
             self.number("frozen_at", frozen.at_ms);
         }
         if let Some(revealed) = &memory.revealed {

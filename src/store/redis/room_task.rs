@@ -134,6 +134,7 @@ impl RoomTask {
     /// Puts back what this edge knows, since Redis has lost it, and looks what others have put back.
     async fn put_back(&mut self) -> Result<(), StoreError> {
         tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
+        let knew_root = self.knowledge.knew_root();
         let mut room = room(&self.parts, &self.knowledge);
         let restored = room.restore(&self.knowledge).await;
         self.parts.counters.calls.fetch_add(room.calls, Relaxed);
@@ -141,11 +142,15 @@ impl RoomTask {
         // Whatever state it is now, it is the one to go on with.
         self.knowledge.stamp = None;
         self.look().await.outcome?;
-        self.refill().await
+        if self.knowledge.knew_root() && !knew_root {
+            self.knowledge.came_too_late = true;
+            return Ok(());
+        }
+        self.refill(knew_root).await
     }
 
     /// Puts the entries back that this edge has answered.
-    async fn refill(&mut self) -> Result<(), StoreError> {
+    async fn refill(&mut self, knew_root: bool) -> Result<(), StoreError> {
         let Some(ledger) = &mut self.ledger else { return Ok(()) };
         let Ok(mut entries) = ledger.entries(&self.knowledge, self.intact) else { return Ok(()) };
         let (mut known, mut written) = (0, 0);
@@ -155,7 +160,7 @@ impl RoomTask {
                 break;
             }
             let mut room = room(&self.parts, &self.knowledge);
-            let refilled = room.refill(&part).await;
+            let refilled = room.refill(&part, knew_root).await;
             self.parts.counters.calls.fetch_add(room.calls, Relaxed);
             (known, written) = (known + part.len() as u64, written + refilled?);
         }

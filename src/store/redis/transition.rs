@@ -77,11 +77,13 @@ impl Room<'_> {
         self.run(&call).await.map(drop)
     }
 
-    /// Puts entries back into the roster; answers how many were missing.
-    pub(super) async fn refill(&mut self, entries: &[(u64, Entry)]) -> Result<u64, StoreError> {
+    /// Puts entries back into the roster; answers how many were missing. `knew_root`: they were all in it when its root
+    /// was made.
+    pub(super) async fn refill(&mut self, entries: &[(u64, Entry)], knew_root: bool) -> Result<u64, StoreError> {
         let mut written = 0;
         for part in entries.chunks(FANS_A_SCRIPT) {
             let mut call = self.call(&self.scripts.refill);
+            call.arg(u8::from(knew_root));
             for (index, entry) in part {
                 call.arg(*index).arg(&entry[..]);
             }

@@ -200,7 +200,7 @@ impl State {
 
     fn memory(&self, view: &View) -> Result<Memory, StoreError> {
         let draw = &view.draw;
-        let frozen = draw.entries.zip(draw.root).zip(draw.frozen_at_ms);
+        let frozen = draw.entries.zip(draw.root).zip(draw.missing.zip(draw.frozen_at_ms));
         let beacon = draw.beacon_signature.zip(draw.beacon);
         let beacon = beacon.map(|(signature, randomness)| Beacon { signature, randomness });
         Ok(Memory {
@@ -213,7 +213,7 @@ impl State {
             early: view.pool_size,
             late: self.number("late")?,
             pool_is_closed: self.is("pool_is_closed")?,
-            frozen: frozen.map(|((entries, root), at_ms)| Frozen { entries, root, at_ms }),
+            frozen: frozen.map(|((entries, root), (missing, at_ms))| Frozen { entries, root, missing, at_ms }),
             revealed: draw.seed.zip(draw.revealed_at_ms).map(|(seed, at_ms)| Revealed { beacon, seed, at_ms }),
             serving: view.serving,
             lapsed: self.number("may_come")?,
@@ -254,6 +254,7 @@ impl State {
             commitment: self.hash("commitment")?.ok_or_else(missing)?,
             entries: root.map(|_| self.number("early")).transpose()?,
             root,
+            missing: self.number_if_any("frozen_missing")?,
             frozen_at_ms: self.number_if_any("frozen_at")?,
             // Edges are told it all the time, everyone else with the seed.
             secret: self.hash("secret")?.filter(|_| self.0.contains_key("seed")),

@@ -1,0 +1,195 @@
+//! Real edges that share a Redis, each with files of its own.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use fairgate::config::Config;
+use fairgate::room::{self, Plan};
+use fairgate::store::Store;
+use fairgate::store::redis::{RedisOptions, RedisStore};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::fan::Fan;
+
+/// The room of these tests.
+pub(crate) const ROOM: &str = "final";
+const EDGES: usize = 3;
+
+/// A fleet.
+pub(crate) struct Fleet {
+    pub(crate) gates: Vec<SocketAddr>,
+    dir: TempDir,
+    edges: Vec<Option<Child>>,
+}
+
+/// When the sale starts, and how people are let in.
+pub(crate) struct Sale {
+    pub(crate) starts_in_ms: u64,
+    pub(crate) rate_per_minute: u64,
+    pub(crate) burst: u64,
+}
+
+impl Fleet {
+    /// Starts all edges, waits until they know their room, and only then lets the sale begin: however long that takes, the
+    /// sale is as long.
+    pub(crate) fn start(redis: SocketAddr, shop: SocketAddr, sale: &Sale) -> Self {
+        let dir = TempDir::new().unwrap();
+        let keys = dir.path().join("keys");
+        let made = Command::new(program()).args(["keys", "new", "--dir"]).arg(&keys).output().unwrap();
+        assert!(made.status.success());
+        let gates: Vec<SocketAddr> = (0..EDGES).map(|_| free_address()).collect();
+        let written_at_ms = now_ms();
+        for (edge, gate) in gates.iter().enumerate() {
+            let text = config(dir.path(), edge, *gate, redis, shop, written_at_ms, sale);
+            fs::write(dir.path().join(format!("edge-{edge}.toml")), text).unwrap();
+        }
+        let mut fleet = Self { gates, dir, edges: (0..EDGES).map(|_| None).collect() };
+        (0..EDGES).for_each(|edge| fleet.start_edge(edge));
+        (0..EDGES).for_each(|edge| fleet.wait_until(edge, "ready", |_| true));
+        fleet.begin(sale);
+        (0..EDGES).for_each(|edge| fleet.wait_until(edge, "open", |status| status["phase"] != "idle"));
+        fleet
+    }
+
+    /// Moves the sale, which is far ahead in the edges' configuration, to the present.
+    fn begin(&self, sale: &Sale) {
+        let config = Config::load(&self.dir.path().join("edge-0.toml")).unwrap();
+        let (redis, opens_at_ms) = (config.store.redis.unwrap(), now_ms());
+        let options = RedisOptions { ledger: None, ..redis.resolve(self.dir.path(), |_| None).unwrap() };
+        let plan = Plan {
+            room: ROOM.to_owned(),
+            opens_at_ms,
+            starts_at_ms: opens_at_ms + sale.starts_in_ms,
+            ends_at_ms: None,
+            beacon: None,
+            secret: [7; 32],
+            policy: config.rooms[0].policy.clone(),
+        };
+        let store = RedisStore::open(&options, None).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(store.apply(ROOM, room::Command::Schedule(plan))).unwrap();
+    }
+
+    /// Starts an edge, anew after [`Fleet::kill`].
+    pub(crate) fn start_edge(&mut self, edge: usize) {
+        let log = fs::File::options().create(true).append(true).open(self.log_path(edge)).unwrap();
+        let child = Command::new(program())
+            .args(["edge", "--exit-with-stdin", "--config"])
+            .arg(self.dir.path().join(format!("edge-{edge}.toml")))
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.edges[edge] = Some(child);
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self, edge: usize) {
+        let mut child = self.edges[edge].take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// What an edge says of the room, if it says anything.
+    pub(crate) fn status(&self, edge: usize) -> Option<Value> {
+        let answer = Fan::new(self.gates[edge]).try_get(&format!("/.fairgate/{ROOM}/status")).ok()?;
+        (answer.status == 200).then(|| answer.json())
+    }
+
+    /// Waits until an edge's status says so.
+    pub(crate) fn wait_until(&self, edge: usize, what: &str, is_so: impl Fn(&Value) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        while !self.status(edge).is_some_and(|status| is_so(&status)) {
+            assert!(
+                Instant::now() < deadline,
+                "edge {edge} is never {what}: {:?}\n{}",
+                self.status(edge),
+                self.log(edge)
+            );
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn log(&self, edge: usize) -> String {
+        fs::read_to_string(self.log_path(edge)).unwrap_or_default()
+    }
+
+    fn log_path(&self, edge: usize) -> PathBuf {
+        self.dir.path().join(format!("edge-{edge}.log"))
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for edge in self.edges.iter_mut().flatten() {
+            let _ = edge.kill();
+            let _ = edge.wait();
+        }
+        if std::thread::panicking() {
+            (0..self.edges.len()).for_each(|edge| {
+                let _ = writeln!(std::io::stderr(), "edge {edge}:\n{}", self.log(edge));
+            });
+        }
+    }
+}
+
+pub(crate) fn now_ms() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "tests set up sales around the present")]
+    let now = SystemTime::now();
+    u64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_fairgate")
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn config(dir: &Path, edge: usize, gate: SocketAddr, redis: SocketAddr, shop: SocketAddr, sale: &Sale) -> String {
+    let in_hours = |hours: u64| {
+        let ms = written_at_ms + hours * 3_600_000;
+        jiff::Timestamp::from_millisecond(i64::try_from(ms).unwrap()).unwrap()
+    };
+    let (opens_at, starts_at) = (in_hours(1), in_hours(2));
+    let (dir, admin) = (dir.display(), free_address());
+    let Sale { rate_per_minute, burst, .. } = sale;
+    format!(
+        r#"
+[edge]
+listen = ["{gate}"]
+keys = "{dir}/keys"
+
+[store]
+redis = "redis://{redis}"
+path = "{dir}/data-{edge}"
+
+[admin]
+listen = "{admin}"
+
+[[upstream]]
+name = "shop"
+address = "{shop}"
+
+[[room]]
+name = "{ROOM}"
+upstream = "shop"
+opens_at = "{opens_at}"
+starts_at = "{starts_at}"
+
+[room.admission]
+rate_per_minute = {rate_per_minute}
+burst = {burst}
+max_active = 100_000
+"#
+    )
+}

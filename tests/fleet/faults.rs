@@ -1,0 +1,120 @@
+//! What breaks, when, and what has to hold nevertheless.
+
+use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::Duration;
+
+use fairgate::sandbox::PrivateRedis;
+use fairgate_crowd::fleet::{Allowed, Kind, Outcome, judge};
+
+use crate::crowd::Crowd;
+use crate::edges::{Fleet, ROOM, Sale};
+use crate::fan::Fan;
+use crate::proxy::{Proxy, Weather};
+use crate::shop::Shop;
+
+const FANS: u64 = 60;
+const APART: Duration = Duration::from_millis(140);
+const SALE: Sale = Sale { starts_in_ms: 10_000, rate_per_minute: 30_000, burst: 50 };
+
+fn ask(redis: &PrivateRedis, words: &[&str]) {
+    let mut link = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    let mut command = redis::cmd(words[0]);
+    words[1..].iter().for_each(|word| _ = command.arg(*word));
+    command.exec(&mut link).unwrap();
+}
+
+fn replica_of(master: SocketAddr) -> PrivateRedis {
+    let port = format!("127.0.0.1 {}", master.port());
+    PrivateRedis::start_with(&["save", "", "replicaof", &port, "repl-diskless-sync-delay", "0"]).unwrap()
+}
+
+fn roster(gate: SocketAddr) -> Vec<[u8; 32]> {
+    let answer = Fan::new(gate).get(&format!("/.fairgate/{ROOM}/draw/roster"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.body.as_chunks().0.to_vec()
+}
+
+#[test]
+fn nobody_loses_a_place_whatever_breaks() {
+    let (mut master, shop) = (PrivateRedis::start().unwrap(), Shop::start());
+    let replica = replica_of(master.address());
+    let proxy = Proxy::start(master.address());
+    let mut fleet = Fleet::start(proxy.address, shop.address, &SALE);
+    let crowd = Crowd::default();
+    let fans = crowd.send(FANS, APART, &fleet.gates);
+
+    // While the pool is open: an edge, the cable, everything that Redis has, and then Redis itself.
+    sleep(Duration::from_millis(1_500));
+    fleet.kill(1);
+    sleep(Duration::from_millis(500));
+    fleet.start_edge(1);
+    proxy.set(Weather::Slow(Duration::from_millis(30)));
+    sleep(Duration::from_millis(800));
+    proxy.half_close();
+    sleep(Duration::from_millis(700));
+    proxy.set(Weather::Cut);
+    sleep(Duration::from_millis(1_000));
+    fleet.wait_until(0, "stale", |status| status["stale"] == true);
+    proxy.set(Weather::Fine);
+    fleet.wait_until(0, "back", |status| status["stale"] == false);
+    ask(&master, &["FLUSHALL"]);
+    sleep(Duration::from_millis(1_500));
+    proxy.set(Weather::Silent);
+    sleep(Duration::from_millis(1_200));
+    proxy.set(Weather::Fine);
+    ask(&replica, &["REPLICAOF", "NO", "ONE"]);
+    master.kill9();
+    proxy.lead_to(replica.address());
+
+    // While people are let in: an edge again, and everything that Redis has.
+    fleet.wait_until(0, "serving", |status| status["phase"] == "serving");
+    fleet.kill(2);
+    ask(&replica, &["FLUSHALL"]);
+    sleep(Duration::from_millis(300));
+    fleet.start_edge(2);
+
+    let deadline = std::time::Instant::now() + Duration::from_secs(45);
+    while !fans.iter().all(std::thread::JoinHandle::is_finished) && std::time::Instant::now() < deadline {
+        sleep(Duration::from_millis(100));
+    }
+    crowd.end();
+    fans.into_iter().for_each(|fan| fan.join().unwrap());
+
+    let file = std::env::temp_dir().join("fairgate-fleet-history.jsonl");
+    let history = crowd.history(&file);
+    let allowed = Allowed { rate_per_minute: SALE.rate_per_minute, burst: SALE.burst };
+    let in_pool = history.iter().filter(|event| matches!(event.outcome, Outcome::Joined { kind: Kind::Pool, .. }));
+    assert!(in_pool.count() > 10, "the pool was not tried");
+    let broken = judge(&history, allowed, &roster(fleet.gates[0]));
+    assert!(broken.is_empty(), "{broken:#?}\nthe history is in {}", file.display());
+    let statuses: Vec<_> = (0..3).map(|edge| fleet.status(edge).unwrap()["draw"]["seed"].clone()).collect();
+    assert!(statuses.iter().all(|seed| seed.is_string() && *seed == statuses[0]), "{statuses:?}");
+}
+
+/// While the store is out of reach: what was given goes on, and nothing new is given.
+#[test]
+fn a_store_out_of_reach_stops_nobody_inside_and_lets_nobody_else_in() {
+    let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
+    let proxy = Proxy::start(redis.address());
+    let fleet = Fleet::start(proxy.address, shop.address, &Sale { starts_in_ms: 0, ..SALE });
+    fleet.wait_until(1, "serving", |status| status["phase"] == "serving");
+    let (mut inside, mut outside) = (Fan::new(fleet.gates[0]), Fan::new(fleet.gates[1]));
+    inside.enter(1);
+
+    proxy.set(Weather::Cut);
+    fleet.wait_until(1, "stale", |status| status["stale"] == true);
+    for gate in &fleet.gates {
+        inside.address = *gate;
+        assert_eq!(inside.get("/seats").status, 200, "a pass is good at every edge, whatever the store does");
+        outside.address = *gate;
+        let refused = outside.join(2);
+        assert_eq!((refused.status, refused.problem().as_str()), (503, "store-unavailable"));
+        let wait_s: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=6).contains(&wait_s), "{wait_s}");
+        assert_eq!(fleet.status(0).unwrap()["phase"], "serving", "the status goes on from memory");
+    }
+    proxy.set(Weather::Fine);
+    fleet.wait_until(1, "back", |status| status["stale"] == false);
+    outside.enter(2);
+}

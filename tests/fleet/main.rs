@@ -1,0 +1,13 @@
+//! Three real edges on a real Redis with a replica, a cable between them that misbehaves, processes that are killed, and a
+//! crowd that has to keep its places through all of it.
+
+mod crowd;
+mod edges;
+#[path = "../edge/fan.rs"]
+#[allow(dead_code, reason = "shared with the tests of one edge")]
+mod fan;
+mod faults;
+mod proxy;
+#[path = "../edge/shop.rs"]
+#[allow(dead_code, reason = "shared with the tests of one edge")]
+mod shop;
