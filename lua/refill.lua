@@ -1,7 +1,7 @@
 -- Puts entries back to their indexes in the roster, where those are empty since a loss.
 --
--- Only while the room is mending, which each call prolongs; and where the root is public, only for an edge that knew it,
--- since that had all its entries in the roster then, and what was empty then has to stay empty.
+-- Where the root is public only for an edge that knew it, since that had all its entries in the roster then, and what was
+-- empty then has to stay empty. Before that the room mends, so that no root is made of a roster that is being filled.
 --
 -- KEYS[1]  the room
 -- ARGV     now, epoch, revision, whether the edge knew the root (1 or 0), index, entry ...
@@ -9,7 +9,7 @@
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
-elseif not is_mending() or (s.root and ARGV[4] ~= '1') then
+elseif s.root and ARGV[4] ~= '1' then
   return finish({ 'ok', 0 })
 end
 
@@ -27,5 +27,7 @@ for i = 5, #ARGV, 2 do
 end
 s.missing = math.max(0, s.missing - written)
 changed = changed or written > 0
-s.mending = math.max(s.mending, s.now + MENDING_MS)
+if written > 0 and not s.root then
+  s.mending = math.max(s.mending, s.now + MENDING_MS)
+end
 return finish({ 'ok', written })

@@ -155,7 +155,15 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn config(dir: &Path, edge: usize, gate: SocketAddr, redis: SocketAddr, shop: SocketAddr, sale: &Sale) -> String {
+fn config(
+    dir: &Path,
+    edge: usize,
+    gate: SocketAddr,
+    redis: SocketAddr,
+    shop: SocketAddr,
+    written_at_ms: u64,
+    sale: &Sale,
+) -> String {
     let in_hours = |hours: u64| {
         let ms = written_at_ms + hours * 3_600_000;
         jiff::Timestamp::from_millisecond(i64::try_from(ms).unwrap()).unwrap()
