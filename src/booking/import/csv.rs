@@ -89,7 +89,12 @@ mod tests {
         let errors = read_csv(&text, |_| ()).expect_err("mistakes");
         let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4, 5, 6], "{said:?}");
-        assert!(said[0].contains("kind") && said[1].contains("price") && said[2].contains("6 columns"), "{said:?}");
+        assert!(
+            said[0].contains("expected `seated` or `standing`")
+                && said[1].contains("price")
+                && said[2].contains("6 columns"),
+            "{said:?}"
+        );
     }
 
     #[test]
