@@ -231,8 +231,7 @@ async fn the_first_relay_whose_answer_verifies_finishes_the_draw() {
 
 #[tokio::test]
 async fn answers_that_prove_nothing_are_refused_and_counted_by_what_is_wrong() {
-    let dishonest =
-        [Relaying::TooEarly, Relaying::Forging, Relaying::Another, Relaying::Endlessly].map(|relaying| relay(relaying));
+    let dishonest = [Relaying::TooEarly, Relaying::Forging, Relaying::Another, Relaying::Endlessly].map(relay);
     let mut relays: Vec<String> =
         futures_util::future::join_all(dishonest).await.into_iter().map(|(url, _)| url).collect();
     relays.push("http://127.0.0.1:1".to_owned());
