@@ -76,9 +76,11 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "everything that happened was told once",
-        "select count(*) from booking where 1 <> (
-            select count(*) from happening where happening.booking_id = booking.booking_id and kind = 'held')
-        or (confirmed_at is not null) <> exists (
-            select from happening where happening.booking_id = booking.booking_id and kind = 'booked')",
+        "select count(*)
+        from booking
+        left join (
+            select booking_id, count(*) filter (where kind = 'held') as held, bool_or(kind = 'booked') as booked
+            from happening group by booking_id) told using (booking_id)
+        where coalesce(held, 0) <> 1 or (confirmed_at is not null) <> coalesce(booked, false)",
     ),
 ];

@@ -21,6 +21,8 @@ use crate::shop::{EVENT, Fan, Shop};
 
 const VISITORS: u64 = 40;
 const ROUNDS: u64 = 4;
+/// Between two visitors, so that a hundred rounds stay a storm and not a flood of rows.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Short, so that holds end in the middle of everything.
 const HOLD_S: i32 = 2;
 
@@ -43,6 +45,7 @@ async fn visitors(storm: Arc<Storm>, template: Fan, passes: Vec<String>, seed: u
         let number = storm.next_fan.fetch_add(1, Ordering::Relaxed) as usize;
         let Some(pass) = passes.get(number) else { break };
         bought.extend(visit(&Fan { pass: pass.clone(), ..template.clone() }, &mut random).await);
+        sleep(PAUSE).await;
     }
     bought
 }
