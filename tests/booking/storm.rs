@@ -38,7 +38,7 @@ struct Storm {
 }
 
 /// One fan after the other comes, reserves, and pays, gives back or walks away. Returns the seats that were paid.
-async fn visitors(storm: Arc<Storm>, template: Fan, passes: Vec<String>, seed: u64) -> Vec<String> {
+async fn visitors(storm: Arc<Storm>, template: Fan, passes: Arc<[String]>, seed: u64) -> Vec<String> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut bought = Vec::new();
     while !storm.is_over.load(Ordering::Relaxed) {
@@ -91,9 +91,10 @@ async fn whatever_is_killed_and_whenever_the_books_are_right() {
     let mut shop = Shop::open();
     hold_for(&shop, HOLD_S).await;
     let storm = Arc::new(Storm { next_fan: AtomicU64::new(0), is_over: AtomicBool::new(false) });
-    let passes: Vec<String> = (0..rounds * 1000).map(|place| shop.gate.pass(place)).collect();
-    let mut fans: JoinSet<Vec<String>> =
-        (0..VISITORS).map(|fan| visitors(Arc::clone(&storm), shop.fan(0), passes.clone(), seed ^ fan << 32)).collect();
+    let passes: Arc<[String]> = (0..rounds * 500).map(|place| shop.gate.pass(place)).collect();
+    let mut fans: JoinSet<Vec<String>> = (0..VISITORS)
+        .map(|fan| visitors(Arc::clone(&storm), shop.fan(0), Arc::clone(&passes), seed ^ fan << 32))
+        .collect();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     for round in 0..rounds {
         sleep(Duration::from_millis(u64::from(random.next_u32() % 500))).await;
