@@ -48,7 +48,7 @@ pub struct RedisOptions {
 
 /// Who makes new connections.
 enum Dialer {
-    Server(Client),
+    Server(Box<Client>),
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster(Box<ClusterClient>),
 }
@@ -155,7 +155,7 @@ impl Dialer {
                 } else {
                     Client::open(connection)
                 };
-                client.map(Self::Server)
+                client.map(Box::new).map(Self::Server)
             }
             Topology::Sentinel { sentinels, service } => {
                 let sentinels = sentinels.iter().map(|node| address.connection_addr(node));
@@ -194,7 +194,7 @@ impl Dialer {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         let client = match self {
-            Self::Server(client) => client.clone(),
+            Self::Server(client) => Client::clone(client),
             Self::Sentinel(sentinel) => sentinel.lock().await.async_get_client().await?,
             Self::Cluster(cluster) => return cluster.get_async_connection().await.map(Connection::Cluster),
         };
