@@ -181,11 +181,8 @@ fn http_date(now_ms: u64) -> String {
 
 fn document(input: StatusInput<'_>) -> Document<'_> {
     let view = input.view;
-    let poll = Poll {
-        floor_ms: input.poll.floor_ms(waiting(view)),
-        ceiling_ms: input.poll.ceiling_ms,
-        divisor: input.poll.divisor,
-    };
+    let poll =
+        Poll { floor_ms: input.poll.floor_for(view), ceiling_ms: input.poll.ceiling_ms, divisor: input.poll.divisor };
     Document {
         room: input.room,
         title: input.title,
@@ -216,15 +213,16 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
     }
 }
 
-fn waiting(view: &View) -> u64 {
-    view.line_size.max(view.pool_size).saturating_sub(view.serving)
-}
-
 impl PollPolicy {
-    /// The shortest time between two polls, long enough that everyone who waits stays under the ceiling of polls a
-    /// second.
+    /// The shortest time between two polls. Before the draw everyone waits for the same moment, so it is long enough that
+    /// all together stay under the ceiling of polls a second. In the line only the few whose turn is near ask that often,
+    /// and they must not learn late that they are called.
     #[must_use]
-    pub fn floor_ms(self, waiting: u64) -> u64 {
+    pub fn floor_for(self, view: &View) -> u64 {
+        self.floor_ms(if view.phase == Phase::Serving { 0 } else { view.pool_size.max(view.line_size) })
+    }
+
+    fn floor_ms(self, waiting: u64) -> u64 {
         let needed_ms = waiting.saturating_mul(1000) / self.per_second_max.max(1);
         self.floor_ms.max(needed_ms).min(self.ceiling_ms)
     }

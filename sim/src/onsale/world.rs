@@ -252,9 +252,8 @@ impl World {
                 None => 0.0,
             },
         };
-        let waiting = view.line_size.max(view.pool_size).saturating_sub(view.serving);
         let policy = self.poll_policy();
-        let poll = Poll { floor_ms: policy.floor_ms(waiting), ceiling_ms: policy.ceiling_ms, divisor: policy.divisor };
+        let poll = Poll { floor_ms: policy.floor_for(view), ceiling_ms: policy.ceiling_ms, divisor: policy.divisor };
         let delay_ms = poll_delay_ms(poll, interest_ms, self.random.random());
         self.calendar.put(now_ms + delay_ms, fan, Step::Poll);
     }
