@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use deadpool_postgres::Object;
+use tokio::sync::Mutex;
 use tokio_postgres::Row as DbRow;
 use uuid::Uuid;
 
@@ -26,13 +27,15 @@ pub struct Events {
     time: Arc<DatabaseTime>,
     metrics: Arc<BookingMetrics>,
     desks: ArcSwap<BTreeMap<String, Arc<Desk>>>,
+    /// One at a time, so that what was read earlier never replaces what was read later, and no event gets two desks.
+    reloading: Mutex<()>,
 }
 
 impl Events {
     /// Nothing yet; [`Self::reload`] reads the tables.
     #[must_use]
     pub fn new(database: Database, core: Uuid, time: Arc<DatabaseTime>, metrics: Arc<BookingMetrics>) -> Self {
-        Self { database, core, time, metrics, desks: ArcSwap::default() }
+        Self { database, core, time, metrics, desks: ArcSwap::default(), reloading: Mutex::default() }
     }
 
     /// The desk of an event.
@@ -60,6 +63,7 @@ impl Events {
     /// # Errors
     /// When the database cannot be read; what is known stays as it is.
     pub async fn reload(&self) -> Result<(), DbError> {
+        let _one_at_a_time = self.reloading.lock().await;
         let client = self.database.client().await?;
         let mut desks = BTreeMap::clone(&self.desks.load());
         let all = client.prepare_cached(sql::EVENT_ALL).await?;

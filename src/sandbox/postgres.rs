@@ -3,7 +3,6 @@
 //! Durable like a real server (`fsync` and `synchronous_commit` stay on), so that killing it proves something.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 const DATABASE_USER: &str = "fairgate";
@@ -23,7 +22,7 @@ const POLL: Duration = Duration::from_millis(5);
 const WATCHER: &str = r#"
 data=$1; sockets=$2; keep=$3; shift 3
 "$@" & pid=$!
-if read -r gone; then wait $pid; exit 0; fi
+read -r _
 if [ "$keep" = keep ]; then kill -INT $pid; else kill -QUIT $pid; fi
 wait $pid
 if [ "$keep" != keep ]; then rm -rf "$data"; fi
@@ -143,12 +142,12 @@ impl PrivatePostgres {
 
     /// Kills the server at once (SIGKILL), as a power cut would; [`Self::restart`] recovers.
     pub fn kill9(&mut self) {
-        let Some((mut watcher, mut pipe)) = self.watcher.take() else { return };
-        if let Some(pid) = self.server_pid() {
-            let _ = kill_process(pid, Signal::KILL);
+        let Some((mut watcher, _pipe)) = self.watcher.take() else { return };
+        // Watcher and server are a group of their own. The server's pid file would not do: while one starts, it may still
+        // name the one before.
+        if let Some(group) = i32::try_from(watcher.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
         }
-        let _ = pipe.write_all(b"gone\n");
-        drop(pipe);
         let _ = watcher.wait();
     }
 
@@ -220,10 +219,6 @@ impl PrivatePostgres {
             }
             thread::sleep(POLL);
         }
-    }
-
-    fn server_pid(&self) -> Option<Pid> {
-        Pid::from_raw(self.pid_file()?.lines().next()?.trim().parse().ok()?)
     }
 
     fn pid_file(&self) -> Option<String> {
@@ -329,7 +324,8 @@ mod tests {
         server.restart().expect("recovers");
         assert_eq!(sql(&server, "select answer from kept"), "42");
         assert_eq!(sql(&server, "show fsync"), "on");
-        let (data, pid) = (server.data.clone(), server.server_pid().expect("runs"));
+        let pid = server.pid_file().and_then(|file| file.lines().next()?.parse().ok()).and_then(Pid::from_raw);
+        let (data, pid) = (server.data.clone(), pid.expect("runs"));
         drop(server);
         assert!(!data.exists());
         assert!(rustix::process::test_kill_process(pid).is_err());
