@@ -128,6 +128,15 @@ impl Browser {
         element.click().await.expect("the element can be clicked");
     }
 
+    /// Waits until an element has any text.
+    pub(crate) async fn wait_for_some(&self, selector: &str, patience: Duration) {
+        let until = Instant::now() + patience;
+        while self.text(selector).await.is_empty() {
+            assert!(Instant::now() < until, "{selector} stays empty; the page says: {}", self.text("body").await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until an element shows this text (or one that contains it).
     pub(crate) async fn wait_for(&self, selector: &str, words: &str, patience: Duration) {
         let until = Instant::now() + patience;

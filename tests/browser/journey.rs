@@ -54,7 +54,7 @@ async fn buy(browser: &Browser) {
     browser.screenshot("journey-5-held").await;
     browser.click("#pay").await;
     browser.wait_for("#confirmed-title", "See you there", SOON).await;
-    assert!(!browser.text("#booking-number").await.is_empty());
+    browser.wait_for_some("#booking-number", SOON).await;
     browser.screenshot("journey-6-confirmed-phone").await;
     browser.look_on(DESKTOP).await;
     browser.screenshot("journey-6-confirmed-desktop").await;
