@@ -11,7 +11,7 @@ async fn two_cores_together_do_not_exceed_one_fans_limit() {
     let shop = Shop::open();
     let (_other, other_url) = shop.another_core();
     let ask = |place: u64, number: u64| {
-        let url = if number % 2 == 0 { shop.url.clone() } else { other_url.clone() };
+        let url = if number.is_multiple_of(2) { shop.url.clone() } else { other_url.clone() };
         let fan = Fan { url, ..shop.fan(place) };
         async move { fan.reserve_best(&format!("k{number}"), "gallery", 2).await }
     };

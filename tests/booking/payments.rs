@@ -159,7 +159,7 @@ async fn a_payment_that_nobody_hears_of_is_voided_at_last() {
     let (fan, booking) = hold(&till, 0).await;
     tokio::spawn(async move { drop(fan.try_pay(&booking, "pay", "demo-down").await) });
     let payment =
-        till.payment_of(&till.shop.fan(0).reserve_seats("hold", &["pit-GA-1"]).await.field("booking_id")).await;
+        till.payment_of(till.shop.fan(0).reserve_seats("hold", &["pit-GA-1"]).await.field("booking_id")).await;
     sleep(Duration::from_millis(200)).await;
     till.shop.sql().await.batch_execute("update payment set drives = 6, due_at = now()").await.expect("due");
     till.wait_for(&payment, "declined").await;

@@ -86,6 +86,7 @@ fn wish(random: &mut ChaCha8Rng) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stderr, reason = "a hundred rounds show how far they are")]
 async fn whatever_is_killed_and_whenever_the_books_are_right() {
     let (rounds, seed) = (number("CHAOS_ROUNDS", ROUNDS), number("CHAOS_SEED", 1));
     let mut shop = Shop::open();

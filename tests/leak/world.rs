@@ -159,7 +159,7 @@ impl<'s> World<'s> {
             self.begin(job);
         }
         self.tell(&view);
-        if self.now_us % 1_000_000 == 0 {
+        if self.now_us.is_multiple_of(1_000_000) {
             self.note_second(&view);
             self.stampede();
         }
@@ -170,7 +170,7 @@ impl<'s> World<'s> {
         let now_ms = self.now_ms();
         self.progress.observe(now_ms, view.serving);
         self.promises.called(now_ms, view.serving);
-        if self.now_us % 10_000_000 == 0 && self.now_us > 0 {
+        if self.now_us.is_multiple_of(10_000_000) && self.now_us > 0 {
             let advance = self.progress.advance(view.rate_per_minute.into());
             self.promises.tell(now_ms, view.serving, &advance);
         }

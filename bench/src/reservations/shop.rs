@@ -116,7 +116,10 @@ async fn publish(jwks: String) -> anyhow::Result<String> {
 }
 
 async fn answer_once(mut stream: TcpStream, jwks: &str) -> std::io::Result<()> {
-    stream.read(&mut [0; 2048]).await?;
+    let mut question = [0; 2048];
+    if stream.read(&mut question).await? == 0 {
+        return Ok(());
+    }
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length";
     stream.write_all(format!("{head}: {}\r\n\r\n{jwks}", jwks.len()).as_bytes()).await
 }
