@@ -3,11 +3,13 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 ARGS ?=
+# Property tests draw the same cases on every machine; `make properties` draws others.
+export PROPTEST_RNG_SEED ?= 1
 # Most tests bring servers or a browser of their own, and watch the clock with them: one at a time.
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench chaos sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties lint bench chaos sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +25,12 @@ demo: build ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
 
 test: setup ## Run every test: unit, property, sockets, Postgres, browser, crowd, kill -9
 	$(CARGO) test --locked --workspace -- --test-threads=$(TEST_THREADS)
+
+properties: setup ## Run the property tests with fresh cases: make properties SEEDS=20
+	@for seed in $$(shuf -i 1-999999999 -n $(or $(SEEDS),20)); do \
+		echo "PROPTEST_RNG_SEED=$$seed"; \
+		PROPTEST_RNG_SEED=$$seed $(CARGO) test -q --locked -p fairgate -p fairgate-draw --lib --test store -- --test-threads=$(TEST_THREADS) || exit 1; \
+	done
 
 sim-leak: ## Run the leak against a shop that breaks down and comes back: a table, and curves in target/sim-leak
 	$(CARGO) test --locked --test leak -- --ignored --nocapture the_table
