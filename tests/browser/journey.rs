@@ -61,14 +61,20 @@ async fn buy(browser: &Browser) {
     browser.look_on(PHONE).await;
 }
 
-#[tokio::test]
-async fn the_page_shows_the_place_that_the_draw_gave() {
+/// A draw of 31 entries that is over, and a browser with the last of them.
+async fn drawn_last_of_31() -> (Site, Browser) {
     let site = Site::gate_only(&[Room { rate_per_minute: 1, ..POOL }]).await;
     site.crowd_joins(POOL, 30).await;
     let browser = Browser::open(Habits::default()).await;
     browser.goto(&site.url(POOL, "/")).await;
     browser.wait_for("#stub", "#31", SOON).await;
     site.wait_for(POOL, |status| status["phase"] == "serving").await;
+    (site, browser)
+}
+
+#[tokio::test]
+async fn the_page_shows_the_place_that_the_draw_gave() {
+    let (site, browser) = drawn_last_of_31().await;
     let seed = site.status(POOL).await["draw"]["seed"].as_str().expect("a seed").to_owned();
     let seed = hex::decode(seed).expect("hex").try_into().expect("32 bytes");
     let place = fairgate_draw::Shuffle::new(&seed, 31).place(30).expect("in the draw");
@@ -107,12 +113,7 @@ async fn without_scripts_there_is_a_form_for_every_step() {
 
 #[tokio::test]
 async fn anyone_checks_the_draw_step_by_step() {
-    let site = Site::gate_only(&[Room { rate_per_minute: 1, ..POOL }]).await;
-    site.crowd_joins(POOL, 30).await;
-    let browser = Browser::open(Habits::default()).await;
-    browser.goto(&site.url(POOL, "/")).await;
-    browser.wait_for("#stub", "#31", SOON).await;
-    site.wait_for(POOL, |status| status["phase"] == "serving").await;
+    let (site, browser) = drawn_last_of_31().await;
     browser.goto(&site.url(POOL, "/.fairgate/main/check")).await;
     browser.wait_for("#headline", "The draw holds", SOON).await;
     browser.click("#list").await;
