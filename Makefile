@@ -48,7 +48,7 @@ bench: build ## Measure against the references side by side; writes target/bench
 sim-onsale: setup ## Play an on-sale with 14 million fans on paper time: make sim-onsale ARGS="--fans 14000000"
 	$(CARGO) run --release --locked -p fairgate-sim -- onsale $(ARGS)
 
-chaos: setup ## Kill the booking core and Postgres a hundred times under load: make chaos ROUNDS=100 SEED=1
+chaos: setup ## Kill the booking core, Postgres and the relay a hundred times under load: make chaos ROUNDS=100 SEED=1
 	CHAOS_ROUNDS=$(or $(ROUNDS),100) CHAOS_SEED=$(or $(SEED),1) $(CARGO) test --locked -p fairgate --test booking storm:: -- --nocapture
 
 doc: ## Build the API documentation

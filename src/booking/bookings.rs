@@ -1,4 +1,4 @@
-//! A session's bookings: to look at, and to give back.
+//! Bookings: a session's own, to look at and to give back; any of them, for their organizer.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::db::{Database, DbError, DbTime};
 use super::events::{Events, read_held};
 use super::sql;
-use super::wire::{BookingAnswer, BookingStatus};
+use super::wire::{BookingAnswer, BookingStatus, ids_of_number};
 use super::writer::{signed, unsigned};
 
 /// Why a booking was not given back.
@@ -31,6 +31,41 @@ impl From<tokio_postgres::Error> for CancelError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error.into())
     }
+}
+
+/// Why a booking was not found by what people call it.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// There is none.
+    #[error("there is no such booking")]
+    NotFound,
+    /// Numbers are short: two bookings have this one.
+    #[error("two bookings share this number: name the id")]
+    Ambiguous,
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<tokio_postgres::Error> for FindError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// A step of a payment, as it was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The payment.
+    pub payment_id: Uuid,
+    /// When.
+    pub at: DbTime,
+    /// What became of it: started, confirmed, declined, refunding, refunded.
+    pub step: String,
+    /// Who moved it on: fan, webhook, worker, organizer.
+    pub by: String,
+    /// Why, where there is a reason.
+    pub detail: Option<String>,
 }
 
 /// The bookings of this core's database.
@@ -57,6 +92,35 @@ impl Bookings {
         let statement = client.prepare_cached(sql::BOOKING_GET).await?;
         let row = client.query_opt(&statement, &[&booking_id, &session]).await?;
         Ok(row.and_then(|row| self.read(&row)))
+    }
+
+    /// The id of a booking, from its id or from its number.
+    ///
+    /// # Errors
+    /// [`FindError`].
+    pub async fn find(&self, name: &str) -> Result<Uuid, FindError> {
+        if let Ok(booking_id) = name.parse() {
+            return Ok(booking_id);
+        }
+        let (lowest, highest) = ids_of_number(name).ok_or(FindError::NotFound)?;
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::BOOKING_FIND).await?;
+        match client.query(&statement, &[&lowest, &highest]).await?.as_slice() {
+            [] => Err(FindError::NotFound),
+            [row] => Ok(row.get("booking_id")),
+            _ => Err(FindError::Ambiguous),
+        }
+    }
+
+    /// The steps of a booking's payments, in the order in which they happened.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn steps(&self, booking_id: Uuid) -> Result<Vec<Step>, DbError> {
+        let client = self.database.client().await?;
+        let statement = client.prepare_cached(sql::PAYMENT_STEPS).await?;
+        let rows = client.query(&statement, &[&booking_id]).await?;
+        Ok(rows.iter().map(read_step).collect())
     }
 
     /// Any booking, for its organizer.
@@ -119,5 +183,15 @@ impl Bookings {
             _ => BookingStatus::Cancelled,
         };
         Some(BookingAnswer::new(&desk.plan(), row.get("booking_id"), &read_held(row), status))
+    }
+}
+
+fn read_step(row: &tokio_postgres::Row) -> Step {
+    Step {
+        payment_id: row.get("payment_id"),
+        at: row.get("at"),
+        step: row.get("step"),
+        by: row.get("by"),
+        detail: row.get("detail"),
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, private::BytesMut, to_sql_checked};
 use tokio_postgres::{Config, NoTls};
 
@@ -43,6 +43,13 @@ pub enum DbError {
 
 fn explain(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{}: {}", db.severity(), db.message()))
+}
+
+fn unconnected(error: PoolError) -> DbError {
+    DbError::Connect(match &error {
+        PoolError::Backend(error) => explain(error),
+        _ => error.to_string(),
+    })
 }
 
 mod embedded {
@@ -103,7 +110,7 @@ impl Database {
     /// [`DbError::Busy`] and [`DbError::Connect`].
     pub async fn client(&self) -> Result<Client, DbError> {
         let place = self.turnstile.enter(self.lane).await?;
-        let object = self.pool.get().await.map_err(|error| DbError::Connect(error.to_string()))?;
+        let object = self.pool.get().await.map_err(unconnected)?;
         Ok(Client { object, _place: place })
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::availability::Availability;
@@ -138,6 +139,11 @@ impl Desk {
 }
 
 fn describe(plan: &Plan) -> Document {
-    let body = serde_json::to_vec(&EventAnswer::new(plan)).expect("a struct of strings and numbers");
+    document(&EventAnswer::new(plan))
+}
+
+/// What everybody may read about events, for a second.
+pub(super) fn document(about: &impl Serialize) -> Document {
+    let body = serde_json::to_vec(about).expect("a struct of strings and numbers");
     Document::new("application/json", "public, max-age=1", body, Effort::Once)
 }

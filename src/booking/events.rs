@@ -11,12 +11,14 @@ use uuid::Uuid;
 
 use super::batch::Held;
 use super::db::{Database, DbError, DbTime};
-use super::desk::Desk;
+use super::desk::{self, Desk};
+use super::document::Document;
 use super::metrics::BookingMetrics;
 use super::mirror::Mirror;
 use super::plan::{Facts, Plan, Row, Section, SectionKind};
 use super::sql;
 use super::time::DatabaseTime;
+use super::wire::{EventList, EventSummary};
 use super::writer::{Writer, signed, unsigned};
 
 /// All desks, by the slug of their event.
@@ -27,6 +29,7 @@ pub struct Events {
     time: Arc<DatabaseTime>,
     metrics: Arc<BookingMetrics>,
     desks: ArcSwap<BTreeMap<String, Arc<Desk>>>,
+    document: ArcSwap<Document>,
     /// One at a time, so that what was read earlier never replaces what was read later, and no event gets two desks.
     reloading: Mutex<()>,
 }
@@ -35,7 +38,14 @@ impl Events {
     /// Nothing yet; [`Self::reload`] reads the tables.
     #[must_use]
     pub fn new(database: Database, core: Uuid, time: Arc<DatabaseTime>, metrics: Arc<BookingMetrics>) -> Self {
-        Self { database, core, time, metrics, desks: ArcSwap::default(), reloading: Mutex::default() }
+        let document = ArcSwap::from_pointee(describe(&[]));
+        Self { database, core, time, metrics, desks: ArcSwap::default(), document, reloading: Mutex::default() }
+    }
+
+    /// The list of events, for everybody.
+    #[must_use]
+    pub fn document(&self) -> Arc<Document> {
+        self.document.load_full()
     }
 
     /// The desk of an event.
@@ -77,6 +87,7 @@ impl Events {
             }
         }
         self.desks.store(Arc::new(desks));
+        self.document.store(Arc::new(describe(&self.all())));
         Ok(())
     }
 
@@ -130,6 +141,11 @@ impl Events {
             }
         }
     }
+}
+
+fn describe(desks: &[Arc<Desk>]) -> Document {
+    let events = desks.iter().map(|desk| EventSummary::new(&desk.plan())).collect();
+    desk::document(&EventList { events })
 }
 
 /// One event, for those who have no desk.

@@ -1,14 +1,15 @@
 //! The change feed: what other cores did, so that every core's memory is right again within a moment.
 //!
 //! Guarantees: notifications only wake; the tables are read from the oldest transaction that had not ended last time, so
-//! nothing that commits late is passed over; a notification that got lost costs a third of a second.
+//! nothing that commits late is passed over; a notification that got lost costs a third of a second. A core that was cut
+//! off for so long that what happened may have been removed reads every seat again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{AsyncMessage, NoTls};
 use tracing::warn;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::db::{Database, DbError};
 use super::events::Events;
 use super::metrics::BookingMetrics;
+use super::prune::KEPT_MIN;
 use super::sql;
 use super::writer::unsigned;
 
@@ -32,6 +34,7 @@ pub struct Feed {
     core: Uuid,
     metrics: Arc<BookingMetrics>,
     horizon: i64,
+    read_at: Instant,
     unread: BTreeMap<i32, Vec<u32>>,
 }
 
@@ -46,7 +49,8 @@ impl Feed {
         core: Uuid,
         metrics: Arc<BookingMetrics>,
     ) -> Result<Self, DbError> {
-        let mut feed = Self { database, events, core, metrics, horizon: 0, unread: BTreeMap::new() };
+        let (read_at, unread) = (Instant::now(), BTreeMap::new());
+        let mut feed = Self { database, events, core, metrics, horizon: 0, read_at, unread };
         feed.horizon = feed.read_horizon().await?;
         Ok(feed)
     }
@@ -74,6 +78,10 @@ impl Feed {
     /// When the database cannot be read; the next round begins at the same place.
     pub async fn run_once(&mut self) -> Result<(), DbError> {
         let horizon = self.read_horizon().await?;
+        let began = Instant::now();
+        if self.read_at.elapsed() > KEPT_MIN / 2 {
+            self.doubt_everything();
+        }
         let client = self.database.client().await?;
         let statement = client.prepare_cached(sql::FEED_READ).await?;
         let mut edited = false;
@@ -87,8 +95,16 @@ impl Feed {
             self.events.reload().await?;
         }
         self.refresh().await?;
-        self.horizon = horizon;
+        (self.horizon, self.read_at) = (horizon, began);
         Ok(())
+    }
+
+    /// Has every seat read again.
+    fn doubt_everything(&mut self) {
+        for desk in self.events.all() {
+            let plan = desk.plan();
+            self.unread.entry(plan.facts.event_id).or_default().extend(0..plan.seats());
+        }
     }
 
     async fn refresh(&mut self) -> Result<(), DbError> {

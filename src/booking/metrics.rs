@@ -26,6 +26,8 @@ metrics! {
         booking_seats: IntGaugeVec["event", "section", "state"],
         /// Holds that ended unpaid and were tidied up.
         booking_expired_total: IntCounter,
+        /// Rows that had served and grown old and were removed, by table.
+        booking_pruned_rows_total: IntCounterVec["table"],
         /// Requests answered, by call and status.
         booking_requests_total: IntCounterVec["call", "status"],
         /// Requests that are being served.
@@ -85,6 +87,11 @@ impl BookingMetrics {
     /// Holds were tidied up.
     pub fn count_expired(&self, holds: u64) {
         self.0.booking_expired_total.inc_by(holds);
+    }
+
+    /// Old rows were removed.
+    pub fn count_pruned(&self, table: &str, rows: u64) {
+        self.0.booking_pruned_rows_total.with_label_values(&[table]).inc_by(rows);
     }
 
     /// A request is being served, until what is returned is dropped.

@@ -35,6 +35,7 @@ pub mod outbox;
 pub mod passes;
 pub mod payment;
 pub mod plan;
+pub mod prune;
 pub mod server;
 pub mod sql;
 pub mod sweep;

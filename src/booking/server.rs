@@ -27,6 +27,7 @@ use super::metrics::BookingMetrics;
 use super::passes::{PassSettings, Passes};
 use super::payment::signature::WebhookSecret;
 use super::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
+use super::prune::{Pruner, Retention};
 use super::sweep::Sweeper;
 use super::time::DatabaseTime;
 use super::turnstile::Lane;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub payments: Payments,
     /// Who may organize; nobody without it.
     pub organizer: Option<OrganizerToken>,
+    /// How long rows are kept once they have served.
+    pub retention: Retention,
     /// Make the example event.
     pub seed_demo: bool,
 }
@@ -174,7 +177,8 @@ impl Core {
         });
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(feed.run(move || health.feed_was_read()));
-        tasks.spawn(Sweeper::new(database, core, metrics).run());
+        tasks.spawn(Sweeper::new(database.clone(), core, Arc::clone(&metrics)).run());
+        tasks.spawn(Pruner::new(database, settings.retention, metrics).run());
         spawn_with(&mut tasks, &shop, |shop| async move { shop.passes.run().await });
         spawn_with(&mut tasks, &shop, |shop| async move { shop.cashier.run().await });
         let fans = bind(settings.listen).await?;

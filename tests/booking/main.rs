@@ -4,6 +4,7 @@ mod books;
 mod link;
 mod shop;
 mod till;
+mod world;
 
 mod buying;
 mod chaos;
@@ -17,6 +18,7 @@ mod organizers;
 mod outbox;
 mod payments;
 mod plans;
+mod prune;
 mod refusals;
 mod rush;
 mod storm;

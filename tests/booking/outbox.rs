@@ -4,107 +4,41 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fairgate::booking::outbox::{Kind, Message, STREAM};
-use fairgate::sandbox::{ChildProcess, PrivateRedis};
+use fairgate::sandbox::PrivateRedis;
 use redis::AsyncCommands;
 use redis::streams::StreamRangeReply;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::shop::{Fan, Shop};
+use crate::shop::Fan;
+use crate::world::World;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const QUICK: &str = "100ms,100ms,100ms,100ms,100ms";
 
-struct World {
-    shop: Shop,
-    redis: PrivateRedis,
-}
-
-impl World {
-    fn open() -> Self {
-        Self { shop: Shop::open(), redis: PrivateRedis::start().expect("Redis is installed by `make setup`") }
+/// A fan who buys a seat, and says where the mail goes or not.
+async fn buy(world: &World, place: u64, seat: &str, email: Option<&str>) -> (Fan, String) {
+    let fan = world.shop.fan(place);
+    let held = fan.reserve_seats("buy", &[seat]).await;
+    assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+    let booking = held.field("booking_id").to_owned();
+    let mut body = json!({ "payment_token": "demo-visa" });
+    if let Some(email) = email {
+        body["email"] = json!(email);
     }
-
-    fn outbox(&self, args: &[&str], ready: &str) -> ChildProcess {
-        let mut command = self.command(args);
-        command.arg("--exit-with-stdin").stderr(Stdio::inherit());
-        let mut child = ChildProcess::spawn("the outbox", command).expect("the binary is built");
-        child.wait_for_line(ready, PATIENCE).expect("it starts");
-        child
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
-        command.arg("outbox").args(args);
-        command.env("FAIRGATE_REDIS_URL", self.redis.url()).env("FAIRGATE_DATABASE_URL", self.shop.postgres.url());
-        command
-    }
-
-    fn relay(&self) -> ChildProcess {
-        self.outbox(&["relay"], "publishing to")
-    }
-
-    fn says(&self, args: &[&str]) -> String {
-        let output = self.command(args).output().expect("it runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    async fn messages(&self) -> Vec<Message> {
-        let client = redis::Client::open(self.redis.url()).expect("a URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
-        let reply: StreamRangeReply = connection.xrange_all(STREAM).await.expect("a stream");
-        let read = |entry: &redis::streams::StreamId| {
-            let text: String = entry.get("message").expect("a message");
-            let message: Message = serde_json::from_str(&text).expect("JSON");
-            assert_eq!(entry.id, format!("{}-1", message.id), "its number is its id");
-            message
-        };
-        reply.ids.iter().map(read).collect()
-    }
-
-    /// The messages, once as many have arrived as have happened.
-    async fn all_messages(&self) -> Vec<Message> {
-        let sql = self.shop.sql().await;
-        for _ in 0..600 {
-            let row = sql.query_one("select count(*) from happening", &[]).await.expect("a count");
-            let messages = self.messages().await;
-            if messages.len() as i64 == row.get::<_, i64>(0) {
-                return messages;
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        panic!("not everything was published");
-    }
-
-    async fn buy(&self, place: u64, seat: &str, email: Option<&str>) -> (Fan, String) {
-        let fan = self.shop.fan(place);
-        let held = fan.reserve_seats("buy", &[seat]).await;
-        assert_eq!(held.status, StatusCode::OK, "{}", held.text);
-        let booking = held.field("booking_id").to_owned();
-        let mut body = json!({ "payment_token": "demo-visa" });
-        if let Some(email) = email {
-            body["email"] = json!(email);
-        }
-        let paid = fan.send(Method::POST, &format!("/api/v1/bookings/{booking}/payment"), "buy", Some(body)).await;
-        assert_eq!(paid.expect("an answer").status, StatusCode::OK);
-        (fan, booking)
-    }
+    let paid = fan.send(Method::POST, &format!("/api/v1/bookings/{booking}/payment"), "buy", Some(body)).await;
+    assert_eq!(paid.expect("an answer").status, StatusCode::OK);
+    (fan, booking)
 }
 
 /// Numbers ascend, everything that happened is there, and nothing comes before what it follows from.
 async fn check(world: &World, messages: &[Message]) {
-    assert!(messages.is_sorted_by_key(|message| message.id), "in the order of the log");
-    let rows = world.shop.sql().await.query("select happening_id from happening order by 1", &[]).await.expect("rows");
-    let happened: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(messages.iter().map(|message| message.id).collect::<Vec<_>>(), happened, "all of it, once");
+    world.check_published(messages).await;
     let mut owners: HashMap<&str, &str> = HashMap::new();
     let mut story: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
     for message in messages {
@@ -164,7 +98,7 @@ async fn everything_is_published_in_order_whoever_is_killed() {
 
     // Redis forgets everything: it gets everything again, from two relays at once, and still nothing twice.
     world.redis.restart().expect("it starts again");
-    world.buy(90, "pit-GA-300", None).await;
+    buy(&world, 90, "pit-GA-300", None).await;
     check(&world, &world.all_messages().await).await;
     relay.stop();
     second.stop();
@@ -179,7 +113,7 @@ async fn a_number_that_commits_late_is_waited_for() {
     let late = sql.transaction().await.expect("a transaction");
     let insert = "insert into happening (event_id, kind) select event_id, 'edited' from event returning happening_id";
     let number: i64 = late.query_one(insert, &[]).await.expect("a row").get(0);
-    world.buy(1, "pit-GA-1", None).await;
+    buy(&world, 1, "pit-GA-1", None).await;
     sleep(Duration::from_millis(800)).await;
     let published = world.messages().await;
     assert!(published.iter().all(|message| message.id < number), "nothing overtakes {number}: {published:?}");
@@ -241,8 +175,8 @@ async fn buyers_get_mails_and_failures_are_dead_letters_until_they_are_retried()
     let (mut relay, mut worker) = (world.relay(), world.outbox(&mail, "sending mails"));
 
     // The directory is not there: six attempts, then among the dead, also over the worker's death.
-    world.buy(1, "pit-GA-1", Some("fan@example.com")).await;
-    world.buy(2, "pit-GA-2", None).await;
+    buy(&world, 1, "pit-GA-1", Some("fan@example.com")).await;
+    buy(&world, 2, "pit-GA-2", None).await;
     sleep(Duration::from_millis(300)).await;
     worker.kill9();
     worker = world.outbox(&mail, "sending mails");
@@ -269,7 +203,7 @@ async fn buyers_get_mails_and_failures_are_dead_letters_until_they_are_retried()
         .expect("removed");
     world.redis.restart().expect("it starts again");
     world.all_messages().await;
-    world.buy(3, "pit-GA-3", Some("third@example.com")).await;
+    buy(&world, 3, "pit-GA-3", Some("third@example.com")).await;
     until("the third fan's mail", || mails(&directory).iter().any(|mail| mail.contains("third@"))).await;
     assert_eq!(mails(&directory).len(), 1, "the first mail was not sent again");
     relay.stop();
@@ -317,7 +251,7 @@ async fn a_mail_server_that_puts_a_mail_off_gets_it_again() {
     let (url, taken, refused) = mail_server();
     let (mut relay, mut worker) =
         (world.relay(), world.outbox(&["mail", "--smtp-url", &url, "--retry-after", QUICK], "sending mails"));
-    world.buy(1, "pit-GA-1", Some("fan@example.com")).await;
+    buy(&world, 1, "pit-GA-1", Some("fan@example.com")).await;
     until("the mail", || taken.lock().expect("unpoisoned").len() == 1).await;
     assert_eq!(refused.load(Ordering::SeqCst), 2, "put off once, then taken");
     sleep(Duration::from_millis(700)).await;

@@ -51,6 +51,10 @@ async fn hot_statements_do_not_scan() {
         (sql::SWEEP, vec!["500", nil]),
         (sql::SWEEP_NEXT, vec![]),
         (sql::FEED_READ, vec!["1", nil]),
+        (sql::PRUNE_HAPPENINGS, vec!["60", "10", "0"]),
+        (sql::PRUNE_MAILS, vec!["60", "10"]),
+        (sql::PRUNE_ANSWERS, vec!["60", "10"]),
+        (sql::PRUNE_STEPS, vec!["60", "10"]),
     ];
     for (statement, parameters) in hot {
         let name = sql::ALL.iter().find(|(_, text)| *text == statement).expect("listed").0;

@@ -1,12 +1,15 @@
-//! A storm of fans, while the core and Postgres are killed at random moments: the books are right at every moment.
+//! A storm of fans, while the core, Postgres and the relay are killed at random moments: the books are right at every
+//! moment, and everything that happened is published in order, once.
 //!
 //! `make chaos` runs a hundred rounds; `make test` a few.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use fairgate::booking::outbox::{Kind, Message, STREAM};
+use fairgate::sandbox::ChildProcess;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use reqwest::StatusCode;
@@ -17,7 +20,8 @@ use tokio::time::sleep;
 use crate::books::audit;
 use crate::chaos::insist;
 use crate::clock::hold_for;
-use crate::shop::{EVENT, Fan, Shop};
+use crate::shop::{EVENT, Fan};
+use crate::world::World;
 
 const VISITORS: u64 = 40;
 const ROUNDS: u64 = 4;
@@ -25,6 +29,40 @@ const ROUNDS: u64 = 4;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Short, so that holds end in the middle of everything.
 const HOLD_S: i32 = 2;
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Victim {
+    Core,
+    Postgres,
+    Relay,
+}
+
+impl Victim {
+    /// Three rounds kill everybody once, in an order that nobody knows beforehand.
+    fn of_the_next_three(random: &mut ChaCha8Rng) -> Vec<Self> {
+        let mut left = vec![Self::Core, Self::Postgres, Self::Relay];
+        let mut victims = Vec::new();
+        while !left.is_empty() {
+            victims.push(left.swap_remove(random.next_u32() as usize % left.len()));
+        }
+        victims
+    }
+
+    fn kill(self, world: &mut World, relay: &mut ChildProcess) {
+        match self {
+            Self::Core => world.shop.restart_core(),
+            Self::Postgres => {
+                world.shop.postgres.kill9();
+                world.shop.postgres.restart().expect("it recovers");
+            }
+            Self::Relay => {
+                relay.kill9();
+                *relay = world.relay();
+            }
+        }
+    }
+}
 
 /// From the environment of `make chaos`.
 fn number(name: &str, usual: u64) -> u64 {
@@ -85,28 +123,60 @@ fn wish(random: &mut ChaCha8Rng) -> Value {
     }
 }
 
+/// Nothing is trimmed from the stream before this consumer, who never reads, has handled it.
+async fn keep_everything(world: &World) {
+    let client = redis::Client::open(world.redis.url()).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let mut group = redis::cmd("XGROUP");
+    group.arg("CREATE").arg(STREAM).arg("audit").arg(0).arg("MKSTREAM");
+    group.exec_async(&mut connection).await.expect("a group");
+}
+
+/// The story of every booking that was published makes sense. (That a hold ended may be told late, even after the payment.)
+fn check_stories(messages: &[Message]) {
+    let mut stories: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
+    for message in messages {
+        if let Some(booking) = &message.booking {
+            stories.entry(&booking.number).or_default().push(message.kind);
+        }
+    }
+    for (booking, kinds) in stories {
+        let fits = matches!(
+            kinds[..],
+            [Kind::Held]
+                | [Kind::Held, Kind::Booked | Kind::Cancelled | Kind::Expired]
+                | [Kind::Held, Kind::Expired, Kind::Booked]
+        );
+        assert!(fits, "{booking}: {kinds:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stderr, reason = "a hundred rounds show how far they are")]
 async fn whatever_is_killed_and_whenever_the_books_are_right() {
     let (rounds, seed) = (number("CHAOS_ROUNDS", ROUNDS), number("CHAOS_SEED", 1));
-    let mut shop = Shop::open();
-    hold_for(&shop, HOLD_S).await;
+    let mut world = World::open();
+    hold_for(&world.shop, HOLD_S).await;
+    keep_everything(&world).await;
+    let mut relay = world.relay();
     let storm = Arc::new(Storm { next_fan: AtomicU64::new(0), is_over: AtomicBool::new(false) });
-    let passes: Arc<[String]> = (0..rounds * 500).map(|place| shop.gate.pass(place)).collect();
+    let passes: Arc<[String]> = (0..rounds * 500).map(|place| world.shop.gate.pass(place)).collect();
     let mut fans: JoinSet<Vec<String>> = (0..VISITORS)
-        .map(|fan| visitors(Arc::clone(&storm), shop.fan(0), Arc::clone(&passes), seed ^ fan << 32))
+        .map(|fan| visitors(Arc::clone(&storm), world.shop.fan(0), Arc::clone(&passes), seed ^ fan << 32))
         .collect();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut victims = Vec::new();
+    let mut killed: BTreeMap<Victim, u32> = BTreeMap::new();
     for round in 0..rounds {
-        sleep(Duration::from_millis(u64::from(random.next_u32() % 500))).await;
-        if random.next_u32().is_multiple_of(2) {
-            shop.restart_core();
-        } else {
-            shop.postgres.kill9();
-            shop.postgres.restart().expect("it recovers");
+        if victims.is_empty() {
+            victims = Victim::of_the_next_three(&mut random);
         }
-        let books = audit(&mut shop.sql().await).await;
-        eprintln!("round {round} of seed {seed}: {books:?}");
+        sleep(Duration::from_millis(u64::from(random.next_u32() % 500))).await;
+        let victim = victims.pop().expect("filled");
+        victim.kill(&mut world, &mut relay);
+        *killed.entry(victim).or_default() += 1;
+        let books = audit(&mut world.shop.sql().await).await;
+        eprintln!("round {round} of seed {seed}, {victim:?}: {books:?}");
     }
     sleep(Duration::from_secs(1)).await;
     storm.is_over.store(true, Ordering::Relaxed);
@@ -115,7 +185,13 @@ async fn whatever_is_killed_and_whenever_the_books_are_right() {
         bought.expect("no fan met a wrong answer").into_iter().for_each(|seat| *owners.entry(seat).or_default() += 1);
     }
     assert!(owners.values().all(|&times| times == 1), "a seat was sold twice");
-    let books = audit(&mut shop.sql().await).await;
+    let books = audit(&mut world.shop.sql().await).await;
     assert_eq!(books.sold, owners.len() as i64, "every seat that a fan was told of is sold, and no other");
     assert!(!owners.is_empty(), "the storm went on");
+    world.when_nothing_is_held().await;
+    let messages = world.all_messages().await;
+    world.check_published(&messages).await;
+    check_stories(&messages);
+    let visitors = storm.next_fan.load(Ordering::Relaxed);
+    eprintln!("{visitors} visitors, killed {killed:?}, {} seats sold, {} published", owners.len(), messages.len());
 }

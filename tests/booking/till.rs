@@ -59,9 +59,8 @@ impl Till {
 
     /// Sends an event, signed as the provider would `ago_s` seconds ago.
     pub(crate) async fn tell(&self, event: &Value, ago_s: i64) -> StatusCode {
-        let now_s = (SystemClock.now_ms() / 1000).checked_add_signed(-ago_s).expect("after 1970");
         let body = event.to_string();
-        let signature = WebhookSecret::new(SECRET).expect("long enough").sign(now_s, body.as_bytes());
+        let signature = sign(&body, ago_s);
         self.send(body, &signature).await
     }
 
@@ -112,6 +111,25 @@ impl Till {
     pub(crate) async fn make_due(&self) {
         self.shop.sql().await.batch_execute("update payment set due_at = now()").await.expect("due");
     }
+}
+
+/// Tells a core of an event, as often as it takes until it has taken it in.
+pub(crate) async fn insist_to_tell(http: reqwest::Client, core: String, event: Value) {
+    let body = event.to_string();
+    loop {
+        let request = http.post(format!("{core}/api/v1/webhooks/payment")).header("content-type", "application/json");
+        let told = request.header(SIGNATURE_HEADER, sign(&body, 0)).body(body.clone()).send().await;
+        match told.map(|answer| answer.status()) {
+            Ok(StatusCode::NO_CONTENT) => return,
+            Ok(StatusCode::SERVICE_UNAVAILABLE) | Err(_) => sleep(Duration::from_millis(30)).await,
+            Ok(odd) => panic!("a webhook was answered with {odd}"),
+        }
+    }
+}
+
+fn sign(body: &str, ago_s: i64) -> String {
+    let now_s = (SystemClock.now_ms() / 1000).checked_add_signed(-ago_s).expect("after 1970");
+    WebhookSecret::new(SECRET).expect("long enough").sign(now_s, body.as_bytes())
 }
 
 /// An event about a payment of 65 €.

@@ -1,11 +1,16 @@
 //! Webhooks: believed only when they are signed and fresh, and then in any number and order, before or after the answer.
 
+use std::time::Duration;
+
 use fairgate::booking::payment::signature::WebhookSecret;
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::books::audit;
-use crate::till::{Till, event};
+use crate::shop::Fan;
+use crate::till::{Till, event, insist_to_tell};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_in_any_order_change_nothing_and_strangers_are_not_believed() {
@@ -58,4 +63,47 @@ async fn copies_in_any_order_change_nothing_and_strangers_are_not_believed() {
     assert_eq!(till.steps(&payments[1].1).await, ["started fan", "declined webhook"]);
     assert_eq!(till.steps(&payments[2].1).await, ["started fan", "declined webhook", "refunding webhook"]);
     assert_eq!(audit(&mut till.shop.sql().await).await.sold, 1);
+}
+
+/// What becomes of the payments is told to two cores at once, three times to each, while one of them is killed twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_cores_hear_the_same_news_at_once_while_one_of_them_is_killed() {
+    const FANS: u64 = 18;
+    let mut till = Till::open();
+    let (_other, other_url) = till.shop.another_core();
+    let (mut payments, mut paying) = (Vec::new(), JoinSet::new());
+    for place in 0..FANS {
+        let fan = Fan { url: other_url.clone(), ..till.shop.fan(place) };
+        let held = fan.reserve_seats("hold", &[&format!("pit-GA-{}", place + 1)]).await;
+        let booking = held.field("booking_id").to_owned();
+        let begun = booking.clone();
+        paying.spawn(async move { fan.pay(&begun, "pay", "demo-never").await.status });
+        payments.push((till.payment_of(&booking).await, booking));
+    }
+    let mut telling = JoinSet::new();
+    for (place, (payment, _)) in payments.iter().enumerate() {
+        // One in three is declined; the others buy.
+        let kind = if place % 3 == 0 { "charge.declined" } else { "charge.succeeded" };
+        for url in [&till.shop.url, &other_url].into_iter().cycle().take(6) {
+            let http = reqwest::Client::new();
+            telling.spawn(insist_to_tell(http, url.clone(), event(kind, payment, "succeeded")));
+        }
+    }
+    let sql = till.shop.sql().await;
+    for settled in [1, 6] {
+        let so_far = "select count(*) from payment where state <> 'started'";
+        while sql.query_one(so_far, &[]).await.expect("a count").get::<_, i64>(0) < settled {
+            sleep(Duration::from_millis(2)).await;
+        }
+        till.shop.restart_core();
+    }
+    telling.join_all().await;
+    for (place, (_, booking)) in payments.iter().enumerate() {
+        let (step, standing) = if place % 3 == 0 { ("declined", "held") } else { ("confirmed", "confirmed") };
+        assert_eq!(till.steps(booking).await, ["started fan".to_owned(), format!("{step} webhook")], "{place}");
+        assert_eq!(till.shop.fan(place as u64).booking(booking).await.field("status"), standing);
+    }
+    let statuses = paying.join_all().await;
+    assert_eq!(statuses.iter().filter(|&&status| status == StatusCode::OK).count(), 12, "{statuses:?}");
+    assert_eq!(audit(&mut till.shop.sql().await).await.sold, 12);
 }

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::HeaderMap;
-use http::header::CACHE_CONTROL;
 
 use super::super::availability::Snapshot;
-use super::super::wire::{EventAnswer, EventList, EventSummary};
+use super::super::wire::{EventAnswer, EventList};
 use super::Shop;
 use super::problem::Problem;
 
-/// The events on sale, the next one first.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, body = EventList)))]
-pub(super) async fn list(State(shop): State<Arc<Shop>>) -> Response {
-    let events = shop.events.all().iter().map(|desk| EventSummary::new(&desk.plan())).collect();
-    ([(CACHE_CONTROL, "public, max-age=1")], Json(EventList { events })).into_response()
+/// The events on sale, the next one first. Cacheable for a second, with an ETag.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "events",
+    responses(
+        (status = 200, body = EventList),
+        (status = 304, description = "They are as you know them"),
+    ),
+)]
+pub(super) async fn list(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
+    shop.events.document().answer(&headers)
 }
 
 /// An event with its sections, rows and prices. Cacheable for a second, with an ETag.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::super::batch::Refusal;
-use super::super::bookings::CancelError;
+use super::super::bookings::{CancelError, FindError};
 use super::super::db::DbError;
 use super::super::desk::DeskError;
 use super::super::passes::GateError;
@@ -245,6 +245,16 @@ impl From<RefundError> for Problem {
             RefundError::UnderWay => PayError::UnderWay.into(),
             RefundError::OtherRequest => Self::other_request(),
             RefundError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NotFound => Self::not_found("booking"),
+            FindError::Ambiguous => Self::invalid("booking", "Two bookings share this number: name the id."),
+            FindError::Database(error) => error.into(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::super::db::{Database, DbError};
 use super::super::events::read_event;
 use super::super::feed::listen;
 use super::super::plan::Plan;
+use super::super::sql;
 use super::log::{Happened, Log};
 use super::message::Message;
 use super::streams::{Redis, StreamError};
@@ -25,7 +26,7 @@ const BATCH: i64 = 500;
 /// The longest that something may wait when its notification is lost.
 const POLL: Duration = Duration::from_millis(500);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-const TRIM_EVERY: Duration = Duration::from_secs(10);
+const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// Why a round did not come to its end; the next one begins where the stream ends.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,12 @@ pub enum RelayError {
     /// Redis cannot be reached, or refuses.
     #[error(transparent)]
     Stream(#[from] StreamError),
+}
+
+impl From<tokio_postgres::Error> for RelayError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 /// Carries the log.
@@ -58,7 +65,7 @@ impl Relay {
     pub async fn run(mut self) {
         let wake = Arc::new(Notify::new());
         tokio::spawn(listen(self.database.clone(), Arc::clone(&wake)));
-        let mut trimmed_at = Instant::now();
+        let mut tidied_at: Option<Instant> = None;
         loop {
             match self.run_once().await {
                 Ok(0) => {}
@@ -68,10 +75,10 @@ impl Relay {
                     sleep(AGAIN_AFTER).await;
                 }
             }
-            if trimmed_at.elapsed() > TRIM_EVERY {
-                trimmed_at = Instant::now();
-                if let Err(error) = self.redis.trim().await {
-                    warn!(%error, "messages that everybody has handled are dropped later");
+            if tidied_at.is_none_or(|at| at.elapsed() > TIDY_EVERY) {
+                tidied_at = Some(Instant::now());
+                if let Err(error) = self.tidy().await {
+                    warn!(%error, "what everybody has handled is dropped later");
                 }
             }
             let _ = timeout(POLL, wake.notified()).await;
@@ -99,6 +106,17 @@ impl Relay {
             position = stands;
         }
         Ok(published)
+    }
+
+    /// Drops messages that every consumer has handled, and notes how far the stream has come, so that cores can drop what it
+    /// is told from.
+    async fn tidy(&self) -> Result<(), RelayError> {
+        self.redis.trim().await?;
+        let position = self.redis.publish(None, &[]).await?;
+        let client = self.database.client().await?;
+        let note = client.prepare_cached(sql::OUTBOX_PUBLISHED).await?;
+        client.execute(&note, &[&position]).await?;
+        Ok(())
     }
 
     async fn describe(&mut self, page: &[Happened]) -> Result<Vec<(i64, String)>, DbError> {

@@ -6,6 +6,7 @@ mod reconcile;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::booking::http::organizer::OrganizerToken;
 use crate::booking::passes::PassSettings;
 use crate::booking::payment::signature::WebhookSecret;
+use crate::booking::prune::Retention;
 use crate::booking::server::{Core, Payments, Settings};
 use crate::config::{LogConfig, LogFormat};
 use crate::observe::init_logs;
@@ -63,6 +65,8 @@ struct CoreArgs {
     /// environment variable FAIRGATE_WEBHOOK_SECRET; without that, none are taken.
     #[arg(long, env = "FAIRGATE_PROVIDER_URL", value_name = "http://…")]
     provider_url: Option<String>,
+    #[command(flatten)]
+    keep: KeepArgs,
     /// Make the example event (5,000 seats) if it is not there. Without --provider-url its payments are pretended.
     #[arg(long)]
     seed_demo: bool,
@@ -72,6 +76,27 @@ struct CoreArgs {
     /// Stop at the end of standard input: for whoever runs this as a child.
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
+}
+
+/// How long rows are kept once they have served. Events, seats, bookings and payments are never removed.
+#[derive(Debug, Args)]
+struct KeepArgs {
+    /// How long what happened is kept once the relay has published it: a Redis that lost everything is told it again. What
+    /// no relay has published stays.
+    #[arg(long, env = "FAIRGATE_KEEP_HAPPENINGS", value_name = "SPAN", default_value = "2d", value_parser = Retention::parse)]
+    keep_happenings: Duration,
+    /// How long organizers may repeat a request with the same Idempotency-Key and get the same answer.
+    #[arg(long, env = "FAIRGATE_KEEP_ANSWERS", value_name = "SPAN", default_value = "7d", value_parser = Retention::parse)]
+    keep_answers: Duration,
+    /// How long the steps of a payment can be read once it is settled.
+    #[arg(long, env = "FAIRGATE_KEEP_PAYMENT_STEPS", value_name = "SPAN", default_value = "400d", value_parser = Retention::parse)]
+    keep_payment_steps: Duration,
+}
+
+impl From<KeepArgs> for Retention {
+    fn from(keep: KeepArgs) -> Self {
+        Self { happenings: keep.keep_happenings, answers: keep.keep_answers, payment_steps: keep.keep_payment_steps }
+    }
 }
 
 /// Runs until it is told to stop.
@@ -115,6 +140,7 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
         passes: PassSettings { jwks_url, room: args.room, issuer: args.issuer },
         payments: payments(args.provider_url, args.seed_demo)?,
         organizer: organizer()?,
+        retention: args.keep.into(),
         seed_demo: args.seed_demo,
     })
     .await?;

@@ -13,10 +13,9 @@ use tracing::info;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::super::db::DbTime;
+use super::super::super::bookings::Step;
 use super::super::super::payment::{CancelOrder, Cancelled};
-use super::super::super::sql;
-use super::super::super::wire::{BookingAnswer, ids_of_number};
+use super::super::super::wire::BookingAnswer;
 use super::super::Shop;
 use super::super::input::{id_of_key, print_of, read_json, replay};
 use super::super::problem::Problem;
@@ -57,6 +56,12 @@ pub struct PaymentStep {
     pub detail: Option<String>,
 }
 
+impl From<Step> for PaymentStep {
+    fn from(Step { payment_id, at, step, by, detail }: Step) -> Self {
+        Self { payment_id, at: at.to_rfc3339(), step, by, detail }
+    }
+}
+
 /// A booking with the steps of its payments.
 #[utoipa::path(
     get, path = "/api/v1/organizer/bookings/{booking}", tag = "bookings", security(("organizer" = [])),
@@ -69,19 +74,10 @@ pub struct PaymentStep {
     ),
 )]
 pub(super) async fn show(State(shop): State<Arc<Shop>>, Path(booking): Path<String>) -> Result<Response, Problem> {
-    let booking_id = find(&shop, &booking).await?;
+    let booking_id = shop.bookings.find(&booking).await?;
     let booking = shop.bookings.show(booking_id).await?.ok_or_else(|| Problem::not_found("booking"))?;
-    let client = shop.database.client().await?;
-    let steps = client.prepare_cached(sql::PAYMENT_STEPS).await.map_err(database)?;
-    let steps = client.query(&steps, &[&booking_id]).await.map_err(database)?;
-    let steps = steps.iter().map(|row| PaymentStep {
-        payment_id: row.get("payment_id"),
-        at: row.get::<_, DbTime>("at").to_rfc3339(),
-        step: row.get("step"),
-        by: row.get("by"),
-        detail: row.get("detail"),
-    });
-    Ok(Json(BookingHistory { booking, steps: steps.collect() }).into_response())
+    let steps = shop.bookings.steps(booking_id).await?.into_iter().map(PaymentStep::from).collect();
+    Ok(Json(BookingHistory { booking, steps }).into_response())
 }
 
 /// Cancels a booking; what was paid is given back.
@@ -115,7 +111,7 @@ pub(super) async fn cancel(
     if asked.reason.trim().is_empty() || asked.reason.chars().count() > REASON_CHARS_MAX {
         return Err(Problem::invalid("reason", format!("1 to {REASON_CHARS_MAX} characters, please.")));
     }
-    let booking_id = find(&shop, &booking).await?;
+    let booking_id = shop.bookings.find(&booking).await?;
     let guard = shop.in_progress.enter(request_id).ok_or_else(Problem::in_progress)?;
     let print = print_of(&[booking_id.as_bytes(), asked.reason.as_bytes()]);
     let order = CancelOrder { request_id, print, booking_id, reason: asked.reason };
@@ -128,24 +124,4 @@ pub(super) async fn cancel(
     });
     let cancelled = cancelled.await.map_err(|_| Problem::busy("Cancelling was interrupted. Ask again."))?;
     Ok(replay(&cancelled?))
-}
-
-/// The booking's id, from its id or from its number.
-async fn find(shop: &Shop, booking: &str) -> Result<Uuid, Problem> {
-    if let Ok(booking_id) = booking.parse() {
-        return Ok(booking_id);
-    }
-    let (lowest, highest) = ids_of_number(booking).ok_or_else(|| Problem::not_found("booking"))?;
-    let client = shop.database.client().await?;
-    let find = client.prepare_cached(sql::BOOKING_FIND).await.map_err(database)?;
-    let found = client.query(&find, &[&lowest, &highest]).await.map_err(database)?;
-    match found.as_slice() {
-        [] => Err(Problem::not_found("booking")),
-        [row] => Ok(row.get("booking_id")),
-        _ => Err(Problem::invalid("booking", "Two bookings share this number: name the id.")),
-    }
-}
-
-fn database(error: tokio_postgres::Error) -> Problem {
-    super::super::super::db::DbError::from(error).into()
 }
