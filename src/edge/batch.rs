@@ -21,7 +21,7 @@ pub const BATCH_MAX: usize = 4 * 1024;
 pub const GATHER: Duration = Duration::from_millis(10);
 
 /// How long a fan waits for the store before being told to come back.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,10 +15,11 @@ use super::form::Sent;
 use super::join::decode_nonce;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
+use super::standing::Verdict;
 use super::state::Edge;
 use super::waiting;
 use crate::pass::{Pass, Ticket};
-use crate::room::{ClaimOutcome, Claimant, Position, Refusal};
+use crate::room::{ClaimOutcome, Refusal};
 
 /// What a claim may bring along.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -90,14 +91,13 @@ async fn claim(
     nonce: Option<[u8; 16]>,
     secure: bool,
 ) -> Result<Answer, Problem> {
-    let Some(place) = snapshot.place(ticket.position) else {
-        return if snapshot.shuffle.is_some() { Err(Problem::OtherDraw) } else { Ok(not_called(room, snapshot, None)) };
+    let claimant = match snapshot.claim(ticket, nonce) {
+        Verdict::Ask(claimant) => claimant,
+        Verdict::NotCalled { place } => return Ok(not_called(room, snapshot, place)),
+        Verdict::OtherDraw => return Err(Problem::OtherDraw),
     };
-    if place >= snapshot.view.serving {
-        return Ok(not_called(room, snapshot, Some(place)));
-    }
-    let index = if let Position::Pool(index) = ticket.position { Some(index) } else { None };
-    match room.claims.ask(Claimant { place, index, nonce }).await {
+    let place = claimant.place;
+    match room.claims.ask(claimant).await {
         Ok(ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms }) => {
             let issued_at_ms = edge.now_ms();
             let pass = Pass::new(room.name(), ticket.draw, place, issued_at_ms, expires_at_ms, hard_end_at_ms);

@@ -113,7 +113,7 @@ pub(crate) fn ticket(
 ) -> Result<Ticket, Problem> {
     let token = request.ticket_token(room).ok_or(Problem::NoTicket)?;
     let ticket = edge.keys.verify_ticket(token, room.name()).map_err(|error| Problem::BadTicket(error.to_string()))?;
-    if ticket.draw != snapshot.view.draw.descriptor_digest {
+    if !snapshot.has_draw_of(&ticket) {
         return Err(Problem::OtherDraw);
     }
     Ok(ticket)

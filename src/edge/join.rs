@@ -5,7 +5,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fairgate_draw::ZERO;
 use http::StatusCode;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -18,7 +17,7 @@ use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
 use crate::pass::Ticket;
-use crate::room::{Phase, Position, Refusal};
+use crate::room::{Position, Refusal};
 
 /// How long a ticket's cookie is kept where the sale has no end, and how long beyond its end otherwise.
 const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
@@ -66,15 +65,11 @@ pub(crate) async fn enter(
     nonce: &[u8; 16],
 ) -> Result<Ticket, Problem> {
     let now_ms = edge.now_ms();
-    let opens_at_ms = snapshot.view.opens_at_ms;
-    // The store would refuse them too; asked by millions, it should not have to.
-    match snapshot.phase() {
-        Phase::Idle if now_ms < opens_at_ms => return Err(Problem::NotOpen { opens_at_ms, now_ms }),
-        Phase::Ended => return Err(Problem::Ended),
-        _ => {}
+    if let Some(refusal) = snapshot.refuses_joins(now_ms) {
+        return Err(problem(edge, BatchError::Refused(refusal)));
     }
     let draw = snapshot.view.draw.descriptor_digest;
-    let entry = fairgate_draw::entry(&draw, nonce, &ZERO);
+    let entry = snapshot.entry(nonce);
     let position = room.joins.ask(entry).await.map_err(|error| problem(edge, error))?;
     Ok(Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: now_ms })
 }

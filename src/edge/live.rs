@@ -1,14 +1,16 @@
 //! A room as this edge knows it: what the configuration says, and how it stood at the last tick.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use fairgate_draw::{RosterTree, Shuffle};
+use fairgate_draw::RosterTree;
 use tokio::sync::Semaphore;
 
 use super::batch::{BatchWorker, Batcher, batcher};
 use super::lists::PublicClaims;
+use super::standing::Standing;
 use super::status::{PollPolicy, Status, StatusInput};
 use super::upstream::Upstream;
 use crate::arrive::decide::RoomState;
@@ -17,19 +19,15 @@ use crate::config::{AfterEnd, RoomConfig};
 use crate::observe::{EdgeMetrics, RouteClass};
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage};
 use crate::pass::Cookie;
-use crate::room::{
-    ClaimOutcome, Claimant, Command, Entry, Outcome, Phase, Plan, Position, Refusal, RenewOutcome, View,
-};
+use crate::room::{ClaimOutcome, Claimant, Command, Entry, Outcome, Plan, Position, Refusal, RenewOutcome, View};
 use crate::steer::{Advance, Progress};
 use crate::store::{Store, StoreError};
 
 /// How the room stood at the last tick, with everything that follows from it.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) view: View,
+    standing: Standing,
     pub(crate) status: Status,
-    /// From the reveal on.
-    pub(crate) shuffle: Option<Arc<Shuffle>>,
 }
 
 /// The cookies of a room, for fans who came with and without TLS.
@@ -143,17 +141,11 @@ impl LiveRoom {
 
     /// Publishes how the room stands.
     pub(crate) fn publish(&self, view: View) {
-        let before = self.snapshot.load();
-        let shuffle = match (before.as_deref(), &view.draw) {
-            (Some(Snapshot { view: known, shuffle: Some(shuffle), .. }), draw) if known.draw.seed == draw.seed => {
-                Some(Arc::clone(shuffle))
-            }
-            (_, draw) => draw.seed.zip(draw.entries).map(|(seed, entries)| Arc::new(Shuffle::new(&seed, entries))),
-        };
         self.progress().observe(view.now_ms, view.serving);
         // While a room is being put right its numbers may be lower than they were.
         let status = self.status(&view, view.now_ms, view.mending);
-        self.snapshot.store(Some(Arc::new(Snapshot { view, status, shuffle })));
+        let standing = Standing::after(self.snapshot.load().as_deref().map(|before| &before.standing), view);
+        self.snapshot.store(Some(Arc::new(Snapshot { standing, status })));
     }
 
     /// Says that the store is out of reach, and keeps showing what was known.
@@ -161,8 +153,7 @@ impl LiveRoom {
         let Some(before) = self.snapshot() else { return };
         let now_ms = now_ms.max(before.view.now_ms);
         let status = self.status(&before.view, now_ms, true);
-        let (view, shuffle) = (before.view.clone(), before.shuffle.clone());
-        self.snapshot.store(Some(Arc::new(Snapshot { view, status, shuffle })));
+        self.snapshot.store(Some(Arc::new(Snapshot { standing: before.standing.clone(), status })));
     }
 
     fn status(&self, view: &View, now_ms: u64, stale: bool) -> Status {
@@ -188,17 +179,11 @@ impl LiveRoom {
     }
 }
 
-impl Snapshot {
-    /// The place of a ticket; `None` while the draw is still to come.
-    pub(crate) fn place(&self, position: Position) -> Option<u64> {
-        match position {
-            Position::Line(place) => Some(place),
-            Position::Pool(index) => self.shuffle.as_ref()?.place(index),
-        }
-    }
+impl Deref for Snapshot {
+    type Target = Standing;
 
-    pub(crate) fn phase(&self) -> Phase {
-        self.view.phase
+    fn deref(&self) -> &Standing {
+        &self.standing
     }
 }
 

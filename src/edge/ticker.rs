@@ -13,19 +13,20 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Mutex;
 
 use super::beacon::BeaconFetcher;
+use super::heartbeat::{DrawStep, is_one_roster};
 use super::lists;
 use super::live::{LiveRoom, RoomWorkers};
 use super::server::EdgeParts;
 use crate::clock::Clock;
 use crate::observe::EdgeMetrics;
-use crate::room::{Command, Control, Phase, Refusal, View};
+use crate::room::{Command, Control, Refusal, View};
 use crate::store::{Store, StoreError};
 
 /// How old what browsers see of a room may be.
 pub const TICK: Duration = Duration::from_millis(200);
 
 /// How long a room that nobody has scheduled is left to edges that may know it.
-const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
+pub const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
 
 /// Entries read from the store at once while the roster is hashed: 2 MB.
 const ROSTER_CHUNK: u64 = 64 * 1024;
@@ -82,19 +83,19 @@ impl Ticker {
     /// One heartbeat.
     pub(crate) async fn run_once(&self) -> Result<(), StoreError> {
         let view = self.store.view(self.room.name()).await?;
-        let step = next_step(&view);
+        let step = DrawStep::due(&view);
         self.metrics.rooms().observe_room(self.room.name(), &view);
         lists::publish_claims(&*self.store, &self.room, &view).await?;
         let round = view.beacon_round();
         self.room.publish(view);
         match step {
-            Step::None => Ok(()),
-            Step::Freeze { entries } => {
+            DrawStep::None => Ok(()),
+            DrawStep::Freeze { entries } => {
                 self.freeze(entries).await?;
                 self.say_if_too_late(round.as_ref());
                 Ok(())
             }
-            Step::Reveal => {
+            DrawStep::Reveal => {
                 self.store.apply(self.room.name(), Command::Reveal { beacon: None }).await?;
                 tracing::info!(
                     room = self.room.name(),
@@ -106,15 +107,16 @@ impl Ticker {
     }
 
     async fn freeze(&self, entries: u64) -> Result<(), StoreError> {
-        let missing = self.store.view(self.room.name()).await?.missing;
+        let before = self.store.view(self.room.name()).await?;
         let tree = read_tree(&*self.store, self.room.name(), entries).await?;
         let root = tree.root();
         let view = self.store.view(self.room.name()).await?;
-        if view.mending || view.missing != missing {
+        if !is_one_roster(&before, &view) {
             return Err(StoreError::Unavailable("the roster was put back while it was hashed: hashing it anew".into()));
         }
         self.store.apply(self.room.name(), Command::Freeze { entries, root }).await?;
         self.room.tree.store(Some(Arc::new(tree)));
+        let missing = view.missing;
         tracing::info!(room = self.room.name(), entries, missing, root = hex::encode(root), "the pool is frozen");
         Ok(())
     }
@@ -187,26 +189,6 @@ impl BackgroundService for Ticker {
             }
         };
         tokio::join!(serve, self.beat_for_ever(), fetch);
-    }
-}
-
-/// What the draw needs next.
-#[derive(Debug, PartialEq)]
-enum Step {
-    None,
-    Freeze { entries: u64 },
-    Reveal,
-}
-
-fn next_step(view: &View) -> Step {
-    // A roster that is being put back is not to be hashed before it is whole.
-    if view.phase != Phase::Drawing || view.mending {
-        return Step::None;
-    }
-    match view.draw.frozen_at_ms {
-        None => Step::Freeze { entries: view.pool_size },
-        Some(_) if view.may_reveal_without_beacon() => Step::Reveal,
-        Some(_) => Step::None,
     }
 }
 

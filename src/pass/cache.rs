@@ -67,7 +67,11 @@ impl PassCache {
 }
 
 impl Gate<'_> {
-    fn check(&self, pass: &Pass, now_ms: u64) -> Result<(), PassError> {
+    /// Whether a pass whose signature was checked opens the gate now.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(&self, pass: &Pass, now_ms: u64) -> Result<(), PassError> {
         if pass.room != self.room {
             return Err(PassError::Room);
         }

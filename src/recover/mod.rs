@@ -3,7 +3,11 @@
 //! Guarantees: everything that this edge was told or has answered is in here until the next sale; what the store says is
 //! believed, unless it is another state than the one that the edge knows, or an older one.
 
+mod exchange;
+
 use serde::{Deserialize, Serialize};
+
+pub use exchange::{Call, Exchange, Next, Reply};
 
 use crate::room::{ClaimOutcome, Claims, Command, Memory, Outcome, Position, RenewOutcome, Session};
 

@@ -129,7 +129,7 @@ impl World {
     }
 
     fn phase(&self) -> Phase {
-        self.edge.rooms[0].snapshot().unwrap().phase()
+        self.edge.rooms[0].snapshot().unwrap().view.phase
     }
 
     fn status(&self) -> Value {

@@ -13,8 +13,8 @@ use super::transition::Room;
 use super::view::Closed;
 use super::{Counters, StoreError};
 use crate::clock::Clock;
-use crate::recover::Knowledge;
-use crate::room::{Command, Entry, Outcome, View};
+use crate::recover::{Call, Exchange, Knowledge, Next, Reply, Stamp};
+use crate::room::{Command, Entry, Outcome, Position, View};
 use crate::store::batch::{Request, Step, put_together};
 
 /// Entries that are read from the disk at once, to be put back.
@@ -44,6 +44,8 @@ pub(super) struct RoomTask {
     ledger: Option<Ledger>,
     /// Entries below were in the roster all the time, as of the last look.
     intact: u64,
+    /// What the last look showed.
+    view: Option<View>,
 }
 
 impl RoomTask {
@@ -51,7 +53,7 @@ impl RoomTask {
     pub(super) fn new(parts: Parts, dir: Option<&Path>, room: &str) -> Self {
         let (ledger, knowledge) = dir.map(|dir| Ledger::open(dir, room)).unzip();
         let knowledge = knowledge.unwrap_or_default();
-        Self { parts, closed: Closed::default(), knowledge, ledger, intact: 0 }
+        Self { parts, closed: Closed::default(), knowledge, ledger, intact: 0, view: None }
     }
 
     /// Serves requests until nobody can send any.
@@ -65,126 +67,89 @@ impl RoomTask {
     }
 
     async fn serve(&mut self, step: Step) {
-        let commands = step.commands();
-        let mut answer = self.ask(&step).await;
-        if answer.is_lost {
-            answer = match self.put_back().await {
-                Ok(()) => self.ask(&step).await,
-                Err(error) => Answer { outcome: Err(error), ..answer },
-            };
-        }
-        self.parts.counters.commands.fetch_add(commands, Relaxed);
-        match answer.outcome {
-            Ok(outcome) => {
-                self.note(&step.command, &outcome).await;
-                step.answer(Ok(outcome), || answer.view).send();
+        let (mut exchange, mut call) = Exchange::begin(step.is_view());
+        let outcome = loop {
+            let reply = self.call(call, &step.command, exchange.outcome()).await;
+            match exchange.replied(reply, &step.command, &mut self.knowledge) {
+                Next::Call(next) => call = next,
+                Next::Answer(outcome) => break outcome,
             }
+        };
+        self.parts.counters.commands.fetch_add(step.commands(), Relaxed);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.save(&self.knowledge);
+        }
+        let view = self.view.take();
+        match outcome {
+            Ok(outcome) => step.answer(Ok(outcome), || view).send(),
             Err(StoreError::Refused(refusal)) => step.answer(Err(refusal), || None).send(),
             Err(StoreError::Unavailable(why) | StoreError::Damaged(why)) => step.fail(&why),
         }
     }
 
-    /// Asks Redis once.
-    async fn ask(&mut self, step: &Step) -> Answer {
-        if step.is_view() {
-            return self.look().await;
+    /// Makes one call. `answer`: what is about to be answered to the command.
+    async fn call(&mut self, call: Call, command: &Command, answer: Option<&Outcome>) -> Reply<StoreError> {
+        if let (Call::Write, Command::Enter(entries), Some(Outcome::Entered(positions))) = (call, command, answer) {
+            self.write(entries, positions);
+            return Reply::Done;
         }
-        let mut room = room(&self.parts, &self.knowledge);
-        let outcome = room.apply(&step.command).await;
-        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
-        Answer { outcome, view: None, is_lost: room.is_lost }
-    }
-
-    /// Looks how the room stands, and remembers it.
-    async fn look(&mut self) -> Answer {
-        let mut room = room(&self.parts, &self.knowledge);
-        let look = room.view(&mut self.closed).await;
-        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
-        let is_lost = room.is_lost;
-        match look {
-            Ok(look) => {
-                self.knowledge.saw(look.stamp, look.memory);
-                self.intact = look.intact;
-                if let Some(ledger) = &mut self.ledger {
-                    ledger.save(&self.knowledge);
-                }
-                Answer { outcome: Ok(Outcome::Done), view: Some(look.view), is_lost }
+        let stamp = self.knowledge.stamp.as_ref().filter(|_| call != Call::LookAround);
+        let mut room = room(&self.parts, stamp);
+        let reply = match call {
+            Call::Ask => room.apply(command).await.map(Reply::Answered),
+            Call::Look | Call::LookAround => room.view(&mut self.closed).await.map(|look| {
+                (self.intact, self.view) = (look.intact, Some(look.view));
+                Reply::Looked(look.stamp, Box::new(look.memory))
+            }),
+            Call::Restore => {
+                tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
+                room.restore(&self.knowledge).await.map(|()| Reply::Done)
             }
-            Err(error) => Answer { outcome: Err(error), view: None, is_lost },
-        }
+            Call::Refill { knew_root } => {
+                let entries = self.ledger.as_mut().and_then(|ledger| ledger.entries(&self.knowledge, self.intact).ok());
+                refill(&mut room, entries.into_iter().flatten(), knew_root).await.map(|()| Reply::Done)
+            }
+            Call::Write => Ok(Reply::Done),
+        };
+        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
+        reply.unwrap_or_else(|error| if room.is_lost { Reply::Lost(error) } else { Reply::Failed(error) })
     }
 
-    /// Remembers what this edge is about to answer.
-    async fn note(&mut self, command: &Command, outcome: &Outcome) {
-        // Of which draw the answers are has to be known first.
-        if self.knowledge.memory.is_none() || matches!(command, Command::Schedule(_)) {
-            self.look().await;
-        }
-        self.knowledge.answered(command, outcome);
-        if let (Some(ledger), Command::Enter(entries), Outcome::Entered(positions)) =
-            (&mut self.ledger, command, outcome)
-        {
+    /// Writes down the entries that are about to be answered.
+    fn write(&mut self, entries: &[Entry], positions: &[Position]) {
+        if let Some(ledger) = &mut self.ledger {
             ledger.note(&self.knowledge, entries, positions);
         }
-        if self.knowledge.needs_look(outcome) {
-            self.look().await;
-        }
-    }
-
-    /// Puts back what this edge knows, since Redis has lost it, and looks what others have put back.
-    async fn put_back(&mut self) -> Result<(), StoreError> {
-        tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
-        let knew_root = self.knowledge.knew_root();
-        let mut room = room(&self.parts, &self.knowledge);
-        let restored = room.restore(&self.knowledge).await;
-        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
-        restored?;
-        // Whatever state it is now, it is the one to go on with.
-        self.knowledge.stamp = None;
-        self.look().await.outcome?;
-        if self.knowledge.knew_root() && !knew_root {
-            self.knowledge.came_too_late = true;
-            return Ok(());
-        }
-        self.refill(knew_root).await
-    }
-
-    /// Puts the entries back that this edge has answered.
-    async fn refill(&mut self, knew_root: bool) -> Result<(), StoreError> {
-        let Some(ledger) = &mut self.ledger else { return Ok(()) };
-        let Ok(mut entries) = ledger.entries(&self.knowledge, self.intact) else { return Ok(()) };
-        let (mut known, mut written) = (0, 0);
-        loop {
-            let part: Vec<(u64, Entry)> = entries.by_ref().take(REFILL_PART).collect();
-            if part.is_empty() {
-                break;
-            }
-            let mut room = room(&self.parts, &self.knowledge);
-            let refilled = room.refill(&part, knew_root).await;
-            self.parts.counters.calls.fetch_add(room.calls, Relaxed);
-            (known, written) = (known + part.len() as u64, written + refilled?);
-        }
-        tracing::warn!(key = self.parts.key, known, written, "entries were put back into the roster");
-        Ok(())
     }
 }
 
-/// What came of asking Redis.
-struct Answer {
-    outcome: Result<Outcome, StoreError>,
-    view: Option<View>,
-    /// The state is another one than this edge knows, or older.
-    is_lost: bool,
+/// Puts the entries back that this edge has answered.
+async fn refill(
+    room: &mut Room<'_>,
+    mut entries: impl Iterator<Item = (u64, Entry)>,
+    knew_root: bool,
+) -> Result<(), StoreError> {
+    let (mut known, mut written) = (0, 0);
+    loop {
+        let part: Vec<(u64, Entry)> = entries.by_ref().take(REFILL_PART).collect();
+        if part.is_empty() {
+            break;
+        }
+        written += room.refill(&part, knew_root).await?;
+        known += part.len() as u64;
+    }
+    tracing::warn!(key = room.key, known, written, "entries were put back into the roster");
+    Ok(())
 }
 
 /// The room at this instant.
-fn room<'a>(parts: &'a Parts, knowledge: &'a Knowledge) -> Room<'a> {
+fn room<'a>(parts: &'a Parts, stamp: Option<&'a Stamp>) -> Room<'a> {
     Room {
         key: &parts.key,
         now_ms: parts.clock.as_ref().map(|clock| clock.now_ms()),
         scripts: &parts.scripts,
         link: &parts.link,
-        stamp: knowledge.stamp.as_ref(),
+        stamp,
         calls: 0,
         is_lost: false,
     }

@@ -1,0 +1,41 @@
+//! What the draw needs at a heartbeat. Pure.
+//!
+//! Guarantee: no root is made of a roster that is being put back, or was put back while it was read.
+
+use crate::room::{Phase, View};
+
+/// What the draw needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawStep {
+    /// Nothing, or time.
+    None,
+    /// The root of the closed pool.
+    Freeze {
+        /// Its entries.
+        entries: u64,
+    },
+    /// The secret, without a beacon.
+    Reveal,
+}
+
+impl DrawStep {
+    /// The step that is due in a room that stands like this.
+    #[must_use]
+    pub fn due(view: &View) -> Self {
+        // A roster that is being put back is not to be hashed before it is whole.
+        if view.phase != Phase::Drawing || view.mending {
+            return Self::None;
+        }
+        match view.draw.frozen_at_ms {
+            None => Self::Freeze { entries: view.pool_size },
+            Some(_) if view.may_reveal_without_beacon() => Self::Reveal,
+            Some(_) => Self::None,
+        }
+    }
+}
+
+/// Whether a roster that was read between two looks is one roster.
+#[must_use]
+pub fn is_one_roster(before: &View, after: &View) -> bool {
+    !after.mending && after.missing == before.missing
+}
