@@ -286,13 +286,24 @@ local function no_show_units()
   return math.min(share, SHARE_UNITS_MAX)
 end
 
--- How many of the called are still expected, in units.
-local function expected_units()
+-- What one call speaks for, in units.
+local function call_units()
+  return PERSON - no_show_units()
+end
+
+-- In units: how many ask, and how many of the other called should still come; less than none where more came than should
+-- have.
+local function asking_and_silent_units()
   local asking = redis.call('ZCARD', sub('asking'))
   local silent = s.outstanding - asking
   local came = math.max(0, s.calling - silent)
-  local comers = s.calling * (PERSON - no_show_units())
-  return asking * PERSON + math.max(0, comers - came * PERSON)
+  return asking * PERSON, s.calling * call_units() - came * PERSON
+end
+
+-- How many of the called are still expected, in units.
+local function expected_units()
+  local asking, silent = asking_and_silent_units()
+  return asking + math.max(0, silent)
 end
 
 -- How many places of from .. upto - 1 are not gone.
@@ -362,9 +373,13 @@ local function expire_calls()
   end
 end
 
--- How many more can be called where the called may not take more than so many units.
+-- How many more can be called where the called may not take more than so many units, all of them at once.
 local function callable(most)
-  return math.max(0, math.floor((most - expected_units()) / (PERSON - no_show_units())))
+  local asking, silent = asking_and_silent_units()
+  if most - asking - math.max(0, silent) < call_units() then
+    return 0
+  end
+  return math.max(0, math.floor((most - asking - silent) / call_units()))
 end
 
 -- Calls so many, passing over places that were given up; answers how many there were.
@@ -387,10 +402,15 @@ local function call_some(wanted)
   return called
 end
 
--- How many must be called for the cap not to be idle soon, as long as many ask already and have to wait for it.
-local function missed()
+-- Whether the cap could let in somebody soon besides those who ask already.
+local function is_idle_soon()
   local soon = s.cap + per_minute(s.now) * ASKED_AHEAD_MS
-  return math.max(0, math.floor((soon - redis.call('ZCARD', sub('asking')) * PERSON) / (PERSON - no_show_units())))
+  return soon - redis.call('ZCARD', sub('asking')) * PERSON >= call_units()
+end
+
+-- The leak never holds more than a burst for others than those who are expected.
+local function spill()
+  s.leak = math.min(s.burst * PERSON + expected_units(), s.leak)
 end
 
 local function call_next(seats)
@@ -399,7 +419,10 @@ local function call_next(seats)
   s.cap_extra = s.cap_extra + extra
   s.cap = s.cap + extra * PERSON
   s.leak = s.leak + extra * PERSON
-  call_some(math.min(callable(s.leak), callable(seats * PERSON), missed()))
+  spill()
+  if is_idle_soon() then
+    call_some(math.min(callable(s.leak), callable(seats * PERSON)))
+  end
 end
 
 local function is_gone(place)
@@ -444,7 +467,7 @@ local function pass_time()
   s.watch = s.watch + open
   expire_calls()
   -- Calls in vain are learned of too late to call others in their stead, who would only have to wait for the cap.
-  s.leak = math.min(burst + expected_units(), s.leak)
+  spill()
   enter_phase()
   if is_open() and s.draining == 0 and not is_mending() then
     call_next(math.max(0, max_active(s.now) - active()))

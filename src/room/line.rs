@@ -206,8 +206,13 @@ impl Line {
         self.forget_shares();
         // Those who stayed away were called in vain; that is learned too late to call others in their stead, who would
         // only have to wait for the cap.
-        self.leak.spill(units(policy.burst.into()).saturating_add(self.expected_units()));
+        self.spill(policy);
         self.lapsed != lapsed_before || expired > 0
+    }
+
+    /// The leak never holds more than a burst for others than those who are expected.
+    fn spill(&mut self, policy: &Policy) {
+        self.leak.spill(units(policy.burst.into()).saturating_add(self.expected_units()));
     }
 
     fn forget_shares(&mut self) {
@@ -226,11 +231,21 @@ impl Line {
     /// How many of the called are still expected, in units: everyone who asked, and of the others as many as came of
     /// those before them, less those who have come.
     fn expected_units(&self) -> i64 {
-        let asking = self.asking.len();
-        let silent = self.outstanding - asking;
+        units(self.asking.len()).saturating_add(self.silent_units().max(0))
+    }
+
+    /// How many of those who were called and have said nothing yet should still come, in units; less than none where more
+    /// came than should have.
+    fn silent_units(&self) -> i64 {
+        let silent = self.outstanding - self.asking.len();
         let came = self.calling.saturating_sub(silent);
-        let comers = i64::try_from(self.calling).unwrap_or(i64::MAX).saturating_mul(PERSON - self.no_show_units());
-        units(asking).saturating_add(comers.saturating_sub(units(came)).max(0))
+        let comers = i64::try_from(self.calling).unwrap_or(i64::MAX).saturating_mul(self.call_units());
+        comers.saturating_sub(units(came))
+    }
+
+    /// What one call speaks for, in units.
+    fn call_units(&self) -> i64 {
+        PERSON - self.no_show_units()
     }
 
     /// Has people called beyond the rate, as soon as there is room for them: so many in all; answers whether that is new.
@@ -242,27 +257,36 @@ impl Line {
     }
 
     /// Calls whom there is credit and room for, passing over places that were given up; answers whether anything changed.
-    /// `seats` is how many more sessions there may be inside.
-    pub(super) fn call(&mut self, line_size: u64, seats: u64, rate_per_minute: u32) -> bool {
+    /// `seats` is how many more sessions there may be inside. A second call at the same moment calls nobody else.
+    pub(super) fn call(&mut self, policy: &Policy, line_size: u64, seats: u64, rate_per_minute: u32) -> bool {
         let extra = self.call_some(line_size, self.to_let_in.min(self.callable(units(seats))));
         self.to_let_in -= extra.called;
         self.cap_extra += extra.called;
         self.cap.grant(extra.called);
         self.leak.grant(extra.called);
+        self.spill(policy);
+        if !self.is_idle_soon(rate_per_minute) {
+            return extra.moved;
+        }
         let wanted = self.callable(self.leak.units()).min(self.callable(units(seats)));
-        self.call_some(line_size, wanted.min(self.missed(rate_per_minute))).moved || extra.moved
+        self.call_some(line_size, wanted).moved || extra.moved
     }
 
-    /// How many must be called for the cap not to be idle soon, as long as many ask already and have to wait for it.
-    fn missed(&self, rate_per_minute: u32) -> u64 {
+    /// Whether the cap could let in somebody soon besides those who ask already.
+    fn is_idle_soon(&self, rate_per_minute: u32) -> bool {
         let soon = self.cap.units().saturating_add(i64::from(rate_per_minute) * ASKED_AHEAD_MS);
-        u64::try_from(soon.saturating_sub(units(self.asking.len())) / (PERSON - self.no_show_units())).unwrap_or(0)
+        soon.saturating_sub(units(self.asking.len())) >= self.call_units()
     }
 
-    /// How many more can be called where the called may not take more than so many units.
+    /// How many more can be called where the called may not take more than so many units: all of them at once, so that it
+    /// does not matter how often anybody looks. Where more came than should have, those who come in excess speak for calls
+    /// to come.
     fn callable(&self, most: i64) -> u64 {
-        let free = most.saturating_sub(self.expected_units());
-        u64::try_from(free / (PERSON - self.no_show_units())).unwrap_or(0)
+        if most.saturating_sub(self.expected_units()) < self.call_units() {
+            return 0;
+        }
+        let free = most.saturating_sub(units(self.asking.len())).saturating_sub(self.silent_units());
+        u64::try_from(free / self.call_units()).unwrap_or(0)
     }
 
     fn call_some(&mut self, line_size: u64, wanted: u64) -> Called {

@@ -75,7 +75,8 @@ impl Sale {
         self.enter_phase(now_ms);
         if self.is_open() && !self.draining && !self.is_mending(now_ms) {
             let rate_per_minute = self.pace.per_minute(&self.schedule.policy, now_ms);
-            self.changed |= self.line.call(self.line_size(), self.seats(now_ms), rate_per_minute);
+            let (line_size, seats) = (self.line_size(), self.seats(now_ms));
+            self.changed |= self.line.call(&self.schedule.policy, line_size, seats, rate_per_minute);
         }
     }
 

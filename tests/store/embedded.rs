@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::clock::ManualClock;
 use crate::conformance::{Reference, concurrent_joins_get_each_position_once, follows_the_model};
-use crate::operations::{Op, ROOM, START_MS, any_history, entry, plan};
+use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, entry, plan};
 
 /// A policy that lets a few people in.
 pub(crate) fn policy() -> Policy {
@@ -150,17 +150,8 @@ async fn joins_that_wait_together_share_a_commit() {
 fn a_long_history() -> Vec<Op> {
     let mut runner = TestRunner::deterministic();
     let tree = any_history(20).new_tree(&mut runner).unwrap();
-    let mut history = vec![
-        Op::Schedule { times: 0, policy: policy() },
-        Op::Wait(60_000),
-        Op::Enter((0..20).collect()),
-        Op::Wait(120_000),
-        Op::Freeze { off_by: 0, root: 0 },
-        Op::Wait(2_000),
-        Op::Reveal { beacon: false },
-        Op::Wait(100),
-        Op::Claim((0..12).collect()),
-    ];
+    let mut history = as_planned(&policy(), (0..20).collect());
+    history.extend([Op::Wait(100), Op::Claim((0..12).collect())]);
     history.extend(tree.current());
     history
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::clock::ManualClock;
 use crate::conformance::{Reference, follows_the_model};
 use crate::embedded::policy;
-use crate::operations::{Op, ROOM, START_MS, any_history, entry, plan};
+use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, entry, plan};
 use crate::redis::{ask, open, open_in};
 
 fn config(cases: u32) -> ProptestConfig {
@@ -137,17 +137,8 @@ async fn a_place_that_came_in_stays_in_and_no_other_session_is_made_of_it() {
     let clock = Arc::new(ManualClock::at(START_MS));
     let mut reference = Reference::at(START_MS);
     let edge = open(&redis, &clock);
-    let history = [
-        Op::Schedule { times: 0, policy: policy() },
-        Op::Wait(60_000),
-        Op::Enter((0..20).collect()),
-        Op::Wait(120_000),
-        Op::Freeze { off_by: 0, root: 0 },
-        Op::Wait(2_000),
-        Op::Reveal { beacon: false },
-        Op::Wait(100),
-        Op::Claim((0..24).collect()),
-    ];
+    let mut history = as_planned(&policy(), (0..20).collect());
+    history.extend([Op::Wait(100), Op::Claim((0..24).collect())]);
     follows_the_model(&mut reference, &history, &edge, &clock).await;
     let before = edge.view(ROOM).await.unwrap();
     assert_eq!((before.admitted, before.active), (5, 5));

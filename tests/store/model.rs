@@ -49,6 +49,18 @@ proptest! {
         prop_assert_eq!(room, replayed);
     }
 
+    /// Edges look as often as they like: what they have seen once does not change by looking again.
+    #[test]
+    fn a_second_look_at_the_same_moment_changes_nothing(history in any_history(120)) {
+        run(&history, |_, now_ms, _, room| {
+            let mut once = room.clone();
+            drop(once.apply(&Command::Tick, now_ms));
+            let mut twice = once.clone();
+            drop(twice.apply(&Command::Tick, now_ms));
+            assert_eq!(twice, once);
+        });
+    }
+
     /// A reply that was lost is asked for again at once: the same answer, and nothing happens twice.
     #[test]
     fn retries_are_harmless(history in any_history(60)) {

@@ -154,19 +154,24 @@ pub(crate) fn any_history(steps: usize) -> impl Strategy<Value = Vec<Op>> {
 /// The beginning of a history that goes as planned, up to one of the phases.
 fn any_beginning() -> impl Strategy<Value = Vec<Op>> {
     (0..6_usize, valid_policy(), prop::collection::vec(any::<u8>(), 0..60)).prop_map(|(steps, policy, fans)| {
-        let all = [
-            Op::Schedule { times: 0, policy: policy.clone() },
-            Op::Wait(MINUTE_MS),
-            Op::Enter(fans),
-            Op::Wait(2 * MINUTE_MS),
-            Op::Freeze { off_by: 0, root: 0 },
-            Op::Wait(policy.witness_ms),
-            Op::Reveal { beacon: false },
-        ];
+        let all = as_planned(&policy, fans);
         // Most histories are about serving, where the most can go wrong.
         let steps = if steps >= 3 { all.len() } else { steps };
         all.into_iter().take(steps).collect()
     })
+}
+
+/// A sale that goes as planned until people are let in.
+pub(crate) fn as_planned(policy: &Policy, fans: Vec<u8>) -> Vec<Op> {
+    vec![
+        Op::Schedule { times: 0, policy: policy.clone() },
+        Op::Wait(MINUTE_MS),
+        Op::Enter(fans),
+        Op::Wait(2 * MINUTE_MS),
+        Op::Freeze { off_by: 0, root: 0 },
+        Op::Wait(policy.witness_ms),
+        Op::Reveal { beacon: false },
+    ]
 }
 
 fn valid_policy() -> impl Strategy<Value = Policy> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fairgate::clock::Clock;
 use fairgate::config::Secret;
-use fairgate::room::{BeaconPlan, Command, Control, GAP, Outcome, Phase, Plan, Position, Room};
+use fairgate::room::{BeaconPlan, Command, Control, GAP, Outcome, Phase, Plan, Policy, Position, Room};
 use fairgate::sandbox::PrivateRedis;
 use fairgate::store::redis::{RedisOptions, RedisStore};
 use fairgate::store::{Store, StoreError};
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::clock::ManualClock;
 use crate::conformance::{self, Reference};
 use crate::embedded::policy;
-use crate::operations::{ROOM, START_MS, any_history, plan};
+use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, plan};
 
 pub(crate) fn open(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> RedisStore {
     open_in(redis, clock, None)
@@ -67,6 +67,21 @@ fn follows_the_model() {
             }
         });
     });
+}
+
+/// An edge that applies a plan looks once more than others do. Here more came than the last calls let expect, and each
+/// look called somebody else.
+#[tokio::test]
+async fn an_edge_that_looks_once_more_calls_nobody_else() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let (edge, mut reference) = (open(&redis, &clock), Reference::at(START_MS));
+    let slow = Policy { rate_per_minute: 9, burst: 10, max_active: 4, grace_ms: 10_000, ..policy() };
+    let wider = Policy { max_active: 6, ..slow.clone() };
+    let mut history = as_planned(&Policy { grace_ms: 1, ..slow }, (0..23).collect());
+    // Nobody comes, and then everybody.
+    history.extend([Op::Wait(2), Op::Claim((0..24).collect()), Op::Schedule { times: 0, policy: wider }]);
+    conformance::follows_the_model(&mut reference, &history, &edge, &clock).await;
 }
 
 /// Lua can neither hash nor verify, so the draw's last step goes back and forth: the model's answers all the same.
