@@ -215,24 +215,10 @@ test("only a pool lets joins spread out", () => {
   assert.equal(pace.joinDelay({ opens_at_ms: 5, starts_at_ms: 5 }, 1), 0);
 });
 
-test("the expected wait starts wide and narrows on what is seen", () => {
-  const [low, high] = pace.expectedWait(600, 600, []);
-  assert.deepEqual([low, high], [45_000, 90_000]);
-  const samples = [{ now_ms: 0, serving: 0 }, { now_ms: 180_000, serving: 900 }];
-  const [seen_low, seen_high] = pace.expectedWait(600, 600, samples);
-  assert.ok(seen_low > 110_000 && seen_high < 135_000, `${seen_low} ${seen_high}`);
-});
-
-test("a line that does not move promises nothing", () => {
-  const samples = [{ now_ms: 0, serving: 5 }, { now_ms: 200_000, serving: 5 }];
-  assert.equal(pace.expectedWait(600, 600, samples), null);
-});
-
-test("samples are few, recent, and forgotten in a pause", () => {
-  let samples = [];
-  for (let now_ms = 0; now_ms <= 1_200_000; now_ms += 2000) samples = pace.sampled(samples, status({ now_ms }));
-  assert.ok(samples.length <= 61 && samples[0].now_ms > 590_000);
-  assert.deepEqual(pace.sampled(samples, status({ paused: true })), []);
+test("the expected wait is the range that the room tells", () => {
+  const advance = { standstill_ms: 5000, low_per_minute: 300, high_per_minute: 600 };
+  assert.deepEqual(pace.expectedWait(600, advance), [65_000, 125_000]);
+  assert.equal(pace.expectedWait(600, { ...advance, low_per_minute: 0 }), null);
 });
 
 test("the clock follows the freshest answer and a clock that was set", () => {

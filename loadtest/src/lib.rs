@@ -13,6 +13,7 @@ mod history;
 mod http;
 mod judge;
 mod options;
+pub mod pace;
 mod progress;
 mod recorder;
 mod report;

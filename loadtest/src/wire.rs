@@ -3,6 +3,8 @@
 use fairgate_draw::Hash;
 use serde::{Deserialize, Deserializer};
 
+use crate::pace::Poll;
+
 /// The phase of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,14 +30,6 @@ pub(crate) struct Status {
     pub(crate) sold_out: bool,
     pub(crate) poll: Poll,
     pub(crate) draw: Draw,
-}
-
-/// How often to ask for the status.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub(crate) struct Poll {
-    pub(crate) floor_ms: u64,
-    pub(crate) ceiling_ms: u64,
-    pub(crate) divisor: u64,
 }
 
 /// The public facts of the draw, null until they are known.

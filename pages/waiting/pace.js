@@ -53,30 +53,10 @@ export function joinDelay(status, random) {
   return Math.round(random * Math.min(pool_ms * 0.05, 60000));
 }
 
-const LEARNED_AFTER_MS = 180000;
-
-// The expected wait as [low_ms, high_ms]. It starts from the room's rate and leans on the pace really seen as `samples`
-// ({now_ms, serving}) cover more time; the range narrows as it does.
-export function expectedWait(ahead, rate_per_minute, samples) {
-  const first = samples[0];
-  const last = samples[samples.length - 1];
-  const seen_ms = first ? last.now_ms - first.now_ms : 0;
-  const trust = Math.min(seen_ms / LEARNED_AFTER_MS, 1);
-  const seen_rate = seen_ms > 0 ? ((last.serving - first.serving) / seen_ms) * 60000 : 0;
-  const rate = trust * seen_rate + (1 - trust) * rate_per_minute;
-  if (!(rate > 0)) return null;
-  const wait_ms = (ahead / rate) * 60000;
-  const doubt = 0.5 - 0.4 * trust;
-  return [wait_ms * (1 - doubt / 2), wait_ms * (1 + doubt)];
-}
-
-// Keeps samples of the last minutes, at most one every ten seconds, and forgets everything across a pause.
-export function sampled(samples, status) {
-  if (status.paused || status.phase !== "serving") return [];
-  const kept = samples.filter((sample) => status.now_ms - sample.now_ms < 10 * 60000);
-  const last = kept[kept.length - 1];
-  if (last && status.now_ms - last.now_ms < 10000) return kept;
-  return [...kept, { now_ms: status.now_ms, serving: status.serving }];
+// The expected wait as [low_ms, high_ms], by the pace that the room tells; null while nobody can tell.
+export function expectedWait(ahead, { standstill_ms, low_per_minute, high_per_minute }) {
+  if (!(low_per_minute > 0)) return null;
+  return [high_per_minute, low_per_minute].map((rate) => standstill_ms + (ahead / rate) * 60000);
 }
 
 // How far along the way from where the fan started, 0 to 1.

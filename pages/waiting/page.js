@@ -4,7 +4,7 @@
 
 import { fromHex, verifyDraw } from "./draw.js";
 import { clockFace, clockOffset, expectedWait, interestIn, joinDelay, placeFrom, pollDelay } from "./pace.js";
-import { progressOf, retryDelay, sampled, screenFor, spanOf } from "./pace.js";
+import { progressOf, retryDelay, screenFor, spanOf } from "./pace.js";
 
 const { base, room, title, text } = JSON.parse(document.getElementById("config").textContent);
 const $ = (id) => document.getElementById(id);
@@ -18,7 +18,6 @@ let status = null;
 let offset = null;
 let looked_ms = 0;
 let mine = recall(MINE) ?? {};
-let samples = [];
 let failures = 0;
 let hint_ms = 0;
 let timer = 0;
@@ -141,7 +140,6 @@ function adopt(news, received_ms) {
   status = news;
   looked_ms = received_ms;
   offset = clockOffset(offset, status.now_ms, received_ms);
-  samples = sampled(samples, status);
   const { draw } = status;
   if (!draw) return;
   if (mine.receipt && mine.draw && draw.descriptor_digest && mine.draw !== draw.descriptor_digest) forget();
@@ -267,8 +265,8 @@ function when(at_ms) {
 }
 
 function waitWords(ahead) {
-  if (status.paused) return text.unknown;
-  const range = expectedWait(ahead, status.rate_per_minute, samples);
+  if (status.paused || status.draining) return text.unknown;
+  const range = expectedWait(ahead, status.advance);
   if (!range) return text.unknown;
   if (range[1] < 60000) return text.soon;
   const [unit, low, high] = spanOf(range);
@@ -349,7 +347,8 @@ function noticeNow(screen) {
   if (!navigator.onLine) return text.offline;
   if (failures > 1) return text.lost;
   if (status?.stale) return text.stale;
-  return status?.paused && ["line", "called", "drawing", "pooled"].includes(screen) ? text.paused : "";
+  if (status?.paused && ["line", "called", "drawing", "pooled"].includes(screen)) return text.paused;
+  return status?.draining && screen === "line" ? text.draining : "";
 }
 
 // Showing: an element is touched only when it changes, so that nothing is read out twice.

@@ -1,4 +1,4 @@
-//! `[edge.limits]`: what one client may ask. A rate of 0 switches a limit off.
+//! `[edge.limits]`: what one client may ask and hold. A rate or number of 0 switches a limit off.
 
 use ipnet::IpNet;
 
@@ -16,6 +16,8 @@ pub struct LimitsConfig {
     pub claims: Quota,
     /// Of a session: requests to the shop, those to priority paths apart from the others.
     pub session: Quota,
+    /// Of a network: connections that are open at once; 0 for no limit.
+    pub network_connections: u32,
     /// Keys that are remembered at once, 16 bytes each.
     pub keys_max: u32,
     /// Networks that have no limit.
@@ -45,6 +47,7 @@ impl LimitsConfig {
             joins: quota("joins_per_minute", "joins_burst", Quota { per_minute: 120, burst: 60 }),
             claims: quota("claims_per_minute", "claims_burst", Quota { per_minute: 600, burst: 120 }),
             session: quota("session_per_minute", "session_burst", Quota { per_minute: 600, burst: 120 }),
+            network_connections: section.get_or("network_connections", 1_000),
             keys_max,
             unlimited: section.get("unlimited").unwrap_or_else(loopback),
         })

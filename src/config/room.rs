@@ -223,7 +223,9 @@ impl ScheduleConfig {
 }
 
 fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
-    let admission = room.section("admission", |section| {
+    // Read before, and asked for after the rest, so that the mistakes of both sections are told at once.
+    let session = room.section("session", read_session);
+    room.section("admission", |section| {
         let rate_per_minute = section.require("rate_per_minute", "600");
         if let Some(rate_per_minute) = rate_per_minute {
             check_control(section, "rate_per_minute", &Control::Rate(rate_per_minute));
@@ -240,54 +242,34 @@ fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
         // A tenth of what the organizer thinks the shop can bear is a guess that rarely hurts.
         let floor_per_minute = section.get_or("floor_per_minute", (rate_per_minute? / 10).max(1));
         check_control(section, "floor_per_minute", &Control::Rate(floor_per_minute));
-        Some(Admission {
+        let (session_idle_ms, session_max_ms) = session?;
+        Some(Policy {
             rate_per_minute: rate_per_minute?,
             burst,
             max_active,
             grace_ms,
+            session_idle_ms,
+            session_max_ms,
+            witness_ms,
             late,
             mode,
             target_ms,
             floor_per_minute,
         })
-    })?;
-    let (session_idle_ms, session_max_ms) = room.section("session", |section| {
-        let idle_ms = section.timeout("idle", Span::seconds(10 * 60));
-        let max_ms = section.timeout("max", Span::seconds(60 * 60));
-        section.check(
-            idle_ms <= max_ms,
-            "idle",
-            "is longer than max",
-            "a session ends at max in any case; make idle shorter",
-        );
-        Some((idle_ms, max_ms))
-    })?;
-    let Admission { rate_per_minute, burst, max_active, grace_ms, late, mode, target_ms, floor_per_minute } = admission;
-    Some(Policy {
-        rate_per_minute,
-        burst,
-        max_active,
-        grace_ms,
-        session_idle_ms,
-        session_max_ms,
-        witness_ms,
-        late,
-        mode,
-        target_ms,
-        floor_per_minute,
     })
 }
 
-/// What stands in `[room.admission]`.
-struct Admission {
-    rate_per_minute: u32,
-    burst: u32,
-    max_active: u64,
-    grace_ms: u64,
-    late: Late,
-    mode: Mode,
-    target_ms: u64,
-    floor_per_minute: u32,
+/// How long a session lasts: unused, and in any case, ms.
+fn read_session(section: &Section<'_>) -> Option<(u64, u64)> {
+    let idle_ms = section.timeout("idle", Span::seconds(10 * 60));
+    let max_ms = section.timeout("max", Span::seconds(60 * 60));
+    section.check(
+        idle_ms <= max_ms,
+        "idle",
+        "is longer than max",
+        "a session ends at max in any case; make idle shorter",
+    );
+    Some((idle_ms, max_ms))
 }
 
 /// The room has the last word on what it takes, live or from a file.

@@ -4,14 +4,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use fairgate_draw::{BeaconAnswer, BeaconSignature};
 use serde::{Deserialize, Serialize};
-use tracing::info;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Admin;
 use super::access::Caller;
 use super::body::JsonBody;
+use super::change::Change;
 use super::problem::{Problem, ProblemDetails};
-use super::rooms::{find, state};
+use super::rooms::{find, record, state};
 use super::state::RoomState;
 use crate::config::Role;
 
@@ -51,10 +52,13 @@ pub(super) async fn hand_in(
 ) -> Result<Json<RoomState>, Problem> {
     caller.require(Role::Organizer)?;
     let room = find(&admin, &room)?;
+    let _one_at_a_time = admin.changing.lock().await;
     let view = admin.store.view(&room.name).await?;
     let command = view.reveal_with(&handed_in.answer()?)?;
     admin.store.apply(&room.name, command).await?;
-    info!(target: "audit", who = caller.name, role = ?caller.role, room = room.name, round = handed_in.round,
-        "handed in the beacon of a draw");
+    if view.draw.beacon.is_none() {
+        let change = Change { what: "beacon_round".into(), before: Value::Null, after: handed_in.round.into() };
+        record(&admin, &caller, &room.name, &[change], view.now_ms).await?;
+    }
     Ok(Json(state(&admin, room).await?))
 }

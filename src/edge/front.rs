@@ -6,6 +6,7 @@
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -29,7 +30,7 @@ use super::leash::Leash;
 use super::problem::Problem;
 use super::state::Edge;
 use crate::arrive::head::{header_slots, read_head};
-use crate::observe::{RequestKind, Shed};
+use crate::observe::RequestKind;
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
@@ -55,9 +56,12 @@ enum Next {
 #[async_trait]
 impl ServerApp for Front {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let Some(connection) = self.edge.traffic.connect() else {
-            self.edge.metrics.observe_shed(Shed::Connections);
-            return None;
+        let connection = match self.edge.connections.open(peer(&stream)) {
+            Ok(connection) => connection,
+            Err(shed) => {
+                self.edge.metrics.observe_shed(shed);
+                return None;
+            }
         };
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             let reused = self.proxy.process_new(stream, shutdown).await;
@@ -179,6 +183,12 @@ impl Front {
         // One leash a connection: after an upgrade that was refused, the client connects anew.
         reused.filter(|_| !upgrade).map(|reused| reused.consume().0)
     }
+}
+
+/// The other end's address.
+fn peer(stream: &Stream) -> Option<IpAddr> {
+    let socket = stream.get_socket_digest()?;
+    socket.peer_addr()?.as_inet().map(SocketAddr::ip)
 }
 
 /// Reads what is there, by way of the stack: while there is nothing, no buffer is held.

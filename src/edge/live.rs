@@ -20,7 +20,7 @@ use crate::observe::{EdgeMetrics, RouteClass};
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage};
 use crate::pass::Cookie;
 use crate::room::{ClaimOutcome, Claimant, Command, Entry, Outcome, Plan, Position, Refusal, RenewOutcome, View};
-use crate::steer::{Advance, Progress};
+use crate::steer::{Advance, Look, Progress};
 use crate::store::{Store, StoreError};
 
 /// How the room stood at the last tick, with everything that follows from it.
@@ -141,7 +141,7 @@ impl LiveRoom {
 
     /// Publishes how the room stands.
     pub(crate) fn publish(&self, view: View) {
-        self.progress().observe(view.now_ms, view.serving);
+        self.progress().observe(&Look::from(&view));
         // While a room is being put right its numbers may be lower than they were.
         let status = self.status(&view, view.now_ms, view.mending);
         let standing = Standing::after(self.snapshot.load().as_deref().map(|before| &before.standing), view);
@@ -168,10 +168,9 @@ impl LiveRoom {
         Status::build(StatusInput { room, title, poll, view, advance, now_ms, stale })
     }
 
-    /// How fast the line moves: as it has moved, or as it should by what people set and how many come.
+    /// How fast the line will move.
     pub(crate) fn advance(&self, view: &View) -> Advance {
-        let come = 1.0 - f64::from(view.no_show_permille) / 1_000.0;
-        self.progress().advance(f64::from(view.policy.rate_per_minute) / come)
+        self.progress().advance(&Look::from(view))
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

@@ -13,6 +13,7 @@ mod batch;
 mod beacon;
 mod claim;
 mod client;
+mod connections;
 mod draw;
 mod fan;
 mod form;

@@ -11,15 +11,12 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use crate::config::LimitsConfig;
-use crate::limit::{Quota, Table, Verdict, networks};
+use crate::limit::{Quota, Table, Verdict, WIDE_FACTOR, networks};
 use crate::observe::RouteClass;
 use crate::pass::SessionId;
 
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-
-/// A /48 may ask so many times as much as a /64.
-const WIDE_FACTOR: u32 = 16;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +147,7 @@ mod tests {
             claims: quota(0, 0),
             session: quota(60, 1),
             keys_max: 1_000,
+            network_connections: 0,
             unlimited: vec!["127.0.0.0/8".parse().unwrap()],
         })
     }

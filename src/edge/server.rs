@@ -17,6 +17,7 @@ use prometheus::Registry;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::admin::AdminService;
+use super::connections::Connections;
 use super::front::Front;
 use super::gate::GatePhases;
 use super::live::LiveRoom;
@@ -195,7 +196,8 @@ pub(crate) fn build(
         client_timeout_ms: config.edge.client_timeout_ms,
         keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
         quotas: Quotas::new(&config.edge.limits),
-        traffic: Traffic::new(super::sockets::connections_max()),
+        connections: Connections::new(&config.edge, super::sockets::connections_max()),
+        traffic: Traffic::default(),
     };
     Ok((Arc::new(edge), tickers))
 }

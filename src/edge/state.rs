@@ -7,9 +7,9 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use ipnet::IpNet;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::Answer;
+use super::connections::Connections;
 use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::Quotas;
@@ -36,6 +36,7 @@ pub(crate) struct Edge {
     pub(crate) client_timeout_ms: u64,
     pub(crate) keepalive_timeout_ms: u64,
     pub(crate) quotas: Quotas,
+    pub(crate) connections: Connections,
     pub(crate) traffic: Traffic,
 }
 
@@ -68,11 +69,9 @@ impl Edge {
 }
 
 /// What is going on at this edge, and whether it is about to stop.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Traffic {
     requests: AtomicUsize,
-    /// Connections that may still be opened.
-    connections: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -100,17 +99,6 @@ impl Drop for InFlight {
 }
 
 impl Traffic {
-    /// With so many connections at most.
-    pub(crate) fn new(connections_max: usize) -> Self {
-        let connections = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-        Self { requests: AtomicUsize::new(0), connections, draining: AtomicBool::new(false) }
-    }
-
-    /// The right to have one more connection, until it is dropped; none when there are as many as there may be.
-    pub(crate) fn connect(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.connections).try_acquire_owned().ok()
-    }
-
     /// Requests that are being answered.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)

@@ -65,6 +65,7 @@ struct Document<'a> {
     title: &'a str,
     phase: Phase,
     paused: bool,
+    draining: bool,
     now_ms: u64,
     opens_at_ms: u64,
     starts_at_ms: u64,
@@ -86,11 +87,24 @@ struct Document<'a> {
     draw: Draw<'a>,
 }
 
-/// Places called a minute: probably no fewer and no more.
+/// How the line will move: not for so long, and then so many places a minute, probably no fewer and no more.
 #[derive(Serialize)]
 struct Range {
-    low_per_minute: u64,
-    high_per_minute: u64,
+    standstill_ms: u64,
+    low_per_minute: f64,
+    high_per_minute: f64,
+}
+
+impl Range {
+    fn of(advance: &Advance) -> Self {
+        // Slow rooms call less than one place a minute.
+        let per_minute = |rate: f64| (rate * 100.0).round() / 100.0;
+        Self {
+            standstill_ms: advance.standstill_ms as u64,
+            low_per_minute: per_minute(advance.low_per_minute),
+            high_per_minute: per_minute(advance.high_per_minute),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -188,6 +202,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         title: input.title,
         phase: view.phase,
         paused: view.paused,
+        draining: view.draining,
         now_ms: input.now_ms,
         opens_at_ms: view.opens_at_ms,
         starts_at_ms: view.starts_at_ms,
@@ -199,10 +214,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         active: view.active,
         max_active: view.max_active,
         rate_per_minute: input.advance.per_minute.round() as u64,
-        advance: Range {
-            low_per_minute: input.advance.low_per_minute.floor() as u64,
-            high_per_minute: input.advance.high_per_minute.ceil() as u64,
-        },
+        advance: Range::of(&input.advance),
         burst: view.policy.burst,
         limit: view.limit,
         sold_out: view.is_sold_out(),

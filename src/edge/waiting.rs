@@ -15,7 +15,7 @@ use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
 use crate::page::{Document, NoScript, State};
-use crate::room::Phase;
+use crate::room::{Phase, View};
 
 /// The waiting page.
 pub(crate) fn page(edge: &Edge, room: &LiveRoom, request: &RequestHeader, arrival: &Arrival) -> Answer {
@@ -83,13 +83,18 @@ fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &He
         (_, Some(ticket)) => match snapshot.place(ticket.position) {
             None => State::Pooled,
             Some(place) if place < view.serving => State::Called,
-            Some(place) => line_state(place, place - view.serving, view.paused),
+            Some(place) => line_state(place, view),
         },
     }
 }
 
-fn line_state(place: u64, ahead: u64, paused: bool) -> State {
-    if paused { State::Paused { place, ahead } } else { State::Waiting { place, ahead } }
+fn line_state(place: u64, view: &View) -> State {
+    let ahead = place - view.serving;
+    match (view.paused, view.draining) {
+        (true, _) => State::Paused { place, ahead },
+        (false, true) => State::Draining { place, ahead },
+        (false, false) => State::Waiting { place, ahead },
+    }
 }
 
 /// The answer to programs, and to everything that is not reading.

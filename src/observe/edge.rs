@@ -134,6 +134,8 @@ pub enum Shed {
     ClientQuota,
     /// There are as many connections as there may be.
     Connections,
+    /// The client's network has as many connections as it may have.
+    NetworkConnections,
 }
 
 /// What an edge measures of itself. Cloning shares the metrics.
@@ -284,6 +286,7 @@ impl Shed {
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::ClientQuota => "client_quota",
             Self::Connections => "connections",
+            Self::NetworkConnections => "network_connections",
         }
     }
 }

@@ -41,6 +41,13 @@ pub enum State {
         /// Places to be called before this one.
         ahead: u64,
     },
+    /// In the line, of which nobody is called at present.
+    Draining {
+        /// The place, from 0.
+        place: u64,
+        /// Places to be called before this one.
+        ahead: u64,
+    },
     /// Called: the shop can be entered.
     Called,
     /// The place was not taken in time, or is used up; the tail of the line can be joined.
@@ -55,12 +62,13 @@ pub enum State {
 
 impl State {
     /// One state of each kind.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::NotOpen,
         Self::Join,
         Self::Pooled,
         Self::Waiting { place: 0, ahead: 0 },
         Self::Paused { place: 0, ahead: 0 },
+        Self::Draining { place: 0, ahead: 0 },
         Self::Called,
         Self::Expired,
         Self::SoldOut,
@@ -76,6 +84,7 @@ impl State {
             Self::Pooled => "pooled",
             Self::Waiting { .. } => "waiting",
             Self::Paused { .. } => "paused",
+            Self::Draining { .. } => "draining",
             Self::Called => "called",
             Self::Expired => "expired",
             Self::SoldOut => "sold_out",
@@ -86,7 +95,9 @@ impl State {
 
     fn numbers(self) -> Option<(u64, u64)> {
         match self {
-            Self::Waiting { place, ahead } | Self::Paused { place, ahead } => Some((place, ahead)),
+            Self::Waiting { place, ahead } | Self::Paused { place, ahead } | Self::Draining { place, ahead } => {
+                Some((place, ahead))
+            }
             _ => None,
         }
     }

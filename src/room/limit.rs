@@ -14,6 +14,12 @@ impl View {
         Self { limit: view.held_back_by(&pace), ..view }
     }
 
+    /// People admitted a minute at most, as people set it, at this moment of a ramp.
+    #[must_use]
+    pub fn set_per_minute(&self) -> u32 {
+        Pace { ramp: self.ramp, steering: None }.set_per_minute(&self.policy, self.now_ms)
+    }
+
     /// What people decided, that nobody waits, or else rate or room.
     fn held_back_by(&self, pace: &Pace) -> Option<Limit> {
         Some(match self.phase {

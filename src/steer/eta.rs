@@ -1,28 +1,78 @@
-//! How fast the line moves, so that a fan can be told how long it may take.
+//! How long a place will take, so that a fan can be told.
 //!
-//! Guarantees: what is told follows from how the line has moved and not from what people hope for, as soon as it has moved
-//! for half a minute; it is a range, wide while little is known or the line moves unevenly, and never narrower than a
-//! tenth either way.
+//! Guarantees: what is told follows from how the room works and not from what people hope for, as soon as a few have left
+//! again; it is a range, as wide as what was told earlier turned out to be wrong, and never narrower than a tenth either way.
+//!
+//! People come in as fast as people set it, or as fast as others leave, whichever is slower. How fast others leave
+//! follows from the sessions that there may be and how long one lasts (Little's law), so a cap that has just been
+//! lowered is believed at once, and not when the line has crept for minutes; while more than that are inside, the line
+//! stands until enough have left. Places that nobody takes (no-shows, places given up) pass by on the way. While nobody
+//! steers an adaptive room, its pace is what it was over the last minute.
+//!
+//! Time counts only while people are called: a pause is no slowness.
 
 use std::collections::VecDeque;
 
-/// How often the line is looked at.
-const LOOK_MS: u64 = 5_000;
-/// What is looked back at: long enough to see through a brake, short enough to notice another pace.
-const LONG_MS: u64 = 300_000;
-const SHORT_MS: u64 = 60_000;
-/// Before this, what people set is the better guess.
-const KNOWN_MS: u64 = 30_000;
+use crate::room::{Limit, Phase, View};
 
-/// How the line has moved of late.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    looks: VecDeque<(u64, u64)>,
+/// How often the line is looked at.
+const LOOK_MS: u64 = 2_000;
+/// What is looked back at: long enough for the length of a session and the places that nobody takes.
+const LONG_MS: f64 = 300_000.0;
+/// What is looked back at for the pace itself, where nothing else is known.
+const SHORT_MS: f64 = 60_000.0;
+/// Of fewer people nothing is concluded.
+const PEOPLE_MIN: f64 = 20.0;
+/// Earlier guesses that are remembered while they are open, and their errors.
+const OPEN_MAX: usize = 512;
+const ERRORS_MAX: usize = 256;
+const ERRORS_MIN: usize = 16;
+/// How far ahead guesses are made to learn from, ms.
+const AHEAD_MS: [f64; 3] = [20_000.0, 60_000.0, 240_000.0];
+/// The spread of the range: while nothing is known, at least, at most.
+const SPREAD_UNKNOWN: f64 = 0.5;
+const SPREAD_MIN: f64 = 0.1;
+const SPREAD_MAX: f64 = 0.75;
+
+/// How a room stands, as far as the pace of its line depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The room's time, Unix ms.
+    pub now_ms: u64,
+    /// Whether people are called.
+    pub moves: bool,
+    /// Places below have been called.
+    pub serving: u64,
+    /// People let in so far.
+    pub admitted: u64,
+    /// The called who are expected to come.
+    pub expected: u64,
+    /// Sessions inside.
+    pub active: u64,
+    /// Sessions that there may be.
+    pub max_active: u64,
+    /// People let in a minute at most, as people set it.
+    pub rate_per_minute: u32,
+    /// Whether nobody can tell how the shop is, so that a floor holds for as long as that lasts.
+    pub is_blind: bool,
+    /// How many of a thousand called places nobody comes for.
+    pub no_show_permille: u32,
 }
 
-/// Places called a minute: probably no fewer than `low` and no more than `high`.
+/// How the line has moved, and how well it was foretold.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    last: Option<Look>,
+    sums: VecDeque<Sums>,
+    record: Record,
+}
+
+/// What is told of the line: it stands for so long, and then passes so many places a minute; probably no fewer than `low`
+/// and no more than `high`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Advance {
+    /// Until those inside are few enough again that somebody is called.
+    pub standstill_ms: f64,
     /// Probably no fewer.
     pub low_per_minute: f64,
     /// The best guess.
@@ -31,51 +81,197 @@ pub struct Advance {
     pub high_per_minute: f64,
 }
 
+/// What has happened while people were called.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    open_ms: f64,
+    places: f64,
+    /// People who came or are expected.
+    came: f64,
+    ended: f64,
+    inside_ms: f64,
+}
+
+/// What was guessed, and how wrong it was.
+#[derive(Clone, Debug, Default)]
+struct Record {
+    open: VecDeque<Guess>,
+    /// Shares of the longer of both times.
+    errors: VecDeque<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Guess {
+    place: u64,
+    at_ms: f64,
+    wait_ms: f64,
+}
+
+impl From<&View> for Look {
+    fn from(view: &View) -> Self {
+        let held = view.paused || view.draining || view.is_sold_out() || view.mending;
+        Self {
+            now_ms: view.now_ms,
+            moves: view.phase == Phase::Serving && !held,
+            serving: view.serving,
+            admitted: view.admitted,
+            expected: view.expected,
+            active: view.active,
+            max_active: view.max_active,
+            rate_per_minute: view.set_per_minute(),
+            is_blind: view.limit == Some(Limit::Silence),
+            no_show_permille: view.no_show_permille,
+        }
+    }
+}
+
 impl Progress {
-    /// Takes a look at the line: `serving` at a time. A line that begins anew is another one.
-    pub fn observe(&mut self, now_ms: u64, serving: u64) {
-        match self.looks.back() {
-            Some((_, before)) if *before > serving => self.looks.clear(),
-            Some((at_ms, _)) if now_ms < at_ms + LOOK_MS => return,
+    /// Takes a look at the line. One that begins anew is another one.
+    pub fn observe(&mut self, look: &Look) {
+        match &self.last {
+            Some(last) if last.serving > look.serving => *self = Self::default(),
+            Some(last) if look.now_ms < last.now_ms + LOOK_MS => return,
             _ => {}
         }
-        self.looks.push_back((now_ms, serving));
-        while self.looks.front().is_some_and(|(at_ms, _)| at_ms + LONG_MS < now_ms) {
-            self.looks.pop_front();
+        let mut sums = self.sums.back().copied().unwrap_or_default();
+        if let Some(last) = self.last.replace(*look).filter(|last| last.moves && look.moves) {
+            sums.add(&last, look);
+        }
+        self.sums.push_back(sums);
+        while self.sums.front().is_some_and(|then| then.open_ms + LONG_MS < sums.open_ms) {
+            self.sums.pop_front();
+        }
+        self.record.settle(look.serving, sums.open_ms);
+        if look.moves {
+            self.record.guess(look.serving, sums.open_ms, &self.advance(look));
         }
     }
 
-    /// How fast the line moves; `set_per_minute` is what it should do by what people set.
+    /// How the line will move.
     #[must_use]
-    pub fn advance(&self, set_per_minute: f64) -> Advance {
-        let Some((long, span_ms)) = self.per_minute(LONG_MS).filter(|(_, span_ms)| *span_ms >= KNOWN_MS) else {
-            return Advance::around(set_per_minute, 0.5);
-        };
-        let short = self.per_minute(SHORT_MS).map_or(long, |(short, _)| short);
-        let guess = f64::midpoint(long, short);
-        let uneven = if guess > 0.0 { (long - short).abs() / guess / 2.0 } else { 1.0 };
-        let little_known = 0.5 * KNOWN_MS as f64 / span_ms as f64;
-        Advance::around(guess, (0.1 + uneven.max(little_known)).min(0.9))
+    pub fn advance(&self, look: &Look) -> Advance {
+        let (long, short) = (self.over(LONG_MS), self.over(SHORT_MS));
+        let spread = self.record.spread();
+        if look.is_blind && short.places > 0.0 && short.open_ms + LOOK_MS as f64 >= SHORT_MS {
+            return Advance::around(0.0, short.places * 60_000.0 / short.open_ms, spread);
+        }
+        let places_each = long.places_each(look);
+        let by_rule = f64::from(look.rate_per_minute) * places_each;
+        if long.ended < PEOPLE_MIN {
+            return Advance::around(0.0, by_rule, spread);
+        }
+        let stay_ms = long.inside_ms / long.ended;
+        let by_room = look.max_active as f64 * 60_000.0 / stay_ms * places_each;
+        Advance::around(look.standstill_ms(stay_ms), by_room.min(by_rule), spread)
     }
 
-    /// Places called a minute over the last `span_ms`, and how long they were looked at in truth.
-    fn per_minute(&self, span_ms: u64) -> Option<(f64, u64)> {
-        let (now_ms, now) = *self.looks.back()?;
-        let (then_ms, then) = *self.looks.iter().find(|(at_ms, _)| at_ms + span_ms >= now_ms)?;
-        let span_ms = now_ms - then_ms;
-        (span_ms > 0).then(|| ((now - then) as f64 * 60_000.0 / span_ms as f64, span_ms))
+    /// What has happened in the last `span_ms`.
+    fn over(&self, span_ms: f64) -> Sums {
+        let Some(now) = self.sums.back() else { return Sums::default() };
+        let then = self.sums.iter().find(|then| then.open_ms + span_ms >= now.open_ms).unwrap_or(now);
+        now.since(then)
+    }
+}
+
+impl Look {
+    /// How long until those inside and those expected fit into the room again: a share of those inside leaves in each
+    /// moment, so it is the logarithm of the excess.
+    fn standstill_ms(&self, stay_ms: f64) -> f64 {
+        let excess = (self.active + self.expected) as f64 / self.max_active.max(1) as f64;
+        stay_ms * excess.ln().max(0.0)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, before: &Look, now: &Look) {
+        let ms = (now.now_ms - before.now_ms) as f64;
+        let rise = |value: fn(&Look) -> u64| value(now) as f64 - value(before) as f64;
+        self.open_ms += ms;
+        self.places += rise(|look| look.serving);
+        self.came += rise(|look| look.admitted + look.expected);
+        self.ended += rise(|look| look.admitted) - rise(|look| look.active);
+        self.inside_ms += ms * (before.active + now.active) as f64 / 2.0;
+    }
+
+    /// Places that pass for each person who comes.
+    fn places_each(&self, look: &Look) -> f64 {
+        let known = self.came >= PEOPLE_MIN;
+        if known { (self.places / self.came).max(1.0) } else { 1_000.0 / (1_000.0 - f64::from(look.no_show_permille)) }
+    }
+
+    fn since(&self, then: &Self) -> Self {
+        Self {
+            open_ms: self.open_ms - then.open_ms,
+            places: self.places - then.places,
+            came: self.came - then.came,
+            ended: self.ended - then.ended,
+            inside_ms: self.inside_ms - then.inside_ms,
+        }
+    }
+}
+
+impl Record {
+    fn guess(&mut self, serving: u64, at_ms: f64, advance: &Advance) {
+        for wait_ms in AHEAD_MS {
+            let moving_ms = (wait_ms - advance.standstill_ms).max(0.0);
+            let place = serving + (moving_ms * advance.per_minute / 60_000.0) as u64;
+            if place > serving && self.open.len() < OPEN_MAX {
+                self.open.push_back(Guess { place, at_ms, wait_ms });
+            }
+        }
+    }
+
+    /// Compares with what happened.
+    fn settle(&mut self, serving: u64, now_ms: f64) {
+        let errors = &mut self.errors;
+        self.open.retain(|guess| {
+            let is_called = guess.place < serving;
+            if is_called {
+                let took_ms = now_ms - guess.at_ms;
+                errors.push_back((guess.wait_ms - took_ms).abs() / guess.wait_ms.max(took_ms));
+            }
+            !is_called
+        });
+        while errors.len() > ERRORS_MAX {
+            errors.pop_front();
+        }
+    }
+
+    /// Four in five guesses were no worse than that.
+    fn spread(&self) -> f64 {
+        if self.errors.len() < ERRORS_MIN {
+            return SPREAD_UNKNOWN;
+        }
+        let mut errors: Vec<f64> = self.errors.iter().copied().collect();
+        errors.sort_unstable_by(f64::total_cmp);
+        errors[errors.len() * 4 / 5].clamp(SPREAD_MIN, SPREAD_MAX)
     }
 }
 
 impl Advance {
-    fn around(per_minute: f64, spread: f64) -> Self {
-        Self { low_per_minute: per_minute * (1.0 - spread), per_minute, high_per_minute: per_minute * (1.0 + spread) }
+    fn around(standstill_ms: f64, per_minute: f64, spread: f64) -> Self {
+        Self {
+            standstill_ms,
+            low_per_minute: per_minute * (1.0 - spread),
+            per_minute,
+            high_per_minute: per_minute / (1.0 - spread),
+        }
     }
 
-    /// How long until a place with so many ahead of it is called: the best guess, ms; none while the line stands.
+    /// How long until a place with so many ahead of it is called: the best guess, ms; none while nobody can tell.
     #[must_use]
     pub fn wait_ms(&self, ahead: u64) -> Option<u64> {
-        (self.per_minute > 0.0).then(|| (ahead as f64 * 60_000.0 / self.per_minute) as u64)
+        self.at(self.per_minute, ahead)
+    }
+
+    /// Probably no sooner and no later, ms.
+    #[must_use]
+    pub fn range_ms(&self, ahead: u64) -> Option<(u64, u64)> {
+        self.at(self.high_per_minute, ahead).zip(self.at(self.low_per_minute, ahead))
+    }
+
+    fn at(&self, per_minute: f64, ahead: u64) -> Option<u64> {
+        (per_minute > 0.0).then(|| (self.standstill_ms + ahead as f64 * 60_000.0 / per_minute) as u64)
     }
 }
 
@@ -83,45 +279,93 @@ impl Advance {
 mod tests {
     use super::*;
 
-    fn after(minutes: u64, per_minute: impl Fn(u64) -> u64) -> Advance {
-        let (mut progress, mut serving) = (Progress::default(), 0);
-        for second in 0..=minutes * 60 {
-            progress.observe(second * 1_000, serving / 60);
-            serving += per_minute(second);
+    const ROOM: Look = Look {
+        now_ms: 0,
+        moves: true,
+        serving: 0,
+        admitted: 0,
+        expected: 0,
+        active: 0,
+        max_active: 1_000_000,
+        rate_per_minute: 600,
+        is_blind: false,
+        no_show_permille: 0,
+    };
+
+    /// A full room with so many inside that lets in as many each second as leave, `places_each` places at a time.
+    fn after(seconds: u64, inside: u64, a_second: u64, places_each: u64) -> (Progress, Look) {
+        let (mut progress, mut look) = (Progress::default(), Look { active: inside, max_active: inside, ..ROOM });
+        for _ in 0..=seconds {
+            progress.observe(&look);
+            look.now_ms += 1_000;
+            look.admitted += a_second;
+            look.serving += a_second * places_each;
         }
-        progress.advance(1_000.0)
+        (progress, look)
+    }
+
+    fn is_near(a: f64, b: f64) -> bool {
+        (a - b).abs() < 0.02 * b
     }
 
     #[test]
-    fn believes_what_people_set_until_it_has_seen_the_line_move() {
-        let known = Progress::default().advance(1_000.0);
-        assert_eq!((known.low_per_minute, known.per_minute, known.high_per_minute), (500.0, 1_000.0, 1_500.0));
-        assert_eq!(known.wait_ms(500), Some(30_000));
-        let soon = after(1, |_| 600);
-        assert!(
-            (soon.per_minute - 600.0).abs() < 6.0 && soon.high_per_minute - soon.low_per_minute > 400.0,
-            "{soon:?}"
-        );
-        let later = after(10, |_| 600);
-        assert!(
-            (later.per_minute - 600.0).abs() < 6.0 && later.high_per_minute - later.low_per_minute < 190.0,
-            "{later:?}"
-        );
+    fn believes_what_people_set_and_says_so_with_a_wide_range() {
+        let known = Progress::default().advance(&Look { no_show_permille: 250, ..ROOM });
+        assert_eq!((known.low_per_minute, known.per_minute, known.high_per_minute), (400.0, 800.0, 1_600.0));
+        assert_eq!((known.wait_ms(400), known.range_ms(400)), (Some(30_000), Some((15_000, 60_000))));
     }
 
     #[test]
-    fn a_line_that_changes_its_pace_has_a_wide_range() {
-        let slower = after(10, |second| if second < 540 { 600 } else { 200 });
-        assert!(slower.low_per_minute < 200.0 && slower.high_per_minute > 500.0, "{slower:?}");
-        let stands = after(10, |_| 0);
-        assert_eq!((stands.per_minute, stands.wait_ms(5)), (0.0, None));
+    fn a_full_room_moves_as_fast_as_people_leave() {
+        // 200 inside and 5 a second: 40 s each. Every second place is empty.
+        let (progress, look) = after(120, 200, 5, 2);
+        let full = progress.advance(&look);
+        assert!(is_near(full.per_minute, 600.0) && full.standstill_ms == 0.0, "{full:?}");
+        let wide = progress.advance(&Look { max_active: 1_000, ..look });
+        assert!(is_near(wide.per_minute, 1_200.0), "by what people set: {wide:?}");
+    }
+
+    #[test]
+    fn a_cap_that_was_lowered_is_believed_at_once() {
+        let (progress, look) = after(120, 200, 5, 1);
+        let halved = progress.advance(&Look { max_active: 100, ..look });
+        assert!(is_near(halved.per_minute, 150.0), "{halved:?}");
+        assert!(is_near(halved.standstill_ms, 40_000.0 * std::f64::consts::LN_2), "{halved:?}");
+    }
+
+    #[test]
+    fn the_range_is_as_wide_as_what_was_told_turned_out_to_be_wrong() {
+        let (even, look) = after(300, 200, 5, 1);
+        let told = even.advance(&look);
+        assert!(is_near(told.low_per_minute, 270.0) && is_near(told.high_per_minute, 333.0), "{told:?}");
+        let (mut uneven, mut look) = (even, look);
+        for second in 0..300 {
+            look.now_ms += 1_000;
+            let a_second = if second / 40 % 2 == 0 { 1 } else { 9 };
+            (look.admitted, look.serving) = (look.admitted + a_second, look.serving + a_second);
+            uneven.observe(&look);
+        }
+        let told = uneven.advance(&look);
+        assert!(told.low_per_minute < 0.7 * told.per_minute, "{told:?}");
+    }
+
+    #[test]
+    fn a_pause_is_no_slowness_and_blindness_is() {
+        let (mut progress, mut look) = after(120, 200, 5, 1);
+        for _ in 0..600 {
+            look.now_ms += 1_000;
+            progress.observe(&Look { moves: false, ..look });
+        }
+        assert!(is_near(progress.advance(&look).per_minute, 300.0));
+        let blind = progress.advance(&Look { is_blind: true, rate_per_minute: 6_000, ..look });
+        assert!(is_near(blind.per_minute, 300.0), "{blind:?}");
     }
 
     #[test]
     fn another_line_begins_from_nothing() {
-        let mut progress = Progress::default();
-        (0..100).for_each(|look| progress.observe(look * LOOK_MS, look * 50));
-        progress.observe(600_000, 0);
-        assert_eq!(progress.advance(70.0).per_minute, 70.0);
+        let (mut progress, look) = after(120, 200, 5, 1);
+        let anew = Look { serving: 0, max_active: 1, ..look };
+        progress.observe(&anew);
+        assert_eq!(progress.advance(&anew).per_minute, 600.0);
     }
 }

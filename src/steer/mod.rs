@@ -16,7 +16,7 @@ mod window;
 
 pub use breaker::Breaker;
 pub use controller::{Controller, Room};
-pub use eta::{Advance, Progress};
+pub use eta::{Advance, Look, Progress};
 pub use health::{Health, Interval, Signals};
 pub use latencies::{Latencies, Meter};
 pub use window::{Window, queue_wait_ms};

@@ -32,6 +32,9 @@ fn clairvoyant(scenario: &Scenario) -> Score {
     best.unwrap_or(&runs[runs.len() - 1]).clone()
 }
 
+/// The goal of what fans are told, of those waits in which nothing happened to the shop that nobody could foresee.
+const WAIT_ERROR_MAX: f64 = 0.2;
+
 #[test]
 fn half_a_shop_is_noticed_and_a_whole_one_is_used() {
     let adaptive = run(&HALVED, Policy::Adaptive);
@@ -39,6 +42,7 @@ fn half_a_shop_is_noticed_and_a_whole_one_is_used() {
     let best = clairvoyant(&HALVED);
     let utilisation = adaptive.useful / best.useful;
     assert!(utilisation >= 0.85, "used {utilisation:.3} of what a clairvoyant would have used");
+    assert!(adaptive.waits.knowable_error < WAIT_ERROR_MAX, "{:?}", adaptive.waits);
     let fixed = run(&HALVED, Policy::Fixed);
     assert!(fixed.seconds_above > 100, "a fixed rate suffers for {} s only", fixed.seconds_above);
 }
@@ -48,6 +52,7 @@ fn with_no_shows_the_shop_sees_the_rate() {
     let score = run(&NO_SHOWS, Policy::Fixed);
     let off = (score.admitted_per_minute - 500.0).abs() / 500.0;
     assert!(off < 0.03, "{:.0} a minute came in", score.admitted_per_minute);
+    assert!(score.waits.median_error < WAIT_ERROR_MAX && score.waits.in_range > 0.7, "{:?}", score.waits);
 }
 
 #[test]
@@ -55,6 +60,7 @@ fn without_signals_the_floor_is_kept_up() {
     let score = run(&SILENT, Policy::Adaptive);
     assert!(score.admitted_in_silence > 0, "nobody came in while nothing was heard");
     assert!(score.seconds_above < 10, "{} s above the target", score.seconds_above);
+    assert!(score.waits.median_error < WAIT_ERROR_MAX, "{:?}", score.waits);
 }
 
 #[test]

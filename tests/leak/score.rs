@@ -1,5 +1,7 @@
 //! What became of a run.
 
+use crate::eta::Waits;
+
 /// The target for the p99 of what fans wait for an answer.
 pub(crate) const TARGET_MS: u64 = 500;
 /// The first seconds are a shop that fills up; nobody can use all of it.
@@ -30,7 +32,7 @@ pub(crate) struct Score {
     pub(crate) sessions: u64,
     pub(crate) admitted_per_minute: f64,
     pub(crate) admitted_in_silence: u64,
-    pub(crate) eta_error: f64,
+    pub(crate) waits: Waits,
 }
 
 impl Score {
@@ -39,7 +41,7 @@ impl Score {
         sessions: u64,
         admitted_s: &[f64],
         silent: Option<(u64, u64)>,
-        eta_error: f64,
+        waits: Waits,
     ) -> Self {
         let above = |second: &&Second| second.p99_ms > TARGET_MS as f64;
         let in_silence = |at_s: &&f64| silent.is_some_and(|(from, to)| (from as f64 + 10.0..to as f64).contains(*at_s));
@@ -53,7 +55,7 @@ impl Score {
             sessions,
             admitted_per_minute: after * 60.0 / (seconds.len() as f64 - warm),
             admitted_in_silence: admitted_s.iter().filter(in_silence).count() as u64,
-            eta_error,
+            waits,
             seconds,
         }
     }

@@ -26,14 +26,24 @@ pub(crate) fn print(scenarios: &[Scenario]) {
 
 fn heading() -> String {
     format!(
-        "{:26} {:12} {:>9} {:>10} {:>10} {:>12} {:>9} {:>8} {:>9}",
-        "scenario", "who steers", "s above", "overshoot", "recovery", "utilisation", "sessions", "in/min", "wait off"
+        "{:26} {:12} {:>9} {:>10} {:>10} {:>12} {:>9} {:>8} {:>9} {:>9} {:>9}",
+        "scenario",
+        "who steers",
+        "s above",
+        "overshoot",
+        "recovery",
+        "utilisation",
+        "sessions",
+        "in/min",
+        "wait off",
+        "knowable",
+        "in range"
     )
 }
 
 fn row(scenario: &Scenario, who: &str, score: &Score, best: &Score) -> String {
     format!(
-        "{:26} {who:12} {:>9} {:>9.1}x {:>10} {:>11.0}% {:>9} {:>8.0} {:>8.0}%",
+        "{:26} {who:12} {:>9} {:>9.1}x {:>10} {:>11.0}% {:>9} {:>8.0} {:>8.0}% {:>8.0}% {:>8.0}%",
         scenario.name,
         score.seconds_above,
         score.overshoot,
@@ -41,6 +51,8 @@ fn row(scenario: &Scenario, who: &str, score: &Score, best: &Score) -> String {
         100.0 * score.useful / best.useful,
         score.sessions,
         score.admitted_per_minute,
-        100.0 * score.eta_error,
+        100.0 * score.waits.median_error,
+        100.0 * score.waits.knowable_error,
+        100.0 * score.waits.in_range,
     )
 }

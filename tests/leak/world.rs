@@ -7,7 +7,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use fairgate::room::{
     ClaimOutcome, Claimant, Command, Late, Limit, Mode, Outcome, Plan, Policy as RoomPolicy, Room, Steering, View,
 };
-use fairgate::steer::{self, Controller, Health, Interval, Progress, STEP_MS, Window, queue_wait_ms};
+use fairgate::steer::{self, Controller, Health, Interval, Look, Progress, STEP_MS, Window, queue_wait_ms};
 
 use crate::chance::Chance;
 use crate::eta::Promises;
@@ -88,7 +88,7 @@ impl<'s> World<'s> {
             health: Health::default(),
             controller: Controller::new(1),
             progress: Progress::default(),
-            promises: Promises::default(),
+            promises: Promises::new(seed),
             seconds: Vec::new(),
             answers_us: Vec::new(),
             admitted_s: Vec::new(),
@@ -117,7 +117,8 @@ impl<'s> World<'s> {
         let rate = f64::from(organizers_rate(self.scenario, self.policy));
         assert!(windows_hold(&self.admitted_s, rate, BURST.into()), "the cap was exceeded in a window");
         let silent = self.scenario.silent;
-        Score::of(self.seconds, self.finished, &self.admitted_s, silent, self.promises.median_error())
+        let waits = self.promises.outcome(|at_ms| self.scenario.workers_at((at_ms - START_MS) as f64 / 1_000.0));
+        Score::of(self.seconds, self.finished, &self.admitted_s, silent, waits)
     }
 
     fn at(&mut self, at_us: u64, event: Event) {
@@ -167,13 +168,10 @@ impl<'s> World<'s> {
     }
 
     fn tell(&mut self, view: &View) {
-        let now_ms = self.now_ms();
-        self.progress.observe(now_ms, view.serving);
-        self.promises.called(now_ms, view.serving);
-        if self.now_us.is_multiple_of(10_000_000) && self.now_us > 0 {
-            let advance = self.progress.advance(view.rate_per_minute.into());
-            self.promises.tell(now_ms, view.serving, &advance);
-        }
+        let look = Look::from(view);
+        self.progress.observe(&look);
+        let advance = self.progress.advance(&look);
+        self.promises.tell(self.now_ms(), view.serving, &advance);
     }
 
     fn come(&mut self, place: u64) {

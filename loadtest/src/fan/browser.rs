@@ -8,10 +8,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 
-use super::pace::jittered_ms;
 use crate::http::{Answer, Connection, Fault, exchange};
+use crate::pace::{interest_ms, poll_delay_ms};
 use crate::recorder::Kind;
 use crate::run::World;
+use crate::wire::Status;
 
 const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_LAST_MS: u64 = 8_000;
@@ -62,8 +63,15 @@ impl Browser {
         self.random.random_range(0..bound.max(1))
     }
 
-    pub(crate) fn jittered_ms(&mut self, ms: u64) -> u64 {
-        jittered_ms(ms, self.random.random())
+    /// The pause before the next look at the status, as the waiting page takes it.
+    pub(crate) fn poll_delay_ms(&mut self, status: &Status, place: Option<u64>) -> u64 {
+        let interest_ms = interest_ms(status, place, self.world.room.now_ms());
+        poll_delay_ms(status.poll, interest_ms, self.random.random())
+    }
+
+    /// At least so long, and up to half as long again: whoever was told the same does not come back together.
+    pub(crate) fn spread_ms(&mut self, ms: u64) -> u64 {
+        (ms as f64 * (1.0 + self.random.random::<f64>() / 2.0)) as u64
     }
 
     /// Waits, with the connections kept only if that is worth while.
@@ -128,7 +136,7 @@ impl Browser {
                 }
             };
             backoff_ms = (backoff_ms * 2).min(BACKOFF_LAST_MS);
-            let wait_ms = self.jittered_ms(wait_ms);
+            let wait_ms = self.spread_ms(wait_ms);
             self.wait_ms(wait_ms).await;
         }
     }

@@ -3,7 +3,6 @@
 mod behaviour;
 mod browser;
 mod life;
-mod pace;
 mod shop;
 
 use std::sync::Arc;
@@ -129,10 +128,9 @@ impl Fan {
             let status = self.look().await;
             match status.phase {
                 Phase::Idle => {
-                    let pace_ms = pace::pace_ms(&status, None, self.world.room.now_ms());
                     let until_open_ms = status.opens_at_ms.saturating_sub(self.world.room.now_ms());
-                    let wait_ms = self.browser.jittered_ms(pace_ms.min(until_open_ms.max(100)));
-                    self.browser.wait_ms(wait_ms).await;
+                    let wait_ms = self.browser.poll_delay_ms(&status, None);
+                    self.browser.wait_ms(wait_ms.min(until_open_ms.max(100))).await;
                 }
                 Phase::Ended => return Err(Fate::SaleEnded),
                 Phase::Pooling | Phase::Drawing | Phase::Serving => return Ok(()),
@@ -192,8 +190,10 @@ impl Fan {
             if leaves_at.is_some_and(|leaves_at| Instant::now() >= leaves_at) {
                 return self.leave().await;
             }
-            let pace_ms = pace::pace_ms(&status, self.life.place, self.world.room.now_ms());
-            let wait_ms = self.browser.jittered_ms(self.intent.own_pace_ms.unwrap_or(pace_ms));
+            let wait_ms = match self.intent.own_pace_ms {
+                Some(own_pace_ms) => self.browser.spread_ms(own_pace_ms),
+                None => self.browser.poll_delay_ms(&status, self.life.place),
+            };
             self.browser.wait_ms(wait_ms).await;
             self.be_oneself().await;
         }

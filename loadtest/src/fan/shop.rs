@@ -49,7 +49,7 @@ impl Fan {
     }
 
     async fn think(&mut self) {
-        let thinks_ms = self.browser.jittered_ms(self.intent.shopping.thinks_ms);
+        let thinks_ms = self.browser.spread_ms(self.intent.shopping.thinks_ms);
         self.browser.wait_ms(thinks_ms).await;
     }
 

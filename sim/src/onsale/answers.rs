@@ -5,7 +5,7 @@ use fairgate::edge::{PollPolicy, Status, StatusInput};
 use fairgate::page::{NoScript, PageInput, State, WaitingPage};
 use fairgate::pass::{KeyRing, Ticket, create_key};
 use fairgate::room::{Position, View};
-use fairgate::steer::Progress;
+use fairgate::steer::{Look, Progress};
 use ring::rand::SystemRandom;
 
 /// What stands around a JSON body: status line and header fields, without cookies.
@@ -49,6 +49,6 @@ fn ticket_bytes(room: &str) -> anyhow::Result<u64> {
 /// The status document of this moment, as it goes over the wire.
 pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
     let now_ms = view.now_ms;
-    let advance = Progress::default().advance(view.policy.rate_per_minute.into());
+    let advance = Progress::default().advance(&Look::from(view));
     Status::build(StatusInput { room, title: room, poll, view, advance, now_ms, stale: false }).http1.len() as u64
 }
