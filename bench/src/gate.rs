@@ -19,17 +19,25 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let shop = Nginx::serving(&[b'x'; 1024])?;
     let edge = Edge::start(&shop.address()).await?;
     let bare = Bare::start(&shop.address())?;
+    let alike = Bare::with_the_gates_allocator(&shop.address())?;
     let headers = [edge.admitted_cookie().await?];
     let closed = Edge::with_session_limit(&shop.address(), NOTHING).await?;
     let refused = [closed.admitted_cookie().await?];
-    let (mut admitted, mut shed) = (Vec::new(), Vec::new());
+    let (mut admitted, mut alike_admitted, mut shed) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let ours = cpu_us_a_request(edge.pid(), &edge.url("/status"), &headers, false)?;
         admitted.push((ours, cpu_us_a_request(bare.pid(), &bare.url("/status"), &headers, false)?));
+        alike_admitted.push((ours, cpu_us_a_request(alike.pid(), &alike.url("/status"), &headers, false)?));
         shed.push((cpu_us_a_request(closed.pid(), &closed.url("/status"), &refused, true)?, ours));
     }
     Ok(vec![
         Row::from_rounds("gate: CPU an admitted request, all limits on", "us", Goal::AtMost(1.10), &admitted),
+        Row::from_rounds(
+            "gate: the same, beside Pingora with our allocator",
+            "us",
+            Goal::AtMost(1.10),
+            &alike_admitted,
+        ),
         Row::from_rounds("gate: CPU a shed request, of an admitted one", "us", Goal::AtMost(0.2), &shed),
     ])
 }

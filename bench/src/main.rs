@@ -13,6 +13,7 @@ mod edge;
 mod gate;
 mod join;
 mod nginx;
+mod proxy;
 mod report;
 mod reservations;
 mod status;
@@ -46,7 +47,7 @@ fn main() -> anyhow::Result<()> {
     if let [_, verb, listen, upstream] = arguments.as_slice()
         && verb == bare::VERB
     {
-        bare::serve(listen, upstream);
+        proxy::serve(listen, upstream);
     }
     let args = Args::parse();
     let runtime = tokio::runtime::Runtime::new()?;

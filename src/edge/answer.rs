@@ -1,10 +1,16 @@
 //! Answers that the gate gives itself, independent of the protocol that carries them.
 
+use std::fmt;
+
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
+};
 use http::{Method, StatusCode};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::Serialize;
 
+const DATES: DateTimePrinter = DateTimePrinter::new();
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -67,10 +73,17 @@ impl Answer {
         self.text(SET_COOKIE, cookie)
     }
 
+    /// The whole answer, dated, as HTTP/1.1 for a connection that is kept.
+    pub(crate) fn http1(self, now_ms: u64) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(self.body.len() + 512);
+        self.text(DATE, &http_date(now_ms)).write_http1(&mut bytes, "keep-alive");
+        bytes.freeze()
+    }
+
     /// The whole answer as HTTP/1.1, for connections that Pingora does not serve.
     pub(crate) fn write_http1(&self, bytes: &mut BytesMut, connection: &str) {
         let reason = self.status.canonical_reason().unwrap_or_default();
-        bytes.put_slice(format!("HTTP/1.1 {} {reason}\r\n", self.status.as_str()).as_bytes());
+        put(bytes, format_args!("HTTP/1.1 {} {reason}\r\n", self.status.as_str()));
         for (name, value) in &self.headers {
             bytes.put_slice(name.as_str().as_bytes());
             bytes.put_slice(b": ");
@@ -78,9 +91,9 @@ impl Answer {
             bytes.put_slice(b"\r\n");
         }
         if self.has_length() {
-            bytes.put_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
+            put(bytes, format_args!("content-length: {}\r\n", self.body.len()));
         }
-        bytes.put_slice(format!("connection: {connection}\r\n\r\n").as_bytes());
+        put(bytes, format_args!("connection: {connection}\r\n\r\n"));
         bytes.put_slice(&self.body);
     }
 
@@ -92,5 +105,24 @@ impl Answer {
     /// The bytes to send after the head: none to `HEAD`.
     pub(crate) fn body_for(&self, method: &Method) -> Bytes {
         if method == Method::HEAD { Bytes::new() } else { self.body.clone() }
+    }
+}
+
+fn put(bytes: &mut BytesMut, text: fmt::Arguments<'_>) {
+    fmt::Write::write_fmt(bytes, text).expect("the buffer grows");
+}
+
+fn http_date(now_ms: u64) -> String {
+    let now = i64::try_from(now_ms).ok().and_then(|now_ms| jiff::Timestamp::from_millisecond(now_ms).ok());
+    DATES.timestamp_to_rfc9110_string(&now.unwrap_or_default()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_http() {
+        assert_eq!(http_date(784_111_777_999), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use http::Method;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 use pingora::proxy::Session;
 
 use super::client::{Client, client};
@@ -25,29 +25,52 @@ pub(crate) struct Arrival {
     pub(crate) authority: String,
 }
 
+/// Where a request came from: the connection's other end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) peer: IpAddr,
+    pub(crate) tls: bool,
+}
+
 impl Arrival {
     /// Reads a request and puts its target into the one spelling that everything after this sees.
     pub(crate) fn read(edge: &Edge, session: &mut Session) -> Result<Self, Problem> {
-        let client = client_of(edge, session);
         let header = session.req_header();
         if header.method == Method::TRACE {
             return Err(Problem::Method { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" });
         }
-        let authority = authority(&header.uri, &header.headers).to_owned();
-        let host = canonical_host(&authority)?;
-        let target = Target::parse(header.raw_path())?;
-        let route = edge.routes.route(&host, target.decoded_path());
-        let target: PathAndQuery = target.as_str().parse().map_err(|_| Problem::Internal)?;
-        let arrival = Self { route, client, target, authority: authority.clone() };
+        let authority = authority(&header.uri, &header.headers);
+        let arrival = Self::judge(edge, origin(session), &header.headers, authority, header.raw_path())?;
         session.req_header_mut().set_uri(arrival.target.clone().into());
         Ok(arrival)
     }
+
+    /// Judges a request by what was sent of it.
+    pub(crate) fn judge(
+        edge: &Edge,
+        origin: Origin,
+        headers: &HeaderMap,
+        authority: &str,
+        target: &[u8],
+    ) -> Result<Self, Problem> {
+        let client = client(origin.peer, origin.tls, headers, &edge.trusted_proxies);
+        let host = canonical_host(authority)?;
+        let target = Target::parse(target)?;
+        let route = edge.routes.route(&host, target.decoded_path());
+        let target: PathAndQuery = target.as_str().parse().map_err(|_| Problem::Internal)?;
+        Ok(Self { route, client, target, authority: authority.to_owned() })
+    }
 }
 
-fn client_of(edge: &Edge, session: &Session) -> Client {
+fn origin(session: &Session) -> Origin {
     let peer = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
-    // Only Unix sockets have no address; there are no such listeners.
-    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
-    client(peer, tls, &session.req_header().headers, &edge.trusted_proxies)
+    Origin::of(peer, tls)
+}
+
+impl Origin {
+    /// Only Unix sockets have no address; there are no such listeners.
+    pub(crate) fn of(peer: Option<IpAddr>, tls: bool) -> Self {
+        Self { peer: peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), tls }
+    }
 }

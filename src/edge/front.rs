@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a head that could be framed in two ways never reaches Pingora; a head arrives whole within the client's
 //! time, however slowly its bytes trickle in; an idle connection holds no buffer. Plain polls, which are most of all
-//! requests, are answered right here ([`lane`]).
+//! requests, and those that are turned away are answered right here ([`lane`]).
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
@@ -13,8 +13,7 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::StatusCode;
+use bytes::{Buf, BufMut, BytesMut};
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{ALPN, Shutdown, Stream};
@@ -24,13 +23,14 @@ use pingora::time::timeout;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 use super::answer::Answer;
+use super::arrival::Origin;
 use super::gate::GatePhases;
-use super::lane;
+use super::lane::{self, Ready};
 use super::leash::Leash;
 use super::problem::Problem;
+use super::served::Served;
 use super::state::Edge;
 use crate::arrive::head::{header_slots, read_head};
-use crate::observe::RequestKind;
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
@@ -45,8 +45,8 @@ pub(crate) struct Front {
 enum Next {
     /// It is whole, and Pingora's.
     Head { upgrade: bool },
-    /// It is a plain poll of so many bytes, and this is the answer.
-    Poll { bytes: usize, status: StatusCode, answer: Bytes },
+    /// It has so many bytes, and this is the answer.
+    Ready { bytes: usize, answer: Ready },
     /// The client has gone, or said nothing for too long.
     Gone,
     /// It is not to be served.
@@ -86,17 +86,18 @@ impl Front {
     async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
         let mut patience = Duration::from_millis(self.edge.client_timeout_ms);
         let mut shutdown_seen = shutdown.clone();
+        let origin = origin(&stream);
         let mut bytes = BytesMut::new();
         loop {
             let next = tokio::select! {
                 biased;
-                next = self.next_head(&mut stream, &mut bytes, patience) => next,
+                next = self.next_head(&mut stream, &mut bytes, origin, patience) => next,
                 _ = shutdown_seen.wait_for(|stopping| *stopping) => Next::Gone,
             };
             match next {
-                Next::Poll { bytes: head, status, answer } => {
+                Next::Ready { bytes: head, answer } => {
                     bytes.advance(head);
-                    if !self.answer_poll(&mut stream, status, &answer).await {
+                    if !self.send(&mut stream, &answer).await {
                         return;
                     }
                 }
@@ -118,7 +119,7 @@ impl Front {
     }
 
     /// Waits for the first byte for as long as `patience`, then for the rest of the head.
-    async fn next_head(&self, stream: &mut Stream, bytes: &mut BytesMut, patience: Duration) -> Next {
+    async fn next_head(&self, stream: &mut Stream, bytes: &mut BytesMut, origin: Origin, patience: Duration) -> Next {
         // Bytes are left of a client that does not wait for answers.
         if bytes.is_empty() {
             match timeout(patience, read_some(stream, bytes)).await {
@@ -126,13 +127,14 @@ impl Front {
                 Ok(Ok(0) | Err(_)) | Err(_) => return Next::Gone,
             }
         }
-        let whole = timeout(Duration::from_millis(self.edge.client_timeout_ms), self.rest_of_head(stream, bytes));
+        let whole =
+            timeout(Duration::from_millis(self.edge.client_timeout_ms), self.rest_of_head(stream, bytes, origin));
         whole.await.unwrap_or(Next::Refused(Problem::Slow))
     }
 
-    async fn rest_of_head(&self, stream: &mut Stream, bytes: &mut BytesMut) -> Next {
+    async fn rest_of_head(&self, stream: &mut Stream, bytes: &mut BytesMut, origin: Origin) -> Next {
         loop {
-            if let Some(next) = self.look_at(bytes) {
+            if let Some(next) = self.look_at(bytes, origin) {
                 return next;
             }
             if !matches!(read_some(stream, bytes).await, Ok(1..)) {
@@ -142,24 +144,24 @@ impl Front {
     }
 
     /// What to do with the head at the start of the bytes; `None` while it is incomplete.
-    fn look_at(&self, bytes: &BytesMut) -> Option<Next> {
+    fn look_at(&self, bytes: &BytesMut, origin: Origin) -> Option<Next> {
         let mut slots = header_slots();
         let head = match read_head(bytes, &mut slots) {
             Ok(head) => head?,
             Err(bad) => return Some(Next::Refused(bad.into())),
         };
-        if let Some((status, answer)) = lane::poll(&self.edge, &head) {
-            return Some(Next::Poll { bytes: head.bytes, status, answer });
+        if let Some(answer) = lane::answer(&self.edge, &head, origin) {
+            return Some(Next::Ready { bytes: head.bytes, answer });
         }
         Some(Next::Head { upgrade: head.has("upgrade") })
     }
 
     /// Whether the client took it.
-    async fn answer_poll(&self, stream: &mut Stream, status: StatusCode, answer: &[u8]) -> bool {
+    async fn send(&self, stream: &mut Stream, answer: &Ready) -> bool {
         let begun = Instant::now();
-        let sent = async { stream.write_all(answer).await.is_ok() && stream.flush().await.is_ok() };
+        let sent = async { stream.write_all(&answer.bytes).await.is_ok() && stream.flush().await.is_ok() };
         let took = timeout(Duration::from_millis(self.edge.client_timeout_ms), sent).await;
-        self.edge.metrics.observe_request(RequestKind::Status, status, begun.elapsed());
+        self.edge.metrics.observe_request(answer.kind, answer.status, begun.elapsed());
         took.unwrap_or(false)
     }
 
@@ -172,16 +174,12 @@ impl Front {
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         let leash = upgrade.then(Leash::default);
-        let stream = match &leash {
-            Some(leash) => leash.hold(stream),
-            None => stream,
-        };
-        let mut session = ServerSession::new_http1(stream);
+        let mut session = ServerSession::new_http1(Served::hand_over(stream, leash.clone()));
         session.set_pipelined_prefix(bytes);
         session.set_connection_user_context(leash.map(|leash| Box::new(leash) as _));
         let reused = self.proxy.process_new_http(session, shutdown).await;
         // One leash a connection: after an upgrade that was refused, the client connects anew.
-        reused.filter(|_| !upgrade).map(|reused| reused.consume().0)
+        reused.filter(|_| !upgrade).and_then(|reused| Served::take_back(reused.consume().0))
     }
 }
 
@@ -189,6 +187,10 @@ impl Front {
 fn peer(stream: &Stream) -> Option<IpAddr> {
     let socket = stream.get_socket_digest()?;
     socket.peer_addr()?.as_inet().map(SocketAddr::ip)
+}
+
+fn origin(stream: &Stream) -> Origin {
+    Origin::of(peer(stream), stream.get_ssl_digest().is_some())
 }
 
 /// Reads what is there, by way of the stack: while there is nothing, no buffer is held.

@@ -1,55 +1,66 @@
-//! The fast lane: a plain poll of `status` is answered from bytes that stand ready, without Pingora.
+//! The fast lane: plain requests that are answered without Pingora, since all they need stands ready.
 //!
-//! Guarantees: it answers exactly as [`poll`](super::poll) would; whatever is not plain (another version, a body, another
-//! connection option, an encoded path) is left to the other lane.
+//! Guarantees: it answers exactly as the other lane would; whatever is not plain (another version, a body, another
+//! connection option) is left to the other lane.
 
 use bytes::Bytes;
 use http::StatusCode;
-use httparse::Header;
 
+use super::arrival::Origin;
 use super::poll::names;
 use super::state::Edge;
+use super::turn_away;
 use crate::arrive::head::Head;
 use crate::arrive::host::canonical_host;
 use crate::arrive::route::{FanCall, Route};
+use crate::observe::RequestKind;
 
-/// What a poll's header fields say, as far as it matters.
-#[derive(Default)]
-struct Asked<'h> {
-    host: Option<&'h str>,
-    known: Option<&'h str>,
+/// A whole answer, as it goes over the wire.
+pub(crate) struct Ready {
+    pub(crate) kind: RequestKind,
+    pub(crate) status: StatusCode,
+    pub(crate) bytes: Bytes,
 }
 
-/// The answer to a plain poll, and its status; `None` where the other lane is to look at the request.
-pub(crate) fn poll(edge: &Edge, head: &Head<'_, '_>) -> Option<(StatusCode, Bytes)> {
-    let is_plain = head.method == "GET" && head.minor_version == 1 && head.content_length == Some(0);
-    if !is_plain || !head.target.ends_with("/status") || edge.traffic.is_draining() {
+/// The answer to a plain request; `None` where the other lane is to look at it.
+pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option<Ready> {
+    if !is_plain(head) || edge.traffic.is_draining() {
         return None;
     }
-    let asked = read(head.headers)?;
-    let host = canonical_host(asked.host?).ok()?;
+    poll(edge, head).or_else(|| {
+        let answer = turn_away::answer(edge, head, origin)?;
+        Some(Ready { kind: RequestKind::Refused, status: answer.status, bytes: answer.http1(edge.now_ms()) })
+    })
+}
+
+fn is_plain(head: &Head<'_, '_>) -> bool {
+    head.method == "GET"
+        && head.minor_version == 1
+        && head.content_length == Some(0)
+        && head.headers.iter().all(|header| {
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            match header.name.len() {
+                10 if is("connection") => header.value.eq_ignore_ascii_case(b"keep-alive"),
+                6 => !is("expect"),
+                7 => !is("upgrade"),
+                _ => true,
+            }
+        })
+}
+
+/// `GET status`, from bytes that were made when the room changed.
+fn poll(edge: &Edge, head: &Head<'_, '_>) -> Option<Ready> {
+    if !head.target.ends_with("/status") {
+        return None;
+    }
+    let text = |name| std::str::from_utf8(head.only(name)?).ok();
+    let host = canonical_host(text("host")?).ok()?;
     // A target that is not in its canonical spelling names no room.
     let Route::Fan { room, call: FanCall::Status } = edge.routes.route(&host, head.target) else { return None };
     let snapshot = edge.rooms[room].snapshot()?;
     let status = &snapshot.status;
-    if asked.known.is_some_and(|tags| names(tags, &status.etag)) {
-        return Some((StatusCode::NOT_MODIFIED, status.http1_known.clone()));
-    }
-    Some((StatusCode::OK, status.http1.clone()))
-}
-
-fn read<'h>(headers: &'h [Header<'_>]) -> Option<Asked<'h>> {
-    let mut asked = Asked::default();
-    for header in headers {
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        match header.name.len() {
-            4 if is("host") => asked.host = Some(std::str::from_utf8(header.value).ok()?),
-            13 if is("if-none-match") => asked.known = Some(std::str::from_utf8(header.value).ok()?),
-            10 if is("connection") && !header.value.eq_ignore_ascii_case(b"keep-alive") => return None,
-            6 if is("expect") => return None,
-            7 if is("upgrade") => return None,
-            _ => {}
-        }
-    }
-    Some(asked)
+    let is_known = head.has("if-none-match") && names(text("if-none-match")?, &status.etag);
+    let (status, bytes) =
+        if is_known { (StatusCode::NOT_MODIFIED, &status.http1_known) } else { (StatusCode::OK, &status.http1) };
+    Some(Ready { kind: RequestKind::Status, status, bytes: bytes.clone() })
 }

@@ -2,12 +2,13 @@
 //!
 //! Programs get problem details (RFC 9457); people who navigate get a short page that says the same.
 
-use http::StatusCode;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use serde_json::{Map, Value, json};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::answer::Answer;
 use super::quotas::Over;
+use crate::arrive::decide::wants_page;
 use crate::arrive::head::BadHead;
 use crate::arrive::host::BadHost;
 use crate::arrive::path::BadTarget;
@@ -144,35 +145,25 @@ impl Problem {
         }
     }
 
-    fn members(&self) -> Value {
-        match self {
-            Self::NotOpen { opens_at_ms, .. } => json!({ "opens_at_ms": opens_at_ms }),
-            Self::WaitingRoom { status_url, join_url, .. } => json!({ "status_url": status_url, "join_url": join_url }),
-            _ => Value::Null,
-        }
-    }
-
     /// Whether the connection cannot be trusted after it.
     pub(crate) fn closes(&self) -> bool {
         matches!(self, Self::Head(_) | Self::Host(_) | Self::BodyTooLarge { .. } | Self::Slow)
     }
 
+    /// As a page for people and as problem details for programs.
+    pub(crate) fn told(&self, headers: &HeaderMap) -> Answer {
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+        if wants_page(accept) { self.page() } else { self.answer() }
+    }
+
     /// The answer to a program.
     pub(crate) fn answer(&self) -> Answer {
-        let (slug, title) = self.slug_and_title();
-        let mut members = Map::new();
-        members.insert("type".to_owned(), json!(format!("{BASE}{slug}")));
-        members.insert("title".to_owned(), json!(title));
-        members.insert("status".to_owned(), json!(self.status().as_u16()));
-        members.insert("detail".to_owned(), json!(self.to_string()));
-        if let Some(retry_after_ms) = self.retry_after_ms() {
-            members.insert("retry_after_ms".to_owned(), json!(retry_after_ms));
-        }
-        if let Value::Object(more) = self.members() {
-            members.extend(more);
-        }
-        let answer = Answer::json(self.status(), &members);
-        self.finish(replace(answer, CONTENT_TYPE, HeaderValue::from_static("application/problem+json")))
+        let body = serde_json::to_vec(&Details(self)).expect("problems have string keys and no failing serializers");
+        let answer = Answer::empty(self.status())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+            .body(body);
+        self.finish(answer)
     }
 
     /// The answer to a person.
@@ -212,13 +203,35 @@ impl Problem {
     }
 }
 
+/// A problem as RFC 9457 writes it.
+struct Details<'p>(&'p Problem);
+
+impl Serialize for Details<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let problem = self.0;
+        let (slug, title) = problem.slug_and_title();
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("type", &format_args!("{BASE}{slug}"))?;
+        members.serialize_entry("title", title)?;
+        members.serialize_entry("status", &problem.status().as_u16())?;
+        members.serialize_entry("detail", &format_args!("{problem}"))?;
+        if let Some(retry_after_ms) = problem.retry_after_ms() {
+            members.serialize_entry("retry_after_ms", &retry_after_ms)?;
+        }
+        match problem {
+            Problem::NotOpen { opens_at_ms, .. } => members.serialize_entry("opens_at_ms", opens_at_ms)?,
+            Problem::WaitingRoom { status_url, join_url, .. } => {
+                members.serialize_entry("status_url", status_url)?;
+                members.serialize_entry("join_url", join_url)?;
+            }
+            _ => {}
+        }
+        members.end()
+    }
+}
+
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-fn replace(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
-    answer.headers.retain(|(known, _)| *known != name);
-    answer.header(name, value)
-}
 
 /// Details may quote what a client sent.
 fn escape(text: &str) -> String {
@@ -227,6 +240,8 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]

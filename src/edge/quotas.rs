@@ -31,6 +31,15 @@ pub(crate) enum Counted {
     Session(RouteClass),
 }
 
+/// What an answer does to the quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tally {
+    /// Who is let through is counted.
+    Count,
+    /// Nothing.
+    Look,
+}
+
 /// A quota that is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Over {
@@ -52,31 +61,31 @@ impl Quotas {
         Self { table: Table::new(config.keys_max as usize), config: config.clone(), begun: Instant::now() }
     }
 
-    /// Counts a request of a network.
+    /// Asks for a request of a network.
     ///
     /// # Errors
     /// It has had its share.
-    pub(crate) fn network(&self, counted: Counted, address: IpAddr) -> Result<(), Over> {
+    pub(crate) fn network(&self, tally: Tally, counted: Counted, address: IpAddr, at: Instant) -> Result<(), Over> {
         let Some(quota) = self.quota(counted) else { return Ok(()) };
         if self.config.unlimited.iter().any(|net: &IpNet| net.contains(&address)) {
             return Ok(());
         }
         let (narrow, wide) = networks(address);
-        self.count(counted, narrow, quota)?;
+        self.ask(tally, counted, narrow, quota, at)?;
         let wide_quota = Quota {
             per_minute: quota.per_minute.saturating_mul(WIDE_FACTOR),
             burst: quota.burst.saturating_mul(WIDE_FACTOR),
         };
-        wide.map_or(Ok(()), |wide| self.count(counted, wide, wide_quota))
+        wide.map_or(Ok(()), |wide| self.ask(tally, counted, wide, wide_quota, at))
     }
 
-    /// Counts a request of a session.
+    /// Asks for a request of a session.
     ///
     /// # Errors
     /// It has had its share.
-    pub(crate) fn session(&self, class: RouteClass, session: SessionId) -> Result<(), Over> {
+    pub(crate) fn session(&self, tally: Tally, class: RouteClass, session: SessionId, at: Instant) -> Result<(), Over> {
         let counted = Counted::Session(class);
-        self.quota(counted).map_or(Ok(()), |quota| self.count(counted, session.number(), quota))
+        self.quota(counted).map_or(Ok(()), |quota| self.ask(tally, counted, session.number(), quota, at))
     }
 
     fn quota(&self, counted: Counted) -> Option<Quota> {
@@ -90,10 +99,14 @@ impl Quotas {
         (quota.per_minute > 0).then_some(quota)
     }
 
-    fn count(&self, counted: Counted, key: u128, quota: Quota) -> Result<(), Over> {
+    fn ask(&self, tally: Tally, counted: Counted, key: u128, quota: Quota, at: Instant) -> Result<(), Over> {
         // Beyond zero, which is what a key that was never seen has.
-        let now_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX >> 1) + 1;
-        match self.table.ask(counted.class(), key, &quota, now_us) {
+        let now_us = u64::try_from(at.saturating_duration_since(self.begun).as_micros()).unwrap_or(u64::MAX >> 1) + 1;
+        let verdict = match tally {
+            Tally::Count => self.table.ask(counted.class(), key, &quota, now_us),
+            Tally::Look => self.table.look(counted.class(), key, &quota, now_us),
+        };
+        match verdict {
             Verdict::Allowed { .. } => Ok(()),
             Verdict::Refused { retry_after_ms } => Err(Over { counted, quota, retry_after_ms }),
         }
@@ -153,7 +166,9 @@ mod tests {
     }
 
     fn count(quotas: &Quotas, counted: Counted, address: &str, times: usize) -> usize {
-        (0..times).filter(|_| quotas.network(counted, address.parse().unwrap()).is_ok()).count()
+        (0..times)
+            .filter(|_| quotas.network(Tally::Count, counted, address.parse().unwrap(), quotas.begun).is_ok())
+            .count()
     }
 
     #[test]
@@ -171,9 +186,12 @@ mod tests {
     fn who_is_over_is_told_how_much_when_and_of_what() {
         let quotas = quotas();
         let session = SessionId::of(&[1; 32], 7);
-        assert!(quotas.session(RouteClass::Other, session).is_ok());
-        assert!(quotas.session(RouteClass::Priority, session).is_ok(), "checkout counts by itself");
-        let over = quotas.session(RouteClass::Other, session).unwrap_err();
+        assert!(quotas.session(Tally::Count, RouteClass::Other, session, quotas.begun).is_ok());
+        assert!(
+            quotas.session(Tally::Count, RouteClass::Priority, session, quotas.begun).is_ok(),
+            "checkout counts by itself"
+        );
+        let over = quotas.session(Tally::Count, RouteClass::Other, session, quotas.begun).unwrap_err();
         assert_eq!(over.fields().map(|(_, value)| value), ["\"session\";q=1;w=1", "\"session\";r=0;t=1"]);
         assert_eq!(count(&quotas, Counted::Join, "192.0.2.1", 2), 1);
     }

@@ -273,9 +273,10 @@ fn h2_options() -> H2Options {
     options
 }
 
-/// Heads are read whole by the front and most answers are one write, so a connection needs little room.
+/// Heads are read whole by the front, and answers are gathered while they are served: no connection needs a buffer of
+/// its own.
 fn listener(address: SocketAddr) -> ListenerConfig {
-    ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::new(0, 512))
+    ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered())
 }
 
 fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, EdgeError> {

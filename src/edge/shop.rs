@@ -61,9 +61,10 @@ pub(crate) async fn response(
 /// Counts what the answer tells of the shop.
 fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHeader) {
     let told = response.headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok());
+    let now = Instant::now();
     let answer = ShopAnswer {
-        total: begun.elapsed(),
-        in_shop: inside.sent_at.elapsed(),
+        total: now - begun,
+        in_shop: now - inside.sent_at,
         waited: inside.slot.as_ref().map_or(Duration::ZERO, |slot| slot.waited),
         shop_queue: told.and_then(shop_queue),
         is_error: response.status.is_server_error(),

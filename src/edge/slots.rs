@@ -72,6 +72,12 @@ impl Slots {
         }
     }
 
+    /// Whether a request would be turned away at once.
+    pub(crate) fn is_full(&self, is_first: bool) -> bool {
+        let mut state = self.lock();
+        !state.has_room(is_first) && state.queue_is_full()
+    }
+
     /// Requests with the shop, and waiting for it.
     pub(crate) fn load(&self) -> (usize, usize) {
         let state = self.lock();
@@ -107,16 +113,21 @@ impl State {
     }
 
     fn queue_up(&mut self, is_first: bool) -> Option<oneshot::Receiver<Slot>> {
-        if self.first.len() + self.others.len() >= self.queue_max as usize {
-            self.first.retain(|waiter| !waiter.is_closed());
-            self.others.retain(|waiter| !waiter.is_closed());
-        }
-        if self.first.len() + self.others.len() >= self.queue_max as usize {
+        if self.queue_is_full() {
             return None;
         }
         let (waiter, turn) = oneshot::channel();
         if is_first { &mut self.first } else { &mut self.others }.push_back(waiter);
         Some(turn)
+    }
+
+    fn queue_is_full(&mut self) -> bool {
+        let most = self.queue_max as usize;
+        if self.first.len() + self.others.len() >= most {
+            self.first.retain(|waiter| !waiter.is_closed());
+            self.others.retain(|waiter| !waiter.is_closed());
+        }
+        self.first.len() + self.others.len() >= most
     }
 
     fn next_waiter(&mut self) -> Option<oneshot::Sender<Slot>> {
@@ -161,7 +172,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_a_queue_it_is_now_or_not() {
         let slots = slots(1, 0);
+        assert!(!slots.is_full(true));
         let _slot = slots.take(true).await.unwrap();
+        assert!(slots.is_full(true));
         let before = tokio::time::Instant::now();
         assert_eq!(slots.take(true).await.unwrap_err(), Shed::UpstreamQueue);
         assert_eq!(before.elapsed(), Duration::ZERO);

@@ -1,7 +1,7 @@
 //! What every request of this edge shares.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use http::HeaderValue;
 use http::StatusCode;
@@ -15,9 +15,12 @@ use super::problem::Problem;
 use super::quotas::Quotas;
 use crate::arrive::route::RouteTable;
 use crate::clock::Clock;
-use crate::observe::EdgeMetrics;
+use crate::observe::{EdgeMetrics, Shed};
 use crate::pass::{KeyRing, PassCache};
 use crate::store::Store;
+
+/// How long after a request was turned away the next one may be turned away before anything else looks at it.
+const PRESSED_MS: u64 = 1_000;
 
 /// The edge.
 pub(crate) struct Edge {
@@ -50,6 +53,18 @@ impl Edge {
         !self.traffic.is_draining() && self.rooms.iter().all(|room| room.snapshot().is_some())
     }
 
+    /// Counts a request that is turned away.
+    pub(crate) fn shed(&self, reason: Shed) {
+        self.metrics.observe_shed(reason);
+        self.traffic.pressed_until_ms.store(self.now_ms() + PRESSED_MS, Ordering::Relaxed);
+    }
+
+    /// Whether somebody was turned away just now.
+    pub(crate) fn is_pressed(&self) -> bool {
+        let until_ms = self.traffic.pressed_until_ms.load(Ordering::Relaxed);
+        until_ms > 0 && self.now_ms() < until_ms
+    }
+
     /// When to ask again, spread so that those who are turned away together do not come back together.
     pub(crate) fn retry_after_ms(&self) -> u64 {
         1_000 + self.now_ms() % 4_000
@@ -73,6 +88,8 @@ impl Edge {
 pub(crate) struct Traffic {
     requests: AtomicUsize,
     draining: AtomicBool,
+    /// The end of the time in which more requests are likely to be turned away.
+    pressed_until_ms: AtomicU64,
 }
 
 /// One request that is being answered.

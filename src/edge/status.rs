@@ -1,9 +1,9 @@
 //! The one public document that serves every waiting browser: built once a tick, sent as it is.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use fairgate_draw::Label;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -159,8 +159,8 @@ impl Status {
         let etag = format!("\"{:x}-{:x}-{stale}\"", input.view.revision, input.now_ms);
         let etag = HeaderValue::from_str(&etag).expect("hex digits, dashes and quotes");
         let body = Bytes::from(body);
-        let http1_new = http1(&answer(body.clone(), &etag), input.now_ms);
-        let http1_known = http1(&answer_known(&etag), input.now_ms);
+        let http1_new = answer(body.clone(), &etag).http1(input.now_ms);
+        let http1_known = answer_known(&etag).http1(input.now_ms);
         Self { body, etag, http1: http1_new, http1_known }
     }
 }
@@ -179,18 +179,6 @@ pub(crate) fn answer_known(etag: &HeaderValue) -> Answer {
     Answer::empty(StatusCode::NOT_MODIFIED)
         .header(CACHE_CONTROL, HeaderValue::from_static(STATUS_CACHE_CONTROL))
         .header(ETAG, etag.clone())
-}
-
-fn http1(answer: &Answer, now_ms: u64) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(answer.body.len() + 256);
-    let dated = answer.clone().text(DATE, &http_date(now_ms));
-    dated.write_http1(&mut bytes, "keep-alive");
-    bytes.freeze()
-}
-
-fn http_date(now_ms: u64) -> String {
-    let now = i64::try_from(now_ms).ok().and_then(|now_ms| jiff::Timestamp::from_millisecond(now_ms).ok());
-    now.unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn document(input: StatusInput<'_>) -> Document<'_> {
@@ -243,11 +231,6 @@ impl PollPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_are_those_of_http() {
-        assert_eq!(http_date(784_111_777_999), "Sun, 06 Nov 1994 08:49:37 GMT");
-    }
 
     #[test]
     fn the_floor_rises_with_the_crowd() {

@@ -139,6 +139,11 @@ impl Upstream {
         slot.map_err(Closed::Full)
     }
 
+    /// Whether a request would be turned away at once, since the shop has all it can take.
+    pub(crate) fn is_full(&self, is_first: bool) -> bool {
+        self.slots.is_full(is_first)
+    }
+
     /// The shop began to answer.
     pub(crate) fn observe_answer(&self, answer: &ShopAnswer) {
         let measured = &self.measured;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, UPGRADE};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use pingora::proxy::Session;
 
 use super::answer::Answer;
@@ -16,7 +16,7 @@ use super::leash::Leash;
 use super::lists::ListAnswer;
 use super::live::LiveRoom;
 use super::problem::Problem;
-use super::quotas::{Counted, Over};
+use super::quotas::{Counted, Over, Tally};
 use super::respond::{has_body, read_body, respond, respond_list};
 use super::session::Renewal;
 use super::slots::Slot;
@@ -134,8 +134,9 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Ok(arrival) => arrival,
         Err(problem) => return Ok(Outcome::refused(problem)),
     };
-    if let Err(over) = count(edge, &arrival) {
-        return Ok(Outcome::refused(over));
+    if let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun) {
+        edge.shed(Shed::ClientQuota);
+        return Ok(Outcome::refused(Problem::TooMany(over)));
     }
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
@@ -149,17 +150,13 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     })
 }
 
-/// Counts the request for its network.
-fn count(edge: &Edge, arrival: &Arrival) -> Result<(), Problem> {
+/// Asks whether the request's network may ask so much.
+pub(crate) fn within_quota(edge: &Edge, tally: Tally, arrival: &Arrival, at: Instant) -> Result<(), Over> {
     let address = arrival.client.address;
-    let over = |over: Over| {
-        edge.metrics.observe_shed(Shed::ClientQuota);
-        Problem::TooMany(over)
-    };
-    edge.quotas.network(Counted::Network, address).map_err(over)?;
+    edge.quotas.network(tally, Counted::Network, address, at)?;
     match arrival.route {
-        Route::Fan { call: FanCall::Join, .. } => edge.quotas.network(Counted::Join, address).map_err(over),
-        Route::Fan { call: FanCall::Claim, .. } => edge.quotas.network(Counted::Claim, address).map_err(over),
+        Route::Fan { call: FanCall::Join, .. } => edge.quotas.network(tally, Counted::Join, address, at),
+        Route::Fan { call: FanCall::Claim, .. } => edge.quotas.network(tally, Counted::Claim, address, at),
         _ => Ok(()),
     }
 }
@@ -225,8 +222,8 @@ async fn protected(
     room: Arc<LiveRoom>,
     arrival: Arrival,
 ) -> Outcome {
-    let holder = holder(edge, session, &room, arrival.client.secure);
     let header = session.req_header();
+    let holder = holder(edge, Tally::Count, &room, &header.headers, arrival.client.secure);
     let ask = Ask {
         method: &header.method,
         wants_page: wants_page(header.headers.get(ACCEPT).and_then(|value| value.to_str().ok())),
@@ -243,18 +240,17 @@ async fn protected(
 }
 
 /// Who shows a pass that is good now, by cookie or as a bearer token.
-fn holder(edge: &Edge, session: &Session, room: &LiveRoom, secure: bool) -> Option<Holder> {
-    let headers = &session.req_header().headers;
+pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
     let cookie = find_cookie(headers, &room.cookies(secure).pass);
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let now_ms = edge.now_ms();
     [cookie, authorization.and_then(bearer)].into_iter().flatten().find_map(|token| {
-        let Checked { pass, .. } = check(edge, room, token, now_ms)?;
+        let Checked { pass, .. } = check(edge, tally, room, token, now_ms)?;
         Some(Holder { pass, token: token.to_owned() })
     })
 }
 
-fn check(edge: &Edge, room: &LiveRoom, token: &str, now_ms: u64) -> Option<Checked> {
+fn check(edge: &Edge, tally: Tally, room: &LiveRoom, token: &str, now_ms: u64) -> Option<Checked> {
     let snapshot = room.snapshot();
     let nobody = std::collections::BTreeMap::new();
     let gate = Gate {
@@ -263,11 +259,13 @@ fn check(edge: &Edge, room: &LiveRoom, token: &str, now_ms: u64) -> Option<Check
         closed: snapshot.as_ref().map_or(&nobody, |snapshot| &snapshot.view.closed),
     };
     let checked = edge.passes.check(edge.keys.public(), token, gate, now_ms).ok();
-    edge.metrics.observe_pass_check(match &checked {
-        Some(Checked { from_cache: true, .. }) => PassCheck::Known,
-        Some(Checked { from_cache: false, .. }) => PassCheck::Verified,
-        None => PassCheck::Refused,
-    });
+    if tally == Tally::Count {
+        edge.metrics.observe_pass_check(match &checked {
+            Some(Checked { from_cache: true, .. }) => PassCheck::Known,
+            Some(Checked { from_cache: false, .. }) => PassCheck::Verified,
+            None => PassCheck::Refused,
+        });
+    }
     checked
 }
 
@@ -283,8 +281,10 @@ async fn forward(
         return Outcome::refused(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
     }
     let class = room.class_of(arrival.target.path());
-    if let Some(Err(over)) = holder.as_ref().map(|holder| edge.quotas.session(class, holder.pass.session)) {
-        edge.metrics.observe_shed(Shed::ClientQuota);
+    if let Some(Err(over)) =
+        holder.as_ref().map(|holder| edge.quotas.session(Tally::Count, class, holder.pass.session, visit.begun))
+    {
+        edge.shed(Shed::ClientQuota);
         return Outcome::Problem(RequestKind::Proxy, Problem::TooMany(over));
     }
     let slot = match room.upstream.slot(class == RouteClass::Priority, edge.now_ms()).await {
@@ -309,11 +309,11 @@ async fn forward(
 fn shut(edge: &Edge, closed: Closed) -> Problem {
     match closed {
         Closed::Full(shed) => {
-            edge.metrics.observe_shed(shed);
+            edge.shed(shed);
             Problem::ShopFull { retry_after_ms: edge.retry_after_ms() }
         }
         Closed::Dead { retry_after_ms } => {
-            edge.metrics.observe_shed(Shed::UpstreamUnavailable);
+            edge.shed(Shed::UpstreamUnavailable);
             Problem::ShopDown { retry_after_ms: retry_after_ms.max(edge.retry_after_ms()) }
         }
     }
@@ -324,13 +324,12 @@ fn declared_bytes(session: &Session) -> u64 {
     declared.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// The problem as a page for people and as problem details for programs.
+/// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
 pub(crate) fn problem_answer(session: &mut Session, problem: &Problem) -> Answer {
     if problem.closes() {
         session.set_keepalive(None);
     }
-    let accept = session.get_header(ACCEPT).and_then(|value| value.to_str().ok());
-    if wants_page(accept) { problem.page() } else { problem.answer() }
+    problem.told(&session.req_header().headers)
 }
 
 /// Counts the body that goes to the shop.

@@ -43,10 +43,17 @@ impl Table {
         self.shards.len() * (SETS_A_SHARD * size_of::<Set>() + size_of::<Mutex<Box<[Set]>>>())
     }
 
+    /// What [`ask`](Self::ask) would say now; changes nothing.
+    pub fn look(&self, class: u8, key: u128, quota: &Quota, now_us: u64) -> Verdict {
+        let (hash, shard) = self.shard(class, key);
+        let sets = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sets[hash as usize % SETS_A_SHARD].iter().find(|entry| entry.key == hash);
+        quota.ask(&mut known.map_or(0, |entry| entry.whole_at_us), now_us)
+    }
+
     /// Asks for one request of a key of a class.
     pub fn ask(&self, class: u8, key: u128, quota: &Quota, now_us: u64) -> Verdict {
-        let hash = self.hasher.hash_one((class, key));
-        let shard = &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)];
+        let (hash, shard) = self.shard(class, key);
         let mut sets = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let set = &mut sets[hash as usize % SETS_A_SHARD];
         let at = set.iter().position(|entry| entry.key == hash).unwrap_or_else(|| {
@@ -55,6 +62,11 @@ impl Table {
             quietest
         });
         quota.ask(&mut set[at].whole_at_us, now_us)
+    }
+
+    fn shard(&self, class: u8, key: u128) -> (u64, &Mutex<Box<[Set]>>) {
+        let hash = self.hasher.hash_one((class, key));
+        (hash, &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)])
     }
 }
 
@@ -72,6 +84,18 @@ mod tests {
 
     fn is_allowed(table: &Table, class: u8, key: u128, now_us: u64) -> bool {
         matches!(table.ask(class, key, &QUOTA, now_us), Verdict::Allowed { .. })
+    }
+
+    #[test]
+    fn a_look_says_what_asking_would_and_spends_nothing() {
+        let (table, now_us) = (Table::new(1_000), 1 << 40);
+        for left in [1, 0] {
+            let looks = [0; 3].map(|_| table.look(1, 7, &QUOTA, now_us));
+            assert_eq!(looks, [Verdict::Allowed { remaining: left }; 3]);
+            assert_eq!(table.ask(1, 7, &QUOTA, now_us), looks[0]);
+        }
+        assert_eq!(table.look(1, 7, &QUOTA, now_us), table.ask(1, 7, &QUOTA, now_us));
+        assert!(!is_allowed(&table, 1, 7, now_us));
     }
 
     #[test]

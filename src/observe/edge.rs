@@ -1,9 +1,10 @@
 //! What an edge measures of itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use prometheus::Registry;
+use prometheus::{Histogram, IntCounter, Registry};
 
 use super::metrics;
 use super::rooms::RoomMetrics;
@@ -143,6 +144,32 @@ pub enum Shed {
 pub struct EdgeMetrics {
     metrics: Metrics,
     rooms: RoomMetrics,
+    series: Arc<Series>,
+}
+
+/// The series that every request adds to, looked up once.
+#[derive(Debug)]
+struct Series {
+    requests: [Requests; RequestKind::ALL.len()],
+    pass_checks: [IntCounter; PassCheck::ALL.len()],
+}
+
+/// The requests of a kind.
+#[derive(Debug)]
+struct Requests {
+    answered: [IntCounter; STATUS_CLASSES.len()],
+    took: Histogram,
+}
+
+impl Series {
+    fn of(metrics: &Metrics) -> Self {
+        let requests = RequestKind::ALL.map(|kind| Requests {
+            answered: STATUS_CLASSES.map(|class| metrics.requests_total.with_label_values(&[kind.label(), class])),
+            took: metrics.request_duration_seconds.with_label_values(&[kind.label()]),
+        });
+        let pass_checks = PassCheck::ALL.map(|check| metrics.pass_checks_total.with_label_values(&[check.label()]));
+        Self { requests, pass_checks }
+    }
 }
 
 impl EdgeMetrics {
@@ -151,7 +178,9 @@ impl EdgeMetrics {
     /// # Errors
     /// When the registry has one of them already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        Ok(Self { metrics: Metrics::new(registry)?, rooms: RoomMetrics::new(registry)? })
+        let (metrics, rooms) = (Metrics::new(registry)?, RoomMetrics::new(registry)?);
+        let series = Arc::new(Series::of(&metrics));
+        Ok(Self { metrics, rooms, series })
     }
 
     /// How the rooms stand.
@@ -162,8 +191,9 @@ impl EdgeMetrics {
 
     /// A request was answered.
     pub fn observe_request(&self, kind: RequestKind, status: StatusCode, took: Duration) {
-        self.metrics.requests_total.with_label_values(&[kind.label(), class(status)]).inc();
-        self.metrics.request_duration_seconds.with_label_values(&[kind.label()]).observe(took.as_secs_f64());
+        let requests = &self.series.requests[kind as usize];
+        requests.answered[class(status)].inc();
+        requests.took.observe(took.as_secs_f64());
     }
 
     /// One call to the store carried these joins.
@@ -192,7 +222,7 @@ impl EdgeMetrics {
 
     /// A pass was shown.
     pub fn observe_pass_check(&self, check: PassCheck) {
-        self.metrics.pass_checks_total.with_label_values(&[check.label()]).inc();
+        self.series.pass_checks[check as usize].inc();
     }
 
     /// A shop began to answer: how long it took, and how long the request had waited before.
@@ -227,6 +257,19 @@ impl EdgeMetrics {
 }
 
 impl RequestKind {
+    const ALL: [Self; 10] = [
+        Self::Page,
+        Self::ComeBack,
+        Self::Status,
+        Self::Join,
+        Self::Claim,
+        Self::Leave,
+        Self::Draw,
+        Self::Jwks,
+        Self::Proxy,
+        Self::Refused,
+    ];
+
     fn label(self) -> &'static str {
         match self {
             Self::Page => "page",
@@ -267,6 +310,8 @@ impl RouteClass {
 }
 
 impl PassCheck {
+    const ALL: [Self; 3] = [Self::Known, Self::Verified, Self::Refused];
+
     fn label(self) -> &'static str {
         match self {
             Self::Known => "known",
@@ -291,12 +336,21 @@ impl Shed {
     }
 }
 
-fn class(status: StatusCode) -> &'static str {
-    match status.as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Which of the [`STATUS_CLASSES`] it is.
+fn class(status: StatusCode) -> usize {
+    usize::from(status.as_u16() / 100).clamp(1, STATUS_CLASSES.len()) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_stand_where_their_kind_says() {
+        assert!(RequestKind::ALL.iter().enumerate().all(|(at, kind)| *kind as usize == at));
+        assert!(PassCheck::ALL.iter().enumerate().all(|(at, check)| *check as usize == at));
+        assert_eq!([100, 204, 304, 429, 503].map(|code| class(StatusCode::from_u16(code).unwrap())), [0, 1, 2, 3, 4]);
     }
 }

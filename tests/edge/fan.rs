@@ -112,8 +112,7 @@ impl Fan {
             request += &format!("{name}: {value}\r\n");
         }
         if !self.cookies.is_empty() {
-            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request += &format!("Cookie: {}\r\n", cookies.join("; "));
+            request += &format!("Cookie: {}\r\n", self.cookie());
         }
         if !body.is_empty() || method == "POST" {
             request += &format!("Content-Length: {}\r\n", body.len());
@@ -123,6 +122,12 @@ impl Fan {
         let answer = exchange(self.address, request.as_bytes(), method == "HEAD")?;
         self.keep_cookies(&answer);
         Ok(answer)
+    }
+
+    /// What goes into the `Cookie` field.
+    pub(crate) fn cookie(&self) -> String {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {

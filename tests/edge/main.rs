@@ -11,5 +11,6 @@ mod sessions;
 mod shop;
 mod tls;
 mod troubles;
+mod turned_away;
 mod walk;
 mod world;

@@ -1,0 +1,223 @@
+//! A connection while Pingora serves one request on it: what is written goes out in as few packets as it can.
+//!
+//! Guarantees: an answer's head leaves together with the beginning of its body, in one write; nothing waits longer than
+//! with Pingora's own buffer (a flush, or [`CORK_BYTES`]); the buffer lives for one request, so that a connection that
+//! says nothing has none. A tunnel's connection is on its [`Leash`].
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::SslDigest;
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::leash::Leash;
+
+/// What may wait for more: a segment, as in Pingora's own buffer (`DEFAULT_L4_WRITE_BUFFER_SIZE`).
+const CORK_BYTES: usize = 1_460;
+
+/// The connection.
+pub(crate) struct Served {
+    stream: Stream,
+    corked: Vec<u8>,
+    leash: Option<Leash>,
+}
+
+impl Served {
+    /// Puts a connection into Pingora's hands.
+    pub(crate) fn hand_over(stream: Stream, leash: Option<Leash>) -> Stream {
+        Box::new(Self { stream, corked: Vec::new(), leash })
+    }
+
+    /// Takes it back; `None` where something is left that was not sent.
+    pub(crate) fn take_back(stream: Stream) -> Option<Stream> {
+        let served: Box<Self> = stream.into_any().downcast().ok()?;
+        served.corked.is_empty().then_some(served.stream)
+    }
+
+    /// Sends what waits.
+    fn poll_uncork(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.corked.is_empty() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.corked))?;
+            self.take_sent(sent)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends what waits and this after it, at once; answers how much of this was sent.
+    fn poll_write_through(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        while !self.corked.is_empty() {
+            let both = [IoSlice::new(&self.corked), IoSlice::new(buf)];
+            let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &both))?;
+            let of_this = sent.saturating_sub(self.corked.len());
+            self.take_sent(sent - of_this)?;
+            if of_this > 0 {
+                return Poll::Ready(Ok(of_this));
+            }
+        }
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn take_sent(&mut self, bytes: usize) -> io::Result<()> {
+        if bytes == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.corked.drain(..bytes);
+        Ok(())
+    }
+
+    fn count(&self, bytes: usize) {
+        if let Some(leash) = &self.leash {
+            leash.count(bytes);
+        }
+    }
+}
+
+impl AsyncRead for Served {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(leash) = &self.leash {
+            leash.check(cx)?;
+        }
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.count(buf.filled().len() - before);
+        polled
+    }
+}
+
+impl AsyncWrite for Served {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = if self.corked.len() + buf.len() <= CORK_BYTES {
+            self.corked.extend_from_slice(buf);
+            buf.len()
+        } else {
+            ready!(self.poll_write_through(cx, buf))?
+        };
+        self.count(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_uncork(cx))?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_uncork(cx))?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Served").finish_non_exhaustive()
+    }
+}
+
+// Everything else is the connection's own.
+
+#[async_trait]
+impl Shutdown for Served {
+    async fn shutdown(&mut self) {
+        self.stream.shutdown().await;
+    }
+}
+
+impl UniqueID for Served {
+    fn id(&self) -> UniqueIDType {
+        self.stream.id()
+    }
+}
+
+impl Ssl for Served {
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.stream.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.stream.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for Served {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.stream.get_timing_digest()
+    }
+}
+
+impl GetProxyDigest for Served {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.stream.get_proxy_digest()
+    }
+}
+
+impl GetSocketDigest for Served {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.stream.get_socket_digest()
+    }
+}
+
+#[async_trait]
+impl Peek for Served {
+    async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+        self.stream.try_peek(buf).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn connection(room_bytes: usize) -> (Served, tokio::io::DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(room_bytes);
+        (Served { stream: Box::new(ours), corked: Vec::new(), leash: None }, theirs)
+    }
+
+    #[tokio::test]
+    async fn a_head_waits_for_its_body_or_a_flush() {
+        let (mut served, mut client) = connection(1 << 16);
+        served.write_all(b"head ").await.unwrap();
+        assert_eq!(served.corked, b"head ");
+        served.write_all(&[b'x'; 2_000]).await.unwrap();
+        assert!(served.corked.is_empty(), "more than fits goes out at once");
+        served.write_all(b"tail").await.unwrap();
+        served.flush().await.unwrap();
+        let mut got = vec![0; 2_009];
+        client.read_exact(&mut got).await.unwrap();
+        assert!(got.starts_with(b"head x") && got.ends_with(b"xtail"));
+        assert!(Served::take_back(Box::new(served)).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_slowly_gets_every_byte_in_order() {
+        let (mut served, mut client) = connection(7);
+        let sent: Vec<u8> = (0..20_000_u32).map(|at| (at % 251) as u8).collect();
+        let parts = sent.clone();
+        let writes = async {
+            for part in parts.chunks(1_999) {
+                served.write_all(part).await.unwrap();
+            }
+            AsyncWriteExt::shutdown(&mut served).await.unwrap();
+        };
+        let mut got = Vec::new();
+        let (read, ()) = tokio::join!(client.read_to_end(&mut got), writes);
+        assert_eq!((read.unwrap(), got == sent), (20_000, true));
+    }
+
+    #[tokio::test]
+    async fn what_was_not_sent_is_not_forgotten() {
+        let (mut served, _client) = connection(16);
+        served.write_all(b"late").await.unwrap();
+        assert!(Served::take_back(Box::new(served)).is_none());
+    }
+}
