@@ -109,15 +109,16 @@ fn values<'a>(headers: &'a [Header<'_>], name: &'a str) -> impl Iterator<Item = 
     headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
 }
 
+/// Every LF has a CR before it, and there are no other CRs.
 fn check_line_ends(head: &[u8]) -> Result<(), BadHead> {
-    let mut before = 0;
-    for &byte in head {
-        if (byte == b'\n') != (before == b'\r') {
+    let mut ends = 0;
+    for at in memchr::memchr_iter(b'\n', head) {
+        if at == 0 || head[at - 1] != b'\r' {
             return Err(BadHead::LineEnd);
         }
-        before = byte;
+        ends += 1;
     }
-    Ok(())
+    if memchr::memchr_iter(b'\r', head).count() == ends { Ok(()) } else { Err(BadHead::LineEnd) }
 }
 
 fn check_host(headers: &[Header<'_>], minor_version: u8) -> Result<(), BadHead> {
