@@ -1,8 +1,10 @@
 //! `fairgate edge`: the gate in front of the shop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -10,11 +12,16 @@ use clap::Args;
 use crate::clock::SystemClock;
 use crate::config::{Config, StoreConfig};
 use crate::control::Tokens;
-use crate::edge::{self, EdgeParts};
+use crate::edge::{self, EdgeParts, Sockets};
 use crate::observe::{EdgeMetrics, init_logs, registry};
-use crate::store::Store;
-use crate::store::embedded::EmbeddedStore;
-use crate::store::redis::RedisStore;
+use crate::store::embedded::{EmbeddedStore, OpenError};
+use crate::store::redis::{RedisOptions, RedisStore};
+use crate::store::{LockError, Store};
+
+/// How long an edge that hands over may keep its store: it goes on for some seconds after its sockets have changed hands.
+const FREE_PATIENCE: Duration = Duration::from_secs(30);
+/// How often to look whether it is free.
+const FREE_LOOK: Duration = Duration::from_millis(10);
 
 /// Run the gate in front of the shop.
 #[derive(Debug, Args)]
@@ -22,6 +29,10 @@ pub(super) struct EdgeArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Take over from the edge that uses the same store.path: its listening sockets first, so that no connection is
+    /// refused, and its connections as they end. Without such an edge, just start.
+    #[arg(long)]
+    upgrade: bool,
     /// Stop when standard input ends, which it does when the parent process is gone.
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
@@ -34,24 +45,36 @@ pub(super) struct EdgeArgs {
 pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config)?;
     init_logs(&config.log)?;
-    let store = open_store(&config.store)?;
     let registry = registry()?;
     let metrics = EdgeMetrics::new(&registry)?;
     let tokens =
         config.admin.resolve(|name| std::env::var(name).ok()).map_err(|missing| anyhow!(missing.join("\n")))?;
+    let sockets = Sockets::open(&config, args.upgrade)?;
+    let store = open_store(&config.store, sockets.takes_over)?;
     let parts =
         EdgeParts { store, metrics, registry, tokens: Tokens::new(&tokens), exit_with_stdin: args.exit_with_stdin };
-    edge::run(&config, parts)?;
+    edge::run(&config, sockets, parts)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
+fn open_store(config: &StoreConfig, takes_over: bool) -> anyhow::Result<Arc<dyn Store>> {
     let path = &config.path;
     let Some(redis) = &config.redis else {
-        let store = EmbeddedStore::open(path, Arc::new(SystemClock));
+        let store = if takes_over { open_once_free(path) } else { EmbeddedStore::open(path, Arc::new(SystemClock)) };
         return Ok(Arc::new(store.with_context(|| format!("the store in {} cannot be opened", path.display()))?));
     };
     let options = redis.resolve(path, |name| std::env::var(name).ok()).map_err(|reason| anyhow!(reason))?;
-    let store = RedisStore::open(&options, None);
+    let store = RedisStore::open(&RedisOptions { takes_over, ..options }, None);
     Ok(Arc::new(store.with_context(|| format!("the store {} cannot be used", redis.address))?))
+}
+
+/// Opens a store as soon as the edge that is taken over from gives it up.
+fn open_once_free(path: &Path) -> Result<EmbeddedStore, OpenError> {
+    let deadline = Instant::now() + FREE_PATIENCE;
+    loop {
+        match EmbeddedStore::open(path, Arc::new(SystemClock)) {
+            Err(OpenError::Lock(LockError::InUse { .. })) if Instant::now() < deadline => sleep(FREE_LOOK),
+            opened => return opened,
+        }
+    }
 }

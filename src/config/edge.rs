@@ -32,6 +32,9 @@ pub struct EdgeConfig {
     pub client_timeout_ms: u64,
     /// How long an idle client connection is kept.
     pub keepalive_timeout_ms: u64,
+    /// How long the edge goes on taking visitors when it is told to stop, while `/readyz` says no: as long as load
+    /// balancers need to notice.
+    pub shutdown_delay_ms: u64,
     /// How long requests may take to finish when the edge stops.
     pub shutdown_grace_ms: u64,
     /// What one client may ask.
@@ -75,6 +78,7 @@ impl EdgeConfig {
             body_bytes_max: section.get_or("max_body_bytes", 1 << 20),
             client_timeout_ms: section.timeout("client_timeout", Span::seconds(15)),
             keepalive_timeout_ms: section.timeout("keepalive_timeout", Span::seconds(60)),
+            shutdown_delay_ms: section.get_or("shutdown_delay", Span::seconds(0)).ms,
             shutdown_grace_ms: section.get_or("shutdown_grace", Span::seconds(10)).ms,
             limits: limits?,
         })

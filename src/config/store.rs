@@ -66,6 +66,7 @@ impl RedisConfig {
             user: set(USER_ENV),
             password: set(PASSWORD_ENV).map(Secret::new),
             ledger: Some(path.to_owned()),
+            takes_over: false,
             authority_pem: self.authority.as_deref().map(read_authority).transpose()?,
         })
     }

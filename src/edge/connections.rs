@@ -16,6 +16,7 @@ use crate::observe::Shed;
 #[derive(Debug)]
 pub(crate) struct Connections {
     all: Arc<Semaphore>,
+    most: usize,
     /// None where networks have no limit.
     by_network: Option<Arc<Occupancy>>,
     unlimited: Vec<IpNet>,
@@ -31,13 +32,19 @@ pub(crate) struct Connection {
 impl Connections {
     /// With so many in all. Behind a trusted proxy there is no client's connection to be counted.
     pub(crate) fn new(config: &EdgeConfig, most: usize) -> Self {
-        let by_network = config.limits.network_connections;
+        let (by_network, most) = (config.limits.network_connections, most.min(Semaphore::MAX_PERMITS));
         let unlimited = config.limits.unlimited.iter().chain(&config.trusted_proxies).copied();
         Self {
-            all: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            all: Arc::new(Semaphore::new(most)),
+            most,
             by_network: (by_network > 0).then(|| Arc::new(Occupancy::new(by_network))),
             unlimited: unlimited.collect(),
         }
+    }
+
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.most - self.all.available_permits()
     }
 
     /// One more.

@@ -30,6 +30,7 @@ use super::leash::Leash;
 use super::problem::Problem;
 use super::served::Served;
 use super::state::Edge;
+use super::stop::Finish;
 use crate::arrive::head::{header_slots, read_head};
 
 /// Bytes read at once while a head is incomplete.
@@ -39,6 +40,7 @@ const READ_BYTES: usize = 4 * 1024;
 pub(crate) struct Front {
     pub(crate) edge: Arc<Edge>,
     pub(crate) proxy: Arc<HttpProxy<GatePhases>>,
+    pub(crate) finish: Finish,
 }
 
 /// What became of waiting for a head.
@@ -77,8 +79,9 @@ impl ServerApp for Front {
         None
     }
 
+    /// No connection is taken any more. Pingora's own cleanup would refuse what still comes on those that are open.
     async fn cleanup(&self) {
-        self.proxy.http_cleanup().await;
+        self.finish.run(&self.edge).await;
     }
 }
 
@@ -89,12 +92,7 @@ impl Front {
         let origin = origin(&stream);
         let mut bytes = BytesMut::new();
         loop {
-            let next = tokio::select! {
-                biased;
-                next = self.next_head(&mut stream, &mut bytes, origin, patience) => next,
-                _ = shutdown_seen.wait_for(|stopping| *stopping) => Next::Gone,
-            };
-            match next {
+            match self.next_head(&mut stream, &mut bytes, origin, patience, &mut shutdown_seen).await {
                 Next::Ready { bytes: head, answer } => {
                     bytes.advance(head);
                     if !self.send(&mut stream, &answer).await {
@@ -118,11 +116,23 @@ impl Front {
         }
     }
 
-    /// Waits for the first byte for as long as `patience`, then for the rest of the head.
-    async fn next_head(&self, stream: &mut Stream, bytes: &mut BytesMut, origin: Origin, patience: Duration) -> Next {
+    /// Waits for the first byte for as long as `patience` and the edge last, then for the rest of the head.
+    async fn next_head(
+        &self,
+        stream: &mut Stream,
+        bytes: &mut BytesMut,
+        origin: Origin,
+        patience: Duration,
+        shutdown: &mut ShutdownWatch,
+    ) -> Next {
         // Bytes are left of a client that does not wait for answers.
         if bytes.is_empty() {
-            match timeout(patience, read_some(stream, bytes)).await {
+            let read = tokio::select! {
+                biased;
+                read = timeout(patience, read_some(stream, bytes)) => read,
+                () = self.idle_ends(shutdown) => return Next::Gone,
+            };
+            match read {
                 Ok(Ok(1..)) => {}
                 Ok(Ok(0) | Err(_)) | Err(_) => return Next::Gone,
             }
@@ -130,6 +140,15 @@ impl Front {
         let whole =
             timeout(Duration::from_millis(self.edge.client_timeout_ms), self.rest_of_head(stream, bytes, origin));
         whole.await.unwrap_or(Next::Refused(Problem::Slow))
+    }
+
+    /// Waits until a connection on which nothing is asked is to be closed.
+    async fn idle_ends(&self, shutdown: &mut ShutdownWatch) {
+        // A server that is gone wants it closed, too.
+        let _ = shutdown.wait_for(|stopping| *stopping).await;
+        if self.edge.keeps_idle_connections() {
+            std::future::pending().await
+        }
     }
 
     async fn rest_of_head(&self, stream: &mut Stream, bytes: &mut BytesMut, origin: Origin) -> Next {

@@ -3,7 +3,7 @@
 //! A request's way: [`front`] reads its head, [`gate`] names Pingora's phases, [`visit`] decides, [`fan`] answers the
 //! calls of those who wait, [`waiting`] shows the page, [`shop`] takes those with a pass to the shop and [`session`]
 //! looks after their session. [`ticker`] keeps each room ([`live`]) going and holds the draw; [`batch`] makes one call
-//! to the store of many asks. [`server`] puts it together.
+//! to the store of many asks. [`server`] puts it together, [`stop`] takes it down, and [`handover`] replaces it while it runs.
 
 mod access_log;
 mod admin;
@@ -19,6 +19,7 @@ mod fan;
 mod form;
 mod front;
 mod gate;
+mod handover;
 mod headers;
 mod heartbeat;
 mod join;
@@ -51,6 +52,7 @@ mod visit;
 mod waiting;
 
 pub use batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
+pub use handover::Sockets;
 pub use heartbeat::{DrawStep, is_one_roster};
 pub use server::{EdgeError, EdgeParts, run};
 pub use standing::{Standing, Verdict};

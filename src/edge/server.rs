@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use pingora::apps::HttpServerOptions;
@@ -11,6 +13,7 @@ use pingora::protocols::http::v2::server::H2Options;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
+use pingora::services::ServiceHandle;
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
 use prometheus::Registry;
@@ -20,12 +23,13 @@ use super::admin::AdminService;
 use super::connections::Connections;
 use super::front::Front;
 use super::gate::GatePhases;
-use super::live::LiveRoom;
+use super::handover::{self, Sockets};
+use super::live::{LiveRoom, RoomWorkers};
 use super::pilot::Pilot;
 use super::quotas::Quotas;
 use super::state::{Edge, Traffic};
 use super::stock::StockWatch;
-use super::stop::Stop;
+use super::stop::{Finish, Stop};
 use super::ticker::Ticker;
 use super::upstream::{UnresolvedUpstream, Upstream};
 use crate::arrive::route::{RoomRoutes, RouteTable};
@@ -49,7 +53,7 @@ const STREAMS_MAX: u32 = 100;
 const RESETS_MAX: usize = 20;
 const HEADERS_BYTES_MAX: u32 = 32 * 1024;
 
-/// After draining, for what came in at the last moment.
+/// For runtimes to end, after everything was answered.
 const LAST_SECOND_S: u64 = 1;
 
 /// Why the edge does not start.
@@ -88,6 +92,17 @@ pub enum EdgeError {
     /// The system has no randomness.
     #[error("the system has no randomness; is /dev/urandom there?")]
     NoRandomness,
+    /// The edge that runs cannot be asked for its sockets.
+    #[error("cannot take over from the edge that uses {}: {source}", dir.display())]
+    TakeOver {
+        /// Its directory.
+        dir: std::path::PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a thread for the server: {0}")]
+    Thread(std::io::Error),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}; is another server running there?")]
     Listen {
@@ -122,29 +137,28 @@ pub struct EdgeParts {
     pub exit_with_stdin: bool,
 }
 
-/// Runs the edge until it is told to stop.
+/// Runs the edge until it is told to stop, or another one has taken over from it.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
+pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), EdgeError> {
     super::sockets::raise_limit();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (edge, tickers) = build(config, &parts, &clock)?;
-    for address in addresses(config) {
-        check_listen(address)?;
+    let Sockets { mut server, takes_over, prepared } = sockets;
+    let (edge, tickers) = build(config, prepared, &parts, &clock)?;
+    if !takes_over {
+        addresses(config).try_for_each(check_listen)?;
     }
-    let mut server = Server::new_with_opt_and_conf(None, server_conf());
-    server.bootstrap();
-    let mut gate = gate_service(&server, &edge);
+    let (finished, wait) = channel();
+    let mut gate = gate_service(&server, &edge, Finish::new(config, finished.clone()));
     for address in &config.edge.listen {
         gate.add_listener(listener(*address));
     }
     for tls in &config.edge.tls {
         gate.add_listener(listener(tls.listen).tls(tls_settings(tls)?));
     }
-    for ticker in tickers {
-        server.add_service(background_service("room", ticker));
-    }
+    let rooms: Vec<ServiceHandle> =
+        tickers.into_iter().map(|ticker| server.add_service(background_service("room", ticker))).collect();
     for pilot in pilots(&edge, &parts)? {
         server.add_service(background_service("pilot", pilot));
     }
@@ -155,29 +169,58 @@ pub fn run(config: &Config, parts: EdgeParts) -> Result<(), EdgeError> {
     let audit = AuditLog::open(&audit_path).map_err(|source| EdgeError::Audit { path: audit_path, source })?;
     let admin = AdminService::new(&edge, config.admin.listen, parts.tokens, parts.registry, audit);
     server.add_service(background_service("admin", admin));
-    server.add_service(gate);
-    let grace = Duration::from_millis(config.edge.shutdown_grace_ms);
-    let stop = Stop::new(edge, grace, parts.exit_with_stdin);
-    server.run(RunArgs { shutdown_signal: Box::new(stop) });
+    // Fans who come in the first moment find their rooms.
+    server.add_service(gate).add_dependencies(&rooms);
+    let stop = Stop::new(edge, config, parts.exit_with_stdin);
+    // Pingora's own thread would sit out the whole grace, though everything is answered.
+    let serve = move || {
+        server.run(RunArgs { shutdown_signal: Box::new(stop) });
+        let _ = finished.send(());
+    };
+    thread::Builder::new().name("server".to_owned()).spawn(serve).map_err(EdgeError::Thread)?;
+    // Whoever could say that it is finished is gone where it is.
+    let _ = wait.recv();
     Ok(())
+}
+
+/// What an edge serves, as far as its configuration says.
+pub(crate) struct Prepared {
+    keys: KeyRing,
+    rooms: Vec<(Arc<LiveRoom>, RoomWorkers)>,
+}
+
+/// Does everything that may fail or take time before anything else is touched.
+pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
+    let keys = KeyRing::load(&config.edge.keys, &config.edge.issuer)?;
+    let upstreams = resolve(config)?;
+    let prepare_room = |room| {
+        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?)?;
+        Ok((Arc::new(live), workers))
+    };
+    let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
+    config.edge.tls.iter().try_for_each(|tls| tls_settings(tls).map(drop))?;
+    Ok(Prepared { keys, rooms })
+}
+
+fn resolve(config: &Config) -> Result<Vec<Arc<Upstream>>, EdgeError> {
+    let resolved = config.upstreams.iter().map(|upstream| Upstream::resolve(upstream).map(Arc::new));
+    Ok(resolved.collect::<Result<_, _>>()?)
+}
+
+fn upstream_of(upstreams: &[Arc<Upstream>], room: &RoomConfig) -> Result<Arc<Upstream>, EdgeError> {
+    let named = upstreams.iter().find(|upstream| upstream.name() == room.upstream);
+    let missing = || EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() };
+    named.map(Arc::clone).ok_or_else(missing)
 }
 
 pub(crate) fn build(
     config: &Config,
+    Prepared { keys, rooms: prepared }: Prepared,
     parts: &EdgeParts,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
-    let keys = KeyRing::load(&config.edge.keys, &config.edge.issuer)?;
     let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
-    let upstreams: Vec<Arc<Upstream>> =
-        config.upstreams.iter().map(|upstream| Upstream::resolve(upstream).map(Arc::new)).collect::<Result<_, _>>()?;
-    for room in &config.rooms {
-        let upstream = upstreams
-            .iter()
-            .find(|upstream| upstream.name() == room.upstream)
-            .ok_or_else(|| EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() })?;
-        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, Arc::clone(upstream))?;
-        let live = Arc::new(live);
+    for (live, workers) in prepared {
         tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
         rooms.push(live);
     }
@@ -242,24 +285,25 @@ fn room_routes(room: &RoomConfig) -> RoomRoutes {
     }
 }
 
-fn server_conf() -> ServerConf {
+pub(super) fn server_conf(config: &Config) -> ServerConf {
     ServerConf {
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        grace_period_seconds: Some(LAST_SECOND_S),
+        threads: thread::available_parallelism().map_or(1, usize::from),
+        grace_period_seconds: Some(Finish::longest(config).as_secs() + LAST_SECOND_S),
         graceful_shutdown_timeout_seconds: Some(LAST_SECOND_S),
         max_retries: TRIES_MAX,
+        upgrade_sock: handover::socket_path(&config.store.path).to_string_lossy().into_owned(),
         ..ServerConf::default()
     }
 }
 
-fn gate_service(server: &Server, edge: &Arc<Edge>) -> Service<Front> {
+fn gate_service(server: &Server, edge: &Arc<Edge>, finish: Finish) -> Service<Front> {
     let phases = GatePhases { edge: Arc::clone(edge) };
     let mut proxy: HttpProxy<GatePhases> = http_proxy(&server.configuration, phases);
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_millis(edge.keepalive_timeout_ms));
     proxy.server_options = Some(options);
     proxy.h2_options = Some(h2_options());
-    Service::new("gate".to_owned(), Front { edge: Arc::clone(edge), proxy: Arc::new(proxy) })
+    Service::new("gate".to_owned(), Front { edge: Arc::clone(edge), proxy: Arc::new(proxy), finish })
 }
 
 /// A client that opens streams only to reset them (rapid reset) is cut off, as is one that makes errors on purpose.

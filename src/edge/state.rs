@@ -48,9 +48,16 @@ impl Edge {
         self.clock.now_ms()
     }
 
-    /// Whether visitors should be sent to this edge.
+    /// Whether visitors should be sent to this edge, or to the next one at the same address.
     pub(crate) fn accepts_visitors(&self) -> bool {
-        !self.traffic.is_draining() && self.rooms.iter().all(|room| room.snapshot().is_some())
+        let is_ending = self.traffic.is_draining() && !self.traffic.is_handing_over();
+        !is_ending && self.rooms.iter().all(|room| room.snapshot().is_some())
+    }
+
+    /// Whether connections on which nothing is asked just now are kept to their end, though no new ones are taken: another
+    /// edge serves beside this one, and this one still can.
+    pub(crate) fn keeps_idle_connections(&self) -> bool {
+        self.traffic.is_handing_over() && self.store.is_shared()
     }
 
     /// Counts a request that is turned away.
@@ -88,6 +95,7 @@ impl Edge {
 pub(crate) struct Traffic {
     requests: AtomicUsize,
     draining: AtomicBool,
+    handing_over: AtomicBool,
     /// The end of the time in which more requests are likely to be turned away.
     pressed_until_ms: AtomicU64,
 }
@@ -128,5 +136,15 @@ impl Traffic {
 
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the next edge has, or is about to have, the listening sockets.
+    pub(crate) fn is_handing_over(&self) -> bool {
+        self.handing_over.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn hand_over(&self) {
+        self.handing_over.store(true, Ordering::Relaxed);
+        self.drain();
     }
 }

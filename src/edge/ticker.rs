@@ -2,15 +2,18 @@
 //!
 //! Any number of edges may run it for one room: every step is idempotent, and what one edge has done the others find done.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fairgate_draw::{BeaconRound, RosterTree, RosterTreeBuilder};
 use pingora::server::ShutdownWatch;
+use pingora::services::ServiceReadyNotifier;
 use pingora::services::background::BackgroundService;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::beacon::BeaconFetcher;
 use super::heartbeat::{DrawStep, is_one_roster};
@@ -27,6 +30,9 @@ pub const TICK: Duration = Duration::from_millis(200);
 
 /// How long a room that nobody has scheduled is left to edges that may know it.
 pub const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
+
+/// How long the gate waits for the first look at its rooms before it opens.
+const READY_WITHIN: Duration = Duration::from_secs(3);
 
 /// Entries read from the store at once while the roster is hashed: 2 MB.
 const ROSTER_CHUNK: u64 = 64 * 1024;
@@ -159,8 +165,17 @@ impl Ticker {
         }
     }
 
-    async fn beat_for_ever(&self) {
-        self.schedule_until_done().await;
+    /// Tells whoever waits for the first look at the room; nobody waits for a store that is out of reach.
+    async fn beat_for_ever(&self, ready: ServiceReadyNotifier) {
+        let mut scheduling = pin!(self.schedule_until_done());
+        let is_scheduled = timeout(READY_WITHIN, &mut scheduling).await.is_ok();
+        if is_scheduled {
+            self.beat().await;
+        }
+        ready.notify_ready();
+        if !is_scheduled {
+            scheduling.await;
+        }
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -176,7 +191,7 @@ impl Ticker {
 #[async_trait]
 impl BackgroundService for Ticker {
     /// Runs until the runtime ends: requests that are still being answered during a shutdown need the queues.
-    async fn start(&self, _shutdown: ShutdownWatch) {
+    async fn start_with_ready_notifier(&self, mut shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
         let workers = self.workers.lock().await.take();
         let serve = async {
             if let Some(workers) = workers {
@@ -188,7 +203,14 @@ impl BackgroundService for Ticker {
                 beacon.run().await;
             }
         };
-        tokio::join!(serve, self.beat_for_ever(), fetch);
+        // The embedded store is given up then.
+        let beat_to_the_end = async {
+            tokio::select! {
+                () = self.beat_for_ever(ready) => {}
+                _ = shutdown.wait_for(|stopping| *stopping), if !self.store.is_shared() => {}
+            }
+        };
+        tokio::join!(serve, beat_to_the_end, fetch);
     }
 }
 

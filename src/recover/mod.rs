@@ -57,6 +57,21 @@ impl Knowledge {
         (self.stamp, self.memory) = (Some(stamp), Some(memory));
     }
 
+    /// Another process of this edge has answered, too, and this is what it knew at its end.
+    pub fn unite(&mut self, other: Self) {
+        let draw = |known: &Self| known.memory.as_ref().map(|memory| memory.plan.descriptor());
+        match (draw(self), draw(&other)) {
+            (_, None) => {}
+            (None, Some(_)) => *self = other,
+            (Some(ours), Some(theirs)) if ours == theirs => {
+                self.claims.unite(other.claims);
+                self.came_too_late |= other.came_too_late;
+            }
+            // Of another sale: what is asked next will tell which one it is.
+            (Some(_), Some(_)) => {}
+        }
+    }
+
     /// The store has answered a command of this edge.
     pub fn answered(&mut self, command: &Command, outcome: &Outcome) {
         match (command, outcome) {

@@ -94,6 +94,17 @@ pub struct Claims {
     pub sessions: BTreeMap<u64, Session>,
 }
 
+impl Claims {
+    /// Takes in those of another process of the same edge.
+    pub fn unite(&mut self, other: Self) {
+        self.gone.unite(&other.gone, u64::MAX);
+        for (place, session) in other.sessions {
+            let known = self.sessions.entry(place).or_insert(session);
+            known.expires_at_ms = known.expires_at_ms.max(session.expires_at_ms);
+        }
+    }
+}
+
 /// A session inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {

@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod embedded;
+mod lock;
 pub mod redis;
 
 use std::ops::Range;
@@ -9,6 +10,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub(crate) use self::lock::DirLock;
+pub use self::lock::LockError;
 use crate::room::{Command, Outcome, Refusal, View};
 
 /// Why a store could not answer.
@@ -57,6 +60,10 @@ pub trait Store: Send + Sync + 'static {
     /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
     /// the order of admission; shorter where the list ends. It is of the present draw.
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// Finishes what it has begun and lets go of its directory, so that the next process can use it. From then on this
+    /// store is unavailable.
+    async fn close(&self);
 }
 
 /// The most bytes of a room's name.

@@ -71,14 +71,22 @@ impl Fan {
     }
 
     pub(crate) fn call(&mut self, call: &str, body: &str) -> Answer {
-        self.send("POST", &format!("/.fairgate/final/{call}"), &[("Content-Type", "application/json")], body)
+        self.try_call(call, body).unwrap_or_else(|error| panic!("{call}: {error}"))
+    }
+
+    fn try_call(&mut self, call: &str, body: &str) -> io::Result<Answer> {
+        self.try_send("POST", &format!("/.fairgate/final/{call}"), &[("Content-Type", "application/json")], body)
     }
 
     /// Joins with a nonce of the fan's own.
     pub(crate) fn join(&mut self, nonce: u8) -> Answer {
+        self.try_join(nonce).unwrap_or_else(|error| panic!("join: {error}"))
+    }
+
+    pub(crate) fn try_join(&mut self, nonce: u8) -> io::Result<Answer> {
         use base64::Engine;
         let nonce = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode([nonce; 16]);
-        self.call("join", &json!({ "nonce": nonce }).to_string())
+        self.try_call("join", &json!({ "nonce": nonce }).to_string())
     }
 
     /// Joins and claims until let in.

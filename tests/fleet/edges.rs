@@ -40,9 +40,7 @@ impl Fleet {
     /// sale is as long.
     pub(crate) fn start(redis: SocketAddr, shop: SocketAddr, sale: &Sale) -> Self {
         let dir = TempDir::new().unwrap();
-        let keys = dir.path().join("keys");
-        let made = Command::new(program()).args(["keys", "new", "--dir"]).arg(&keys).output().unwrap();
-        assert!(made.status.success());
+        make_keys(dir.path());
         let gates: Vec<SocketAddr> = (0..EDGES).map(|_| free_address()).collect();
         let written_at_ms = now_ms();
         for (edge, gate) in gates.iter().enumerate() {
@@ -147,11 +145,17 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-fn program() -> &'static str {
+/// Makes the keys that edges share.
+pub(crate) fn make_keys(dir: &Path) {
+    let made = Command::new(program()).args(["keys", "new", "--dir"]).arg(dir.join("keys")).output().unwrap();
+    assert!(made.status.success());
+}
+
+pub(crate) fn program() -> &'static str {
     env!("CARGO_BIN_EXE_fairgate")
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 

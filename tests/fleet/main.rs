@@ -11,3 +11,4 @@ mod proxy;
 #[path = "../edge/shop.rs"]
 #[allow(dead_code, reason = "shared with the tests of one edge")]
 mod shop;
+mod upgrade;

@@ -9,7 +9,7 @@ use std::task::Poll;
 use fairgate::clock::Clock;
 use fairgate::room::{Command, Late, Mode, Outcome, Policy, Position, Room};
 use fairgate::store::embedded::{EmbeddedStore, OpenError};
-use fairgate::store::{Store, StoreError};
+use fairgate::store::{LockError, Store, StoreError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -99,7 +99,7 @@ async fn a_directory_has_one_user() {
     let clock = Arc::new(ManualClock::at(START_MS));
     let first = open(dir.path(), &clock);
     let error = EmbeddedStore::open(dir.path(), Arc::clone(&clock) as _).unwrap_err();
-    assert!(matches!(error, OpenError::InUse { .. }));
+    assert!(matches!(error, OpenError::Lock(LockError::InUse { .. })));
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     drop(first);
     open(dir.path(), &clock);

@@ -33,6 +33,7 @@ pub(crate) fn open_in(redis: &PrivateRedis, clock: &Arc<ManualClock>, dir: Optio
         password: None,
         authority_pem: None,
         ledger: dir.map(Path::to_owned),
+        takes_over: false,
     };
     RedisStore::open(&options, Some(Arc::clone(clock) as _)).unwrap()
 }
@@ -151,6 +152,7 @@ fn open_url(url: &str) -> RedisStore {
         password: None,
         authority_pem: None,
         ledger: None,
+        takes_over: false,
     })
 }
 
@@ -241,6 +243,7 @@ async fn speaks_tls_with_a_user_and_a_password() {
         password: Some(Secret::new("hunter2".into())),
         authority_pem: Some(made.cert.pem().into_bytes()),
         ledger: None,
+        takes_over: false,
     };
     is_of_use(&open_with(options.clone())).await;
 

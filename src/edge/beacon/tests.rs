@@ -24,7 +24,7 @@ use crate::config::{AdminToken, Config, Role, Secret};
 use crate::control::{self, Admin, AuditLog, Client, HandedIn, RoomName, Tokens};
 use crate::edge::fan::{self, FanRequest, Reply};
 use crate::edge::lists::{self, List};
-use crate::edge::server::{EdgeParts, build};
+use crate::edge::server::{EdgeParts, build, prepare};
 use crate::edge::state::Edge;
 use crate::edge::ticker::Ticker;
 use crate::observe::{expose, registry};
@@ -105,7 +105,8 @@ impl World {
         let metrics = EdgeMetrics::new(&registry).unwrap();
         let parts =
             EdgeParts { store, metrics, registry: registry.clone(), tokens: Tokens::new(&[]), exit_with_stdin: false };
-        let (edge, mut tickers) = build(&config, &parts, &(clock.clone() as Arc<dyn Clock>)).unwrap();
+        let (edge, mut tickers) =
+            build(&config, prepare(&config).unwrap(), &parts, &(clock.clone() as Arc<dyn Clock>)).unwrap();
         let beacon = config.rooms[0].beacon.as_ref().unwrap();
         let (room, store) = (Arc::clone(&edge.rooms[0]), Arc::clone(&edge.store));
         let fetcher = BeaconFetcher::new(room, beacon, store, parts.metrics.clone()).unwrap();

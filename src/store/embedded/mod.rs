@@ -12,7 +12,6 @@ mod frame;
 mod journal;
 mod keeper;
 mod load;
-mod lock;
 mod roster;
 
 use std::collections::HashMap;
@@ -33,9 +32,8 @@ use tokio::sync::oneshot;
 
 use self::keeper::{Keeper, SharedClaims, SharedRoster};
 use self::load::{Loaded, load};
-use self::lock::DirLock;
 use super::batch::{Reply, Request};
-use super::{Store, StoreError, check_name, check_plan_is_of};
+use super::{DirLock, LockError, Store, StoreError, check_name, check_plan_is_of};
 use crate::clock::Clock;
 use crate::room::{Command, Outcome, Refusal, View};
 
@@ -46,16 +44,8 @@ const WAITING_MAX: usize = 16_384;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
-    #[error(
-        "{} is in use by another fairgate (process {holder}): stop it, or give this one a directory of its own",
-        dir.display()
-    )]
-    InUse {
-        /// The directory.
-        dir: PathBuf,
-        /// The process's id, as it wrote it down.
-        holder: String,
-    },
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -92,7 +82,8 @@ pub struct EmbeddedStore {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     rooms: Mutex<HashMap<String, RoomHandle>>,
-    _lock: DirLock,
+    /// None once the store is closed.
+    lock: Mutex<Option<DirLock>>,
 }
 
 /// How to reach a room's keeper.
@@ -110,9 +101,8 @@ impl EmbeddedStore {
     /// Another process has it, or what is in it cannot be read.
     pub fn open(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let dir = dir.into();
-        create_dir(&dir).map_err(|source| OpenError::Io { path: dir.clone(), source })?;
-        let lock = DirLock::take(&dir)?;
-        let store = Self { clock, counters: Arc::default(), rooms: Mutex::default(), _lock: lock, dir };
+        let lock = Mutex::new(Some(DirLock::take(&dir)?));
+        let store = Self { clock, counters: Arc::default(), rooms: Mutex::default(), lock, dir };
         for room in rooms_in(&store.dir)? {
             let loaded = load(&store.dir.join(&room))?;
             let handle = store.start(&room, loaded)?;
@@ -155,6 +145,9 @@ impl EmbeddedStore {
 
     fn send(&self, room: &str, request: Request) -> Result<(), StoreError> {
         let mut rooms = self.lock_rooms();
+        if self.is_closed() {
+            return Err(unavailable(&"the store has been closed"));
+        }
         if !rooms.contains_key(room) {
             let Request::Apply(Command::Schedule(_), _) = request else { return Err(Refusal::NotScheduled.into()) };
             check_name(room)?;
@@ -166,6 +159,23 @@ impl EmbeddedStore {
             Err(TrySendError::Full(_)) => Err(unavailable(&format!("{WAITING_MAX} requests wait for {room}"))),
             Err(TrySendError::Disconnected(_)) => Err(stopped(room)),
         }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Lets every room finish what it has begun before the lock is given back.
+    fn finish(&self) {
+        // From here on nobody gets in.
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let rooms = std::mem::take(&mut *self.lock_rooms());
+        for RoomHandle { requests, thread, .. } in rooms.into_values() {
+            drop(requests);
+            // A keeper that panicked has told so already.
+            drop(thread.join());
+        }
+        drop(lock);
     }
 
     fn lock_rooms(&self) -> std::sync::MutexGuard<'_, HashMap<String, RoomHandle>> {
@@ -203,16 +213,15 @@ impl Store for EmbeddedStore {
         let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
         bytes.map_err(|error| unavailable(&error))
     }
+
+    async fn close(&self) {
+        self.finish();
+    }
 }
 
 impl Drop for EmbeddedStore {
-    /// Lets every room finish what it has begun before the lock is given back.
     fn drop(&mut self) {
-        for (_, RoomHandle { requests, thread, .. }) in self.lock_rooms().drain() {
-            drop(requests);
-            // A keeper that panicked has told so already.
-            drop(thread.join());
-        }
+        self.finish();
     }
 }
 

@@ -5,6 +5,9 @@
 //! a file that cannot be written costs the room nothing but this help, and is told in the log. The draw's secret is in
 //! here: files are readable by their owner only.
 //!
+//! The directory has one user at a time. While an edge takes over from another both add entries, and only the other writes
+//! what it knows; as soon as it has ended, that is taken in.
+//!
 //! `<dir>/<room>/knowledge` is [`Knowledge`], replaced as a whole; `<dir>/<room>/<draw>.entries` has 40 bytes an entry, its
 //! index as `u64be` and itself, in the order of the answers.
 
@@ -12,21 +15,59 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::recover::Knowledge;
 use crate::room::{Entry, Position};
+use crate::store::{DirLock, LockError};
 
 /// How old the knowledge on the disk may be.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 const RECORD_BYTES: usize = 8 + size_of::<Entry>();
 
+/// The directory with the files of all rooms.
+#[derive(Debug)]
+pub(super) struct LedgerDir {
+    path: PathBuf,
+    /// None while another edge has the directory, or once this one has given it back.
+    lock: Mutex<Option<DirLock>>,
+}
+
+impl LedgerDir {
+    /// Opens the directory; `takes_over`: whether another edge may still have it.
+    pub(super) fn open(path: &Path, takes_over: bool) -> Result<Self, LockError> {
+        let lock = match DirLock::take(path) {
+            Err(LockError::InUse { .. }) if takes_over => None,
+            taken => Some(taken?),
+        };
+        Ok(Self { path: path.to_owned(), lock: Mutex::new(lock) })
+    }
+
+    /// Gives the directory back.
+    pub(super) fn close(&self) {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Whether no other edge has the directory any more.
+    fn is_ours(&self) -> bool {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            *lock = DirLock::take(&self.path).ok();
+        }
+        lock.is_some()
+    }
+}
+
 /// The files of one room.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    shared: Arc<LedgerDir>,
     dir: PathBuf,
+    /// Whether all that the last user of the directory knew is known.
+    has_taken_over: bool,
     /// The draw whose entries are written, by the first bytes of its descriptor's digest.
     entries: Option<(PathBuf, File)>,
     saved_at: Option<Instant>,
@@ -34,25 +75,40 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Opens the files of a room, and reads what was known.
-    pub(super) fn open(dir: &Path, room: &str) -> (Self, Knowledge) {
-        let ledger = Self { dir: dir.join(room), entries: None, saved_at: None };
-        let knowledge = match fs::read(ledger.dir.join("knowledge")) {
-            Ok(bytes) => postcard::from_bytes(&bytes).unwrap_or_else(|error| {
-                tracing::warn!(dir = %ledger.dir.display(), %error, "what was known of the room cannot be read");
-                Knowledge::default()
-            }),
-            Err(_) => Knowledge::default(),
-        };
+    pub(super) fn open(shared: &Arc<LedgerDir>, room: &str) -> (Self, Knowledge) {
+        let (dir, has_taken_over) = (shared.path.join(room), shared.is_ours());
+        let ledger = Self { shared: Arc::clone(shared), dir, has_taken_over, entries: None, saved_at: None };
+        let knowledge = ledger.read_knowledge();
         (ledger, knowledge)
     }
 
     /// Writes down what is known, unless that was done just now.
-    pub(super) fn save(&mut self, knowledge: &Knowledge) {
+    pub(super) fn save(&mut self, knowledge: &mut Knowledge) {
         if self.saved_at.is_none_or(|saved_at| saved_at.elapsed() >= SAVE_EVERY) {
-            self.saved_at = Some(Instant::now());
-            let written = self.write_knowledge(knowledge);
-            self.tell("knowledge", written);
+            self.save_now(knowledge);
         }
+    }
+
+    /// Writes down what is known; takes in before what the last user of the directory knew.
+    pub(super) fn save_now(&mut self, knowledge: &mut Knowledge) {
+        self.saved_at = Some(Instant::now());
+        if !self.has_taken_over {
+            if !self.shared.is_ours() {
+                return;
+            }
+            knowledge.unite(self.read_knowledge());
+            self.has_taken_over = true;
+        }
+        let written = self.write_knowledge(knowledge);
+        self.tell("knowledge", written);
+    }
+
+    fn read_knowledge(&self) -> Knowledge {
+        let Ok(bytes) = fs::read(self.dir.join("knowledge")) else { return Knowledge::default() };
+        postcard::from_bytes(&bytes).unwrap_or_else(|error| {
+            tracing::warn!(dir = %self.dir.display(), %error, "what was known of the room cannot be read");
+            Knowledge::default()
+        })
     }
 
     /// Writes down the entries of the pool among those that were answered.

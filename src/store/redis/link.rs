@@ -44,6 +44,8 @@ pub struct RedisOptions {
     pub authority_pem: Option<Vec<u8>>,
     /// The directory in which this edge writes down what it could put back; `None`: only what it has in memory.
     pub ledger: Option<PathBuf>,
+    /// Whether another edge, from which this one takes over, may still have that directory.
+    pub takes_over: bool,
 }
 
 /// Who makes new connections.

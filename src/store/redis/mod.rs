@@ -22,17 +22,18 @@ mod view;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 pub use self::address::{AddressError, Node, RedisAddress, Topology};
+use self::ledger::LedgerDir;
 use self::link::Link;
 pub use self::link::RedisOptions;
 use self::room_task::{Parts, RoomTask};
@@ -41,7 +42,7 @@ use self::script::Scripts;
 use self::subscription::Changes;
 use self::view::Closed;
 use super::batch::{Reply, Request};
-use super::{Store, StoreError, check_name, check_plan_is_of};
+use super::{LockError, Store, StoreError, check_name, check_plan_is_of};
 use crate::clock::Clock;
 use crate::room::{Command, Outcome, View};
 
@@ -57,6 +58,9 @@ pub enum OpenError {
     /// The options cannot be used.
     #[error("cannot prepare the connection to Redis: {0}; check the URL and the certificates")]
     Redis(#[from] redis::RedisError),
+    /// The directory for what this edge could put back cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LockError),
 }
 
 /// What a store has done since it was opened.
@@ -73,19 +77,28 @@ pub struct RedisStore {
     link: Link,
     scripts: Arc<Scripts>,
     clock: Option<Arc<dyn Clock>>,
-    ledger: Option<PathBuf>,
+    ledger: Option<Arc<LedgerDir>>,
     counters: Arc<Counters>,
-    rooms: Mutex<HashMap<String, mpsc::Sender<Request>>>,
+    /// None once the store is closed.
+    rooms: Mutex<Option<HashMap<String, RoomHandle>>>,
     changes: Changes,
+}
+
+/// How to reach a room's task.
+struct RoomHandle {
+    requests: mpsc::Sender<Request>,
+    task: JoinHandle<()>,
 }
 
 impl RedisStore {
     /// Opens a store; Redis need not be there yet. Rooms go by the server's clock, unless another one is given.
     ///
     /// # Errors
-    /// The options cannot be used.
+    /// The options cannot be used, or another edge has the directory.
     pub fn open(options: &RedisOptions, clock: Option<Arc<dyn Clock>>) -> Result<Self, OpenError> {
         let link = Link::new(options)?;
+        let open_ledger = |path| LedgerDir::open(path, options.takes_over).map(Arc::new);
+        let ledger = options.ledger.as_deref().map(open_ledger).transpose()?;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("redis").enable_all().build();
         let (runtime, changes) = (runtime.map_err(OpenError::Thread)?, Changes::default());
         runtime.spawn(subscription::run(link.clone(), changes.clone()));
@@ -95,9 +108,9 @@ impl RedisStore {
             changes,
             scripts: Arc::new(Scripts::new()),
             clock,
-            ledger: options.ledger.clone(),
+            ledger,
             counters: Arc::default(),
-            rooms: Mutex::default(),
+            rooms: Mutex::new(Some(HashMap::new())),
         })
     }
 
@@ -117,7 +130,7 @@ impl RedisStore {
     async fn ask<T>(&self, room: &str, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, StoreError> {
         check_name(room)?;
         let (reply, answer) = oneshot::channel();
-        let sent = self.task(room).try_send(request(reply));
+        let sent = self.task(room)?.try_send(request(reply));
         sent.map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Unavailable(format!("{WAITING_MAX} requests wait for {room}")),
             TrySendError::Closed(_) => stopped(),
@@ -134,24 +147,28 @@ impl RedisStore {
     }
 
     /// The way to a room's task, which is started with the first request.
-    fn task(&self, room: &str) -> mpsc::Sender<Request> {
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = || {
-            let (requests, queue) = mpsc::channel(WAITING_MAX);
-            let parts = Parts {
-                key: key(room),
-                clock: self.clock.clone(),
-                scripts: Arc::clone(&self.scripts),
-                link: self.link.clone(),
-                counters: Arc::clone(&self.counters),
-            };
-            let task = RoomTask::new(parts, self.ledger.as_deref(), room);
-            if let Some(runtime) = &self.runtime {
-                runtime.spawn(task.run(queue));
-            }
-            requests
+    fn task(&self, room: &str) -> Result<mpsc::Sender<Request>, StoreError> {
+        let mut rooms = self.lock_rooms();
+        let (Some(rooms), Some(runtime)) = (&mut *rooms, &self.runtime) else { return Err(stopped()) };
+        let handle = rooms.entry(room.to_owned()).or_insert_with(|| self.start(room, runtime));
+        Ok(handle.requests.clone())
+    }
+
+    fn start(&self, room: &str, runtime: &Runtime) -> RoomHandle {
+        let (requests, queue) = mpsc::channel(WAITING_MAX);
+        let parts = Parts {
+            key: key(room),
+            clock: self.clock.clone(),
+            scripts: Arc::clone(&self.scripts),
+            link: self.link.clone(),
+            counters: Arc::clone(&self.counters),
         };
-        rooms.entry(room.to_owned()).or_insert_with(start).clone()
+        let task = RoomTask::new(parts, self.ledger.as_ref(), room);
+        RoomHandle { requests, task: runtime.spawn(task.run(queue)) }
+    }
+
+    fn lock_rooms(&self) -> MutexGuard<'_, Option<HashMap<String, RoomHandle>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,6 +198,18 @@ impl Store for RedisStore {
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {
         self.read(CLAIMS, room, claims).await
     }
+
+    async fn close(&self) {
+        let rooms = self.lock_rooms().take().unwrap_or_default();
+        for RoomHandle { requests, task } in rooms.into_values() {
+            drop(requests);
+            // It ends with what it has to write down; one that panicked has told so already.
+            drop(task.await);
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.close();
+        }
+    }
 }
 
 impl Drop for RedisStore {
@@ -188,6 +217,9 @@ impl Drop for RedisStore {
         if let Some(runtime) = self.runtime.take() {
             // A call that is under way is abandoned, which is as good as a reply that got lost.
             runtime.shutdown_background();
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.close();
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The task through which one edge's requests for one room go, one call after another.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::mpsc;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, LedgerDir};
 use super::link::Link;
 use super::script::Scripts;
 use super::transition::Room;
@@ -50,7 +49,7 @@ pub(super) struct RoomTask {
 
 impl RoomTask {
     /// The task of a room; what was known of it when this edge was stopped is in the directory.
-    pub(super) fn new(parts: Parts, dir: Option<&Path>, room: &str) -> Self {
+    pub(super) fn new(parts: Parts, dir: Option<&Arc<LedgerDir>>, room: &str) -> Self {
         let (ledger, knowledge) = dir.map(|dir| Ledger::open(dir, room)).unzip();
         let knowledge = knowledge.unwrap_or_default();
         Self { parts, closed: Closed::default(), knowledge, ledger, intact: 0, view: None }
@@ -63,6 +62,9 @@ impl RoomTask {
             for step in put_together(waiting.drain(..)) {
                 self.serve(step).await;
             }
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.save_now(&mut self.knowledge);
         }
     }
 
@@ -77,7 +79,7 @@ impl RoomTask {
         };
         self.parts.counters.commands.fetch_add(step.commands(), Relaxed);
         if let Some(ledger) = &mut self.ledger {
-            ledger.save(&self.knowledge);
+            ledger.save(&mut self.knowledge);
         }
         let view = self.view.take();
         match outcome {
