@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::choose::{Choice, Choices};
 use super::db::DbTime;
 use super::free::FreeSeats;
-use super::plan::Plan;
+use super::plan::{Plan, Section};
 
 /// What a fan asks for. Units are valid for the event; quantities are within the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,17 @@ pub enum Wish {
         /// Whether seats that are not side by side will not do.
         only_together: bool,
     },
+}
+
+impl Wish {
+    /// The section that is asked about: of several, that of the first seat.
+    #[must_use]
+    pub fn section<'a>(&self, plan: &'a Plan) -> &'a Section {
+        match self {
+            Self::Seats(units) => plan.section_of(units.first().copied().unwrap_or(0)),
+            Self::Best { section, .. } => &plan.sections[*section],
+        }
+    }
 }
 
 /// A reservation that waits.
@@ -80,12 +91,21 @@ pub enum Refusal {
     OtherRequest,
 }
 
+/// What is believed about the seats when a batch begins.
+#[derive(Clone, Debug)]
+pub struct Beliefs {
+    /// Those that nobody has.
+    pub free: FreeSeats,
+    /// Those that another batch is asking for at this moment; they may be free when it has ended.
+    pub undecided: FreeSeats,
+}
+
 /// What a request would take, by what is believed about the seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Intent {
     Take(Vec<u32>),
     Refuse(Refusal),
-    /// Nothing is left only because earlier requests of this batch may get it.
+    /// Nothing is left only because earlier requests, of this batch or of another one, may get it.
     Wait,
 }
 
@@ -123,10 +143,13 @@ pub enum Decision {
     Again,
 }
 
-/// Chooses the seats to lock for a batch, in the order of arrival, out of those that are believed to be free.
+/// Chooses the seats to lock for a batch, in the order of arrival, out of those that are believed to be free and that no
+/// other batch is asking for.
 #[must_use]
-pub fn propose(plan: &Plan, free: &FreeSeats, requests: &[&Request]) -> Proposal {
-    let mut chooser = Chooser { plan, free, left: Choices::among(plan, free.clone()), before: HashMap::new() };
+pub fn propose(plan: &Plan, beliefs: &Beliefs, requests: &[&Request]) -> Proposal {
+    let mut left = beliefs.free.clone();
+    left.remove_all(&beliefs.undecided);
+    let mut chooser = Chooser { plan, beliefs, left: Choices::among(plan, left), before: HashMap::new() };
     let intents: Vec<Intent> = requests.iter().map(|request| chooser.intend(&request.wish)).collect();
     let taken = intents.iter().filter_map(|intent| if let Intent::Take(units) = intent { Some(units) } else { None });
     let mut candidates: Vec<u32> = taken.flatten().copied().collect();
@@ -138,8 +161,8 @@ pub fn propose(plan: &Plan, free: &FreeSeats, requests: &[&Request]) -> Proposal
 /// Chooses for one request after the other.
 struct Chooser<'a> {
     plan: &'a Plan,
-    /// What was free before the batch.
-    free: &'a FreeSeats,
+    /// How it was before the batch.
+    beliefs: &'a Beliefs,
     /// What the requests before this one have left.
     left: Choices<'a>,
     /// What such a group would have got before the batch.
@@ -151,8 +174,15 @@ impl Chooser<'_> {
         let intent = match wish {
             // Seats that an earlier request of the batch wants, too, are settled after the lock.
             Wish::Seats(units) => {
-                let taken: Vec<u32> = units.iter().copied().filter(|&unit| !self.free.contains(unit)).collect();
-                if taken.is_empty() { Intent::Take(units.clone()) } else { Intent::Refuse(Refusal::Taken(taken)) }
+                let Beliefs { free, undecided } = self.beliefs;
+                let taken: Vec<u32> = units.iter().copied().filter(|&unit| !free.contains(unit)).collect();
+                if !taken.is_empty() {
+                    Intent::Refuse(Refusal::Taken(taken))
+                } else if units.iter().any(|&unit| undecided.contains(unit)) {
+                    Intent::Wait
+                } else {
+                    Intent::Take(units.clone())
+                }
             }
             &Wish::Best { section, quantity, only_together } => self.intend_best(section, quantity, only_together),
         };
@@ -167,7 +197,7 @@ impl Chooser<'_> {
         if let Some(choice) = self.left.best(section, quantity).filter(fits) {
             return Intent::Take(choice.units);
         }
-        let (plan, free) = (self.plan, self.free);
+        let (plan, free) = (self.plan, &self.beliefs.free);
         let before = self.before.entry((section, quantity));
         let together =
             *before.or_insert_with(|| Choices::among(plan, free.clone()).best(section, quantity).map(|it| it.together));
@@ -262,11 +292,17 @@ mod tests {
         free
     }
 
+    /// No other batch is under way.
+    fn beliefs(free: FreeSeats) -> Beliefs {
+        let seats = u32::try_from(free.to_bytes().len() * 8).expect("a small hall");
+        Beliefs { free, undecided: FreeSeats::none(seats) }
+    }
+
     /// Decides over a batch against a table in which `taken` seats are taken and `busy` ones are locked by others.
     fn decide(requests: &[Request], taken: &[u32], busy: &[u32], believed: &[u32]) -> Vec<Decision> {
         let plan = small(&[8, 8]);
         let requests: Vec<&Request> = requests.iter().collect();
-        let proposal = propose(&plan, &all_but(&plan, believed), &requests);
+        let proposal = propose(&plan, &beliefs(all_but(&plan, believed)), &requests);
         let lockable = proposal.candidates.iter().filter(|unit| !busy.contains(unit));
         let seats = lockable.map(|unit| (*unit, !taken.contains(unit))).collect();
         settle(&plan, &requests, &proposal, &Found { seats, ..Found::default() })
@@ -309,14 +345,14 @@ mod tests {
     #[test]
     fn a_known_booking_is_itself_whatever_the_seats_are_now() {
         let plan = small(&[8]);
-        let free = all_but(&plan, &[0]);
+        let believed = beliefs(all_but(&plan, &[0]));
         let (same, other) = (request(1, "a", seats(&[0])), request(1, "a", seats(&[5])));
         let other = Request { print: Uuid::nil(), ..other };
         let held = Held { units: vec![0], amount: 5000, expires_at: DbTime(7) };
         let known = HashMap::from([(same.booking_id, (same.print, held.clone()))]);
         let found = Found { known, ..Found::default() };
         for (request, decision) in [(&same, Decision::Known(held)), (&other, Decision::Refuse(Refusal::OtherRequest))] {
-            let proposal = propose(&plan, &free, &[request]);
+            let proposal = propose(&plan, &believed, &[request]);
             assert_eq!(settle(&plan, &[request], &proposal, &found), [decision]);
         }
     }
@@ -326,7 +362,7 @@ mod tests {
         let plan = small(&[8]);
         let (busy, idle) = (request(1, "a", best(2)), request(2, "b", best(2)));
         let requests = [&busy, &idle];
-        let proposal = propose(&plan, &all_but(&plan, &[]), &requests);
+        let proposal = propose(&plan, &beliefs(all_but(&plan, &[])), &requests);
         let seats = proposal.candidates.iter().map(|unit| (*unit, true)).collect();
         let found = Found { seats, busy_sessions: HashSet::from(["a".to_owned()]), ..Found::default() };
         let decided = settle(&plan, &requests, &proposal, &found);
@@ -341,6 +377,28 @@ mod tests {
         assert_eq!(decided, [Decision::Refuse(Refusal::Taken(vec![0])), Decision::Again]);
         let decided = decide(&[request(2, "b", best(7))], &[], &[], &believed);
         assert_eq!(decided, [Decision::Refuse(Refusal::NotEnough { free: 6 })]);
+    }
+
+    #[test]
+    fn seats_that_another_batch_asks_for_are_left_to_it_until_it_has_ended() {
+        let plan = small(&[4, 4]);
+        let undecided = {
+            let mut undecided = FreeSeats::none(plan.seats());
+            (0..6).for_each(|unit| undecided.insert(unit));
+            undecided
+        };
+        let believed = Beliefs { free: all_but(&plan, &[7]), undecided };
+        let batch = [request(1, "a", seats(&[5, 6])), request(2, "b", seats(&[6])), request(3, "c", best(2))];
+        let requests: Vec<&Request> = batch.iter().collect();
+        let proposal = propose(&plan, &believed, &requests);
+        assert_eq!(proposal.candidates, [6], "only what nobody else asks for");
+        let found = Found { seats: HashMap::from([(6, true)]), ..Found::default() };
+        let decided = settle(&plan, &requests, &proposal, &found);
+        assert_eq!(decided, [Decision::Again, Decision::Hold(vec![6]), Decision::Again], "nobody is refused too early");
+        let gone = request(4, "d", seats(&[5, 7]));
+        let proposal = propose(&plan, &believed, &[&gone]);
+        let decided = settle(&plan, &[&gone], &proposal, &Found::default());
+        assert_eq!(decided, [Decision::Refuse(Refusal::Taken(vec![7]))], "what is taken is taken");
     }
 
     fn wish() -> impl Strategy<Value = Wish> {

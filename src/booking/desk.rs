@@ -1,4 +1,4 @@
-//! The desk of one event: reservations queue here, and one writer serves all that wait at the same moment.
+//! The desk of one event: reservations queue here, and two writers take turns to serve all that wait at the same moment.
 //!
 //! Guarantees: the queue is bounded, and nobody waits in it longer than the patience; requests are served in the order in
 //! which they came.
@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::availability::Availability;
-use super::batch::{Held, Refusal, Request};
+use super::batch::{self, Beliefs, Held, Proposal, Refusal, Request};
 use super::document::{Document, Effort};
 use super::free::FreeSeats;
 use super::http::timing::Timing;
@@ -60,6 +60,8 @@ pub struct Desk {
     plan: ArcSwap<Plan>,
     document: ArcSwap<Document>,
     mirror: Mutex<Mirror>,
+    /// The seats that batches are asking the tables for at this moment.
+    undecided: Mutex<FreeSeats>,
     time: Arc<DatabaseTime>,
     availability: Availability,
     queue: mpsc::Sender<Waiting>,
@@ -71,8 +73,9 @@ impl Desk {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let availability = Availability::new(&mut mirror, time.now());
         let document = ArcSwap::from_pointee(describe(&plan));
+        let undecided = Mutex::new(FreeSeats::none(plan.seats()));
         let plan = ArcSwap::from_pointee(plan);
-        (Self { plan, document, mirror: Mutex::new(mirror), time, availability, queue }, waiting)
+        (Self { plan, document, mirror: Mutex::new(mirror), undecided, time, availability, queue }, waiting)
     }
 
     /// Queues a reservation and waits for what becomes of it.
@@ -116,10 +119,30 @@ impl Desk {
         self.mirror().stock(units, self.time.now())
     }
 
+    /// How many seats of a range are free now, as far as is known.
+    #[must_use]
+    pub fn free_in(&self, units: std::ops::Range<u32>) -> u32 {
+        self.mirror().free_at(self.time.now()).count(units)
+    }
+
     /// The seats that are free now, as far as is known.
     #[must_use]
     pub fn free(&self) -> FreeSeats {
         self.mirror().free_at(self.time.now()).clone()
+    }
+
+    /// Chooses the seats for a batch; they are left to it until what is returned is dropped.
+    pub(super) fn propose(&self, plan: &Plan, requests: &[&Request]) -> (Proposal, Undecided<'_>) {
+        let mut undecided = self.undecided();
+        let beliefs = Beliefs { free: self.free(), undecided: undecided.clone() };
+        let proposal = batch::propose(plan, &beliefs, requests);
+        proposal.candidates.iter().for_each(|&unit| undecided.insert(unit));
+        let units = proposal.candidates.clone();
+        (proposal, Undecided { desk: self, units })
+    }
+
+    fn undecided(&self) -> MutexGuard<'_, FreeSeats> {
+        self.undecided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many reservations wait.
@@ -135,6 +158,20 @@ impl Desk {
 
     pub(super) fn time(&self) -> &DatabaseTime {
         &self.time
+    }
+}
+
+/// Seats that a batch is asking the tables for; no other batch does, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Undecided<'a> {
+    desk: &'a Desk,
+    units: Vec<u32>,
+}
+
+impl Drop for Undecided<'_> {
+    fn drop(&mut self) {
+        let mut undecided = self.desk.undecided();
+        self.units.iter().for_each(|&unit| undecided.remove(unit));
     }
 }
 

@@ -19,7 +19,7 @@ use super::plan::{Facts, Plan, Row, Section, SectionKind};
 use super::sql;
 use super::time::DatabaseTime;
 use super::wire::{EventList, EventSummary};
-use super::writer::{Writer, signed, unsigned};
+use super::writer::{WRITERS, Writer, signed, unsigned};
 
 /// All desks, by the slug of their event.
 #[derive(Debug)]
@@ -96,13 +96,17 @@ impl Events {
         let mirror = self.read_seats(client, &plan).await?;
         let (desk, queue) = Desk::new(plan, mirror, Arc::clone(&self.time));
         let desk = Arc::new(desk);
-        let writer = Writer {
-            desk: Arc::clone(&desk),
-            database: self.database.clone(),
-            core: self.core,
-            metrics: Arc::clone(&self.metrics),
-        };
-        tokio::spawn(writer.run(queue));
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..WRITERS {
+            let writer = Writer {
+                desk: Arc::clone(&desk),
+                queue: Arc::clone(&queue),
+                database: self.database.clone(),
+                core: self.core,
+                metrics: Arc::clone(&self.metrics),
+            };
+            tokio::spawn(writer.run());
+        }
         Ok(desk)
     }
 

@@ -1,4 +1,4 @@
-//! Which seats are free at one moment, as bits: cheap to copy, quick to look through.
+//! Sets of seats, like those that are free at one moment, as bits: cheap to copy, quick to look through.
 
 use std::ops::Range;
 
@@ -32,6 +32,11 @@ impl FreeSeats {
     /// Takes a seat.
     pub fn remove(&mut self, unit: u32) {
         self.words[(unit / WORD) as usize] &= !(1 << (unit % WORD));
+    }
+
+    /// Takes all of these seats.
+    pub fn remove_all(&mut self, others: &Self) {
+        self.words.iter_mut().zip(&others.words).for_each(|(word, other)| *word &= !other);
     }
 
     /// How many seats of a range are free.

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::batch::{self, Decision, Found, Held, Refusal, Request, Wish};
+use super::batch::{self, Beliefs, Decision, Found, Held, Refusal, Request, Wish};
 use super::db::DbTime;
+use super::free::FreeSeats;
 use super::mirror::Mirror;
 use super::plan::Plan;
 use super::plan::tests::small;
@@ -18,8 +19,8 @@ const CORES: usize = 2;
 /// What may happen.
 #[derive(Clone, Debug)]
 enum Event {
-    /// A core serves a batch of (session, key, wish), while it cannot lock some seats.
-    Batch { core: usize, asked: Vec<(u8, u8, Wish)>, busy: Vec<u32> },
+    /// A core serves a batch of (session, key, wish), while it cannot lock some seats and another batch asks for others.
+    Batch { core: usize, asked: Vec<(u8, u8, Wish)>, busy: Vec<u32>, asked_elsewhere: Vec<u32> },
     /// Somebody pays the booking with this number, if it can be paid.
     Pay(usize),
     /// Somebody gives the booking with this number back.
@@ -64,7 +65,7 @@ impl World {
 
     fn apply(&mut self, event: Event) {
         match event {
-            Event::Batch { core, asked, busy } => self.serve(core, &asked, &busy),
+            Event::Batch { core, asked, busy, asked_elsewhere } => self.serve(core, &asked, &busy, &asked_elsewhere),
             Event::Pay(number) => self.pay(number),
             Event::GiveBack(number) => self.give_back(number),
             Event::Feed(core) => {
@@ -77,7 +78,7 @@ impl World {
         self.check();
     }
 
-    fn serve(&mut self, core: usize, asked: &[(u8, u8, Wish)], busy: &[u32]) {
+    fn serve(&mut self, core: usize, asked: &[(u8, u8, Wish)], busy: &[u32], asked_elsewhere: &[u32]) {
         let request = |(session, key, wish): &(u8, u8, Wish)| Request {
             booking_id: Uuid::from_u128(u128::from(*session) << 8 | u128::from(*key)),
             session: session.to_string(),
@@ -86,8 +87,11 @@ impl World {
         };
         let requests: Vec<Request> = asked.iter().map(request).collect();
         let requests: Vec<&Request> = requests.iter().collect();
-        let free = self.beliefs[core].free_at(self.now).clone();
-        let proposal = batch::propose(&self.plan, &free, &requests);
+        let mut undecided = FreeSeats::none(self.plan.seats());
+        asked_elsewhere.iter().for_each(|&unit| undecided.insert(unit));
+        let beliefs = Beliefs { free: self.beliefs[core].free_at(self.now).clone(), undecided };
+        let proposal = batch::propose(&self.plan, &beliefs, &requests);
+        assert!(proposal.candidates.iter().all(|unit| !asked_elsewhere.contains(unit)), "one batch a seat");
         let found = self.look(&proposal.candidates, busy);
         for (&unit, &is_free) in found.seats.iter().filter(|seat| !seat.1) {
             assert!(!is_free);
@@ -206,9 +210,10 @@ fn wish() -> impl Strategy<Value = Wish> {
 
 fn event() -> impl Strategy<Value = Event> {
     let asked = prop::collection::vec((0u8..5, 0u8..6, wish()), 1..12);
-    let batch = (0..CORES, asked, prop::collection::vec(0u32..18, 0..3));
+    let some_seats = || prop::collection::vec(0u32..18, 0..3);
+    let batch = (0..CORES, asked, some_seats(), some_seats());
     prop_oneof![
-        6 => batch.prop_map(|(core, asked, busy)| Event::Batch { core, asked, busy }),
+        6 => batch.prop_map(|(core, asked, busy, asked_elsewhere)| Event::Batch { core, asked, busy, asked_elsewhere }),
         2 => any::<usize>().prop_map(Event::Pay),
         1 => any::<usize>().prop_map(Event::GiveBack),
         1 => (0..CORES).prop_map(Event::Feed),

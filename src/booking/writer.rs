@@ -1,30 +1,35 @@
-//! The writer of one desk: one transaction for all reservations that wait at the same moment (group commit).
+//! The writers of one desk: one transaction for all reservations that wait at the same moment (group commit).
 //!
-//! There is no linger timer: while one commit is under way the next batch gathers by itself, so a lone request is served at
-//! once and a rush is served in batches. An answer is given after its commit. When the database fails in between, the
+//! There is no linger timer: while commits are under way the next batch gathers by itself, so a lone request is served at
+//! once and a rush is served in batches. Two batches may be under way, so that one is decided, written and answered while
+//! the other waits for the disk; they never ask for the same seat, and the database keeps the same fan out of both (like
+//! those of two cores). An answer is given after its commit. When the database fails in between, the
 //! batch is tried again; bookings that were committed all the same are found by their ids.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, MutexGuard, mpsc};
 use tokio::time::sleep;
 use tokio_postgres::types::ToSql;
 use tracing::warn;
 use uuid::Uuid;
 
 use super::batch::{self, Decision, Found, Held, Proposal, Request};
-use super::db::{Database, DbError, DbTime, Transaction};
-use super::desk::{Desk, DeskError, Served, Verdict, Waiting};
+use super::db::{Database, DbError, DbTime, RowPlace, Transaction};
+use super::desk::{Desk, DeskError, Served, Undecided, Verdict, Waiting};
 use super::http::timing::Timing;
 use super::metrics::BookingMetrics;
 use super::plan::Plan;
 use super::sql;
 
+/// Batches of one event that may be under way.
+pub(super) const WRITERS: usize = 2;
 /// Reservations in one transaction.
-const BATCH_MAX: usize = 512;
+const BATCH_MAX: usize = 256;
 /// How long a reservation may wait before its fan is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two batches when all seats of the first were just being changed by somebody else.
@@ -32,9 +37,10 @@ const STEP_ASIDE: Duration = Duration::from_millis(3);
 /// Between two attempts while the database fails.
 const BACKOFF: Duration = Duration::from_millis(100);
 
-/// Serves a desk until nobody can queue at it any more.
+/// Serves a desk, by turns with others, until nobody can queue at it any more.
 pub(super) struct Writer {
     pub(super) desk: Arc<Desk>,
+    pub(super) queue: Arc<Mutex<mpsc::Receiver<Waiting>>>,
     pub(super) database: Database,
     pub(super) core: Uuid,
     pub(super) metrics: Arc<BookingMetrics>,
@@ -42,14 +48,35 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Takes batches from the queue until it is closed and empty.
-    pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
+    pub(super) async fn run(self) {
+        // Those who have to be asked about again.
         let mut waiting: VecDeque<Waiting> = VecDeque::new();
-        while gather(&mut queue, &mut waiting).await {
+        while let Some(queue) = self.gather(&mut waiting).await {
             let batch = self.take_batch(&mut waiting);
-            if !batch.is_empty() {
-                self.serve(batch, &mut waiting).await;
+            if batch.is_empty() {
+                continue;
             }
+            let plan = self.desk.plan();
+            let requests: Vec<&Request> = batch.iter().map(|one| &one.request).collect();
+            let proposed = self.desk.propose(&plan, &requests);
+            // Nobody who came later chooses before.
+            drop(queue);
+            self.serve(batch, &plan, proposed, &mut waiting).await;
         }
+    }
+
+    /// Waits until it is this writer's turn and somebody is there, and takes everybody who waits; nothing when the queue is
+    /// closed and empty. Whoever has somebody to ask about again does not wait for the turn.
+    async fn gather(&self, waiting: &mut VecDeque<Waiting>) -> Option<Option<MutexGuard<'_, mpsc::Receiver<Waiting>>>> {
+        if !waiting.is_empty() {
+            let mut turn = self.queue.try_lock().ok();
+            turn.iter_mut().for_each(|queue| take_all(queue, waiting));
+            return Some(turn);
+        }
+        let mut queue = self.queue.lock().await;
+        waiting.push_back(queue.recv().await?);
+        take_all(&mut queue, waiting);
+        Some(Some(queue))
     }
 
     /// The oldest that wait, without those whose fan has gone away or has waited too long.
@@ -68,15 +95,24 @@ impl Writer {
     }
 
     /// Serves one batch; what has to be asked again goes back to the front of the line.
-    async fn serve(&self, batch: Vec<Waiting>, waiting: &mut VecDeque<Waiting>) {
+    async fn serve(
+        &self,
+        batch: Vec<Waiting>,
+        plan: &Plan,
+        (proposal, undecided): (Proposal, Undecided<'_>),
+        waiting: &mut VecDeque<Waiting>,
+    ) {
         let started = Instant::now();
         let requests: Vec<&Request> = batch.iter().map(|one| &one.request).collect();
-        match self.decide_and_write(&requests).await {
+        let written = self.decide_and_write(plan, &requests, &proposal).await;
+        drop(undecided);
+        match written {
             Ok(verdicts) => {
                 let took = started.elapsed();
                 self.metrics.observe_batch(batch.len(), took);
                 let nobody_served = verdicts.iter().all(Option::is_none);
-                answer(batch, verdicts, (started, took), waiting);
+                let timings = self.timings(&batch, plan, (started, took));
+                answer(batch, verdicts, timings, waiting);
                 if nobody_served {
                     sleep(STEP_ASIDE).await;
                 }
@@ -90,30 +126,46 @@ impl Writer {
         }
     }
 
+    /// Where the time of each went, and what its section has left: counted once a section.
+    fn timings(&self, batch: &[Waiting], plan: &Plan, (started, database): (Instant, Duration)) -> Vec<Timing> {
+        let mut stocks: HashMap<u32, u32> = HashMap::new();
+        let mut stock = |units: Range<u32>| *stocks.entry(units.start).or_insert_with(|| self.desk.free_in(units));
+        let timing = |one: &Waiting| Timing {
+            queue: started.saturating_duration_since(one.since),
+            database,
+            batch: batch.len(),
+            stock: stock(one.request.wish.section(plan).units()),
+        };
+        batch.iter().map(timing).collect()
+    }
+
     /// One verdict a request; `None` asks for another round.
-    async fn decide_and_write(&self, requests: &[&Request]) -> Result<Vec<Option<Verdict>>, DbError> {
-        let plan = self.desk.plan();
-        let proposal = batch::propose(&plan, &self.desk.free(), requests);
+    async fn decide_and_write(
+        &self,
+        plan: &Plan,
+        requests: &[&Request],
+        proposal: &Proposal,
+    ) -> Result<Vec<Option<Verdict>>, DbError> {
         let client = self.database.client().await?;
         if proposal.candidates.is_empty() {
-            let (known, busy_sessions) = self.look_for_retries(&client, &plan, requests).await?;
+            let (known, busy_sessions) = self.look_for_retries(&client, plan, requests).await?;
             let found = Found { known, busy_sessions, ..Found::default() };
-            let decisions = batch::settle(&plan, requests, &proposal, &found);
-            return Ok(verdicts(&plan, decisions, DbTime::NEVER));
+            let decisions = batch::settle(plan, requests, proposal, &found);
+            return Ok(verdicts(plan, decisions, DbTime::NEVER));
         }
         let open = Transaction::unbegun(client);
-        let found = self.look(&open, &plan, requests, &proposal).await?;
-        let decisions = batch::settle(&plan, requests, &proposal, &found);
-        let holds = Holds::of(&plan, requests, &decisions);
+        let (found, rows) = self.look(&open, plan, requests, proposal).await?;
+        let decisions = batch::settle(plan, requests, proposal, &found);
+        let holds = Holds::of(plan, requests, &decisions, &rows);
         let expires_at = if holds.is_empty() {
             open.commit().await?;
             DbTime::NEVER
         } else {
-            let expires_at = self.write(open, &plan, &holds).await?;
-            self.desk.mirror().note(&holds.units(), expires_at);
+            let expires_at = self.write(open, plan, &holds).await?;
+            self.desk.mirror().note(&holds.units, expires_at);
             expires_at
         };
-        Ok(verdicts(&plan, decisions, expires_at))
+        Ok(verdicts(plan, decisions, expires_at))
     }
 
     /// What has to be known about requests of which none can get seats: whether they are bookings already.
@@ -135,7 +187,7 @@ impl Writer {
         plan: &Plan,
         requests: &[&Request],
         proposal: &Proposal,
-    ) -> Result<Found, DbError> {
+    ) -> Result<(Found, RowPlaces), DbError> {
         let (ids, sessions) = who(requests);
         let units: Vec<i32> = signed(&proposal.candidates);
         let client: &Object = open;
@@ -160,13 +212,15 @@ impl Writer {
         self.desk.time().observe(asked_ms, locked.get("now"));
         let (free, taken): (Vec<i32>, Vec<i32>) = (locked.get("free"), locked.get("taken"));
         self.correct_beliefs(&taken, &locked.get::<_, Vec<DbTime>>("taken_until"));
+        let rows = free.iter().copied().map(unsigned).zip(locked.get::<_, Vec<RowPlace>>("free_rows")).collect();
         let all = free.into_iter().map(|unit| (unit, true)).chain(taken.into_iter().map(|unit| (unit, false)));
-        Ok(Found {
+        let found = Found {
             seats: all.map(|(unit, is_free)| (unsigned(unit), is_free)).collect(),
             known: read_known(&known),
             session_seats: seats.iter().map(|row| (row.get("session"), unsigned_long(row.get("seats")))).collect(),
             busy_sessions: read_sessions(&busy),
-        })
+        };
+        Ok((found, rows))
     }
 
     /// Seats that turned out to belong to somebody else are noted, so that the next batch does not ask for them.
@@ -184,7 +238,7 @@ impl Writer {
             &plan.facts.event_id,
             &plan.facts.hold_s,
             &self.core,
-            &holds.seat_units,
+            &holds.seat_rows,
             &holds.seat_bookings,
             &holds.bookings,
             &holds.sessions,
@@ -198,37 +252,18 @@ impl Writer {
     }
 }
 
-/// Waits for somebody and takes everybody who waits; `false` when the queue is closed and empty.
-async fn gather(queue: &mut mpsc::Receiver<Waiting>, waiting: &mut VecDeque<Waiting>) -> bool {
-    if waiting.is_empty() {
-        match queue.recv().await {
-            Some(first) => waiting.push_back(first),
-            None => return false,
-        }
+fn take_all(queue: &mut mpsc::Receiver<Waiting>, waiting: &mut VecDeque<Waiting>) {
+    while waiting.len() < BATCH_MAX
+        && let Ok(next) = queue.try_recv()
+    {
+        waiting.push_back(next);
     }
-    while waiting.len() < BATCH_MAX {
-        match queue.try_recv() {
-            Ok(next) => waiting.push_back(next),
-            Err(_) => break,
-        }
-    }
-    true
 }
 
-fn answer(
-    batch: Vec<Waiting>,
-    verdicts: Vec<Option<Verdict>>,
-    (started, database): (Instant, Duration),
-    waiting: &mut VecDeque<Waiting>,
-) {
-    let size = batch.len();
-    for (one, verdict) in batch.into_iter().zip(verdicts).rev() {
+fn answer(batch: Vec<Waiting>, verdicts: Vec<Option<Verdict>>, timings: Vec<Timing>, waiting: &mut VecDeque<Waiting>) {
+    for ((one, verdict), timing) in batch.into_iter().zip(verdicts).zip(timings).rev() {
         match verdict {
-            Some(verdict) => {
-                let queue = started.saturating_duration_since(one.since);
-                let timing = Timing { queue, database, batch: size };
-                drop(one.answer.send(Ok(Served { verdict, timing })));
-            }
+            Some(verdict) => drop(one.answer.send(Ok(Served { verdict, timing }))),
             None => waiting.push_front(one),
         }
     }
@@ -257,7 +292,8 @@ fn verdicts(plan: &Plan, decisions: Vec<Decision>, expires_at: DbTime) -> Vec<Op
 /// The holds of a batch, as the arrays that the statement takes.
 #[derive(Default)]
 struct Holds<'a> {
-    seat_units: Vec<i32>,
+    units: Vec<u32>,
+    seat_rows: Vec<RowPlace>,
     seat_bookings: Vec<Uuid>,
     bookings: Vec<Uuid>,
     sessions: Vec<&'a str>,
@@ -267,18 +303,19 @@ struct Holds<'a> {
 }
 
 impl<'a> Holds<'a> {
-    fn of(plan: &Plan, requests: &[&'a Request], decisions: &[Decision]) -> Self {
+    fn of(plan: &Plan, requests: &[&'a Request], decisions: &[Decision], rows: &RowPlaces) -> Self {
         let mut holds = Self::default();
         for (request, decision) in requests.iter().zip(decisions) {
             if let Decision::Hold(units) = decision {
                 holds.add(request, units, plan.price(units));
+                holds.seat_rows.extend(units.iter().map(|unit| rows[unit]));
             }
         }
         holds
     }
 
     fn add(&mut self, request: &'a Request, units: &[u32], amount: i64) {
-        self.seat_units.extend(signed(units));
+        self.units.extend(units);
         self.seat_bookings.extend(std::iter::repeat_n(request.booking_id, units.len()));
         self.bookings.push(request.booking_id);
         self.sessions.push(&request.session);
@@ -291,12 +328,10 @@ impl<'a> Holds<'a> {
     fn is_empty(&self) -> bool {
         self.bookings.is_empty()
     }
-
-    fn units(&self) -> Vec<u32> {
-        self.seat_units.iter().map(|&unit| unsigned(unit)).collect()
-    }
 }
 
+/// Where the rows of locked seats are.
+type RowPlaces = HashMap<u32, RowPlace>;
 /// Bookings that exist already, with the prints of their requests.
 type Known = HashMap<Uuid, (Uuid, Held)>;
 /// Those among the requests, and fans about whom nothing can be said now.

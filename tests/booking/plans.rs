@@ -30,7 +30,7 @@ async fn hot_statements_do_not_scan() {
         (sql::BOOKING_KNOWN, vec![&nils]),
         (sql::SESSION_LOCK, vec!["1", "'{a,b}'"]),
         (sql::SESSION_SEATS, vec!["1", "'{a,b}'"]),
-        (sql::HOLD, vec!["1", "60", nil, "'{1}'", &nils, &nils, "'{a}'", &nils, "'{\"{1}\"}'", "'{100}'"]),
+        (sql::HOLD, vec!["1", "60", nil, "'{\"(0,1)\"}'", &nils, &nils, "'{a}'", &nils, "'{\"{1}\"}'", "'{100}'"]),
         (sql::BOOKING_LOCK, vec![nil]),
         (sql::BOOKING_GET, vec![nil, "'a'"]),
         (sql::BOOKING_LIST, vec!["'a'"]),

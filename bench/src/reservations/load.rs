@@ -78,8 +78,14 @@ impl Outcome {
     }
 }
 
-/// Sends requests until they end or the time is up.
+/// Sends requests until they end or the time is up; from one thread, which then never waits for another.
 pub(super) async fn run(address: &str, pace: Pace, requests: Arc<Requests>) -> anyhow::Result<Outcome> {
+    let address = address.to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::spawn_blocking(move || runtime.block_on(run_here(&address, pace, requests))).await?
+}
+
+async fn run_here(address: &str, pace: Pace, requests: Arc<Requests>) -> anyhow::Result<Outcome> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut connections = Vec::new();
     for _ in 0..pace.connections {

@@ -7,8 +7,9 @@
 //! | `queue;dur=` | milliseconds that the reservation waited for its batch |
 //! | `db;dur=` | milliseconds from the start of that batch to its commit |
 //! | `batch;desc=` | reservations in that batch |
+//! | `stock;desc=` | seats that are left in the section that was asked about |
 //!
-//! The last three are there where something waited for the writer of an event.
+//! The last four are there where something waited for the writer of an event.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use http::HeaderValue;
 /// The name of the header (W3C Server Timing).
 pub const SERVER_TIMING: http::HeaderName = http::HeaderName::from_static("server-timing");
 
-/// What became of a reservation's time.
+/// What became of a reservation's time, and what is left for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// In the queue of its event's desk.
@@ -26,6 +27,8 @@ pub struct Timing {
     pub database: Duration,
     /// Reservations in the batch.
     pub batch: usize,
+    /// Seats that are left in the section.
+    pub stock: u32,
 }
 
 /// Appends the header's value for an answer.
@@ -34,20 +37,22 @@ pub fn push_server_timing(out: &mut Vec<u8>, total: Duration, in_flight: i64, wa
     push_millis(out, total);
     out.extend_from_slice(b", inflight;desc=");
     push_number(out, u64::try_from(in_flight).unwrap_or(0));
-    if let Some(Timing { queue, database, batch }) = waited {
+    if let Some(Timing { queue, database, batch, stock }) = waited {
         for (name, took) in [(&b", queue;dur="[..], queue), (b", db;dur=", database)] {
             out.extend_from_slice(name);
             push_millis(out, *took);
         }
         out.extend_from_slice(b", batch;desc=");
         push_number(out, *batch as u64);
+        out.extend_from_slice(b", stock;desc=");
+        push_number(out, u64::from(*stock));
     }
 }
 
 /// The header's value for an answer.
 #[must_use]
 pub fn server_timing(total: Duration, in_flight: i64, waited: Option<&Timing>) -> HeaderValue {
-    let mut value = Vec::with_capacity(96);
+    let mut value = Vec::with_capacity(112);
     push_server_timing(&mut value, total, in_flight, waited);
     HeaderValue::from_bytes(&value).expect("ASCII")
 }
@@ -82,8 +87,11 @@ mod tests {
     fn it_names_what_the_leak_reads() {
         let ms = Duration::from_millis;
         assert_eq!(server_timing(ms(2), 1, None), "total;dur=2.0, inflight;desc=1");
-        let waited = Timing { queue: Duration::from_micros(1_250), database: ms(30), batch: 64 };
+        let waited = Timing { queue: Duration::from_micros(1_250), database: ms(30), batch: 64, stock: 120 };
         let value = server_timing(ms(32), 200, Some(&waited));
-        assert_eq!(value, "total;dur=32.0, inflight;desc=200, queue;dur=1.2, db;dur=30.0, batch;desc=64");
+        assert_eq!(
+            value,
+            "total;dur=32.0, inflight;desc=200, queue;dur=1.2, db;dur=30.0, batch;desc=64, stock;desc=120"
+        );
     }
 }
