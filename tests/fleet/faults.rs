@@ -73,6 +73,10 @@ fn nobody_loses_a_place_whatever_breaks() {
     ask(&replica, &["FLUSHALL"]);
     sleep(Duration::from_millis(300));
     fleet.start_edge(2);
+    // And all edges at once.
+    sleep(Duration::from_millis(700));
+    (0..3).for_each(|edge| fleet.kill(edge));
+    (0..3).for_each(|edge| fleet.start_edge(edge));
 
     let deadline = std::time::Instant::now() + Duration::from_secs(45);
     while !fans.iter().all(std::thread::JoinHandle::is_finished) && std::time::Instant::now() < deadline {

@@ -4,18 +4,18 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate::room::{Command, GAP, Outcome, Position};
+use fairgate::room::{ClaimOutcome, Command, GAP, Outcome, Position};
 use fairgate::sandbox::PrivateRedis;
 use fairgate::store::Store;
-use fairgate::store::redis::RedisStore;
+use fairgate::store::redis::{RedisOptions, RedisStore};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::clock::ManualClock;
 use crate::conformance::{Reference, follows_the_model};
 use crate::embedded::policy;
-use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, entry, plan};
-use crate::redis::{ask, open, open_in};
+use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, claimant, entry, plan};
+use crate::redis::{ask, open, open_in, options_in};
 
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -214,4 +214,117 @@ async fn what_is_missing_is_said() {
     assert_eq!((view.pool_size, view.missing), (4, 3));
     let expected = [[0; 32], [0; 32], [0; 32], entry(4)];
     assert_eq!(edge.roster(ROOM, 0..4).await.unwrap(), expected.as_flattened());
+}
+
+/// A sale in which five of twenty were let in by an edge; another one has looked meanwhile.
+async fn five_inside(edge: &RedisStore, other: &RedisStore, clock: &Arc<ManualClock>) -> Vec<Outcome> {
+    let mut reference = Reference::at(START_MS);
+    let mut history = as_planned(&policy(), (0..20).collect());
+    history.push(Op::Wait(100));
+    follows_the_model(&mut reference, &history, edge, clock).await;
+    let claim = |place| Command::Claim(vec![claimant(place)]);
+    let mut admitted = Vec::new();
+    for place in 0..5 {
+        admitted.push(edge.apply(ROOM, claim(place)).await.unwrap());
+    }
+    assert_eq!(other.view(ROOM).await.unwrap().active, 5);
+    admitted
+}
+
+/// Nobody else knows the sessions that an edge opened. Where it is gone for good its fans have to claim again, and get
+/// the same session, since that follows from draw and place; where it comes back with its disk, so do they.
+#[tokio::test]
+async fn sessions_of_a_dead_edge_come_back_with_its_disk_or_are_claimed_again() {
+    for has_disk in [true, false] {
+        let redis = PrivateRedis::start().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(START_MS));
+        let (edge, other) = (open_in(&redis, &clock, Some(dir.path())), open(&redis, &clock));
+        let admitted = five_inside(&edge, &other, &clock).await;
+        let before = other.view(ROOM).await.unwrap();
+        edge.close().await;
+        drop(edge);
+
+        ask(&redis, "FLUSHALL").await;
+        let after = other.view(ROOM).await.unwrap();
+        assert_eq!((after.serving, after.admitted, after.active), (before.serving, 5, 0));
+        assert_eq!(after.draw, before.draw);
+        if has_disk {
+            let back = open_in(&redis, &clock, Some(dir.path()));
+            assert_eq!(back.view(ROOM).await.unwrap().active, 5);
+            clock.set(START_MS + 184_000);
+            for (place, first) in (0..).zip(&admitted) {
+                assert_eq!(other.apply(ROOM, Command::Claim(vec![claimant(place)])).await.unwrap(), *first);
+            }
+        } else {
+            // The buckets begin empty: whoever is let in again is let in by the rate.
+            clock.set(START_MS + 190_000);
+            let again = other.apply(ROOM, Command::Claim((0..5).map(claimant).collect())).await.unwrap();
+            let Outcome::Claimed(outcomes) = again else { panic!("answered {again:?}") };
+            assert!(matches!(outcomes[0], ClaimOutcome::Admitted { .. }), "{outcomes:?}");
+            let view = other.view(ROOM).await.unwrap();
+            assert!(view.active <= 8 * u64::from(policy().rate_per_minute) / 60 + 1, "{} inside", view.active);
+        }
+    }
+}
+
+/// Every edge ends at once, and Redis does not: nothing is lost, whether or not their disks are.
+#[tokio::test]
+async fn all_edges_at_once_lose_nothing() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let (edge, other) = (open(&redis, &clock), open(&redis, &clock));
+    let admitted = five_inside(&edge, &other, &clock).await;
+    let before = other.view(ROOM).await.unwrap();
+    drop((edge, other));
+    let anew = open(&redis, &clock);
+    let claimed = anew.apply(ROOM, Command::Claim(vec![claimant(4)])).await.unwrap();
+    assert_eq!(claimed, admitted[4]);
+    assert_eq!(anew.view(ROOM).await.unwrap(), before);
+}
+
+/// Redis and every edge with its disk: nobody knows the sale, so another one begins, and its tickets are others.
+#[tokio::test]
+async fn with_everything_gone_another_sale_begins() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let dir = tempfile::tempdir().unwrap();
+    let edge = open_in(&redis, &clock, Some(dir.path()));
+    edge.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    enter(&edge, &[1, 2]).await;
+    let before = edge.view(ROOM).await.unwrap();
+    edge.close().await;
+    drop((edge, dir));
+    ask(&redis, "FLUSHALL").await;
+
+    let dir = tempfile::tempdir().unwrap();
+    let edge = open_in(&redis, &clock, Some(dir.path()));
+    assert!(edge.view(ROOM).await.is_err(), "somebody knows the room");
+    edge.apply(ROOM, Command::Schedule(fairgate::room::Plan { secret: [99; 32], ..plan(0, policy()) })).await.unwrap();
+    assert_eq!(enter(&edge, &[3]).await, [Position::Pool(0)]);
+    // Tickets carry the draw's digest, and so do passes: those of the last sale are refused.
+    assert_ne!(edge.view(ROOM).await.unwrap().draw.descriptor_digest, before.draw.descriptor_digest);
+}
+
+/// While an edge takes over from another both answer, and only the old one writes what it knows; in the end the new one
+/// knows it all.
+#[tokio::test]
+async fn an_edge_that_takes_over_knows_what_the_old_one_let_in() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let dir = tempfile::tempdir().unwrap();
+    let old = open_in(&redis, &clock, Some(dir.path()));
+    let options = RedisOptions { takes_over: true, ..options_in(&redis, Some(dir.path())) };
+    let new = RedisStore::open(&options, Some(Arc::clone(&clock) as _)).unwrap();
+    five_inside(&old, &new, &clock).await;
+    let refused = RedisStore::open(&options_in(&redis, Some(dir.path())), None).unwrap_err();
+    assert!(refused.to_string().contains("in use"), "{refused}");
+    old.close().await;
+    drop(old);
+
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    new.view(ROOM).await.unwrap();
+    ask(&redis, "FLUSHALL").await;
+    assert_eq!(new.view(ROOM).await.unwrap().active, 5);
 }

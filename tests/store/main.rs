@@ -8,4 +8,5 @@ mod loss;
 mod model;
 mod operations;
 mod redis;
+mod topology;
 mod witness;

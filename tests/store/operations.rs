@@ -86,7 +86,7 @@ pub(crate) fn entry(fan: u8) -> Entry {
 }
 
 /// Whoever asks for a place: some show what their entry was made of, and some came after the draw.
-fn claimant(place: u64) -> Claimant {
+pub(crate) fn claimant(place: u64) -> Claimant {
     let nonce = (!place.is_multiple_of(3)).then_some([place as u8; 16]);
     Claimant { place, index: (!place.is_multiple_of(5)).then_some(place + 1), nonce }
 }

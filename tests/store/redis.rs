@@ -20,6 +20,7 @@ use crate::clock::ManualClock;
 use crate::conformance::{self, Reference};
 use crate::embedded::policy;
 use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, plan};
+use crate::topology::cluster_node;
 
 pub(crate) fn open(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> RedisStore {
     open_in(redis, clock, None)
@@ -27,15 +28,18 @@ pub(crate) fn open(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> RedisStore
 
 /// A store that writes down what it could put back.
 pub(crate) fn open_in(redis: &PrivateRedis, clock: &Arc<ManualClock>, dir: Option<&Path>) -> RedisStore {
-    let options = RedisOptions {
+    RedisStore::open(&options_in(redis, dir), Some(Arc::clone(clock) as _)).unwrap()
+}
+
+pub(crate) fn options_in(redis: &PrivateRedis, dir: Option<&Path>) -> RedisOptions {
+    RedisOptions {
         address: redis.url().parse().unwrap(),
         user: None,
         password: None,
         authority_pem: None,
         ledger: dir.map(Path::to_owned),
         takes_over: false,
-    };
-    RedisStore::open(&options, Some(Arc::clone(clock) as _)).unwrap()
+    }
 }
 
 /// Asks a server directly, as a person with `redis-cli` would.
@@ -145,7 +149,7 @@ fn every_script_says_what_it_takes_and_answers_and_every_refusal_is_known() {
 }
 
 /// Opens a store by the server's own clock.
-fn open_url(url: &str) -> RedisStore {
+pub(crate) fn open_url(url: &str) -> RedisStore {
     open_with(RedisOptions {
         address: url.parse().unwrap(),
         user: None,
@@ -165,11 +169,11 @@ fn now_ms() -> u64 {
 }
 
 /// A plan of a pool that is open.
-fn open_plan() -> Plan {
+pub(crate) fn open_plan() -> Plan {
     Plan { opens_at_ms: now_ms() - 1, starts_at_ms: now_ms() + 3_600_000, ends_at_ms: None, ..plan(0, policy()) }
 }
 
-async fn is_of_use(store: &RedisStore) {
+pub(crate) async fn is_of_use(store: &RedisStore) {
     store.apply(ROOM, Command::Schedule(open_plan())).await.unwrap();
     store.apply(ROOM, Command::Enter(vec![[1; 32], [2; 32]])).await.unwrap();
     let view = store.view(ROOM).await.unwrap();
@@ -265,8 +269,7 @@ async fn asks_sentinels_for_the_master() {
 
 #[tokio::test]
 async fn a_cluster_keeps_a_room_in_one_slot() {
-    let node = PrivateRedis::start_with(&["cluster-enabled", "yes", "save", ""]).unwrap();
-    ask(&node, "CLUSTER ADDSLOTSRANGE 0 16383").await;
+    let node = cluster_node(1, "0 16383").await;
     while !ask(&node, "CLUSTER INFO").await.contains("cluster_state:ok") {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
