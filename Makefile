@@ -9,7 +9,7 @@ export PROPTEST_RNG_SEED ?= 1
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test properties lint bench chaos sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties lint bench chaos leak sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ properties: setup ## Run the property tests with fresh cases: make properties SE
 
 sim-leak: ## Run the leak against a shop that breaks down and comes back: a table, and curves in target/sim-leak
 	$(CARGO) test --locked --test leak -- --ignored --nocapture the_table
+
+leak: build ## The crowd against a real edge and core while Postgres loses half of its capacity: six minutes, a table
+	target/release/fairgate-bench leak
 
 lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without warnings
 	$(CARGO) fmt --all --check

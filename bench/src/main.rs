@@ -12,6 +12,7 @@ mod draw;
 mod edge;
 mod gate;
 mod join;
+mod leak;
 mod nginx;
 mod proxy;
 mod report;
@@ -28,7 +29,7 @@ use crate::report::Row;
 /// Measure fairgate against its references, side by side.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Groups to run; all of them where none is named.
+    /// Groups to run; all of them but `leak` where none is named.
     #[arg(value_parser = GROUPS)]
     groups: Vec<String>,
     /// Rounds in which ours and the reference take turns.
@@ -40,7 +41,9 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 7] = ["draw", "audit", "gate", "status", "join", "reservations", "wear"];
+const GROUPS: [&str; 8] = ["draw", "audit", "gate", "status", "join", "reservations", "wear", LEAK];
+/// Takes minutes, and shows a course of events rather than a cost: it runs where it is named.
+const LEAK: &str = "leak";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -52,7 +55,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let runtime = tokio::runtime::Runtime::new()?;
     for group in GROUPS {
-        if args.groups.is_empty() || args.groups.iter().any(|wanted| wanted == group) {
+        if args.groups.is_empty() && group != LEAK || args.groups.iter().any(|wanted| wanted == group) {
             println!("{group}");
             let rows = runtime.block_on(measure(group, args.rounds))?;
             rows.iter().for_each(report::print);
@@ -72,6 +75,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "join" => join::run(rounds).await,
         "reservations" => reservations::run(rounds).await,
         "wear" => reservations::wear::run(rounds).await,
+        LEAK => leak::run().await,
         other => anyhow::bail!("there is no group {other}"),
     }
 }

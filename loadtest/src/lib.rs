@@ -22,6 +22,7 @@ mod run;
 mod shop;
 mod tally;
 mod target;
+mod timeline;
 mod wire;
 
 pub use fan::{Behaviour, Fate};
@@ -34,3 +35,4 @@ pub use report::{ArrivalDecile, BehaviourCount, Invariant, Report};
 pub use run::run;
 pub use tally::Standing;
 pub use target::{Target, TargetError};
+pub use timeline::ShopSecond;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::timeline::{ShopSecond, Timeline};
+
 /// The kinds of request that fans make, as the report names them, and connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -37,6 +39,10 @@ impl Kind {
         Self::Payment,
         Self::Cancel,
     ];
+
+    fn is_shopping(self) -> bool {
+        matches!(self, Self::Event | Self::Availability | Self::Reserve | Self::Payment | Self::Cancel)
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -81,6 +87,7 @@ pub(crate) struct Recorder {
     errors: Mutex<BTreeMap<String, u64>>,
     turned_away: Mutex<BTreeMap<String, u64>>,
     requests: AtomicU64,
+    shop: Timeline,
 }
 
 impl Recorder {
@@ -90,6 +97,7 @@ impl Recorder {
             errors: Mutex::default(),
             turned_away: Mutex::default(),
             requests: AtomicU64::new(0),
+            shop: Timeline::begin(),
         }
     }
 
@@ -99,6 +107,17 @@ impl Recorder {
         }
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         lock(&self.took_us[kind as usize]).saturating_record(took_us);
+    }
+
+    /// An answer of the shop to somebody inside; others are no matter of it.
+    pub(crate) fn shopped(&self, kind: Kind, status: u16, took: Duration) {
+        if kind.is_shopping() {
+            self.shop.answered(status, took);
+        }
+    }
+
+    pub(crate) fn shop_seconds(&self) -> Vec<ShopSecond> {
+        self.shop.seconds()
     }
 
     /// Something that should not have happened.

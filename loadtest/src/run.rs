@@ -262,6 +262,7 @@ fn report(world: &World, facts: &Facts, began: Instant) -> Report {
         bots_p_value: fairness.bots_p_value,
         arrival_deciles: fairness.arrival_deciles,
         latency_ms: world.recorder.latencies(),
+        shop_by_second: world.recorder.shop_seconds(),
         requests: world.recorder.requests(),
         connections_max: world.sockets.most_open() as u64,
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),

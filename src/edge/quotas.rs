@@ -48,6 +48,14 @@ pub(crate) struct Over {
     pub(crate) retry_after_ms: u64,
 }
 
+/// What is left of a quota that allowed a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    counted: Counted,
+    quota: Quota,
+    remaining: u32,
+}
+
 /// The quotas of this edge.
 #[derive(Debug)]
 pub(crate) struct Quotas {
@@ -71,21 +79,30 @@ impl Quotas {
             return Ok(());
         }
         let (narrow, wide) = networks(address);
-        self.ask(tally, counted, narrow, quota, at)?;
+        self.ask(tally, counted, narrow, quota, at).map(drop)?;
         let wide_quota = Quota {
             per_minute: quota.per_minute.saturating_mul(WIDE_FACTOR),
             burst: quota.burst.saturating_mul(WIDE_FACTOR),
         };
-        wide.map_or(Ok(()), |wide| self.ask(tally, counted, wide, wide_quota, at))
+        wide.map_or(Ok(()), |wide| self.ask(tally, counted, wide, wide_quota, at).map(drop))
     }
 
-    /// Asks for a request of a session.
+    /// Asks for a request of a session; answers what is left where that is less than half.
     ///
     /// # Errors
     /// It has had its share.
-    pub(crate) fn session(&self, tally: Tally, class: RouteClass, session: SessionId, at: Instant) -> Result<(), Over> {
+    pub(crate) fn session(
+        &self,
+        tally: Tally,
+        class: RouteClass,
+        session: SessionId,
+        at: Instant,
+    ) -> Result<Option<Left>, Over> {
         let counted = Counted::Session(class);
-        self.quota(counted).map_or(Ok(()), |quota| self.ask(tally, counted, session.number(), quota, at))
+        let Some(quota) = self.quota(counted) else { return Ok(None) };
+        let remaining = self.ask(tally, counted, session.number(), quota, at)?;
+        let is_little = u64::from(remaining) * 2 < quota.burst.into();
+        Ok(is_little.then_some(Left { counted, quota, remaining }))
     }
 
     fn quota(&self, counted: Counted) -> Option<Quota> {
@@ -99,7 +116,7 @@ impl Quotas {
         (quota.per_minute > 0).then_some(quota)
     }
 
-    fn ask(&self, tally: Tally, counted: Counted, key: u128, quota: Quota, at: Instant) -> Result<(), Over> {
+    fn ask(&self, tally: Tally, counted: Counted, key: u128, quota: Quota, at: Instant) -> Result<u32, Over> {
         // Beyond zero, which is what a key that was never seen has.
         let now_us = u64::try_from(at.saturating_duration_since(self.begun).as_micros()).unwrap_or(u64::MAX >> 1) + 1;
         let verdict = match tally {
@@ -107,7 +124,7 @@ impl Quotas {
             Tally::Look => self.table.look(counted.class(), key, &quota, now_us),
         };
         match verdict {
-            Verdict::Allowed { .. } => Ok(()),
+            Verdict::Allowed { remaining } => Ok(remaining),
             Verdict::Refused { retry_after_ms } => Err(Over { counted, quota, retry_after_ms }),
         }
     }
@@ -137,15 +154,29 @@ impl Counted {
 }
 
 impl Over {
-    /// `RateLimit-Policy` and `RateLimit`, as in draft-ietf-httpapi-ratelimit-headers: quota and window of the policy by
-    /// its name, what remains of it, and in how many seconds there is more.
+    /// What the client is told: nothing is left, and when there is more.
     pub(crate) fn fields(&self) -> [(HeaderName, HeaderValue); 2] {
-        let (name, Quota { burst, .. }) = (self.counted.label(), self.quota);
-        let policy = format!("\"{name}\";q={burst};w={}", self.quota.window_s());
-        let limit = format!("\"{name}\";r=0;t={}", self.retry_after_ms.div_ceil(1_000));
-        let value = |text: String| HeaderValue::try_from(text).expect("names and numbers");
-        [(RATE_LIMIT_POLICY, value(policy)), (RATE_LIMIT, value(limit))]
+        fields(self.counted, self.quota, 0, self.retry_after_ms.div_ceil(1_000))
     }
+}
+
+impl Left {
+    /// What the client is told: what is left, and when all of it is there again.
+    pub(crate) fn fields(&self) -> [(HeaderName, HeaderValue); 2] {
+        let used = self.quota.burst.saturating_sub(self.remaining);
+        let whole_s = (u64::from(used) * 60).div_ceil(u64::from(self.quota.per_minute.max(1)));
+        fields(self.counted, self.quota, self.remaining, whole_s)
+    }
+}
+
+/// `RateLimit-Policy` and `RateLimit`, as in draft-ietf-httpapi-ratelimit-headers: quota and window of the policy by its
+/// name, what remains of it, and in how many seconds there is more.
+fn fields(counted: Counted, quota: Quota, remaining: u32, more_s: u64) -> [(HeaderName, HeaderValue); 2] {
+    let (name, Quota { burst, .. }) = (counted.label(), quota);
+    let policy = format!("\"{name}\";q={burst};w={}", quota.window_s());
+    let limit = format!("\"{name}\";r={remaining};t={more_s}");
+    let value = |text: String| HeaderValue::try_from(text).expect("names and numbers");
+    [(RATE_LIMIT_POLICY, value(policy)), (RATE_LIMIT, value(limit))]
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::problem::Problem;
+use super::quotas::Left;
 use super::respond::respond;
 use super::state::Edge;
 use super::upstream::{ShopAnswer, shop_queue};
@@ -52,6 +53,10 @@ pub(crate) async fn response(
     }
     observe(edge, visit.begun, inside, response);
     session::on_answer(edge, inside, response).await?;
+    for (name, value) in inside.quota_left.iter().flat_map(Left::fields) {
+        // Beside the shop's own, if it has any.
+        response.append_header(name, value)?;
+    }
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         begin_tunnel(edge, inside);
     }

@@ -16,7 +16,7 @@ use super::leash::Leash;
 use super::lists::ListAnswer;
 use super::live::LiveRoom;
 use super::problem::Problem;
-use super::quotas::{Counted, Over, Tally};
+use super::quotas::{Counted, Left, Over, Tally};
 use super::respond::{has_body, read_body, respond, respond_list};
 use super::session::Renewal;
 use super::slots::Slot;
@@ -69,6 +69,8 @@ pub(crate) struct Inside {
     /// Given back when the answer has been sent, or the connection becomes a tunnel.
     pub(crate) slot: Option<Slot>,
     pub(crate) renewal: Option<Renewal>,
+    /// Of the session, where that is so little that it should be told.
+    pub(crate) quota_left: Option<Left>,
     pub(crate) body_bytes: u64,
     /// Ends the tunnel with the pass, where this request opens one.
     pub(crate) leash: Option<Leash>,
@@ -281,12 +283,16 @@ async fn forward(
         return Outcome::refused(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
     }
     let class = room.class_of(arrival.target.path());
-    if let Some(Err(over)) =
-        holder.as_ref().map(|holder| edge.quotas.session(Tally::Count, class, holder.pass.session, visit.begun))
-    {
-        edge.shed(Shed::ClientQuota);
-        return Outcome::Problem(RequestKind::Proxy, Problem::TooMany(over));
-    }
+    let counted = holder
+        .as_ref()
+        .map_or(Ok(None), |holder| edge.quotas.session(Tally::Count, class, holder.pass.session, visit.begun));
+    let quota_left = match counted {
+        Ok(left) => left,
+        Err(over) => {
+            edge.shed(Shed::ClientQuota);
+            return Outcome::Problem(RequestKind::Proxy, Problem::TooMany(over));
+        }
+    };
     let slot = match room.upstream.slot(class == RouteClass::Priority, edge.now_ms()).await {
         Ok(slot) => slot,
         Err(closed) => return Outcome::Problem(RequestKind::Proxy, shut(edge, closed)),
@@ -300,6 +306,7 @@ async fn forward(
         sent_at: Instant::now(),
         slot: Some(slot),
         renewal,
+        quota_left,
         body_bytes: 0,
         leash: visit.leash.take(),
     }));

@@ -1,5 +1,6 @@
 //! The edge over real sockets: a real process with a real store, in front of a small shop.
 
+mod attacks;
 mod audit;
 mod beacon;
 mod fan;

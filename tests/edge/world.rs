@@ -120,6 +120,14 @@ impl World {
         }
     }
 
+    /// What the edge has in memory, in KB.
+    pub(crate) fn resident_kb(&self) -> u64 {
+        let pid = self.edge.as_ref().unwrap().id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         let mut edge = self.edge.take().unwrap();

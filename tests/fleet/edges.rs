@@ -20,10 +20,13 @@ use crate::fan::Fan;
 /// The room of these tests.
 pub(crate) const ROOM: &str = "final";
 const EDGES: usize = 3;
+/// The token of everyone who may change anything.
+pub(crate) const ADMIN_TOKEN: &str = "sre-0123456789abcdef";
 
 /// A fleet.
 pub(crate) struct Fleet {
     pub(crate) gates: Vec<SocketAddr>,
+    pub(crate) admins: Vec<SocketAddr>,
     dir: TempDir,
     edges: Vec<Option<Child>>,
 }
@@ -42,12 +45,13 @@ impl Fleet {
         let dir = TempDir::new().unwrap();
         make_keys(dir.path());
         let gates: Vec<SocketAddr> = (0..EDGES).map(|_| free_address()).collect();
+        let admins: Vec<SocketAddr> = (0..EDGES).map(|_| free_address()).collect();
         let written_at_ms = now_ms();
-        for (edge, gate) in gates.iter().enumerate() {
-            let text = config(dir.path(), edge, *gate, redis, shop, written_at_ms, sale);
+        for (edge, (gate, admin)) in gates.iter().zip(&admins).enumerate() {
+            let text = config(dir.path(), edge, [*gate, *admin], redis, shop, written_at_ms, sale);
             fs::write(dir.path().join(format!("edge-{edge}.toml")), text).unwrap();
         }
-        let mut fleet = Self { gates, dir, edges: (0..EDGES).map(|_| None).collect() };
+        let mut fleet = Self { gates, admins, dir, edges: (0..EDGES).map(|_| None).collect() };
         (0..EDGES).for_each(|edge| fleet.start_edge(edge));
         (0..EDGES).for_each(|edge| fleet.wait_until(edge, "ready", |_| true));
         fleet.begin(sale);
@@ -81,6 +85,7 @@ impl Fleet {
             .args(["edge", "--exit-with-stdin", "--config"])
             .arg(self.dir.path().join(format!("edge-{edge}.toml")))
             .env("RUST_LOG", "warn")
+            .env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -162,7 +167,7 @@ pub(crate) fn free_address() -> SocketAddr {
 fn config(
     dir: &Path,
     edge: usize,
-    gate: SocketAddr,
+    [gate, admin]: [SocketAddr; 2],
     redis: SocketAddr,
     shop: SocketAddr,
     written_at_ms: u64,
@@ -173,7 +178,7 @@ fn config(
         jiff::Timestamp::from_millisecond(i64::try_from(ms).unwrap()).unwrap()
     };
     let (opens_at, starts_at) = (in_hours(1), in_hours(2));
-    let (dir, admin) = (dir.display(), free_address());
+    let dir = dir.display();
     let Sale { rate_per_minute, burst, .. } = sale;
     format!(
         r#"

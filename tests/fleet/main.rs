@@ -1,6 +1,7 @@
 //! Three real edges on a real Redis with a replica, a cable between them that misbehaves, processes that are killed, and a
 //! crowd that has to keep its places through all of it.
 
+mod controls;
 mod crowd;
 mod edges;
 #[path = "../edge/fan.rs"]

@@ -225,8 +225,10 @@ async fn timed(
     };
     let asked_at = Instant::now();
     let (kept, answer) = exchange(&world.sockets, kept, question).await;
-    if answer.is_ok() {
-        world.recorder.answered(kind, asked_at.elapsed());
+    if let Ok(answer) = &answer {
+        let took = asked_at.elapsed();
+        world.recorder.answered(kind, took);
+        world.recorder.shopped(kind, answer.status, took);
     }
     (kept, answer)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::fan::{Behaviour, Fate};
 use crate::recorder::Latency;
+use crate::timeline::ShopSecond;
 
 /// What a run found. `Display` is the report for people; serialised it is the one for programs, with stable names.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +53,8 @@ pub struct Report {
     pub arrival_deciles: Vec<ArrivalDecile>,
     /// Latencies by kind of request, in milliseconds; `all` of them together, `connect` beside them.
     pub latency_ms: BTreeMap<String, Latency>,
+    /// How the shop felt to those inside, second by second from the start of the run.
+    pub shop_by_second: Vec<ShopSecond>,
     /// All answers.
     pub requests: u64,
     /// The most sockets that were open at once.

@@ -13,7 +13,9 @@ use ratatui::{DefaultTerminal, Frame};
 use super::{leak, phase};
 use crate::control::{Client, ClientError, RoomState};
 
-const EVERY: Duration = Duration::from_secs(1);
+/// A look a second, and in between so many looks at the keys.
+const KEYS_EVERY: Duration = Duration::from_millis(100);
+const KEYS: usize = 10;
 /// Seconds that the curves show.
 const SECONDS: usize = 300;
 
@@ -40,19 +42,22 @@ pub(super) async fn run(client: &Client, room: &str) -> anyhow::Result<()> {
 
 async fn show(terminal: &mut DefaultTerminal, client: &Client, room: &str) -> anyhow::Result<()> {
     let mut screen = Screen::default();
-    let mut looks = tokio::time::interval(EVERY);
     loop {
-        looks.tick().await;
         screen.take(client.show(room).await);
-        terminal.draw(|frame| screen.draw(frame))?;
-        if is_quit()? {
-            return Ok(());
+        for _ in 0..KEYS {
+            // Also after the window has got another size.
+            terminal.draw(|frame| screen.draw(frame))?;
+            if is_quit()? {
+                return Ok(());
+            }
         }
     }
 }
 
+/// Waits for a key, for a moment.
 fn is_quit() -> std::io::Result<bool> {
-    while event::poll(Duration::ZERO)? {
+    let mut patience = KEYS_EVERY;
+    while event::poll(std::mem::take(&mut patience))? {
         if let Event::Key(key) = event::read()?
             && key.kind == KeyEventKind::Press
         {
