@@ -69,10 +69,14 @@ pub struct Desk {
 
 impl Desk {
     /// A desk, and the end of the queue from which its writer takes.
-    pub(super) fn new(plan: Plan, mut mirror: Mirror, time: Arc<DatabaseTime>) -> (Self, mpsc::Receiver<Waiting>) {
+    pub(super) fn new(
+        (plan, document): (Plan, Document),
+        mut mirror: Mirror,
+        time: Arc<DatabaseTime>,
+    ) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let availability = Availability::new(&mut mirror, time.now());
-        let document = ArcSwap::from_pointee(describe(&plan));
+        let document = ArcSwap::from_pointee(document);
         let undecided = Mutex::new(FreeSeats::none(plan.seats()));
         let plan = ArcSwap::from_pointee(plan);
         (Self { plan, document, mirror: Mutex::new(mirror), undecided, time, availability, queue }, waiting)
@@ -96,8 +100,8 @@ impl Desk {
     }
 
     /// Takes over what an organizer changed; the seats stay what they are.
-    pub(super) fn replace_plan(&self, plan: Plan) {
-        self.document.store(Arc::new(describe(&plan)));
+    pub(super) fn replace_plan(&self, (plan, document): (Plan, Document)) {
+        self.document.store(Arc::new(document));
         self.plan.store(Arc::new(plan));
     }
 
@@ -175,7 +179,8 @@ impl Drop for Undecided<'_> {
     }
 }
 
-fn describe(plan: &Plan) -> Document {
+/// What everybody may read about an event. Compressing a large hall takes a good part of a second.
+pub(super) fn describe(plan: &Plan) -> Document {
     document(&EventAnswer::new(plan))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use deadpool_postgres::Object;
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tokio_postgres::Row as DbRow;
 use uuid::Uuid;
 
@@ -82,7 +83,7 @@ impl Events {
             let slug = facts.slug.clone();
             match desks.get(&slug) {
                 Some(desk) if desk.plan().facts.version == facts.version => {}
-                Some(desk) => desk.replace_plan(read_plan(&client, facts).await?),
+                Some(desk) => desk.replace_plan(described(read_plan(&client, facts).await?).await?),
                 None => drop(desks.insert(slug, self.open(&client, facts).await?)),
             }
         }
@@ -94,7 +95,7 @@ impl Events {
     async fn open(&self, client: &Object, facts: Facts) -> Result<Arc<Desk>, DbError> {
         let plan = read_plan(client, facts).await?;
         let mirror = self.read_seats(client, &plan).await?;
-        let (desk, queue) = Desk::new(plan, mirror, Arc::clone(&self.time));
+        let (desk, queue) = Desk::new(described(plan).await?, mirror, Arc::clone(&self.time));
         let desk = Arc::new(desk);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..WRITERS {
@@ -145,6 +146,15 @@ impl Events {
             }
         }
     }
+}
+
+/// Describes an event where that keeps no request waiting.
+async fn described(plan: Plan) -> Result<(Plan, Document), DbError> {
+    let describing = spawn_blocking(move || {
+        let document = desk::describe(&plan);
+        (plan, document)
+    });
+    describing.await.map_err(|error| DbError::Odd(format!("an event cannot be described: {error}")))
 }
 
 fn describe(desks: &[Arc<Desk>]) -> Document {
