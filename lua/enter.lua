@@ -16,8 +16,9 @@ end
 
 -- So many that a hash of a busy minute stays small, which Redis keeps as compactly as a list.
 local SHARDS = 16384
-local KEPT_S = 180
 local minute = math.floor(s.now / 60000)
+-- Until the end of the next minute, and a second more for clocks that are told another time.
+local KEPT_S = 121 - math.floor(s.now / 1000) % 60
 local is_early = s.phase == POOLING
 
 local function shard(entry, at)

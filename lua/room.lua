@@ -37,6 +37,7 @@ local SHARE_UNITS_MAX = 48000
 local ASKED_AHEAD_MS = 5000
 local STEER_MS = 5000
 local STEP_MS = 1000
+local DUE_MAX = 1000
 
 local IDLE, POOLING, DRAWING, SERVING, ENDED = 0, 1, 2, 3, 4
 local POLICY = {
@@ -187,14 +188,16 @@ local function with_all(members, command, name)
   end
 end
 
+-- After a long silence very many may be due at once; the rest is left to the next scripts, since Redis serves nobody else
+-- meanwhile.
 local function expire_leases()
-  local over = redis.call('ZRANGEBYSCORE', sub('expiries'), '-inf', integer(s.now))
+  local over = redis.call('ZRANGEBYSCORE', sub('expiries'), '-inf', integer(s.now), 'LIMIT', 0, DUE_MAX)
   if #over > 0 then
     with_all(over, 'ZREM', sub('expiries'))
     with_all(over, 'HDEL', sub('leases'))
     changed = true
   end
-  local past = redis.call('ZRANGEBYSCORE', sub('closed'), '-inf', integer(s.now))
+  local past = redis.call('ZRANGEBYSCORE', sub('closed'), '-inf', integer(s.now), 'LIMIT', 0, DUE_MAX)
   if #past > 0 then
     with_all(past, 'ZREM', sub('closed'))
     with_all(past, 'ZREM', sub('closed_log'))
@@ -357,7 +360,7 @@ local function expire_calls()
     s.calling = s.calling - tonumber(called)
     s.lapsed_calls = s.lapsed_calls + tonumber(called)
   end
-  local absent = redis.call('ZRANGEBYSCORE', sub('asking'), '-inf', integer(horizon))
+  local absent = redis.call('ZRANGEBYSCORE', sub('asking'), '-inf', integer(horizon), 'LIMIT', 0, DUE_MAX)
   if #absent > 0 then
     with_all(absent, 'ZREM', sub('asking'))
     with_all(absent, 'ZREM', sub('asking_places'))

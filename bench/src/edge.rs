@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 use crate::nginx::{free_port, wait_for_port};
 
+/// So much that one session never has too much.
+const SESSION_AT_EASE: &str = "session_per_minute = 60_000_000\nsession_burst = 1_000_000";
+
 /// Stopped when dropped.
 pub(crate) struct Edge {
     process: ChildProcess,
@@ -26,17 +29,26 @@ pub(crate) struct Edge {
 impl Edge {
     /// Starts an edge in front of `upstream` and waits until its room serves. All limits are on, and out of the way.
     pub(crate) async fn start(upstream: &str) -> anyhow::Result<Self> {
-        Self::with_session_limit(upstream, "session_per_minute = 60_000_000\nsession_burst = 1_000_000").await
+        Self::with_session_limit(upstream, SESSION_AT_EASE).await
     }
 
     /// Starts an edge that lets one session ask so much.
     pub(crate) async fn with_session_limit(upstream: &str, session: &str) -> anyhow::Result<Self> {
+        Self::start_with(upstream, session, "").await
+    }
+
+    /// Starts an edge whose rooms are in this Redis.
+    pub(crate) async fn on_redis(upstream: &str, redis: &str) -> anyhow::Result<Self> {
+        Self::start_with(upstream, SESSION_AT_EASE, &format!("redis = \"{redis}\"")).await
+    }
+
+    async fn start_with(upstream: &str, session: &str, store: &str) -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
         let (port, admin) = (free_port()?, free_port()?);
         let now_ms = SystemClock.now_ms();
         create_key(&files.path().join("keys"), now_ms, &SystemRandom::new())?;
         let path = files.path().join("fairgate.toml");
-        std::fs::write(&path, config(files.path(), port, admin, upstream, session, now_ms)?)?;
+        std::fs::write(&path, config(files.path(), port, admin, upstream, session, store, now_ms)?)?;
         let mut command = Command::new(fairgate_program()?);
         command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
         let process = ChildProcess::spawn("edge", command)?;
@@ -122,7 +134,15 @@ pub(crate) fn fairgate_program() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-fn config(files: &Path, port: u16, admin: u16, upstream: &str, session: &str, now_ms: u64) -> anyhow::Result<String> {
+fn config(
+    files: &Path,
+    port: u16,
+    admin: u16,
+    upstream: &str,
+    session: &str,
+    store: &str,
+    now_ms: u64,
+) -> anyhow::Result<String> {
     let opened = Timestamp::from_millisecond(i64::try_from(now_ms)?)?.checked_sub(SignedDuration::from_secs(10))?;
     let files = files.display();
     Ok(format!(
@@ -142,6 +162,7 @@ claims_burst = 1_000_000
 {session}
 [store]
 path = "{files}/rooms"
+{store}
 [admin]
 listen = "127.0.0.1:{admin}"
 [log]

@@ -10,6 +10,7 @@ mod bare;
 mod cpu;
 mod draw;
 mod edge;
+mod fleet;
 mod gate;
 mod join;
 mod leak;
@@ -41,7 +42,7 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 8] = ["draw", "audit", "gate", "status", "join", "reservations", "wear", LEAK];
+const GROUPS: [&str; 9] = ["draw", "audit", "gate", "status", "join", "fleet", "reservations", "wear", LEAK];
 /// Takes minutes, and shows a course of events rather than a cost: it runs where it is named.
 const LEAK: &str = "leak";
 
@@ -73,6 +74,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "gate" => gate::run(rounds).await,
         "status" => status::run(rounds).await,
         "join" => join::run(rounds).await,
+        "fleet" => fleet::run(rounds).await,
         "reservations" => reservations::run(rounds).await,
         "wear" => reservations::wear::run(rounds).await,
         LEAK => leak::run().await,

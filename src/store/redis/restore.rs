@@ -4,7 +4,7 @@ use redis::ScriptInvocation;
 
 use super::script::word;
 use crate::recover::Knowledge;
-use crate::room::{Memory, Policy};
+use crate::room::{Memory, Policy, Session};
 
 /// Names and values.
 #[derive(Default)]
@@ -109,8 +109,14 @@ impl Fields {
     }
 }
 
-/// Adds what an edge knows to a call.
-pub(super) fn add(call: &mut ScriptInvocation<'_>, knowledge: &Knowledge) {
+/// Adds what an edge knows to a call, with some of the sessions that ended early and of those that did not.
+pub(super) fn add(
+    call: &mut ScriptInvocation<'_>,
+    knowledge: &Knowledge,
+    gone: &[u8],
+    closed: &[(u64, u64)],
+    sessions: &[(u64, Session)],
+) {
     let mut fields = Fields::default();
     if let Some(memory) = &knowledge.memory {
         fields.sale(memory);
@@ -118,15 +124,14 @@ pub(super) fn add(call: &mut ScriptInvocation<'_>, knowledge: &Knowledge) {
         fields.draw(memory);
         fields.line(memory);
     }
-    call.arg(knowledge.claims.gone.to_bits()).arg(fields.0.len());
+    call.arg(gone).arg(fields.0.len());
     for (name, value) in fields.0 {
         call.arg(name).arg(value);
     }
-    call.arg(knowledge.claims.sessions.len());
-    for (place, session) in &knowledge.claims.sessions {
+    call.arg(sessions.len());
+    for (place, session) in sessions {
         call.arg(*place).arg(session.admitted_at_ms).arg(session.expires_at_ms).arg(session.hard_end_at_ms);
     }
-    let closed = knowledge.memory.iter().flat_map(|memory| &memory.closed);
     for (place, until_ms) in closed {
         call.arg(*place).arg(*until_ms);
     }

@@ -9,12 +9,15 @@ use super::view::Look;
 use super::{Closed, Link, restore, reveal, view};
 use crate::recover::{Knowledge, Stamp};
 use crate::room::{
-    ClaimOutcome, Claimant, Command, Control, Entry, Outcome, Plan, Position, Ramp, Refusal, RenewOutcome, Steering,
+    ClaimOutcome, Claimant, Command, Control, Entry, Outcome, Plan, Position, Ramp, Refusal, RenewOutcome, Session,
+    Steering,
 };
 use crate::store::StoreError;
 
 /// The most entries, or places, that one script takes: Redis serves nobody else while it runs.
 const FANS_A_SCRIPT: usize = 500;
+/// The most claims that one script takes: each costs more than an entry.
+const CLAIMS_A_SCRIPT: usize = 200;
 /// The greatest number that Lua carries exactly; no line is as long.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -69,11 +72,36 @@ impl Room<'_> {
         view::read(self.run(&call).await?, closed)
     }
 
-    /// Puts back what the edge knows.
+    /// Puts back what the edge knows: the places that are gone first, sessions that ended before those that did not.
     pub(super) async fn restore(&mut self, knowledge: &Knowledge) -> Result<(), StoreError> {
+        let closed = knowledge.memory.iter().flat_map(|memory| &memory.closed);
+        let closed: Vec<(u64, u64)> = closed.map(|(place, until_ms)| (*place, *until_ms)).collect();
+        let sessions = knowledge.claims.sessions.iter();
+        let sessions: Vec<(u64, Session)> = sessions.map(|(place, session)| (*place, *session)).collect();
+        let (first_closed, more_closed) = closed.split_at(closed.len().min(FANS_A_SCRIPT));
+        // Few are put back by one call, as most edges need no more.
+        let first_sessions = if more_closed.is_empty() { sessions.len().min(FANS_A_SCRIPT) } else { 0 };
+        let (first_sessions, more_sessions) = sessions.split_at(first_sessions);
+        self.restore_some(knowledge, &knowledge.claims.gone.to_bits(), first_closed, first_sessions).await?;
+        for part in more_closed.chunks(FANS_A_SCRIPT) {
+            self.restore_some(knowledge, &[], part, &[]).await?;
+        }
+        for part in more_sessions.chunks(FANS_A_SCRIPT) {
+            self.restore_some(knowledge, &[], &[], part).await?;
+        }
+        Ok(())
+    }
+
+    async fn restore_some(
+        &mut self,
+        knowledge: &Knowledge,
+        gone: &[u8],
+        closed: &[(u64, u64)],
+        sessions: &[(u64, Session)],
+    ) -> Result<(), StoreError> {
         let mut call = self.call(&self.scripts.restore);
         call.arg(&random_name()?[..]);
-        restore::add(&mut call, knowledge);
+        restore::add(&mut call, knowledge, gone, closed, sessions);
         self.run(&call).await.map(drop)
     }
 
@@ -156,7 +184,7 @@ impl Room<'_> {
         let mut order: Vec<usize> = (0..claimants.len()).collect();
         order.sort_unstable_by_key(|at| claimants[*at].place);
         let mut outcomes = vec![ClaimOutcome::Unknown; claimants.len()];
-        for part in parts(&order) {
+        for part in parts_of(&order, CLAIMS_A_SCRIPT) {
             let mut call = self.call(&self.scripts.claim);
             for claimant in part.iter().map(|at| &claimants[*at]) {
                 // The script knows the time.
@@ -244,8 +272,12 @@ fn random_name() -> Result<[u8; 16], StoreError> {
 
 /// Cuts a list into parts that a script may take; an empty list is one empty part, since time passes all the same.
 fn parts<T>(list: &[T]) -> impl Iterator<Item = &[T]> {
+    parts_of(list, FANS_A_SCRIPT)
+}
+
+fn parts_of<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
     let empty = list.is_empty().then_some(list);
-    empty.into_iter().chain(list.chunks(FANS_A_SCRIPT))
+    empty.into_iter().chain(list.chunks(most))
 }
 
 fn with_places<'s>(mut call: ScriptInvocation<'s>, places: &[u64]) -> ScriptInvocation<'s> {
