@@ -9,7 +9,7 @@ export PROPTEST_RNG_SEED ?= 1
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test properties lint bench chaos leak sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties lint bench chaos leak sim sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without w
 bench: build ## Measure against the references side by side; writes target/bench.json
 	@scripts/setup.sh bench
 	target/release/fairgate-bench $(ARGS)
+
+sim: setup ## Break edges, store, clocks and network on paper time: make sim SEEDS=1000 FROM=0, or make sim SEED=42
+	$(CARGO) run --release --locked -p fairgate-sim -- faults \
+		$(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),1000) --from $(or $(FROM),0))
 
 sim-onsale: setup ## Play an on-sale with 14 million fans on paper time: make sim-onsale ARGS="--fans 14000000"
 	$(CARGO) run --release --locked -p fairgate-sim -- onsale $(ARGS)

@@ -15,7 +15,7 @@ elseif s.early ~= tonumber(ARGV[4]) then
 elseif s.root and s.root ~= ARGV[5] then
   return refuse('another_root')
 elseif not s.root then
-  s.root, s.frozen_at, s.frozen_missing = ARGV[5], s.now, s.missing
+  s.root, s.frozen_at, s.frozen_missing, s.frozen_in = ARGV[5], s.now, s.missing, s.epoch
   tell()
 end
 return answer()

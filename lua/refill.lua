@@ -1,16 +1,16 @@
 -- Puts entries back to their indexes in the roster, where those are empty since a loss.
 --
--- Where the root is public only for an edge that knew it, since that had all its entries in the roster then, and what was
--- empty then has to stay empty. Before that the room mends, so that no root is made of a roster that is being filled.
+-- Where the root is public only for an edge that had all its entries in the roster then, since what was empty then has to
+-- stay empty. Before that the room mends, so that no root is made of a roster that is being filled.
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, whether the edge knew the root (1 or 0), index, entry ...
--- Returns  {'ok', entries put back}
+-- ARGV     now, epoch, revision, whether the root was made of all of the edge's entries (1 or 0), index, entry ...
+-- Returns  {'ok', entries put back, 1 where the root was made without them, or 0}
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
 elseif s.root and ARGV[4] ~= '1' then
-  return finish({ 'ok', 0 })
+  return finish({ 'ok', 0, 1 })
 end
 
 local EMPTY = string.rep('\0', 32)
@@ -30,4 +30,4 @@ changed = changed or written > 0
 if written > 0 and not s.root then
   s.mending = math.max(s.mending, s.now + MENDING_MS)
 end
-return finish({ 'ok', written })
+return finish({ 'ok', written, 0 })

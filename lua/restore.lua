@@ -70,7 +70,7 @@ end
 
 local function restore_draw()
   if not s.root and m.root then
-    restore_fields({ 'root', 'frozen_at', 'frozen_missing' })
+    restore_fields({ 'root', 'frozen_at', 'frozen_missing', 'frozen_in' })
   end
   if s.root == m.root and not s.seed and m.seed then
     restore_fields({ 'seed', 'revealed_at', 'beacon', 'signature' })
@@ -214,7 +214,8 @@ s.now = math.max(s.now or 0, now, m.now or 0)
 local is_same = s.generation == m.generation and s.digest == m.digest
 local gives_way = not s.generation or (m.generation and (m.generation > s.generation
   or (m.generation == s.generation and m.scheduled < s.scheduled)))
-local intact = s.early or 0
+-- Where the roster has holes, no more of it is intact than was before.
+local intact = (s.missing or 0) > 0 and s.intact or s.early or 0
 if m.generation and (is_same or gives_way) then
   if not is_same then
     begin_lost()

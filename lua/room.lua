@@ -46,7 +46,7 @@ local POLICY = {
 local TEXTS = {
   room = true, message = true, secret = true, commitment = true, descriptor = true, digest = true, root = true,
   seed = true, signature = true, beacon = true, epoch = true, late_policy = true, mode = true,
-  configured_late_policy = true, configured_mode = true, steer_limit = true, server = true,
+  configured_late_policy = true, configured_mode = true, steer_limit = true, server = true, frozen_in = true,
 }
 
 -- What a sale counts from 0.

@@ -3,10 +3,13 @@
 //! A history is JSON, one event a line: a call is invoked, and then it is ok, or it failed, or nobody knows. Whoever drives
 //! a fleet writes one, over real sockets or on paper time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
+
+/// An entry of a roster that was lost.
+const EMPTY: [u8; 32] = [0; 32];
 
 /// One thing that happened, as a fan saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +67,8 @@ pub enum Outcome {
         /// The status.
         status: u16,
     },
+    /// The fan went home without being let in, or gave the place up: nothing is owed any more.
+    WentHome,
     /// The place is lost: the one thing that must not happen.
     Lost {
         /// The status.
@@ -90,6 +95,8 @@ pub struct Allowed {
     pub rate_per_minute: u64,
     /// People at once beyond that.
     pub burst: u64,
+    /// Entries of the roster that are empty, as the draw's record admits.
+    pub missing: u64,
 }
 
 /// A promise that was broken, in words.
@@ -112,6 +119,7 @@ pub fn judge(history: &[Event], allowed: Allowed, roster: &[[u8; 32]]) -> Vec<Br
     broken.extend(everyone_who_joined_comes_in(history));
     broken.extend(the_cap_holds(history, allowed));
     broken.extend(the_roster_has_what_was_answered(history, roster));
+    broken.extend(holes_are_admitted(roster, allowed.missing));
     broken
 }
 
@@ -166,12 +174,10 @@ fn nobody_loses_a_place(history: &[Event]) -> Vec<Broken> {
 
 /// Liveness: faults end, and then whoever has a number is let in.
 fn everyone_who_joined_comes_in(history: &[Event]) -> Vec<Broken> {
-    let inside: Vec<u64> = admitted(history).map(|(event, ..)| event.fan).collect();
-    let mut waiting: Vec<u64> = joined(history).map(|(event, ..)| event.fan).collect();
-    waiting.sort_unstable();
-    waiting.dedup();
-    waiting.retain(|fan| !inside.contains(fan));
-    waiting.into_iter().map(|fan| Broken(format!("fan {fan} has a number and never came in"))).collect()
+    let went_home = history.iter().filter(|event| event.outcome == Outcome::WentHome).map(|event| event.fan);
+    let settled: BTreeSet<u64> = admitted(history).map(|(event, ..)| event.fan).chain(went_home).collect();
+    let waiting: BTreeSet<u64> = joined(history).map(|(event, ..)| event.fan).collect();
+    waiting.difference(&settled).map(|fan| Broken(format!("fan {fan} has a number and never came in"))).collect()
 }
 
 /// In every window at most rate · w + burst, by the times at which the cap was enforced.
@@ -193,19 +199,25 @@ fn the_cap_holds(history: &[Event], allowed: Allowed) -> Option<Broken> {
 fn the_roster_has_what_was_answered(history: &[Event], roster: &[[u8; 32]]) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (event, _, _, number, entry) in joined(history).filter(|(_, _, kind, ..)| *kind == Kind::Pool) {
-        let published = usize::try_from(number).ok().and_then(|index| roster.get(index)).map(hex::encode);
-        if published.as_deref() != Some(entry) {
+        let published = usize::try_from(number).ok().and_then(|index| roster.get(index));
+        if published.is_none_or(|published| *published != EMPTY && hex::encode(published) != entry) {
             broken.push(Broken(format!("fan {}'s entry is not at index {number} of the roster", event.fan)));
         }
     }
     broken
 }
 
+/// What is lost is told: the roster has no more empty entries than the draw's record says.
+fn holes_are_admitted(roster: &[[u8; 32]], missing: u64) -> Option<Broken> {
+    let holes = roster.iter().filter(|entry| **entry == EMPTY).count() as u64;
+    (holes > missing).then(|| Broken(format!("{holes} entries of the roster are empty, the record says {missing}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALLOWED: Allowed = Allowed { rate_per_minute: 60, burst: 1 };
+    const ALLOWED: Allowed = Allowed { rate_per_minute: 60, burst: 1, missing: 0 };
 
     fn event(fan: u64, outcome: Outcome) -> Event {
         Event { at_ms: 0, fan, edge: 0, call: Call::Join, outcome }
@@ -221,15 +233,17 @@ mod tests {
     }
 
     fn words(history: &[Event]) -> Vec<String> {
-        judge(history, ALLOWED, &[[0; 32], [1; 32]]).iter().map(ToString::to_string).collect()
+        judge(history, ALLOWED, &[[1; 32], [2; 32]]).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_good_history_is_not_blamed() {
         let history = [
-            joins(0, 0, 0),
-            joins(1, 1, 1),
-            joins(1, 1, 1),
+            joins(0, 0, 1),
+            joins(1, 1, 2),
+            joins(1, 1, 2),
+            joins(2, 1, 2),
+            event(2, Outcome::WentHome),
             comes_in(0, 1, "a", 1_000),
             comes_in(0, 1, "a", 1_000),
             comes_in(1, 0, "b", 2_000),
@@ -239,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_broken_promise_is_told() {
-        let twice = [joins(0, 0, 0), joins(1, 0, 1), comes_in(0, 0, "a", 0), comes_in(1, 1, "b", 9_000)];
+        let twice = [joins(0, 0, 1), joins(1, 0, 2), comes_in(0, 0, "a", 0), comes_in(1, 1, "b", 9_000)];
         assert!(words(&twice).contains(&"number 0 was given to fan 0 and to fan 1".to_owned()));
         assert!(words(&twice).contains(&"fan 1's entry is not at index 0 of the roster".to_owned()));
         let sessions = [comes_in(0, 0, "a", 0), comes_in(0, 0, "b", 9_000), comes_in(1, 1, "a", 20_000)];
@@ -247,7 +261,9 @@ mod tests {
             words(&sessions),
             ["place 0 became two sessions", "fan 1 came in with another fan's session (place 1)"]
         );
-        assert_eq!(words(&[joins(0, 0, 0)]), ["fan 0 has a number and never came in"]);
+        assert_eq!(words(&[joins(0, 0, 1)]), ["fan 0 has a number and never came in"]);
+        let holes = judge(&[joins(0, 0, 1)], Allowed { missing: 1, ..ALLOWED }, &[[0; 32], [0; 32]]);
+        assert_eq!(holes[1].to_string(), "2 entries of the roster are empty, the record says 1");
         let cap = [comes_in(0, 0, "a", 0), comes_in(1, 1, "b", 999)];
         assert_eq!(words(&cap), ["2 were let in within 999 ms"]);
         assert_eq!(words(&[event(0, Outcome::Lost { status: 410 })]).len(), 1);

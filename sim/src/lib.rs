@@ -2,4 +2,5 @@
 //!
 //! A simulation is decided by its seed and its options; it reads no clock and draws no randomness of its own.
 
+pub mod faults;
 pub mod onsale;

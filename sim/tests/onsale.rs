@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use clap::Parser;
-use fairgate_sim::onsale::{Options, Poll, join_delay_ms, play, poll_delay_ms};
+use fairgate_crowd::pace::{Poll, join_delay_ms, poll_delay_ms};
+use fairgate_sim::onsale::{Options, play};
 
 #[derive(Parser)]
 struct Line {

@@ -28,7 +28,7 @@ pub(crate) struct Renewal(JoinHandle<Result<RenewOutcome, BatchError>>);
 impl Renewal {
     /// Begins to renew a pass that is due.
     pub(crate) fn begin(edge: &Edge, room: &Arc<LiveRoom>, pass: &Pass) -> Option<Self> {
-        if !is_due(pass, room.config.policy.session_idle_ms, edge.now_ms()) {
+        if !pass.is_due(room.config.policy.session_idle_ms, edge.now_ms()) {
             return None;
         }
         let (room, place) = (Arc::clone(room), pass.place);
@@ -41,12 +41,6 @@ impl Renewal {
             _ => None,
         }
     }
-}
-
-/// Whether a pass is old enough to be renewed, and could still gain by it.
-fn is_due(pass: &Pass, session_idle_ms: u64, now_ms: u64) -> bool {
-    let age_ms = now_ms.saturating_sub(pass.issued_at_ms);
-    age_ms > session_idle_ms / 3 && pass.expires_at_ms < pass.hard_end_at_ms
 }
 
 /// Looks after the session when the shop has answered.
@@ -127,14 +121,6 @@ fn directives(answer: &ResponseHeader) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passes_are_renewed_after_a_third_of_the_idle_time() {
-        let pass = |expires_at_ms, hard_end_at_ms| Pass::new("r", [0; 32], 1, 0, expires_at_ms, hard_end_at_ms);
-        assert!(!is_due(&pass(600_000, 3_600_000), 600_000, 200_000));
-        assert!(is_due(&pass(600_000, 3_600_000), 600_000, 200_001));
-        assert!(!is_due(&pass(600_000, 600_000), 600_000, 500_000), "nothing to gain at the hard end");
-    }
 
     #[test]
     fn cookies_stay_out_of_shared_caches() {

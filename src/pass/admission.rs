@@ -101,6 +101,13 @@ impl Pass {
         }
     }
 
+    /// Whether the pass is old enough to be renewed, and could still gain by it; `session_idle_ms` is the room's.
+    #[must_use]
+    pub fn is_due(&self, session_idle_ms: u64, now_ms: u64) -> bool {
+        let age_ms = now_ms.saturating_sub(self.issued_at_ms);
+        age_ms > session_idle_ms / 3 && self.expires_at_ms < self.hard_end_at_ms
+    }
+
     /// Whether the pass is valid at `now_ms`.
     ///
     /// # Errors

@@ -144,6 +144,14 @@ fn no_renewal_outlives_the_hard_end() {
 }
 
 #[test]
+fn a_pass_is_renewed_after_a_third_of_the_idle_time() {
+    let pass = |expires_at_ms, hard_end_at_ms| Pass::new("r", [0; 32], 1, 0, expires_at_ms, hard_end_at_ms);
+    assert!(!pass(600_000, 3_600_000).is_due(600_000, 200_000));
+    assert!(pass(600_000, 3_600_000).is_due(600_000, 200_001));
+    assert!(!pass(600_000, 600_000).is_due(600_000, 500_000), "nothing to gain at the hard end");
+}
+
+#[test]
 fn foreign_algorithms_and_headers_are_refused() {
     let dir = TempDir::new().expect("a directory");
     let keys = keys_in(dir.path(), &[NOW_MS]);

@@ -20,6 +20,22 @@ pub struct Stamp {
     pub revision: u64,
 }
 
+/// How a room stood at a look, as far as an edge remembers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sight {
+    /// Which state it was.
+    pub stamp: Stamp,
+    /// What the store said.
+    pub memory: Memory,
+    /// The epoch of the state whose roster the root was made of, once there is one.
+    pub frozen_in: Option<Vec<u8>>,
+    /// Entries below have been in the roster all the time.
+    pub intact: u64,
+}
+
+/// States in which an edge knows its entries to have been in the roster: more than a sale loses.
+const WHOLE_IN_MAX: usize = 64;
+
 /// What an edge knows of a room.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Knowledge {
@@ -29,8 +45,16 @@ pub struct Knowledge {
     pub memory: Option<Memory>,
     /// What only this edge knows.
     pub claims: Claims,
-    /// The root was made without some entries that this edge has answered: they have to stay out of the roster.
-    pub came_too_late: bool,
+    /// In which state the root was made, once it is public.
+    pub frozen_in: Option<Vec<u8>>,
+    /// Whether the root was made of all entries that this edge has answered, once it is public. Where it was not, they
+    /// have to stay out of the roster.
+    pub is_under_root: Option<bool>,
+    /// The epochs of the states in which all of them so far were in the roster, the latest last.
+    pub whole_in: Vec<Vec<u8>>,
+    /// From which index on the roster may lack entries of this edge; kept until all of them are put back, whatever comes
+    /// between.
+    pub owed_from: Option<u64>,
 }
 
 /// Whether a store has lost what this edge knows: the room is not there, or of another epoch, or older. `lua/begin.lua`
@@ -46,11 +70,22 @@ pub fn is_lost(known: Option<&Stamp>, seen: Option<&Stamp>) -> bool {
 
 impl Knowledge {
     /// The store said how the room stands.
-    pub fn saw(&mut self, stamp: Stamp, memory: Memory) {
+    pub fn saw(&mut self, sight: Sight) {
+        self.is_whole_in(&sight.stamp);
+        self.looked_around(sight);
+    }
+
+    /// The store said how the room stands, after it had lost it.
+    fn looked_around(&mut self, sight: Sight) {
+        let Sight { stamp, memory, frozen_in, .. } = sight;
         if self.memory.as_ref().is_some_and(|known| known.plan.descriptor() != memory.plan.descriptor()) {
-            // Claims of another sale say nothing about this one.
-            (self.claims, self.came_too_late) = (Claims::default(), false);
+            // Claims and entries of another sale say nothing about this one.
+            (self.claims, self.is_under_root, self.owed_from) = (Claims::default(), None, None);
         }
+        if memory.frozen.is_some() && self.is_under_root.is_none() {
+            self.is_under_root = Some(frozen_in.as_ref().is_some_and(|epoch| self.whole_in.contains(epoch)));
+        }
+        self.frozen_in = frozen_in;
         self.claims
             .sessions
             .retain(|place, session| session.expires_at_ms > memory.now_ms && !memory.closed.contains_key(place));
@@ -65,7 +100,12 @@ impl Knowledge {
             (None, Some(_)) => *self = other,
             (Some(ours), Some(theirs)) if ours == theirs => {
                 self.claims.unite(other.claims);
-                self.came_too_late |= other.came_too_late;
+                self.whole_in.retain(|epoch| other.whole_in.contains(epoch));
+                self.owed_from = self.owed_from.into_iter().chain(other.owed_from).min();
+                self.is_under_root = match (self.is_under_root, other.is_under_root) {
+                    (Some(false), _) | (_, Some(false)) => Some(false),
+                    (ours, theirs) => ours.or(theirs),
+                };
             }
             // Of another sale: what is asked next will tell which one it is.
             (Some(_), Some(_)) => {}
@@ -87,10 +127,34 @@ impl Knowledge {
         }
     }
 
-    /// Whether all entries that this edge has answered are in the roster whose root it knows.
-    #[must_use]
-    pub fn knew_root(&self) -> bool {
-        !self.came_too_late && self.memory.as_ref().is_some_and(|memory| memory.frozen.is_some())
+    /// All entries that this edge has answered are in the roster of this state, unless some are owed.
+    fn is_whole_in(&mut self, stamp: &Stamp) {
+        if self.owed_from.is_none() && self.whole_in.last() != Some(&stamp.epoch) {
+            self.whole_in.push(stamp.epoch.clone());
+            let old = self.whole_in.len().saturating_sub(WHOLE_IN_MAX);
+            self.whole_in.drain(..old);
+        }
+    }
+
+    /// The store has lost the state that this edge knew: entries from an index on are owed.
+    fn owes(&mut self, from: u64) {
+        self.owed_from = Some(self.owed_from.map_or(from, |owed| owed.min(from)));
+    }
+
+    /// The call that puts back what is owed, unless it has to stay out.
+    fn refill(&self) -> Option<Call> {
+        let is_under_root = self.is_under_root == Some(true);
+        let from = self.owed_from.filter(|_| self.is_under_root != Some(false))?;
+        Some(Call::Refill { from, is_under_root })
+    }
+
+    /// All that was owed was put back; `too_late`: some of it was not taken, since the root was made without it.
+    fn paid(&mut self, too_late: bool) {
+        self.owed_from = None;
+        match self.stamp.clone() {
+            Some(stamp) if !too_late => self.is_whole_in(&stamp),
+            _ => self.is_under_root = Some(false),
+        }
     }
 
     /// Whether an outcome says that the pool is closed, which the edge did not know: it should look how large it is.

@@ -143,6 +143,15 @@ impl Room {
         }
     }
 
+    /// Notes that so many entries were put back into the roster, which whoever keeps it has to say: while they come in
+    /// no root is made.
+    pub fn refilled(&mut self, entries: u64) {
+        if let Some(sale) = self.sale.as_mut().filter(|_| entries > 0) {
+            sale.refilled(entries, self.now_ms);
+            self.revision += 1;
+        }
+    }
+
     /// Answers whether anything was missing.
     fn restore_from(&mut self, memory: &Memory, claims: &Claims, is_lost: bool, now_ms: u64) -> bool {
         let generation = self.generation;

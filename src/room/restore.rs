@@ -119,6 +119,14 @@ impl Sale {
         self.take_changed();
     }
 
+    /// Counts entries that were put back into the roster; before its root is made, others may have more.
+    pub(super) fn refilled(&mut self, entries: u64, now_ms: u64) {
+        self.missing = self.missing.saturating_sub(entries);
+        if !self.draw.is_frozen() {
+            self.mending_until_ms = self.mending_until_ms.max(now_ms + MENDING_MS);
+        }
+    }
+
     /// Whether others may still know more.
     pub(super) fn is_mending(&self, now_ms: u64) -> bool {
         now_ms < self.mending_until_ms

@@ -87,7 +87,7 @@ fn nobody_loses_a_place_whatever_breaks() {
 
     let file = std::env::temp_dir().join("fairgate-fleet-history.jsonl");
     let history = crowd.history(&file);
-    let allowed = Allowed { rate_per_minute: SALE.rate_per_minute, burst: SALE.burst };
+    let allowed = Allowed { rate_per_minute: SALE.rate_per_minute, burst: SALE.burst, missing: 0 };
     let in_pool = history.iter().filter(|event| matches!(event.outcome, Outcome::Joined { kind: Kind::Pool, .. }));
     assert!(in_pool.count() > 10, "the pool was not tried");
     let broken = judge(&history, allowed, &roster(fleet.gates[0]));

@@ -45,7 +45,7 @@ impl Reference {
 
     /// What an edge knows that has seen and answered everything.
     pub(crate) fn knowledge(&self) -> Knowledge {
-        Knowledge { stamp: None, memory: self.room.memory(), claims: self.claimed.claims.clone(), came_too_late: false }
+        Knowledge { memory: self.room.memory(), claims: self.claimed.claims.clone(), ..Knowledge::default() }
     }
 
     /// The store was put back to what it was at another time (or to nothing), and has been told by somebody what is known:

@@ -328,3 +328,55 @@ async fn an_edge_that_takes_over_knows_what_the_old_one_let_in() {
     ask(&redis, "FLUSHALL").await;
     assert_eq!(new.view(ROOM).await.unwrap().active, 5);
 }
+
+/// The root was made of them, so they belong into the roster, though their edge was away when it was made.
+#[tokio::test]
+async fn entries_under_a_root_come_back_from_an_edge_that_never_saw_it() {
+    let redis = PrivateRedis::start().unwrap();
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let [one, other] = [0, 1].map(|edge| open_in(&redis, &clock, Some(dirs[edge].path())));
+    one.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    other.view(ROOM).await.unwrap();
+    enter(&one, &[1, 2]).await;
+    enter(&other, &[3, 4]).await;
+    drop(other);
+    clock.set(START_MS + 180_000);
+    one.view(ROOM).await.unwrap();
+    one.apply(ROOM, Command::Freeze { entries: 4, root: [1; 32] }).await.unwrap();
+    one.view(ROOM).await.unwrap();
+    let roster = one.roster(ROOM, 0..u64::MAX).await.unwrap();
+
+    ask(&redis, "FLUSHALL").await;
+    assert_eq!(one.view(ROOM).await.unwrap().missing, 2);
+    let other = open_in(&redis, &clock, Some(dirs[1].path()));
+    other.view(ROOM).await.unwrap();
+    assert_eq!(one.view(ROOM).await.unwrap().missing, 0);
+    assert_eq!(one.roster(ROOM, 0..u64::MAX).await.unwrap(), roster);
+}
+
+/// A second loss does not make a hole of the first one look as if it had been filled.
+#[tokio::test]
+async fn what_an_edge_owes_since_the_first_loss_it_puts_back_after_the_second() {
+    let mut redis = PrivateRedis::start_with(&["save", ""]).unwrap();
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let [one, other] = [0, 1].map(|edge| open_in(&redis, &clock, Some(dirs[edge].path())));
+    one.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    other.view(ROOM).await.unwrap();
+    enter(&other, &[1, 2]).await;
+    enter(&one, &[3]).await;
+    drop(other);
+    ask(&redis, "FLUSHALL").await;
+    assert_eq!(one.view(ROOM).await.unwrap().missing, 2 + GAP);
+    ask(&redis, "SAVE").await;
+    redis.restart().unwrap();
+    while one.view(ROOM).await.is_err_and(|error| error.to_string().contains("unavailable")) {}
+
+    let other = open_in(&redis, &clock, Some(dirs[1].path()));
+    other.view(ROOM).await.unwrap();
+    let expected = [entry(1), entry(2), entry(3)];
+    assert_eq!(one.roster(ROOM, 0..3).await.unwrap(), expected.as_flattened());
+}

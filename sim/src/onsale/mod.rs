@@ -6,16 +6,17 @@
 
 mod answers;
 mod calendar;
+mod crowd;
+mod judge;
 mod meter;
 mod options;
-mod page;
 mod queue;
 mod report;
+mod store;
 mod world;
 
 pub use meter::{Carried, Took};
 pub use options::{Options, REGIONS, Region};
-pub use page::{Poll, join_delay_ms, poll_delay_ms};
 pub use report::Report;
 
 /// Plays the on-sale to its end.

@@ -1,31 +1,26 @@
 //! The fans, the edges and the store, one tick after the other.
 
-use anyhow::bail;
 use fairgate::edge::{GATHER, PollPolicy, TICK};
-use fairgate::room::{
-    ClaimOutcome, Claimant, Command, Control, Entry, Late, Mode, Outcome, Phase, Plan, Policy, Position, Room, View,
-};
-use fairgate_draw::{RootHasher, Shuffle, ZERO, entry};
+use fairgate::room::{ClaimOutcome, Entry, Phase};
+use fairgate_crowd::Cap;
+use fairgate_crowd::pace::{Poll, join_delay_ms, poll_delay_ms};
+use fairgate_draw::{ZERO, entry};
 use hdrhistogram::Histogram;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::answers::{AnswerBytes, status_bytes};
-use super::calendar::{Calendar, Step, TICK_MS};
+use super::calendar::{Calendar, Step};
+use super::crowd::{BEGIN_MS, Crowd, OPENS_AT_MS};
+use super::judge::Judge;
 use super::meter::{Kind, Meter, Took};
 use super::options::{Options, REGIONS};
-use super::page::{Poll, join_delay_ms, poll_delay_ms};
 use super::queue::Queue;
 use super::report::Report;
+use super::store::{ROOM, Store};
 
-const ROOM: &str = "the-final";
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
-/// Paper time begins here; fans who come before the pool opens come within the first five minutes.
-const BEGIN_MS: u64 = 1_800_000_000_000;
-const OPENS_AT_MS: u64 = BEGIN_MS + 6 * MINUTE_MS;
-/// Latecomers come within this time of the start.
-const LATE_WITHIN_MS: u64 = 20 * MINUTE_MS;
 /// A session inside lasts this long on average, and ten minutes at most.
 const SESSION_MS: f64 = 4.0 * 60_000.0;
 const SESSION_MAX_MS: f64 = 10.0 * 60_000.0;
@@ -48,18 +43,12 @@ pub(crate) struct World {
     options: Options,
     random: ChaCha8Rng,
     calendar: Calendar,
-    room: Room,
-    view: View,
-    roster: RootHasher,
-    /// From the reveal on: the place of each index of the pool.
-    places: Vec<u32>,
+    crowd: Crowd,
+    store: Store,
     edges: Vec<Edge>,
-    /// Edges by fan: as many slots as fans of a hundred, times the edges of a region.
-    edge_of: Vec<u16>,
     /// Index or place of each fan.
     number: Vec<u32>,
-    inside: Vec<bool>,
-    admitted_at_ms: Vec<u64>,
+    judge: Judge,
     meter: Meter,
     answers: AnswerBytes,
     status_bytes: u64,
@@ -71,32 +60,27 @@ pub(crate) struct World {
     seats_sold: u32,
     sold_out_at_ms: Option<u64>,
     shed: u64,
-    broken: Vec<String>,
 }
 
 impl World {
     pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
         let mut random = ChaCha8Rng::seed_from_u64(options.seed);
-        let mut room = Room::default();
-        room.apply(&Command::Schedule(plan(options, random.random())), BEGIN_MS)?;
-        let Some(view) = room.view() else { bail!("a scheduled room has a view") };
+        let store = Store::new(options, random.random())?;
         let edges: Vec<Edge> =
             REGIONS.iter().flat_map(|region| edges_of(region.round_trip_ms, options.edges)).collect();
         let fans = options.fans as usize;
+        let policy = &store.view.policy;
+        let cap = Cap { rate_per_minute: policy.rate_per_minute, burst: policy.burst };
         let mut world = Self {
             options: options.clone(),
             random,
             calendar: Calendar::starting_at(BEGIN_MS),
-            room,
-            view,
-            roster: RootHasher::new(),
-            places: Vec::new(),
+            crowd: Crowd::new(options),
+            store,
             meter: Meter::new(edges.len()),
-            edge_of: spread(options.edges),
             edges,
             number: vec![NOBODY; fans],
-            inside: vec![false; fans],
-            admitted_at_ms: Vec::new(),
+            judge: Judge::new(cap, fans),
             answers: AnswerBytes::measure(ROOM)?,
             status_bytes: 0,
             join_took: Histogram::new(3)?,
@@ -106,21 +90,23 @@ impl World {
             seats_sold: 0,
             sold_out_at_ms: None,
             shed: 0,
-            broken: Vec::new(),
         };
-        world.status_bytes = status_bytes(ROOM, &world.view, world.poll_policy());
+        world.status_bytes = status_bytes(ROOM, &world.store.view, world.poll_policy());
         Ok(world)
     }
 
     pub(crate) fn is_over(&self) -> bool {
         let now_ms = self.calendar.now_ms();
         self.sold_out_at_ms.is_some_and(|at_ms| now_ms > at_ms + AFTERMATH_MS)
-            || now_ms > self.starts_at_ms() + PATIENCE_MS
+            || now_ms > self.crowd.starts_at_ms() + PATIENCE_MS
     }
 
     /// Ten milliseconds of everyone's life.
     pub(crate) fn tick(&mut self) -> anyhow::Result<()> {
-        self.let_arrive(self.calendar.now_ms());
+        let before_ms = self.calendar.now_ms();
+        for fan in self.crowd.arrivals(before_ms) {
+            self.calendar.put(before_ms, fan, Step::Arrive);
+        }
         let due = self.calendar.advance();
         let now_ms = self.calendar.now_ms();
         for (fan, step) in due {
@@ -139,9 +125,8 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> anyhow::Result<Report> {
-        self.judge_cap();
-        let view = self.view;
+    pub(crate) fn finish(self) -> anyhow::Result<Report> {
+        let view = self.store.view;
         let carried = self.meter.carried();
         let joins = carried[Kind::Join as usize].total.max(1);
         Ok(Report {
@@ -162,49 +147,16 @@ impl World {
                 Took::of("called to let in", &self.called_to_inside),
             ],
             carried,
-            broken_promises: self.broken,
+            broken_promises: self.judge.verdict(),
         })
-    }
-
-    fn starts_at_ms(&self) -> u64 {
-        OPENS_AT_MS + self.options.pool_minutes * MINUTE_MS
     }
 
     fn poll_policy(&self) -> PollPolicy {
         PollPolicy { floor_ms: 2_000, ceiling_ms: 180_000, divisor: 10, per_second_max: self.options.polls_per_second }
     }
 
-    /// Puts the fans of this tick before the page: steadily within each of the three stretches of time.
-    fn let_arrive(&mut self, now_ms: u64) {
-        let fans = u64::from(self.options.fans);
-        let before = fans * u64::from(self.options.before_percent) / 100;
-        let late = fans * u64::from(self.options.late_percent) / 100;
-        let stretches = [
-            (0, before, BEGIN_MS, 5 * MINUTE_MS),
-            (before, fans.saturating_sub(late).max(before), OPENS_AT_MS, self.starts_at_ms() - OPENS_AT_MS),
-            (fans.saturating_sub(late).max(before), fans, self.starts_at_ms(), LATE_WITHIN_MS),
-        ];
-        for (from, to, begins_at_ms, lasts_ms) in stretches {
-            let arrived = |at_ms: u64| from + (to - from) * at_ms.saturating_sub(begins_at_ms).min(lasts_ms) / lasts_ms;
-            for fan in arrived(now_ms)..arrived(now_ms + TICK_MS) {
-                self.calendar.put(now_ms, fan as u32, Step::Arrive);
-            }
-        }
-    }
-
-    fn edge(&self, fan: u32) -> usize {
-        // A multiplicative hash: which edge somebody is near has nothing to do with when they come.
-        let slot = u64::from(fan).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        usize::from(self.edge_of[slot as usize % self.edge_of.len()])
-    }
-
-    fn goes_away(&self, fan: u32) -> bool {
-        let roll = u64::from(fan).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40;
-        roll % 100 < u64::from(self.options.no_show_percent)
-    }
-
     fn step(&mut self, fan: u32, step: Step) -> anyhow::Result<()> {
-        let (now_ms, edge) = (self.calendar.now_ms(), self.edge(fan));
+        let (now_ms, edge) = (self.calendar.now_ms(), self.crowd.edge(fan));
         match step {
             Step::Arrive => {
                 self.meter.count(Kind::Page, edge, self.answers.page);
@@ -233,7 +185,7 @@ impl World {
     /// A look at the status, and what the page makes of it.
     fn poll(&mut self, fan: u32, edge: usize, now_ms: u64) {
         self.meter.count(Kind::Poll, edge, self.status_bytes);
-        let view = &self.view;
+        let view = &self.store.view;
         let has_joined = self.number[fan as usize] != NOBODY;
         let place = self.place(fan);
         let interest_ms = match view.phase {
@@ -244,7 +196,7 @@ impl World {
             Phase::Pooling => view.starts_at_ms.saturating_sub(now_ms) as f64,
             Phase::Drawing => 0.0,
             Phase::Serving => match place {
-                Some(_) if self.goes_away(fan) => return,
+                Some(_) if self.crowd.goes_away(fan) => return,
                 Some(place) if place < view.serving => return self.calendar.put(now_ms, fan, Step::Claim),
                 Some(place) => {
                     (place - view.serving) as f64 * MINUTE_MS as f64 / f64::from(view.policy.rate_per_minute)
@@ -260,21 +212,14 @@ impl World {
 
     fn join_soon(&mut self, fan: u32, now_ms: u64) {
         // Who opens the page while the pool is open joins at once; who saw it open waits a moment.
-        let before = u64::from(self.options.fans) * u64::from(self.options.before_percent) / 100;
-        let pool_ms = self.starts_at_ms() - OPENS_AT_MS;
-        let delay_ms = if u64::from(fan) < before { join_delay_ms(pool_ms, self.random.random()) } else { 0 };
+        let pool_ms = self.crowd.starts_at_ms() - OPENS_AT_MS;
+        let delay_ms = if self.crowd.sees_it_open(fan) { join_delay_ms(pool_ms, self.random.random()) } else { 0 };
         self.calendar.put(now_ms + delay_ms, fan, Step::Join);
     }
 
     fn place(&self, fan: u32) -> Option<u64> {
         let number = self.number[fan as usize];
-        if number == NOBODY {
-            return None;
-        }
-        if u64::from(number) >= self.view.pool_size {
-            return Some(u64::from(number));
-        }
-        self.places.get(number as usize).map(|place| u64::from(*place))
+        if number == NOBODY { None } else { self.store.place(number) }
     }
 
     /// What each edge does five times a second for each room, and one of them for the draw.
@@ -282,38 +227,12 @@ impl World {
         for edge in 0..self.edges.len() {
             self.meter.count(Kind::StoreView, edge, 0);
         }
-        self.room.apply(&Command::Tick, now_ms)?;
-        self.look()?;
-        if self.view.phase == Phase::Drawing {
-            self.draw(now_ms)?;
+        self.store.beat(now_ms)?;
+        let serving = self.store.view.serving;
+        if serving > self.calls.last().map_or(0, |call| call.0) {
+            self.calls.push((serving, now_ms));
         }
-        if self.view.serving > self.calls.last().map_or(0, |call| call.0) {
-            self.calls.push((self.view.serving, now_ms));
-        }
-        self.status_bytes = status_bytes(ROOM, &self.view, self.poll_policy());
-        Ok(())
-    }
-
-    fn look(&mut self) -> anyhow::Result<()> {
-        let Some(view) = self.room.view() else { bail!("the room has lost its plan") };
-        self.view = view;
-        Ok(())
-    }
-
-    fn draw(&mut self, now_ms: u64) -> anyhow::Result<()> {
-        match self.view.draw.frozen_at_ms {
-            None => {
-                let (entries, root) = std::mem::take(&mut self.roster).finish();
-                self.room.apply(&Command::Freeze { entries, root }, now_ms)?;
-            }
-            Some(frozen_at_ms) if now_ms >= frozen_at_ms + self.view.policy.witness_ms => {
-                self.room.apply(&Command::Reveal { beacon: None }, now_ms)?;
-                self.look()?;
-                let Some(seed) = self.view.draw.seed else { bail!("a revealed draw has a seed") };
-                self.places = Shuffle::new(&seed, self.view.pool_size).all_places()?;
-            }
-            Some(_) => {}
-        }
+        self.status_bytes = status_bytes(ROOM, &self.store.view, self.poll_policy());
         Ok(())
     }
 
@@ -324,15 +243,8 @@ impl World {
         };
         let entries: Vec<Entry> = asks.iter().map(|_| self.new_entry()).collect();
         self.meter.count(Kind::StoreEnter, edge, entries.len() as u64 * 32);
-        let command = Command::Enter(entries);
-        let outcome = self.room.apply(&command, now_ms + round_trip_ms / 2)?;
-        let (Command::Enter(entries), Outcome::Entered(positions)) = (command, outcome) else {
-            bail!("positions answer entries")
-        };
-        for (((fan, since_ms), entry), position) in asks.into_iter().zip(entries).zip(positions) {
-            if matches!(position, Position::Pool(_)) {
-                self.roster.push(&entry);
-            }
+        let positions = self.store.enter(entries, now_ms + round_trip_ms / 2)?;
+        for ((fan, since_ms), position) in asks.into_iter().zip(positions) {
             self.number[fan as usize] = u32::try_from(position.number())?;
             let answered_at_ms = now_ms + round_trip_ms;
             self.join_took.record(answered_at_ms - since_ms)?;
@@ -344,7 +256,7 @@ impl World {
     fn new_entry(&mut self) -> Entry {
         let mut nonce = [0; 16];
         self.random.fill_bytes(&mut nonce);
-        entry(&self.view.draw.descriptor_digest, &nonce, &ZERO)
+        entry(&self.store.view.draw.descriptor_digest, &nonce, &ZERO)
     }
 
     fn claim(&mut self, edge: usize, now_ms: u64) -> anyhow::Result<()> {
@@ -354,9 +266,7 @@ impl World {
         };
         let places: Vec<u64> = asks.iter().filter_map(|(fan, _)| self.place(*fan)).collect();
         self.meter.count(Kind::StoreClaim, edge, places.len() as u64 * 8);
-        let claimants = places.iter().map(|place| Claimant { place: *place, index: None, nonce: None }).collect();
-        let outcome = self.room.apply(&Command::Claim(claimants), now_ms + round_trip_ms / 2)?;
-        let Outcome::Claimed(outcomes) = outcome else { bail!("claims are answered") };
+        let outcomes = self.store.claim(&places, now_ms + round_trip_ms / 2)?;
         for (((fan, since_ms), place), outcome) in asks.into_iter().zip(places).zip(outcomes) {
             self.claim_took.record(now_ms + round_trip_ms - since_ms)?;
             self.answer_claim(fan, place, outcome, now_ms + round_trip_ms)?;
@@ -367,13 +277,10 @@ impl World {
     fn answer_claim(&mut self, fan: u32, place: u64, outcome: ClaimOutcome, answered_at_ms: u64) -> anyhow::Result<()> {
         match outcome {
             ClaimOutcome::Admitted { admitted_at_ms, .. } => {
-                if std::mem::replace(&mut self.inside[fan as usize], true) {
-                    self.broken.push(format!("place {place} was let in twice"));
-                }
+                self.judge.admitted(fan, place, admitted_at_ms);
                 let call = self.calls.partition_point(|(serving, _)| *serving <= place);
                 let called_at_ms = self.calls.get(call).map_or(admitted_at_ms, |call| call.1);
                 self.called_to_inside.record(answered_at_ms.saturating_sub(called_at_ms))?;
-                self.admitted_at_ms.push(admitted_at_ms);
                 let length_ms = (-self.random.random::<f64>().ln() * SESSION_MS).min(SESSION_MAX_MS);
                 self.calendar.put(answered_at_ms + length_ms as u64, fan, Step::Leave);
             }
@@ -395,70 +302,16 @@ impl World {
         }
         if let Some(place) = self.place(fan) {
             self.meter.count(Kind::StoreRelease, edge, 8);
-            self.room.apply(&Command::Release(vec![place]), now_ms)?;
+            self.store.release(place, now_ms)?;
         }
         if self.seats_sold + SEATS_A_SESSION > self.options.seats && self.sold_out_at_ms.is_none() {
             self.sold_out_at_ms = Some(now_ms);
-            self.room.apply(&Command::Control(vec![Control::SoldOut(true)]), now_ms)?;
+            self.store.sell_out(now_ms)?;
         }
         Ok(())
-    }
-
-    /// In every window of length w at most rate · w + burst, one second's window first of all.
-    fn judge_cap(&mut self) {
-        self.admitted_at_ms.sort_unstable();
-        let (policy, times) = (&self.view.policy, &self.admitted_at_ms);
-        let allowed = u64::from(policy.rate_per_minute.div_ceil(60)) + u64::from(policy.burst);
-        let mut from = 0;
-        for (upto, at_ms) in times.iter().enumerate() {
-            while *at_ms - times[from] >= SECOND_MS {
-                from += 1;
-            }
-            let admitted = (upto - from + 1) as u64;
-            if admitted > allowed {
-                return self.broken.push(format!("{admitted} were let in within a second, {allowed} are allowed"));
-            }
-        }
     }
 }
 
 fn edges_of(round_trip_ms: u64, edges: u32) -> impl Iterator<Item = Edge> {
     (0..edges).map(move |_| Edge { round_trip_ms, joins: Queue::default(), claims: Queue::default() })
-}
-
-/// Which edge each of a hundred fans of each edge of a region is near.
-fn spread(edges: u32) -> Vec<u16> {
-    let mut slots = Vec::new();
-    for (region, of) in REGIONS.iter().enumerate() {
-        for edge in 0..edges {
-            let number = (region as u32 * edges + edge) as u16;
-            slots.extend(std::iter::repeat_n(number, of.fans_percent as usize));
-        }
-    }
-    slots
-}
-
-fn plan(options: &Options, secret: [u8; 32]) -> Plan {
-    let policy = Policy {
-        rate_per_minute: options.rate_per_minute,
-        burst: options.rate_per_minute.div_ceil(60),
-        max_active: options.max_active,
-        grace_ms: 5 * MINUTE_MS,
-        session_idle_ms: 10 * MINUTE_MS,
-        session_max_ms: 60 * MINUTE_MS,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
-    };
-    Plan {
-        room: ROOM.to_owned(),
-        opens_at_ms: OPENS_AT_MS,
-        starts_at_ms: OPENS_AT_MS + options.pool_minutes * MINUTE_MS,
-        ends_at_ms: None,
-        secret,
-        beacon: None,
-        policy,
-    }
 }

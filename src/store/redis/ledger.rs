@@ -71,20 +71,31 @@ pub(super) struct Ledger {
     /// The draw whose entries are written, by the first bytes of its descriptor's digest.
     entries: Option<(PathBuf, File)>,
     saved_at: Option<Instant>,
+    /// What was owed, and since which state nothing was, as the disk has it.
+    saved: (Option<u64>, Option<Vec<u8>>),
 }
 
 impl Ledger {
     /// Opens the files of a room, and reads what was known.
     pub(super) fn open(shared: &Arc<LedgerDir>, room: &str) -> (Self, Knowledge) {
         let (dir, has_taken_over) = (shared.path.join(room), shared.is_ours());
-        let ledger = Self { shared: Arc::clone(shared), dir, has_taken_over, entries: None, saved_at: None };
+        let ledger = Self {
+            shared: Arc::clone(shared),
+            dir,
+            has_taken_over,
+            entries: None,
+            saved_at: None,
+            saved: (None, None),
+        };
         let knowledge = ledger.read_knowledge();
         (ledger, knowledge)
     }
 
-    /// Writes down what is known, unless that was done just now.
+    /// Writes down what is known, unless that was done just now and entries are where they were.
     pub(super) fn save(&mut self, knowledge: &mut Knowledge) {
-        if self.saved_at.is_none_or(|saved_at| saved_at.elapsed() >= SAVE_EVERY) {
+        let state = (knowledge.owed_from, knowledge.whole_in.last().cloned());
+        if self.saved != state || self.saved_at.is_none_or(|saved_at| saved_at.elapsed() >= SAVE_EVERY) {
+            self.saved = state;
             self.save_now(knowledge);
         }
     }

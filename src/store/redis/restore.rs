@@ -124,6 +124,9 @@ pub(super) fn add(
         fields.draw(memory);
         fields.line(memory);
     }
+    if let Some(frozen_in) = &knowledge.frozen_in {
+        fields.text("frozen_in", frozen_in);
+    }
     call.arg(gone).arg(fields.0.len());
     for (name, value) in fields.0 {
         call.arg(name).arg(value);

@@ -41,8 +41,6 @@ pub(super) struct RoomTask {
     closed: Closed,
     knowledge: Knowledge,
     ledger: Option<Ledger>,
-    /// Entries below were in the roster all the time, as of the last look.
-    intact: u64,
     /// What the last look showed.
     view: Option<View>,
 }
@@ -52,7 +50,7 @@ impl RoomTask {
     pub(super) fn new(parts: Parts, dir: Option<&Arc<LedgerDir>>, room: &str) -> Self {
         let (ledger, knowledge) = dir.map(|dir| Ledger::open(dir, room)).unzip();
         let knowledge = knowledge.unwrap_or_default();
-        Self { parts, closed: Closed::default(), knowledge, ledger, intact: 0, view: None }
+        Self { parts, closed: Closed::default(), knowledge, ledger, view: None }
     }
 
     /// Serves requests until nobody can send any.
@@ -69,7 +67,7 @@ impl RoomTask {
     }
 
     async fn serve(&mut self, step: Step) {
-        let (mut exchange, mut call) = Exchange::begin(step.is_view());
+        let (mut exchange, mut call) = Exchange::begin(step.is_view(), &self.knowledge);
         let outcome = loop {
             let reply = self.call(call, &step.command, exchange.outcome()).await;
             match exchange.replied(reply, &step.command, &mut self.knowledge) {
@@ -100,16 +98,17 @@ impl RoomTask {
         let reply = match call {
             Call::Ask => room.apply(command).await.map(Reply::Answered),
             Call::Look | Call::LookAround => room.view(&mut self.closed).await.map(|look| {
-                (self.intact, self.view) = (look.intact, Some(look.view));
-                Reply::Looked(look.stamp, Box::new(look.memory))
+                self.view = Some(look.view);
+                Reply::Looked(Box::new(look.sight))
             }),
             Call::Restore => {
                 tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
                 room.restore(&self.knowledge).await.map(|()| Reply::Done)
             }
-            Call::Refill { knew_root } => {
-                let entries = self.ledger.as_mut().and_then(|ledger| ledger.entries(&self.knowledge, self.intact).ok());
-                refill(&mut room, entries.into_iter().flatten(), knew_root).await.map(|()| Reply::Done)
+            Call::Refill { from, is_under_root } => {
+                let entries = self.ledger.as_mut().and_then(|ledger| ledger.entries(&self.knowledge, from).ok());
+                let refilled = refill(&mut room, entries.into_iter().flatten(), is_under_root).await;
+                refilled.map(|too_late| Reply::Refilled { too_late })
             }
             Call::Write => Ok(Reply::Done),
         };
@@ -125,23 +124,23 @@ impl RoomTask {
     }
 }
 
-/// Puts the entries back that this edge has answered.
+/// Puts the entries back that this edge has answered; answers whether it came too late for some.
 async fn refill(
     room: &mut Room<'_>,
     mut entries: impl Iterator<Item = (u64, Entry)>,
-    knew_root: bool,
-) -> Result<(), StoreError> {
-    let (mut known, mut written) = (0, 0);
+    is_under_root: bool,
+) -> Result<bool, StoreError> {
+    let (mut known, mut written, mut too_late) = (0, 0, false);
     loop {
         let part: Vec<(u64, Entry)> = entries.by_ref().take(REFILL_PART).collect();
         if part.is_empty() {
             break;
         }
-        written += room.refill(&part, knew_root).await?;
-        known += part.len() as u64;
+        let (here, late) = room.refill(&part, is_under_root).await?;
+        (known, written, too_late) = (known + part.len() as u64, written + here, too_late || late);
     }
-    tracing::warn!(key = room.key, known, written, "entries were put back into the roster");
-    Ok(())
+    tracing::warn!(key = room.key, known, written, too_late, "entries were put back into the roster");
+    Ok(too_late)
 }
 
 /// The room at this instant.

@@ -8,7 +8,7 @@ use redis::Value;
 use serde::de::DeserializeOwned;
 
 use super::script::{Reply, from_word, nonsense};
-use crate::recover::Stamp;
+use crate::recover::{Sight, Stamp};
 use crate::room::{
     Beacon, BeaconPlan, DrawRecord, Frozen, Memory, Phase, Plan, Policy, Ramp, Revealed, Settings, Steering, View,
 };
@@ -50,11 +50,7 @@ pub(super) struct Look {
     /// For everyone.
     pub(super) view: View,
     /// For the edge.
-    pub(super) stamp: Stamp,
-    /// For the edge.
-    pub(super) memory: Memory,
-    /// Entries below have been in the roster all the time.
-    pub(super) intact: u64,
+    pub(super) sight: Sight,
 }
 
 /// Reads a view.
@@ -101,8 +97,9 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
         limit: None,
     };
     let stamp = Stamp { epoch: state.bytes("epoch")?.to_vec(), revision: view.revision };
-    let memory = state.memory(&view)?;
-    Ok(Look { view: view.paced(), stamp, memory, intact: state.number("intact")? })
+    let frozen_in = state.0.get("frozen_in").cloned();
+    let sight = Sight { stamp, memory: state.memory(&view)?, frozen_in, intact: state.number("intact")? };
+    Ok(Look { view: view.paced(), sight })
 }
 
 /// The room's hash.

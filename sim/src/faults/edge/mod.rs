@@ -1,0 +1,194 @@
+//! One edge: what it knows, what it has on its disk, and what it does about fans' calls, replies and its own heartbeat.
+//!
+//! What it decides is the product's own code: [`fairgate::recover`] for the store, [`Standing`] and the pass's gate for
+//! fans, [`fairgate::edge::DrawStep`] for the draw. Here is only what a runtime would do: queues, timers and messages.
+
+mod beat;
+mod disk;
+mod fans;
+mod task;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use fairgate::edge::Standing;
+use fairgate::recover::Stamp;
+use fairgate::room::{Plan, View};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+pub(crate) use disk::Disk;
+pub(crate) use fans::{Answer, FanCall, Kind};
+pub(crate) use task::CallNumber;
+
+use self::beat::Heart;
+use self::fans::{Open, Queue};
+use self::task::Task;
+use super::messages::Request;
+use super::sabotage::Sabotage;
+
+/// What an edge does besides changing its mind.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Asks the store.
+    Call { number: CallNumber, stamp: Option<Stamp>, request: Request },
+    /// Answers a fan.
+    Answer { fan: usize, ask: u64, answer: Answer },
+    /// Has itself woken later.
+    Wake { after_ms: u64, wake: Wake },
+    /// Shows how the room stands to everyone from now on.
+    Show(Rc<Shown>),
+    /// Tells the story.
+    Say(String),
+}
+
+/// What an edge has itself woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// The next heartbeat.
+    Beat,
+    /// A queue has gathered.
+    Gathered(Kind),
+    /// A call should have been answered by now.
+    NoReply(CallNumber),
+    /// A fan should have been answered by now.
+    NoAnswer(u64),
+}
+
+/// What an edge shows.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) standing: Standing,
+    /// Whether it says that it may be out of date.
+    pub(crate) is_stale: bool,
+}
+
+/// A machine on which an edge runs, or not.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) number: usize,
+    /// Counts processes, so that what was meant for an earlier one does not reach this one.
+    pub(crate) life: u64,
+    pub(crate) clock_off_ms: i64,
+    /// While no process has it.
+    disk: Disk,
+    process: Option<Process>,
+}
+
+/// A running edge.
+#[derive(Debug)]
+pub(crate) struct Process {
+    number: usize,
+    plan: Plan,
+    sabotage: Option<Sabotage>,
+    random: ChaCha8Rng,
+    disk: Disk,
+    heart: Heart,
+    task: Task,
+    queues: [Queue; Kind::ALL.len()],
+    open: BTreeMap<u64, Open>,
+    opened: u64,
+    shown: Option<Rc<Shown>>,
+    /// Paper time, and this edge's clock.
+    now_ms: u64,
+    clock_ms: u64,
+    effects: Vec<Effect>,
+}
+
+impl Edge {
+    pub(crate) fn new(number: usize) -> Self {
+        Self { number, life: 0, clock_off_ms: 0, disk: Disk::default(), process: None }
+    }
+
+    /// Starts a process with what is on the disk. `seed` is what the system's randomness would be.
+    pub(crate) fn start(&mut self, plan: &Plan, sabotage: Option<Sabotage>, seed: u64) {
+        self.life += 1;
+        let disk = std::mem::take(&mut self.disk);
+        self.process = Some(Process {
+            number: self.number,
+            plan: plan.clone(),
+            sabotage,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            heart: Heart::default(),
+            task: Task::new(disk.knowledge.clone()),
+            disk,
+            queues: std::array::from_fn(|_| Queue::default()),
+            open: BTreeMap::new(),
+            opened: 0,
+            shown: None,
+            now_ms: 0,
+            clock_ms: 0,
+            effects: Vec::new(),
+        });
+    }
+
+    /// `kill -9`; the disk stays.
+    pub(crate) fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.disk = process.disk;
+        }
+    }
+
+    /// The disk is lost, too.
+    pub(crate) fn lose_disk(&mut self) {
+        self.disk = Disk::default();
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// The process at this time.
+    pub(crate) fn at(&mut self, now_ms: u64) -> Option<&mut Process> {
+        let clock_ms = now_ms.saturating_add_signed(self.clock_off_ms);
+        let process = self.process.as_mut()?;
+        (process.now_ms, process.clock_ms) = (now_ms, clock_ms);
+        Some(process)
+    }
+}
+
+impl Process {
+    /// Wakes the edge for what it wanted.
+    pub(crate) fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Beat => self.beat(),
+            Wake::Gathered(kind) => self.gathered(kind),
+            Wake::NoReply(number) => self.no_reply(number),
+            Wake::NoAnswer(open) => self.no_answer(open),
+        }
+    }
+
+    /// What it wants done.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    fn wake_after(&mut self, after_ms: u64, wake: Wake) {
+        self.effects.push(Effect::Wake { after_ms, wake });
+    }
+
+    fn say(&mut self, what: impl std::fmt::Display) {
+        let line = format!("edge {}: {what}", self.number);
+        self.effects.push(Effect::Say(line));
+    }
+
+    fn show(&mut self, view: View) {
+        // While a room is being put right its numbers may be lower than they were.
+        let is_stale = view.mending;
+        let standing = Standing::after(self.shown.as_deref().map(|shown| &shown.standing), view);
+        self.put_up(Shown { standing, is_stale });
+    }
+
+    fn show_stale(&mut self) {
+        if let Some(shown) = &self.shown {
+            let standing = shown.standing.clone();
+            self.put_up(Shown { standing, is_stale: true });
+        }
+    }
+
+    fn put_up(&mut self, shown: Shown) {
+        let shown = Rc::new(shown);
+        self.shown = Some(Rc::clone(&shown));
+        self.effects.push(Effect::Show(shown));
+    }
+}

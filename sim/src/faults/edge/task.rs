@@ -1,0 +1,191 @@
+//! The way to the store: one request after another, each as the calls that [`Exchange`] wants.
+
+use std::collections::VecDeque;
+
+use fairgate::recover::{Call, Exchange, Knowledge, Next, Reply};
+use fairgate::room::{Command, Outcome, Refusal, View};
+
+use super::super::messages::{Request, Response};
+use super::super::sabotage::Sabotage;
+use super::beat::Beat;
+use super::{Effect, Kind, Process, Wake};
+
+/// How long one answer of the store may take, as the link to Redis has it.
+const REPLY_WITHIN_MS: u64 = 1_000;
+
+/// A call to the store; its reply has the same number.
+pub(crate) type CallNumber = u64;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Failure {
+    Refused(Refusal),
+    Unavailable,
+}
+
+/// Who waits for a request's answer.
+#[derive(Clone, Debug)]
+pub(super) enum Asker {
+    /// Fans whose calls were gathered.
+    Fans(Kind, Vec<u64>),
+    /// A fan who gives up the place.
+    Leaver(u64),
+    /// Nobody.
+    Nobody,
+    /// The heartbeat.
+    Beat(Beat),
+}
+
+/// Requests for the room, one under way and the others waiting.
+#[derive(Debug)]
+pub(super) struct Task {
+    knowledge: Knowledge,
+    waiting: VecDeque<(Option<Command>, Asker)>,
+    current: Option<Current>,
+    /// A roster that is being read, past the fence.
+    reading: Option<(CallNumber, Beat)>,
+    calls: CallNumber,
+}
+
+#[derive(Debug)]
+struct Current {
+    exchange: Exchange,
+    call: Call,
+    number: CallNumber,
+    command: Command,
+    asker: Asker,
+    view: Option<View>,
+}
+
+impl Task {
+    pub(super) fn new(knowledge: Knowledge) -> Self {
+        Self { knowledge, waiting: VecDeque::new(), current: None, reading: None, calls: 0 }
+    }
+
+    fn next_number(&mut self) -> CallNumber {
+        self.calls += 1;
+        self.calls
+    }
+
+    fn is_reading(&self, number: CallNumber) -> bool {
+        self.reading.as_ref().is_some_and(|(reading, _)| *reading == number)
+    }
+}
+
+impl Process {
+    /// Has the store asked; without a command: how the room stands.
+    pub(super) fn ask(&mut self, command: Option<Command>, asker: Asker) {
+        self.task.waiting.push_back((command, asker));
+        self.serve_next();
+    }
+
+    /// Has the roster read.
+    pub(super) fn read(&mut self, entries: u64, then: Beat) {
+        let number = self.task.next_number();
+        self.task.reading = Some((number, then));
+        self.send(number, None, Request::Roster { entries });
+    }
+
+    /// A reply of the store has come.
+    pub(crate) fn replied(&mut self, number: CallNumber, response: Response) {
+        if self.task.is_reading(number) {
+            if let Some((_, then)) = self.task.reading.take() {
+                self.roster_read(then, response);
+            }
+            return;
+        }
+        let takes_any = self.sabotage == Some(Sabotage::MixedReplies);
+        let Some(current) = self.task.current.as_mut().filter(|current| takes_any || current.number == number) else {
+            return;
+        };
+        let reply = match (response, current.call) {
+            (Response::Outcome(outcome), Call::Ask) => Reply::Answered(outcome),
+            (Response::Look(look), Call::Look | Call::LookAround) => {
+                current.view = Some(look.view);
+                Reply::Looked(Box::new(look.sight))
+            }
+            (Response::Done, Call::Restore) => Reply::Done,
+            (Response::Refilled { too_late }, Call::Refill { .. }) => Reply::Refilled { too_late },
+            (Response::Lost, _) => Reply::Lost(Failure::Unavailable),
+            (Response::Refused(refusal), _) => Reply::Failed(Failure::Refused(refusal)),
+            _ => return,
+        };
+        self.go_on(reply);
+    }
+
+    /// No reply has come in time.
+    pub(super) fn no_reply(&mut self, number: CallNumber) {
+        if self.task.is_reading(number) {
+            self.task.reading = None;
+            self.beat_failed();
+        } else if self.task.current.as_ref().is_some_and(|current| current.number == number) {
+            self.go_on(Reply::Failed(Failure::Unavailable));
+        }
+    }
+
+    fn serve_next(&mut self) {
+        if self.task.current.is_some() {
+            return;
+        }
+        let Some((command, asker)) = self.task.waiting.pop_front() else { return };
+        let (exchange, call) = Exchange::begin(command.is_none(), &self.task.knowledge);
+        let command = command.unwrap_or(Command::Tick);
+        self.task.current = Some(Current { exchange, call, number: 0, command, asker, view: None });
+        self.make_call(call);
+    }
+
+    /// Makes the call that the exchange wants.
+    fn make_call(&mut self, call: Call) {
+        let number = self.task.next_number();
+        let Some(current) = &mut self.task.current else { return };
+        (current.call, current.number) = (call, number);
+        let request = match call {
+            Call::Ask => Request::Apply(current.command.clone()),
+            Call::Look | Call::LookAround => Request::View,
+            Call::Restore => Request::Restore(Box::new(self.task.knowledge.clone())),
+            Call::Refill { from, is_under_root } => Request::Refill { entries: self.disk.entries(from), is_under_root },
+            Call::Write => {
+                if let (Command::Enter(entries), Some(Outcome::Entered(positions))) =
+                    (&current.command, current.exchange.outcome())
+                {
+                    self.disk.note(entries, positions);
+                }
+                return self.go_on(Reply::Done);
+            }
+        };
+        if let Request::Refill { entries, .. } = &request {
+            let count = entries.len();
+            self.say(format_args!("puts back {count} entries from its disk"));
+        }
+        let stamp = self.task.knowledge.stamp.clone().filter(|_| call != Call::LookAround);
+        self.send(number, stamp, request);
+    }
+
+    fn send(&mut self, number: CallNumber, stamp: Option<fairgate::recover::Stamp>, request: Request) {
+        self.effects.push(Effect::Call { number, stamp, request });
+        self.wake_after(REPLY_WITHIN_MS, Wake::NoReply(number));
+    }
+
+    fn go_on(&mut self, reply: Reply<Failure>) {
+        let Some(current) = &mut self.task.current else { return };
+        match current.exchange.replied(reply, &current.command, &mut self.task.knowledge) {
+            Next::Call(call) => self.make_call(call),
+            Next::Answer(outcome) => {
+                self.disk.save(&self.task.knowledge, self.now_ms);
+                if let Some(Current { asker, command, view, .. }) = self.task.current.take() {
+                    self.answered(asker, &command, outcome, view);
+                }
+                self.serve_next();
+            }
+        }
+    }
+
+    fn answered(&mut self, asker: Asker, command: &Command, outcome: Result<Outcome, Failure>, view: Option<View>) {
+        match asker {
+            Asker::Fans(kind, asks) => self.fans_answered(kind, &asks, command, outcome),
+            Asker::Leaver(ask) => self.leaver_answered(ask, &outcome),
+            Asker::Nobody => {}
+            Asker::Beat(beat) => self.beat_answered(beat, outcome, view),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Several edges, the store, thousands of fans and a network, on paper time, while things break: the promises of the
+//! product hold after every step, and one seed always plays the same way.
+//!
+//! Real, and not a copy: the room ([`fairgate::room::Room`] is the store's state), what an edge knows and how it puts a lost
+//! room back ([`fairgate::recover`]), what it makes of fans' calls and of the draw ([`fairgate::edge::Standing`],
+//! [`fairgate::edge::DrawStep`]), passes and their gate. Played: processes, disks, clocks, messages, fans, and the few
+//! lines of Lua around the room.
+
+mod agenda;
+mod edge;
+mod fan;
+mod fault;
+mod history;
+mod messages;
+mod network;
+mod options;
+mod promises;
+mod report;
+mod sabotage;
+mod scenario;
+mod server;
+mod state;
+mod trace;
+mod world;
+
+pub use options::Options;
+pub use promises::{Broken, Promise};
+pub use report::{Summary, run_all};
+pub use sabotage::Sabotage;
+pub use world::Run;
+
+use scenario::Scenario;
+use world::World;
+
+/// Plays a seed.
+#[must_use]
+pub fn play(seed: u64) -> Run {
+    World::new(Scenario::of(seed), None, false).play()
+}
+
+/// Plays a seed, and tells what happens.
+#[must_use]
+pub fn tell(seed: u64) -> Run {
+    World::new(Scenario::of(seed), None, true).play()
+}
+
+/// Plays a seed with a rule that is broken on purpose.
+#[must_use]
+pub fn sabotaged(seed: u64, sabotage: Sabotage) -> Run {
+    World::new(Scenario::of(seed), Some(sabotage), false).play()
+}

@@ -1,0 +1,110 @@
+//! Many seeds at once, and what they came to.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::world::Run;
+use super::{Options, play, tell};
+
+/// Lines of the trace that are shown before the break.
+const LINES_SHOWN: usize = 60;
+
+/// What all seeds came to.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Seeds played.
+    pub seeds: u64,
+    /// Fans in all.
+    pub fans: u64,
+    /// Events in all.
+    pub steps: u64,
+    /// Things that broke.
+    pub faults: u64,
+    /// How often the store lost something.
+    pub losses: u64,
+    /// Runs that broke a promise, by seed.
+    pub failed: Vec<Run>,
+}
+
+/// Plays seeds, several at the same time. `progress` is told of each that is over.
+#[must_use]
+pub fn run_all(options: &Options, progress: impl Fn(&Run) + Sync) -> Summary {
+    let next = AtomicU64::new(options.from);
+    let end = options.from.saturating_add(options.seeds);
+    let summary = Mutex::new(Summary::default());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                break;
+            }
+            let run = play(seed);
+            progress(&run);
+            summary.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(run);
+        }
+    };
+    let threads = options.threads.map_or_else(processors, |threads| usize::try_from(threads).unwrap_or(1));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let mut summary = summary.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    summary.failed.sort_by_key(|run| run.seed);
+    summary
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+impl Summary {
+    fn add(&mut self, run: Run) {
+        self.seeds += 1;
+        self.fans += run.fans as u64;
+        self.steps += run.steps;
+        self.faults += run.faults as u64;
+        self.losses += run.losses as u64;
+        if !run.broken.is_empty() {
+            self.failed.push(run);
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seeds, fans, steps, faults, losses, failed } = self;
+        writeln!(
+            f,
+            "{seeds} seeds, {fans} fans, {steps} steps, {faults} faults, {losses} losses of the store's state"
+        )?;
+        match failed.as_slice() {
+            [] => write!(f, "every promise kept"),
+            failed => write!(f, "{} seeds broke a promise", failed.len()),
+        }
+    }
+}
+
+impl Run {
+    /// What was broken first.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        let first = self.broken.first().map(|broken| format!("{}: {}", broken.promise, broken.what));
+        format!("seed {}: {}\n", self.seed, first.unwrap_or_else(|| "every promise kept".to_owned()))
+    }
+
+    /// Why it failed, how to see it again, and what happened before.
+    #[must_use]
+    pub fn complaint(&self) -> String {
+        let mut text = self.verdict();
+        text += &format!("to see it again: make sim SEED={0}, or fairgate-sim faults --seed {0} --trace\n", self.seed);
+        let lines = tell(self.seed).lines;
+        let skipped = lines.len().saturating_sub(LINES_SHOWN);
+        if skipped > 0 {
+            text += &format!("... {skipped} lines before\n");
+        }
+        lines.iter().skip(skipped).for_each(|line| text += &format!("{line}\n"));
+        text
+    }
+}

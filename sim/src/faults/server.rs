@@ -1,0 +1,200 @@
+//! The store of the fleet: the real room, behind the same fence as the scripts in `lua/`, on a server that can be wiped,
+//! replaced by a stale copy, or run by a clock that is wrong.
+//!
+//! What is here besides [`Room`] is what Lua does around it: `lua/begin.lua` (the fence), `lua/restore.lua` (which state it
+//! is from now on) and `lua/refill.lua` (which entries are taken back). `sim/tests/redis.rs` holds it against a real Redis.
+
+use fairgate::recover::{Knowledge, Stamp, is_lost};
+use fairgate::room::{Command, Entry, GAP, Outcome, Position, Refusal, View};
+use fairgate_draw::ZERO;
+
+use super::messages::{Request, Response};
+use super::sabotage::{Sabotage, at_once, shifted, told};
+use super::state::State;
+
+/// A server, and the one that takes its place.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    state: Option<State>,
+    run: u64,
+    epochs: u64,
+    /// How far its clock is off, ms.
+    pub(super) clock_off_ms: i64,
+    /// Whether it answers.
+    pub(super) is_up: bool,
+    sabotage: Option<Sabotage>,
+    /// With [`Sabotage::NoGap`]: numbers that were left out after all.
+    unleft: u64,
+}
+
+impl Server {
+    /// An empty server that is up.
+    #[must_use]
+    pub(super) fn new(sabotage: Option<Sabotage>) -> Self {
+        Self { run: 1, is_up: true, sabotage, ..Self::default() }
+    }
+
+    /// What a copy of it would have now.
+    #[must_use]
+    pub(super) fn copy(&self) -> Option<State> {
+        self.state.clone()
+    }
+
+    /// `FLUSHALL`.
+    pub(super) fn wipe(&mut self) {
+        self.state = None;
+    }
+
+    /// Another run of the server, with what it found on its disk or in its memory.
+    pub(super) fn begin_another_run(&mut self, state: Option<State>) {
+        self.run += 1;
+        self.state = state;
+    }
+
+    /// The time by the server's clock.
+    #[must_use]
+    pub(super) fn clock_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add_signed(self.clock_off_ms)
+    }
+
+    /// How the room stands as of the last request.
+    #[must_use]
+    pub(super) fn view(&self) -> Option<View> {
+        self.state.as_ref().and_then(|state| state.room.view())
+    }
+
+    /// Which state it is, and how far.
+    #[must_use]
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.state.as_ref().map(State::stamp)
+    }
+
+    /// The roster as it would be published.
+    #[must_use]
+    pub(super) fn roster(&self) -> Vec<Entry> {
+        let size = self.view().map_or(0, |view| view.pool_size);
+        self.state.as_ref().map_or_else(Vec::new, |state| state.entries(size))
+    }
+
+    /// Serves one request.
+    pub(super) fn serve(&mut self, stamp: Option<&Stamp>, request: &Request, now_ms: u64) -> Response {
+        let now_ms = self.clock_ms(now_ms);
+        match request {
+            Request::Roster { entries } => {
+                Response::Roster(self.state.as_ref().map_or_else(Vec::new, |state| state.entries(*entries)))
+            }
+            Request::Restore(knowledge) => self.restore(stamp, knowledge, now_ms),
+            _ if self.has_lost(stamp) => Response::Lost,
+            Request::Apply(command) => self.apply(command, now_ms),
+            Request::View => self.look(now_ms),
+            Request::Refill { entries, is_under_root } => self.refill(entries, *is_under_root, now_ms),
+        }
+    }
+
+    /// `lua/begin.lua`.
+    fn has_lost(&self, stamp: Option<&Stamp>) -> bool {
+        let is_anothers = self.state.as_ref().is_some_and(|state| state.run != self.run);
+        let is_fenced = self.sabotage != Some(Sabotage::NoFence);
+        is_fenced && (is_lost(stamp, self.stamp().as_ref()) || is_anothers)
+    }
+
+    fn apply(&mut self, command: &Command, now_ms: u64) -> Response {
+        let (run, epoch) = (self.run, self.epochs + 1);
+        let is_new = self.state.is_none();
+        let state = self.state.get_or_insert_with(|| State::empty(run, epoch));
+        let answer = state.room.apply(command, now_ms);
+        if matches!(command, Command::Freeze { .. }) && answer.is_ok() && state.frozen_in.is_none() {
+            state.frozen_in = Some(state.name());
+        }
+        if is_new && state.room.view().is_none() {
+            self.state = None;
+        } else if is_new {
+            self.epochs = epoch;
+        }
+        match answer {
+            Ok(Outcome::Entered(positions)) => Response::Outcome(Outcome::Entered(self.enter(command, positions))),
+            Ok(Outcome::Claimed(outcomes)) if self.sabotage == Some(Sabotage::NoCap) => Response::Outcome(
+                Outcome::Claimed(outcomes.into_iter().map(|outcome| at_once(outcome, now_ms)).collect()),
+            ),
+            Ok(outcome) => Response::Outcome(outcome),
+            Err(refusal) => Response::Refused(refusal),
+        }
+    }
+
+    /// Writes the entries of the pool into the roster.
+    fn enter(&mut self, command: &Command, positions: Vec<Position>) -> Vec<Position> {
+        let unleft = self.unleft;
+        let positions: Vec<Position> = positions.into_iter().map(|position| shifted(position, unleft)).collect();
+        if let (Some(state), Command::Enter(entries)) = (&mut self.state, command) {
+            for (entry, position) in entries.iter().zip(&positions) {
+                if let Position::Pool(index) = position {
+                    state.write(*index, *entry);
+                }
+            }
+        }
+        positions
+    }
+
+    fn look(&mut self, now_ms: u64) -> Response {
+        let Some(state) = &mut self.state else { return Response::Refused(Refusal::NotScheduled) };
+        match state.room.apply(&Command::Tick, now_ms) {
+            Ok(_) => {
+                state.look().map_or(Response::Refused(Refusal::NotScheduled), |look| Response::Look(Box::new(look)))
+            }
+            Err(refusal) => Response::Refused(refusal),
+        }
+    }
+
+    /// `lua/restore.lua`.
+    fn restore(&mut self, stamp: Option<&Stamp>, knowledge: &Knowledge, now_ms: u64) -> Response {
+        if self.state.is_none() && knowledge.memory.is_none() {
+            return Response::Refused(Refusal::NotScheduled);
+        }
+        let run = self.run;
+        let state = self.state.get_or_insert_with(|| State::empty(run, 0));
+        let before = state.draw();
+        let is_older = stamp.is_some_and(|stamp| stamp.epoch == state.name() && state.room.revision() < stamp.revision);
+        let is_lost = before.is_some() && (state.run != run || is_older);
+        // Where the roster has holes, no more of it is intact than was before.
+        let intact = state.room.view().map_or(0, |view| if view.missing > 0 { state.intact } else { view.pool_size });
+        let told = told(self.sabotage, knowledge, state.room.view().as_ref());
+        state.room.restore(told.memory.as_ref(), &told.claims, is_lost, now_ms);
+        let is_begun_anew = state.draw() != before;
+        if is_lost || is_begun_anew {
+            self.epochs += 1;
+            (state.epoch, state.run) = (self.epochs, run);
+            state.intact = if is_begun_anew { 0 } else { intact };
+            if is_begun_anew {
+                (state.roster, state.frozen_in) = (Vec::new(), None);
+            }
+            if self.sabotage == Some(Sabotage::NoGap) {
+                self.unleft += GAP;
+            }
+        }
+        if state.frozen_in.is_none() && state.room.view().is_some_and(|view| view.draw.root.is_some()) {
+            state.frozen_in = told.frozen_in;
+        }
+        Response::Done
+    }
+
+    /// `lua/refill.lua`.
+    fn refill(&mut self, entries: &[(u64, Entry)], is_under_root: bool, now_ms: u64) -> Response {
+        let Some(state) = &mut self.state else { return Response::Refused(Refusal::NotScheduled) };
+        // Time passes before anything is asked of a room.
+        drop(state.room.apply(&Command::Tick, now_ms));
+        let Some(view) = state.room.view() else { return Response::Refused(Refusal::NotScheduled) };
+        let too_late = view.draw.root.is_some() && !is_under_root;
+        if too_late || self.sabotage == Some(Sabotage::NoRefill) {
+            return Response::Refilled { too_late };
+        }
+        let mut written = 0;
+        for (index, entry) in entries.iter().filter(|(index, _)| *index < view.pool_size) {
+            if state.entry(*index) == ZERO {
+                state.write(*index, *entry);
+                written += 1;
+            }
+        }
+        state.room.refilled(written);
+        Response::Refilled { too_late: false }
+    }
+}

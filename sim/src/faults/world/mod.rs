@@ -1,0 +1,194 @@
+//! The fans, the network, the edges and the store, one event after the other.
+
+mod breaking;
+mod calls;
+mod event;
+mod run;
+mod serving;
+
+use fairgate_crowd::Cap;
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+
+pub use run::Run;
+
+use super::agenda::Agenda;
+use super::edge::{Answer, Edge, Effect, Process, Wake};
+use super::fan::Fan;
+use super::fault::Fault;
+use super::history::History;
+use super::network::Weather;
+use super::promises::Witness;
+use super::sabotage::Sabotage;
+use super::scenario::{BEGIN_MS, Scenario, stream};
+use super::server::Server;
+use super::state::State;
+use super::trace::Trace;
+use event::Event;
+
+/// An edge that could reach the store for so long has put back what it has.
+const HAD_TIME_MS: u64 = 2_000;
+
+/// The ways of one edge to the store.
+#[derive(Clone, Copy, Debug)]
+struct Ways {
+    there: Weather,
+    back: Weather,
+    /// Since then nothing is wrong with the edge, its ways or its clock; never, while something is.
+    fine_since_ms: Option<u64>,
+    has_burned: bool,
+}
+
+pub(super) struct World {
+    scenario: Scenario,
+    sabotage: Option<Sabotage>,
+    now_ms: u64,
+    agenda: Agenda<Event>,
+    chance: ChaCha8Rng,
+    server: Server,
+    copies: Vec<Option<State>>,
+    edges: Vec<Edge>,
+    ways: Vec<Ways>,
+    abroad: Weather,
+    fans: Vec<Fan>,
+    at_home: usize,
+    history: History,
+    witness: Witness,
+    /// The root that the store has, or had last: one that it lost before anybody saw it was never public.
+    root: Option<[u8; 32]>,
+    trace: Trace,
+}
+
+impl World {
+    pub(super) fn new(scenario: Scenario, sabotage: Option<Sabotage>, reads: bool) -> Self {
+        let policy = &scenario.plan.policy;
+        let cap = Cap { rate_per_minute: policy.rate_per_minute, burst: policy.burst };
+        let mut crowd = stream(scenario.seed, 1);
+        let ways = Ways { there: Weather::FINE, back: Weather::FINE, fine_since_ms: Some(0), has_burned: false };
+        let mut world = Self {
+            now_ms: BEGIN_MS,
+            agenda: Agenda::default(),
+            chance: stream(scenario.seed, 0),
+            server: Server::new(sabotage),
+            copies: vec![None; scenario.faults.len()],
+            edges: (0..scenario.edges).map(Edge::new).collect(),
+            ways: vec![ways; scenario.edges],
+            abroad: Weather::ABROAD,
+            fans: (0..scenario.fans).map(|number| Fan::new(number, &mut crowd)).collect(),
+            at_home: 0,
+            history: History::default(),
+            witness: Witness::new(cap, policy.max_active),
+            root: None,
+            trace: Trace::new(BEGIN_MS, reads),
+            scenario,
+            sabotage,
+        };
+        world.set_out(&mut crowd);
+        world
+    }
+
+    /// Plays to the end.
+    pub(super) fn play(mut self) -> Run {
+        self.trace.say(self.now_ms, &self.scenario);
+        let ends_at_ms = self.scenario.drains_by_ms();
+        while self.at_home < self.fans.len()
+            && self.witness.broken().is_empty()
+            && let Some((at_ms, event)) = self.agenda.next()
+            && at_ms <= ends_at_ms
+        {
+            self.now_ms = at_ms;
+            self.trace.step(at_ms, &event);
+            self.happen(event);
+        }
+        self.finish()
+    }
+
+    /// Puts down everything that is known beforehand.
+    fn set_out(&mut self, crowd: &mut ChaCha8Rng) {
+        self.server.clock_off_ms = self.scenario.clocks_off_ms[0];
+        for edge in 0..self.edges.len() {
+            self.edges[edge].clock_off_ms = self.scenario.clocks_off_ms[edge + 1];
+            self.start(edge);
+        }
+        let plan = &self.scenario.plan;
+        let (before_ms, pool_ms) = (plan.opens_at_ms - BEGIN_MS, plan.starts_at_ms - plan.opens_at_ms);
+        for fan in 0..self.fans.len() {
+            let at_ms = match crowd.random_range(0..20) {
+                0 | 1 => BEGIN_MS + crowd.random_range(0..before_ms),
+                2..5 => plan.starts_at_ms + crowd.random_range(0..pool_ms),
+                _ => plan.opens_at_ms + crowd.random_range(0..pool_ms),
+            };
+            self.agenda.put(at_ms, Event::FanTurn(fan));
+        }
+        for (number, (at_ms, fault)) in self.scenario.faults.iter().enumerate() {
+            if let Fault::FailOver { copy_age_ms, .. } = fault {
+                self.agenda.put(at_ms.saturating_sub(*copy_age_ms).max(BEGIN_MS), Event::Copy(number));
+            }
+            self.agenda.put(*at_ms, Event::Begin(number));
+        }
+        self.agenda.put(self.scenario.heals_at_ms, Event::Heal);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Wake { edge, life, wake } => self.with_edge(edge, life, |process| process.wake(wake)),
+            Event::Request { edge, life, number, stamp, request } => self.serve(edge, life, number, stamp, &request),
+            Event::Reply { edge, life, number, response } => {
+                self.with_edge(edge, life, |process| process.replied(number, response));
+            }
+            Event::FanTurn(fan) => self.fan_turn(fan),
+            Event::FanCall { fan, ask, edge, call } => {
+                let life = self.edges[edge].life;
+                match self.edges[edge].is_up() {
+                    true => self.with_edge(edge, life, |process| process.called(fan, ask, call)),
+                    // The connection is refused, which the fan learns at once.
+                    false => self.send_answer(edge, fan, ask, Answer::Fail(502)),
+                }
+            }
+            Event::FanAnswer { fan, ask, edge, answer } => self.fan_answered(fan, ask, edge, answer),
+            Event::FanGivesUp { fan, ask } => self.fan_gives_up(fan, ask),
+            Event::Copy(number) => self.copies[number] = self.server.copy(),
+            Event::Begin(number) => self.begin(number),
+            Event::End(number) => self.end(number),
+            Event::Heal => self.heal(),
+        }
+    }
+
+    fn start(&mut self, edge: usize) {
+        let seed = self.chance.next_u64();
+        self.edges[edge].start(&self.scenario.plan, self.sabotage, seed);
+        let (life, after_ms) = (self.edges[edge].life, self.chance.random_range(0..200));
+        self.agenda.put(self.now_ms + after_ms, Event::Wake { edge, life, wake: Wake::Beat });
+    }
+
+    /// Has an edge do something, unless it is another process by now, and does what it wants done.
+    fn with_edge(&mut self, edge: usize, life: u64, act: impl FnOnce(&mut Process)) {
+        let machine = &mut self.edges[edge];
+        if machine.life != life {
+            return;
+        }
+        let Some(process) = machine.at(self.now_ms) else { return };
+        act(process);
+        for effect in process.take_effects() {
+            self.carry_out(edge, life, effect);
+        }
+    }
+
+    fn carry_out(&mut self, edge: usize, life: u64, effect: Effect) {
+        match effect {
+            Effect::Call { number, stamp, request } => {
+                for delay_ms in self.ways[edge].there.arrivals(&mut self.chance) {
+                    let (stamp, request) = (stamp.clone(), request.clone());
+                    let event = Event::Request { edge, life, number, stamp, request };
+                    self.agenda.put(self.now_ms + delay_ms, event);
+                }
+            }
+            Effect::Answer { fan, ask, answer } => self.send_answer(edge, fan, ask, answer),
+            Effect::Wake { after_ms, wake } => {
+                self.agenda.put(self.now_ms + after_ms, Event::Wake { edge, life, wake });
+            }
+            Effect::Show(shown) => self.witness.at(self.now_ms).shown(edge, life, &shown),
+            Effect::Say(what) => self.trace.say(self.now_ms, &what),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a run came to, and who judges it at the end.
+
+use fairgate_crowd::fleet;
+
+use super::super::fan::Way;
+use super::super::promises::{Broken, Promise};
+use super::World;
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its seed.
+    pub seed: u64,
+    /// Fans.
+    pub fans: usize,
+    /// Events.
+    pub steps: u64,
+    /// How often the store lost something.
+    pub losses: usize,
+    /// Faults in all.
+    pub faults: usize,
+    /// The digest of everything that happened.
+    pub digest: String,
+    /// Promises that were broken.
+    pub broken: Vec<Broken>,
+    /// What happened, in words, where that was asked for.
+    pub lines: Vec<String>,
+}
+
+impl World {
+    pub(super) fn finish(mut self) -> Run {
+        let losses = self.scenario.faults.iter().filter(|(_, fault)| fault.is_loss()).count();
+        if self.witness.broken().is_empty() {
+            self.judge();
+        }
+        let steps = self.trace.steps();
+        for broken in self.witness.broken() {
+            self.trace.say(broken.at_ms, &format_args!("BROKEN: {}: {}", broken.promise, broken.what));
+        }
+        let (digest, lines) = self.trace.finish();
+        Run {
+            seed: self.scenario.seed,
+            fans: self.fans.len(),
+            steps,
+            losses,
+            faults: self.scenario.faults.len(),
+            digest,
+            broken: self.witness.broken().to_vec(),
+            lines,
+        }
+    }
+
+    /// What can be said only when it is over.
+    fn judge(&mut self) {
+        let waiting: Vec<usize> = self
+            .fans
+            .iter()
+            .filter(|fan| !fan.is_done && !fan.was_inside && fan.way == Way::Stays)
+            .map(|fan| fan.number)
+            .collect();
+        let witness = self.witness.at(self.now_ms);
+        if !waiting.is_empty() {
+            let first: Vec<_> = waiting.iter().take(5).collect();
+            witness
+                .blame(Promise::Drains, format!("{} fans are not inside, fans {first:?} first of all", waiting.len()));
+            return;
+        }
+        let roster = self.server.roster();
+        let ways = &self.ways;
+        witness.finished(&roster, |edge| ways[edge].has_burned);
+        let policy = &self.scenario.plan.policy;
+        let admitted = self.server.view().and_then(|view| view.draw.missing).unwrap_or(0);
+        // After a loss nobody has the entries that no fan was answered, and the record stands.
+        let missing = if witness.has_lost_since_freeze() { u64::MAX } else { admitted };
+        let allowed =
+            fleet::Allowed { rate_per_minute: policy.rate_per_minute.into(), burst: policy.burst.into(), missing };
+        for broken in fleet::judge(self.history.events(), allowed, &roster) {
+            witness.blame(Promise::History, broken.to_string());
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The store serves requests, and is watched while it does.
+
+use fairgate::recover::Stamp;
+use fairgate::room::{Command, Outcome};
+
+use super::super::edge::CallNumber;
+use super::super::messages::{Request, Response};
+use super::event::Event;
+use super::{HAD_TIME_MS, World};
+
+impl World {
+    pub(super) fn serve(
+        &mut self,
+        edge: usize,
+        life: u64,
+        number: CallNumber,
+        stamp: Option<Stamp>,
+        request: &Request,
+    ) {
+        if !self.server.is_up {
+            return;
+        }
+        let before = self.server.stamp().map(|stamp| stamp.epoch);
+        let response = self.server.serve(stamp.as_ref(), request, self.now_ms);
+        self.tell_of(edge, request, &response, before.as_deref());
+        if let (Request::Apply(command), Response::Outcome(outcome)) = (request, &response) {
+            self.watch(command, outcome);
+        }
+        for delay_ms in self.ways[edge].back.arrivals(&mut self.chance) {
+            let event = Event::Reply { edge, life, number, response: response.clone() };
+            self.agenda.put(self.now_ms + delay_ms, event);
+        }
+    }
+
+    fn tell_of(&mut self, edge: usize, request: &Request, response: &Response, epoch_before: Option<&[u8]>) {
+        let epoch = self.server.stamp().map(|stamp| stamp.epoch);
+        let is_another = epoch.as_deref() != epoch_before;
+        let what = match (request, response) {
+            (Request::Restore(_), _) => "puts back what it knows",
+            (_, Response::Lost) => "is told that the store has lost the room",
+            _ if is_another => "begins the room",
+            _ => return,
+        };
+        let stands = self.server.view().map_or_else(String::new, |view| {
+            let (early, places, serving) = (view.pool_size, view.line_size, view.serving);
+            let mending = if view.mending { ", mending" } else { "" };
+            format!(
+                ": {:?}, {early} in the pool, {places} places, {} missing, serving {serving}{mending}",
+                view.phase, view.missing
+            )
+        });
+        self.trace.say(self.now_ms, &format_args!("edge {edge} {what}{stands}"));
+    }
+
+    fn watch(&mut self, command: &Command, outcome: &Outcome) {
+        let Some(view) = self.server.view() else { return };
+        let ways = &self.ways;
+        let is_well = |edge: usize, since_ms: u64| {
+            !ways[edge].has_burned && ways[edge].fine_since_ms.is_some_and(|fine_since_ms| fine_since_ms < since_ms)
+        };
+        self.witness.at(self.now_ms).applied(command, outcome, &view, is_well);
+        if matches!(command, Command::Freeze { .. }) && self.root != view.draw.root {
+            self.root = view.draw.root;
+            let (now_ms, ways) = (self.now_ms, &self.ways);
+            let had_time = |since_ms: Option<u64>| since_ms.is_some_and(|since_ms| now_ms >= since_ms + HAD_TIME_MS);
+            let excuses = |edge: usize| ways[edge].has_burned || !had_time(ways[edge].fine_since_ms);
+            self.witness.frozen(&view, &self.server.roster(), excuses);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A few seeds of the fault simulator, and proof that it can fail: with a rule broken on purpose it names the promise.
+
+use fairgate_sim::faults::{Promise, Sabotage, play, sabotaged, tell};
+
+/// Seeds that are played in every test run.
+const SEEDS: u64 = 3;
+/// Seeds within which a broken rule has to be noticed.
+const NOTICED_WITHIN: u64 = 60;
+
+#[test]
+fn whatever_breaks_every_promise_is_kept() {
+    for seed in 0..SEEDS {
+        let run = play(seed);
+        assert!(run.broken.is_empty(), "{}", run.complaint());
+        assert!(run.steps > 1_000 && run.faults > 1, "seed {seed} has nothing to show: {run:?}");
+    }
+}
+
+#[test]
+fn one_seed_plays_one_way() {
+    let (first, again, told) = (play(3), play(3), tell(3));
+    assert_eq!((first.steps, &first.digest), (again.steps, &again.digest));
+    assert_eq!(first.digest, told.digest, "nothing depends on whether somebody reads along");
+    assert!(told.lines.iter().any(|line| line.contains("FAULT: ")), "{:?}", told.lines.first());
+    assert_ne!(first.digest, play(4).digest);
+}
+
+/// Whether a broken rule is noticed, as this promise first of all.
+fn is_noticed(sabotage: Sabotage, promise: Promise) -> bool {
+    let first = |seed| sabotaged(seed, sabotage).broken.first().map(|broken| broken.promise);
+    (0..NOTICED_WITHIN).any(|seed| first(seed) == Some(promise))
+}
+
+#[test]
+fn a_store_that_never_says_what_it_lost_is_noticed() {
+    assert!(is_noticed(Sabotage::NoFence, Promise::OneOwner));
+}
+
+#[test]
+fn a_lower_serving_that_wins_is_noticed() {
+    assert!(is_noticed(Sabotage::LowerServing, Promise::ServingForward));
+}
+
+#[test]
+fn a_gap_of_nothing_is_noticed() {
+    assert!(is_noticed(Sabotage::NoGap, Promise::OneOwner));
+}
+
+#[test]
+fn a_session_that_does_not_follow_from_the_place_is_noticed() {
+    assert!(is_noticed(Sabotage::SessionByChance, Promise::SessionFollows));
+}
+
+#[test]
+fn a_roster_that_nobody_puts_back_is_noticed() {
+    assert!(is_noticed(Sabotage::NoRefill, Promise::RosterKept));
+}
+
+#[test]
+fn a_draw_that_is_made_again_is_noticed() {
+    assert!(is_noticed(Sabotage::NoDrawRecord, Promise::DrawStands));
+}
+
+#[test]
+fn replies_that_are_taken_for_others_are_noticed() {
+    assert!(is_noticed(Sabotage::MixedReplies, Promise::OneOwner));
+}
+
+#[test]
+fn a_store_that_lets_everybody_in_at_once_is_noticed() {
+    assert!(is_noticed(Sabotage::NoCap, Promise::Cap));
+}
