@@ -51,9 +51,9 @@ impl Stage {
         let (core_url, provider_url) = (local(core_port), local(provider_port));
         let provider = provider(provider_port, &core_url)?;
         ready(&format!("{provider_url}/healthz")).await?;
-        let database = url_in(throttle.socket_dir());
+        let database = postgres.url().replace(&encoded(postgres.socket_dir()), &encoded(throttle.socket_dir()));
         let core = core(core_port, &database, &provider_url, &format!("{}/.fairgate/jwks.json", local(gate)))?;
-        ready(&format!("{core_url}/readyz")).await?;
+        ready(&format!("{core_url}/healthz")).await?;
         open_event(&postgres, &core_url).await?;
         let edge = edge(files.path(), gate, admin, core_port, admission)?;
         ready(&format!("{}/.fairgate/{ROOM}/status", local(gate))).await?;
@@ -82,8 +82,9 @@ fn local(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-fn url_in(socket_dir: &Path) -> String {
-    format!("postgresql://postgres@{}/postgres", socket_dir.to_string_lossy().replace('/', "%2F"))
+/// A socket's directory as the host of a URL.
+fn encoded(socket_dir: &Path) -> String {
+    socket_dir.to_string_lossy().replace('/', "%2F")
 }
 
 async fn ready(url: &str) -> anyhow::Result<()> {
