@@ -2,7 +2,8 @@
 //! replaced by a stale copy, or run by a clock that is wrong.
 //!
 //! What is here besides [`Room`] is what Lua does around it: `lua/begin.lua` (the fence), `lua/restore.lua` (which state it
-//! is from now on) and `lua/refill.lua` (which entries are taken back). `sim/tests/redis.rs` holds it against a real Redis.
+//! is from now on) and `lua/refill.lua` (which entries are taken back). That is a model: `tests/store` holds the room and the
+//! putting back against a real Redis, but not these few lines against the scripts.
 
 use fairgate::recover::{Knowledge, Stamp, is_lost};
 use fairgate::room::{Command, Entry, GAP, Outcome, Position, Refusal, View};
