@@ -87,10 +87,19 @@ fn nobody_loses_a_place_whatever_breaks() {
 
     let file = std::env::temp_dir().join("fairgate-fleet-history.jsonl");
     let history = crowd.history(&file);
-    let allowed = Allowed { rate_per_minute: SALE.rate_per_minute, burst: SALE.burst, missing: 0 };
-    let in_pool = history.iter().filter(|event| matches!(event.outcome, Outcome::Joined { kind: Kind::Pool, .. }));
-    assert!(in_pool.count() > 10, "the pool was not tried");
-    let broken = judge(&history, allowed, &roster(fleet.gates[0]));
+    let (roster, record) = (roster(fleet.gates[0]), fleet.status(0).unwrap()["draw"].clone());
+    // Every disk is there, so what is missing are the numbers that were left out after a loss, and nobody's entry.
+    let entries = history.iter().filter_map(|event| match &event.outcome {
+        Outcome::Joined { kind: Kind::Pool, number, entry, .. } => Some((*number, entry)),
+        _ => None,
+    });
+    assert!(entries.clone().count() > 10, "the pool was not tried");
+    for (number, entry) in entries {
+        assert_eq!(hex::encode(roster[number as usize]), *entry, "entry {number}");
+    }
+    let missing = record["missing"].as_u64().unwrap_or(0);
+    let allowed = Allowed { rate_per_minute: SALE.rate_per_minute, burst: SALE.burst, missing };
+    let broken = judge(&history, allowed, &roster);
     assert!(broken.is_empty(), "{broken:#?}\nthe history is in {}", file.display());
     let statuses: Vec<_> = (0..3).map(|edge| fleet.status(edge).unwrap()["draw"]["seed"].clone()).collect();
     assert!(statuses.iter().all(|seed| seed.is_string() && *seed == statuses[0]), "{statuses:?}");
