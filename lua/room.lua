@@ -37,7 +37,7 @@ local SHARE_UNITS_MAX = 48000
 local ASKED_AHEAD_MS = 5000
 local STEER_MS = 5000
 local STEP_MS = 1000
-local DUE_MAX = 1000
+local DUE_MAX = 300
 
 local IDLE, POOLING, DRAWING, SERVING, ENDED = 0, 1, 2, 3, 4
 local POLICY = {

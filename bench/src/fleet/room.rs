@@ -44,11 +44,15 @@ impl Clock for PaperClock {
     }
 }
 
+/// A call that Redis noted: its number, when, how many µs it took, its words, and who made it.
+type SlowCall = (u64, u64, u64, Vec<Vec<u8>>, Value, Value);
+
 struct Bench {
-    redis: PrivateRedis,
     clock: Arc<PaperClock>,
     store: RedisStore,
     link: MultiplexedConnection,
+    /// Lives as long as what uses it.
+    _redis: PrivateRedis,
 }
 
 pub(super) async fn run() -> anyhow::Result<Vec<Row>> {
@@ -83,7 +87,7 @@ impl Bench {
         let store = RedisStore::open(&options, Some(Arc::clone(&clock) as _))?;
         store.apply(ROOM, Command::Schedule(plan())).await?;
         let link = connect(&redis).await?;
-        Ok(Self { redis, clock, store, link })
+        Ok(Self { clock, store, link, _redis: redis })
     }
 
     /// A million join within half an hour; answers what each of them weighs.
@@ -194,21 +198,16 @@ impl Bench {
     }
 
     async fn longest_script_ms(&mut self) -> anyhow::Result<f64> {
-        let log: Vec<(u64, u64, u64, Vec<Vec<u8>>)> = ask(&mut self.link, &["SLOWLOG", "GET", "-1"]).await.map(
-            |entries: Vec<(u64, u64, u64, Vec<Vec<u8>>, Value, Value)>| {
-                entries.into_iter().map(|(id, at, us, args, ..)| (id, at, us, args)).collect()
-            },
-        )?;
+        let log: Vec<SlowCall> = ask(&mut self.link, &["SLOWLOG", "GET", "-1"]).await?;
         let mut scripts: Vec<(u64, String)> = log
             .into_iter()
-            .filter(|(_, _, _, words)| words.first().is_some_and(|word| word.starts_with(b"EVAL")))
-            .map(|(_, _, us, words)| (us, words.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ")))
+            .filter(|(_, _, _, words, ..)| words.first().is_some_and(|word| word.starts_with(b"EVAL")))
+            .map(|(_, _, us, words, ..)| (us, words.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ")))
             .collect();
         scripts.sort_unstable_by(|one, other| other.cmp(one));
         for (us, words) in scripts.iter().take(12) {
             println!("  {:.2} ms  {words}", *us as f64 / 1_000.0);
         }
-        let _keep = &self.redis;
         Ok(scripts.first().map_or(0.0, |(us, _)| *us as f64 / 1_000.0))
     }
 }

@@ -14,10 +14,12 @@ use crate::room::{
 };
 use crate::store::StoreError;
 
-/// The most entries, or places, that one script takes: Redis serves nobody else while it runs.
-const FANS_A_SCRIPT: usize = 500;
-/// The most claims that one script takes: each costs more than an entry.
-const CLAIMS_A_SCRIPT: usize = 200;
+/// The most entries that one script takes: Redis serves nobody else while it runs.
+const ENTRIES_A_SCRIPT: usize = 500;
+/// The most places or sessions: each costs four times as much as an entry.
+const PLACES_A_SCRIPT: usize = 100;
+/// The most claims: each costs more than a place.
+const CLAIMS_A_SCRIPT: usize = 60;
 /// The greatest number that Lua carries exactly; no line is as long.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -78,15 +80,15 @@ impl Room<'_> {
         let closed: Vec<(u64, u64)> = closed.map(|(place, until_ms)| (*place, *until_ms)).collect();
         let sessions = knowledge.claims.sessions.iter();
         let sessions: Vec<(u64, Session)> = sessions.map(|(place, session)| (*place, *session)).collect();
-        let (first_closed, more_closed) = closed.split_at(closed.len().min(FANS_A_SCRIPT));
+        let (first_closed, more_closed) = closed.split_at(closed.len().min(PLACES_A_SCRIPT));
         // Few are put back by one call, as most edges need no more.
-        let first_sessions = if more_closed.is_empty() { sessions.len().min(FANS_A_SCRIPT) } else { 0 };
+        let first_sessions = if more_closed.is_empty() { sessions.len().min(PLACES_A_SCRIPT) } else { 0 };
         let (first_sessions, more_sessions) = sessions.split_at(first_sessions);
         self.restore_some(knowledge, &knowledge.claims.gone.to_bits(), first_closed, first_sessions).await?;
-        for part in more_closed.chunks(FANS_A_SCRIPT) {
+        for part in more_closed.chunks(PLACES_A_SCRIPT) {
             self.restore_some(knowledge, &[], part, &[]).await?;
         }
-        for part in more_sessions.chunks(FANS_A_SCRIPT) {
+        for part in more_sessions.chunks(PLACES_A_SCRIPT) {
             self.restore_some(knowledge, &[], &[], part).await?;
         }
         Ok(())
@@ -114,7 +116,7 @@ impl Room<'_> {
         is_under_root: bool,
     ) -> Result<(u64, bool), StoreError> {
         let (mut written, mut too_late) = (0, false);
-        for part in entries.chunks(FANS_A_SCRIPT) {
+        for part in entries.chunks(ENTRIES_A_SCRIPT) {
             let mut call = self.call(&self.scripts.refill);
             call.arg(u8::from(is_under_root));
             for (index, entry) in part {
@@ -169,7 +171,7 @@ impl Room<'_> {
 
     async fn enter(&mut self, entries: &[Entry]) -> Result<Outcome, StoreError> {
         let mut positions = Vec::with_capacity(entries.len());
-        for part in parts(entries) {
+        for part in parts(entries, ENTRIES_A_SCRIPT) {
             let mut call = self.call(&self.scripts.enter);
             call.arg(part.as_flattened());
             let numbers = self.run(&call).await?.numbers()?;
@@ -192,7 +194,7 @@ impl Room<'_> {
         let mut order: Vec<usize> = (0..claimants.len()).collect();
         order.sort_unstable_by_key(|at| claimants[*at].place);
         let mut outcomes = vec![ClaimOutcome::Unknown; claimants.len()];
-        for part in parts_of(&order, CLAIMS_A_SCRIPT) {
+        for part in parts(&order, CLAIMS_A_SCRIPT) {
             let mut call = self.call(&self.scripts.claim);
             for claimant in part.iter().map(|at| &claimants[*at]) {
                 // The script knows the time.
@@ -209,7 +211,7 @@ impl Room<'_> {
 
     async fn renew(&mut self, places: &[u64]) -> Result<Outcome, StoreError> {
         let mut outcomes = Vec::with_capacity(places.len());
-        for part in parts(places) {
+        for part in parts(places, PLACES_A_SCRIPT) {
             let expiries = self.run(&with_places(self.call(&self.scripts.renew), part)).await?.numbers()?;
             outcomes.extend(expiries.into_iter().map(|expires_at_ms| match expires_at_ms {
                 0 => RenewOutcome::Ended,
@@ -221,7 +223,7 @@ impl Room<'_> {
     }
 
     async fn each(&mut self, script: &redis::Script, places: &[u64]) -> Result<Outcome, StoreError> {
-        for part in parts(places) {
+        for part in parts(places, PLACES_A_SCRIPT) {
             self.run(&with_places(self.call(script), part)).await?;
         }
         Ok(Outcome::Done)
@@ -279,11 +281,7 @@ fn random_name() -> Result<[u8; 16], StoreError> {
 }
 
 /// Cuts a list into parts that a script may take; an empty list is one empty part, since time passes all the same.
-fn parts<T>(list: &[T]) -> impl Iterator<Item = &[T]> {
-    parts_of(list, FANS_A_SCRIPT)
-}
-
-fn parts_of<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+fn parts<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
     let empty = list.is_empty().then_some(list);
     empty.into_iter().chain(list.chunks(most))
 }
