@@ -189,7 +189,7 @@ impl Bench {
         ensure!(after.active == before.active, "{} of {} sessions were put back", after.active, before.active);
         for minutes in [1, 6, 60] {
             self.clock.0.fetch_add(minutes * MINUTE_MS, Relaxed);
-            for _ in 0..100 {
+            for _ in 0..200 {
                 self.store.view(ROOM).await?;
             }
         }
