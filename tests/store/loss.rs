@@ -329,16 +329,22 @@ async fn an_edge_that_takes_over_knows_what_the_old_one_let_in() {
     assert_eq!(new.view(ROOM).await.unwrap().active, 5);
 }
 
+/// Two edges with disks of their own, and the pool is open.
+async fn pooling(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> ([tempfile::TempDir; 2], [RedisStore; 2]) {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [one, other] = [0, 1].map(|edge| open_in(redis, clock, Some(dirs[edge].path())));
+    one.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    other.view(ROOM).await.unwrap();
+    (dirs, [one, other])
+}
+
 /// The root was made of them, so they belong into the roster, though their edge was away when it was made.
 #[tokio::test]
 async fn entries_under_a_root_come_back_from_an_edge_that_never_saw_it() {
     let redis = PrivateRedis::start().unwrap();
-    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let clock = Arc::new(ManualClock::at(START_MS));
-    let [one, other] = [0, 1].map(|edge| open_in(&redis, &clock, Some(dirs[edge].path())));
-    one.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
-    clock.set(START_MS + 60_000);
-    other.view(ROOM).await.unwrap();
+    let (dirs, [one, other]) = pooling(&redis, &clock).await;
     enter(&one, &[1, 2]).await;
     enter(&other, &[3, 4]).await;
     drop(other);
@@ -360,12 +366,8 @@ async fn entries_under_a_root_come_back_from_an_edge_that_never_saw_it() {
 #[tokio::test]
 async fn what_an_edge_owes_since_the_first_loss_it_puts_back_after_the_second() {
     let mut redis = PrivateRedis::start_with(&["save", ""]).unwrap();
-    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let clock = Arc::new(ManualClock::at(START_MS));
-    let [one, other] = [0, 1].map(|edge| open_in(&redis, &clock, Some(dirs[edge].path())));
-    one.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
-    clock.set(START_MS + 60_000);
-    other.view(ROOM).await.unwrap();
+    let (dirs, [one, other]) = pooling(&redis, &clock).await;
     enter(&other, &[1, 2]).await;
     enter(&one, &[3]).await;
     drop(other);
