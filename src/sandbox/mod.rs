@@ -6,7 +6,9 @@
 mod child;
 mod postgres;
 mod redis;
+mod template;
 
 pub use child::{ChildError, ChildProcess};
 pub use postgres::{PostgresError, PrivatePostgres};
 pub use redis::{PrivateRedis, RedisError};
+pub use template::PostgresTemplate;

@@ -58,8 +58,8 @@ pub enum PostgresError {
         source: std::io::Error,
     },
     /// The cluster could not be made.
-    #[error("initdb failed: {0}")]
-    Init(String),
+    #[error("the files of Postgres could not be made: {0}")]
+    Make(String),
     /// The server did not come up.
     #[error("Postgres did not start; the end of its log:\n{0}")]
     Start(String),
@@ -91,7 +91,14 @@ impl PrivatePostgres {
     pub fn start() -> Result<Self, PostgresError> {
         let data =
             tempfile::Builder::new().prefix("fairgate-postgres-").tempdir().map_err(at(&std::env::temp_dir()))?;
-        Self::launch(data.keep(), false)
+        Self::launch(data.keep(), false, None)
+    }
+
+    /// Starts a server on a copy of the cluster in `template`, whose own server has stopped; the copy is gone when it stops.
+    pub(super) fn start_like(template: &Path) -> Result<Self, PostgresError> {
+        let data =
+            tempfile::Builder::new().prefix("fairgate-postgres-").tempdir().map_err(at(&std::env::temp_dir()))?;
+        Self::launch(data.keep(), false, Some(template))
     }
 
     /// Starts a server on the cluster in `data` (made when missing), which stays there when the server stops.
@@ -100,10 +107,10 @@ impl PrivatePostgres {
     /// [`PostgresError`], worded for the person at the terminal.
     pub fn start_in(data: &Path) -> Result<Self, PostgresError> {
         fs::create_dir_all(data).map_err(at(data))?;
-        Self::launch(data.canonicalize().map_err(at(data))?, true)
+        Self::launch(data.canonicalize().map_err(at(data))?, true, None)
     }
 
-    fn launch(data: PathBuf, keep_data: bool) -> Result<Self, PostgresError> {
+    fn launch(data: PathBuf, keep_data: bool, template: Option<&Path>) -> Result<Self, PostgresError> {
         let programs = find_programs()?;
         let user = if rustix::process::geteuid().is_root() { Some(find_user()?) } else { None };
         let sockets = tempfile::Builder::new().prefix("fairgate-pg-").tempdir().map_err(at(&std::env::temp_dir()))?;
@@ -114,8 +121,10 @@ impl PrivatePostgres {
             }
         }
         let mut server = Self { programs, user, data, sockets, keep_data, watcher: None };
-        if !server.data.join("PG_VERSION").exists() {
-            server.init()?;
+        match template {
+            Some(template) => server.copy(template)?,
+            None if !server.data.join("PG_VERSION").exists() => server.init()?,
+            None => {}
         }
         server.run()?;
         Ok(server)
@@ -169,18 +178,28 @@ impl PrivatePostgres {
     }
 
     fn init(&self) -> Result<(), PostgresError> {
-        let program = self.programs.join("initdb");
-        let mut command = Command::new(&program);
+        let mut command = Command::new(self.programs.join("initdb"));
         command.arg("-D").arg(&self.data).args(["-U", DATABASE_USER, "--auth=trust", "-E", "UTF8", "--locale=C"]);
         if !self.keep_data {
             command.arg("--no-sync");
         }
+        self.make_by(command)
+    }
+
+    fn copy(&self, template: &Path) -> Result<(), PostgresError> {
+        let mut command = Command::new("cp");
+        command.arg("-R").arg(template.join(".")).arg(&self.data);
+        self.make_by(command)
+    }
+
+    fn make_by(&self, mut command: Command) -> Result<(), PostgresError> {
         self.as_user(&mut command);
+        let program = PathBuf::from(command.get_program());
         let output = command.stdin(Stdio::null()).output().map_err(|source| PostgresError::Run { program, source })?;
         if output.status.success() {
             return Ok(());
         }
-        Err(PostgresError::Init(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+        Err(PostgresError::Make(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 
     /// Starts the server under its watcher and waits until it accepts connections.

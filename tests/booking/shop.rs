@@ -4,11 +4,12 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::{KeyRing, Pass, create_key};
-use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use fairgate::sandbox::{ChildProcess, PostgresTemplate, PrivatePostgres};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -81,6 +82,12 @@ pub(crate) struct Shop {
     env: Env,
 }
 
+/// Postgres with the example event, made once for all tests.
+static TEMPLATE: LazyLock<PostgresTemplate> = LazyLock::new(|| {
+    let seed = |postgres: &PrivatePostgres| drop(start_core(&postgres.url(), &Gate::open(), "127.0.0.1:0", &Env::new()));
+    PostgresTemplate::make(seed).expect("Postgres is installed by `make setup`")
+});
+
 /// What cores are told by their environment.
 pub(crate) type Env = Vec<(&'static str, String)>;
 
@@ -90,14 +97,14 @@ impl Shop {
     }
 
     pub(crate) fn open_with(listen: &str, env: Env) -> Self {
-        let postgres = PrivatePostgres::start().expect("Postgres is installed by `make setup`");
+        let postgres = TEMPLATE.start().expect("another Postgres starts");
         let database_url = postgres.url();
         Self::open_at(postgres, database_url, listen, env)
     }
 
     /// A core whose link to Postgres can be damaged.
     pub(crate) fn open_linked(listen: &str, env: Env) -> (Self, Link) {
-        let postgres = PrivatePostgres::start().expect("Postgres is installed by `make setup`");
+        let postgres = TEMPLATE.start().expect("another Postgres starts");
         let link = Link::to(postgres.socket_dir());
         (Self::open_at(postgres, link.url.clone(), listen, env), link)
     }
@@ -154,6 +161,13 @@ impl Shop {
         let answer = self.get(&format!("/api/v1/events/{EVENT}/availability")).await;
         assert_eq!(answer.status(), StatusCode::OK);
         answer.bytes().await.expect("a body").to_vec()
+    }
+}
+
+impl Drop for Shop {
+    /// A core that is asked to stop would wait for clients that are still there; and the tables go, too.
+    fn drop(&mut self) {
+        self.core.kill9();
     }
 }
 
