@@ -1,10 +1,11 @@
 //! The way to Postgres: a pool whose connections plan for look-ups by key, and instants as the database counts them.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
+use tokio::time::Instant;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, private::BytesMut, to_sql_checked};
 use tokio_postgres::{Config, NoTls};
 
@@ -18,6 +19,8 @@ const SESSION: &str = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force
 
 const CONNECTIONS: usize = 24;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// While the database is out of reach one asks this often; a server that starts must not be kept from it by those who knock.
+const KNOCK_EVERY: Duration = Duration::from_millis(100);
 
 /// The database cannot be reached, or refused; whether a change took effect is unknown, and a retry is safe.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +66,35 @@ pub struct Database {
     pool: Pool,
     config: Config,
     turnstile: Arc<Turnstile>,
+    outage: Arc<Outage>,
     lane: Lane,
+}
+
+/// Until when nobody else knocks at a database that is out of reach.
+#[derive(Debug, Default)]
+struct Outage(Mutex<Option<Instant>>);
+
+impl Outage {
+    /// Whether to try: always while the database is there, and one at a time while it is not.
+    fn may_knock(&self) -> bool {
+        let (mut until, now) = (self.until(), Instant::now());
+        match *until {
+            Some(silent_until) if now < silent_until => false,
+            Some(_) => {
+                *until = Some(now + KNOCK_EVERY);
+                true
+            }
+            None => true,
+        }
+    }
+
+    fn note(&self, is_reached: bool) {
+        *self.until() = (!is_reached).then(|| Instant::now() + KNOCK_EVERY);
+    }
+
+    fn until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Database {
@@ -84,7 +115,8 @@ impl Database {
             .create_timeout(Some(CONNECT_PATIENCE))
             .build()
             .map_err(|error| DbError::Connect(error.to_string()))?;
-        Ok(Self { pool, config, turnstile: Turnstile::new(CONNECTIONS), lane: Lane::Core })
+        let (turnstile, outage) = (Turnstile::new(CONNECTIONS), Arc::default());
+        Ok(Self { pool, config, turnstile, outage, lane: Lane::Core })
     }
 
     /// The same pool for others, who are more or less urgent.
@@ -111,8 +143,14 @@ impl Database {
     /// [`DbError::Busy`] and [`DbError::Connect`].
     pub async fn client(&self) -> Result<Client, DbError> {
         let place = self.turnstile.enter(self.lane).await?;
-        let object = self.pool.get().await.map_err(unconnected)?;
-        Ok(Client { object, _place: place })
+        if !self.outage.may_knock() {
+            return Err(DbError::Connect("it was out of reach a moment ago".to_owned()));
+        }
+        let got = self.pool.get().await;
+        if !matches!(got, Err(PoolError::Timeout(_))) {
+            self.outage.note(got.is_ok());
+        }
+        Ok(Client { object: got.map_err(unconnected)?, _place: place })
     }
 
     /// A transaction on a connection of the pool.
@@ -275,4 +313,22 @@ impl ToSql for DbTime {
 
     accepts!(TIMESTAMPTZ);
     to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_database_is_out_of_reach_one_at_a_time_knocks() {
+        let outage = Outage::default();
+        assert!(outage.may_knock() && outage.may_knock(), "nothing is known to be wrong");
+        outage.note(false);
+        assert!(!outage.may_knock());
+        tokio::time::advance(KNOCK_EVERY).await;
+        assert!(outage.may_knock(), "one");
+        assert!(!outage.may_knock(), "and no other");
+        outage.note(true);
+        assert!(outage.may_knock());
+    }
 }

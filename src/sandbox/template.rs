@@ -29,7 +29,8 @@ impl PostgresTemplate {
         let data = made.map_err(|source| PostgresError::Directory { path: temp, source })?.keep();
         let mut remover = Command::new("sh");
         remover.args(["-c", REMOVER, "sh"]).arg(&data).stdin(Stdio::piped()).stdout(Stdio::null());
-        let spawned = remover.process_group(0).spawn().map_err(|source| PostgresError::Run { program: "sh".into(), source });
+        let spawned =
+            remover.process_group(0).spawn().map_err(|source| PostgresError::Run { program: "sh".into(), source });
         let mut remover = spawned?;
         let pipe = remover.stdin.take();
         let template = Self { data, remover: pipe.map(|pipe| (remover, pipe)) };

@@ -84,7 +84,8 @@ pub(crate) struct Shop {
 
 /// Postgres with the example event, made once for all tests.
 static TEMPLATE: LazyLock<PostgresTemplate> = LazyLock::new(|| {
-    let seed = |postgres: &PrivatePostgres| drop(start_core(&postgres.url(), &Gate::open(), "127.0.0.1:0", &Env::new()));
+    let seed =
+        |postgres: &PrivatePostgres| drop(start_core(&postgres.url(), &Gate::open(), "127.0.0.1:0", &Env::new()));
     PostgresTemplate::make(seed).expect("Postgres is installed by `make setup`")
 });
 
