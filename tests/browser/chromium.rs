@@ -16,13 +16,14 @@ use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::prelude::*;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Small machines run one browser well, and several badly.
+/// Small machines run one browser well, and several badly. A test opens its browser before its site, whose times then count
+/// from when all is up.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The longest animation of the page, and a little more.
-const SETTLED_AFTER: Duration = Duration::from_millis(600);
+/// The longest animation of the page, on a slow machine.
+const SETTLED_WITHIN: Duration = Duration::from_secs(3);
 
 /// How a browser differs from the usual one.
 #[derive(Clone, Copy, Debug)]
@@ -193,11 +194,21 @@ impl Browser {
         severe.map(|entry| entry.message).collect()
     }
 
+    /// Waits until nothing moves that comes to an end.
+    async fn settle(&self) {
+        const MOVES: &str = "document.getAnimations().some(moved => moved.playState === 'running' \
+            && moved.effect.getComputedTiming().endTime !== Infinity)";
+        let until = Instant::now() + SETTLED_WITHIN;
+        while self.eval(MOVES).await == true && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Saves what the browser shows as `target/screenshots/<name>.png`.
     pub(crate) async fn screenshot(&self, name: &str) -> PathBuf {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/screenshots"));
         std::fs::create_dir_all(&folder).expect("a folder for screenshots");
-        tokio::time::sleep(SETTLED_AFTER).await;
+        self.settle().await;
         let path = folder.join(format!("{name}.png"));
         let png = self.driver.screenshot_as_png().await.expect("a screenshot");
         std::fs::write(&path, png).expect("the screenshot is written");

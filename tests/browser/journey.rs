@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::chromium::{Browser, DESKTOP, Habits, PHONE};
 use crate::site::{Room, Site};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 const A_WHILE: Duration = Duration::from_secs(60);
 
 /// Opens under the fans' eyes, and draws a little later.
-const SALE: Room = Room { opens_in_s: 6, starts_in_s: 18, rate_per_minute: 60, ..Room::USUAL };
-const POOL: Room = Room { opens_in_s: -60, starts_in_s: 8, rate_per_minute: 60, ..Room::USUAL };
+const SALE: Room = Room { opens_in_s: 6, starts_in_s: 20, rate_per_minute: 240, ..Room::USUAL };
+const POOL: Room = Room { opens_in_s: -60, starts_in_s: 10, rate_per_minute: 60, ..Room::USUAL };
 
 #[tokio::test]
 async fn from_the_countdown_to_the_seat() {
-    let mut site = Site::with_shop(&[SALE]).await;
     let browser = Browser::open(Habits::default()).await;
+    let mut site = Site::with_shop(&[SALE]).await;
     browser.goto(&site.url(SALE, "/?from=poster")).await;
     browser.wait_for("#headline", "Not open yet", SOON).await;
     browser.wait_for("#figure", "00:0", SOON).await;
@@ -63,9 +63,9 @@ async fn buy(browser: &Browser) {
 
 /// A draw of 31 entries that is over, and a browser with the last of them.
 async fn drawn_last_of_31() -> (Site, Browser) {
+    let browser = Browser::open(Habits::default()).await;
     let site = Site::gate_only(&[Room { rate_per_minute: 1, ..POOL }]).await;
     site.crowd_joins(POOL, 30).await;
-    let browser = Browser::open(Habits::default()).await;
     browser.goto(&site.url(POOL, "/")).await;
     browser.wait_for("#stub", "#31", SOON).await;
     site.wait_for(POOL, |status| status["phase"] == "serving").await;
@@ -94,8 +94,8 @@ async fn the_page_shows_the_place_that_the_draw_gave() {
 
 #[tokio::test]
 async fn without_scripts_there_is_a_form_for_every_step() {
-    let site = Site::with_shop(&[POOL]).await;
     let browser = Browser::open(Habits { scripts: false, ..Habits::default() }).await;
+    let site = Site::with_shop(&[POOL]).await;
     browser.goto(&site.url(POOL, "/?from=poster")).await;
     browser.wait_for("noscript h2", "Join the line", SOON).await;
     browser.screenshot("no-script-1-join").await;

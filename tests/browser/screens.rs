@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::chromium::{Browser, DESKTOP, Habits, PHONE, Screen};
 use crate::site::{Room, Site};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 const HOUR_S: i64 = 3600;
 
 const IDLE: Room = Room { name: "idle", opens_in_s: HOUR_S, starts_in_s: 2 * HOUR_S, ..Room::USUAL };

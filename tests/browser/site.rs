@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
 
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Longer than a machine with other work to do takes for anything that a test waits for.
+const READY_WITHIN: Duration = Duration::from_secs(60);
 const TOKEN: &str = "a token for the tests of the browser";
 
-/// A room under test, on a host of its own: `<name>.localhost`.
+/// A room under test, on a host of its own: `<name>.localhost`. Its times count from the moment at which all else is up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     pub(crate) name: &'static str,
@@ -43,14 +43,10 @@ pub(crate) struct Site {
     gate: u16,
     admin: u16,
     booking: u16,
-    first_room: &'static str,
+    rooms: Vec<Room>,
     files: TempDir,
     client: reqwest::Client,
-    _turn: MutexGuard<'static, ()>,
 }
-
-/// A browser and its servers are all that two cores can do at once without making somebody late.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 struct Shop {
     _booking: ChildProcess,
@@ -60,14 +56,14 @@ struct Shop {
 impl Site {
     /// Starts the gate alone: nobody gets as far as a shop.
     pub(crate) async fn gate_only(rooms: &[Room]) -> Self {
-        let mut site = Self::prepare(rooms, TURN.lock().await);
-        site.start_edge().await;
+        let mut site = Self::prepare(rooms);
+        site.open().await;
         site
     }
 
     /// Starts the gate and the booking core with its example event.
     pub(crate) async fn with_shop(rooms: &[Room]) -> Self {
-        let mut site = Self::prepare(rooms, TURN.lock().await);
+        let mut site = Self::prepare(rooms);
         let postgres = tokio::task::spawn_blocking(|| PrivatePostgres::start().expect("Postgres starts"));
         let postgres = postgres.await.expect("Postgres starts");
         let mut command = site.command("booking");
@@ -76,28 +72,31 @@ impl Site {
         command.args(["--metrics-listen", "127.0.0.1:0", "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
         let booking = ChildProcess::spawn("booking", command).expect("the booking core starts");
         site.shop = Some(Shop { _booking: booking, _postgres: postgres });
-        site.start_edge().await;
         site.ready(&format!("http://127.0.0.1:{}/healthz", site.booking)).await;
+        site.open().await;
         site
     }
 
-    fn prepare(rooms: &[Room], turn: MutexGuard<'static, ()>) -> Self {
+    fn prepare(rooms: &[Room]) -> Self {
         let files = tempfile::Builder::new().prefix("fairgate-site-").tempdir().expect("a place for the site's files");
         let [gate, admin, booking] = free_ports();
         create_key(&files.path().join("keys"), SystemClock.now_ms(), &SystemRandom::new()).expect("a signing key");
-        let site = Self {
+        Self {
             edge: None,
             shop: None,
             gate,
             admin,
             booking,
-            first_room: rooms[0].name,
+            rooms: rooms.to_vec(),
             files,
             client: reqwest::Client::new(),
-            _turn: turn,
-        };
-        std::fs::write(site.files.path().join("fairgate.toml"), site.config(rooms)).expect("the configuration");
-        site
+        }
+    }
+
+    /// Starts the gate for the first time.
+    async fn open(&mut self) {
+        std::fs::write(self.files.path().join("fairgate.toml"), self.config()).expect("the configuration");
+        self.start_edge().await;
     }
 
     /// Starts the gate, again with the same data after [`Self::kill_edge`].
@@ -105,7 +104,7 @@ impl Site {
         let mut command = self.command("edge");
         command.arg("--config").arg(self.files.path().join("fairgate.toml")).env("FAIRGATE_ADMIN_TOKEN", TOKEN);
         self.edge = Some(ChildProcess::spawn("edge", command).expect("the gate starts"));
-        self.ready(&format!("http://127.0.0.1:{}/.fairgate/{}/status", self.gate, self.first_room)).await;
+        self.ready(&format!("http://127.0.0.1:{}/.fairgate/{}/status", self.gate, self.rooms[0].name)).await;
     }
 
     /// Kills the gate as a crash would.
@@ -193,7 +192,7 @@ impl Site {
         format!("{}\n{}", read("edge"), read("booking"))
     }
 
-    fn config(&self, rooms: &[Room]) -> String {
+    fn config(&self) -> String {
         let Self { gate, admin, booking, .. } = self;
         let files: &Path = self.files.path();
         let (keys, data) = (files.join("keys"), files.join("data"));
@@ -204,7 +203,7 @@ impl Site {
              [[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:{booking}\"\n"
         );
         // The first room is also what programs find at the bare address.
-        rooms
+        self.rooms
             .iter()
             .zip([", \"127.0.0.1\""].into_iter().chain(std::iter::repeat("")))
             .for_each(|(room, more)| push_room(&mut text, *room, more));

@@ -7,15 +7,15 @@ use serde_json::json;
 use crate::chromium::{Browser, Habits};
 use crate::site::{Room, Site};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 const LINE: Room = Room { name: "line", rate_per_minute: 1, ..Room::USUAL };
 const BRISK: Room = Room { name: "brisk", rate_per_minute: 60, ..Room::USUAL };
 
 /// A site with ten people in its line, and a browser that has joined behind them.
 async fn in_line(room: Room) -> (Site, Browser) {
+    let browser = Browser::open(Habits::default()).await;
     let site = Site::gate_only(&[room]).await;
     site.crowd_joins(room, 10).await;
-    let browser = Browser::open(Habits::default()).await;
     browser.goto(&site.url(room, "/shows/7?seat=a")).await;
     browser.wait_for("#figure", "11", SOON).await;
     (site, browser)
@@ -98,8 +98,8 @@ async fn a_place_that_was_not_taken_can_be_had_again_at_the_tail() {
 
 #[tokio::test]
 async fn a_browser_without_cookies_is_told_before_it_waits() {
-    let site = Site::gate_only(&[LINE]).await;
     let browser = Browser::open(Habits { cookies: false, ..Habits::default() }).await;
+    let site = Site::gate_only(&[LINE]).await;
     browser.goto(&site.url(LINE, "/")).await;
     browser.wait_for("#headline", "Cookies are needed", SOON).await;
     assert_eq!(site.status(LINE).await["line_size"], json!(0));

@@ -50,7 +50,7 @@ fn assert_record_is_final_and_fits_its_schema(world: &World) {
 #[test]
 fn the_draw_of_an_edge_holds_and_its_tickets_are_honoured() {
     let admission = "rate_per_minute = 6000000\nburst = 100000\nmax_active = 100000";
-    let mut world = World::start(Setup { opens_in_ms: -1_000, starts_in_ms: 12_000, admission, ..Setup::default() });
+    let mut world = World::start(Setup { opens_in_ms: -1_000, starts_in_ms: 15_000, admission, ..Setup::default() });
     let url = format!("http://{}/.fairgate/final/draw", world.address);
     let mut early = world.fan();
     let receipt = early.join(1).json()["ticket"].as_str().unwrap().to_owned();

@@ -19,7 +19,7 @@ fn fairgate(args: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn without_a_network_the_draw_waits_refuses_other_rounds_and_goes_on_as_committed() {
     let room = "draw = { beacon = \"quicknet\", relays = [\"http://127.0.0.1:1\"], delay = \"2s\", fallback = \"2s\" }";
-    let world = World::start(Setup { opens_in_ms: -1_000, starts_in_ms: 3_000, room, ..Setup::default() });
+    let world = World::start(Setup { opens_in_ms: -1_000, starts_in_ms: 5_000, room, ..Setup::default() });
     let url = format!("http://{}/.fairgate/final/draw", world.address);
     let mut fan = world.fan();
     fan.join(1);
