@@ -31,6 +31,9 @@ pub enum DbError {
     /// Too many wait for a connection; nothing was asked of the database.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// A connection was not to be had in time; nothing was asked of the database.
+    #[error("the database gave no connection within {} s: it has too much to do, or does not answer", CONNECT_PATIENCE.as_secs())]
+    Slow,
     /// No connection.
     #[error("the database cannot be reached: {0}")]
     Connect(String),
@@ -45,15 +48,24 @@ pub enum DbError {
     Odd(String),
 }
 
+impl DbError {
+    /// Whether there is too much to do, rather than something broken.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Slow)
+    }
+}
+
 fn explain(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{}: {}", db.severity(), db.message()))
 }
 
 fn unconnected(error: PoolError) -> DbError {
-    DbError::Connect(match &error {
-        PoolError::Backend(error) => explain(error),
-        _ => error.to_string(),
-    })
+    match &error {
+        PoolError::Timeout(_) => DbError::Slow,
+        PoolError::Backend(error) => DbError::Connect(explain(error)),
+        _ => DbError::Connect(error.to_string()),
+    }
 }
 
 mod embedded {
@@ -140,7 +152,7 @@ impl Database {
     /// A connection of the pool.
     ///
     /// # Errors
-    /// [`DbError::Busy`] and [`DbError::Connect`].
+    /// [`DbError::Busy`], [`DbError::Slow`] and [`DbError::Connect`].
     pub async fn client(&self) -> Result<Client, DbError> {
         let place = self.turnstile.enter(self.lane).await?;
         if !self.outage.may_knock() {
@@ -317,6 +329,8 @@ impl ToSql for DbTime {
 
 #[cfg(test)]
 mod tests {
+    use deadpool_postgres::TimeoutType;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -330,5 +344,13 @@ mod tests {
         assert!(!outage.may_knock(), "and no other");
         outage.note(true);
         assert!(outage.may_knock());
+    }
+
+    #[test]
+    fn a_connection_that_takes_too_long_is_no_broken_database() {
+        for waited_for in [TimeoutType::Wait, TimeoutType::Create, TimeoutType::Recycle] {
+            assert!(unconnected(PoolError::Timeout(waited_for)).is_busy(), "{waited_for:?}");
+        }
+        assert!(!unconnected(PoolError::Closed).is_busy());
     }
 }

@@ -120,7 +120,8 @@ impl Writer {
             Err(error) => {
                 warn!(%error, batch = batch.len(), "a batch of reservations failed and is tried again");
                 self.metrics.count_failed_batch();
-                give_up_or_requeue(batch, waiting);
+                let told = if error.is_busy() { DeskError::Busy } else { DeskError::Unavailable };
+                give_up_or_requeue(batch, told, waiting);
                 sleep(BACKOFF).await;
             }
         }
@@ -269,10 +270,10 @@ fn answer(batch: Vec<Waiting>, verdicts: Vec<Option<Verdict>>, timings: Vec<Timi
     }
 }
 
-fn give_up_or_requeue(batch: Vec<Waiting>, waiting: &mut VecDeque<Waiting>) {
+fn give_up_or_requeue(batch: Vec<Waiting>, told: DeskError, waiting: &mut VecDeque<Waiting>) {
     for one in batch.into_iter().rev() {
         if one.since.elapsed() > PATIENCE {
-            drop(one.answer.send(Err(DeskError::Unavailable)));
+            drop(one.answer.send(Err(told)));
         } else {
             waiting.push_front(one);
         }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::{Buf, BufMut, BytesMut};
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::{ALPN, Shutdown, Stream};
+use pingora::protocols::{ALPN, Shutdown, SocketDigest, Stream};
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use pingora::time::timeout;
@@ -58,17 +58,13 @@ enum Next {
 #[async_trait]
 impl ServerApp for Front {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let connection = match self.edge.connections.open(peer(&stream)) {
-            Ok(connection) => connection,
-            Err(shed) => {
-                self.edge.metrics.observe_shed(shed);
-                return None;
-            }
+        // One over TLS counts since before its handshake.
+        let connection = match stream.get_ssl_digest() {
+            None => Some(self.edge.connect(peer(stream.get_socket_digest()))?),
+            Some(_) => None,
         };
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-            let reused = self.proxy.process_new(stream, shutdown).await;
-            drop(connection);
-            return reused;
+            return self.proxy.process_new(stream, shutdown).await;
         }
         // In a task of its own: Pingora's has room for a TLS handshake (9 KB) and would keep it while the fan is idle.
         let (front, shutdown) = (Arc::clone(self), shutdown.clone());
@@ -203,13 +199,12 @@ impl Front {
 }
 
 /// The other end's address.
-fn peer(stream: &Stream) -> Option<IpAddr> {
-    let socket = stream.get_socket_digest()?;
-    socket.peer_addr()?.as_inet().map(SocketAddr::ip)
+pub(super) fn peer(socket: Option<Arc<SocketDigest>>) -> Option<IpAddr> {
+    socket?.peer_addr()?.as_inet().map(SocketAddr::ip)
 }
 
 fn origin(stream: &Stream) -> Origin {
-    Origin::of(peer(stream), stream.get_ssl_digest().is_some())
+    Origin::of(peer(stream.get_socket_digest()), stream.get_ssl_digest().is_some())
 }
 
 /// Reads what is there, by way of the stack: while there is nothing, no buffer is held.

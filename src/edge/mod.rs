@@ -19,6 +19,7 @@ mod fan;
 mod form;
 mod front;
 mod gate;
+mod greeting;
 mod handover;
 mod headers;
 mod heartbeat;

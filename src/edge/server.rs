@@ -23,6 +23,7 @@ use super::admin::AdminService;
 use super::connections::Connections;
 use super::front::Front;
 use super::gate::GatePhases;
+use super::greeting::Greeting;
 use super::handover::{self, Sockets};
 use super::live::{LiveRoom, RoomWorkers};
 use super::pilot::Pilot;
@@ -151,6 +152,7 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     }
     let (finished, wait) = channel();
     let mut gate = gate_service(&server, &edge, Finish::new(config, finished.clone()));
+    gate.endpoints().set_pre_tls_callback(Arc::new(Greeting { edge: Arc::clone(&edge) }));
     for address in &config.edge.listen {
         gate.add_listener(listener(*address));
     }

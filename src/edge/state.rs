@@ -1,5 +1,6 @@
 //! What every request of this edge shares.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -9,7 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use ipnet::IpNet;
 
 use super::answer::Answer;
-use super::connections::Connections;
+use super::connections::{Connection, Connections};
 use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::Quotas;
@@ -58,6 +59,11 @@ impl Edge {
     /// edge serves beside this one, and this one still can.
     pub(crate) fn keeps_idle_connections(&self) -> bool {
         self.traffic.is_handing_over() && self.store.is_shared()
+    }
+
+    /// Counts a connection; `None` where there are as many as there may be, and it is to be closed.
+    pub(crate) fn connect(&self, peer: Option<IpAddr>) -> Option<Connection> {
+        self.connections.open(peer).map_err(|shed| self.metrics.observe_shed(shed)).ok()
     }
 
     /// Counts a request that is turned away.

@@ -1,4 +1,4 @@
-//! The short way out: while clients are over their quotas or a shop is full, a plain request that would be turned away
+//! The short way out: while clients are over their quotas, or a shop is full or dead, a plain request that would be turned away
 //! for it is turned away before Pingora sees it, for little more than a poll costs.
 //!
 //! Guarantees: it turns away only whom the gate would turn away at this instant, with the same answer; it counts nothing
@@ -16,10 +16,10 @@ use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::Tally;
 use super::state::Edge;
-use super::visit::{holder, within_quota};
+use super::visit::{holder, shut, too_many, within_quota};
 use crate::arrive::head::Head;
 use crate::arrive::route::Route;
-use crate::observe::{RouteClass, Shed};
+use crate::observe::RouteClass;
 
 /// All that turning away depends on.
 const READ: [HeaderName; 6] = [HOST, ACCEPT, COOKIE, AUTHORIZATION, X_FORWARDED_FOR, X_FORWARDED_PROTO];
@@ -33,8 +33,7 @@ pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option
     let authority = headers.get(HOST)?.to_str().ok()?;
     // What is wrong with a request is said on the other way.
     let arrival = Arrival::judge(edge, origin, &headers, authority, head.target.as_bytes()).ok()?;
-    let (reason, problem) = refusal(edge, &headers, &arrival, Instant::now())?;
-    edge.shed(reason);
+    let problem = refusal(edge, &headers, &arrival, Instant::now())?;
     Some(problem.told(&headers))
 }
 
@@ -48,17 +47,17 @@ fn read(head: &Head<'_, '_>) -> Option<HeaderMap> {
     Some(headers)
 }
 
-fn refusal(edge: &Edge, headers: &HeaderMap, arrival: &Arrival, at: Instant) -> Option<(Shed, Problem)> {
+fn refusal(edge: &Edge, headers: &HeaderMap, arrival: &Arrival, at: Instant) -> Option<Problem> {
     if let Err(over) = within_quota(edge, Tally::Look, arrival, at) {
-        return Some((Shed::ClientQuota, Problem::TooMany(over)));
+        return Some(too_many(edge, over));
     }
     let Route::Protected { room } = arrival.route else { return None };
     let room: &LiveRoom = &edge.rooms[room];
     let holder = holder(edge, Tally::Look, room, headers, arrival.client.secure)?;
     let class = room.class_of(arrival.target.path());
     if let Err(over) = edge.quotas.session(Tally::Look, class, holder.pass.session, at) {
-        return Some((Shed::ClientQuota, Problem::TooMany(over)));
+        return Some(too_many(edge, over));
     }
-    let is_full = room.upstream.is_full(class == RouteClass::Priority);
-    is_full.then(|| (Shed::UpstreamQueue, Problem::ShopFull { retry_after_ms: edge.retry_after_ms() }))
+    let closed = room.upstream.refuses(class == RouteClass::Priority, edge.now_ms())?;
+    Some(shut(edge, closed))
 }

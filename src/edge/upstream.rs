@@ -129,19 +129,30 @@ impl Upstream {
     /// # Errors
     /// The shop has all it can take, or is dead.
     pub(crate) async fn slot(&self, is_first: bool, now_ms: u64) -> Result<Slot, Closed> {
-        if self.is_troubled.load(Relaxed) {
-            self.lock().pass(now_ms).map_err(|retry_after_ms| Closed::Dead { retry_after_ms })?;
-        }
-        let slot = self.slots.take(is_first).await;
-        if slot.is_err() {
-            self.measured.refused.fetch_add(1, Relaxed);
-        }
-        slot.map_err(Closed::Full)
+        self.ask_breaker(|breaker| breaker.look(now_ms))?;
+        let slot = self.slots.take(is_first).await.map_err(|shed| self.full(shed))?;
+        // Only who has a slot can be the probe.
+        self.ask_breaker(|breaker| breaker.pass(now_ms))?;
+        Ok(slot)
     }
 
-    /// Whether a request would be turned away at once, since the shop has all it can take.
-    pub(crate) fn is_full(&self, is_first: bool) -> bool {
-        self.slots.is_full(is_first)
+    /// What a request would be told at once instead of getting a slot; it counts as having been told so.
+    pub(crate) fn refuses(&self, is_first: bool, now_ms: u64) -> Option<Closed> {
+        let dead = self.ask_breaker(|breaker| breaker.look(now_ms)).err();
+        dead.or_else(|| self.slots.is_full(is_first).then(|| self.full(Shed::UpstreamQueue)))
+    }
+
+    /// Asks it where it has anything to say.
+    fn ask_breaker(&self, ask: impl FnOnce(&mut Breaker) -> Result<(), u64>) -> Result<(), Closed> {
+        if !self.is_troubled.load(Relaxed) {
+            return Ok(());
+        }
+        ask(&mut self.lock()).map_err(|retry_after_ms| Closed::Dead { retry_after_ms })
+    }
+
+    fn full(&self, shed: Shed) -> Closed {
+        self.measured.refused.fetch_add(1, Relaxed);
+        Closed::Full(shed)
     }
 
     /// The shop began to answer.
@@ -257,6 +268,10 @@ mod tests {
         assert_eq!(shop.slot(true, 0).await.unwrap_err(), Closed::Dead { retry_after_ms: 1_000 });
         let probe = shop.slot(false, 1_000).await.unwrap();
         assert!(shop.slot(false, 1_000).await.is_err());
+        let held: Vec<_> = futures_util::future::join_all((0..3).map(|_| shop.slots.take(true))).await;
+        let (told, _) = tokio::join!(async { shop.refuses(true, 1_000) }, shop.slots.take(true));
+        assert_eq!(told, Some(Closed::Dead { retry_after_ms: 10_000 }), "that it is dead, not that it is full");
+        drop(held);
         let ms = Duration::from_millis;
         let (total, in_shop, waited) = (ms(5), ms(4), probe.waited);
         shop.observe_answer(&ShopAnswer { total, in_shop, waited, shop_queue: Some(ms(2)), is_error: false });

@@ -137,8 +137,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Err(problem) => return Ok(Outcome::refused(problem)),
     };
     if let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun) {
-        edge.shed(Shed::ClientQuota);
-        return Ok(Outcome::refused(Problem::TooMany(over)));
+        return Ok(Outcome::refused(too_many(edge, over)));
     }
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
@@ -288,10 +287,7 @@ async fn forward(
         .map_or(Ok(None), |holder| edge.quotas.session(Tally::Count, class, holder.pass.session, visit.begun));
     let quota_left = match counted {
         Ok(left) => left,
-        Err(over) => {
-            edge.shed(Shed::ClientQuota);
-            return Outcome::Problem(RequestKind::Proxy, Problem::TooMany(over));
-        }
+        Err(over) => return Outcome::Problem(RequestKind::Proxy, too_many(edge, over)),
     };
     let slot = match room.upstream.slot(class == RouteClass::Priority, edge.now_ms()).await {
         Ok(slot) => slot,
@@ -313,7 +309,14 @@ async fn forward(
     Outcome::Forward
 }
 
-fn shut(edge: &Edge, closed: Closed) -> Problem {
+/// Counts a request of a client that is over its quota.
+pub(super) fn too_many(edge: &Edge, over: Over) -> Problem {
+    edge.shed(Shed::ClientQuota);
+    Problem::TooMany(over)
+}
+
+/// Counts a request that the shop has no room for, or does not answer.
+pub(super) fn shut(edge: &Edge, closed: Closed) -> Problem {
     match closed {
         Closed::Full(shed) => {
             edge.shed(shed);

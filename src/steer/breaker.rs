@@ -32,20 +32,28 @@ impl Breaker {
         self.open.is_some()
     }
 
+    /// Whether a request would be let through.
+    ///
+    /// # Errors
+    /// How long until it makes sense to try again, ms.
+    pub fn look(&self, now_ms: u64) -> Result<(), u64> {
+        match self.open {
+            Some((until_ms, _)) if now_ms < until_ms => Err(until_ms - now_ms),
+            _ => Ok(()),
+        }
+    }
+
     /// Lets a request through, perhaps as a probe.
     ///
     /// # Errors
     /// How long until it makes sense to try again, ms.
     pub fn pass(&mut self, now_ms: u64) -> Result<(), u64> {
-        match &mut self.open {
-            None => Ok(()),
-            Some((until_ms, _)) if now_ms < *until_ms => Err(*until_ms - now_ms),
-            Some((until_ms, _)) => {
-                // The next one waits for this one's fate.
-                *until_ms = now_ms + PROBE_MS;
-                Ok(())
-            }
+        self.look(now_ms)?;
+        if let Some((until_ms, _)) = &mut self.open {
+            // The next one waits for this one's fate.
+            *until_ms = now_ms + PROBE_MS;
         }
+        Ok(())
     }
 
     /// The shop has answered.

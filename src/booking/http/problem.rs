@@ -169,7 +169,10 @@ impl IntoResponse for Problem {
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
-        if let DbError::Busy(_) = error {
+        if matches!(error, DbError::Slow) {
+            tracing::warn!(%error, "a request was turned away");
+        }
+        if error.is_busy() {
             return Self::busy("Too many ask at this moment. Ask again with the same Idempotency-Key.");
         }
         tracing::error!(%error, "a request failed with the database");
@@ -267,5 +270,22 @@ impl From<CancelError> for Problem {
             CancelError::UnderWay => PayError::UnderWay.into(),
             CancelError::Database(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_much_to_do_is_told_apart_from_what_is_broken() {
+        let told = |error: DbError| {
+            let problem = Problem::from(error);
+            (problem.status, problem.kind.rsplit('/').next().unwrap_or_default().to_owned(), problem.retry_after_s)
+        };
+        for busy in [DbError::Busy(super::super::super::turnstile::Busy), DbError::Slow] {
+            assert_eq!(told(busy), (503, "busy".to_owned(), Some(1)));
+        }
+        assert_eq!(told(DbError::Connect("refused".to_owned())), (503, "unavailable".to_owned(), Some(2)));
     }
 }
