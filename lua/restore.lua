@@ -13,6 +13,8 @@ local now = ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms()
 local is_lost = s.generation ~= nil
   and (s.server ~= server or (s.epoch == ARGV[2] and s.revision < tonumber(ARGV[3])))
 local was_missing = false
+-- Whether the root is put back: what stands in the roster may be from before it was made, and is to be put back as a whole.
+local lacked_root = false
 
 local at = 7
 local function next_argument()
@@ -71,6 +73,7 @@ end
 local function restore_draw()
   if not s.root and m.root then
     restore_fields({ 'root', 'frozen_at', 'frozen_missing', 'frozen_in' })
+    lacked_root = true
   end
   if s.root == m.root and not s.seed and m.seed then
     restore_fields({ 'seed', 'revealed_at', 'beacon', 'signature' })
@@ -227,6 +230,9 @@ else
 end
 if is_lost then
   s.epoch, s.server, s.intact = ARGV[4], server, intact
+end
+if lacked_root then
+  s.intact = 0
 end
 if was_missing then
   s.mending = s.now + MENDING_MS

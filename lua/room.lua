@@ -27,6 +27,8 @@ local PERSON = 60000
 -- As in src/room/memory.rs.
 local GAP = 1000
 local MENDING_MS = 1000
+-- As in src/room/mod.rs.
+local SILENCE_MS = 2000
 local ENTRIES_A_CHUNK = 64000
 local CLAIMS_A_CHUNK = 10000
 local HELD_RETRY_MS = 5000
@@ -463,6 +465,10 @@ local function pass_time()
   local before = s.now
   s.now = math.max(before, ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms())
   local open = is_open() and math.max(0, math.min(s.ends or s.now, s.now) - before) or 0
+  if open > 0 and s.now - before > SILENCE_MS then
+    -- Nobody could come in, so it is nobody's grace.
+    open, changed = 0, true
+  end
   expire_leases()
   local gained, burst = units_between(before, s.now), s.burst * PERSON
   s.leak = math.min(burst + expected_units(), s.leak + gained)

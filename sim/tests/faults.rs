@@ -57,6 +57,11 @@ fn a_roster_that_nobody_puts_back_is_noticed() {
 }
 
 #[test]
+fn a_frozen_roster_that_nobody_copies_is_noticed() {
+    assert!(is_noticed(Sabotage::NoCopy, Promise::RosterKept));
+}
+
+#[test]
 fn a_draw_that_is_made_again_is_noticed() {
     assert!(is_noticed(Sabotage::NoDrawRecord, Promise::DrawStands));
 }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
+use super::roster::read_tree;
 use super::state::Edge;
-use super::ticker::read_tree;
 
 /// What never changes again.
 pub(crate) const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

@@ -2,6 +2,8 @@
 //!
 //! Guarantee: no root is made of a roster that is being put back, or was put back while it was read.
 
+use fairgate_draw::Hash;
+
 use crate::room::{Phase, View};
 
 /// What the draw needs next.
@@ -32,6 +34,15 @@ impl DrawStep {
             Some(_) => Self::None,
         }
     }
+}
+
+/// The frozen roster's entries and root, where a copy of it can be made: while some of it is still to be put back there is
+/// nothing to copy.
+#[must_use]
+pub fn copy_due(view: &View) -> Option<(u64, Hash)> {
+    let draw = &view.draw;
+    let is_whole = !view.mending && draw.missing == Some(view.missing);
+    draw.entries.zip(draw.root).filter(|_| is_whole)
 }
 
 /// Whether a roster that was read between two looks is one roster.

@@ -35,6 +35,7 @@ mod poll;
 mod problem;
 mod quotas;
 mod respond;
+mod roster;
 mod served;
 mod server;
 mod session;
@@ -54,7 +55,8 @@ mod waiting;
 
 pub use batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
 pub use handover::Sockets;
-pub use heartbeat::{DrawStep, is_one_roster};
+pub use heartbeat::{DrawStep, copy_due, is_one_roster};
+pub use roster::COPY_EVERY;
 pub use server::{EdgeError, EdgeParts, run};
 pub use standing::{Standing, Verdict};
 pub use status::{PollPolicy, Status, StatusInput};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fairgate_draw::{BeaconRound, RosterTree, RosterTreeBuilder};
+use fairgate_draw::BeaconRound;
 use pingora::server::ShutdownWatch;
 use pingora::services::ServiceReadyNotifier;
 use pingora::services::background::BackgroundService;
@@ -19,11 +19,12 @@ use super::beacon::BeaconFetcher;
 use super::heartbeat::{DrawStep, is_one_roster};
 use super::lists;
 use super::live::{LiveRoom, RoomWorkers};
+use super::roster::{RosterKeeper, keep, read_roster};
 use super::server::EdgeParts;
 use crate::clock::Clock;
 use crate::observe::EdgeMetrics;
 use crate::room::{Command, Control, Refusal, View};
-use crate::store::{Store, StoreError};
+use crate::store::{KeptCopy, Store, StoreError};
 
 /// How old what browsers see of a room may be.
 pub const TICK: Duration = Duration::from_millis(200);
@@ -34,9 +35,6 @@ pub const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
 /// How long the gate waits for the first look at its rooms before it opens.
 const READY_WITHIN: Duration = Duration::from_secs(3);
 
-/// Entries read from the store at once while the roster is hashed: 2 MB.
-const ROSTER_CHUNK: u64 = 64 * 1024;
-
 /// Keeps one room going.
 pub(crate) struct Ticker {
     room: Arc<LiveRoom>,
@@ -45,6 +43,7 @@ pub(crate) struct Ticker {
     clock: Arc<dyn Clock>,
     workers: Mutex<Option<RoomWorkers>>,
     beacon: Option<BeaconFetcher>,
+    roster: RosterKeeper,
 }
 
 impl Ticker {
@@ -57,7 +56,8 @@ impl Ticker {
         let (store, metrics) = (Arc::clone(&parts.store), parts.metrics.clone());
         let fetcher = |config| BeaconFetcher::new(Arc::clone(&room), config, Arc::clone(&store), metrics.clone());
         let beacon = room.config.beacon.as_ref().map(fetcher).transpose()?;
-        Ok(Self { room, store, metrics, clock, workers: Mutex::new(Some(workers)), beacon })
+        let roster = RosterKeeper::new(Arc::clone(&room), Arc::clone(&store));
+        Ok(Self { room, store, metrics, clock, workers: Mutex::new(Some(workers)), beacon, roster })
     }
 
     /// Tells the store what the configuration wants of the room. Safe to repeat.
@@ -114,13 +114,16 @@ impl Ticker {
 
     async fn freeze(&self, entries: u64) -> Result<(), StoreError> {
         let before = self.store.view(self.room.name()).await?;
-        let tree = read_tree(&*self.store, self.room.name(), entries).await?;
+        let (tree, copy) = read_roster(&*self.store, self.room.name(), entries).await?;
         let root = tree.root();
         let view = self.store.view(self.room.name()).await?;
         if !is_one_roster(&before, &view) {
             return Err(StoreError::Unavailable("the roster was put back while it was hashed: hashing it anew".into()));
         }
+        // Whoever publishes the root can put back what it was made of.
+        let copy = keep(copy, root).await?;
         self.store.apply(self.room.name(), Command::Freeze { entries, root }).await?;
+        copy.map(KeptCopy::forget_others);
         self.room.tree.store(Some(Arc::new(tree)));
         let missing = view.missing;
         tracing::info!(room = self.room.name(), entries, missing, root = hex::encode(root), "the pool is frozen");
@@ -210,30 +213,6 @@ impl BackgroundService for Ticker {
                 _ = shutdown.wait_for(|stopping| *stopping), if !self.store.is_shared() => {}
             }
         };
-        tokio::join!(serve, beat_to_the_end, fetch);
+        tokio::join!(serve, beat_to_the_end, fetch, self.roster.run());
     }
-}
-
-/// Hashes the roster chunk by chunk, off the threads that serve requests.
-pub(crate) async fn read_tree(store: &dyn Store, room: &str, entries: u64) -> Result<RosterTree, StoreError> {
-    let mut builder = RosterTreeBuilder::new();
-    let mut from = 0;
-    while from < entries {
-        let to = entries.min(from + ROSTER_CHUNK);
-        let bytes = store.roster(room, from..to).await?;
-        if bytes.len() as u64 != (to - from) * 32 {
-            return Err(StoreError::Damaged(format!("the roster ends before its entry {to}")));
-        }
-        builder = tokio::task::spawn_blocking(move || push_all(builder, &bytes))
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        from = to;
-    }
-    Ok(builder.finish())
-}
-
-fn push_all(mut builder: RosterTreeBuilder, bytes: &[u8]) -> RosterTreeBuilder {
-    let (entries, _) = bytes.as_chunks::<32>();
-    entries.iter().for_each(|entry| builder.push(entry));
-    builder
 }

@@ -26,6 +26,11 @@ pub enum Call {
         /// Whether they were all in the roster when its root was made.
         is_under_root: bool,
     },
+    /// Take back the frozen roster from this edge's copy of it, which is of the root that the edge knows.
+    PutBack {
+        /// From this index on.
+        from: u64,
+    },
     /// Write the entries of the pool that are about to be answered on this edge's disk: no call to the store.
     Write,
 }
@@ -42,6 +47,8 @@ pub enum Reply<E> {
         /// Whether some were not taken, since the root was made without them.
         too_late: bool,
     },
+    /// To [`Call::PutBack`]: there is no copy after all.
+    NoCopy,
     /// To any other call: done.
     Done,
     /// The state is another one than this edge knows, or older; nothing was done.
@@ -106,13 +113,19 @@ impl Exchange {
                 let intact = sight.intact;
                 knowledge.looked_around(*sight);
                 knowledge.owes(intact);
-                match knowledge.refill() {
-                    Some(refill) => self.make(Step::Refilling, refill),
-                    None => {
-                        knowledge.owed_from = None;
-                        self.ask_again(true)
-                    }
-                }
+                self.refill(Step::Refilling, knowledge)
+            }
+            (step @ (Step::Paying | Step::Refilling), Reply::NoCopy) => {
+                knowledge.has_copy = false;
+                self.refill(step, knowledge)
+            }
+            (Step::Paying, Reply::Done) => {
+                knowledge.paid(false);
+                self.ask_again(false)
+            }
+            (Step::Refilling, Reply::Done) => {
+                knowledge.paid(false);
+                self.ask_again(true)
             }
             (Step::Paying, Reply::Refilled { too_late }) => {
                 knowledge.paid(too_late);
@@ -142,6 +155,17 @@ impl Exchange {
             (_, Reply::Lost(error) | Reply::Failed(error)) => Next::Answer(Err(error)),
             // What answers another call says nothing about this one.
             _ => Next::Call(self.call),
+        }
+    }
+
+    /// Puts back what is owed, if there is anything that this edge has and may put back.
+    fn refill<E>(&mut self, step: Step, knowledge: &mut Knowledge) -> Next<E> {
+        match knowledge.refill() {
+            Some(call) => self.make(step, call),
+            None => {
+                knowledge.owed_from = None;
+                self.ask_again(step == Step::Refilling)
+            }
         }
     }
 
@@ -229,7 +253,7 @@ mod tests {
         }
         let stamp = Stamp { epoch: vec![epoch], revision: room.revision() };
         let frozen_in = root.map(|epoch| vec![epoch]);
-        Box::new(Sight { stamp, memory: room.memory().unwrap(), frozen_in, intact: 7 })
+        Box::new(Sight { stamp, memory: room.memory().unwrap(), frozen_in, intact: 7, has_copy: false })
     }
 
     fn knowing(epoch: u8) -> Knowledge {
@@ -276,6 +300,31 @@ mod tests {
         assert_eq!(first, Call::Refill { from: 7, is_under_root: false });
         assert_eq!(after(&mut knowledge, vec![Reply::Refilled { too_late: true }]), Next::Call(Call::Look));
         assert_eq!(knowledge.is_under_root, Some(false));
+    }
+
+    #[test]
+    fn the_copy_of_a_frozen_roster_is_put_back_where_there_is_one() {
+        let mut copied = sight(2, Some(1));
+        copied.has_copy = true;
+        copied.memory.frozen.as_mut().unwrap().entries = 9;
+        let lost = || vec![Reply::Lost("lost"), Reply::Done, Reply::Looked(copied.clone())];
+        assert_eq!(after(&mut knowing(1), lost()), Next::Call(Call::PutBack { from: 7 }));
+
+        let (mut knowledge, mut put_back) = (knowing(1), lost());
+        put_back.push(Reply::Done);
+        assert_eq!(after(&mut knowledge, put_back), Next::Call(Call::Look));
+        assert_eq!(knowledge.owed_from, None);
+
+        let (mut knowledge, mut damaged) = (knowing(1), lost());
+        damaged.push(Reply::NoCopy);
+        assert_eq!(after(&mut knowledge, damaged), Next::Call(Call::Refill { from: 7, is_under_root: true }));
+
+        let mut knowledge = knowing(1);
+        after(&mut knowledge, lost());
+        assert_eq!(Exchange::begin(false, &knowledge).1, Call::PutBack { from: 7 }, "what is owed comes first");
+        copied.intact = 9;
+        knowledge.saw(*copied.clone());
+        assert_eq!(Exchange::begin(false, &knowledge).1, Call::Ask, "another edge has put it back");
     }
 
     #[test]

@@ -29,8 +29,10 @@ pub struct Sight {
     pub memory: Memory,
     /// The epoch of the state whose roster the root was made of, once there is one.
     pub frozen_in: Option<Vec<u8>>,
-    /// Entries below have been in the roster all the time.
+    /// Entries below have been in the roster all the time, or again.
     pub intact: u64,
+    /// Whether this edge has a copy of the frozen roster on its disk.
+    pub has_copy: bool,
 }
 
 /// States in which an edge knows its entries to have been in the roster: more than a sale loses.
@@ -50,6 +52,8 @@ pub struct Knowledge {
     /// Whether the root was made of all entries that this edge has answered, once it is public. Where it was not, they
     /// have to stay out of the roster.
     pub is_under_root: Option<bool>,
+    /// Whether this edge has a copy of the frozen roster on its disk: then that is what it puts back.
+    pub has_copy: bool,
     /// The epochs of the states in which all of them so far were in the roster, the latest last.
     pub whole_in: Vec<Vec<u8>>,
     /// From which index on the roster may lack entries of this edge; kept until all of them are put back, whatever comes
@@ -77,7 +81,7 @@ impl Knowledge {
 
     /// The store said how the room stands, after it had lost it.
     fn looked_around(&mut self, sight: Sight) {
-        let Sight { stamp, memory, frozen_in, .. } = sight;
+        let Sight { stamp, memory, frozen_in, intact, has_copy } = sight;
         if self.memory.as_ref().is_some_and(|known| known.plan.descriptor() != memory.plan.descriptor()) {
             // Claims and entries of another sale say nothing about this one.
             (self.claims, self.is_under_root, self.owed_from) = (Claims::default(), None, None);
@@ -85,7 +89,11 @@ impl Knowledge {
         if memory.frozen.is_some() && self.is_under_root.is_none() {
             self.is_under_root = Some(frozen_in.as_ref().is_some_and(|epoch| self.whole_in.contains(epoch)));
         }
-        self.frozen_in = frozen_in;
+        if memory.frozen.is_some_and(|frozen| intact >= frozen.entries) {
+            // Somebody has put all of it back.
+            self.owed_from = None;
+        }
+        (self.frozen_in, self.has_copy) = (frozen_in, has_copy);
         self.claims
             .sessions
             .retain(|place, session| session.expires_at_ms > memory.now_ms && !memory.closed.contains_key(place));
@@ -143,9 +151,13 @@ impl Knowledge {
 
     /// The call that puts back what is owed, unless it has to stay out.
     fn refill(&self) -> Option<Call> {
-        let is_under_root = self.is_under_root == Some(true);
-        let from = self.owed_from.filter(|_| self.is_under_root != Some(false))?;
-        Some(Call::Refill { from, is_under_root })
+        let from = self.owed_from?;
+        let frozen = self.memory.as_ref().and_then(|memory| memory.frozen);
+        match (frozen, self.is_under_root) {
+            (Some(frozen), _) if self.has_copy => (from < frozen.entries).then_some(Call::PutBack { from }),
+            (_, Some(false)) => None,
+            (_, is_under_root) => Some(Call::Refill { from, is_under_root: is_under_root == Some(true) }),
+        }
     }
 
     /// All that was owed was put back; `too_late`: some of it was not taken, since the root was made without it.

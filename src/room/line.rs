@@ -9,8 +9,8 @@
 //! those who are expected ([`Line::expected_units`]) may be called. So no-shows are made up for before they are known
 //! one by one: while three of ten called places stay empty, each call speaks for seven tenths of a person.
 //!
-//! The grace is measured on a watch that stops while nobody could be let in (paused, sold out, ended), so that a pause
-//! costs nobody their place.
+//! The grace is measured on a watch that stops while nobody could be let in (paused, sold out, ended, out of reach), so that
+//! neither a pause nor an outage costs anybody their place.
 
 use std::collections::VecDeque;
 

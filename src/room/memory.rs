@@ -152,6 +152,13 @@ impl Room {
         }
     }
 
+    /// Notes that the frozen roster was put back from a copy of it, which whoever keeps it has to say.
+    pub fn roster_put_back(&mut self) {
+        if self.sale.as_mut().is_some_and(Sale::roster_put_back) {
+            self.revision += 1;
+        }
+    }
+
     /// Answers whether anything was missing.
     fn restore_from(&mut self, memory: &Memory, claims: &Claims, is_lost: bool, now_ms: u64) -> bool {
         let generation = self.generation;

@@ -5,8 +5,11 @@
 //!
 //! Time only ever comes in with a command, and never goes back. Before a command is looked at, everything that time
 //! alone decides is brought up to date ([`Room::apply`]): leases and graces run out, the phase changes, people are called.
-//! A command that changes nothing leaves no trace, so replaying only those that did (see [`View::revision`]) rebuilds
-//! the same room.
+//! A command that changes nothing leaves no trace, so replaying only those that did (see [`View::revision`]), each with
+//! the time of the command before it ([`Room::heard_until`]), rebuilds the same room.
+//!
+//! Time in which nobody was heard ([`SILENCE_MS`]) is nobody's grace: whoever was called just before the store went out of
+//! reach has the rest of it when it is back.
 //!
 //! Sizes: one bit a place, 24 bytes an entry of this minute and the last, about 150 bytes a session inside. Entries themselves
 //! are not kept; whoever applies the commands keeps the roster.
@@ -48,6 +51,9 @@ use sale::Sale;
 /// The most entries, or places, that one command may name.
 pub const BATCH_MAX: usize = 65_536;
 
+/// A room that is not asked for longer than this was out of reach: edges look five times a second.
+pub const SILENCE_MS: u64 = 2_000;
+
 /// A room: nothing until it is scheduled, then one sale after another.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Room {
@@ -74,16 +80,29 @@ impl Room {
             (None, _) => return Err(Refusal::NotScheduled),
             (Some(_), _) => {}
         }
-        let elapsed_ms = now_ms.saturating_sub(self.now_ms);
-        self.now_ms += elapsed_ms;
-        if let Some(sale) = &mut self.sale {
-            sale.pass_time(elapsed_ms, self.now_ms);
-        }
+        self.pass_time(now_ms, now_ms.saturating_sub(self.now_ms) > SILENCE_MS);
         let answer = command.check_size().and_then(|()| self.transition(command));
         if self.sale.as_mut().is_some_and(Sale::take_changed) {
             self.revision += 1;
         }
         answer
+    }
+
+    /// Before a command that left a trace is applied again: commands that left none were heard until this time.
+    pub fn heard_until(&mut self, now_ms: u64) {
+        // What is due at the room's own time is the next command's to do.
+        if now_ms > self.now_ms {
+            self.pass_time(now_ms, false);
+            self.sale.as_mut().map(Sale::take_changed);
+        }
+    }
+
+    fn pass_time(&mut self, now_ms: u64, is_silent: bool) {
+        let elapsed_ms = now_ms.saturating_sub(self.now_ms);
+        self.now_ms += elapsed_ms;
+        if let Some(sale) = &mut self.sale {
+            sale.pass_time(elapsed_ms, self.now_ms, is_silent);
+        }
     }
 
     /// How the room stands, as of the last command; nothing before it is scheduled.

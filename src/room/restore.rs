@@ -127,6 +127,13 @@ impl Sale {
         }
     }
 
+    /// The roster is again what its root was made of; answers whether there is a root.
+    pub(super) fn roster_put_back(&mut self) -> bool {
+        let (frozen, _) = self.draw.public();
+        self.missing = frozen.map_or(self.missing, |frozen| frozen.missing);
+        frozen.is_some()
+    }
+
     /// Whether others may still know more.
     pub(super) fn is_mending(&self, now_ms: u64) -> bool {
         now_ms < self.mending_until_ms

@@ -64,9 +64,12 @@ impl Sale {
         }
     }
 
-    /// Brings everything up to date that time alone decides.
-    pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64) {
+    /// Brings everything up to date that time alone decides. `is_silent`: nobody could reach the room all that time, so
+    /// that it is nobody's grace.
+    pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64, is_silent: bool) {
         let open_ms = self.open_ms(elapsed_ms, now_ms);
+        self.changed |= is_silent && open_ms > 0;
+        let open_ms = if is_silent { 0 } else { open_ms };
         self.arrivals.pass_time(now_ms);
         self.changed |= self.leases.expire(now_ms);
         let gained = self.pace.units(&self.schedule.policy, now_ms - elapsed_ms, now_ms);

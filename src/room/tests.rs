@@ -43,7 +43,9 @@ fn serving(fans: u8, policy: Policy) -> Room {
     room
 }
 
+/// How the room stands at a time until which edges have looked, as they do.
 fn view_at(room: &mut Room, now_ms: u64) -> View {
+    room.heard_until(now_ms);
     room.apply(&Command::Tick, now_ms).unwrap();
     room.view().unwrap()
 }
@@ -53,6 +55,7 @@ fn claimant(place: u64) -> Claimant {
 }
 
 fn claim(room: &mut Room, places: &[u64], now_ms: u64) -> Vec<ClaimOutcome> {
+    room.heard_until(now_ms);
     match room.apply(&Command::Claim(places.iter().copied().map(claimant).collect()), now_ms).unwrap() {
         Outcome::Claimed(outcomes) => outcomes,
         other => panic!("answered {other:?}"),
@@ -60,6 +63,7 @@ fn claim(room: &mut Room, places: &[u64], now_ms: u64) -> Vec<ClaimOutcome> {
 }
 
 fn control(room: &mut Room, control: Control, now_ms: u64) {
+    room.heard_until(now_ms);
     room.apply(&Command::Control(vec![control]), now_ms).unwrap();
 }
 
@@ -118,6 +122,28 @@ fn a_pause_stops_the_grace() {
     assert_eq!(view_at(&mut room, SERVING_MS + 505_999).expired, 0);
     assert!(is_admitted(&claim(&mut room, &[0], SERVING_MS + 505_999)[0]));
     assert_eq!(view_at(&mut room, SERVING_MS + 506_000).expired, 1);
+}
+
+#[test]
+fn an_outage_stops_the_grace() {
+    let mut room = serving(50, policy());
+    assert_eq!(view_at(&mut room, SERVING_MS).serving, 2);
+    view_at(&mut room, SERVING_MS + 4_000);
+    // For far more than a grace nobody could reach the room; the six seconds that are left count from the first look on.
+    let back_ms = SERVING_MS + 4_000 + 60_000;
+    room.apply(&Command::Tick, back_ms).unwrap();
+    assert_eq!(view_at(&mut room, back_ms + 5_999).expired, 0);
+    assert!(is_admitted(&claim(&mut room, &[0], back_ms + 5_999)[0]));
+    assert_eq!(view_at(&mut room, back_ms + 6_000).expired, 1);
+}
+
+#[test]
+fn looks_that_are_far_apart_are_no_outage() {
+    let mut room = serving(2, policy());
+    for look in 0..=5 {
+        room.apply(&Command::Tick, SERVING_MS + look * SILENCE_MS).unwrap();
+    }
+    assert_eq!(room.view().unwrap().expired, 2);
 }
 
 #[test]

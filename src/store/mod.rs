@@ -1,6 +1,7 @@
 //! Where rooms live: one trait, transitions that are atomic, durable before they are answered, and safe to retry.
 
 mod batch;
+mod copy;
 pub mod embedded;
 mod lock;
 pub mod redis;
@@ -9,7 +10,9 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fairgate_draw::Hash;
 
+pub use self::copy::{KeptCopy, RosterCopy};
 pub(crate) use self::lock::DirLock;
 pub use self::lock::LockError;
 use crate::room::{Command, Outcome, Refusal, View};
@@ -56,6 +59,17 @@ pub trait Store: Send + Sync + 'static {
     /// The roster's bytes, 32 an entry, for a range of entry indexes; shorter where the roster ends. The roster is the
     /// pool of the present draw: those who came later are not in it.
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// Whether the roster with this root could be put back from this process's own disk. A store that is that disk needs
+    /// no copy of it.
+    fn has_copy(&self, _room: &str, _root: &Hash) -> bool {
+        true
+    }
+
+    /// Begins a copy of the roster on this process's own disk; none where none is needed or none can be written.
+    fn begin_copy(&self, _room: &str) -> Result<Option<RosterCopy>, StoreError> {
+        Ok(None)
+    }
 
     /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
     /// the order of admission; shorter where the list ends. It is of the present draw.

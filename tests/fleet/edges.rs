@@ -125,6 +125,11 @@ impl Fleet {
         fs::read_to_string(self.log_path(edge)).unwrap_or_default()
     }
 
+    /// Where an edge's copy of the roster with this root is.
+    pub(crate) fn copy_path(&self, edge: usize, root: &str) -> PathBuf {
+        self.dir.path().join(format!("data-{edge}/{ROOM}/{root}.roster"))
+    }
+
     fn log_path(&self, edge: usize) -> PathBuf {
         self.dir.path().join(format!("edge-{edge}.log"))
     }

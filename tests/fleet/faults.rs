@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fairgate::sandbox::PrivateRedis;
 use fairgate_crowd::fleet::{Allowed, Kind, Outcome, judge};
+use fairgate_draw::RootHasher;
 
 use crate::crowd::Crowd;
 use crate::edges::{Fleet, ROOM, Sale};
@@ -70,8 +71,11 @@ fn nobody_loses_a_place_whatever_breaks() {
     // While people are let in: an edge again, and everything that Redis has.
     fleet.wait_until(0, "serving", |status| status["phase"] == "serving");
     fleet.kill(2);
+    let root = fleet.status(0).unwrap()["draw"]["root"].as_str().unwrap().to_owned();
     ask(&replica, &["FLUSHALL"]);
     sleep(Duration::from_millis(300));
+    // As if it had been away when the root was made.
+    std::fs::remove_file(fleet.copy_path(2, &root)).unwrap();
     fleet.start_edge(2);
     // And all edges at once.
     sleep(Duration::from_millis(700));
@@ -96,6 +100,13 @@ fn nobody_loses_a_place_whatever_breaks() {
     assert!(entries.clone().count() > 10, "the pool was not tried");
     for (number, entry) in entries {
         assert_eq!(hex::encode(roster[number as usize]), *entry, "entry {number}");
+    }
+    // Redis lost all of it after the draw: it is back to the byte, entries included whose fans were never answered.
+    let mut hasher = RootHasher::new();
+    roster.iter().for_each(|entry| hasher.push(entry));
+    assert_eq!(record["root"], hex::encode(hasher.finish().1));
+    for edge in 0..3 {
+        assert!(fleet.copy_path(edge, &root).is_file(), "edge {edge} has no copy of the roster");
     }
     let missing = record["missing"].as_u64().unwrap_or(0);
     let allowed = Allowed { rate_per_minute: SALE.rate_per_minute, burst: SALE.burst, missing };

@@ -1,7 +1,7 @@
 //! What every store must do: answer as the pure model does, and stand as it stands, after every step of any history.
 
 use fairgate::recover::Knowledge;
-use fairgate::room::{Admissions, Command, Entry, Outcome, Position, Room, View};
+use fairgate::room::{Admissions, Command, Entry, Outcome, Position, Refusal, Room, View};
 use fairgate::store::{Store, StoreError};
 use fairgate_draw::{CLAIM_BYTES, Claim};
 
@@ -12,6 +12,8 @@ use crate::operations::{Op, ROOM};
 #[derive(Clone, Default)]
 pub(crate) struct Reference {
     room: Room,
+    /// The room after the last command that left a trace.
+    durable: Room,
     roster: Vec<Entry>,
     /// The lines of the list of claims that it should have.
     claims: Vec<u8>,
@@ -29,13 +31,28 @@ impl Reference {
 
     /// The view of the model after a tick.
     pub(crate) fn view(&mut self) -> Option<View> {
-        drop(self.room.apply(&Command::Tick, self.now_ms));
+        drop(self.apply(&Command::Tick));
         self.room.view()
     }
 
-    /// Sets the clock right: a store that is opened again knows the time of the last change, but not of the last look.
-    pub(crate) fn set_clock_right(&mut self) {
+    fn apply(&mut self, command: &Command) -> Result<Outcome, Refusal> {
+        let revision = self.room.revision();
+        let answer = self.room.apply(command, self.now_ms);
+        if self.room.revision() != revision {
+            self.durable = self.room.clone();
+        }
+        answer
+    }
+
+    /// A store that is opened again, with the clock set right, knows the time of the last change, but not of the last look.
+    pub(crate) fn open_again(&mut self) {
         self.now_ms = self.now_ms.max(self.room.now_ms());
+        self.room = self.durable.clone();
+    }
+
+    /// The time, Unix ms.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     /// The model as it stands.
@@ -64,7 +81,7 @@ impl Reference {
         clock.set(self.now_ms);
         let Some(command) = op.command(self.room.view().as_ref()) else { return };
         let generation = self.room.generation();
-        let expected = self.room.apply(&command, self.now_ms);
+        let expected = self.apply(&command);
         if self.room.generation() != generation {
             self.roster.clear();
             self.claims.clear();

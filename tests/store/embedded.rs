@@ -121,14 +121,14 @@ proptest! {
         for history in histories {
             // A room's time is as durable as its last change: the clock may go back while the store is open, and be wrong
             // by more than that only before it is.
-            reference.set_clock_right();
-            clock.set(reference.room().now_ms());
+            reference.open_again();
+            clock.set(reference.now_ms());
             let store = open(dir.path(), &clock);
             block_on(reference.compare(&store));
             block_on(follows_the_model(&mut reference, &history, &store, &clock));
         }
-        reference.set_clock_right();
-        clock.set(reference.room().now_ms());
+        reference.open_again();
+        clock.set(reference.now_ms());
         let store = open(dir.path(), &clock);
         block_on(reference.compare(&store));
     }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use crate::operations::{Op, START_MS, any_history};
 use crate::witness::Witness;
 
-/// Applies a history to a room; tells of each command, its time, and whether it left a trace.
-fn run(history: &[Op], mut saw: impl FnMut(&Command, u64, bool, &Room)) -> (Room, u64) {
+/// Applies a history to a room; tells of each command, its time, and the room before and after it.
+fn run(history: &[Op], mut saw: impl FnMut(&Command, u64, &Room, &Room)) -> (Room, u64) {
     let (mut room, mut now_ms) = (Room::default(), START_MS);
     let mut witness = Witness::default();
     for op in history {
@@ -21,7 +21,7 @@ fn run(history: &[Op], mut saw: impl FnMut(&Command, u64, bool, &Room)) -> (Room
             drop(only_time.apply(&Command::Tick, now_ms));
             assert_eq!(room, only_time, "a refused {command:?} changed the room");
         }
-        saw(&command, now_ms, room.revision() != before.revision(), &room);
+        saw(&command, now_ms, &before, &room);
     }
     (room, now_ms)
 }
@@ -36,15 +36,17 @@ proptest! {
     #[test]
     fn commands_that_change_nothing_leave_no_trace(history in any_history(120)) {
         let mut traces = Vec::new();
-        let (mut room, now_ms) = run(&history, |command, now_ms, has_trace, room| {
-            if has_trace {
-                traces.push((command.clone(), now_ms.max(room.now_ms())));
+        let (mut room, now_ms) = run(&history, |command, now_ms, before, room| {
+            if room.revision() != before.revision() {
+                traces.push((command.clone(), before.now_ms(), now_ms.max(room.now_ms())));
             }
         });
         let mut replayed = Room::default();
-        for (command, now_ms) in traces {
+        for (command, heard_ms, now_ms) in traces {
+            replayed.heard_until(heard_ms);
             drop(replayed.apply(&command, now_ms));
         }
+        replayed.heard_until(room.now_ms());
         prop_assert_eq!(room.apply(&Command::Tick, now_ms), replayed.apply(&Command::Tick, room.now_ms()));
         prop_assert_eq!(room, replayed);
     }

@@ -1,6 +1,8 @@
 //! Generated histories: operations over a small world, so that retries, races and refusals happen all the time.
 
-use fairgate::room::{Claimant, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, Steering, View};
+use fairgate::room::{
+    Claimant, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, SILENCE_MS, Steering, View,
+};
 use fairgate_draw::BeaconSignature;
 use proptest::prelude::*;
 
@@ -113,7 +115,7 @@ pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
 
 /// A policy of small numbers, so that every limit is met.
 pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
-    let durations = (any_ms(120_000), any_ms(300_000), any_ms(600_000), 1_999..10_000_u64);
+    let durations = (any_ms(30_000), any_ms(300_000), any_ms(600_000), 1_999..10_000_u64);
     let steered = (any_late(), any_mode(), 0..300_u32);
     (0..3_000_u32, 0..12_u32, 0..20_u64, durations, steered).prop_map(
         |(
@@ -145,8 +147,9 @@ fn any_ms(max_ms: u64) -> impl Strategy<Value = u64> {
 
 /// A history that begins anywhere in a sale's life.
 pub(crate) fn any_history(steps: usize) -> impl Strategy<Value = Vec<Op>> {
-    (any_beginning(), prop::collection::vec(any_op(), 0..steps)).prop_map(|(mut history, rest)| {
-        history.extend(rest);
+    let rest = prop::collection::vec(prop_oneof![14 => any_op().prop_map(|op| vec![op]), 1 => any_looks()], 0..steps);
+    (any_beginning(), rest).prop_map(|(mut history, rest)| {
+        history.extend(rest.into_iter().flatten());
         history
     })
 }
@@ -209,6 +212,12 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Stock(false)),
         2 => Just(Op::Stock(true)),
     ]
+}
+
+/// Time passes, and the room is never out of reach: graces run out.
+fn any_looks() -> impl Strategy<Value = Vec<Op>> {
+    (1..16_usize, 1..=SILENCE_MS)
+        .prop_map(|(looks, apart_ms)| std::iter::repeat_n([Op::Wait(apart_ms), Op::Tick], looks).flatten().collect())
 }
 
 fn any_late() -> impl Strategy<Value = Late> {

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fairgate::room::{
-    ClaimOutcome, Command, DrawRecord, Entry, Late, Mode, Outcome, Phase, Position, Refusal, RenewOutcome, View,
+    ClaimOutcome, Command, DrawRecord, Entry, Late, Mode, Outcome, Phase, Position, Refusal, RenewOutcome, SILENCE_MS,
+    View,
 };
 
 /// How long a join can be retried at least; a minute later it is surely forgotten.
@@ -91,7 +92,8 @@ impl Witness {
         let Some(last) = &self.last else { return };
         assert!(view.now_ms >= last.now_ms, "time went back");
         self.units += units_between(last, view.now_ms);
-        if last.phase == Phase::Serving && !last.paused && !last.is_sold_out() {
+        let is_silent = view.now_ms - last.now_ms > SILENCE_MS;
+        if last.phase == Phase::Serving && !last.paused && !last.is_sold_out() && !is_silent {
             let until_ms = last.ends_at_ms.unwrap_or(u64::MAX).min(view.now_ms);
             self.open_ms += until_ms.saturating_sub(last.now_ms);
         }

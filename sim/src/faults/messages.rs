@@ -1,11 +1,11 @@
 //! What edges ask of the store, and what it answers.
 
-use fairgate::recover::{Knowledge, Sight};
+use fairgate::recover::{Knowledge, Sight, Stamp};
 use fairgate::room::{Command, Entry, Outcome, Refusal, View};
 
 /// What an edge asks of the store.
 #[derive(Clone, Debug)]
-pub(super) enum Request {
+pub enum Request {
     /// Apply a command.
     Apply(Command),
     /// How does the room stand?
@@ -19,6 +19,15 @@ pub(super) enum Request {
         /// Whether they were all in the roster when its root was made.
         is_under_root: bool,
     },
+    /// Take back the frozen roster from an index on.
+    PutBack {
+        /// Of which root it is.
+        root: [u8; 32],
+        /// The first index.
+        from: u64,
+        /// All entries from there on.
+        entries: Vec<Entry>,
+    },
     /// The first entries of the roster; asked for past the fence.
     Roster {
         /// How many.
@@ -28,7 +37,7 @@ pub(super) enum Request {
 
 /// What the store answers.
 #[derive(Clone, Debug)]
-pub(super) enum Response {
+pub enum Response {
     /// To a command.
     Outcome(Outcome),
     /// To a look.
@@ -50,11 +59,11 @@ pub(super) enum Response {
 
 /// How the room stands, and what an edge should remember of it.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub struct Look {
     /// For everyone.
-    pub(super) view: View,
+    pub view: View,
     /// For the edge.
-    pub(super) sight: Sight,
+    pub sight: Sight,
 }
 
 impl Request {
@@ -67,6 +76,7 @@ impl Request {
             Self::View => "view",
             Self::Restore(_) => "restore",
             Self::Refill { .. } => "refill",
+            Self::PutBack { .. } => "put back",
             Self::Roster { .. } => "roster",
         }
     }
@@ -85,4 +95,26 @@ impl Response {
             Self::Refused(_) => "refused",
         }
     }
+}
+
+/// What the store of a run went through.
+#[derive(Clone, Debug)]
+pub enum StoreEvent {
+    /// A call, by the store's clock.
+    Call {
+        /// When, Unix ms.
+        now_ms: u64,
+        /// The state that the edge knows.
+        stamp: Option<Stamp>,
+        /// What it asked.
+        request: Request,
+        /// What it was answered.
+        response: Response,
+    },
+    /// `FLUSHALL`.
+    Wiped,
+    /// A copy was taken, for later.
+    Copied(usize),
+    /// Another run of the server began, with that copy or with nothing.
+    AnotherRun(Option<usize>),
 }

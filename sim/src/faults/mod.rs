@@ -23,6 +23,7 @@ mod state;
 mod trace;
 mod world;
 
+pub use messages::{Look, Request, Response, StoreEvent};
 pub use options::Options;
 pub use promises::{Broken, Promise};
 pub use report::{Summary, run_all};
@@ -42,6 +43,12 @@ pub fn play(seed: u64) -> Run {
 #[must_use]
 pub fn tell(seed: u64) -> Run {
     World::new(Scenario::of(seed), None, true).play()
+}
+
+/// Plays a seed, and tells what its store was asked and what it answered.
+#[must_use]
+pub fn store_events(seed: u64) -> Vec<StoreEvent> {
+    World::new(Scenario::of(seed), None, false).record()
 }
 
 /// Plays a seed with a rule that is broken on purpose.

@@ -1,14 +1,14 @@
 //! What has to hold after every step, whatever broke, and at the end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use fairgate::pass::{Pass, SessionId, Ticket};
 use fairgate::room::{ClaimOutcome, Command, Entry, Outcome, View};
 use fairgate_crowd::Cap;
-use fairgate_draw::{RootHasher, ZERO};
+use fairgate_draw::ZERO;
 
-use super::edge::Shown;
+use super::edge::{Shown, root_of};
 
 /// Admissions that are looked at after each step; all of them are at the end.
 const CAP_LOOKS_BACK: usize = 64;
@@ -99,11 +99,6 @@ pub(crate) struct Witness {
     losses: u32,
     /// Entries of the pool that fans were answered, by index, and by which edge.
     answered: BTreeMap<u64, (Entry, usize)>,
-    /// Those of them that were in the roster when its root was made.
-    under_root: BTreeMap<u64, (Entry, usize)>,
-    /// Edges whose entries were not all in it then.
-    came_too_late: BTreeSet<usize>,
-    losses_at_freeze: u32,
     broken: Vec<Broken>,
 }
 
@@ -124,9 +119,6 @@ impl Witness {
             draw: PublicDraw::default(),
             losses: 0,
             answered: BTreeMap::new(),
-            under_root: BTreeMap::new(),
-            came_too_late: BTreeSet::new(),
-            losses_at_freeze: 0,
             broken: Vec::new(),
         }
     }
@@ -269,8 +261,14 @@ impl Witness {
     }
 
     /// The root is public: the roster that it was made of has everything that was answered, but for holes that the record
-    /// admits and that `excuses` says were an edge's that could not put them back.
-    pub(crate) fn frozen(&mut self, view: &View, roster: &[Entry], excuses: impl Fn(usize) -> bool) {
+    /// admits and that `excuses` says were an edge's that could not put them back; and who published it has a copy of it.
+    pub(crate) fn frozen(
+        &mut self,
+        view: &View,
+        roster: &[Entry],
+        excuses: impl Fn(usize) -> bool,
+        has_copy: impl Fn(&[u8; 32]) -> bool,
+    ) {
         let holes = roster.iter().filter(|entry| **entry == ZERO).count() as u64;
         if view.draw.missing != Some(holes) {
             self.blame(
@@ -278,46 +276,25 @@ impl Witness {
                 format!("the record says {:?} are missing, {holes} are", view.draw.missing),
             );
         }
-        (self.losses_at_freeze, self.under_root, self.came_too_late) = (self.losses, BTreeMap::new(), BTreeSet::new());
-        let mut lacks = Vec::new();
-        for (index, (entry, edge)) in &self.answered {
-            let there = entry_at(roster, *index);
-            if there == *entry {
-                self.under_root.insert(*index, (*entry, *edge));
-            } else {
-                self.came_too_late.insert(*edge);
-                if there != ZERO || !excuses(*edge) {
-                    lacks
-                        .push(format!("entry {index}, which edge {edge} answered, is not in the roster at the freeze"));
-                }
-            }
+        if !view.draw.root.as_ref().is_some_and(has_copy) {
+            self.blame(Promise::RosterKept, "an edge published a root and has no copy of the roster".to_owned());
         }
-        lacks.truncate(3);
-        lacks.into_iter().for_each(|what| self.blame(Promise::RosterKept, what));
-    }
-
-    /// Whether the store has lost something since the root was made. Then entries that no fan was answered may be gone.
-    pub(crate) fn has_lost_since_freeze(&self) -> bool {
-        self.losses > self.losses_at_freeze
-    }
-
-    /// The end of it: what was under the root is in the roster, but for what burned with an edge (`has_burned`) or belongs
-    /// to one that knew its entries to be under the root in part only; and the cap held in windows of every length.
-    pub(crate) fn finished(&mut self, roster: &[Entry], has_burned: impl Fn(usize) -> bool) {
-        self.judge_cap(0);
-        let is_gone = |index: u64, entry: &Entry, edge: usize| {
-            entry_at(roster, index) != *entry && !has_burned(edge) && !self.came_too_late.contains(&edge)
+        let is_kept = |index: u64, entry: &Entry, edge: usize| {
+            let there = entry_at(roster, index);
+            there == *entry || (there == ZERO && excuses(edge))
         };
-        let gone = self.under_root.iter().find(|(index, (entry, edge))| is_gone(**index, entry, *edge));
+        let gone = self.answered.iter().find(|(index, (entry, edge))| !is_kept(**index, entry, *edge));
         if let Some((index, (_, edge))) = gone {
-            let what =
-                format!("entry {index}, which edge {edge} answered and the root was made of, is not there any more");
-            return self.blame(Promise::RosterKept, what);
+            let what = format!("entry {index}, which edge {edge} answered, is not in the roster at the freeze");
+            self.blame(Promise::RosterKept, what);
         }
-        let mut hasher = RootHasher::new();
-        roster.iter().for_each(|entry| hasher.push(entry));
-        let (_, root) = hasher.finish();
-        if !self.has_lost_since_freeze() && self.draw.root.is_some_and(|public| public != root) {
+    }
+
+    /// The end of it: the roster is what its root was made of, whatever was lost; and the cap held in windows of every
+    /// length.
+    pub(crate) fn finished(&mut self, roster: &[Entry]) {
+        self.judge_cap(0);
+        if self.draw.root.is_some_and(|public| public != root_of(roster)) {
             self.blame(Promise::RosterKept, "the roster's root is not the one that was published".to_owned());
         }
     }

@@ -17,6 +17,8 @@ pub enum Sabotage {
     SessionByChance,
     /// Entries are not put back into the roster.
     NoRefill,
+    /// Nobody copies the frozen roster.
+    NoCopy,
     /// The public draw is not put back.
     NoDrawRecord,
     /// The places and sessions that an edge let in are not put back.

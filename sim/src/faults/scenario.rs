@@ -20,8 +20,8 @@ const SECOND_MS: u64 = 1_000;
 const FANS_A_SECOND: u64 = 25;
 /// The longest that an edge is away from the store.
 const AWAY_MS_MAX: u64 = 12_000;
-/// The longest that the store itself is.
-const SILENCE_MS_MAX: u64 = 20_000;
+/// The longest that the store itself is: as long as many a grace.
+const SILENCE_MS_MAX: u64 = 150_000;
 
 /// A sale and its misfortunes.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 //! replaced by a stale copy, or run by a clock that is wrong.
 //!
 //! What is here besides [`Room`] is what Lua does around it: `lua/begin.lua` (the fence), `lua/restore.lua` (which state it
-//! is from now on) and `lua/refill.lua` (which entries are taken back). That is a model: `tests/store` holds the room and the
-//! putting back against a real Redis, but not these few lines against the scripts.
+//! is from now on), `lua/refill.lua` and `lua/put_back.lua` (which entries are taken back). That is a model, which
+//! `sim/tests/scripts.rs` holds against the scripts on a real Redis, call by call.
 
 use fairgate::recover::{Knowledge, Stamp, is_lost};
 use fairgate::room::{Command, Entry, GAP, Outcome, Position, Refusal, View};
@@ -89,6 +89,7 @@ impl Server {
             Request::Apply(command) => self.apply(command, now_ms),
             Request::View => self.look(now_ms),
             Request::Refill { entries, is_under_root } => self.refill(entries, *is_under_root, now_ms),
+            Request::PutBack { root, from, entries } => self.put_back(root, *from, entries, now_ms),
         }
     }
 
@@ -153,7 +154,7 @@ impl Server {
         }
         let run = self.run;
         let state = self.state.get_or_insert_with(|| State::empty(run, 0));
-        let before = state.draw();
+        let (before, had_root) = (state.draw(), state.has_root());
         let is_older = stamp.is_some_and(|stamp| stamp.epoch == state.name() && state.room.revision() < stamp.revision);
         let is_lost = before.is_some() && (state.run != run || is_older);
         // Where the roster has holes, no more of it is intact than was before.
@@ -172,8 +173,9 @@ impl Server {
                 self.unleft += GAP;
             }
         }
-        if state.frozen_in.is_none() && state.room.view().is_some_and(|view| view.draw.root.is_some()) {
-            state.frozen_in = told.frozen_in;
+        if (!had_root || is_begun_anew) && state.has_root() {
+            // What stands in the roster may be from before the root was made.
+            (state.intact, state.frozen_in) = (0, told.frozen_in);
         }
         Response::Done
     }
@@ -197,5 +199,21 @@ impl Server {
         }
         state.room.refilled(written);
         Response::Refilled { too_late: false }
+    }
+
+    /// `lua/put_back.lua`, all parts at once.
+    fn put_back(&mut self, root: &[u8; 32], from: u64, entries: &[Entry], now_ms: u64) -> Response {
+        let Some(state) = &mut self.state else { return Response::Refused(Refusal::NotScheduled) };
+        drop(state.room.apply(&Command::Tick, now_ms));
+        let Some(view) = state.room.view() else { return Response::Refused(Refusal::NotScheduled) };
+        if view.draw.root != Some(*root) {
+            return Response::Refused(Refusal::Contradiction("another root is public already".into()));
+        }
+        if self.sabotage != Some(Sabotage::NoRefill) {
+            (from..).zip(entries).for_each(|(index, entry)| state.write(index, *entry));
+            state.intact = view.pool_size;
+            state.room.roster_put_back();
+        }
+        Response::Done
     }
 }

@@ -34,8 +34,15 @@ impl State {
 
     pub(super) fn look(&self) -> Option<Look> {
         let (view, memory) = self.room.view().zip(self.room.memory())?;
-        let sight = Sight { stamp: self.stamp(), memory, frozen_in: self.frozen_in.clone(), intact: self.intact };
+        let (stamp, frozen_in) = (self.stamp(), self.frozen_in.clone());
+        // Whether there is a copy only the edge knows.
+        let sight = Sight { stamp, memory, frozen_in, intact: self.intact, has_copy: false };
         Some(Look { view, sight })
+    }
+
+    /// Whether the roster's root is public.
+    pub(super) fn has_root(&self) -> bool {
+        self.room.view().is_some_and(|view| view.draw.root.is_some())
     }
 
     /// Which sale it is, if any.

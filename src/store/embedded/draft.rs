@@ -21,9 +21,9 @@ pub(super) struct PoolEntries {
 }
 
 impl Draft {
-    /// A commit of commands that are applied at this time.
-    pub(super) fn new(now_ms: u64) -> Self {
-        Self { now_ms, frame: FrameBuilder::new(now_ms), pool: Vec::new() }
+    /// A commit of commands that are applied at this time; those before them were heard until `heard_ms`.
+    pub(super) fn new(heard_ms: u64, now_ms: u64) -> Self {
+        Self { now_ms, frame: FrameBuilder::new(heard_ms, now_ms), pool: Vec::new() }
     }
 
     /// The time of its commands.
@@ -82,15 +82,16 @@ mod tests {
         let (mut room, mut replayed) = (Room::default(), Room::default());
         for (now_ms, command) in commands {
             let (revision, entered) = (room.revision(), room.entered());
+            let mut draft = Draft::new(room.now_ms(), *now_ms);
             let outcome = room.apply(command, *now_ms);
-            let mut draft = Draft::new(*now_ms);
             if room.revision() != revision {
                 draft.note(command, &outcome, entered);
             }
             let Some((frame, _)) = draft.finish() else { continue };
-            let (now_ms, records) = read_payload(&frame[FRAME_HEAD_BYTES..]).expect("it was just written");
-            for record in records {
-                drop(replayed.apply(&record.command, now_ms));
+            let payload = read_payload(&frame[FRAME_HEAD_BYTES..]).expect("it was just written");
+            replayed.heard_until(payload.heard_ms);
+            for record in payload.records {
+                drop(replayed.apply(&record.command, payload.now_ms));
             }
         }
         (room, replayed)

@@ -3,7 +3,7 @@
 //! ```text
 //! header   "fairgate" | version u32 | generation u64 | revision u64 | crc u32
 //! frame    "FGC1" | length u32 | crc u32 | payload
-//! payload  now_ms u64 | record …
+//! payload  heard_ms u64 | now_ms u64 | record …      commands that left no trace were heard until heard_ms
 //! record   1 | count u32 | count entries of 32 bytes     an Enter, its entries as they are
 //!          2 | length u32 | postcard of a Command
 //! ```
@@ -29,9 +29,11 @@ const COMMAND_BYTES_MAX: usize = 4096;
 pub(super) const FRAME_MAGIC: [u8; 4] = *b"FGC1";
 
 const FILE_MAGIC: [u8; 8] = *b"fairgate";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const ENTRIES: u8 = 1;
 const COMMAND: u8 = 2;
+/// The times before the records.
+const TIMES_BYTES: usize = 16;
 /// Where a record's bytes begin: after its kind and its length.
 const RECORD_HEAD_BYTES: usize = 5;
 
@@ -92,18 +94,19 @@ pub(super) struct FrameBuilder {
 }
 
 impl FrameBuilder {
-    /// A frame of commands that are applied at this time.
-    pub(super) fn new(now_ms: u64) -> Self {
+    /// A frame of commands that are applied at this time; those before them that left no trace were heard until `heard_ms`.
+    pub(super) fn new(heard_ms: u64, now_ms: u64) -> Self {
         let mut bytes = Vec::with_capacity(4096);
         bytes.extend_from_slice(&FRAME_MAGIC);
         bytes.resize(FRAME_HEAD_BYTES, 0);
+        bytes.extend_from_slice(&heard_ms.to_le_bytes());
         bytes.extend_from_slice(&now_ms.to_le_bytes());
         Self { bytes }
     }
 
     /// Whether there is no command in it.
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.len() == FRAME_HEAD_BYTES + 8
+        self.bytes.len() == FRAME_HEAD_BYTES + TIMES_BYTES
     }
 
     /// Adds an `Enter`; answers where in the frame its first entry stands.
@@ -148,7 +151,7 @@ impl FrameHead {
     /// Reads a frame's head; nothing if it cannot be one.
     pub(super) fn decode(bytes: &[u8; FRAME_HEAD_BYTES]) -> Option<Self> {
         let length = u32_at(bytes, 4) as usize;
-        let plausible = bytes[..4] == FRAME_MAGIC && (8..=PAYLOAD_BYTES_MAX).contains(&length);
+        let plausible = bytes[..4] == FRAME_MAGIC && (TIMES_BYTES..=PAYLOAD_BYTES_MAX).contains(&length);
         plausible.then(|| Self { length, crc: u32_at(bytes, 8) })
     }
 
@@ -167,17 +170,29 @@ pub(super) struct Record {
     pub(super) entries_at: u64,
 }
 
-/// The time and the commands of a payload whose checksum is right; nothing if it makes no sense all the same.
-pub(super) fn read_payload(payload: &[u8]) -> Option<(u64, Vec<Record>)> {
-    let now_ms = u64::from_le_bytes(*payload.first_chunk()?);
+/// What a payload says.
+#[derive(Debug)]
+pub(super) struct Payload {
+    /// Commands that left no trace were heard until this time.
+    pub(super) heard_ms: u64,
+    /// The time of its commands.
+    pub(super) now_ms: u64,
+    /// Its commands.
+    pub(super) records: Vec<Record>,
+}
+
+/// Reads a payload whose checksum is right; nothing if it makes no sense all the same.
+pub(super) fn read_payload(payload: &[u8]) -> Option<Payload> {
+    let times: &[u8; TIMES_BYTES] = payload.first_chunk()?;
+    let (heard_ms, now_ms) = (u64_at(times, 0), u64_at(times, 8));
     let mut records = Vec::new();
-    let mut at = 8;
+    let mut at = TIMES_BYTES;
     while at < payload.len() {
         let (record, next) = read_record(payload, at)?;
         records.push(record);
         at = next;
     }
-    Some((now_ms, records))
+    Some(Payload { heard_ms, now_ms, records })
 }
 
 fn read_record(payload: &[u8], at: usize) -> Option<(Record, usize)> {

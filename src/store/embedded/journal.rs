@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::OpenError;
-use super::frame::{FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, HEADER_BYTES, Header, HeaderError, Record, read_payload};
+use super::frame::{
+    FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, HEADER_BYTES, Header, HeaderError, Payload, read_payload,
+};
 
 /// Bytes read from the file at once.
 const READ_BYTES: usize = 1 << 20;
@@ -26,10 +28,8 @@ pub(super) struct Journal {
 /// A frame as it was read back.
 #[derive(Debug)]
 pub(super) struct Frame {
-    /// The time of its commands.
-    pub(super) now_ms: u64,
-    /// The commands, in order.
-    pub(super) records: Vec<Record>,
+    /// What was committed.
+    pub(super) payload: Payload,
     /// Where in the file its payload begins.
     pub(super) payload_at: u64,
 }
@@ -123,11 +123,11 @@ impl JournalReader {
             return Ok(None);
         }
         let payload_at = self.at + FRAME_HEAD_BYTES as u64;
-        let Some((now_ms, records)) = read_payload(&self.payload) else {
+        let Some(payload) = read_payload(&self.payload) else {
             return Err(self.damaged("a frame with a right checksum makes no sense"));
         };
         self.at = payload_at + self.payload.len() as u64;
-        Ok(Some(Frame { now_ms, records, payload_at }))
+        Ok(Some(Frame { payload, payload_at }))
     }
 
     /// Ends reading: cuts off a torn tail and goes on writing there. Answers how many bytes were cut off, too.

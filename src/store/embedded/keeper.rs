@@ -114,7 +114,7 @@ impl Keeper {
         }
         let commands: u64 = steps.iter().map(Step::commands).sum();
         let sale = Header { generation: self.room.generation() + 1, revision: self.room.revision() };
-        let mut draft = Draft::new(self.now_ms());
+        let mut draft = Draft::new(self.room.now_ms(), self.now_ms());
         let answers: Vec<Answer> = steps.into_iter().map(|step| self.apply(step, &mut draft)).collect();
         match self.write(draft, sale) {
             Ok(()) => {

@@ -71,8 +71,9 @@ fn replay(dir: &Path, mut reader: JournalReader) -> Result<Option<Loaded>, OpenE
     let mut frames = 0_u64;
     while let Some(frame) = reader.next()? {
         frames += 1;
-        for record in frame.records {
-            let outcome = room.apply(&record.command, frame.now_ms);
+        room.heard_until(frame.payload.heard_ms);
+        for record in frame.payload.records {
+            let outcome = room.apply(&record.command, frame.payload.now_ms);
             claims.note(&record.command, &outcome, room.now_ms());
             runs.extend(pool_entries(&outcome).map(|entries| (entries, frame.payload_at + record.entries_at)));
         }

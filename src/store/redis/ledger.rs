@@ -9,7 +9,7 @@
 //! what it knows; as soon as it has ended, that is taken in.
 //!
 //! `<dir>/<room>/knowledge` is [`Knowledge`], replaced as a whole; `<dir>/<room>/<draw>.entries` has 40 bytes an entry, its
-//! index as `u64be` and itself, in the order of the answers.
+//! index as `u64be` and itself, in the order of the answers. The copy of the frozen roster is [`copy`]'s.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
@@ -21,8 +21,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::recover::Knowledge;
-use crate::room::{Entry, Position};
-use crate::store::{DirLock, LockError};
+use crate::room::{Entry, Memory, Position};
+use crate::store::{DirLock, LockError, copy};
 
 /// How old the knowledge on the disk may be.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -44,6 +44,11 @@ impl LedgerDir {
             taken => Some(taken?),
         };
         Ok(Self { path: path.to_owned(), lock: Mutex::new(lock) })
+    }
+
+    /// Where the files of a room are.
+    pub(super) fn room(&self, room: &str) -> PathBuf {
+        self.path.join(room)
     }
 
     /// Gives the directory back.
@@ -78,7 +83,7 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Opens the files of a room, and reads what was known.
     pub(super) fn open(shared: &Arc<LedgerDir>, room: &str) -> (Self, Knowledge) {
-        let (dir, has_taken_over) = (shared.path.join(room), shared.is_ours());
+        let (dir, has_taken_over) = (shared.room(room), shared.is_ours());
         let ledger = Self {
             shared: Arc::clone(shared),
             dir,
@@ -143,6 +148,16 @@ impl Ledger {
         // A record that was torn when the edge was killed is that of a fan who was not answered.
         let next = move || reader.read_exact(&mut record).ok().map(|()| read_record(&record));
         Ok(std::iter::from_fn(next).filter(move |(index, _)| *index >= from))
+    }
+
+    /// Whether there is a copy of the roster that the root is of, if any is public.
+    pub(super) fn has_copy(&self, memory: &Memory) -> bool {
+        memory.frozen.is_some_and(|frozen| copy::has(&self.dir, &frozen.root))
+    }
+
+    /// Where the copy of the roster is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     fn write_knowledge(&self, knowledge: &Knowledge) -> io::Result<()> {

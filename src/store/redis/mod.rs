@@ -7,8 +7,10 @@
 //! which closed sessions a view has told of already.
 
 mod address;
+mod calls;
 mod ledger;
 mod link;
+mod put_back;
 mod refusal;
 mod restore;
 mod reveal;
@@ -27,12 +29,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fairgate_draw::Hash;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use self::address::{AddressError, Node, RedisAddress, Topology};
+pub use self::calls::{CallError, Calls};
 use self::ledger::LedgerDir;
 use self::link::Link;
 pub use self::link::RedisOptions;
@@ -42,7 +46,7 @@ use self::script::Scripts;
 use self::subscription::Changes;
 use self::view::Closed;
 use super::batch::{Reply, Request};
-use super::{LockError, Store, StoreError, check_name, check_plan_is_of};
+use super::{LockError, RosterCopy, Store, StoreError, check_name, check_plan_is_of, copy};
 use crate::clock::Clock;
 use crate::room::{Command, Outcome, View};
 
@@ -193,6 +197,15 @@ impl Store for RedisStore {
 
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError> {
         self.read(ROSTER, room, entries).await
+    }
+
+    fn has_copy(&self, room: &str, root: &Hash) -> bool {
+        self.ledger.as_ref().is_none_or(|ledger| copy::has(&ledger.room(room), root))
+    }
+
+    fn begin_copy(&self, room: &str) -> Result<Option<RosterCopy>, StoreError> {
+        check_name(room)?;
+        self.ledger.as_ref().map_or(Ok(None), |ledger| RosterCopy::begin(&ledger.room(room)))
     }
 
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {

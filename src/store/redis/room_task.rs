@@ -7,17 +7,16 @@ use tokio::sync::mpsc;
 
 use super::ledger::{Ledger, LedgerDir};
 use super::link::Link;
+use super::put_back;
 use super::script::Scripts;
 use super::transition::Room;
 use super::view::Closed;
 use super::{Counters, StoreError};
 use crate::clock::Clock;
-use crate::recover::{Call, Exchange, Knowledge, Next, Reply, Stamp};
+use crate::recover::{Call, Exchange, Knowledge, Next, Reply, Sight, Stamp};
 use crate::room::{Command, Entry, Outcome, Position, View};
 use crate::store::batch::{Request, Step, put_together};
 
-/// Entries that are read from the disk at once, to be put back.
-const REFILL_PART: usize = 10_000;
 /// The most requests that are looked at together.
 const REQUESTS_MAX: usize = 8_192;
 
@@ -99,7 +98,8 @@ impl RoomTask {
             Call::Ask => room.apply(command).await.map(Reply::Answered),
             Call::Look | Call::LookAround => room.view(&mut self.closed).await.map(|look| {
                 self.view = Some(look.view);
-                Reply::Looked(Box::new(look.sight))
+                let has_copy = self.ledger.as_ref().is_some_and(|ledger| ledger.has_copy(&look.sight.memory));
+                Reply::Looked(Box::new(Sight { has_copy, ..look.sight }))
             }),
             Call::Restore => {
                 tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
@@ -107,8 +107,18 @@ impl RoomTask {
             }
             Call::Refill { from, is_under_root } => {
                 let entries = self.ledger.as_mut().and_then(|ledger| ledger.entries(&self.knowledge, from).ok());
-                let refilled = refill(&mut room, entries.into_iter().flatten(), is_under_root).await;
+                let refilled = put_back::entries(&mut room, entries.into_iter().flatten(), is_under_root).await;
                 refilled.map(|too_late| Reply::Refilled { too_late })
+            }
+            Call::PutBack { from } => {
+                let frozen = self.knowledge.memory.as_ref().and_then(|memory| memory.frozen);
+                match self.ledger.as_ref().zip(frozen) {
+                    Some((ledger, frozen)) => {
+                        let has_copy = put_back::roster(&mut room, ledger.dir(), &frozen, from).await;
+                        has_copy.map(|has_copy| if has_copy { Reply::Done } else { Reply::NoCopy })
+                    }
+                    None => Ok(Reply::NoCopy),
+                }
             }
             Call::Write => Ok(Reply::Done),
         };
@@ -122,25 +132,6 @@ impl RoomTask {
             ledger.note(&self.knowledge, entries, positions);
         }
     }
-}
-
-/// Puts the entries back that this edge has answered; answers whether it came too late for some.
-async fn refill(
-    room: &mut Room<'_>,
-    mut entries: impl Iterator<Item = (u64, Entry)>,
-    is_under_root: bool,
-) -> Result<bool, StoreError> {
-    let (mut known, mut written, mut too_late) = (0, 0, false);
-    loop {
-        let part: Vec<(u64, Entry)> = entries.by_ref().take(REFILL_PART).collect();
-        if part.is_empty() {
-            break;
-        }
-        let (here, late) = room.refill(&part, is_under_root).await?;
-        (known, written, too_late) = (known + part.len() as u64, written + here, too_late || late);
-    }
-    tracing::warn!(key = room.key, known, written, too_late, "entries were put back into the roster");
-    Ok(too_late)
 }
 
 /// The room at this instant.

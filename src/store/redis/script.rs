@@ -27,6 +27,7 @@ pub(super) struct Scripts {
     pub(super) view: Script,
     pub(super) restore: Script,
     pub(super) refill: Script,
+    pub(super) put_back: Script,
 }
 
 impl Scripts {
@@ -47,6 +48,7 @@ impl Scripts {
             stock: script(include_str!("../../../lua/stock.lua")),
             view: script(include_str!("../../../lua/view.lua")),
             refill: script(include_str!("../../../lua/refill.lua")),
+            put_back: script(include_str!("../../../lua/put_back.lua")),
             // What was lost is put back before time passes.
             restore: Script::new(&format!("{ROOM}\n{}", include_str!("../../../lua/restore.lua"))),
         }

@@ -107,29 +107,6 @@ impl Room<'_> {
         self.run(&call).await.map(drop)
     }
 
-    /// Puts entries back into the roster; answers how many were missing, and whether some were not taken since the root
-    /// was made without them. `is_under_root`: they were all in it when its root
-    /// was made.
-    pub(super) async fn refill(
-        &mut self,
-        entries: &[(u64, Entry)],
-        is_under_root: bool,
-    ) -> Result<(u64, bool), StoreError> {
-        let (mut written, mut too_late) = (0, false);
-        for part in entries.chunks(ENTRIES_A_SCRIPT) {
-            let mut call = self.call(&self.scripts.refill);
-            call.arg(u8::from(is_under_root));
-            for (index, entry) in part {
-                call.arg(*index).arg(&entry[..]);
-            }
-            let &[here, late] = self.run(&call).await?.numbers()?.as_slice() else {
-                return Err(nonsense("a reply that is not two numbers"));
-            };
-            (written, too_late) = (written + here, too_late || late == 1);
-        }
-        Ok((written, too_late))
-    }
-
     /// Refuses a command for what it says; a room that is not there refuses it for that.
     async fn refuse(&mut self, refusal: Refusal) -> Result<Outcome, StoreError> {
         self.view(&mut Closed::default()).await?;

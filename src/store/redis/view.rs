@@ -98,7 +98,8 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
     };
     let stamp = Stamp { epoch: state.bytes("epoch")?.to_vec(), revision: view.revision };
     let frozen_in = state.0.get("frozen_in").cloned();
-    let sight = Sight { stamp, memory: state.memory(&view)?, frozen_in, intact: state.number("intact")? };
+    let sight =
+        Sight { stamp, memory: state.memory(&view)?, frozen_in, intact: state.number("intact")?, has_copy: false };
     Ok(Look { view: view.paced(), sight })
 }
 

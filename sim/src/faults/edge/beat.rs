@@ -1,11 +1,12 @@
 //! The heartbeat of the room at one edge: scheduling it at first, a look five times a second, and the steps of the draw.
 
-use fairgate::edge::{DrawStep, OTHERS_MAY_KNOW, TICK, is_one_roster};
-use fairgate::room::{Command, Outcome, Plan, Refusal, View};
+use fairgate::edge::{COPY_EVERY, DrawStep, OTHERS_MAY_KNOW, TICK, copy_due, is_one_roster};
+use fairgate::room::{Command, Entry, Outcome, Plan, Refusal, View};
 use fairgate_draw::RootHasher;
 use rand::RngExt;
 
 use super::super::messages::Response;
+use super::super::sabotage::Sabotage;
 use super::task::{Asker, Failure};
 use super::{Process, Wake};
 
@@ -32,7 +33,9 @@ pub(super) enum Beat {
     /// The roster.
     Reading { entries: u64, before: Box<View> },
     /// How the room stands after that.
-    AfterRoster { entries: u64, before: Box<View>, root: [u8; 32] },
+    AfterRoster { roster: Vec<Entry>, before: Box<View>, root: [u8; 32] },
+    /// The roster, to be copied.
+    Copying { entries: u64, root: [u8; 32] },
     /// A step of the draw.
     Stepping,
 }
@@ -60,8 +63,12 @@ impl Process {
             (Beat::BeforeRoster { entries }, Ok(_), Some(view)) => {
                 self.read(entries, Beat::Reading { entries, before: Box::new(view) });
             }
-            (Beat::AfterRoster { entries, before, root }, Ok(_), Some(after)) if is_one_roster(&before, &after) => {
+            (Beat::AfterRoster { roster, before, root }, Ok(_), Some(after)) if is_one_roster(&before, &after) => {
+                let entries = roster.len() as u64;
                 self.say(format_args!("freezes {entries} entries, {} of them missing", after.missing));
+                if self.sabotage != Some(Sabotage::NoCopy) {
+                    self.disk.keep(root, roster);
+                }
                 self.ask(Some(Command::Freeze { entries, root }), Asker::Beat(Beat::Stepping));
             }
             (Beat::Stepping, Ok(_), _) => self.beat_soon(),
@@ -69,16 +76,34 @@ impl Process {
         }
     }
 
-    pub(super) fn roster_read(&mut self, then: Beat, response: Response) {
+    /// A roster was read, or nobody knows what became of that.
+    pub(super) fn roster_read(&mut self, then: Beat, response: Option<Response>) {
         match (then, response) {
-            (Beat::Reading { entries, before }, Response::Roster(roster)) if roster.len() as u64 == entries => {
-                let mut hasher = RootHasher::new();
-                roster.iter().for_each(|entry| hasher.push(entry));
-                let (_, root) = hasher.finish();
-                self.ask(None, Asker::Beat(Beat::AfterRoster { entries, before, root }));
+            (Beat::Reading { entries, before }, Some(Response::Roster(roster))) if roster.len() as u64 == entries => {
+                let root = root_of(&roster);
+                self.ask(None, Asker::Beat(Beat::AfterRoster { roster, before, root }));
             }
+            (Beat::Copying { entries, root }, Some(Response::Roster(roster)))
+                if roster.len() as u64 == entries && root_of(&roster) == root =>
+            {
+                self.say("copies the frozen roster");
+                self.disk.keep(root, roster);
+            }
+            // It is tried again.
+            (Beat::Copying { .. }, _) => {}
             _ => self.beat_failed(),
         }
+    }
+
+    /// Sees to it that there is a copy of the frozen roster.
+    pub(super) fn copy(&mut self) {
+        let due = self.shown.as_ref().and_then(|shown| copy_due(&shown.standing.view));
+        if let Some((entries, root)) = due.filter(|(_, root)| self.disk.copy(root).is_none())
+            && self.sabotage != Some(Sabotage::NoCopy)
+        {
+            self.read(entries, Beat::Copying { entries, root });
+        }
+        self.wake_after(COPY_EVERY.as_millis() as u64, Wake::Copy);
     }
 
     /// A heartbeat that failed says that what is shown is stale.
@@ -108,4 +133,11 @@ impl Process {
             }
         }
     }
+}
+
+/// The root of a roster.
+pub(crate) fn root_of(roster: &[Entry]) -> [u8; 32] {
+    let mut hasher = RootHasher::new();
+    roster.iter().for_each(|entry| hasher.push(entry));
+    hasher.finish().1
 }

@@ -11,6 +11,8 @@ const SAVE_EVERY_MS: u64 = 1_000;
 pub(crate) struct Disk {
     pub(crate) knowledge: Knowledge,
     entries: Vec<(u64, Entry)>,
+    /// A copy of a frozen roster, and its root.
+    copy: Option<([u8; 32], Vec<Entry>)>,
     saved_at_ms: Option<u64>,
 }
 
@@ -32,6 +34,16 @@ impl Disk {
             Position::Line(_) => None,
         });
         self.entries.extend(pool);
+    }
+
+    /// Keeps a copy of the roster of which this is the root.
+    pub(crate) fn keep(&mut self, root: [u8; 32], roster: Vec<Entry>) {
+        self.copy = Some((root, roster));
+    }
+
+    /// The copy of the roster with this root.
+    pub(crate) fn copy(&self, root: &[u8; 32]) -> Option<&[Entry]> {
+        self.copy.as_ref().filter(|(kept, _)| kept == root).map(|(_, roster)| roster.as_slice())
     }
 
     /// The entries from an index on.

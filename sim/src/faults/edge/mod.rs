@@ -17,6 +17,7 @@ use fairgate::room::{Plan, View};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+pub(crate) use beat::root_of;
 pub(crate) use disk::Disk;
 pub(crate) use fans::{Answer, FanCall, Kind};
 pub(crate) use task::CallNumber;
@@ -47,6 +48,8 @@ pub(crate) enum Effect {
 pub(crate) enum Wake {
     /// The next heartbeat.
     Beat,
+    /// The next look whether there is a copy of the roster.
+    Copy,
     /// A queue has gathered.
     Gathered(Kind),
     /// A call should have been answered by now.
@@ -134,6 +137,11 @@ impl Edge {
         self.disk = Disk::default();
     }
 
+    /// Whether it has a copy of the roster with this root.
+    pub(crate) fn has_copy(&self, root: &[u8; 32]) -> bool {
+        self.process.as_ref().map_or(&self.disk, |process| &process.disk).copy(root).is_some()
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.process.is_some()
     }
@@ -152,6 +160,7 @@ impl Process {
     pub(crate) fn wake(&mut self, wake: Wake) {
         match wake {
             Wake::Beat => self.beat(),
+            Wake::Copy => self.copy(),
             Wake::Gathered(kind) => self.gathered(kind),
             Wake::NoReply(number) => self.no_reply(number),
             Wake::NoAnswer(open) => self.no_answer(open),

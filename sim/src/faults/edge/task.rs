@@ -1,8 +1,8 @@
 //! The way to the store: one request after another, each as the calls that [`Exchange`] wants.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use fairgate::recover::{Call, Exchange, Knowledge, Next, Reply};
+use fairgate::recover::{Call, Exchange, Knowledge, Next, Reply, Sight};
 use fairgate::room::{Command, Outcome, Refusal, View};
 
 use super::super::messages::{Request, Response};
@@ -42,8 +42,8 @@ pub(super) struct Task {
     knowledge: Knowledge,
     waiting: VecDeque<(Option<Command>, Asker)>,
     current: Option<Current>,
-    /// A roster that is being read, past the fence.
-    reading: Option<(CallNumber, Beat)>,
+    /// Rosters that are being read, past the fence, and what for.
+    reading: BTreeMap<CallNumber, Beat>,
     calls: CallNumber,
 }
 
@@ -59,16 +59,12 @@ struct Current {
 
 impl Task {
     pub(super) fn new(knowledge: Knowledge) -> Self {
-        Self { knowledge, waiting: VecDeque::new(), current: None, reading: None, calls: 0 }
+        Self { knowledge, waiting: VecDeque::new(), current: None, reading: BTreeMap::new(), calls: 0 }
     }
 
     fn next_number(&mut self) -> CallNumber {
         self.calls += 1;
         self.calls
-    }
-
-    fn is_reading(&self, number: CallNumber) -> bool {
-        self.reading.as_ref().is_some_and(|(reading, _)| *reading == number)
     }
 }
 
@@ -82,17 +78,14 @@ impl Process {
     /// Has the roster read.
     pub(super) fn read(&mut self, entries: u64, then: Beat) {
         let number = self.task.next_number();
-        self.task.reading = Some((number, then));
+        self.task.reading.insert(number, then);
         self.send(number, None, Request::Roster { entries });
     }
 
     /// A reply of the store has come.
     pub(crate) fn replied(&mut self, number: CallNumber, response: Response) {
-        if self.task.is_reading(number) {
-            if let Some((_, then)) = self.task.reading.take() {
-                self.roster_read(then, response);
-            }
-            return;
+        if let Some(then) = self.task.reading.remove(&number) {
+            return self.roster_read(then, Some(response));
         }
         let takes_any = self.sabotage == Some(Sabotage::MixedReplies);
         let Some(current) = self.task.current.as_mut().filter(|current| takes_any || current.number == number) else {
@@ -102,9 +95,11 @@ impl Process {
             (Response::Outcome(outcome), Call::Ask) => Reply::Answered(outcome),
             (Response::Look(look), Call::Look | Call::LookAround) => {
                 current.view = Some(look.view);
-                Reply::Looked(Box::new(look.sight))
+                let frozen = look.sight.memory.frozen;
+                let has_copy = frozen.is_some_and(|frozen| self.disk.copy(&frozen.root).is_some());
+                Reply::Looked(Box::new(Sight { has_copy, ..look.sight }))
             }
-            (Response::Done, Call::Restore) => Reply::Done,
+            (Response::Done, Call::Restore | Call::PutBack { .. }) => Reply::Done,
             (Response::Refilled { too_late }, Call::Refill { .. }) => Reply::Refilled { too_late },
             (Response::Lost, _) => Reply::Lost(Failure::Unavailable),
             (Response::Refused(refusal), _) => Reply::Failed(Failure::Refused(refusal)),
@@ -115,9 +110,8 @@ impl Process {
 
     /// No reply has come in time.
     pub(super) fn no_reply(&mut self, number: CallNumber) {
-        if self.task.is_reading(number) {
-            self.task.reading = None;
-            self.beat_failed();
+        if let Some(then) = self.task.reading.remove(&number) {
+            self.roster_read(then, None);
         } else if self.task.current.as_ref().is_some_and(|current| current.number == number) {
             self.go_on(Reply::Failed(Failure::Unavailable));
         }
@@ -144,6 +138,10 @@ impl Process {
             Call::Look | Call::LookAround => Request::View,
             Call::Restore => Request::Restore(Box::new(self.task.knowledge.clone())),
             Call::Refill { from, is_under_root } => Request::Refill { entries: self.disk.entries(from), is_under_root },
+            Call::PutBack { from } => match self.put_back(from) {
+                Some(request) => request,
+                None => return self.go_on(Reply::NoCopy),
+            },
             Call::Write => {
                 if let (Command::Enter(entries), Some(Outcome::Entered(positions))) =
                     (&current.command, current.exchange.outcome())
@@ -159,6 +157,14 @@ impl Process {
         }
         let stamp = self.task.knowledge.stamp.clone().filter(|_| call != Call::LookAround);
         self.send(number, stamp, request);
+    }
+
+    /// The frozen roster from an index on, if there is a copy of it.
+    fn put_back(&mut self, from: u64) -> Option<Request> {
+        let root = self.task.knowledge.memory.as_ref()?.frozen?.root;
+        let entries = self.disk.copy(&root)?.get(usize::try_from(from).ok()?..)?.to_vec();
+        self.say(format_args!("puts back the frozen roster from entry {from} on"));
+        Some(Request::PutBack { root, from, entries })
     }
 
     fn send(&mut self, number: CallNumber, stamp: Option<fairgate::recover::Stamp>, request: Request) {

@@ -1,6 +1,7 @@
 //! What breaks, and how it is over.
 
 use super::super::fault::Fault;
+use super::super::messages::StoreEvent;
 use super::super::network::Weather;
 use super::event::Event;
 use super::{Ways, World};
@@ -27,7 +28,10 @@ impl World {
                 self.ways[edge] = Ways { there, back, fine_since_ms: None, has_burned };
             }
             Fault::Abroad { weather, .. } => self.abroad = weather,
-            Fault::Wipe => self.server.wipe(),
+            Fault::Wipe => {
+                self.server.wipe();
+                self.note(StoreEvent::Wiped);
+            }
             Fault::Empty { .. } | Fault::FailOver { .. } | Fault::Silence { .. } => self.server.is_up = false,
             Fault::StoreClock { by_ms } => self.server.clock_off_ms = by_ms,
             Fault::EdgeClock { edge, by_ms } => self.edges[edge].clock_off_ms = by_ms,
@@ -47,10 +51,12 @@ impl World {
             Fault::Abroad { .. } => self.abroad = Weather::ABROAD,
             Fault::Empty { .. } => {
                 self.server.begin_another_run(None);
+                self.note(StoreEvent::AnotherRun(None));
                 self.server.is_up = true;
             }
             Fault::FailOver { clock_off_ms, .. } => {
                 self.server.begin_another_run(self.copies[number].take());
+                self.note(StoreEvent::AnotherRun(Some(number)));
                 self.server.clock_off_ms = clock_off_ms;
                 self.server.is_up = true;
             }

@@ -17,6 +17,7 @@ use super::edge::{Answer, Edge, Effect, Process, Wake};
 use super::fan::Fan;
 use super::fault::Fault;
 use super::history::History;
+use super::messages::StoreEvent;
 use super::network::Weather;
 use super::promises::Witness;
 use super::sabotage::Sabotage;
@@ -57,6 +58,8 @@ pub(super) struct World {
     /// The root that the store has, or had last: one that it lost before anybody saw it was never public.
     root: Option<[u8; 32]>,
     trace: Trace,
+    /// What the store goes through, where somebody wants to know.
+    events: Option<Vec<StoreEvent>>,
 }
 
 impl World {
@@ -80,6 +83,7 @@ impl World {
             witness: Witness::new(cap, policy.max_active),
             root: None,
             trace: Trace::new(BEGIN_MS, reads),
+            events: None,
             scenario,
             sabotage,
         };
@@ -89,6 +93,24 @@ impl World {
 
     /// Plays to the end.
     pub(super) fn play(mut self) -> Run {
+        self.play_on();
+        self.finish()
+    }
+
+    /// Plays to the end, and tells what the store went through.
+    pub(super) fn record(mut self) -> Vec<StoreEvent> {
+        self.events = Some(Vec::new());
+        self.play_on();
+        self.events.unwrap_or_default()
+    }
+
+    fn note(&mut self, event: StoreEvent) {
+        if let Some(events) = &mut self.events {
+            events.push(event);
+        }
+    }
+
+    fn play_on(&mut self) {
         self.trace.say(self.now_ms, &self.scenario);
         let ends_at_ms = self.scenario.drains_by_ms();
         while self.at_home < self.fans.len()
@@ -100,7 +122,6 @@ impl World {
             self.trace.step(at_ms, &event);
             self.happen(event);
         }
-        self.finish()
     }
 
     /// Puts down everything that is known beforehand.
@@ -147,7 +168,10 @@ impl World {
             }
             Event::FanAnswer { fan, ask, edge, answer } => self.fan_answered(fan, ask, edge, answer),
             Event::FanGivesUp { fan, ask } => self.fan_gives_up(fan, ask),
-            Event::Copy(number) => self.copies[number] = self.server.copy(),
+            Event::Copy(number) => {
+                self.copies[number] = self.server.copy();
+                self.note(StoreEvent::Copied(number));
+            }
             Event::Begin(number) => self.begin(number),
             Event::End(number) => self.end(number),
             Event::Heal => self.heal(),
@@ -158,7 +182,9 @@ impl World {
         let seed = self.chance.next_u64();
         self.edges[edge].start(&self.scenario.plan, self.sabotage, seed);
         let (life, after_ms) = (self.edges[edge].life, self.chance.random_range(0..200));
-        self.agenda.put(self.now_ms + after_ms, Event::Wake { edge, life, wake: Wake::Beat });
+        for wake in [Wake::Beat, Wake::Copy] {
+            self.agenda.put(self.now_ms + after_ms, Event::Wake { edge, life, wake });
+        }
     }
 
     /// Has an edge do something, unless it is another process by now, and does what it wants done.

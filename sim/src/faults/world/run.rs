@@ -66,12 +66,9 @@ impl World {
             return;
         }
         let roster = self.server.roster();
-        let ways = &self.ways;
-        witness.finished(&roster, |edge| ways[edge].has_burned);
+        witness.finished(&roster);
         let policy = &self.scenario.plan.policy;
-        let admitted = self.server.view().and_then(|view| view.draw.missing).unwrap_or(0);
-        // After a loss nobody has the entries that no fan was answered, and the record stands.
-        let missing = if witness.has_lost_since_freeze() { u64::MAX } else { admitted };
+        let missing = self.server.view().and_then(|view| view.draw.missing).unwrap_or(0);
         let allowed =
             fleet::Allowed { rate_per_minute: policy.rate_per_minute.into(), burst: policy.burst.into(), missing };
         for broken in fleet::judge(self.history.events(), allowed, &roster) {

@@ -4,7 +4,7 @@ use fairgate::recover::Stamp;
 use fairgate::room::{Command, Outcome};
 
 use super::super::edge::CallNumber;
-use super::super::messages::{Request, Response};
+use super::super::messages::{Request, Response, StoreEvent};
 use super::event::Event;
 use super::{HAD_TIME_MS, World};
 
@@ -22,9 +22,13 @@ impl World {
         }
         let before = self.server.stamp().map(|stamp| stamp.epoch);
         let response = self.server.serve(stamp.as_ref(), request, self.now_ms);
+        if self.events.is_some() {
+            let (now_ms, request, response) = (self.server.clock_ms(self.now_ms), request.clone(), response.clone());
+            self.note(StoreEvent::Call { now_ms, stamp: stamp.clone(), request, response });
+        }
         self.tell_of(edge, request, &response, before.as_deref());
         if let (Request::Apply(command), Response::Outcome(outcome)) = (request, &response) {
-            self.watch(command, outcome);
+            self.watch(edge, command, outcome);
         }
         for delay_ms in self.ways[edge].back.arrivals(&mut self.chance) {
             let event = Event::Reply { edge, life, number, response: response.clone() };
@@ -52,7 +56,7 @@ impl World {
         self.trace.say(self.now_ms, &format_args!("edge {edge} {what}{stands}"));
     }
 
-    fn watch(&mut self, command: &Command, outcome: &Outcome) {
+    fn watch(&mut self, edge: usize, command: &Command, outcome: &Outcome) {
         let Some(view) = self.server.view() else { return };
         let ways = &self.ways;
         let is_well = |edge: usize, since_ms: u64| {
@@ -64,7 +68,8 @@ impl World {
             let (now_ms, ways) = (self.now_ms, &self.ways);
             let had_time = |since_ms: Option<u64>| since_ms.is_some_and(|since_ms| now_ms >= since_ms + HAD_TIME_MS);
             let excuses = |edge: usize| ways[edge].has_burned || !had_time(ways[edge].fine_since_ms);
-            self.witness.frozen(&view, &self.server.roster(), excuses);
+            let has_copy = |root: &[u8; 32]| self.edges[edge].has_copy(root) || ways[edge].has_burned;
+            self.witness.frozen(&view, &self.server.roster(), excuses, has_copy);
         }
     }
 }

@@ -1,0 +1,188 @@
+//! The simulator's store is a model of the scripts in `lua/`: here it is held against them. What the store of a seed was
+//! asked is asked of a real Redis, with the same stamps, at the same times, through the same losses; the answers are equal.
+
+use std::collections::{BTreeMap, HashMap};
+
+use fairgate::recover::{Knowledge, Sight, Stamp};
+use fairgate::room::{Outcome, Refusal};
+use fairgate::sandbox::PrivateRedis;
+use fairgate::store::StoreError;
+use fairgate::store::redis::{CallError, Calls, RedisOptions};
+use fairgate_sim::faults::{Look, Request, Response, StoreEvent, store_events};
+use redis::aio::MultiplexedConnection;
+
+const ROOM: &str = "the-final";
+/// Seeds in which everything is asked that can be.
+const SEEDS: [u64; 2] = [39, 173];
+/// Calls of each that are compared: those that follow are of the same kinds.
+const CALLS: usize = 1_200;
+
+/// A Redis that goes through what the simulator's store went through.
+struct Twin {
+    calls: Calls,
+    link: MultiplexedConnection,
+    /// All keys as they were, by the number of the copy.
+    copies: HashMap<usize, Vec<(Vec<u8>, Vec<u8>)>>,
+    /// What a state is called there, by its name in the simulator.
+    epochs: HashMap<Vec<u8>, Vec<u8>>,
+    /// Answers by kind.
+    compared: BTreeMap<&'static str, usize>,
+}
+
+impl Twin {
+    async fn of(redis: &PrivateRedis) -> Self {
+        let options = RedisOptions {
+            address: redis.url().parse().unwrap(),
+            user: None,
+            password: None,
+            authority_pem: None,
+            ledger: None,
+            takes_over: false,
+        };
+        let client = redis::Client::open(redis.url()).unwrap();
+        let mut twin = Self {
+            calls: Calls::open(&options, ROOM).unwrap(),
+            link: client.get_multiplexed_async_connection().await.unwrap(),
+            copies: HashMap::new(),
+            epochs: HashMap::new(),
+            compared: BTreeMap::new(),
+        };
+        twin.wipe().await;
+        twin
+    }
+
+    async fn go_through(&mut self, event: &StoreEvent) {
+        match event {
+            StoreEvent::Call { now_ms, stamp, request, response } => {
+                let stamp = stamp.as_ref().map(|stamp| self.stamp(stamp));
+                self.ask(stamp.as_ref(), request, response, *now_ms).await;
+            }
+            StoreEvent::Wiped | StoreEvent::AnotherRun(None) => self.wipe().await,
+            StoreEvent::Copied(number) => self.copy(*number).await,
+            StoreEvent::AnotherRun(Some(number)) => self.go_on_with(*number).await,
+        }
+    }
+
+    async fn ask(&mut self, stamp: Option<&Stamp>, request: &Request, expected: &Response, now_ms: u64) {
+        let calls = &self.calls;
+        let answer = match request {
+            Request::Apply(command) => calls.apply(stamp, command, now_ms).await.map(Response::Outcome),
+            Request::View => calls.look(stamp, now_ms).await.map(|(view, sight)| look(view, sight)),
+            Request::Restore(known) => {
+                calls.restore(stamp, &self.knowledge(known), now_ms).await.map(|()| Response::Done)
+            }
+            Request::Refill { entries, is_under_root } => {
+                let refilled = calls.refill(stamp, entries, *is_under_root, now_ms).await;
+                refilled.map(|too_late| Response::Refilled { too_late })
+            }
+            Request::PutBack { root, from, entries } => {
+                calls.put_back(stamp, root, *from, entries, now_ms).await.map(|()| Response::Done)
+            }
+            Request::Roster { entries } => {
+                let bytes = calls.roster(*entries).await.unwrap_or_default();
+                // Beyond its end there is nothing to read.
+                let Response::Roster(expected) = expected else { panic!("a roster, and not {expected:?}") };
+                return assert_eq!(bytes, expected.as_flattened()[..bytes.len()]);
+            }
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(CallError::Lost) => Response::Lost,
+            Err(CallError::Failed(StoreError::Refused(refusal))) => Response::Refused(refusal),
+            Err(error) => panic!("{request:?}: {error}"),
+        };
+        self.compare(request, answer, expected);
+    }
+
+    /// Nothing is put back into a room that is empty: the model is asked for no entries, the scripts not at all.
+    fn compare(&mut self, request: &Request, answer: Response, expected: &Response) {
+        let is_equal = match (&answer, expected) {
+            (Response::Look(answer), Response::Look(expected)) => self.is_same_look(answer, expected),
+            (Response::Outcome(answer), Response::Outcome(expected)) => answer == expected,
+            (Response::Refused(answer), Response::Refused(expected)) => answer == expected,
+            (Response::Refilled { too_late: one }, Response::Refilled { too_late: other }) => one == other,
+            (Response::Done, Response::Done) | (Response::Lost, Response::Lost) => true,
+            _ => false,
+        };
+        assert!(is_equal, "to {request:?}\nRedis answers {answer:?}\nand the model   {expected:?}");
+        let kind = match (request, expected) {
+            (_, Response::Lost) => "lost",
+            (_, Response::Refused(Refusal::Mending { .. })) => "mending",
+            (_, Response::Outcome(Outcome::Claimed(_))) => "claimed",
+            (Request::Restore(_), _) => "restored",
+            (Request::Refill { .. }, _) => "refilled",
+            (Request::PutBack { .. }, _) => "put back",
+            _ => "others",
+        };
+        *self.compared.entry(kind).or_default() += 1;
+    }
+
+    /// Equal but for the names of states, which follow each other.
+    fn is_same_look(&mut self, answer: &Look, expected: &Look) -> bool {
+        let (Sight { stamp, frozen_in, .. }, wanted) = (&answer.sight, &expected.sight);
+        let epoch = self.epochs.entry(wanted.stamp.epoch.clone()).or_insert_with(|| stamp.epoch.clone());
+        let is_named = *epoch == stamp.epoch && frozen_in.as_ref() == self.epoch(wanted.frozen_in.as_ref()).as_ref();
+        let named = Sight { stamp: Stamp { epoch: stamp.epoch.clone(), ..wanted.stamp.clone() }, ..wanted.clone() };
+        is_named && answer.view == expected.view && answer.sight == Sight { frozen_in: frozen_in.clone(), ..named }
+    }
+
+    fn epoch(&self, epoch: Option<&Vec<u8>>) -> Option<Vec<u8>> {
+        epoch.map(|epoch| self.epochs.get(epoch).unwrap_or(epoch).clone())
+    }
+
+    fn stamp(&self, stamp: &Stamp) -> Stamp {
+        Stamp { epoch: self.epoch(Some(&stamp.epoch)).unwrap_or_default(), ..stamp.clone() }
+    }
+
+    fn knowledge(&self, known: &Knowledge) -> Knowledge {
+        Knowledge { frozen_in: self.epoch(known.frozen_in.as_ref()), ..known.clone() }
+    }
+
+    async fn wipe(&mut self) {
+        let () = redis::cmd("FLUSHALL").query_async(&mut self.link).await.unwrap();
+    }
+
+    async fn copy(&mut self, number: usize) {
+        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut self.link).await.unwrap();
+        let mut copy = Vec::new();
+        for key in keys {
+            let value = redis::cmd("DUMP").arg(&key).query_async(&mut self.link).await.unwrap();
+            copy.push((key, value));
+        }
+        self.copies.insert(number, copy);
+    }
+
+    /// What a copy has was written by another run of the server.
+    async fn go_on_with(&mut self, number: usize) {
+        self.wipe().await;
+        for (key, value) in self.copies.remove(&number).unwrap_or_default() {
+            let () = redis::cmd("RESTORE").arg(&key).arg(0).arg(value).query_async(&mut self.link).await.unwrap();
+            if key == format!("fairgate:{{{ROOM}}}").as_bytes() {
+                let _: u64 =
+                    redis::cmd("HSET").arg(key).arg("server").arg("another").query_async(&mut self.link).await.unwrap();
+            }
+        }
+    }
+}
+
+fn look(view: fairgate::room::View, sight: Sight) -> Response {
+    Response::Look(Box::new(Look { view, sight }))
+}
+
+#[tokio::test]
+async fn the_simulators_store_answers_as_the_scripts_do() {
+    let redis = PrivateRedis::start().unwrap();
+    let mut compared = BTreeMap::new();
+    for seed in SEEDS {
+        let mut twin = Twin::of(&redis).await;
+        for event in store_events(seed).iter().take(CALLS) {
+            twin.go_through(event).await;
+        }
+        for (kind, count) in twin.compared {
+            *compared.entry(kind).or_insert(0) += count;
+        }
+    }
+    for kind in ["lost", "mending", "claimed", "restored", "refilled", "put back"] {
+        assert!(compared.contains_key(kind), "no {kind} was compared: {compared:?}");
+    }
+}
