@@ -12,30 +12,32 @@ elseif s.phase == IDLE then
   return refuse('not_open', integer(s.opens))
 elseif s.phase == ENDED then
   return refuse('ended')
+elseif ARGV[4] == '' then
+  return answer(s.early)
 end
 
--- So many that a hash of a busy minute stays small, which Redis keeps as compactly as a list.
-local SHARDS = 16384
-local minute = math.floor(s.now / 60000)
+-- So many that they cost little where few join, and hold some hundred rows each in a rush.
+local BUCKETS = 8192
+-- As many indexes as the three bytes of a row can tell apart; no minute brings more.
+local INDEXES = 16777216
+local MINUTE_MS = 60000
+local minute = math.floor(s.now / MINUTE_MS)
 -- Until the end of the next minute, and a second more for clocks that are told another time.
 local KEPT_S = 121 - math.floor(s.now / 1000) % 60
 local is_early = s.phase == POOLING
 
-local function shard(entry, at)
-  local n = (entry:byte(1) * 256 + entry:byte(2)) % SHARDS
-  return sub('recent:' .. integer(s.era) .. ':' .. integer(at) .. ':' .. integer(n))
+-- Where an entry belongs, and the byte that marks it there. Nobody outside knows the secret while the pool is open, so
+-- nobody can choose nonces that meet in one place and make each search long.
+local function spread(entry)
+  local hash = redis.sha1hex(s.secret .. entry)
+  return tonumber(hash:sub(1, 4), 16) % BUCKETS, string.char(tonumber(hash:sub(5, 6), 16))
 end
 
-local function find(entry)
-  local digest = entry:sub(1, 16)
-  return redis.call('HGET', shard(entry, minute), digest) or redis.call('HGET', shard(entry, minute - 1), digest)
+local function recent(kind, at)
+  return sub(kind .. ':' .. integer(s.era) .. ':' .. integer(at) .. ':')
 end
 
-local function remember(entry, number)
-  local name = shard(entry, minute)
-  redis.call('HSET', name, entry:sub(1, 16), integer(number))
-  redis.call('EXPIRE', name, KEPT_S)
-end
+-- Pool ----------------------------------------------------------------------------------------------------------------
 
 -- New entries of the pool that stand side by side in one chunk of the roster.
 local run = { first = s.early, entries = {} }
@@ -53,29 +55,108 @@ local function write_run()
   end
 end
 
-local function enter(entry)
-  local known = find(entry)
+local function entry_at(index)
+  if index >= run.first then
+    return run.entries[index - run.first + 1]
+  end
+  local at = index % ENTRIES_A_CHUNK * 32
+  return redis.call('GETRANGE', sub('roster:' .. integer(math.floor(index / ENTRIES_A_CHUNK))), at, at + 31)
+end
+
+-- A row is the entry's mark and three bytes of its index; the roster has the entry, and says whether it is the one.
+local function search(rows, mark, entry)
+  local at = 0
+  while true do
+    at = rows:find(mark, at + 1, true)
+    if not at then
+      return nil
+    elseif at % 4 == 1 then
+      local high, middle, low = rows:byte(at + 1, at + 3)
+      local index = s.early - 1 - (s.early - 1 - (high * 65536 + middle * 256 + low)) % INDEXES
+      if index >= 0 and entry_at(index) == entry then
+        return index
+      end
+    end
+  end
+end
+
+local NOW, BEFORE = recent('recent', minute), recent('recent', minute - 1)
+-- The rows of this minute and the one before, by bucket.
+local rows_now, rows_before = {}, {}
+
+-- Reads the rows of many entries by one command, which is most of what they cost otherwise.
+local function read_rows(buckets)
+  local names = {}
+  for _, bucket in ipairs(buckets) do
+    names[#names + 1] = NOW .. bucket
+    names[#names + 1] = BEFORE .. bucket
+  end
+  local rows = redis.call('MGET', unpack(names))
+  for i, bucket in ipairs(buckets) do
+    rows_now[bucket], rows_before[bucket] = rows[2 * i - 1] or '', rows[2 * i] or ''
+  end
+end
+
+local function find_early(entry, bucket, mark)
+  return search(rows_now[bucket], mark, entry) or search(rows_before[bucket], mark, entry)
+end
+
+local function enter_pool(entry, bucket, mark)
+  local known = find_early(entry, bucket, mark)
+  if known then
+    return known
+  end
+  local index, rows = s.early, rows_now[bucket]
+  run.entries[#run.entries + 1] = entry
+  s.early = s.early + 1
+  if s.early % ENTRIES_A_CHUNK == 0 then
+    write_run()
+  end
+  rows_now[bucket] = rows .. mark .. struct.pack('>I3', index % INDEXES)
+  -- Written whole, since Redis makes room for twice as much where something is appended.
+  if rows == '' then
+    redis.call('SET', NOW .. bucket, rows_now[bucket], 'EX', KEPT_S)
+  else
+    redis.call('SET', NOW .. bucket, rows_now[bucket], 'KEEPTTL')
+  end
+  changed = true
+  return index
+end
+
+-- Line ----------------------------------------------------------------------------------------------------------------
+
+-- Nothing else remembers who came late, so 16 bytes of the entry are kept.
+local LATE_NOW, LATE_BEFORE = recent('recent_line', minute), recent('recent_line', minute - 1)
+
+local function find_late(entry, bucket)
+  local digest = entry:sub(1, 16)
+  return redis.call('HGET', LATE_NOW .. bucket, digest) or redis.call('HGET', LATE_BEFORE .. bucket, digest)
+end
+
+local function enter_line(entry, bucket, mark)
+  local known = find_late(entry, bucket) or find_early(entry, bucket, mark)
   if known then
     return tonumber(known)
   end
-  local number = s.early + s.late
-  if is_early then
-    run.entries[#run.entries + 1] = entry
-    s.early = s.early + 1
-    if s.early % ENTRIES_A_CHUNK == 0 then
-      write_run()
-    end
-  else
-    s.late = s.late + 1
-  end
-  remember(entry, number)
+  local number, name = s.early + s.late, LATE_NOW .. bucket
+  s.late = s.late + 1
+  redis.call('HSET', name, entry:sub(1, 16), integer(number))
+  redis.call('EXPIRE', name, KEPT_S)
   changed = true
   return number
 end
 
-local reply = { 'ok', 0 }
+local entries, buckets, marks = {}, {}, {}
 for at = 1, #ARGV[4], 32 do
-  reply[#reply + 1] = enter(ARGV[4]:sub(at, at + 31))
+  local entry = ARGV[4]:sub(at, at + 31)
+  entries[#entries + 1] = entry
+  buckets[#buckets + 1], marks[#marks + 1] = spread(entry)
+end
+read_rows(buckets)
+local enter = is_early and enter_pool or enter_line
+local reply = { 'ok', 0 }
+for i, entry in ipairs(entries) do
+  reply[#reply + 1] = enter(entry, buckets[i], marks[i])
 end
 write_run()
 reply[2] = s.early

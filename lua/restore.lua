@@ -88,6 +88,12 @@ local function restore_settings()
       'ramp_over', 'ramp_at',
     })
   end
+  if m.configured_version > s.configured_version then
+    restore_fields({ 'configured_version', 'configured_ends' })
+    for _, name in ipairs(POLICY) do
+      s['configured_' .. name] = m['configured_' .. name]
+    end
+  end
 end
 
 -- Puts the places that the edge knows to be gone into those of the room.
@@ -184,7 +190,7 @@ local function begin_lost()
   s = { now = math.max(now, s.now or 0), revision = revision, generation = m.generation }
   for _, name in ipairs({
     'room', 'opens', 'starts', 'round', 'fallback', 'secret', 'commitment', 'descriptor', 'digest', 'scheduled',
-    'configured_ends',
+    'configured_ends', 'configured_version',
   }) do
     s[name] = m[name]
   end

@@ -15,7 +15,9 @@
 --            :<generation>:expiries            sorted set, places inside, by when their lease ends
 --            :<generation>:closed              sorted set, <place>:<until>, by until
 --            :<generation>:closed_log          sorted set, <place>:<until>, by the order in which they were closed
---            :<generation>:recent:<era>:<minute>:<n>  hash, 16 bytes of an entry -> its position; expires by itself
+--            :<generation>:recent:<era>:<minute>:<n>  rows of 4 bytes, the pool's entries of a minute, by lua/enter.lua;
+--                          expires by itself
+--            :<generation>:recent_line:<era>:<minute>:<n>  hash, 16 bytes of a later entry -> its place; likewise
 --          On the channel KEYS[1]:changes the revision is published when phase, plan, draw or controls change.
 -- ARGV[1]  the time, Unix ms, or '' for the server's clock
 -- ARGV[2]  the epoch that the caller knows, or ''; a state that was lost and put back has another one

@@ -4,11 +4,11 @@
 -- ARGV     now, epoch, revision, room, opens, starts, ends or '', secret,
 --          rate, burst, max_active, grace, idle, max, witness, late, mode, target, floor,
 --          commitment, descriptor, digest, a random name for the state, should it begin with this,
---          the beacon's round or '', after how many ms the draw goes on without it or ''
+--          the beacon's round or '', after how many ms the draw goes on without it or '', version of the configuration
 -- Returns  {'ok'}
 
 local room, opens, starts, ends = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local round, fallback = tonumber(ARGV[24]), tonumber(ARGV[25])
+local round, fallback, version = tonumber(ARGV[24]), tonumber(ARGV[25]), tonumber(ARGV[26])
 
 local function take_draw()
   s.opens, s.starts, s.round, s.fallback = opens, starts, round, fallback
@@ -26,6 +26,7 @@ local function reconfigure()
       set(name, value)
     end
   end
+  set('configured_version', version)
   if s.configured_ends ~= ends then
     set('configured_ends', ends)
     set('ends', ends)
@@ -65,6 +66,8 @@ end
 local has_times = s.opens == opens and s.starts == starts
 if s.room ~= room then
   return refuse('another_room')
+elseif version < s.configured_version then
+  return refuse('older_config', integer(version), integer(s.configured_version))
 elseif has_times and s.round == round and s.fallback == fallback then
   s.settings = s.settings + (reconfigure() and 1 or 0)
 elseif s.phase == ENDED and not has_times then

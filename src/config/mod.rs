@@ -12,6 +12,7 @@ mod edge;
 mod files;
 mod limits;
 mod log;
+mod origin;
 mod overlap;
 mod problem;
 mod reader;
@@ -31,6 +32,7 @@ pub use draw::{BeaconConfig, Relay};
 pub use edge::{EdgeConfig, TlsListener};
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
+pub use origin::Origin;
 pub use problem::{ConfigError, Problem};
 pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfig};
 pub use store::{RedisConfig, StoreConfig};
@@ -78,7 +80,7 @@ impl Config {
     fn read(text: &str, path: &Path, check_files: fn(&Self, &Document<'_>)) -> Result<Self, ConfigError> {
         let problems = Problems::new(path, text);
         let config = Document::parse(text, &problems).and_then(|document| {
-            let config = document.root(Self::read_sections)?;
+            let config = document.root(|root| Self::read_sections(root, path))?;
             overlap::check(&config, &document);
             check_files(&config, &document);
             Some(config)
@@ -86,7 +88,8 @@ impl Config {
         problems.into_result(config)
     }
 
-    fn read_sections(root: &Section<'_>) -> Option<Self> {
+    fn read_sections(root: &Section<'_>, path: &Path) -> Option<Self> {
+        let origin = Origin::read(root, path);
         // Every section is read before one that does not fit ends it, so that all mistakes are found.
         let edge = root.section("edge", EdgeConfig::read);
         let store = root.section("store", StoreConfig::read);
@@ -94,7 +97,9 @@ impl Config {
         let log = root.section("log", LogConfig::read);
         let upstreams = root.sections("upstream", UpstreamConfig::read);
         let rooms = root.sections("room", RoomConfig::read);
-        Some(Self { edge: edge?, store: store?, admin: admin?, log: log?, upstreams: upstreams?, rooms: rooms? })
+        let mut rooms = rooms?;
+        rooms.iter_mut().for_each(|room| room.origin = origin.clone());
+        Some(Self { edge: edge?, store: store?, admin: admin?, log: log?, upstreams: upstreams?, rooms })
     }
 
     /// The shop with a name.

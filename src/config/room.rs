@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::draw::BeaconConfig;
+use super::origin::Origin;
 use super::reader::Section;
 use super::times::{Instant, Span};
 use super::value::{Misfit, Value, one_of};
@@ -18,6 +19,8 @@ const WITNESS_MS_MIN: u64 = 2_000;
 /// One room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomConfig {
+    /// The file that it stands in.
+    pub origin: Origin,
     /// Its name: in URLs, cookies, tokens and the draw's descriptor.
     pub name: String,
     /// What fans read as the name of the sale.
@@ -137,6 +140,7 @@ impl RoomConfig {
         let page = section.section("page", PageConfig::read);
         let poll = section.section("poll", PollConfig::read);
         Some(Self {
+            origin: Origin::default(),
             title: title.or_else(|| name.clone())?,
             name: name?,
             hosts,

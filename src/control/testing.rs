@@ -104,6 +104,7 @@ async fn serve_room(store: &dyn Store, clock: &SteppedClock) {
         ends_at_ms: None,
         beacon: None,
         secret: [1; 32],
+        config_version: 0,
         policy,
     };
     let (entries, root) = fairgate_draw::RootHasher::new().finish();

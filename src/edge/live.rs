@@ -129,6 +129,7 @@ impl LiveRoom {
             ends_at_ms: schedule.ends_at_ms,
             beacon: self.config.beacon.as_ref().map(|beacon| beacon.plan(schedule.starts_at_ms)),
             secret,
+            config_version: self.config.origin.version,
             policy: self.config.policy.clone(),
         }
     }

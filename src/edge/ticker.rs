@@ -159,13 +159,31 @@ impl Ticker {
 
     async fn schedule_until_done(&self) {
         while let Err(error) = self.schedule().await {
-            if matches!(error, StoreError::Refused(_)) {
-                tracing::error!(room = self.room.name(), %error, "the room goes on with the schedule it has");
+            if let StoreError::Refused(refusal) = &error {
+                self.say_what_it_follows(refusal);
                 return;
             }
             tracing::warn!(room = self.room.name(), %error, "the room could not be scheduled; trying again");
             tokio::time::sleep(TICK).await;
         }
+    }
+
+    fn say_what_it_follows(&self, refusal: &Refusal) {
+        let room = self.room.name();
+        let Refusal::OlderConfig { version, followed } = refusal else {
+            tracing::error!(room, error = %refusal, "the room goes on with the schedule it has");
+            return;
+        };
+        let file = self.room.config.origin.file.display();
+        tracing::warn!(
+            room,
+            %file,
+            key = "config_version",
+            version,
+            followed,
+            "the room follows a newer file: this one's schedule, admission and session are not applied. Give this edge the newest file; to \
+             go back to this one on purpose, raise its config_version above {followed}"
+        );
     }
 
     /// Tells whoever waits for the first look at the room; nobody waits for a store that is out of reach.

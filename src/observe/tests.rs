@@ -29,6 +29,7 @@ fn room() -> Room {
         ends_at_ms: None,
         beacon: None,
         secret: [1; 32],
+        config_version: 0,
         policy,
     };
     let mut room = Room::default();

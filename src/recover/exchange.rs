@@ -245,6 +245,7 @@ mod tests {
             ends_at_ms: None,
             beacon: None,
             secret: [1; 32],
+            config_version: 0,
             policy: POLICY,
         };
         room.apply(&Command::Schedule(plan), 0).unwrap();

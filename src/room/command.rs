@@ -159,6 +159,8 @@ pub struct Plan {
     pub beacon: Option<BeaconPlan>,
     /// The committed secret; whoever applies the plan drew it from the system's RNG.
     pub secret: [u8; 32],
+    /// Of which version of the configuration this is; a room follows no older one than it has followed.
+    pub config_version: u64,
     /// How the room admits people at the start.
     pub policy: Policy,
 }

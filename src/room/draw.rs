@@ -261,6 +261,7 @@ mod tests {
             ends_at_ms: None,
             beacon: Some(BeaconPlan { round: ROUND, fallback_after_ms }),
             secret: [1; 32],
+            config_version: 0,
             policy: policy(),
         }
     }

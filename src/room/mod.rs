@@ -166,6 +166,7 @@ impl Room {
     /// A plan opens the first sale, or the next one after the end of the last; otherwise it is the sale's own matter.
     fn schedule(&mut self, plan: &Plan) -> Result<(), Refusal> {
         plan.check()?;
+        self.sale.as_ref().map_or(Ok(()), |sale| sale.schedule.check_origin(plan))?;
         match &mut self.sale {
             Some(sale) if !sale.is_succeeded_by(plan) => sale.reschedule(plan, self.now_ms),
             _ => {

@@ -22,6 +22,14 @@ pub enum Refusal {
     /// The descriptor is public and the pool open: the schedule stands.
     #[error("the schedule cannot change once the pool is open")]
     ScheduleFixed,
+    /// The plan is older than the one that the room follows.
+    #[error("version {version} of the configuration is older than version {followed}, which the room follows")]
+    OlderConfig {
+        /// The plan's.
+        version: u64,
+        /// The room's.
+        followed: u64,
+    },
     /// The store has lost something, and those who know it are putting it back.
     #[error("the room is being put right until {until_ms} (Unix ms): ask again then")]
     Mending {

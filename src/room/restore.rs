@@ -82,6 +82,7 @@ impl Sale {
         was_missing |= self.restore_numbers(memory, is_mending);
         was_missing |= self.draw.restore(memory.frozen, memory.revealed);
         was_missing |= self.restore_settings(&memory.settings);
+        was_missing |= self.schedule.restore_configured(&memory.plan);
         self.pool_is_closed |= memory.pool_is_closed;
         was_missing |= self.restore_line(memory, &claims.gone);
         was_missing |= self.leases.restore(&claims.sessions, &memory.closed, now_ms);

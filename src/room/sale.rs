@@ -95,14 +95,11 @@ impl Sale {
 
     /// Whether a plan opens the next sale.
     pub(super) fn is_succeeded_by(&self, plan: &Plan) -> bool {
-        self.phase == Phase::Ended && self.schedule.is_of(&plan.room) && !self.schedule.has_times_of(plan)
+        self.phase == Phase::Ended && !self.schedule.has_times_of(plan)
     }
 
     /// Takes over what a plan may still change.
     pub(super) fn reschedule(&mut self, plan: &Plan, now_ms: u64) -> Result<(), Refusal> {
-        if !self.schedule.is_of(&plan.room) {
-            return Err(Refusal::another_room());
-        }
         let rate_before = self.schedule.policy.rate_per_minute;
         if self.schedule.has_draw_of(plan) {
             let is_new = self.schedule.reconfigure(plan);

@@ -9,7 +9,7 @@ use fairgate_draw::QUICKNET;
 use super::{BeaconPlan, Control, Phase, Plan, Policy, Refusal};
 
 /// The greatest number that JSON and RFC 8785 carry exactly.
-const TIME_MAX_MS: u64 = (1 << 53) - 1;
+const NUMBER_MAX: u64 = (1 << 53) - 1;
 /// A million people a second.
 const RATE_MAX: u32 = 60_000_000;
 const BURST_MAX: u32 = 10_000_000;
@@ -38,6 +38,7 @@ pub(super) struct Schedule {
     pub(super) ends_at_ms: Option<u64>,
     beacon: Option<BeaconPlan>,
     pub(super) policy: Policy,
+    config_version: u64,
     configured_ends_at_ms: Option<u64>,
     configured: Policy,
 }
@@ -52,6 +53,7 @@ impl Schedule {
             ends_at_ms: plan.ends_at_ms,
             beacon: plan.beacon,
             policy: plan.policy.clone(),
+            config_version: plan.config_version,
             configured_ends_at_ms: plan.ends_at_ms,
             configured: plan.policy.clone(),
         }
@@ -66,6 +68,7 @@ impl Schedule {
             ends_at_ms: self.configured_ends_at_ms,
             beacon: self.beacon,
             secret,
+            config_version: self.config_version,
             policy: self.configured.clone(),
         }
     }
@@ -81,9 +84,16 @@ impl Schedule {
         }
     }
 
-    /// Whether a plan is of the same room.
-    pub(super) fn is_of(&self, room: &str) -> bool {
-        self.room == room
+    /// Refuses a plan of another room, and one that is older than what the room follows: an edge that starts with the
+    /// last configuration beside edges with the next one must not set the room back.
+    pub(super) fn check_origin(&self, plan: &Plan) -> Result<(), Refusal> {
+        if self.room != plan.room {
+            return Err(Refusal::another_room());
+        }
+        match plan.config_version < self.config_version {
+            true => Err(Refusal::OlderConfig { version: plan.config_version, followed: self.config_version }),
+            false => Ok(()),
+        }
     }
 
     /// Whether a plan has the times that this draw was announced with.
@@ -121,8 +131,20 @@ impl Schedule {
             carry(&mut old.target_ms, &mut live.target_ms, new.target_ms),
             carry(&mut old.floor_per_minute, &mut live.floor_per_minute, new.floor_per_minute),
             carry(&mut self.configured_ends_at_ms, &mut self.ends_at_ms, plan.ends_at_ms),
+            std::mem::replace(&mut self.config_version, plan.config_version) != plan.config_version,
         ];
         changed.contains(&true)
+    }
+
+    /// Takes back a configuration that was applied and lost, but not what it said of the live room: that is restored by
+    /// itself. Answers whether it was a newer one.
+    pub(super) fn restore_configured(&mut self, plan: &Plan) -> bool {
+        let is_newer = plan.config_version > self.config_version;
+        if is_newer {
+            self.config_version = plan.config_version;
+            (self.configured, self.configured_ends_at_ms) = (plan.policy.clone(), plan.ends_at_ms);
+        }
+        is_newer
     }
 }
 
@@ -149,6 +171,7 @@ impl Plan {
         }
         check_time(Some(self.starts_at_ms))?;
         check_time(self.ends_at_ms)?;
+        within("config_version", self.config_version, 0, NUMBER_MAX)?;
         check_policy(&self.policy)?;
         self.beacon.map_or(Ok(()), |beacon| check_beacon(&beacon, self))
     }
@@ -157,13 +180,13 @@ impl Plan {
 /// Refuses a round that could be known before the roster is frozen and witnessed.
 fn check_beacon(beacon: &BeaconPlan, plan: &Plan) -> Result<(), Refusal> {
     let first = QUICKNET.round_at(plan.starts_at_ms.saturating_add(plan.policy.witness_ms));
-    within("the beacon's round", beacon.round, first, TIME_MAX_MS)?;
+    within("the beacon's round", beacon.round, first, NUMBER_MAX)?;
     within("fallback_after_ms", beacon.fallback_after_ms.unwrap_or(0), 0, DURATION_MAX_MS)
 }
 
 /// Refuses a time that a descriptor or a browser could not carry.
 fn check_time(time_ms: Option<u64>) -> Result<(), Refusal> {
-    match time_ms.is_some_and(|time_ms| time_ms > TIME_MAX_MS) {
+    match time_ms.is_some_and(|time_ms| time_ms > NUMBER_MAX) {
         true => invalid("times are Unix milliseconds of at most 2^53 - 1"),
         false => Ok(()),
     }

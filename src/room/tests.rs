@@ -26,6 +26,7 @@ fn plan() -> Plan {
         ends_at_ms: None,
         beacon: None,
         secret: [1; 32],
+        config_version: 0,
         policy: policy(),
     }
 }
@@ -189,6 +190,25 @@ fn the_same_plan_again_keeps_what_people_changed_and_brings_what_was_configured_
     let view = room.view().unwrap();
     assert_eq!((view.policy.rate_per_minute, view.policy.burst), (120, 2));
     assert_eq!(view.draw, draw, "the secret was committed once");
+}
+
+#[test]
+fn an_older_configuration_changes_nothing_not_even_after_the_end() {
+    let mut room = serving(5, policy());
+    let of = |config_version, burst| {
+        let policy = Policy { burst, ..policy() };
+        Command::Schedule(Plan { config_version, policy, ..plan() })
+    };
+    room.apply(&of(2, 7), SERVING_MS).unwrap();
+    let refusal = Refusal::OlderConfig { version: 1, followed: 2 };
+    assert_eq!(room.apply(&of(1, 3), SERVING_MS), Err(refusal.clone()));
+    assert_eq!(room.view().unwrap().policy.burst, 7);
+    room.apply(&of(2, 8), SERVING_MS).unwrap();
+    assert_eq!(room.view().unwrap().policy.burst, 8, "of the same version the last one counts");
+
+    control(&mut room, Control::EndsAt(Some(SERVING_MS)), SERVING_MS);
+    let next = Plan { config_version: 1, opens_at_ms: 20_000, starts_at_ms: 30_000, ..plan() };
+    assert_eq!(room.apply(&Command::Schedule(next), SERVING_MS), Err(refusal));
 }
 
 #[test]

@@ -39,29 +39,34 @@ pub(crate) struct Sale {
 }
 
 impl Fleet {
-    /// Starts all edges, waits until they know their room, and only then lets the sale begin: however long that takes, the
+    /// Starts three edges, waits until they know their room, and only then lets the sale begin: however long that takes, the
     /// sale is as long.
     pub(crate) fn start(redis: SocketAddr, shop: SocketAddr, sale: &Sale) -> Self {
+        Self::of(EDGES, redis, shop, sale)
+    }
+
+    /// The same with another number of edges.
+    pub(crate) fn of(edges: usize, redis: SocketAddr, shop: SocketAddr, sale: &Sale) -> Self {
         let dir = TempDir::new().unwrap();
         make_keys(dir.path());
-        let gates: Vec<SocketAddr> = (0..EDGES).map(|_| free_address()).collect();
-        let admins: Vec<SocketAddr> = (0..EDGES).map(|_| free_address()).collect();
+        let gates: Vec<SocketAddr> = (0..edges).map(|_| free_address()).collect();
+        let admins: Vec<SocketAddr> = (0..edges).map(|_| free_address()).collect();
         let written_at_ms = now_ms();
         for (edge, (gate, admin)) in gates.iter().zip(&admins).enumerate() {
             let text = config(dir.path(), edge, [*gate, *admin], redis, shop, written_at_ms, sale);
             fs::write(dir.path().join(format!("edge-{edge}.toml")), text).unwrap();
         }
-        let mut fleet = Self { gates, admins, dir, edges: (0..EDGES).map(|_| None).collect() };
-        (0..EDGES).for_each(|edge| fleet.start_edge(edge));
-        (0..EDGES).for_each(|edge| fleet.wait_until(edge, "ready", |_| true));
+        let mut fleet = Self { gates, admins, dir, edges: (0..edges).map(|_| None).collect() };
+        (0..edges).for_each(|edge| fleet.start_edge(edge));
+        (0..edges).for_each(|edge| fleet.wait_until(edge, "ready", |_| true));
         fleet.begin(sale);
-        (0..EDGES).for_each(|edge| fleet.wait_until(edge, "open", |status| status["phase"] != "idle"));
+        (0..edges).for_each(|edge| fleet.wait_until(edge, "open", |status| status["phase"] != "idle"));
         fleet
     }
 
     /// Moves the sale, which is far ahead in the edges' configuration, to the present.
     fn begin(&self, sale: &Sale) {
-        let config = Config::load(&self.dir.path().join("edge-0.toml")).unwrap();
+        let config = Config::load(&self.config_path(0)).unwrap();
         let (redis, opens_at_ms) = (config.store.redis.unwrap(), now_ms());
         let options = RedisOptions { ledger: None, ..redis.resolve(self.dir.path(), |_| None).unwrap() };
         let plan = Plan {
@@ -71,6 +76,7 @@ impl Fleet {
             ends_at_ms: None,
             beacon: None,
             secret: [7; 32],
+            config_version: 0,
             policy: config.rooms[0].policy.clone(),
         };
         let store = RedisStore::open(&options, None).unwrap();
@@ -83,7 +89,7 @@ impl Fleet {
         let log = fs::File::options().create(true).append(true).open(self.log_path(edge)).unwrap();
         let child = Command::new(program())
             .args(["edge", "--exit-with-stdin", "--config"])
-            .arg(self.dir.path().join(format!("edge-{edge}.toml")))
+            .arg(self.config_path(edge))
             .env("RUST_LOG", "warn")
             .env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN)
             .stdin(Stdio::piped())
@@ -99,6 +105,34 @@ impl Fleet {
         let mut child = self.edges[edge].take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Replaces the values of keys in an edge's file.
+    pub(crate) fn rewrite(&self, edge: usize, values: &[(&str, String)]) {
+        let file = self.config_path(edge);
+        let text = fs::read_to_string(&file).unwrap();
+        let value_of = |line: &str| values.iter().find(|(key, _)| line.split(" = ").next() == Some(key));
+        let rewritten = text.lines().map(|line| match value_of(line) {
+            Some((key, value)) => format!("{key} = {value}\n"),
+            None => format!("{line}\n"),
+        });
+        fs::write(file, rewritten.collect::<String>()).unwrap();
+    }
+
+    /// Writes the times at which the sale has begun into every file, in which they are far ahead.
+    pub(crate) fn write_times(&self) {
+        let status = self.status(0).unwrap();
+        let time = |key: &str| {
+            let ms = status[key].as_i64().unwrap();
+            format!("\"{}\"", jiff::Timestamp::from_millisecond(ms).unwrap())
+        };
+        let times = [("opens_at", time("opens_at_ms")), ("starts_at", time("starts_at_ms"))];
+        (0..self.edges.len()).for_each(|edge| self.rewrite(edge, &times));
+    }
+
+    /// The disk of an edge that is not running is gone.
+    pub(crate) fn burn(&self, edge: usize) {
+        fs::remove_dir_all(self.dir.path().join(format!("data-{edge}"))).unwrap();
     }
 
     /// What an edge says of the room, if it says anything.
@@ -128,6 +162,10 @@ impl Fleet {
     /// Where an edge's copy of the roster with this root is.
     pub(crate) fn copy_path(&self, edge: usize, root: &str) -> PathBuf {
         self.dir.path().join(format!("data-{edge}/{ROOM}/{root}.roster"))
+    }
+
+    pub(crate) fn config_path(&self, edge: usize) -> PathBuf {
+        self.dir.path().join(format!("edge-{edge}.toml"))
     }
 
     fn log_path(&self, edge: usize) -> PathBuf {
@@ -187,6 +225,7 @@ fn config(
     let Sale { rate_per_minute, burst, .. } = sale;
     format!(
         r#"
+config_version = 0
 [edge]
 listen = ["{gate}"]
 keys = "{dir}/keys"

@@ -18,7 +18,7 @@ const FANS: u64 = 60;
 const APART: Duration = Duration::from_millis(140);
 const SALE: Sale = Sale { starts_in_ms: 10_000, rate_per_minute: 30_000, burst: 50 };
 
-fn ask(redis: &PrivateRedis, words: &[&str]) {
+pub(crate) fn ask(redis: &PrivateRedis, words: &[&str]) {
     let mut link = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
     let mut command = redis::cmd(words[0]);
     words[1..].iter().for_each(|word| _ = command.arg(*word));

@@ -12,4 +12,6 @@ mod proxy;
 #[path = "../edge/shop.rs"]
 #[allow(dead_code, reason = "shared with the tests of one edge")]
 mod shop;
+mod tickets;
 mod upgrade;
+mod versions;

@@ -383,6 +383,7 @@ fn opened(scenario: &Scenario, policy: Policy) -> Room {
         ends_at_ms: None,
         beacon: None,
         secret: [7; 32],
+        config_version: 0,
         policy,
     };
     let mut room = Room::default();

@@ -38,8 +38,16 @@ fn view() -> View {
         floor_per_minute: 1,
     };
     let (room_name, secret) = ("final".to_owned(), [1; 32]);
-    let plan =
-        Plan { room: room_name, opens_at_ms: 1, starts_at_ms: 1, ends_at_ms: None, beacon: None, secret, policy };
+    let plan = Plan {
+        room: room_name,
+        opens_at_ms: 1,
+        starts_at_ms: 1,
+        ends_at_ms: None,
+        beacon: None,
+        secret,
+        config_version: 0,
+        policy,
+    };
     let mut room = Room::default();
     room.apply(&RoomCommand::Schedule(plan), 0).expect("a plan");
     room.view().expect("a view")

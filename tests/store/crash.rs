@@ -46,6 +46,7 @@ fn plan() -> Plan {
         ends_at_ms: None,
         beacon: None,
         secret: [7; 32],
+        config_version: 0,
         policy: policy(),
     }
 }

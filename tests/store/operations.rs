@@ -19,8 +19,8 @@ pub(crate) enum Op {
     Wait(u64),
     /// The clock is set back; the room must not mind.
     SetBack(u64),
-    /// A plan: which times, and which policy.
-    Schedule { times: u8, policy: Policy },
+    /// A plan: which times, which policy, and of which version of the configuration.
+    Schedule { times: u8, policy: Policy, version: u8 },
     /// Fans come.
     Enter(Vec<u8>),
     /// Somebody publishes a root, of the right number of entries or not.
@@ -54,7 +54,9 @@ impl Op {
         };
         Some(match self {
             Self::Wait(_) | Self::SetBack(_) => return None,
-            Self::Schedule { times, policy } => Command::Schedule(plan(*times, policy.clone())),
+            Self::Schedule { times, policy, version } => {
+                Command::Schedule(Plan { config_version: (*version).into(), ..plan(*times, policy.clone()) })
+            }
             Self::Enter(fans) => Command::Enter(fans.iter().map(|fan| entry(*fan)).collect()),
             Self::Freeze { off_by, root } => {
                 let entries = view.map_or(0, |view| view.pool_size) + u64::from(*off_by);
@@ -109,6 +111,7 @@ pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
         ends_at_ms: ends.map(at),
         beacon: None,
         secret: [times; 32],
+        config_version: 0,
         policy,
     }
 }
@@ -167,7 +170,7 @@ fn any_beginning() -> impl Strategy<Value = Vec<Op>> {
 /// A sale that goes as planned until people are let in.
 pub(crate) fn as_planned(policy: &Policy, fans: Vec<u8>) -> Vec<Op> {
     vec![
-        Op::Schedule { times: 0, policy: policy.clone() },
+        Op::Schedule { times: 0, policy: policy.clone(), version: 0 },
         Op::Wait(MINUTE_MS),
         Op::Enter(fans),
         Op::Wait(2 * MINUTE_MS),
@@ -197,7 +200,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         4 => (0..2_000_u64).prop_map(Op::Wait),
         4 => any_ms(200_000).prop_map(Op::Wait),
         1 => (0..2_000_u64).prop_map(Op::SetBack),
-        2 => (0..4_u8, any_policy()).prop_map(|(times, policy)| Op::Schedule { times, policy }),
+        2 => (0..4_u8, any_policy(), any_version())
+            .prop_map(|(times, policy, version)| Op::Schedule { times, policy, version }),
         4 => prop::collection::vec(any::<u8>(), 0..12).prop_map(Op::Enter),
         2 => (0..6_u8, 0..6_u8).prop_map(|(off_by, root)| Op::Freeze { off_by: off_by / 5, root: root / 5 }),
         2 => (0..6_u8).prop_map(|beacon| Op::Reveal { beacon: beacon == 0 }),
@@ -218,6 +222,11 @@ fn any_op() -> impl Strategy<Value = Op> {
 fn any_looks() -> impl Strategy<Value = Vec<Op>> {
     (1..16_usize, 1..=SILENCE_MS)
         .prop_map(|(looks, apart_ms)| std::iter::repeat_n([Op::Wait(apart_ms), Op::Tick], looks).flatten().collect())
+}
+
+/// Most edges have the same configuration.
+fn any_version() -> impl Strategy<Value = u8> {
+    prop_oneof![6 => Just(0), 1 => Just(1), 1 => Just(2)]
 }
 
 fn any_late() -> impl Strategy<Value = Late> {

@@ -85,7 +85,7 @@ async fn an_edge_that_looks_once_more_calls_nobody_else() {
     let wider = Policy { max_active: 6, ..slow.clone() };
     let mut history = as_planned(&Policy { grace_ms: 1, ..slow }, (0..23).collect());
     // Nobody comes, and then everybody.
-    history.extend([Op::Wait(2), Op::Claim((0..24).collect()), Op::Schedule { times: 0, policy: wider }]);
+    history.extend([Op::Wait(2), Op::Claim((0..24).collect()), Op::Schedule { times: 0, policy: wider, version: 0 }]);
     conformance::follows_the_model(&mut reference, &history, &edge, &clock).await;
 }
 

@@ -1,9 +1,10 @@
 //! One room of 14 million: a million fans join as they would, the rest is put into the roster directly.
 
 use std::collections::BTreeMap;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use fairgate::clock::Clock;
@@ -13,7 +14,7 @@ use fairgate::store::Store;
 use fairgate::store::redis::{RedisOptions, RedisStore};
 use fairgate_draw::RosterTreeBuilder;
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, Value};
+use redis::{AsyncConnectionConfig, FromRedisValue, Value};
 use ring::digest::{SHA256, digest};
 
 use crate::report::Row;
@@ -56,9 +57,11 @@ struct Bench {
 }
 
 pub(super) async fn run() -> anyhow::Result<Vec<Row>> {
+    let bytes_in_a_rush = Bench::start().await?.join(MINUTE_MS).await?;
     let mut bench = Bench::start().await?;
-    let bytes = bench.join().await?;
+    let bytes = bench.join(POOL_MINUTES * MINUTE_MS).await?;
     bench.fill().await?;
+    bench.go_first().await?;
     bench.note_slow_scripts().await?;
     let frozen_s = bench.freeze().await?;
     bench.sell().await?;
@@ -67,6 +70,7 @@ pub(super) async fn run() -> anyhow::Result<Vec<Row>> {
     let one = std::iter::once;
     Ok(vec![
         Row::within("fleet: Redis bytes a fan, a million in half an hour", "bytes", 40.0, one(bytes)),
+        Row::within("fleet: Redis bytes a fan, a million in a minute", "bytes", 40.0, one(bytes_in_a_rush)),
         Row::within("fleet: freeze and root of 14 million", "s", 15.0, one(frozen_s)),
         Row::within("fleet: longest script at 14 million", "ms", 5.0, one(longest_ms)),
     ])
@@ -90,13 +94,14 @@ impl Bench {
         Ok(Self { clock, store, link, _redis: redis })
     }
 
-    /// A million join within half an hour; answers what each of them weighs.
-    async fn join(&mut self) -> anyhow::Result<f64> {
+    /// A million join; answers what each of them weighs then.
+    async fn join(&mut self, within_ms: u64) -> anyhow::Result<f64> {
+        println!("  a million in {} min:", within_ms / MINUTE_MS);
         for first in (0..JOINED).step_by(BATCH as usize) {
-            self.clock.0.fetch_add(POOL_MINUTES * MINUTE_MS * BATCH / JOINED, Relaxed);
+            self.clock.0.fetch_add(within_ms * BATCH / JOINED, Relaxed);
             self.store.apply(ROOM, Command::Enter((first..first + BATCH).map(entry).collect())).await?;
+            self.expire_on_paper().await?;
         }
-        self.expire_on_paper().await?;
         let mut weights = BTreeMap::new();
         let keys: Vec<String> = ask(&mut self.link, &["KEYS", "fairgate:{bench}*"]).await?;
         for key in keys {
@@ -134,6 +139,17 @@ impl Bench {
             set.exec_async(&mut self.link).await?;
         }
         let _: Value = ask(&mut self.link, &["HSET", "fairgate:{bench}", "early", &FANS.to_string()]).await?;
+        Ok(())
+    }
+
+    /// No other process of this machine makes Redis wait, since its log counts that, too. It takes a right that the
+    /// superuser has.
+    async fn go_first(&mut self) -> anyhow::Result<()> {
+        let server: String = ask(&mut self.link, &["INFO", "server"]).await?;
+        let id = server.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap_or_default();
+        let is_first =
+            process::Command::new("chrt").args(["--fifo", "--pid", "1", id]).status().is_ok_and(|done| done.success());
+        println!("  scripts' times {} the waits for other processes", if is_first { "are without" } else { "INCLUDE" });
         Ok(())
     }
 
@@ -231,6 +247,7 @@ fn plan() -> Plan {
         ends_at_ms: None,
         beacon: None,
         secret: [7; 32],
+        config_version: 0,
         policy: Policy {
             rate_per_minute: 600_000,
             burst: 2 * u32::try_from(INSIDE).unwrap_or(u32::MAX),
@@ -248,7 +265,8 @@ fn plan() -> Plan {
 }
 
 pub(super) async fn connect(redis: &PrivateRedis) -> anyhow::Result<MultiplexedConnection> {
-    Ok(redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?)
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
+    Ok(redis::Client::open(redis.url())?.get_multiplexed_async_connection_with_config(&patient).await?)
 }
 
 /// Asks Redis as a person with `redis-cli` would.

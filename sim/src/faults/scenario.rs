@@ -115,6 +115,7 @@ fn plan(fans: u64, random: &mut ChaCha8Rng) -> Plan {
         ends_at_ms: None,
         secret: random.random(),
         beacon: None,
+        config_version: 0,
         policy: Policy {
             rate_per_minute,
             burst: random.random_range(1..=rate_per_minute.div_ceil(20)),

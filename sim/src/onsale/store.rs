@@ -125,6 +125,7 @@ fn plan(options: &Options, secret: [u8; 32]) -> Plan {
         ends_at_ms: None,
         secret,
         beacon: None,
+        config_version: 0,
         policy,
     }
 }

@@ -112,7 +112,16 @@ mod tests {
             floor_per_minute: 1,
         };
         let (room, secret) = ("arena".to_owned(), [1; 32]);
-        let plan = Plan { room, opens_at_ms: 10, starts_at_ms: 20, ends_at_ms: None, beacon: None, secret, policy };
+        let plan = Plan {
+            room,
+            opens_at_ms: 10,
+            starts_at_ms: 20,
+            ends_at_ms: None,
+            beacon: None,
+            secret,
+            config_version: 0,
+            policy,
+        };
         vec![
             (0, Command::Schedule(plan)),
             (10, Command::Enter(vec![[1; 32], [2; 32], [1; 32], [3; 32]])),

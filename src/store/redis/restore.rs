@@ -56,6 +56,7 @@ impl Fields {
         self.text("commitment", descriptor.commitment);
         self.text("descriptor", descriptor.canonical_json());
         self.text("digest", descriptor.digest());
+        self.number("configured_version", plan.config_version);
         self.policy("configured_", &plan.policy);
     }
 

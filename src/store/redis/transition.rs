@@ -15,7 +15,7 @@ use crate::room::{
 use crate::store::StoreError;
 
 /// The most entries that one script takes: Redis serves nobody else while it runs.
-const ENTRIES_A_SCRIPT: usize = 500;
+const ENTRIES_A_SCRIPT: usize = 200;
 /// The most places or sessions: each costs four times as much as an entry.
 const PLACES_A_SCRIPT: usize = 100;
 /// The most claims: each costs more than a place.
@@ -143,6 +143,7 @@ impl Room<'_> {
         call.arg(plan.beacon.map_or_else(String::new, |beacon| beacon.round.to_string()));
         let fallback = plan.beacon.and_then(|beacon| beacon.fallback_after_ms);
         call.arg(fallback.map_or_else(String::new, |after_ms| after_ms.to_string()));
+        call.arg(plan.config_version);
         self.run(&call).await.map(|_| Outcome::Done)
     }
 

@@ -192,6 +192,7 @@ impl State {
             ends_at_ms: self.number_if_any("configured_ends")?,
             beacon: self.number_if_any("round")?.map(|round| BeaconPlan { round, fallback_after_ms }),
             secret: self.hash("secret")?.ok_or_else(missing)?,
+            config_version: self.number("configured_version")?,
             policy: self.policy("configured_")?,
         })
     }
