@@ -225,15 +225,20 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn commit(self) -> Result<(), DbError> {
+    pub async fn commit(mut self) -> Result<(), DbError> {
         self.batch_execute("commit").await?;
-        self.ended();
+        self.client = None;
         Ok(())
     }
 
-    /// Takes note that the end was sent with the last statements and has succeeded.
-    pub(super) fn ended(mut self) {
+    /// Undoes everything.
+    ///
+    /// # Errors
+    /// When the database cannot be reached; then it is undone all the same.
+    pub async fn roll_back(mut self) -> Result<(), DbError> {
+        self.batch_execute("rollback").await?;
         self.client = None;
+        Ok(())
     }
 }
 
@@ -254,28 +259,6 @@ impl Drop for Transaction {
             }
         });
     }
-}
-
-/// Where a row is: found without an index, and true for as long as the row is locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RowPlace([u8; 6]);
-
-impl<'a> FromSql<'a> for RowPlace {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(raw.try_into()?))
-    }
-
-    accepts!(TID);
-}
-
-impl ToSql for RowPlace {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        out.extend_from_slice(&self.0);
-        Ok(IsNull::No)
-    }
-
-    accepts!(TID);
-    to_sql_checked!();
 }
 
 /// A point in the database's time, Unix milliseconds; both infinities are the ends of the range.

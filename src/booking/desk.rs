@@ -3,6 +3,7 @@
 //! Guarantees: the queue is bounded, and nobody waits in it longer than the patience; requests are served in the order in
 //! which they came.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -62,6 +63,8 @@ pub struct Desk {
     mirror: Mutex<Mirror>,
     /// The seats that batches are asking the tables for at this moment.
     undecided: Mutex<FreeSeats>,
+    /// Whether seats lately were not as they were believed to be.
+    contended: AtomicBool,
     time: Arc<DatabaseTime>,
     availability: Availability,
     queue: mpsc::Sender<Waiting>,
@@ -79,7 +82,8 @@ impl Desk {
         let document = ArcSwap::from_pointee(document);
         let undecided = Mutex::new(FreeSeats::none(plan.seats()));
         let plan = ArcSwap::from_pointee(plan);
-        (Self { plan, document, mirror: Mutex::new(mirror), undecided, time, availability, queue }, waiting)
+        let (mirror, contended) = (Mutex::new(mirror), AtomicBool::new(false));
+        (Self { plan, document, mirror, undecided, contended, time, availability, queue }, waiting)
     }
 
     /// Queues a reservation and waits for what becomes of it.
@@ -143,6 +147,16 @@ impl Desk {
         proposal.candidates.iter().for_each(|&unit| undecided.insert(unit));
         let units = proposal.candidates.clone();
         (proposal, Undecided { desk: self, units })
+    }
+
+    /// Whether others are selling the same seats at this moment, so that beliefs are often wrong.
+    pub(super) fn is_contended(&self) -> bool {
+        self.contended.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of whether the seats of a batch were as they were believed to be.
+    pub(super) fn note_contention(&self, is_contended: bool) {
+        self.contended.store(is_contended, Ordering::Relaxed);
     }
 
     fn undecided(&self) -> MutexGuard<'_, FreeSeats> {

@@ -11,6 +11,7 @@ use tokio_postgres::Row as DbRow;
 use uuid::Uuid;
 
 use super::batch::Held;
+use super::bell::Bell;
 use super::db::{Database, DbError, DbTime};
 use super::desk::{self, Desk};
 use super::document::Document;
@@ -29,6 +30,7 @@ pub struct Events {
     core: Uuid,
     time: Arc<DatabaseTime>,
     metrics: Arc<BookingMetrics>,
+    bell: Arc<Bell>,
     desks: ArcSwap<BTreeMap<String, Arc<Desk>>>,
     document: ArcSwap<Document>,
     /// One at a time, so that what was read earlier never replaces what was read later, and no event gets two desks.
@@ -40,7 +42,13 @@ impl Events {
     #[must_use]
     pub fn new(database: Database, core: Uuid, time: Arc<DatabaseTime>, metrics: Arc<BookingMetrics>) -> Self {
         let document = ArcSwap::from_pointee(describe(&[]));
-        Self { database, core, time, metrics, desks: ArcSwap::default(), document, reloading: Mutex::default() }
+        let (bell, desks, reloading) = (Arc::default(), ArcSwap::default(), Mutex::default());
+        Self { database, core, time, metrics, bell, desks, document, reloading }
+    }
+
+    /// What is rung after each batch of reservations.
+    pub(super) fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
     }
 
     /// The list of events, for everybody.
@@ -105,6 +113,7 @@ impl Events {
                 database: self.database.clone(),
                 core: self.core,
                 metrics: Arc::clone(&self.metrics),
+                bell: self.bell(),
             };
             tokio::spawn(writer.run());
         }

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: notifications only wake; the tables are read from the oldest transaction that had not ended last time, so
 //! nothing that commits late is passed over; a notification that got lost costs a third of a second. A core that was cut
-//! off for so long that what happened may have been removed reads every seat again.
+//! off for so long that what happened may have been removed ([`GAP_MAX`]) reads every seat again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +26,9 @@ const POLL: Duration = Duration::from_millis(300);
 /// Between two rounds, however often we are woken.
 const REST: Duration = Duration::from_millis(50);
 
+/// After a gap of this length every seat is read again: the log of what happened may have been shortened meanwhile.
+pub const GAP_MAX: Duration = Duration::from_secs(KEPT_MIN.as_secs() / 2);
+
 /// Follows the other cores.
 #[derive(Debug)]
 pub struct Feed {
@@ -33,13 +36,15 @@ pub struct Feed {
     events: Arc<Events>,
     core: Uuid,
     metrics: Arc<BookingMetrics>,
+    gap_max: Duration,
     horizon: i64,
     read_at: Instant,
     unread: BTreeMap<i32, Vec<u32>>,
 }
 
 impl Feed {
-    /// Begins where the database stands now; to be called before the events are read.
+    /// Begins where the database stands now; to be called before the events are read. After a gap of `gap_max` ([`GAP_MAX`])
+    /// every seat is read again.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -48,9 +53,10 @@ impl Feed {
         events: Arc<Events>,
         core: Uuid,
         metrics: Arc<BookingMetrics>,
+        gap_max: Duration,
     ) -> Result<Self, DbError> {
         let (read_at, unread) = (Instant::now(), BTreeMap::new());
-        let mut feed = Self { database, events, core, metrics, horizon: 0, read_at, unread };
+        let mut feed = Self { database, events, core, metrics, gap_max, horizon: 0, read_at, unread };
         feed.horizon = feed.read_horizon().await?;
         Ok(feed)
     }
@@ -79,7 +85,7 @@ impl Feed {
     pub async fn run_once(&mut self) -> Result<(), DbError> {
         let horizon = self.read_horizon().await?;
         let began = Instant::now();
-        if self.read_at.elapsed() > KEPT_MIN / 2 {
+        if self.read_at.elapsed() > self.gap_max {
             self.doubt_everything();
         }
         let client = self.database.client().await?;

@@ -13,6 +13,7 @@
 
 pub mod availability;
 pub mod batch;
+mod bell;
 pub mod bookings;
 pub mod choose;
 pub mod db;

@@ -56,6 +56,8 @@ pub struct Settings {
     pub organizer: Option<OrganizerToken>,
     /// How long rows are kept once they have served.
     pub retention: Retention,
+    /// Cut off from the database for longer, the core reads every seat again ([`super::feed::GAP_MAX`]).
+    pub feed_gap_max: Duration,
     /// Make the example event.
     pub seed_demo: bool,
 }
@@ -144,7 +146,9 @@ impl Core {
         let core = Uuid::new_v4();
         let time = Arc::new(DatabaseTime::new(Arc::clone(&clock)));
         let events = Arc::new(Events::new(database.clone(), core, time, Arc::clone(&metrics)));
-        let feed = Feed::begin(database.clone(), Arc::clone(&events), core, Arc::clone(&metrics)).await?;
+        let feed =
+            Feed::begin(database.clone(), Arc::clone(&events), core, Arc::clone(&metrics), settings.feed_gap_max)
+                .await?;
         events.reload().await?;
         let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
         let in_progress = Arc::new(InProgress::default());
@@ -176,6 +180,7 @@ impl Core {
             page: api::storefront(),
         });
         let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(shop.events.bell().run(database.clone()));
         tasks.spawn(feed.run(move || health.feed_was_read()));
         tasks.spawn(Sweeper::new(database.clone(), core, Arc::clone(&metrics)).run());
         tasks.spawn(Pruner::new(database, settings.retention, metrics).run());

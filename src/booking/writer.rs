@@ -19,7 +19,8 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::batch::{self, Decision, Found, Held, Proposal, Request};
-use super::db::{Database, DbError, DbTime, RowPlace, Transaction};
+use super::bell::Bell;
+use super::db::{Database, DbError, DbTime, Transaction};
 use super::desk::{Desk, DeskError, Served, Undecided, Verdict, Waiting};
 use super::http::timing::Timing;
 use super::metrics::BookingMetrics;
@@ -44,6 +45,16 @@ pub(super) struct Writer {
     pub(super) database: Database,
     pub(super) core: Uuid,
     pub(super) metrics: Arc<BookingMetrics>,
+    pub(super) bell: Arc<Bell>,
+}
+
+/// How a batch gets its seats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Approach {
+    /// What is believed to be free is taken, and if any of it is not, nothing is written. It costs half of the other one.
+    Trusting,
+    /// Each seat is looked at under a lock first; what somebody else is changing is left out.
+    Careful,
 }
 
 impl Writer {
@@ -147,26 +158,56 @@ impl Writer {
         requests: &[&Request],
         proposal: &Proposal,
     ) -> Result<Vec<Option<Verdict>>, DbError> {
-        let client = self.database.client().await?;
         if proposal.candidates.is_empty() {
+            let client = self.database.client().await?;
             let (known, busy_sessions) = self.look_for_retries(&client, plan, requests).await?;
             let found = Found { known, busy_sessions, ..Found::default() };
             let decisions = batch::settle(plan, requests, proposal, &found);
             return Ok(verdicts(plan, decisions, DbTime::NEVER));
         }
-        let open = Transaction::unbegun(client);
-        let (found, rows) = self.look(&open, plan, requests, proposal).await?;
-        let decisions = batch::settle(plan, requests, proposal, &found);
-        let holds = Holds::of(plan, requests, &decisions, &rows);
-        let expires_at = if holds.is_empty() {
-            open.commit().await?;
-            DbTime::NEVER
-        } else {
-            let expires_at = self.write(open, plan, &holds).await?;
-            self.desk.mirror().note(&holds.units, expires_at);
-            expires_at
+        if !self.desk.is_contended() {
+            if let Some(verdicts) = self.attempt(Approach::Trusting, plan, requests, proposal).await? {
+                return Ok(verdicts);
+            }
+            self.desk.note_contention(true);
+        }
+        let verdicts = self.attempt(Approach::Careful, plan, requests, proposal).await?;
+        verdicts.ok_or_else(|| DbError::Odd("seats that were locked are not free any more".to_owned()))
+    }
+
+    /// One transaction; `None` when a seat that was taken to be free is not, and nothing was written.
+    async fn attempt(
+        &self,
+        approach: Approach,
+        plan: &Plan,
+        requests: &[&Request],
+        proposal: &Proposal,
+    ) -> Result<Option<Vec<Option<Verdict>>>, DbError> {
+        let open = Transaction::unbegun(self.database.client().await?);
+        let asked_ms = self.desk.time().own_ms();
+        let mut found = self.look(&open, plan, requests).await?;
+        found.seats = match approach {
+            Approach::Trusting => proposal.candidates.iter().map(|&unit| (unit, true)).collect(),
+            Approach::Careful => self.lock_seats(&open, plan, &proposal.candidates).await?,
         };
-        Ok(verdicts(plan, decisions, expires_at))
+        let decisions = batch::settle(plan, requests, proposal, &found);
+        let holds = Holds::of(plan, requests, &decisions);
+        let mut expires_at = DbTime::NEVER;
+        if !holds.is_empty() {
+            let Written { now, ends_at, seats } = self.write(&open, plan, &holds).await?;
+            self.desk.time().observe(asked_ms, now);
+            if seats != holds.units.len() {
+                open.roll_back().await?;
+                return Ok(None);
+            }
+            expires_at = ends_at;
+        }
+        open.commit().await?;
+        if !holds.is_empty() {
+            self.desk.mirror().note(&holds.units, expires_at);
+            self.bell.ring();
+        }
+        Ok(Some(verdicts(plan, decisions, expires_at)))
     }
 
     /// What has to be known about requests of which none can get seats: whether they are bookings already.
@@ -180,77 +221,76 @@ impl Writer {
         Ok((read_known(&known), read_sessions(&busy)))
     }
 
-    /// Locks the fans and the candidates and looks up what the decision needs, in one round trip. What is counted is counted
-    /// after the locks, so that it holds until the commit.
-    async fn look(
-        &self,
-        open: &Transaction,
-        plan: &Plan,
-        requests: &[&Request],
-        proposal: &Proposal,
-    ) -> Result<(Found, RowPlaces), DbError> {
+    /// Locks the fans and looks up what is to be known of them, in one round trip. What is counted is counted after the locks,
+    /// so that it holds until the commit.
+    async fn look(&self, open: &Transaction, plan: &Plan, requests: &[&Request]) -> Result<Found, DbError> {
         let (ids, sessions) = who(requests);
-        let units: Vec<i32> = signed(&proposal.candidates);
         let client: &Object = open;
-        let (lock_fans, lock_seats, known, seats) = tokio::try_join!(
+        let (lock_fans, known, seats) = tokio::try_join!(
             client.prepare_cached(sql::SESSION_LOCK),
-            client.prepare_cached(sql::SEAT_LOCK),
             client.prepare_cached(sql::BOOKING_KNOWN),
             client.prepare_cached(sql::SESSION_SEATS)
         )?;
-        let asked_ms = self.desk.time().own_ms();
-        let event_id = &plan.facts.event_id;
-        let fans: [&(dyn ToSql + Sync); 2] = [event_id, &sessions];
-        let candidates: [&(dyn ToSql + Sync); 2] = [event_id, &units];
+        let fans: [&(dyn ToSql + Sync); 2] = [&plan.facts.event_id, &sessions];
         let retries: [&(dyn ToSql + Sync); 1] = [&ids];
-        let ((), busy, locked, known, seats) = tokio::try_join!(
+        let ((), busy, known, seats) = tokio::try_join!(
             client.batch_execute("begin"),
             client.query(&lock_fans, &fans),
-            client.query_one(&lock_seats, &candidates),
             client.query(&known, &retries),
             client.query(&seats, &fans),
         )?;
-        self.desk.time().observe(asked_ms, locked.get("now"));
-        let (free, taken): (Vec<i32>, Vec<i32>) = (locked.get("free"), locked.get("taken"));
-        self.correct_beliefs(&taken, &locked.get::<_, Vec<DbTime>>("taken_until"));
-        let rows = free.iter().copied().map(unsigned).zip(locked.get::<_, Vec<RowPlace>>("free_rows")).collect();
-        let all = free.into_iter().map(|unit| (unit, true)).chain(taken.into_iter().map(|unit| (unit, false)));
-        let found = Found {
-            seats: all.map(|(unit, is_free)| (unsigned(unit), is_free)).collect(),
+        Ok(Found {
+            seats: HashMap::new(),
             known: read_known(&known),
             session_seats: seats.iter().map(|row| (row.get("session"), unsigned_long(row.get("seats")))).collect(),
             busy_sessions: read_sessions(&busy),
-        };
-        Ok((found, rows))
+        })
     }
 
-    /// Seats that turned out to belong to somebody else are noted, so that the next batch does not ask for them.
-    fn correct_beliefs(&self, taken: &[i32], until: &[DbTime]) {
+    /// Locks the candidates; says of each that nobody else is changing whether it is free. What turned out to belong to
+    /// somebody else is noted, so that the next batch does not ask for it.
+    async fn lock_seats(&self, open: &Transaction, plan: &Plan, units: &[u32]) -> Result<HashMap<u32, bool>, DbError> {
+        let lock = open.prepare_cached(sql::SEAT_LOCK).await?;
+        let locked = open.query_one(&lock, &[&plan.facts.event_id, &signed(units)]).await?;
+        let (free, taken): (Vec<i32>, Vec<i32>) = (locked.get("free"), locked.get("taken"));
+        let until: Vec<DbTime> = locked.get("taken_until");
+        self.desk.note_contention(free.len() < units.len());
         let mut mirror = self.desk.mirror();
-        for (&unit, &until) in taken.iter().zip(until) {
+        for (&unit, until) in taken.iter().zip(until) {
             mirror.note(&[unsigned(unit)], until);
         }
+        let all = free.into_iter().map(|unit| (unit, true)).chain(taken.into_iter().map(|unit| (unit, false)));
+        Ok(all.map(|(unit, is_free)| (unsigned(unit), is_free)).collect())
     }
 
-    /// Writes the holds and commits, in one round trip; answers when they end.
-    async fn write(&self, open: Transaction, plan: &Plan, holds: &Holds<'_>) -> Result<DbTime, DbError> {
+    /// Writes the holds, to be committed if all of the seats were free.
+    async fn write(&self, open: &Transaction, plan: &Plan, holds: &Holds<'_>) -> Result<Written, DbError> {
         let hold = open.prepare_cached(sql::HOLD).await?;
+        let units = signed(&holds.units);
         let parameters: [&(dyn ToSql + Sync); 10] = [
             &plan.facts.event_id,
             &plan.facts.hold_s,
             &self.core,
-            &holds.seat_rows,
-            &holds.seat_bookings,
+            &units,
+            &holds.owners,
             &holds.bookings,
             &holds.sessions,
             &holds.prints,
             &holds.unit_lists,
             &holds.amounts,
         ];
-        let (row, ()) = tokio::try_join!(open.query_one(&hold, &parameters), open.batch_execute("commit"))?;
-        open.ended();
-        Ok(row.get("expires_at"))
+        let row = open.query_one(&hold, &parameters).await?;
+        let seats = usize::try_from(row.get::<_, i64>("taken")).unwrap_or(0);
+        Ok(Written { now: row.get("now"), ends_at: row.get("expires_at"), seats })
     }
+}
+
+/// What the database says of holds that it has written.
+struct Written {
+    now: DbTime,
+    ends_at: DbTime,
+    /// How many of the seats were free.
+    seats: usize,
 }
 
 fn take_all(queue: &mut mpsc::Receiver<Waiting>, waiting: &mut VecDeque<Waiting>) {
@@ -293,9 +333,9 @@ fn verdicts(plan: &Plan, decisions: Vec<Decision>, expires_at: DbTime) -> Vec<Op
 /// The holds of a batch, as the arrays that the statement takes.
 #[derive(Default)]
 struct Holds<'a> {
+    /// The seats in key order, in which everybody locks rows, each with its booking.
     units: Vec<u32>,
-    seat_rows: Vec<RowPlace>,
-    seat_bookings: Vec<Uuid>,
+    owners: Vec<Uuid>,
     bookings: Vec<Uuid>,
     sessions: Vec<&'a str>,
     prints: Vec<Uuid>,
@@ -304,20 +344,20 @@ struct Holds<'a> {
 }
 
 impl<'a> Holds<'a> {
-    fn of(plan: &Plan, requests: &[&'a Request], decisions: &[Decision], rows: &RowPlaces) -> Self {
-        let mut holds = Self::default();
+    fn of(plan: &Plan, requests: &[&'a Request], decisions: &[Decision]) -> Self {
+        let (mut holds, mut seats) = (Self::default(), Vec::new());
         for (request, decision) in requests.iter().zip(decisions) {
             if let Decision::Hold(units) = decision {
+                seats.extend(units.iter().map(|&unit| (unit, request.booking_id)));
                 holds.add(request, units, plan.price(units));
-                holds.seat_rows.extend(units.iter().map(|unit| rows[unit]));
             }
         }
+        seats.sort_unstable();
+        (holds.units, holds.owners) = seats.into_iter().unzip();
         holds
     }
 
     fn add(&mut self, request: &'a Request, units: &[u32], amount: i64) {
-        self.units.extend(units);
-        self.seat_bookings.extend(std::iter::repeat_n(request.booking_id, units.len()));
         self.bookings.push(request.booking_id);
         self.sessions.push(&request.session);
         self.prints.push(request.print);
@@ -331,8 +371,6 @@ impl<'a> Holds<'a> {
     }
 }
 
-/// Where the rows of locked seats are.
-type RowPlaces = HashMap<u32, RowPlace>;
 /// Bookings that exist already, with the prints of their requests.
 type Known = HashMap<Uuid, (Uuid, Held)>;
 /// Those among the requests, and fans about whom nothing can be said now.

@@ -1,9 +1,20 @@
 //! Nobody books around the gate.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::shop::{EVENT, Fan, Shop};
+use crate::shop::{EVENT, Fan, ROOM, Shop};
+
+async fn opens(shop: &Shop, pass: &str) -> bool {
+    let answer = shop.http.get(format!("{}/api/v1/bookings", shop.url)).bearer_auth(pass).send().await;
+    match answer.expect("an answer").status() {
+        StatusCode::OK => true,
+        StatusCode::UNAUTHORIZED => false,
+        odd => panic!("a pass was judged with {odd}"),
+    }
+}
 
 #[tokio::test]
 async fn only_a_live_pass_for_this_room_opens_the_core() {
@@ -38,4 +49,38 @@ async fn only_a_live_pass_for_this_room_opens_the_core() {
     let bearer = shop.http.get(format!("{}/api/v1/bookings", shop.url)).bearer_auth(&good).send().await;
     assert_eq!(bearer.expect("an answer").status(), StatusCode::OK, "apps send the pass as a bearer token");
     assert_eq!(shop.get("/").await.status(), StatusCode::OK, "the page itself is public");
+}
+
+/// The core runs on while the edge takes another key: nobody is turned away, whichever key signed the pass.
+#[tokio::test]
+async fn a_new_key_of_the_edge_is_fetched_when_a_pass_names_it() {
+    let mut shop = Shop::open();
+    let (seen, unseen) = (shop.gate.pass(1), shop.gate.pass(2));
+    let ending = shop.gate.pass_for(ROOM, 3, 4_000);
+    assert!(opens(&shop, &seen).await && opens(&shop, &ending).await);
+    shop.gate.rotate();
+    let new = shop.gate.pass(4);
+    // The keys may have been fetched a moment ago; they are asked for again once the bound has passed.
+    let since = Instant::now();
+    while !opens(&shop, &new).await {
+        assert!(since.elapsed() < Duration::from_secs(30), "the new key was never fetched");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(opens(&shop, &seen).await, "the old key's passes go on");
+    assert!(opens(&shop, &unseen).await, "also those that were not shown before");
+    while opens(&shop, &ending).await {
+        assert!(since.elapsed() < Duration::from_secs(30), "a pass has no end");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(opens(&shop, &seen).await, "and each ends at its own time");
+
+    // Any number of passes with a key that nobody has published: the keys are fetched every two seconds at most.
+    let (since, before) = (Instant::now(), shop.gate.fetches());
+    for place in 0..300 {
+        assert!(!opens(&shop, &shop.gate.forged_pass(place)).await);
+    }
+    let fetches = shop.gate.fetches() - before;
+    let allowed = 1 + since.elapsed().as_secs() as usize / 2;
+    assert!(fetches <= allowed, "{fetches} fetches, {allowed} allowed");
+    assert!(opens(&shop, &new).await);
 }

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 const COMMIT: &[u8] = b"commit\0";
@@ -24,6 +24,7 @@ pub(crate) struct Damage {
     /// Nobody is told of notifications.
     pub(crate) deaf: AtomicBool,
     down: AtomicBool,
+    connections: Mutex<Vec<TcpStream>>,
 }
 
 /// A proxy in front of a server's Unix socket; it ends with the process.
@@ -52,6 +53,14 @@ impl Link {
         self.damage.lost_commits.store(commits, Ordering::SeqCst);
     }
 
+    /// Nothing goes through any more, and every connection breaks.
+    pub(crate) fn cut(&self) {
+        self.damage.down.store(true, Ordering::SeqCst);
+        for connection in self.damage.connections.lock().expect("unpoisoned").drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
     /// Everything goes through again.
     pub(crate) fn mend(&self) {
         self.damage.then_down.store(false, Ordering::SeqCst);
@@ -64,6 +73,7 @@ fn join(core: TcpStream, server: PathBuf, damage: &Arc<Damage>) {
         return;
     }
     let Ok(server) = UnixStream::connect(server) else { return };
+    damage.connections.lock().expect("unpoisoned").push(core.try_clone().expect("a socket"));
     let cut = Arc::new(AtomicBool::new(false));
     let (core_too, server_too) = (core.try_clone().expect("a socket"), server.try_clone().expect("a socket"));
     let (damage, cut_too) = (Arc::clone(damage), Arc::clone(&cut));

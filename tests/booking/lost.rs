@@ -3,12 +3,73 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use fairgate::booking::passes::PassSettings;
+use fairgate::booking::prune::Retention;
+use fairgate::booking::server::{Core, Payments, Settings};
 use reqwest::StatusCode;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::books::audit;
-use crate::shop::{EVENT, Env, Fan, Shop, bit};
+use crate::shop::{EVENT, Env, Fan, ROOM, Shop, bit};
 use crate::till::Till;
+
+/// A core in this process, which reads every seat again after a gap of a second.
+async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken) -> String {
+    let hour = Duration::from_secs(3600);
+    let anywhere = || "127.0.0.1:0".parse().expect("an address");
+    let core = Core::start(Settings {
+        database_url: database_url.to_owned(),
+        listen: anywhere(),
+        metrics_listen: anywhere(),
+        passes: PassSettings { jwks_url: shop.gate.url.clone(), room: ROOM.into(), issuer: "fairgate".into() },
+        payments: Payments::Pretended,
+        organizer: None,
+        retention: Retention { happenings: hour, answers: hour, payment_steps: hour },
+        feed_gap_max: Duration::from_secs(1),
+        seed_demo: false,
+    });
+    let core = core.await.expect("it starts");
+    let url = format!("http://{}", core.addresses().expect("bound").0);
+    tokio::spawn(core.serve(stop));
+    url
+}
+
+/// What was sold during a long gap cannot be read from the log any more: every seat is read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_core_that_was_cut_off_for_long_reads_every_seat_again() {
+    let shop = Shop::open();
+    let (link, stop) = (shop.link(), CancellationToken::new());
+    let url = forgetful_core(&shop, &link.url, stop.clone()).await;
+    let bits = || async {
+        let answer = shop.http.get(format!("{url}/api/v1/events/{EVENT}/availability")).send().await;
+        let answer = answer.expect("the core answers");
+        if answer.status() == StatusCode::OK { Some(answer.bytes().await.expect("a body")) } else { None }
+    };
+    let since = Instant::now();
+    while bits().await.is_none() {
+        assert!(since.elapsed() < Duration::from_secs(30), "it never knew the seats");
+        sleep(Duration::from_millis(20)).await;
+    }
+    link.cut();
+    assert_eq!(shop.fan(1).reserve_seats("a", &["pit-GA-1", "pit-GA-2"]).await.status, StatusCode::OK);
+    shop.sql().await.batch_execute("delete from happening").await.expect("the log is shortened");
+    sleep(Duration::from_millis(1500)).await;
+    link.mend();
+    let since = Instant::now();
+    let known = loop {
+        if let Some(bits) = bits().await {
+            break bits;
+        }
+        assert!(since.elapsed() < Duration::from_secs(30), "it never knows the seats again");
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert!(
+        !bit(&known, 0) && !bit(&known, 1) && bit(&known, 2),
+        "as soon as it shows seats again, it shows what was sold"
+    );
+    stop.cancel();
+}
 
 #[tokio::test]
 async fn a_hold_whose_commit_got_lost_is_found_by_its_key() {

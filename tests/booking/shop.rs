@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use fairgate::clock::{Clock, SystemClock};
@@ -16,25 +17,47 @@ use serde_json::{Value, json};
 use crate::link::Link;
 
 pub(crate) const EVENT: &str = "midsummer-night";
-const ROOM: &str = "main";
+pub(crate) const ROOM: &str = "main";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An edge as far as the booking core knows one: keys at a URL, and passes signed with them.
 pub(crate) struct Gate {
     keys: KeyRing,
+    /// Of somebody who is no edge.
+    forged: KeyRing,
     dir: tempfile::TempDir,
-    url: String,
+    pub(crate) url: String,
+    published: Arc<Published>,
+}
+
+/// The keys as anybody may fetch them.
+struct Published {
+    jwks: Mutex<String>,
+    fetches: AtomicUsize,
 }
 
 impl Gate {
     pub(crate) fn open() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let keys = new_key(dir.path());
+        let (keys, forged) = (new_key(dir.path()), new_key(&dir.path().join("other")));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
-        let jwks = keys.jwks();
-        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve_once(stream, &jwks)));
-        Self { keys, dir, url }
+        let published = Arc::new(Published { jwks: Mutex::new(keys.jwks()), fetches: AtomicUsize::new(0) });
+        let serving = Arc::clone(&published);
+        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serving.serve_once(stream)));
+        Self { keys, forged, dir, url, published }
+    }
+
+    /// Another key signs from now on; the one before stays published.
+    pub(crate) fn rotate(&mut self) {
+        create_key(self.dir.path(), 1000, &ring::rand::SystemRandom::new()).expect("a key");
+        self.keys = KeyRing::load(self.dir.path(), "fairgate").expect("the keys");
+        *self.published.jwks.lock().expect("unpoisoned") = self.keys.jwks();
+    }
+
+    /// How often the keys were fetched.
+    pub(crate) fn fetches(&self) -> usize {
+        self.published.fetches.load(Ordering::SeqCst)
     }
 
     pub(crate) fn pass(&self, place: u64) -> String {
@@ -50,9 +73,8 @@ impl Gate {
 
     /// A pass signed by a key that the gate does not publish.
     pub(crate) fn forged_pass(&self, place: u64) -> String {
-        let keys = new_key(&self.dir.path().join("other"));
         let now_ms = SystemClock.now_ms();
-        keys.sign_pass(&Pass::new(ROOM, [7; 32], place, now_ms, now_ms + 60_000, now_ms + 60_000))
+        self.forged.sign_pass(&Pass::new(ROOM, [7; 32], place, now_ms, now_ms + 60_000, now_ms + 60_000))
     }
 }
 
@@ -61,13 +83,17 @@ fn new_key(dir: &Path) -> KeyRing {
     KeyRing::load(dir, "fairgate").expect("the key")
 }
 
-fn serve_once(mut stream: std::net::TcpStream, jwks: &str) {
-    let _ = stream.read(&mut [0; 2048]);
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        jwks.len()
-    );
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(jwks.as_bytes()));
+impl Published {
+    fn serve_once(&self, mut stream: std::net::TcpStream) {
+        let _ = stream.read(&mut [0; 2048]);
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        let jwks = self.jwks.lock().expect("unpoisoned").clone();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            jwks.len()
+        );
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(jwks.as_bytes()));
+    }
 }
 
 /// Everything together.

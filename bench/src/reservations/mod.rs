@@ -1,6 +1,7 @@
 //! Reservations over real HTTP against what Postgres can commit, against the textbook and against the naive ways; the load
 //! generator shares the two cores with everything else, and `fsync` and `synchronous_commit` are on.
 
+mod cpu;
 mod load;
 mod pgbench;
 mod redis_lock;
@@ -12,6 +13,7 @@ mod wishes;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::cpu::Split;
 use self::load::{Outcome, Pace};
 use self::shop::Shop;
 use crate::nginx::Nginx;
@@ -105,7 +107,10 @@ async fn reserve(
         load::reservation(request, &passes[number % passes.len()], number, body);
         true
     };
-    load::run(&shop.address, pace, Arc::new(requests)).await?.check()
+    let before = Split::now(shop).await?;
+    let outcome = load::run(&shop.address, pace, Arc::new(requests)).await?.check()?;
+    println!("  {slug}: {}", Split::now(shop).await?.since(before, outcome.held));
+    Ok(outcome)
 }
 
 /// Availability polls a CPU second, ours and nginx's with the same bytes.

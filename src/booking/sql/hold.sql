@@ -1,5 +1,5 @@
--- Writes a batch of holds whose seats the same transaction has locked and found free.
--- $1 event_id, $2 seconds of the hold, $3 core; one element a seat: $4 where its row is, $5 booking_id;
+-- Writes a batch of holds; `taken` says how many of the seats were free and are held now. If that is not all of them, nothing
+-- may be committed. What happened gets its number once the seats are locked, so that it follows whatever freed them. $1 event_id, $2 seconds of the hold, $3 core; one element a seat, in key order: $4 unit, $5 booking_id;
 -- one element a booking: $6 booking_id, $7 session, $8 request_print, $9 units (as text), $10 amount.
 with hold as (
     select date_trunc('milliseconds', now()) + make_interval(secs => $2::integer) as ends_at
@@ -10,8 +10,9 @@ with hold as (
 ), taken as (
     update seat
     set held_until = (select ends_at from hold), booking_id = wanted.booking_id
-    from unnest($4::tid[], $5::uuid[]) as wanted (seat_row, booking_id)
-    where seat.ctid = wanted.seat_row
+    from unnest($4::integer[], $5::uuid[]) as wanted (unit, booking_id)
+    where seat.event_id = $1::integer and seat.unit = wanted.unit and seat.held_until <= now()
+    returning 1
 ), booked as (
     insert into booking (booking_id, event_id, session, request_print, units, amount, expires_at)
     select booking_id, $1::integer, session, request_print, units, amount, (select ends_at from hold)
@@ -20,5 +21,6 @@ with hold as (
     insert into happening (core, event_id, kind, booking_id, units)
     select $3::uuid, $1::integer, 'held', booking_id, units
     from asked
+    where (select count(*) from taken) > 0
 )
-select ends_at as expires_at, pg_notify('fairgate', '') from hold
+select now() as now, ends_at as expires_at, (select count(*) from taken) as taken from hold

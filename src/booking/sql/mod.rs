@@ -49,6 +49,7 @@ statements! {
     PRUNE_MAILS = "prune_mails.sql",
     PRUNE_STEPS = "prune_steps.sql",
     REFUND_TELL = "refund_tell.sql",
+    RING = "ring.sql",
     ROW_CREATE = "row_create.sql",
     SEATS_CREATE = "seats_create.sql",
     SEAT_CLAIM = "seat_claim.sql",

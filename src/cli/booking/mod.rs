@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::booking::feed::GAP_MAX;
 use crate::booking::http::organizer::OrganizerToken;
 use crate::booking::passes::PassSettings;
 use crate::booking::payment::signature::WebhookSecret;
@@ -141,6 +142,7 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
         payments: payments(args.provider_url, args.seed_demo)?,
         organizer: organizer()?,
         retention: args.keep.into(),
+        feed_gap_max: GAP_MAX,
         seed_demo: args.seed_demo,
     })
     .await?;

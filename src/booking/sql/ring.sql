@@ -1,0 +1,2 @@
+-- Wakes everybody who follows what happens.
+select pg_notify('fairgate', '')
