@@ -2,7 +2,8 @@
 --
 -- KEYS[1]  the room
 -- ARGV     now, epoch, revision, a random name for the state, should it have lost something, the places that the edge
---          knows to be gone as bits, how many names and values follow, name, value ... (names are those of the state),
+--          knows to be gone as bits, the byte that these begin with, how many names and values follow, name, value ...
+--          (names are those of the state),
 --          how many sessions follow, place, admitted at, expires at, hard end of each, then place and time of each that
 --          ended early
 -- Returns  {'ok', epoch}
@@ -16,14 +17,14 @@ local was_missing = false
 -- Whether the root is put back: what stands in the roster may be from before it was made, and is to be put back as a whole.
 local lacked_root = false
 
-local at = 7
+local at = 8
 local function next_argument()
   at = at + 1
   return ARGV[at - 1]
 end
 
 local m = {}
-for _ = 1, tonumber(ARGV[6]) do
+for _ = 1, tonumber(ARGV[7]) do
   local name, value = next_argument(), next_argument()
   m[name] = TEXTS[name] and value or tonumber(value)
 end
@@ -96,23 +97,25 @@ local function restore_settings()
   end
 end
 
--- Puts the places that the edge knows to be gone into those of the room.
+-- Puts the places that the edge knows to be gone into those of the room: some of them, so that this does not take long.
 local function unite_gone()
-  if ARGV[5] == '' then
+  local first = tonumber(ARGV[6])
+  -- No more bits than there are places.
+  local size = line_size() - first * 8
+  local bytes = math.min(#ARGV[5], math.ceil(size / 8))
+  if bytes <= 0 then
     return
   end
-  local known, gone = sub('gone_known'), sub('gone')
-  local before = redis.call('BITCOUNT', gone)
-  -- No more bits than there are places.
-  local size = line_size()
-  local bytes = math.ceil(size / 8)
+  local known, here, gone = sub('gone_known'), sub('gone_here'), sub('gone')
   redis.call('SET', known, ARGV[5]:sub(1, bytes))
   for place = size, bytes * 8 - 1 do
     redis.call('SETBIT', known, integer(place), 0)
   end
-  redis.call('BITOP', 'OR', gone, gone, known)
-  redis.call('DEL', known)
-  was_missing = was_missing or redis.call('BITCOUNT', gone) > before
+  redis.call('SET', here, redis.call('GETRANGE', gone, first, first + bytes - 1))
+  redis.call('BITOP', 'OR', known, known, here)
+  was_missing = was_missing or redis.call('BITCOUNT', known) > redis.call('BITCOUNT', here)
+  redis.call('SETRANGE', gone, first, redis.call('GET', known))
+  redis.call('DEL', known, here)
 end
 
 local function restore_line()
@@ -126,17 +129,15 @@ local function restore_line()
   unite_gone()
 end
 
+local function is_closed(place)
+  return redis.call('ZSCORE', sub('closed'), place)
+end
+
 local function restore_closed(place, until_at)
-  local member = place .. ':' .. until_at
-  if tonumber(until_at) <= s.now or redis.call('ZSCORE', sub('closed'), member) then
-    return
+  if tonumber(until_at) > s.now and not is_closed(place) then
+    close(place, until_at)
+    was_missing = true
   end
-  redis.call('ZREM', sub('expiries'), place)
-  redis.call('HDEL', sub('leases'), place)
-  s.closed_count = s.closed_count + 1
-  redis.call('ZADD', sub('closed'), until_at, member)
-  redis.call('ZADD', sub('closed_log'), integer(s.closed_count), member)
-  was_missing = true
 end
 
 local function restore_sessions()
@@ -144,19 +145,13 @@ local function restore_sessions()
   for _ = 1, tonumber(next_argument()) do
     sessions[#sessions + 1] = { next_argument(), next_argument(), next_argument(), next_argument() }
   end
-  local closed = {}
   while at <= #ARGV do
-    local place, until_at = next_argument(), next_argument()
-    closed[place] = true
-    restore_closed(place, until_at)
-  end
-  for _, member in ipairs(redis.call('ZRANGE', sub('closed'), 0, -1)) do
-    closed[member:match('^(%d+):')] = true
+    restore_closed(next_argument(), next_argument())
   end
   for _, session in ipairs(sessions) do
     local place, admitted_at, expires, hard_end = unpack(session)
     local known = tonumber(redis.call('ZSCORE', sub('expiries'), place) or 0)
-    if tonumber(expires) > s.now and not closed[place] and known < tonumber(expires) then
+    if tonumber(expires) > s.now and known < tonumber(expires) and not is_closed(place) then
       redis.call('HSETNX', sub('leases'), place, admitted_at .. ':' .. hard_end)
       redis.call('ZADD', sub('expiries'), expires, place)
       was_missing = true

@@ -13,7 +13,7 @@
 --            :<generation>:asking_places       the same places, by place
 --            :<generation>:leases              hash, place -> <admitted>:<hard end>
 --            :<generation>:expiries            sorted set, places inside, by when their lease ends
---            :<generation>:closed              sorted set, <place>:<until>, by until
+--            :<generation>:closed              sorted set, places of sessions that ended early, by when their pass would have ended
 --            :<generation>:closed_log          sorted set, <place>:<until>, by the order in which they were closed
 --            :<generation>:recent:<era>:<minute>:<n>  rows of 4 bytes, the pool's entries of a minute, by lua/enter.lua;
 --                          expires by itself
@@ -201,12 +201,26 @@ local function expire_leases()
     with_all(over, 'HDEL', sub('leases'))
     changed = true
   end
-  local past = redis.call('ZRANGEBYSCORE', sub('closed'), '-inf', integer(s.now), 'LIMIT', 0, DUE_MAX)
+  local past = redis.call('ZRANGEBYSCORE', sub('closed'), '-inf', integer(s.now), 'WITHSCORES', 'LIMIT', 0, DUE_MAX)
+  local places, members = {}, {}
+  for i = 1, #past, 2 do
+    places[#places + 1] = past[i]
+    members[#members + 1] = past[i] .. ':' .. past[i + 1]
+  end
   if #past > 0 then
-    with_all(past, 'ZREM', sub('closed'))
-    with_all(past, 'ZREM', sub('closed_log'))
+    with_all(places, 'ZREM', sub('closed'))
+    with_all(members, 'ZREM', sub('closed_log'))
     changed = true
   end
+end
+
+-- Ends a place's session for as long as its pass would have lasted.
+local function close(place, until_at)
+  redis.call('ZREM', sub('expiries'), place)
+  redis.call('HDEL', sub('leases'), place)
+  s.closed_count = s.closed_count + 1
+  redis.call('ZADD', sub('closed'), until_at, place)
+  redis.call('ZADD', sub('closed_log'), integer(s.closed_count), place .. ':' .. until_at)
 end
 
 -- Ends a session before its time; answers whether there was one.
@@ -215,12 +229,7 @@ local function release(place)
   if not expires then
     return false
   end
-  redis.call('ZREM', sub('expiries'), place)
-  redis.call('HDEL', sub('leases'), place)
-  local member = place .. ':' .. integer(tonumber(expires))
-  s.closed_count = s.closed_count + 1
-  redis.call('ZADD', sub('closed'), expires, member)
-  redis.call('ZADD', sub('closed_log'), integer(s.closed_count), member)
+  close(place, integer(tonumber(expires)))
   changed = true
   return true
 end

@@ -2,14 +2,17 @@
 --
 -- KEYS[1]  the room
 -- ARGV     now, epoch, revision, the epoch that the caller knows, how many closed sessions of it the caller knows
--- Returns  {'ok', {name, value ...}, active, {<place>:<until> ...} closed since}; names are those of the state,
---          and expected, no_show_permille, may_come (no place below may still come), is_mending; the secret is for edges only
+-- Returns  {'ok', {name, value ...}, active, {<place>:<until> ...} closed since, how many of them the caller knows then};
+--          names are those of the state, and expected, no_show_permille, may_come (no place below may still come), is_mending; the secret is for edges only
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
 end
 local known = ARGV[4] == s.epoch and ARGV[5] or '0'
-local closed = redis.call('ZRANGEBYSCORE', sub('closed_log'), '(' .. known, '+inf')
+-- As many as can be told quickly; the caller asks again for the rest.
+local CLOSED_MAX = 1000
+local closed = redis.call('ZRANGEBYSCORE', sub('closed_log'), '(' .. known, '+inf', 'LIMIT', 0, CLOSED_MAX)
+local told = #closed == CLOSED_MAX and redis.call('ZSCORE', sub('closed_log'), closed[#closed]) or integer(s.closed_count)
 local inside = active()
 local asking = redis.call('ZRANGE', sub('asking_places'), 0, 0)[1]
 local state = {
@@ -23,4 +26,4 @@ for name, value in pairs(s) do
   state[#state + 1] = name
   state[#state + 1] = TEXTS[name] and value or integer(value)
 end
-return { 'ok', state, inside, closed }
+return { 'ok', state, inside, closed, tonumber(told) }

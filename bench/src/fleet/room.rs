@@ -29,6 +29,8 @@ const READ_AT_ONCE: u64 = 64 * 1024;
 const BATCH: u64 = 50_000;
 const MINUTE_MS: u64 = 60_000;
 const POOL_MINUTES: u64 = 30;
+/// How long Redis remembers at least, by its own clock, who joined lately.
+const KEPT: Duration = Duration::from_secs(60);
 const BEGIN_MS: u64 = 1_800_000_000_000;
 /// What is slow, µs: everything is noted, and the longest one counts.
 const NOTED_US: &str = "500";
@@ -97,6 +99,7 @@ impl Bench {
     /// A million join; answers what each of them weighs then.
     async fn join(&mut self, within_ms: u64) -> anyhow::Result<f64> {
         println!("  a million in {} min:", within_ms / MINUTE_MS);
+        let begun = Instant::now();
         for first in (0..JOINED).step_by(BATCH as usize) {
             self.clock.0.fetch_add(within_ms * BATCH / JOINED, Relaxed);
             self.store.apply(ROOM, Command::Enter((first..first + BATCH).map(entry).collect())).await?;
@@ -112,6 +115,10 @@ impl Bench {
         for (kind, bytes) in &weights {
             println!("  {kind:<10} {:.2} bytes a fan", *bytes as f64 / JOINED as f64);
         }
+        ensure!(
+            begun.elapsed() < KEPT,
+            "this took so long that Redis has forgotten who joined lately: weigh again on a quiet machine"
+        );
         Ok(weights.values().sum::<u64>() as f64 / JOINED as f64)
     }
 
@@ -200,9 +207,15 @@ impl Bench {
     /// Everything is lost and put back; later all graces and sessions run out at once.
     async fn lose(&mut self) -> anyhow::Result<()> {
         let before = self.store.view(ROOM).await?;
+        let gone = self.count_gone().await?;
         let _: Value = ask(&mut self.link, &["FLUSHALL", "ASYNC"]).await?;
         let after = self.store.view(ROOM).await?;
         ensure!(after.active == before.active, "{} of {} sessions were put back", after.active, before.active);
+        ensure!(
+            after.closed == before.closed && after.closed.len() > 1_000,
+            "sessions that ended early were not put back"
+        );
+        ensure!(self.count_gone().await? == gone, "the places that are gone are others than before");
         for minutes in [1, 6, 60] {
             self.clock.0.fetch_add(minutes * MINUTE_MS, Relaxed);
             for _ in 0..200 {
@@ -211,6 +224,10 @@ impl Bench {
         }
         ensure!(self.store.view(ROOM).await?.active == 0, "sessions outlive their end");
         Ok(())
+    }
+
+    async fn count_gone(&mut self) -> anyhow::Result<u64> {
+        ask(&mut self.link, &["BITCOUNT", "fairgate:{bench}:1:gone"]).await
     }
 
     async fn longest_script_ms(&mut self) -> anyhow::Result<f64> {

@@ -12,7 +12,7 @@ use crate::room::{Entry, Frozen};
 use crate::store::{StoreError, copy};
 
 /// The most entries that one script takes one by one: Redis serves nobody else while it runs.
-const ENTRIES_A_SCRIPT: usize = 500;
+const ENTRIES_A_SCRIPT: usize = 250;
 /// Entries that are read from the disk at once, to be put back one by one.
 const ENTRIES_A_READ: usize = 10_000;
 /// Entries that are put back in one piece: half a megabyte, and a part of what stands in one key.

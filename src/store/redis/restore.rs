@@ -110,11 +110,11 @@ impl Fields {
     }
 }
 
-/// Adds what an edge knows to a call, with some of the sessions that ended early and of those that did not.
+/// Adds what an edge knows to a call, with some of the places that are gone (from which byte on, and the bits), and with some of the sessions that ended early and of those that did not.
 pub(super) fn add(
     call: &mut ScriptInvocation<'_>,
     knowledge: &Knowledge,
-    gone: &[u8],
+    (gone_from, gone): (usize, &[u8]),
     closed: &[(u64, u64)],
     sessions: &[(u64, Session)],
 ) {
@@ -128,7 +128,7 @@ pub(super) fn add(
     if let Some(frozen_in) = &knowledge.frozen_in {
         fields.text("frozen_in", frozen_in);
     }
-    call.arg(gone).arg(fields.0.len());
+    call.arg(gone).arg(gone_from).arg(fields.0.len());
     for (name, value) in fields.0 {
         call.arg(name).arg(value);
     }

@@ -20,6 +20,10 @@ const ENTRIES_A_SCRIPT: usize = 200;
 const PLACES_A_SCRIPT: usize = 100;
 /// The most claims: each costs more than a place.
 const CLAIMS_A_SCRIPT: usize = 60;
+/// The bytes of places that are gone, a bit each, which one script unites with those that the room knows.
+const GONE_BYTES_A_SCRIPT: usize = 128 * 1024;
+/// Where a call brings no places that are gone.
+const NOBODY_GONE: (usize, &[u8]) = (0, &[]);
 /// The greatest number that Lua carries exactly; no line is as long.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -69,9 +73,13 @@ impl Room<'_> {
 
     /// Lets time pass and says how the room stands.
     pub(super) async fn view(&mut self, closed: &mut Closed) -> Result<Look, StoreError> {
-        let mut call = self.call(&self.scripts.view);
-        call.arg(&closed.epoch).arg(closed.count);
-        view::read(self.run(&call).await?, closed)
+        loop {
+            let mut call = self.call(&self.scripts.view);
+            call.arg(&closed.epoch).arg(closed.count);
+            if let Some(look) = view::read(self.run(&call).await?, closed)?.if_whole() {
+                return Ok(look);
+            }
+        }
     }
 
     /// Puts back what the edge knows: the places that are gone first, sessions that ended before those that did not.
@@ -84,12 +92,17 @@ impl Room<'_> {
         // Few are put back by one call, as most edges need no more.
         let first_sessions = if more_closed.is_empty() { sessions.len().min(PLACES_A_SCRIPT) } else { 0 };
         let (first_sessions, more_sessions) = sessions.split_at(first_sessions);
-        self.restore_some(knowledge, &knowledge.claims.gone.to_bits(), first_closed, first_sessions).await?;
+        let gone = knowledge.claims.gone.to_bits();
+        let (first_gone, more_gone) = gone.split_at(gone.len().min(GONE_BYTES_A_SCRIPT));
+        for (part, bits) in (1..).zip(more_gone.chunks(GONE_BYTES_A_SCRIPT)) {
+            self.restore_some(knowledge, (part * GONE_BYTES_A_SCRIPT, bits), &[], &[]).await?;
+        }
+        self.restore_some(knowledge, (0, first_gone), first_closed, first_sessions).await?;
         for part in more_closed.chunks(PLACES_A_SCRIPT) {
-            self.restore_some(knowledge, &[], part, &[]).await?;
+            self.restore_some(knowledge, NOBODY_GONE, part, &[]).await?;
         }
         for part in more_sessions.chunks(PLACES_A_SCRIPT) {
-            self.restore_some(knowledge, &[], &[], part).await?;
+            self.restore_some(knowledge, NOBODY_GONE, &[], part).await?;
         }
         Ok(())
     }
@@ -97,7 +110,7 @@ impl Room<'_> {
     async fn restore_some(
         &mut self,
         knowledge: &Knowledge,
-        gone: &[u8],
+        gone: (usize, &[u8]),
         closed: &[(u64, u64)],
         sessions: &[(u64, Session)],
     ) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use fairgate_draw::BeaconSignature;
 use redis::Value;
 use serde::de::DeserializeOwned;
 
-use super::script::{Reply, from_word, nonsense};
+use super::script::{Reply, from_word, nonsense, number};
 use crate::recover::{Sight, Stamp};
 use crate::room::{
     Beacon, BeaconPlan, DrawRecord, Frozen, Memory, Phase, Plan, Policy, Ramp, Revealed, Settings, Steering, View,
@@ -26,12 +26,12 @@ pub(super) struct Closed {
 
 impl Closed {
     /// Takes in what is new and drops what has run out.
-    fn update(&mut self, state: &State, new: &[String]) -> Result<Arc<BTreeMap<u64, u64>>, StoreError> {
+    fn update(&mut self, state: &State, new: &[String], count: u64) -> Result<Arc<BTreeMap<u64, u64>>, StoreError> {
         let (epoch, now_ms) = (state.bytes("epoch")?, state.number("now")?);
         if self.epoch != epoch {
             *self = Self { epoch: epoch.to_owned(), ..Self::default() };
         }
-        self.count = state.number("closed_count")?;
+        self.count = count;
         if !new.is_empty() || self.by_place.values().any(|until| *until <= now_ms) {
             let by_place = Arc::make_mut(&mut self.by_place);
             for member in new {
@@ -51,12 +51,21 @@ pub(super) struct Look {
     pub(super) view: View,
     /// For the edge.
     pub(super) sight: Sight,
+    /// Whether all closed sessions have been told.
+    is_whole: bool,
+}
+
+impl Look {
+    /// This one, unless another has to follow for the rest of the closed sessions.
+    pub(super) fn if_whole(self) -> Option<Self> {
+        self.is_whole.then_some(self)
+    }
 }
 
 /// Reads a view.
 pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError> {
-    let parts: [Value; 3] = reply.values.try_into().map_err(|_| nonsense("a view that is not whole"))?;
-    let [state, active, new] = parts;
+    let parts: [Value; 4] = reply.values.try_into().map_err(|_| nonsense("a view that is not whole"))?;
+    let [state, active, new, told] = parts;
     let wrong = |_| nonsense("a view of another kind");
     let state = State(redis::from_redis_value(state).map_err(wrong)?);
     let new: Vec<String> = redis::from_redis_value(new).map_err(wrong)?;
@@ -89,7 +98,7 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
         to_let_in: state.number("to_let_in")?,
         active: redis::from_redis_value(active).map_err(wrong)?,
         draw: state.draw()?,
-        closed: closed.update(&state, &new)?,
+        closed: closed.update(&state, &new, number(&told)?)?,
         missing: state.number("missing")?,
         mending: state.is("is_mending")?,
         rate_per_minute: 0,
@@ -100,7 +109,8 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
     let frozen_in = state.0.get("frozen_in").cloned();
     let sight =
         Sight { stamp, memory: state.memory(&view)?, frozen_in, intact: state.number("intact")?, has_copy: false };
-    Ok(Look { view: view.paced(), sight })
+    let is_whole = closed.count >= state.number("closed_count")?;
+    Ok(Look { view: view.paced(), sight, is_whole })
 }
 
 /// The room's hash.
