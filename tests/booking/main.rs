@@ -16,6 +16,7 @@ mod limits;
 mod lost;
 mod organizers;
 mod outbox;
+mod overload;
 mod payments;
 mod plans;
 mod prune;
