@@ -27,8 +27,12 @@ fn one_seed_plays_one_way() {
 
 /// Whether a broken rule is noticed, as this promise first of all.
 fn is_noticed(sabotage: Sabotage, promise: Promise) -> bool {
+    is_noticed_from(0, sabotage, promise)
+}
+
+fn is_noticed_from(seed: u64, sabotage: Sabotage, promise: Promise) -> bool {
     let first = |seed| sabotaged(seed, sabotage).broken.first().map(|broken| broken.promise);
-    (0..NOTICED_WITHIN).any(|seed| first(seed) == Some(promise))
+    (seed..seed + NOTICED_WITHIN).any(|seed| first(seed) == Some(promise))
 }
 
 #[test]
@@ -64,6 +68,12 @@ fn a_frozen_roster_that_nobody_copies_is_noticed() {
 #[test]
 fn a_draw_that_is_made_again_is_noticed() {
     assert!(is_noticed(Sabotage::NoDrawRecord, Promise::DrawStands));
+}
+
+#[test]
+fn a_grace_that_goes_on_while_nobody_can_come_is_noticed() {
+    // Its store is silent for longer than a grace while people are let in.
+    assert!(is_noticed_from(28, Sabotage::GraceGoesOn, Promise::TicketKept));
 }
 
 #[test]

@@ -17,12 +17,15 @@ const SEEDS: [u64; 2] = [39, 173];
 /// Calls of each that are compared: those that follow are of the same kinds.
 const CALLS: usize = 1_200;
 
+/// A key, and what `DUMP` says of it.
+type Dumped = (Vec<u8>, Vec<u8>);
+
 /// A Redis that goes through what the simulator's store went through.
 struct Twin {
     calls: Calls,
     link: MultiplexedConnection,
     /// All keys as they were, by the number of the copy.
-    copies: HashMap<usize, Vec<(Vec<u8>, Vec<u8>)>>,
+    copies: HashMap<usize, Vec<Dumped>>,
     /// What a state is called there, by its name in the simulator.
     epochs: HashMap<Vec<u8>, Vec<u8>>,
     /// Answers by kind.
@@ -94,7 +97,6 @@ impl Twin {
         self.compare(request, answer, expected);
     }
 
-    /// Nothing is put back into a room that is empty: the model is asked for no entries, the scripts not at all.
     fn compare(&mut self, request: &Request, answer: Response, expected: &Response) {
         let is_equal = match (&answer, expected) {
             (Response::Look(answer), Response::Look(expected)) => self.is_same_look(answer, expected),

@@ -53,7 +53,9 @@ impl RosterKeeper {
         if tree.root() != root {
             return Err(StoreError::Unavailable("it is not what its root was made of at the moment".into()));
         }
-        keep(copy, root).await?.map(KeptCopy::forget_others);
+        if let Some(copy) = keep(copy, root).await? {
+            copy.forget_others();
+        }
         self.room.tree.store(Some(Arc::new(tree)));
         tracing::info!(room = name, entries, "the frozen roster was copied");
         Ok(())

@@ -24,7 +24,7 @@ use super::server::EdgeParts;
 use crate::clock::Clock;
 use crate::observe::EdgeMetrics;
 use crate::room::{Command, Control, Refusal, View};
-use crate::store::{KeptCopy, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How old what browsers see of a room may be.
 pub const TICK: Duration = Duration::from_millis(200);
@@ -123,7 +123,9 @@ impl Ticker {
         // Whoever publishes the root can put back what it was made of.
         let copy = keep(copy, root).await?;
         self.store.apply(self.room.name(), Command::Freeze { entries, root }).await?;
-        copy.map(KeptCopy::forget_others);
+        if let Some(copy) = copy {
+            copy.forget_others();
+        }
         self.room.tree.store(Some(Arc::new(tree)));
         let missing = view.missing;
         tracing::info!(room = self.room.name(), entries, missing, root = hex::encode(root), "the pool is frozen");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use fairgate::clock::Clock;
 use fairgate::room::{Claimant, Command, Control, Entry, Late, Mode, Outcome, Plan, Policy};
 use fairgate::sandbox::PrivateRedis;
@@ -54,8 +54,9 @@ struct Bench {
     clock: Arc<PaperClock>,
     store: RedisStore,
     link: MultiplexedConnection,
-    /// Lives as long as what uses it.
+    /// Live as long as what uses them.
     _redis: PrivateRedis,
+    _disk: tempfile::TempDir,
 }
 
 pub(super) async fn run() -> anyhow::Result<Vec<Row>> {
@@ -80,20 +81,20 @@ pub(super) async fn run() -> anyhow::Result<Vec<Row>> {
 
 impl Bench {
     async fn start() -> anyhow::Result<Self> {
-        let redis = PrivateRedis::start()?;
+        let (redis, disk) = (PrivateRedis::start()?, tempfile::tempdir()?);
         let clock = Arc::new(PaperClock(AtomicU64::new(BEGIN_MS)));
         let options = RedisOptions {
             address: redis.url().parse()?,
             user: None,
             password: None,
             authority_pem: None,
-            ledger: None,
+            ledger: Some(disk.path().to_owned()),
             takes_over: false,
         };
         let store = RedisStore::open(&options, Some(Arc::clone(&clock) as _))?;
         store.apply(ROOM, Command::Schedule(plan())).await?;
         let link = connect(&redis).await?;
-        Ok(Self { clock, store, link, _redis: redis })
+        Ok(Self { clock, store, link, _redis: redis, _disk: disk })
     }
 
     /// A million join; answers what each of them weighs then.
@@ -166,18 +167,21 @@ impl Bench {
         ask::<Value>(&mut self.link, &["SLOWLOG", "RESET"]).await.map(drop)
     }
 
-    /// Seconds to hash the roster, part by part, and to freeze it.
+    /// Seconds to hash the roster and copy it to the disk, part by part, and to freeze it.
     async fn freeze(&self) -> anyhow::Result<f64> {
         self.store.apply(ROOM, Command::Enter((FANS..FANS + BATCH).map(entry).collect())).await?;
         self.clock.0.fetch_add(30 * MINUTE_MS, Relaxed);
         let entries = self.store.view(ROOM).await?.pool_size;
         let begun = Instant::now();
         let mut tree = RosterTreeBuilder::new();
+        let mut copy = self.store.begin_copy(ROOM)?.context("the disk cannot be written")?;
         for from in (0..entries).step_by(READ_AT_ONCE as usize) {
             let part = self.store.roster(ROOM, from..entries.min(from + READ_AT_ONCE)).await?;
             part.as_chunks::<32>().0.iter().for_each(|entry| tree.push(entry));
+            copy.push(&part);
         }
         let root = tree.finish().root();
+        ensure!(copy.keep(&root).is_some(), "the copy of the roster is not whole");
         self.store.apply(ROOM, Command::Freeze { entries, root }).await?;
         Ok(begun.elapsed().as_secs_f64())
     }
@@ -209,7 +213,10 @@ impl Bench {
         let before = self.store.view(ROOM).await?;
         let gone = self.count_gone().await?;
         let _: Value = ask(&mut self.link, &["FLUSHALL", "ASYNC"]).await?;
+        let begun = Instant::now();
         let after = self.store.view(ROOM).await?;
+        println!("  put back after a loss, roster included, in {:.1} s", begun.elapsed().as_secs_f64());
+        ensure!(after.missing == 0, "{} entries are not back", after.missing);
         ensure!(after.active == before.active, "{} of {} sessions were put back", after.active, before.active);
         ensure!(
             after.closed == before.closed && after.closed.len() > 1_000,

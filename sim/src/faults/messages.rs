@@ -107,7 +107,7 @@ pub enum StoreEvent {
         /// The state that the edge knows.
         stamp: Option<Stamp>,
         /// What it asked.
-        request: Request,
+        request: Box<Request>,
         /// What it was answered.
         response: Response,
     },

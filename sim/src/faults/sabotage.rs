@@ -23,6 +23,8 @@ pub enum Sabotage {
     NoDrawRecord,
     /// The places and sessions that an edge let in are not put back.
     NoClaims,
+    /// The grace runs on while nobody can reach the store.
+    GraceGoesOn,
     /// An edge takes any reply for the one that it waits for.
     MixedReplies,
     /// Whoever is called is let in at once: the store's answer is not waited for.

@@ -1,7 +1,8 @@
 //! Everything that a seed decides beforehand: the sale, the crowd, and what breaks when.
 //!
 //! What breaks keeps to what `ARCHITECTURE.md` promises ("When Redis loses what it had"): no more than one machine burns
-//! down with its disk, and between two looks of an edge fewer numbers are given out than are left out after a loss.
+//! down with its disk, between two looks of an edge fewer numbers are given out than are left out after a loss, and no
+//! outage is as long as a session may be idle.
 
 use std::fmt;
 
@@ -20,8 +21,8 @@ const SECOND_MS: u64 = 1_000;
 const FANS_A_SECOND: u64 = 25;
 /// The longest that an edge is away from the store.
 const AWAY_MS_MAX: u64 = 12_000;
-/// The longest that the store itself is: as long as many a grace.
-const SILENCE_MS_MAX: u64 = 150_000;
+/// The longest that the store itself is, beyond a grace.
+const SILENCE_MS_MAX: u64 = 20_000;
 
 /// A sale and its misfortunes.
 #[derive(Clone, Debug)]
@@ -121,7 +122,7 @@ fn plan(fans: u64, random: &mut ChaCha8Rng) -> Plan {
             burst: random.random_range(1..=rate_per_minute.div_ceil(20)),
             max_active: (u64::from(rate_per_minute) * room_for_s / 60).max(5),
             grace_ms: random.random_range(75..200) * SECOND_MS,
-            session_idle_ms: random.random_range(120..300) * SECOND_MS,
+            session_idle_ms: random.random_range(300..420) * SECOND_MS,
             session_max_ms: 1_800 * SECOND_MS,
             witness_ms: random.random_range(2..5) * SECOND_MS,
             late: if random.random() { Late::Tail } else { Late::Honour },
@@ -138,7 +139,7 @@ fn faults(plan: &Plan, last_ms: u64, edges: usize, random: &mut ChaCha8Rng) -> V
     let mut burns = random.random_range(0..4) == 0;
     for _ in 0..count {
         let at_ms = moment(plan, last_ms, random);
-        let fault = fault(edges, &mut burns, random);
+        let fault = fault(edges, plan.policy.grace_ms, &mut burns, random);
         // Misfortunes seldom come alone.
         if fault.is_loss() && random.random_range(0..3) == 0 {
             let edge = random.random_range(0..edges);
@@ -171,7 +172,7 @@ fn short(random: &mut ChaCha8Rng) -> u64 {
     }
 }
 
-fn fault(edges: usize, burns: &mut bool, random: &mut ChaCha8Rng) -> Fault {
+fn fault(edges: usize, grace_ms: u64, burns: &mut bool, random: &mut ChaCha8Rng) -> Fault {
     let edge = random.random_range(0..edges);
     let for_ms = short(random);
     match random.random_range(0..16) {
@@ -193,9 +194,18 @@ fn fault(edges: usize, burns: &mut bool, random: &mut ChaCha8Rng) -> Fault {
             for_ms: random.random_range(0..3_000),
             clock_off_ms: skew(random),
         },
-        13 => Fault::Silence { for_ms: if random.random() { for_ms } else { random.random_range(0..SILENCE_MS_MAX) } },
+        13 => Fault::Silence { for_ms: silence(for_ms, grace_ms, random) },
         14 => Fault::StoreClock { by_ms: skew(random) },
         _ => Fault::EdgeClock { edge, by_ms: skew(random) },
+    }
+}
+
+/// Short, or longer than any edge is cut off alone, or about as long as a grace.
+fn silence(short_ms: u64, grace_ms: u64, random: &mut ChaCha8Rng) -> u64 {
+    match random.random_range(0..3) {
+        0 => short_ms,
+        1 => random.random_range(0..SILENCE_MS_MAX),
+        _ => grace_ms + random.random_range(0..SILENCE_MS_MAX),
     }
 }
 

@@ -23,8 +23,8 @@ impl World {
         let before = self.server.stamp().map(|stamp| stamp.epoch);
         let response = self.server.serve(stamp.as_ref(), request, self.now_ms);
         if self.events.is_some() {
-            let (now_ms, request, response) = (self.server.clock_ms(self.now_ms), request.clone(), response.clone());
-            self.note(StoreEvent::Call { now_ms, stamp: stamp.clone(), request, response });
+            let (now_ms, request) = (self.server.clock_ms(self.now_ms), Box::new(request.clone()));
+            self.note(StoreEvent::Call { now_ms, stamp: stamp.clone(), request, response: response.clone() });
         }
         self.tell_of(edge, request, &response, before.as_deref());
         if let (Request::Apply(command), Response::Outcome(outcome)) = (request, &response) {
