@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -216,10 +216,18 @@ fn key_file(path: PathBuf) -> Result<KeyFile, KeyError> {
     }
 }
 
+/// Whether nobody but us can read a file. One that root has given to our group is ours, too: that is how Kubernetes mounts
+/// secrets for those who are not root.
+fn is_private(mode: u32, owner: u32, us: u32) -> bool {
+    let is_given_to_us = owner == 0 && us != 0;
+    mode & if is_given_to_us { 0o037 } else { 0o077 } == 0
+}
+
 fn read_key(path: &Path) -> Result<Ed25519KeyPair, KeyError> {
     let failed = |source| KeyError::Io { path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let file = fs::metadata(path).map_err(failed)?;
+    let mode = file.permissions().mode() & 0o777;
+    if !is_private(mode, file.uid(), rustix::process::geteuid().as_raw()) {
         return Err(KeyError::Readable { path: path.to_owned(), mode });
     }
     let text = fs::read(path).map_err(failed)?;
@@ -249,4 +257,25 @@ fn signs_from_ms(kid: &str) -> Option<u64> {
 
 fn public_bytes(pair: &Ed25519KeyPair) -> [u8; 32] {
     pair.public_key().as_ref().try_into().expect("an Ed25519 public key has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_may_read_what_root_has_given_to_it_and_nothing_else() {
+        let (root, us, other) = (0, 65_532, 1_000);
+        for (mode, owner, us, expected) in [
+            (0o600, us, us, true),
+            (0o640, us, us, false),
+            (0o440, root, us, true),
+            (0o444, root, us, false),
+            (0o460, root, us, false),
+            (0o440, other, us, false),
+            (0o440, root, root, false),
+        ] {
+            assert_eq!(is_private(mode, owner, us), expected, "{mode:o} {owner} {us}");
+        }
+    }
 }

@@ -1,0 +1,21 @@
+# fairgate in a small image: one program, which runs as nobody and writes only to its volume.
+#
+#   docker build -t fairgate .
+#   docker run -v fairgate:/var/lib/fairgate -v ./fairgate.toml:/etc/fairgate/fairgate.toml:ro -p 8080:8080 fairgate \
+#     edge --config /etc/fairgate/fairgate.toml
+FROM rust:1-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends cmake && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked --package fairgate --bin fairgate
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+    && install --directory --owner 65532 --group 65532 --mode 0700 /var/lib/fairgate
+COPY --from=build /src/target/release/fairgate /usr/bin/fairgate
+USER 65532:65532
+WORKDIR /var/lib/fairgate
+VOLUME /var/lib/fairgate
+# The gate, its admin listener, the booking core and its metrics.
+EXPOSE 8080 9090 3000 9091
+ENTRYPOINT ["/usr/bin/fairgate"]
