@@ -28,7 +28,7 @@
 local PERSON = 60000
 -- As in src/room/memory.rs.
 local GAP = 1000
-local MENDING_MS = 1000
+local MENDING_MS = 2000
 -- As in src/room/mod.rs.
 local SILENCE_MS = 2000
 local ENTRIES_A_CHUNK = 64000
@@ -476,9 +476,14 @@ local function pass_time()
   local before = s.now
   s.now = math.max(before, ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms())
   local open = is_open() and math.max(0, math.min(s.ends or s.now, s.now) - before) or 0
-  if open > 0 and s.now - before > SILENCE_MS then
-    -- Nobody could come in, so it is nobody's grace.
-    open, changed = 0, true
+  if s.now - before > SILENCE_MS then
+    -- Nobody could come in, so it is nobody's grace; nor could anybody put anything back.
+    if open > 0 then
+      open, changed = 0, true
+    end
+    if before < s.mending then
+      s.mending, changed = s.mending + s.now - before, true
+    end
   end
   expire_leases()
   local gained, burst = units_between(before, s.now), s.burst * PERSON

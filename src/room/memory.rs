@@ -16,8 +16,9 @@ use super::{Plan, Policy, Ramp, Room};
 
 /// Numbers left out behind the highest one that is known. More than one edge answers between two looks at the room.
 pub const GAP: u64 = 1_000;
-/// How long a room mends after somebody put something back: edges look at it more than once in that time.
-pub const MENDING_MS: u64 = 1_000;
+/// How long a room mends after somebody put something back: an edge whose look goes unanswered for a second looks again
+/// in that time.
+pub const MENDING_MS: u64 = 2_000;
 
 /// What an edge was told of a room: with it, a sale can go on that its store has lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

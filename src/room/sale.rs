@@ -68,8 +68,7 @@ impl Sale {
     /// that it is nobody's grace.
     pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64, is_silent: bool) {
         let open_ms = self.open_ms(elapsed_ms, now_ms);
-        self.changed |= is_silent && open_ms > 0;
-        let open_ms = if is_silent { 0 } else { open_ms };
+        let open_ms = if is_silent { self.be_silent(elapsed_ms, open_ms, now_ms) } else { open_ms };
         self.arrivals.pass_time(now_ms);
         self.changed |= self.leases.expire(now_ms);
         let gained = self.pace.units(&self.schedule.policy, now_ms - elapsed_ms, now_ms);
@@ -81,6 +80,16 @@ impl Sale {
             let (line_size, seats) = (self.line_size(), self.seats(now_ms));
             self.changed |= self.line.call(&self.schedule.policy, line_size, seats, rate_per_minute);
         }
+    }
+
+    /// Nobody could come in, nor put anything back; answers how much of that time counts for the grace.
+    fn be_silent(&mut self, elapsed_ms: u64, open_ms: u64, now_ms: u64) -> u64 {
+        let was_mending = self.is_mending(now_ms - elapsed_ms);
+        if was_mending {
+            self.mending_until_ms += elapsed_ms;
+        }
+        self.changed |= was_mending || open_ms > 0;
+        0
     }
 
     /// Whether the command at hand changed anything; asked once a command.
