@@ -5,7 +5,7 @@
 --
 -- KEYS[1]  fairgate:{<room>}, a hash with everything that is not counted in fans; all other keys of the room begin with
 --          it and the sale's generation, and are in the same slot because of the braces:
---            :<generation>:roster:<n>          64,000 entries of 32 bytes each, the pool in order
+--            :<generation>:roster:<n>          16,000 entries of 32 bytes each, the pool in order
 --            :<generation>:claims:<n>          10,000 lines of 72 bytes each, the list of claims in order of admission
 --            :<generation>:gone                a bit for each place admitted or given up
 --            :<generation>:calls               list of <end>:<watch>:<called>, the calls within their grace
@@ -31,7 +31,7 @@ local GAP = 1000
 local MENDING_MS = 2000
 -- As in src/room/mod.rs.
 local SILENCE_MS = 2000
-local ENTRIES_A_CHUNK = 64000
+local ENTRIES_A_CHUNK = 16000
 local CLAIMS_A_CHUNK = 10000
 local HELD_RETRY_MS = 5000
 local CAP_RETRY_MIN_MS = 250

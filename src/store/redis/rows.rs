@@ -22,7 +22,7 @@ pub(super) struct Rows {
 }
 
 /// The entries of the pool.
-pub(super) const ROSTER: Rows = Rows { name: "roster", count: "early", row_bytes: 32, rows_a_chunk: 64_000 };
+pub(super) const ROSTER: Rows = Rows { name: "roster", count: "early", row_bytes: 32, rows_a_chunk: 16_000 };
 /// The list of claims.
 pub(super) const CLAIMS: Rows = Rows { name: "claims", count: "listed", row_bytes: 72, rows_a_chunk: 10_000 };
 
