@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use fairgate_draw::QUICKNET;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -11,7 +12,7 @@ use super::{Admin, AuditLog, RoomName, Tokens, router};
 use crate::clock::Clock;
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
-use crate::room::{Command, Late, Mode, Plan, Policy};
+use crate::room::{BeaconPlan, Command, Late, Mode, Plan, Policy};
 use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
 
@@ -41,10 +42,22 @@ impl TestEdge {
 
     /// Starts it with these tokens.
     pub(crate) async fn start_with(tokens: &[AdminToken]) -> Self {
+        Self::open(tokens, None).await
+    }
+
+    /// Starts it with a room that waits for this round of quicknet, which has just been published.
+    pub(crate) async fn start_waiting(round: u64) -> Self {
+        let secret = Secret::new(TOKEN_ORGANIZER.into());
+        Self::open(&[AdminToken { name: "organizer".into(), role: Role::Organizer, secret }], Some(round)).await
+    }
+
+    async fn open(tokens: &[AdminToken], round: Option<u64>) -> Self {
         let dir = TempDir::new().expect("a directory");
-        let clock = Arc::new(SteppedClock(AtomicU64::new(OPENS_AT_MS)));
+        let round_ms = |round: u64| QUICKNET.genesis_ms + (round - 1) * QUICKNET.period_ms;
+        let opens_at_ms = round.map_or(OPENS_AT_MS, |round| round_ms(round) - 4_000);
+        let clock = Arc::new(SteppedClock(AtomicU64::new(opens_at_ms)));
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path(), clock.clone()).expect("a store"));
-        serve_room(&*store, &clock).await;
+        hold_draw(&*store, &clock, round).await;
         let registry = registry().expect("a registry");
         let rooms = RoomMetrics::new(&registry).expect("metrics");
         rooms.observe_room("final", &store.view("final").await.expect("a view"));
@@ -82,8 +95,9 @@ impl Clock for SteppedClock {
     }
 }
 
-/// Schedules a room without a pool and takes it through its draw.
-async fn serve_room(store: &dyn Store, clock: &SteppedClock) {
+/// Schedules a room without a pool and takes it through its draw, or as far as it goes without the round.
+async fn hold_draw(store: &dyn Store, clock: &SteppedClock, round: Option<u64>) {
+    let opens_at_ms = clock.now_ms();
     let policy = Policy {
         rate_per_minute: 600,
         burst: 10,
@@ -99,16 +113,17 @@ async fn serve_room(store: &dyn Store, clock: &SteppedClock) {
     };
     let plan = Plan {
         room: "final".into(),
-        opens_at_ms: OPENS_AT_MS,
-        starts_at_ms: OPENS_AT_MS,
+        opens_at_ms,
+        starts_at_ms: opens_at_ms,
         ends_at_ms: None,
-        beacon: None,
+        beacon: round.map(|round| BeaconPlan { round, fallback_after_ms: None }),
         secret: [1; 32],
         config_version: 0,
         policy,
     };
     let (entries, root) = fairgate_draw::RootHasher::new().finish();
-    for command in [Command::Schedule(plan), Command::Freeze { entries, root }, Command::Reveal { beacon: None }] {
+    let reveal = round.is_none().then_some(Command::Reveal { beacon: None });
+    for command in [Command::Schedule(plan), Command::Freeze { entries, root }].into_iter().chain(reveal) {
         store.apply("final", command).await.expect("the room goes on");
         clock.0.fetch_add(2_000, Ordering::Relaxed);
     }

@@ -304,3 +304,31 @@ async fn a_session_is_revoked_by_place_or_by_name_and_everything_is_in_the_audit
     }
     assert_eq!(audit["changes"].as_array().map(Vec::len), Some(3), "{audit}");
 }
+
+/// Round 1000 of quicknet, from `docs/DRAW.md`.
+const ROUND: u64 = 1_000;
+const SIGNATURE: &str =
+    "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+
+#[tokio::test]
+async fn who_hands_in_a_round_is_in_the_audit_log_once() {
+    let edge = TestEdge::start_waiting(ROUND).await;
+    let hand_in = async |round: u64| {
+        let body = json!({"round": round, "signature": SIGNATURE});
+        call(&edge, TOKEN_ORGANIZER, Method::POST, "/api/v1/rooms/final/beacon", Some(body)).await
+    };
+    let other = hand_in(ROUND + 1).await;
+    assert!(other.status.is_client_error(), "{}", other.body);
+    for _ in 0..2 {
+        let taken = hand_in(ROUND).await;
+        assert_eq!((taken.status, taken.body["phase"].as_str()), (StatusCode::OK, Some("serving")), "{}", taken.body);
+    }
+    let audit = call(&edge, TOKEN_ORGANIZER, Method::GET, "/api/v1/rooms/final/audit", None).await.body;
+    let entries = audit["changes"].as_array().expect("changes");
+    assert_eq!(entries.len(), 1, "{audit}");
+    for (key, value) in
+        [("who", json!("organizer")), ("what", json!("beacon_round")), ("before", Value::Null), ("after", json!(ROUND))]
+    {
+        assert_eq!(entries[0][key], value, "{key}");
+    }
+}

@@ -141,6 +141,7 @@ impl Steered {
             controller.follow(held.max_active);
         }
         let wanted = controller.step(&room(view), signals, now_ms)?;
+        tell_step(self.room.name(), view, signals, &wanted);
         match other {
             Some((held, _)) => brakes(&wanted, &held).then_some(wanted),
             None => self.is_news(&wanted, now_ms).then_some(wanted),
@@ -162,6 +163,20 @@ impl Steered {
     }
 }
 
+/// All that a step was decided by, for whoever wants to know why.
+fn tell_step(room: &str, view: &View, signals: &Signals, wanted: &Steering) {
+    tracing::trace!(
+        room,
+        active = view.active,
+        expected = view.expected,
+        cap = wanted.max_active,
+        per_minute = wanted.rate_per_minute,
+        limit = wanted.limit.label(),
+        ?signals,
+        "step"
+    );
+}
+
 fn brakes(wanted: &Steering, held: &Steering) -> bool {
     wanted.rate_per_minute < held.rate_per_minute || wanted.max_active < held.max_active
 }
@@ -170,6 +185,7 @@ fn room(view: &View) -> steer::Room {
     steer::Room {
         active: view.active,
         expected: view.expected,
+        admitted: view.admitted,
         max_active: view.policy.max_active,
         rate_per_minute: view.policy.rate_per_minute,
         target_ms: view.policy.target_ms,

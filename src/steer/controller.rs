@@ -1,25 +1,37 @@
 //! The outer loop: how many people may be inside, and whether anybody may come in now.
 //!
-//! Guarantees: never more than people set; nobody comes in for [`HOLD_MS`] after the shop was found to suffer; the cap
-//! grows only while it is used and the shop answers well; where nothing can be told of the shop there is no decision, and
-//! the room keeps up its floor.
+//! Guarantees: never more than people set; whenever the cap is lowered nobody comes in for a moment, and then only as others
+//! leave; the cap grows only while it is used and the shop answers well; where nothing can be told of the shop there is no
+//! decision, and the room keeps up its floor.
 //!
 //! The shop suffers when requests wait for longer than a quarter of the target or are turned away, when the p99 passes the
 //! target, or when one answer in twenty is an error. The cap is then set to what the shop has shown it can serve: those
-//! inside, less the share of their requests that was turned away, and a twentieth. While more than that are inside, the
-//! brake stays on, and the cap stays where it is: people leave on their own, and lowering it again for what is still to
-//! come out would end far too low.
+//! inside and those on their way in, less the share of their requests that was turned away, and a twentieth. It is lowered
+//! again only when that has had the time to show: while more than that are inside it stays where it is (people leave on
+//! their own, and lowering it for what is still to come out would end far too low), and what was asked of the shop before
+//! still comes back for some seconds. Into a shop that fails nobody is let for as long as it does.
 //!
 //! How fast it opens follows from how long requests wait in front of the shop: fast while hardly any waits, since then a
-//! quarter of the shop or more is idle; ever slower as more do; not at all before it would have to brake. A shop that does
-//! not tell its own waits (`Server-Timing`) is felt for: fast up to nine tenths of where it suffered last, then slowly,
-//! and faster again the longer nothing happens, since a shop that broke down may have come back as a better one.
+//! quarter of the shop or more is idle; ever slower as more do, and as the p99 comes near the target; not at all before it
+//! would have to brake. A shop that does not tell its own waits (`Server-Timing`) is felt for: fast up to nine tenths of where
+//! it suffered last, then slowly, and faster again the longer nothing happens, since a shop that broke down may have come
+//! back as a better one.
+//!
+//! All this takes its time from the length of a session: where people stay for seconds, a pause of some seconds would empty
+//! the shop, and a cap that grows by the minute would leave it empty.
 
+use super::stay::Stay;
 use super::{STEP_MS, Signals};
 use crate::room::{Limit, Steering};
 
-/// How long nobody comes in after the shop was found to suffer.
-const HOLD_MS: u64 = 4_000;
+/// How long nobody comes in after the cap was lowered: a twelfth of a session, between these.
+const HOLD_SHARE: f64 = 1.0 / 12.0;
+const HOLD_MS_MIN: f64 = 500.0;
+const HOLD_MS_MAX: f64 = 4_000.0;
+/// How long a lower cap takes to show: the called come in, the slowest requests end, and the signals look back two seconds.
+const SETTLE_MS: u64 = 6_000;
+/// How long nobody comes in to a shop that has answered nothing for too long.
+const STUCK_MS: u64 = 4_000;
 /// The cap at the start, as a share of what people set.
 const FIRST_SHARE: f64 = 0.1;
 /// The least cap: with fewer inside nothing could be told of the shop.
@@ -30,6 +42,9 @@ const BRAKE_SHARE: f64 = 0.05;
 const FAST_PER_S: f64 = 0.05;
 const SLOW_PER_S: f64 = 0.01;
 const CREEP_PER_S: f64 = 0.002;
+/// For sessions of this length and longer; twice as much where they are half as long or less.
+const GROWTH_STAY_MS: f64 = 45_000.0;
+const QUICK_MAX: f64 = 2.0;
 /// After so long without trouble, growth near the point where a silent shop suffered last doubles, and again after the
 /// same time.
 const PATIENCE_MS: u64 = 10_000;
@@ -43,6 +58,8 @@ pub struct Room {
     pub active: u64,
     /// People who have been called and are expected to come in.
     pub expected: u64,
+    /// People let in so far.
+    pub admitted: u64,
     /// Sessions inside at most, as people set it.
     pub max_active: u64,
     /// People admitted per minute at most, as people set it.
@@ -66,6 +83,7 @@ pub struct Controller {
     lowered_at_ms: Option<u64>,
     heard_at_ms: u64,
     limit: Limit,
+    stay: Stay,
 }
 
 impl Controller {
@@ -81,11 +99,13 @@ impl Controller {
             lowered_at_ms: None,
             heard_at_ms: 0,
             limit: Limit::Rate,
+            stay: Stay::default(),
         }
     }
 
     /// Takes one step; `None` where nothing can be told of the shop.
     pub fn step(&mut self, room: &Room, signals: &Signals, now_ms: u64) -> Option<Steering> {
+        self.stay.observe(room.active, room.admitted, now_ms);
         if signals.answers + signals.errors + signals.refused > 0 || room.active == 0 {
             self.heard_at_ms = now_ms;
         } else if now_ms.saturating_sub(self.heard_at_ms) > SILENCE_MS {
@@ -109,30 +129,34 @@ impl Controller {
             return None;
         }
         self.limit = Limit::Errors;
-        self.held_until_ms = now_ms + HOLD_MS;
+        self.held_until_ms = now_ms + STUCK_MS;
         Some(self.steering(room, now_ms))
     }
 
     fn brake(&mut self, limit: Limit, room: &Room, signals: &Signals, now_ms: u64) {
-        let (active, cap) = (room.active as f64, self.cap(room));
+        let (used, cap) = (used(room), self.cap(room));
         self.limit = limit;
         self.suffered_at_ms = now_ms;
-        let took_effect = self.lowered_at_ms.is_none_or(|at_ms| now_ms >= at_ms + HOLD_MS);
-        if took_effect && active <= cap * 1.02 {
+        let took_effect = self.lowered_at_ms.is_none_or(|at_ms| now_ms >= at_ms + SETTLE_MS);
+        let lowers = took_effect && used <= cap * 1.02;
+        if lowers {
             self.lowered_at_ms = Some(now_ms);
-            self.knee = active.max(CAP_MIN);
-            self.cap = Some((active * (1.0 - turned_away(signals)) * (1.0 - BRAKE_SHARE)).max(CAP_MIN));
+            self.knee = used.max(CAP_MIN);
+            self.cap = Some((used * (1.0 - turned_away(signals)) * (1.0 - BRAKE_SHARE)).max(CAP_MIN));
         }
-        self.held_until_ms = now_ms + HOLD_MS;
+        if lowers || limit == Limit::Errors {
+            self.held_until_ms = now_ms + self.hold_ms();
+        }
     }
 
     fn grow(&mut self, room: &Room, signals: &Signals, now_ms: u64) {
         let cap = self.cap(room);
-        let is_used = room.waiting && (room.active + room.expected) as f64 >= cap * 0.95 - 1.0;
+        let is_used = room.waiting && used(room) >= cap * 0.95 - 1.0;
         if now_ms < self.held_until_ms || !is_used {
             return;
         }
         let per_s = if signals.tells_waits { by_waits(room, signals) } else { self.by_feel(cap, now_ms) };
+        let per_s = (per_s * self.quickness()).min(by_p99(room, signals));
         self.cap = Some((cap * (1.0 + per_s * STEP_MS as f64 / 1_000.0)).min(room.max_active as f64));
     }
 
@@ -140,6 +164,14 @@ impl Controller {
         let quiet = now_ms.saturating_sub(self.suffered_at_ms) / PATIENCE_MS;
         let near = CREEP_PER_S * f64::from(1_u32 << quiet.min(5));
         if cap < self.knee * 0.9 { FAST_PER_S } else { near.min(FAST_PER_S) }
+    }
+
+    fn hold_ms(&self) -> u64 {
+        (self.stay.ms() * HOLD_SHARE).clamp(HOLD_MS_MIN, HOLD_MS_MAX) as u64
+    }
+
+    fn quickness(&self) -> f64 {
+        (GROWTH_STAY_MS / self.stay.ms()).clamp(1.0, QUICK_MAX)
     }
 
     fn cap(&self, room: &Room) -> f64 {
@@ -157,6 +189,22 @@ impl Controller {
         }
         let rate_per_minute = if is_held { 0 } else { room.rate_per_minute };
         Steering { edge: self.edge, rate_per_minute, max_active, limit: self.limit }
+    }
+}
+
+/// Those inside and those on their way in.
+fn used(room: &Room) -> f64 {
+    (room.active + room.expected) as f64
+}
+
+/// The growth that is left where the slowest answers come near the target.
+fn by_p99(room: &Room, signals: &Signals) -> f64 {
+    let target_us = room.target_ms * 1_000;
+    match signals.p99_us {
+        p99_us if p99_us <= target_us * 6 / 10 => f64::INFINITY,
+        p99_us if p99_us <= target_us * 3 / 4 => SLOW_PER_S,
+        p99_us if p99_us <= target_us * 9 / 10 => CREEP_PER_S,
+        _ => 0.0,
     }
 }
 
@@ -185,7 +233,7 @@ fn suffers(room: &Room, signals: &Signals) -> Option<Limit> {
     }
 }
 
-/// The share of requests that was turned away; at most a half is believed at once.
+/// The share of requests that was turned away; at most a half is believed at once, since they ask again.
 fn turned_away(signals: &Signals) -> f64 {
     let asked = signals.answers + signals.refused;
     if asked == 0 { 0.0 } else { (signals.refused as f64 / asked as f64).min(0.5) }
@@ -195,8 +243,15 @@ fn turned_away(signals: &Signals) -> f64 {
 mod tests {
     use super::*;
 
-    const ROOM: Room =
-        Room { active: 100, expected: 0, max_active: 1_000, rate_per_minute: 600, target_ms: 500, waiting: true };
+    const ROOM: Room = Room {
+        active: 100,
+        expected: 0,
+        admitted: 0,
+        max_active: 1_000,
+        rate_per_minute: 600,
+        target_ms: 500,
+        waiting: true,
+    };
     const WELL: Signals = Signals {
         answers: 1_000,
         p99_us: 100_000,
@@ -244,10 +299,55 @@ mod tests {
             controller.step(&ROOM, &WELL, 0).unwrap();
             let braked = controller.step(&ROOM, &signals, 250).unwrap();
             assert_eq!((braked.limit, braked.max_active, braked.rate_per_minute), (limit, cap, 0));
-            let held = steps(&mut controller, &ROOM, &WELL, 500, 4_000);
+            let held = steps(&mut controller, &ROOM, &WELL, 500, 3_750);
             assert_eq!((held.rate_per_minute, held.max_active), (0, cap));
-            assert_eq!(controller.step(&ROOM, &WELL, 4_250).unwrap().rate_per_minute, 600);
+            assert_eq!(controller.step(&ROOM, &WELL, 4_000).unwrap().rate_per_minute, 600);
         }
+    }
+
+    #[test]
+    fn those_on_their_way_in_count_with_those_inside() {
+        let mut controller = Controller::new(1);
+        let room = Room { active: 70, expected: 30, ..ROOM };
+        controller.step(&room, &WELL, 0).unwrap();
+        assert_eq!(controller.step(&room, &Signals { p99_us: 501_000, ..WELL }, 250).unwrap().max_active, 95);
+    }
+
+    #[test]
+    fn nobody_is_let_into_a_shop_that_fails() {
+        let mut controller = Controller::new(1);
+        let failing = Signals { errors: 60, ..WELL };
+        let room = Room { active: 50, ..ROOM };
+        for second in 0..60 {
+            let held = steps(&mut controller, &room, &failing, second * 1_000, second * 1_000 + 750);
+            assert_eq!((held.limit, held.rate_per_minute), (Limit::Errors, 0));
+        }
+    }
+
+    #[test]
+    fn short_sessions_are_held_for_a_shorter_time_and_let_in_faster() {
+        let (mut controller, mut room) = (Controller::new(1), ROOM);
+        for second in 0..60 {
+            room.admitted = second * 20;
+            controller.step(&room, &Signals { wait_p90_us: 100_000, ..WELL }, second * 1_000).unwrap();
+        }
+        // 100 inside, 20 a second: they stay for five.
+        let slow = Signals { p99_us: 501_000, ..WELL };
+        assert_eq!(controller.step(&room, &slow, 60_000).unwrap().rate_per_minute, 0);
+        assert_eq!(controller.step(&room, &slow, 60_500).unwrap().rate_per_minute, 600);
+        room.active = 110;
+        let grown = steps(&mut controller, &room, &WELL, 60_750, 61_500).max_active;
+        assert_eq!(grown, 104, "a tenth in a second");
+    }
+
+    #[test]
+    fn grows_ever_slower_as_the_p99_comes_near_the_target() {
+        let grown = [300_000, 370_000, 440_000, 460_000].map(|p99_us| {
+            let mut controller = Controller::new(1);
+            let room = Room { max_active: 10_000, active: 2_000, ..ROOM };
+            steps(&mut controller, &room, &Signals { p99_us, ..WELL }, 0, 9_750).max_active
+        });
+        assert_eq!(grown, [1_643, 1_105, 1_020, 1_000]);
     }
 
     #[test]
@@ -255,12 +355,14 @@ mod tests {
         let mut controller = Controller::new(1);
         controller.step(&ROOM, &WELL, 0).unwrap();
         let slow = Signals { p99_us: 900_000, ..WELL };
-        let braked = steps(&mut controller, &ROOM, &slow, 250, 60_000);
-        assert_eq!((braked.max_active, braked.rate_per_minute), (95, 0));
+        assert_eq!(steps(&mut controller, &ROOM, &slow, 250, 60_000).max_active, 95);
         // They have left, and it is slow all the same.
         let fewer = Room { active: 85, ..ROOM };
-        let held = steps(&mut controller, &fewer, &slow, 60_250, 64_000);
+        let held = steps(&mut controller, &fewer, &slow, 60_250, 63_750);
         assert_eq!((held.max_active, held.rate_per_minute), (80, 0));
+        let fewer = Room { active: 79, ..ROOM };
+        assert_eq!(steps(&mut controller, &fewer, &slow, 64_000, 66_000).max_active, 80, "until that could show");
+        assert_eq!(controller.step(&fewer, &slow, 66_250).unwrap().max_active, 75);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! again; it is a range, as wide as what was told earlier turned out to be wrong, and never narrower than a tenth either way.
 //!
 //! People come in as fast as people set it, or as fast as others leave, whichever is slower. How fast others leave
-//! follows from the sessions that there may be and how long one lasts (Little's law), so a cap that has just been
+//! follows from the sessions that there may be and how long each takes, from the call to the end (Little's law; the called
+//! hold room, too), so a cap that has just been
 //! lowered is believed at once, and not when the line has crept for minutes; while more than that are inside, the line
 //! stands until enough have left. Places that nobody takes (no-shows, places given up) pass by on the way. While nobody
 //! steers an adaptive room, its pace is what it was over the last minute.
@@ -174,10 +175,15 @@ impl Progress {
 }
 
 impl Look {
+    /// Those inside and those on their way in: the called hold room, too.
+    fn used(&self) -> f64 {
+        (self.active + self.expected) as f64
+    }
+
     /// How long until those inside and those expected fit into the room again: a share of those inside leaves in each
     /// moment, so it is the logarithm of the excess.
     fn standstill_ms(&self, stay_ms: f64) -> f64 {
-        let excess = (self.active + self.expected) as f64 / self.max_active.max(1) as f64;
+        let excess = self.used() / self.max_active.max(1) as f64;
         stay_ms * excess.ln().max(0.0)
     }
 }
@@ -190,7 +196,7 @@ impl Sums {
         self.places += rise(|look| look.serving);
         self.came += rise(|look| look.admitted + look.expected);
         self.ended += rise(|look| look.admitted) - rise(|look| look.active);
-        self.inside_ms += ms * (before.active + now.active) as f64 / 2.0;
+        self.inside_ms += ms * (before.used() + now.used()) / 2.0;
     }
 
     /// Places that pass for each person who comes.
@@ -237,14 +243,15 @@ impl Record {
         }
     }
 
-    /// Four in five guesses were no worse than that.
+    /// Nine in ten guesses were no worse than that. What fans are told reaches further ahead than most guesses whose end is
+    /// known, so it is wider than the four in five that should be right.
     fn spread(&self) -> f64 {
         if self.errors.len() < ERRORS_MIN {
             return SPREAD_UNKNOWN;
         }
         let mut errors: Vec<f64> = self.errors.iter().copied().collect();
         errors.sort_unstable_by(f64::total_cmp);
-        errors[errors.len() * 4 / 5].clamp(SPREAD_MIN, SPREAD_MAX)
+        errors[errors.len() * 9 / 10].clamp(SPREAD_MIN, SPREAD_MAX)
     }
 }
 

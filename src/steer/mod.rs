@@ -12,6 +12,7 @@ mod controller;
 mod eta;
 mod health;
 mod latencies;
+mod stay;
 mod window;
 
 pub use breaker::Breaker;

@@ -6,8 +6,8 @@
 
 use super::Signals;
 
-/// Requests that may always be in flight: fewer would starve a shop that answers in batches.
-const LEAST: u64 = 8;
+/// Requests that may always be in flight: fewer would starve a shop whose answers take long by themselves.
+const LEAST: u64 = 4;
 /// Answers below which nothing can be told.
 const ANSWERS_MIN: u64 = 20;
 

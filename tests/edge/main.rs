@@ -11,6 +11,7 @@ mod requests;
 mod sessions;
 mod shop;
 mod tls;
+mod top;
 mod troubles;
 mod turned_away;
 mod walk;

@@ -17,6 +17,9 @@ use crate::shop::Shop;
 /// Longer than a machine with other work to do takes for anything that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whoever has it may do everything at the admin API.
+pub(crate) const ADMIN_TOKEN: &str = "0123456789abcdef";
+
 /// What a test wants of its edge; times are relative to the start.
 pub(crate) struct Setup {
     pub(crate) opens_in_ms: i64,
@@ -58,6 +61,7 @@ pub(crate) struct World {
     pub(crate) shop: Shop,
     pub(crate) address: SocketAddr,
     pub(crate) tls_address: SocketAddr,
+    pub(crate) admin_address: SocketAddr,
     dir: TempDir,
     edge: Option<Child>,
 }
@@ -66,13 +70,14 @@ impl World {
     pub(crate) fn start(setup: Setup) -> Self {
         let dir = TempDir::new().unwrap();
         let (shop, address, tls_address) = (Shop::start(), free_address(), free_address());
+        let admin_address = free_address();
         fairgate(&["keys", "new", "--dir", dir.path().join("keys").to_str().unwrap()]);
         if setup.tls {
             write_certificate(dir.path());
         }
-        let config = config(&setup, dir.path(), address, tls_address, shop.address);
+        let config = config(&setup, dir.path(), [address, tls_address, admin_address], shop.address);
         fs::write(dir.path().join("fairgate.toml"), config).unwrap();
-        let mut world = Self { shop, address, tls_address, dir, edge: None };
+        let mut world = Self { shop, address, tls_address, admin_address, dir, edge: None };
         world.start_edge();
         world
     }
@@ -84,6 +89,7 @@ impl World {
             .args(["edge", "--exit-with-stdin", "--config"])
             .arg(self.dir.path().join("fairgate.toml"))
             .env("RUST_LOG", "info")
+            .env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -193,17 +199,16 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn config(setup: &Setup, dir: &Path, address: SocketAddr, tls: SocketAddr, shop: SocketAddr) -> String {
+fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], shop: SocketAddr) -> String {
     let now_ms = now_ms();
     let time = |in_ms: i64| jiff::Timestamp::from_millisecond(now_ms + in_ms).unwrap().to_string();
     let dir = dir.display();
     let mut text = format!(
         "[edge]\nlisten = [\"{address}\"]\nkeys = \"{dir}/keys\"\nshutdown_grace = \"3s\"\n{}\n[store]\npath = \"{dir}/data\"\n\
-         [admin]\nlisten = \"{}\"\n[[upstream]]\nname = \"shop\"\naddress = \"{shop}\"\n{}\n\
+         [admin]\nlisten = \"{admin}\"\n[[upstream]]\nname = \"shop\"\naddress = \"{shop}\"\n{}\n\
          [[room]]\nname = \"final\"\ntitle = \"Cup final\"\nupstream = \"shop\"\nopens_at = \"{}\"\nstarts_at = \"{}\"\n\
          {}\n",
         setup.edge,
-        free_address(),
         setup.upstream,
         time(setup.opens_in_ms),
         time(setup.starts_in_ms),

@@ -13,7 +13,7 @@ mod svg;
 mod table;
 mod world;
 
-use scenario::{HALVED, NO_SHOWS, Policy, SILENT, Scenario, all};
+use scenario::{CHECKOUT, HALVED, NO_SHOWS, Policy, SILENT, Scenario, all};
 use score::Score;
 use world::World;
 
@@ -25,15 +25,16 @@ fn run(scenario: &Scenario, policy: Policy) -> Score {
 
 /// The clairvoyant that does best of those that keep to the goal.
 fn clairvoyant(scenario: &Scenario) -> Score {
-    let loads = [0.95, 0.92, 0.88];
+    let loads = [0.95, 0.92, 0.88, 0.84, 0.8];
     let runs = loads.map(|load| run(scenario, Policy::Clairvoyant { load }));
     let keeps = |score: &&Score| score.seconds_above < 10;
     let best = runs.iter().filter(keeps).max_by(|a, b| a.useful.total_cmp(&b.useful));
     best.unwrap_or(&runs[runs.len() - 1]).clone()
 }
 
-/// The goal of what fans are told, of those waits in which nothing happened to the shop that nobody could foresee.
+/// The goals of what fans are told: the median error of the best guess, and how often the range has the truth in it.
 const WAIT_ERROR_MAX: f64 = 0.2;
+const IN_RANGE_MIN: f64 = 0.8;
 
 #[test]
 fn half_a_shop_is_noticed_and_a_whole_one_is_used() {
@@ -42,9 +43,26 @@ fn half_a_shop_is_noticed_and_a_whole_one_is_used() {
     let best = clairvoyant(&HALVED);
     let utilisation = adaptive.useful / best.useful;
     assert!(utilisation >= 0.85, "used {utilisation:.3} of what a clairvoyant would have used");
-    assert!(adaptive.waits.knowable_error < WAIT_ERROR_MAX, "{:?}", adaptive.waits);
+    let waits = &adaptive.waits;
+    assert!(waits.median_error < WAIT_ERROR_MAX && waits.in_range >= IN_RANGE_MIN, "{waits:?}");
     let fixed = run(&HALVED, Policy::Fixed);
     assert!(fixed.seconds_above > 100, "a fixed rate suffers for {} s only", fixed.seconds_above);
+}
+
+/// Where people stay for seconds, long pauses empty the shop and slow growth leaves it empty: both happened.
+#[test]
+fn short_sessions_are_steered_as_well_as_long_ones() {
+    let score = run(&CHECKOUT, Policy::Adaptive);
+    assert!(score.seconds_above < 10, "{} s above the target", score.seconds_above);
+    let (worked_s, could_s) = score
+        .seconds
+        .iter()
+        .skip(15)
+        .fold((0.0, 0), |(worked_s, could_s), second| (worked_s + second.worked_s, could_s + second.workers));
+    let used = worked_s / could_s as f64;
+    assert!(used >= 0.85, "used {used:.3} of all that the shop could");
+    assert!(score.recovery_s.is_some_and(|seconds| seconds <= 30), "recovered after {:?} s", score.recovery_s);
+    assert!(score.waits.in_range >= IN_RANGE_MIN, "{:?}", score.waits);
 }
 
 #[test]
@@ -52,7 +70,7 @@ fn with_no_shows_the_shop_sees_the_rate() {
     let score = run(&NO_SHOWS, Policy::Fixed);
     let off = (score.admitted_per_minute - 500.0).abs() / 500.0;
     assert!(off < 0.03, "{:.0} a minute came in", score.admitted_per_minute);
-    assert!(score.waits.median_error < WAIT_ERROR_MAX && score.waits.in_range > 0.7, "{:?}", score.waits);
+    assert!(score.waits.median_error < WAIT_ERROR_MAX && score.waits.in_range >= IN_RANGE_MIN, "{:?}", score.waits);
 }
 
 #[test]

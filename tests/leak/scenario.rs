@@ -1,5 +1,7 @@
 //! What happens to the shop, and who steers.
 
+use crate::people::Errand;
+
 /// Who decides how many come in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Policy {
@@ -30,6 +32,8 @@ pub(crate) struct Scenario {
     pub(crate) stampede_at: Option<u64>,
     /// What the organizer set.
     pub(crate) rate_per_minute: u32,
+    /// What people do inside.
+    pub(crate) errand: Errand,
 }
 
 const WELL: Scenario = Scenario {
@@ -43,6 +47,7 @@ const WELL: Scenario = Scenario {
     silent: None,
     stampede_at: None,
     rate_per_minute: 1_000,
+    errand: Errand::Browse,
 };
 
 /// Half of the shop is gone for five minutes.
@@ -59,9 +64,18 @@ pub(crate) const SILENT: Scenario =
 const STAMPEDE: Scenario = Scenario { name: "stampede", stampede_at: Some(400), ..WELL };
 /// Three of ten never come, and the organizer wants 500 a minute.
 pub(crate) const NO_SHOWS: Scenario = Scenario { name: "no-shows 30%", no_show: 0.3, rate_per_minute: 500, ..WELL };
+/// Sessions of seconds with their work at the end, and a capacity that changes every few of them.
+pub(crate) const CHECKOUT: Scenario = Scenario {
+    name: "checkout, halved",
+    seconds: 400,
+    workers: &[(0, 12), (150, 6), (270, 12)],
+    rate_per_minute: 1_500,
+    errand: Errand::Checkout,
+    ..WELL
+};
 
-pub(crate) fn all() -> [Scenario; 9] {
-    [WELL, HALVED, STEPS, RAMPS, UNTOLD, LAGGING, SILENT, STAMPEDE, NO_SHOWS]
+pub(crate) fn all() -> [Scenario; 10] {
+    [WELL, HALVED, STEPS, RAMPS, UNTOLD, LAGGING, SILENT, STAMPEDE, NO_SHOWS, CHECKOUT]
 }
 
 impl Scenario {

@@ -11,10 +11,10 @@ use fairgate::steer::{self, Controller, Health, Interval, Look, Progress, STEP_M
 
 use crate::chance::Chance;
 use crate::eta::Promises;
-use crate::people::{self, Session, THINK_S};
+use crate::people::{self, AFTER_PAYMENT, Errand, NOTICE_MEAN_S, Next, Session};
 use crate::scenario::{Policy, Scenario};
 use crate::score::{Score, Second, TARGET_MS, windows_hold};
-use crate::shop::{Job, MEAN_SERVICE_S, Shop};
+use crate::shop::{Job, Shop, Work};
 
 const TICK_US: u64 = 200_000;
 const START_MS: u64 = 10_000;
@@ -23,8 +23,8 @@ const MAX_ACTIVE: u64 = 2_000;
 const MAX_IN_FLIGHT: u64 = 512;
 const QUEUE_MAX: usize = 128;
 const QUEUE_WAIT_MS: u64 = 1_000;
-/// How far ahead the clairvoyant looks: a session's length.
-const FORESIGHT_S: u64 = 45;
+/// What the edge and the shop add to an answer out of memory, µs.
+const MEMORY_US: u64 = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -33,6 +33,7 @@ enum Event {
     Come { place: u64 },
     Ask { session: usize, is_step: bool },
     Served { slot: usize },
+    Vanish { session: usize },
     GiveUp { ticket: u64 },
 }
 
@@ -111,6 +112,7 @@ impl<'s> World<'s> {
                 Event::Come { place } => self.come(place),
                 Event::Ask { session, is_step } => self.ask(session, is_step),
                 Event::Served { slot } => self.served(slot),
+                Event::Vanish { session } => self.leave(session),
                 Event::GiveUp { ticket } => self.give_up(ticket),
             }
         }
@@ -182,7 +184,7 @@ impl<'s> World<'s> {
         match outcomes[0] {
             ClaimOutcome::Admitted { .. } => {
                 self.admitted_s.push((self.now_us / 1_000) as f64 / 1_000.0);
-                self.sessions.push(Session { place, is_inside: true });
+                self.sessions.push(Session { place, is_inside: true, step: 0 });
                 let session = self.sessions.len() - 1;
                 self.ask(session, true);
             }
@@ -208,7 +210,9 @@ impl<'s> World<'s> {
     // Requests ----------------------------------------------------------------------------------------------------------
 
     fn ask(&mut self, session: usize, is_step: bool) {
-        let job = Job { session, asked_us: self.now_us, sent_us: self.now_us, is_step };
+        let work = self.scenario.errand.work(self.sessions[session].step, &mut self.chance);
+        let (asked_us, sent_us) = (self.now_us, self.now_us);
+        let job = Job { session: Some(session), asked_us, sent_us, is_step, work, is_begun: false };
         if self.in_flight < self.window.size() {
             self.send(job);
         } else if self.queue.len() < QUEUE_MAX {
@@ -237,61 +241,101 @@ impl<'s> World<'s> {
             second.refused += 1;
         }
         let again_us = people::asks_again_us(&mut self.chance);
-        self.after(again_us, Event::Ask { session: job.session, is_step: job.is_step });
+        if let Some(session) = job.session {
+            self.after(again_us, Event::Ask { session, is_step: job.is_step });
+        }
     }
 
     fn send(&mut self, mut job: Job) {
         job.sent_us = self.now_us;
         self.in_flight += 1;
-        if self.shop.take(job) {
+        if job.work == Work::Memory {
+            let slot = self.slot(job);
+            self.after(MEMORY_US, Event::Served { slot });
+        } else if self.shop.take(job) {
             self.begin(job);
         }
     }
 
-    /// A worker begins; what the request waited until then is told by the shop (`Server-Timing`) and the edge together.
-    fn begin(&mut self, job: Job) {
-        let tells = self.scenario.tells_waits;
-        self.interval.tells_waits |= tells;
-        self.interval.waits.record(if tells { self.now_us } else { job.sent_us } - job.asked_us);
+    /// Somebody begins; what the request waited until then is told by the shop (`Server-Timing`) and the edge together.
+    fn begin(&mut self, mut job: Job) {
+        if !job.is_begun && job.session.is_some() {
+            let tells = self.scenario.tells_waits;
+            self.interval.tells_waits |= tells;
+            self.interval.waits.record(if tells { self.now_us } else { job.sent_us } - job.asked_us);
+        }
+        job.is_begun = true;
+        let (us, left) = self.shop.work(&job);
+        let slot = self.slot(Job { work: left.unwrap_or(Work::Memory), ..job });
+        self.after(us, Event::Served { slot });
+    }
+
+    fn slot(&mut self, job: Job) -> usize {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(job);
             self.jobs.len() - 1
         });
         self.jobs[slot] = job;
-        let service_us = self.shop.service_us(&mut self.chance);
-        self.after(service_us, Event::Served { slot });
+        slot
     }
 
     fn served(&mut self, slot: usize) {
         let job = self.jobs[slot];
         self.free.push(slot);
+        let is_whole = job.work == Work::Memory;
+        if job.is_begun
+            && let Some(next) = self.shop.done((!is_whole).then_some(job))
+        {
+            self.begin(next);
+        }
+        if is_whole && let Some(session) = job.session {
+            self.answered(&job, session);
+        }
+    }
+
+    fn answered(&mut self, job: &Job, session: usize) {
         let took_us = self.now_us - job.asked_us;
         self.interval.answers.record(took_us);
         self.interval.in_shop.record(self.now_us - job.sent_us);
         self.answers_us.push(took_us);
         self.in_flight -= 1;
-        if let Some(next) = self.shop.done() {
-            self.begin(next);
-        }
         while self.in_flight < self.window.size()
             && let Some((_, waiting)) = self.queue.pop_front()
         {
             self.send(waiting);
         }
         if job.is_step {
-            self.go_on(job.session);
+            self.go_on(session);
         }
     }
 
     fn go_on(&mut self, session: usize) {
-        if people::is_finished(&mut self.chance) {
-            self.finished += 1;
-            self.sessions[session].is_inside = false;
-            let place = self.sessions[session].place;
-            self.apply(&Command::Release(vec![place]));
-        } else {
-            let thinks_us = people::thinks_us(&mut self.chance);
-            self.after(thinks_us, Event::Ask { session, is_step: true });
+        self.sessions[session].step += 1;
+        match self.scenario.errand.next(self.sessions[session].step, &mut self.chance) {
+            Next::Asks { in_us } => self.after(in_us, Event::Ask { session, is_step: true }),
+            Next::Vanishes { in_us } => self.after(in_us, Event::Vanish { session }),
+            Next::Leaves => {
+                self.finished += 1;
+                self.leave(session);
+                if self.scenario.errand == Errand::Checkout {
+                    self.work_on_its_own();
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, session: usize) {
+        self.sessions[session].is_inside = false;
+        let place = self.sessions[session].place;
+        self.apply(&Command::Release(vec![place]));
+    }
+
+    /// What the shop does besides, past the edge.
+    fn work_on_its_own(&mut self) {
+        let (asked_us, sent_us) = (self.now_us, self.now_us);
+        let job = Job { session: None, asked_us, sent_us, is_step: false, work: AFTER_PAYMENT, is_begun: false };
+        if self.shop.take(job) {
+            self.begin(job);
         }
     }
 
@@ -322,6 +366,7 @@ impl<'s> World<'s> {
                 let room = steer::Room {
                     active: view.active,
                     expected: view.expected,
+                    admitted: view.admitted,
                     max_active: view.policy.max_active,
                     rate_per_minute: view.policy.rate_per_minute,
                     target_ms: TARGET_MS,
@@ -331,9 +376,12 @@ impl<'s> World<'s> {
             }
             Policy::Clairvoyant { load } => {
                 let second = self.now_us / 1_000_000;
-                let least =
-                    (second..=second + FORESIGHT_S).map(|at| self.scenario.workers_at(at as f64)).min().unwrap_or(0);
-                let bears = least as f64 / MEAN_SERVICE_S * (THINK_S + MEAN_SERVICE_S);
+                // It looks ahead for the length of a session.
+                let (stay_s, work_s) = self.scenario.errand.stay_and_work_s();
+                let ahead = second..=second + stay_s as u64;
+                let least = ahead.map(|at| self.scenario.workers_at(at as f64)).min().unwrap_or(0);
+                // The called are expected, and count from then on.
+                let bears = least as f64 / work_s * (stay_s + NOTICE_MEAN_S);
                 let (max_active, rate_per_minute) = ((load * bears) as u64, view.policy.rate_per_minute);
                 Some(Steering { edge: 1, rate_per_minute, max_active, limit: Limit::Rate })
             }

@@ -106,11 +106,15 @@ fn panels_have_numbers_of_their_own_and_something_to_show() {
 }
 
 #[test]
-fn prometheus_reads_the_rules() {
-    let (path, _) = file("alerts.yml");
-    match Command::new("promtool").args(["check", "rules"]).arg(&path).output() {
-        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-        // Debian's package `prometheus` has it; the tests above need nothing.
-        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
+fn prometheus_reads_the_rules_and_they_fire_when_they_should() {
+    for (verb, name) in [("check", "alerts.yml"), ("test", "alerts.test.yml")] {
+        match Command::new("promtool").args([verb, "rules"]).arg(file(name).0).output() {
+            Ok(output) => {
+                let said = [output.stdout, output.stderr].concat();
+                assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&said));
+            }
+            // Debian's package `prometheus` has it; the tests above need nothing.
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
+        }
     }
 }

@@ -3,6 +3,9 @@
 //!
 //! Bounded: each run ends by itself after [`RUN_S`] seconds, whatever happens.
 
+#[cfg(test)]
+mod brake;
+mod curves;
 mod score;
 mod stage;
 mod throttle;
@@ -11,11 +14,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fairgate_crowd::{Options, Report, Target};
+use jiff::SignedDuration;
 use tokio::time::{Instant, interval_at};
 
 use crate::report::{Goal, Row};
 use score::{Score, Second, TARGET_MS};
-use stage::{EVENT, ROOM, Stage};
+use stage::{EVENT, ROOM, Sale, Stage};
 
 /// What the database can do, requests a second: well, and not.
 const WELL: u64 = 600;
@@ -26,6 +30,8 @@ const WELL_S: usize = 110;
 const RUN_S: usize = 170;
 /// More than can be let in, so that somebody always waits.
 const FANS: u32 = 9_000;
+const POOL: SignedDuration = SignedDuration::from_secs(10);
+const ROWS: u32 = 400;
 
 /// Who says how many come in.
 struct Steering {
@@ -67,17 +73,9 @@ pub(crate) async fn run() -> anyhow::Result<Vec<Row>> {
 
 /// One run from the start of the servers to the end of the crowd.
 async fn play(steering: &Steering) -> anyhow::Result<(Score, Report)> {
-    let stage = Stage::open(steering.admission).await?;
+    let stage = Stage::open(&Sale { admission: steering.admission, pool: POOL, rows: ROWS }).await?;
     let began = Instant::now();
-    let target = Target::on_this_machine(&stage.url())?;
-    let options = Options {
-        event: Some(EVENT.to_owned()),
-        fans: FANS,
-        bots: 0,
-        time_limit: Duration::from_secs(RUN_S as u64 + 20),
-        ..Options::new(target, ROOM)
-    };
-    let crowd = tokio::spawn(async move { fairgate_crowd::run(options, &mut ()).await });
+    let crowd = tokio::spawn(crowd(&stage, FANS, Duration::from_secs(RUN_S as u64 + 20))?);
     stage.serving().await?;
     let from_s = began.elapsed().as_secs() as usize + 1;
     let passed = follow(&stage).await;
@@ -87,7 +85,20 @@ async fn play(steering: &Steering) -> anyhow::Result<(Score, Report)> {
         .zip(&passed)
         .map(|(shop, (capacity, passed))| Second { shop: *shop, passed: *passed, capacity: *capacity })
         .collect();
+    curves::save(steering.name, &seconds)?;
     Ok((Score::of(&seconds), report))
+}
+
+/// Fans who come to buy.
+fn crowd(
+    stage: &Stage,
+    fans: u32,
+    time_limit: Duration,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<Report>> + Send + use<>> {
+    let target = Target::on_this_machine(&stage.url())?;
+    let event = Some(EVENT.to_owned());
+    let options = Options { event, fans, bots: 0, time_limit, ..Options::new(target, ROOM) };
+    Ok(async move { fairgate_crowd::run(options, &mut ()).await })
 }
 
 /// Slows the database down and speeds it up again; notes each second's capacity and what went by.

@@ -22,13 +22,20 @@ use crate::nginx::free_port;
 
 pub(super) const ROOM: &str = "leak";
 pub(super) const EVENT: &str = "leak";
-/// How long the pool is open before the sale.
-const POOL: SignedDuration = SignedDuration::from_secs(10);
-const ROWS: u32 = 400;
 const ROW_SEATS: u32 = 100;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const SECRET: (&str, &str) = ("FAIRGATE_WEBHOOK_SECRET", "0123456789abcdef");
+
+/// What is on sale, and how fans come in.
+pub(super) struct Sale {
+    /// The lines of `[room.admission]`.
+    pub(super) admission: &'static str,
+    /// How long the pool is open before.
+    pub(super) pool: SignedDuration,
+    /// Rows of a hundred seats.
+    pub(super) rows: u32,
+}
 
 /// Everything that runs. Fields are dropped in order: the gate closes first, the database last.
 pub(super) struct Stage {
@@ -39,11 +46,13 @@ pub(super) struct Stage {
     _postgres: PrivatePostgres,
     _files: TempDir,
     gate: u16,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests"))]
+    admin: u16,
 }
 
 impl Stage {
-    /// Starts it; the sale begins after the pool. `admission` are the lines of `[room.admission]`.
-    pub(super) async fn open(admission: &str) -> anyhow::Result<Self> {
+    /// Starts it; the sale begins after the pool.
+    pub(super) async fn open(sale: &Sale) -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
         let postgres = tokio::task::spawn_blocking(PrivatePostgres::start).await??;
         let throttle = Throttle::start(postgres.socket_dir())?;
@@ -54,14 +63,23 @@ impl Stage {
         let database = postgres.url().replace(&encoded(postgres.socket_dir()), &encoded(throttle.socket_dir()));
         let core = core(core_port, &database, &provider_url, &format!("{}/.fairgate/jwks.json", local(gate)))?;
         ready(&format!("{core_url}/healthz")).await?;
-        open_event(&postgres, &core_url).await?;
-        let edge = edge(files.path(), gate, admin, core_port, admission)?;
+        open_event(&postgres, &core_url, sale.rows).await?;
+        let edge = edge(files.path(), gate, admin, core_port, sale)?;
         ready(&format!("{}/.fairgate/{ROOM}/status", local(gate))).await?;
-        Ok(Self { _edge: edge, _core: core, _provider: provider, throttle, _postgres: postgres, _files: files, gate })
+        let (_edge, _core, _provider, _postgres, _files) = (edge, core, provider, postgres, files);
+        Ok(Self { _edge, _core, _provider, throttle, _postgres, _files, gate, admin })
     }
 
     pub(super) fn url(&self) -> String {
         format!("{}/", local(self.gate))
+    }
+
+    /// A figure of the edge, by the name and the labels of its metric.
+    #[cfg(test)]
+    pub(super) async fn figure(&self, metric: &str) -> anyhow::Result<f64> {
+        let text = reqwest::get(format!("{}/metrics", local(self.admin))).await?.text().await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+        line.with_context(|| format!("no {metric}"))?.parse().context("a number")
     }
 
     /// Waits until the first are let in.
@@ -120,14 +138,14 @@ fn core(port: u16, database: &str, provider_url: &str, jwks_url: &str) -> anyhow
     })
 }
 
-async fn open_event(postgres: &PrivatePostgres, core_url: &str) -> anyhow::Result<()> {
+async fn open_event(postgres: &PrivatePostgres, core_url: &str, rows: u32) -> anyhow::Result<()> {
     let facts = Facts { slug: EVENT.to_owned(), hold_s: 300, ..hall::demo_facts() };
     let row = |row: u32| Row {
         label: format!("R{row}"),
         first_unit: row * ROW_SEATS,
         seats: (1..=ROW_SEATS).map(|seat| seat.to_string()).collect(),
     };
-    let (slug, title, rows) = ("hall".into(), "HALL".into(), (0..ROWS).map(row).collect());
+    let (slug, title, rows) = ("hall".into(), "HALL".into(), (0..rows).map(row).collect());
     let hall = Section { slug, title, kind: SectionKind::Seated, tier: 0, price: 5_000, rows };
     ensure!(
         hall::create(&Database::new(&postgres.url())?, facts, vec![hall], |_| ()).await?,
@@ -136,11 +154,12 @@ async fn open_event(postgres: &PrivatePostgres, core_url: &str) -> anyhow::Resul
     ready(&format!("{core_url}/api/v1/events/{EVENT}")).await
 }
 
-fn edge(files: &Path, gate: u16, admin: u16, core: u16, admission: &str) -> anyhow::Result<ChildProcess> {
+fn edge(files: &Path, gate: u16, admin: u16, core: u16, sale: &Sale) -> anyhow::Result<ChildProcess> {
     let now_ms = SystemClock.now_ms();
     create_key(&files.join("keys"), now_ms, &SystemRandom::new())?;
     let opens_at = Timestamp::from_millisecond(i64::try_from(now_ms)?)?;
-    let (starts_at, files) = (opens_at.checked_add(POOL)?, files.display());
+    let (starts_at, files) = (opens_at.checked_add(sale.pool)?, files.display());
+    let admission = sale.admission;
     let config = format!(
         r#"
 [edge]
