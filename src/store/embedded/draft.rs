@@ -35,7 +35,9 @@ impl Draft {
     pub(super) fn note(&mut self, command: &Command, outcome: &Result<Outcome, Refusal>, entered: u64) {
         match (command, outcome) {
             (Command::Enter(entries), Ok(Outcome::Entered(positions))) => {
-                self.note_entries(&new_entries(entries, positions, entered), positions);
+                // Those that are new came at one time; others in the same command may have come before the pool was closed.
+                let is_pool = positions.contains(&Position::Pool(entered));
+                self.note_entries(&new_entries(entries, positions, entered), is_pool);
             }
             (command, Ok(_)) => self.frame.push_command(command),
             // Refused, but time had passed, and that is what changed the room.
@@ -48,12 +50,12 @@ impl Draft {
         (!self.frame.is_empty()).then(|| (self.frame.finish(), self.pool))
     }
 
-    fn note_entries(&mut self, new: &[Entry], positions: &[Position]) {
+    fn note_entries(&mut self, new: &[Entry], is_pool: bool) {
         if new.is_empty() {
             return self.frame.push_command(&Command::Tick);
         }
         let at = self.frame.push_entries(new);
-        if let Some(Position::Pool(_)) = positions.last() {
+        if is_pool {
             self.pool.push(PoolEntries { count: new.len() as u64, at });
         }
     }
@@ -76,6 +78,16 @@ mod tests {
     use super::super::frame::{FRAME_HEAD_BYTES, read_payload};
     use super::*;
     use crate::room::{Late, Mode, Plan, Policy, Room};
+
+    #[test]
+    fn who_comes_late_is_not_in_the_roster_beside_a_retry_of_the_pools() {
+        for positions in [vec![Position::Line(1), Position::Pool(0)], vec![Position::Pool(0), Position::Line(1)]] {
+            let mut draft = Draft::new(0, 0);
+            draft.note(&Command::Enter(vec![[1; 32], [2; 32]]), &Ok(Outcome::Entered(positions)), 1);
+            let (_, pool) = draft.finish().expect("somebody came");
+            assert!(pool.is_empty(), "{pool:?}");
+        }
+    }
 
     /// Applies commands, one commit each, to a room and, as they were written down, to another.
     fn rooms(commands: &[(u64, Command)]) -> (Room, Room) {
