@@ -177,6 +177,7 @@ mod tests {
         let mut room = Room::default();
         let plan = serde_json::json!({
             "room": "final", "opens_at_ms": 1, "starts_at_ms": 1, "ends_at_ms": null, "beacon": null, "secret": vec![0; 32],
+            "config_version": 0,
             "policy": {
                 "rate_per_minute": 600, "burst": 10, "max_active": 1000, "grace_ms": 1, "session_idle_ms": 1,
                 "session_max_ms": 1, "witness_ms": 2000, "late": "tail", "mode": "fixed", "target_ms": 500,
