@@ -145,7 +145,8 @@ async fn a_cancelled_booking_is_refunded_once_and_its_seats_are_free() {
     assert_eq!(till.charges().await[0].status, ChargeStatus::Refunded);
     let shown = fairgate(&till, &["booking", "show", held.field("number")]);
     let shown = says(&shown);
-    for step in ["started    by fan", "confirmed  by", "refunding  by organizer  rain", "refunded   by worker"] {
+    // The worker asks again, and hears of it at once; the provider's webhook may still be faster.
+    for step in ["started    by fan", "confirmed  by", "refunding  by organizer  rain", "refunded   by "] {
         assert!(shown.contains(step), "{step:?} is not in\n{shown}");
     }
     let unpaid = till.shop.fan(3).reserve_seats("c", &["pit-GA-9"]).await;
