@@ -1,6 +1,6 @@
 //! A few seeds of the fault simulator, and proof that it can fail: with a rule broken on purpose it names the promise.
 
-use fairgate_sim::faults::{Promise, Sabotage, play, sabotaged, tell};
+use fairgate_sim::faults::{Limit, Options, Promise, Sabotage, play, run_all, sabotaged, tell};
 
 /// Seeds that are played in every test run.
 const SEEDS: u64 = 3;
@@ -23,6 +23,16 @@ fn one_seed_plays_one_way() {
     assert_eq!(first.digest, told.digest, "nothing depends on whether somebody reads along");
     assert!(told.lines.iter().any(|line| line.contains("FAULT: ")), "{:?}", told.lines.first());
     assert_ne!(first.digest, play(4).digest);
+}
+
+#[test]
+fn a_loss_beyond_what_is_promised_is_said_by_name_and_not_counted_as_kept() {
+    // The one edge that has seen the frozen list is cut off when a copy from before the freeze goes on.
+    let summary = run_all(&Options { seeds: 1, from: 853, seed: None, trace: false, threads: Some(1) }, |_| ());
+    assert!(summary.failed.is_empty(), "{}", summary.failed[0].complaint());
+    assert!(summary.beyond[&Limit::ListOfThoseAway].contains(&853), "{summary}");
+    let said = "0 kept every promise, 1 went beyond what is promised (853: the frozen list was known only to edges that were away)";
+    assert!(summary.to_string().ends_with(said), "{summary}");
 }
 
 /// Whether a broken rule is noticed, as this promise first of all.

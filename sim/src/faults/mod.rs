@@ -11,6 +11,7 @@ mod edge;
 mod fan;
 mod fault;
 mod history;
+mod limit;
 mod messages;
 mod network;
 mod options;
@@ -23,6 +24,7 @@ mod state;
 mod trace;
 mod world;
 
+pub use limit::{Beyond, Limit};
 pub use messages::{Look, Request, Response, StoreEvent};
 pub use options::Options;
 pub use promises::{Broken, Promise};

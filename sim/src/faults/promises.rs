@@ -9,6 +9,7 @@ use fairgate_crowd::Cap;
 use fairgate_draw::ZERO;
 
 use super::edge::{Shown, root_of};
+use super::limit::{Beyond, Limit};
 
 /// Admissions that are looked at after each step; all of them are at the end.
 const CAP_LOOKS_BACK: usize = 64;
@@ -100,6 +101,9 @@ pub(crate) struct Witness {
     /// Entries of the pool that fans were answered, by index, and by which edge.
     answered: BTreeMap<u64, (Entry, usize)>,
     broken: Vec<Broken>,
+    /// From now on another list may be the draw's.
+    excuse: Option<Limit>,
+    beyond: Option<Beyond>,
 }
 
 impl Witness {
@@ -120,6 +124,8 @@ impl Witness {
             losses: 0,
             answered: BTreeMap::new(),
             broken: Vec::new(),
+            excuse: None,
+            beyond: None,
         }
     }
 
@@ -134,6 +140,22 @@ impl Witness {
 
     pub(crate) fn blame(&mut self, promise: Promise, what: String) {
         self.broken.push(Broken { promise, at_ms: self.now_ms, what });
+    }
+
+    pub(crate) fn beyond(&self) -> Option<&Beyond> {
+        self.beyond.as_ref()
+    }
+
+    /// From now on a limit excuses that the draw, and what places follow from it, are others than before.
+    pub(crate) fn excuse(&mut self, limit: Limit) {
+        self.excuse.get_or_insert(limit);
+    }
+
+    /// Blames what follows from the list of the draw, unless a limit excuses that it is another one.
+    pub(crate) fn blame_draw(&mut self, promise: Promise, what: String) {
+        let Some(limit) = self.excuse else { return self.blame(promise, what) };
+        let at_ms = self.now_ms;
+        self.beyond.get_or_insert_with(|| Beyond { limit, at_ms, what: format!("{promise}: {what}") });
     }
 
     /// The store has lost something.
@@ -157,17 +179,17 @@ impl Witness {
     pub(crate) fn placed(&mut self, fan: usize, place: u64) {
         let known = *self.place_of.entry(fan).or_insert(place);
         if known != place {
-            self.blame(Promise::TicketKept, format!("fan {fan} had place {known} and now has {place}"));
+            self.blame_draw(Promise::TicketKept, format!("fan {fan} had place {known} and now has {place}"));
         }
         let owner = *self.places.entry(place).or_insert(fan);
         if owner != fan {
-            self.blame(Promise::OneOwner, format!("place {place} is fan {owner}'s and fan {fan}'s"));
+            self.blame_draw(Promise::OneOwner, format!("place {place} is fan {owner}'s and fan {fan}'s"));
         }
     }
 
     /// A fan's place is gone.
     pub(crate) fn place_lost(&mut self, fan: usize, status: u16) {
-        self.blame(Promise::TicketKept, format!("fan {fan} was told {status}: the place is gone"));
+        self.blame_draw(Promise::TicketKept, format!("fan {fan} was told {status}: the place is gone"));
     }
 
     /// A fan holds a pass.
@@ -178,7 +200,7 @@ impl Witness {
         }
         let owner = *self.sessions.entry(pass.session).or_insert(fan);
         if owner != fan {
-            self.blame(Promise::OneAdmission, format!("fan {fan} came in with the session of fan {owner}"));
+            self.blame_draw(Promise::OneAdmission, format!("fan {fan} came in with the session of fan {owner}"));
         }
         self.placed(fan, pass.place);
     }
@@ -256,7 +278,7 @@ impl Witness {
             ("seed", stands(&mut first.seed, draw.seed)),
         ];
         for (name, _) in shown.into_iter().filter(|(_, stands)| !stands) {
-            self.blame(Promise::DrawStands, format!("edge {edge} shows another {name}"));
+            self.blame_draw(Promise::DrawStands, format!("edge {edge} shows another {name}"));
         }
     }
 
@@ -295,7 +317,7 @@ impl Witness {
     pub(crate) fn finished(&mut self, roster: &[Entry]) {
         self.judge_cap(0);
         if self.draw.root.is_some_and(|public| public != root_of(roster)) {
-            self.blame(Promise::RosterKept, "the roster's root is not the one that was published".to_owned());
+            self.blame_draw(Promise::RosterKept, "the roster's root is not the one that was published".to_owned());
         }
     }
 }

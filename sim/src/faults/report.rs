@@ -1,9 +1,11 @@
 //! Many seeds at once, and what they came to.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::limit::Limit;
 use super::world::Run;
 use super::{Options, play, tell};
 
@@ -25,6 +27,8 @@ pub struct Summary {
     pub losses: u64,
     /// Runs that broke a promise, by seed.
     pub failed: Vec<Run>,
+    /// Seeds that went beyond what is promised, by limit.
+    pub beyond: BTreeMap<Limit, BTreeSet<u64>>,
 }
 
 /// Plays seeds, several at the same time. `progress` is told of each that is over.
@@ -68,20 +72,28 @@ impl Summary {
         self.losses += run.losses as u64;
         if !run.broken.is_empty() {
             self.failed.push(run);
+        } else if let Some(beyond) = run.beyond {
+            self.beyond.entry(beyond.limit).or_default().insert(run.seed);
         }
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, fans, steps, faults, losses, failed } = self;
+        let Self { seeds, fans, steps, faults, losses, failed, beyond } = self;
         writeln!(
             f,
             "{seeds} seeds, {fans} fans, {steps} steps, {faults} faults, {losses} losses of the store's state"
         )?;
-        match failed.as_slice() {
-            [] => write!(f, "every promise kept"),
-            failed => write!(f, "{} seeds broke a promise", failed.len()),
+        let kept = seeds - failed.len() as u64 - beyond.values().map(|seeds| seeds.len() as u64).sum::<u64>();
+        write!(f, "{kept} kept every promise")?;
+        for (limit, seeds) in beyond {
+            let named: Vec<_> = seeds.iter().map(u64::to_string).collect();
+            write!(f, ", {} went beyond what is promised ({}: {limit})", seeds.len(), named.join(", "))?;
+        }
+        match failed.len() {
+            0 => Ok(()),
+            failed => write!(f, ", {failed} broke a promise"),
         }
     }
 }

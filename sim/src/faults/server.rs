@@ -9,6 +9,7 @@ use fairgate::recover::{Knowledge, Stamp, is_lost};
 use fairgate::room::{Command, Entry, GAP, Outcome, Position, Refusal, Room, SILENCE_MS, View};
 use fairgate_draw::ZERO;
 
+use super::limit::List;
 use super::messages::{Request, Response};
 use super::sabotage::{Sabotage, at_once, shifted, told};
 use super::state::State;
@@ -62,6 +63,12 @@ impl Server {
     #[must_use]
     pub(super) fn view(&self) -> Option<View> {
         self.state.as_ref().and_then(|state| state.room.view())
+    }
+
+    /// The list that it has, once the pool is closed.
+    #[must_use]
+    pub(super) fn list(&self) -> Option<List> {
+        self.state.as_ref().and_then(|state| List::of(&state.room.memory()?))
     }
 
     /// Which state it is, and how far.

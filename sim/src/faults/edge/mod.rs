@@ -25,6 +25,7 @@ pub(crate) use task::CallNumber;
 use self::beat::Heart;
 use self::fans::{Open, Queue};
 use self::task::Task;
+use super::limit::List;
 use super::messages::Request;
 use super::sabotage::Sabotage;
 
@@ -165,6 +166,11 @@ impl Process {
             Wake::NoReply(number) => self.no_reply(number),
             Wake::NoAnswer(open) => self.no_answer(open),
         }
+    }
+
+    /// The list that it knows, once the pool is closed.
+    pub(crate) fn list(&self) -> Option<List> {
+        self.task.list()
     }
 
     /// What it wants done.

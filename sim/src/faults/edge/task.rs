@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use fairgate::recover::{Call, Exchange, Knowledge, Next, Reply, Sight};
 use fairgate::room::{Command, Outcome, Refusal, View};
 
+use super::super::limit::List;
 use super::super::messages::{Request, Response};
 use super::super::sabotage::Sabotage;
 use super::beat::Beat;
@@ -60,6 +61,10 @@ struct Current {
 impl Task {
     pub(super) fn new(knowledge: Knowledge) -> Self {
         Self { knowledge, waiting: VecDeque::new(), current: None, reading: BTreeMap::new(), calls: 0 }
+    }
+
+    pub(super) fn list(&self) -> Option<List> {
+        self.knowledge.memory.as_ref().and_then(List::of)
     }
 
     fn next_number(&mut self) -> CallNumber {

@@ -15,12 +15,14 @@ impl World {
         self.trace.say(self.now_ms, &format_args!("FAULT: {fault}"));
         if fault.is_loss() {
             self.witness.lost();
+            self.server.list().into_iter().for_each(|list| self.lists.lost(list));
         }
         match fault {
             Fault::Kill { edge, .. } => self.kill(edge),
             Fault::Burn { edge, .. } => {
                 self.kill(edge);
                 self.edges[edge].lose_disk();
+                self.lists.killed(edge, true, self.now_ms);
                 self.ways[edge].has_burned = true;
             }
             Fault::Way { edge, there, back, .. } => {
@@ -30,6 +32,7 @@ impl World {
             Fault::Abroad { weather, .. } => self.abroad = weather,
             Fault::Wipe => {
                 self.server.wipe();
+                self.answers_since_ms = self.now_ms;
                 self.note(StoreEvent::Wiped);
             }
             Fault::Empty { .. } | Fault::FailOver { .. } | Fault::Silence { .. } => self.server.is_up = false,
@@ -41,6 +44,7 @@ impl World {
 
     fn kill(&mut self, edge: usize) {
         self.edges[edge].kill();
+        self.lists.killed(edge, false, self.now_ms);
         self.ways[edge].fine_since_ms = None;
     }
 
@@ -52,18 +56,22 @@ impl World {
             Fault::Empty { .. } => {
                 self.server.begin_another_run(None);
                 self.note(StoreEvent::AnotherRun(None));
-                self.server.is_up = true;
+                self.store_answers();
             }
             Fault::FailOver { clock_off_ms, .. } => {
                 self.server.begin_another_run(self.copies[number].take());
                 self.note(StoreEvent::AnotherRun(Some(number)));
                 self.server.clock_off_ms = clock_off_ms;
-                self.server.is_up = true;
+                self.store_answers();
             }
-            Fault::Silence { .. } => self.server.is_up = true,
+            Fault::Silence { .. } => self.store_answers(),
             Fault::Wipe | Fault::StoreClock { .. } | Fault::EdgeClock { .. } => return,
         }
         self.trace.say(self.now_ms, &format_args!("over: {}", self.scenario.faults[number].1));
+    }
+
+    fn store_answers(&mut self) {
+        (self.server.is_up, self.answers_since_ms) = (true, self.now_ms);
     }
 
     fn start_again(&mut self, edge: usize) {
@@ -84,11 +92,15 @@ impl World {
         self.trace.say(self.now_ms, &"everything is healed");
         for edge in 0..self.edges.len() {
             self.start_again(edge);
-            self.mend_way(edge);
+            if self.ways[edge].fine_since_ms.is_none() {
+                self.mend_way(edge);
+            }
             self.edges[edge].clock_off_ms = HEALED_CLOCK_OFF_MS;
         }
         self.abroad = Weather::ABROAD;
-        self.server.is_up = true;
+        if !self.server.is_up {
+            self.store_answers();
+        }
         self.server.clock_off_ms = -HEALED_CLOCK_OFF_MS;
     }
 }

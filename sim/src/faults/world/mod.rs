@@ -17,6 +17,7 @@ use super::edge::{Answer, Edge, Effect, Process, Wake};
 use super::fan::Fan;
 use super::fault::Fault;
 use super::history::History;
+use super::limit::Lists;
 use super::messages::StoreEvent;
 use super::network::Weather;
 use super::promises::Witness;
@@ -47,6 +48,8 @@ pub(super) struct World {
     agenda: Agenda<Event>,
     chance: ChaCha8Rng,
     server: Server,
+    /// Since when the store answers with what it has.
+    answers_since_ms: u64,
     copies: Vec<Option<State>>,
     edges: Vec<Edge>,
     ways: Vec<Ways>,
@@ -55,6 +58,8 @@ pub(super) struct World {
     at_home: usize,
     history: History,
     witness: Witness,
+    /// Who knows which list of the draw.
+    lists: Lists,
     /// The root that the store has, or had last: one that it lost before anybody saw it was never public.
     root: Option<[u8; 32]>,
     trace: Trace,
@@ -73,6 +78,7 @@ impl World {
             agenda: Agenda::default(),
             chance: stream(scenario.seed, 0),
             server: Server::new(sabotage),
+            answers_since_ms: BEGIN_MS,
             copies: vec![None; scenario.faults.len()],
             edges: (0..scenario.edges).map(Edge::new).collect(),
             ways: vec![ways; scenario.edges],
@@ -81,6 +87,7 @@ impl World {
             at_home: 0,
             history: History::default(),
             witness: Witness::new(cap, policy.max_active),
+            lists: Lists::default(),
             root: None,
             trace: Trace::new(BEGIN_MS, reads),
             events: None,
@@ -195,7 +202,11 @@ impl World {
         }
         let Some(process) = machine.at(self.now_ms) else { return };
         act(process);
-        for effect in process.take_effects() {
+        let (list, effects) = (process.list(), process.take_effects());
+        if let Some(list) = list {
+            self.lists.seen(edge, list, self.now_ms);
+        }
+        for effect in effects {
             self.carry_out(edge, life, effect);
         }
     }

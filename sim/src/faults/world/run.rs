@@ -3,6 +3,7 @@
 use fairgate_crowd::fleet;
 
 use super::super::fan::Way;
+use super::super::limit::Beyond;
 use super::super::promises::{Broken, Promise};
 use super::World;
 
@@ -23,6 +24,8 @@ pub struct Run {
     pub digest: String,
     /// Promises that were broken.
     pub broken: Vec<Broken>,
+    /// Where it went beyond what is promised, if it did.
+    pub beyond: Option<Beyond>,
     /// What happened, in words, where that was asked for.
     pub lines: Vec<String>,
 }
@@ -37,6 +40,10 @@ impl World {
         for broken in self.witness.broken() {
             self.trace.say(broken.at_ms, &format_args!("BROKEN: {}: {}", broken.promise, broken.what));
         }
+        let beyond = self.witness.beyond().cloned();
+        if let Some(Beyond { limit, at_ms, what }) = &beyond {
+            self.trace.say(*at_ms, &format_args!("BEYOND THE PROMISES, since {limit}: {what}"));
+        }
         let (digest, lines) = self.trace.finish();
         Run {
             seed: self.scenario.seed,
@@ -46,6 +53,7 @@ impl World {
             faults: self.scenario.faults.len(),
             digest,
             broken: self.witness.broken().to_vec(),
+            beyond,
             lines,
         }
     }
@@ -72,7 +80,7 @@ impl World {
         let allowed =
             fleet::Allowed { rate_per_minute: policy.rate_per_minute.into(), burst: policy.burst.into(), missing };
         for broken in fleet::judge(self.history.events(), allowed, &roster) {
-            witness.blame(Promise::History, broken.to_string());
+            witness.blame_draw(Promise::History, broken.to_string());
         }
     }
 }

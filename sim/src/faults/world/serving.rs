@@ -1,7 +1,7 @@
 //! The store serves requests, and is watched while it does.
 
 use fairgate::recover::Stamp;
-use fairgate::room::{Command, Outcome};
+use fairgate::room::{Command, Outcome, Position};
 
 use super::super::edge::CallNumber;
 use super::super::messages::{Request, Response, StoreEvent};
@@ -28,6 +28,7 @@ impl World {
         }
         self.tell_of(edge, request, &response, before.as_deref());
         if let (Request::Apply(command), Response::Outcome(outcome)) = (request, &response) {
+            self.look_for_limits(command, outcome);
             self.watch(edge, command, outcome);
         }
         for delay_ms in self.ways[edge].back.arrivals(&mut self.chance) {
@@ -54,6 +55,26 @@ impl World {
             )
         });
         self.trace.say(self.now_ms, &format_args!("edge {edge} {what}{stands}"));
+    }
+
+    /// Whether the list of the draw is another one from now on, and nobody is there who could have said so.
+    fn look_for_limits(&mut self, command: &Command, outcome: &Outcome) {
+        let stands = match outcome {
+            Outcome::Entered(positions) => positions.iter().any(|position| matches!(position, Position::Pool(_))),
+            _ => matches!(command, Command::Freeze { .. }),
+        };
+        if !stands || !self.lists.is_any_lost() {
+            return;
+        }
+        let had_time = |edge: usize| {
+            self.ways[edge]
+                .fine_since_ms
+                .is_some_and(|since_ms| self.now_ms >= since_ms.max(self.answers_since_ms) + HAD_TIME_MS)
+        };
+        if let Some(limit) = self.lists.limit(self.server.list(), had_time) {
+            self.trace.say(self.now_ms, &format_args!("a limit: {limit}"));
+            self.witness.excuse(limit);
+        }
     }
 
     fn watch(&mut self, edge: usize, command: &Command, outcome: &Outcome) {
