@@ -16,6 +16,9 @@ use crate::store::{KeptCopy, RosterCopy, Store, StoreError};
 /// How often an edge sees to it that it has a copy of the roster.
 pub const COPY_EVERY: Duration = Duration::from_secs(1);
 
+/// How long an edge waits whose disk takes no copy: each attempt may read the whole roster.
+const DISK_RETRY: Duration = Duration::from_secs(60);
+
 /// Entries read from the store at once: 2 MB.
 const ENTRIES_A_PART: u64 = 64 * 1024;
 
@@ -32,33 +35,39 @@ impl RosterKeeper {
 
     /// Looks again and again, for ever.
     pub(crate) async fn run(&self) {
+        let mut pause = COPY_EVERY;
         loop {
-            tokio::time::sleep(COPY_EVERY).await;
-            if let Err(error) = self.run_once().await {
-                tracing::warn!(room = self.room.name(), %error, "the roster could not be copied; trying again");
-            }
+            tokio::time::sleep(pause).await;
+            pause = match self.run_once().await {
+                Ok(true) => COPY_EVERY,
+                Ok(false) => DISK_RETRY,
+                Err(error) => {
+                    tracing::warn!(room = self.room.name(), %error, "the roster could not be copied; trying again");
+                    COPY_EVERY
+                }
+            };
         }
     }
 
-    /// Makes a copy where there is none of the public root.
-    async fn run_once(&self) -> Result<(), StoreError> {
+    /// Makes a copy where there is none of the public root; answers whether the disk takes one.
+    async fn run_once(&self) -> Result<bool, StoreError> {
         let name = self.room.name();
         let Some((entries, root)) = self.room.snapshot().and_then(|snapshot| copy_due(&snapshot.view)) else {
-            return Ok(());
+            return Ok(true);
         };
         if self.store.has_copy(name, &root) {
-            return Ok(());
+            return Ok(true);
         }
-        let (tree, copy) = read_roster(&*self.store, name, entries).await?;
+        let Some(copy) = self.store.begin_copy(name)? else { return Ok(false) };
+        let (tree, copy) = read(&*self.store, name, entries, Some(copy)).await?;
         if tree.root() != root {
             return Err(StoreError::Unavailable("it is not what its root was made of at the moment".into()));
         }
-        if let Some(copy) = keep(copy, root).await? {
-            copy.forget_others();
-        }
         self.room.tree.store(Some(Arc::new(tree)));
+        let Some(copy) = keep(copy, root).await? else { return Ok(false) };
+        copy.forget_others();
         tracing::info!(room = name, entries, "the frozen roster was copied");
-        Ok(())
+        Ok(true)
     }
 }
 

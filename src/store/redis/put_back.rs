@@ -6,6 +6,7 @@ use std::path::Path;
 
 use fairgate_draw::Hash;
 
+use super::rows::ROSTER;
 use super::script::{nonsense, number};
 use super::transition::Room;
 use crate::room::{Entry, Frozen};
@@ -15,8 +16,8 @@ use crate::store::{StoreError, copy};
 const ENTRIES_A_SCRIPT: usize = 250;
 /// Entries that are read from the disk at once, to be put back one by one.
 const ENTRIES_A_READ: usize = 10_000;
-/// Entries that are put back in one piece: half a megabyte, and a part of what stands in one key.
-const ENTRIES_A_PIECE: u64 = 16_000;
+/// Entries that are put back in one piece: half a megabyte, all that stands in one key.
+const ENTRIES_A_PIECE: u64 = ROSTER.rows_a_chunk;
 
 /// Puts back the entries that this edge has answered; answers whether it came too late for some. `is_under_root`: they
 /// were all in the roster when its root was made.

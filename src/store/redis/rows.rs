@@ -18,7 +18,7 @@ pub(super) struct Rows {
     /// Which field of the room has their number.
     count: &'static str,
     row_bytes: u64,
-    rows_a_chunk: u64,
+    pub(super) rows_a_chunk: u64,
 }
 
 /// The entries of the pool.
