@@ -4,20 +4,27 @@
 //! them through kill -9; they are hashed again before they are put back; no more than a part of them is in memory. A copy
 //! that cannot be written costs the room nothing but this help, and is told in the log.
 //!
-//! `<dir>/<root in hex>.roster` has 32 bytes an entry, in index order.
+//! `<dir>/<root in hex>.roster` has a head of 16 bytes (see [`framing`](super::framing)), the number of entries as `u64`
+//! with its own checksum as `u32`, four bytes of nothing, and 32 bytes an entry, in index order. The root in its name is
+//! the checksum of these. Its first version had nothing but the entries.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use fairgate_draw::{Hash, RootHasher};
 
-use super::StoreError;
+use super::framing::{FILE_HEAD_BYTES, FileKind, read_full_at, u32_at, u64_at};
+use super::{Damage, StoreError};
 
 /// Bytes that are hashed at once.
 const PART_BYTES: usize = 1 << 20;
 const EXTENSION: &str = "roster";
+/// How a copy begins.
+const COPY: FileKind = FileKind { magic: *b"fairrost", version: 2 };
+const HEAD_BYTES: usize = FILE_HEAD_BYTES + 16;
+const ENTRY_BYTES: u64 = 32;
 
 /// A copy in the making. Its draft is locked: one process of an edge writes it at a time.
 #[derive(Debug)]
@@ -25,13 +32,14 @@ pub struct RosterCopy {
     dir: PathBuf,
     /// Nothing once a write has failed.
     draft: Option<File>,
+    bytes: u64,
 }
 
 impl RosterCopy {
     /// Begins a copy in a directory; none where nothing can be written there.
     pub(super) fn begin(dir: &Path) -> Result<Option<Self>, StoreError> {
         match lock_draft(dir) {
-            Ok(Some(draft)) => Ok(Some(Self { dir: dir.to_owned(), draft: Some(draft) })),
+            Ok(Some(draft)) => Ok(Some(Self { dir: dir.to_owned(), draft: Some(draft), bytes: 0 })),
             Ok(None) => Err(StoreError::Unavailable("another process of this edge copies the roster".into())),
             Err(error) => {
                 tell(dir, &error);
@@ -42,6 +50,7 @@ impl RosterCopy {
 
     /// Adds entries.
     pub fn push(&mut self, entries: &[u8]) {
+        self.bytes += entries.len() as u64;
         if let Some(Err(error)) = self.draft.as_mut().map(|draft| draft.write_all(entries)) {
             tell(&self.dir, &error);
             self.draft = None;
@@ -51,8 +60,9 @@ impl RosterCopy {
     /// Keeps what was added under the root that was found to be that of it; none where it could not be written.
     #[must_use]
     pub fn keep(self, root: &Hash) -> Option<KeptCopy> {
-        self.draft.as_ref()?;
-        match fs::rename(draft_in(&self.dir), path_in(&self.dir, root)) {
+        let draft = self.draft.as_ref()?;
+        let named = draft.write_all_at(&head(self.bytes / ENTRY_BYTES), 0);
+        match named.and_then(|()| fs::rename(draft_in(&self.dir), path_in(&self.dir, root))) {
             Ok(()) => Some(KeptCopy { dir: self.dir, root: *root }),
             Err(error) => {
                 tell(&self.dir, &error);
@@ -83,25 +93,60 @@ pub(super) fn has(dir: &Path, root: &Hash) -> bool {
     path_in(dir, root).is_file()
 }
 
-/// Opens the copy of the roster with this root, unless its bytes are not what they were: then it is taken away.
-pub(super) fn open(dir: &Path, root: &Hash) -> io::Result<File> {
+/// Opens the copy of the roster with this root; answers where in it the entries begin, too. One that is torn or has
+/// rotted is no copy any more: it is kept beside, under a name that says so.
+pub(super) fn open(dir: &Path, root: &Hash) -> io::Result<(File, u64)> {
     let path = path_in(dir, root);
-    if root_of(&path)? != *root {
-        fs::remove_file(&path)?;
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the copy has another root by now, and was removed"));
+    let mut file = File::open(&path)?;
+    match look(&mut file, root)? {
+        Ok(first_at) => Ok((file, first_at)),
+        Err(damage) => {
+            let kept = path.with_extension(format!("{EXTENSION}.{damage}"));
+            fs::rename(&path, &kept)?;
+            let why = format!("the copy of the roster is {damage}; it is kept as {}", kept.display());
+            Err(io::Error::new(io::ErrorKind::InvalidData, why))
+        }
     }
-    File::open(path)
 }
 
-fn root_of(path: &Path) -> io::Result<Hash> {
-    let (mut file, mut part, mut hasher) = (File::open(path)?, vec![0; PART_BYTES], RootHasher::new());
+/// Where the entries of a copy begin, or what became of it.
+pub(crate) fn look(file: &mut File, root: &Hash) -> io::Result<Result<u64, Damage>> {
+    let (length, mut bytes) = (file.metadata()?.len(), [0; HEAD_BYTES]);
+    let read = read_full_at(file, &mut bytes, 0)?;
+    let (first_at, entries) = match COPY.version_of(&bytes) {
+        Some(version) if version != COPY.version => {
+            let why = format!("the copy of the roster is of version {version}, which this program cannot read");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        Some(_) if read < HEAD_BYTES => return Ok(Err(Damage::Torn)),
+        Some(_) if crc32fast::hash(&bytes[16..24]) != u32_at(&bytes, 24) => return Ok(Err(Damage::Rotten)),
+        Some(_) => (HEAD_BYTES as u64, u64_at(&bytes, 16)),
+        None => (0, length.div_ceil(ENTRY_BYTES)),
+    };
+    if length < first_at + entries.saturating_mul(ENTRY_BYTES) {
+        return Ok(Err(Damage::Torn));
+    }
+    file.seek(SeekFrom::Start(first_at))?;
+    Ok(if root_of(file)? == *root { Ok(first_at) } else { Err(Damage::Rotten) })
+}
+
+fn head(entries: u64) -> [u8; HEAD_BYTES] {
+    let mut bytes = [0; HEAD_BYTES];
+    bytes[..FILE_HEAD_BYTES].copy_from_slice(&COPY.head());
+    bytes[16..24].copy_from_slice(&entries.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[16..24]);
+    bytes[24..28].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// The root of all that follows.
+fn root_of(file: &mut File) -> io::Result<Hash> {
+    let (mut part, mut hasher) = (vec![0; PART_BYTES], RootHasher::new());
     loop {
-        let bytes = read_full(&mut file, &mut part)?;
-        let (entries, rest) = part[..bytes].as_chunks();
+        let bytes = read_full(file, &mut part)?;
+        let (entries, _) = part[..bytes].as_chunks();
         entries.iter().for_each(|entry| hasher.push(entry));
-        if !rest.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        } else if bytes < PART_BYTES {
+        if bytes < PART_BYTES {
             return Ok(hasher.finish().1);
         }
     }
@@ -134,6 +179,8 @@ fn lock_draft(dir: &Path) -> io::Result<Option<File>> {
         return Ok(None);
     }
     draft.set_len(0)?;
+    // What it is of is known in the end.
+    (&draft).write_all(&[0; HEAD_BYTES])?;
     Ok(Some(draft))
 }
 
@@ -184,21 +231,50 @@ mod tests {
         assert!(!has(dir.path(), &root));
         copy.keep(&root).unwrap();
         assert!(has(dir.path(), &root));
+        assert_eq!(read(dir.path(), &root), entries.as_flattened());
+    }
+
+    fn read(dir: &Path, root: &Hash) -> Vec<u8> {
+        let (mut file, first_at) = open(dir, root).unwrap();
+        file.seek(SeekFrom::Start(first_at)).unwrap();
         let mut bytes = Vec::new();
-        open(dir.path(), &root).unwrap().read_to_end(&mut bytes).unwrap();
-        assert_eq!(bytes, entries.as_flattened());
+        file.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// A directory with a copy of two entries, changed in some way.
+    fn changed(change: impl FnOnce(&mut Vec<u8>)) -> (tempfile::TempDir, Hash) {
+        let dir = tempfile::tempdir().unwrap();
+        let entries = [[1; 32], [2; 32]];
+        let root = root(&entries);
+        let mut copy = begin(dir.path());
+        copy.push(entries.as_flattened());
+        copy.keep(&root).unwrap();
+        let mut bytes = fs::read(path_in(dir.path(), &root)).unwrap();
+        change(&mut bytes);
+        fs::write(path_in(dir.path(), &root), bytes).unwrap();
+        (dir, root)
     }
 
     #[test]
-    fn a_copy_that_was_damaged_is_no_copy() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = root(&[[1; 32], [2; 32]]);
-        let mut copy = begin(dir.path());
-        copy.push(&[3; 64]);
-        copy.keep(&root).unwrap();
-        let error = open(dir.path(), &root).unwrap_err().to_string();
-        assert!(error.contains("another root"), "{error}");
-        assert!(!has(dir.path(), &root));
+    fn a_copy_that_is_torn_or_rotten_is_no_copy_and_is_kept_under_that_name() {
+        let cut = |bytes: usize| changed(move |copy| copy.truncate(bytes));
+        let flipped = |bit: usize| changed(move |copy| copy[bit / 8] ^= 1 << (bit % 8));
+        let torn = [20, 32, 40, 95].map(|bytes| (cut(bytes), "torn"));
+        let rotten = (HEAD_BYTES * 8..96 * 8).step_by(37).chain(16 * 8..24 * 8).map(|bit| (flipped(bit), "rotten"));
+        for ((dir, root), word) in torn.into_iter().chain(rotten) {
+            let error = open(dir.path(), &root).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+            assert!(!has(dir.path(), &root));
+            let kept = format!("{}.roster.{word}", hex::encode(root));
+            assert!(dir.path().join(&kept).is_file(), "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_was_released_is_read() {
+        let (dir, root) = changed(|copy| drop(copy.drain(..HEAD_BYTES)));
+        assert_eq!(read(dir.path(), &root), [[1; 32], [2; 32]].as_flattened());
     }
 
     #[test]
@@ -216,7 +292,7 @@ mod tests {
         assert!(has(dir.path(), &[1; 32]), "as long as nobody knows which root is public");
         kept.forget_others();
         assert!(!has(dir.path(), &[1; 32]));
-        assert_eq!(open(dir.path(), &root(&[])).unwrap().metadata().unwrap().len(), 0, "a draft that was dropped");
+        assert!(read(dir.path(), &root(&[])).is_empty(), "a draft that was dropped");
     }
 
     #[test]

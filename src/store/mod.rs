@@ -3,6 +3,7 @@
 mod batch;
 mod copy;
 pub mod embedded;
+mod framing;
 mod lock;
 pub mod redis;
 
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use fairgate_draw::Hash;
 
 pub use self::copy::{KeptCopy, RosterCopy};
+pub use self::framing::Damage;
 pub(crate) use self::lock::DirLock;
 pub use self::lock::LockError;
 use crate::room::{Command, Outcome, Refusal, View};

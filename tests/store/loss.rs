@@ -195,6 +195,39 @@ async fn a_lost_roster_is_put_back_to_the_byte() {
     other.apply(ROOM, freeze).await.unwrap();
 }
 
+/// A write that was cut short, as by a full disk, costs nobody else's entry, though more were written behind it.
+#[tokio::test]
+async fn a_torn_write_takes_no_answered_entry_with_it() {
+    let redis = PrivateRedis::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let mut edge = open_in(&redis, &clock, Some(dir.path()));
+    edge.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    for fans in 0..40_u8 {
+        enter(&edge, &[3 * fans, 3 * fans + 1, 3 * fans + 2]).await;
+        if fans % 10 == 5 {
+            // Half of a frame, and then the edge is killed.
+            let mut files = std::fs::read_dir(dir.path().join(ROOM)).unwrap().map(|file| file.unwrap().path());
+            let ledger = files.find(|path| path.extension().is_some_and(|of| of == "ledger")).unwrap();
+            let bytes = std::fs::read(&ledger).unwrap();
+            let torn = [&bytes[..], &bytes[bytes.len() - 132..bytes.len() - 61]].concat();
+            std::fs::write(&ledger, torn).unwrap();
+            if fans % 20 == 5 {
+                drop(edge);
+                edge = open_in(&redis, &clock, Some(dir.path()));
+            }
+        }
+    }
+    clock.set(START_MS + 180_000);
+    edge.view(ROOM).await.unwrap();
+    let roster = edge.roster(ROOM, 0..u64::MAX).await.unwrap();
+    ask(&redis, "FLUSHALL").await;
+    let view = edge.view(ROOM).await.unwrap();
+    assert_eq!((view.pool_size, view.missing), (120, 0));
+    assert_eq!(edge.roster(ROOM, 0..u64::MAX).await.unwrap(), roster);
+}
+
 /// An edge that is gone for good takes what only it knew with it; that is said, and nothing is made up.
 #[tokio::test]
 async fn what_is_missing_is_said() {

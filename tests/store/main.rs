@@ -4,6 +4,7 @@ mod clock;
 mod conformance;
 mod crash;
 mod embedded;
+mod golden;
 mod loss;
 mod model;
 mod operations;

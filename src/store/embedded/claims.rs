@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,7 +37,7 @@ pub(super) struct ClaimFile {
 impl ClaimList {
     /// An empty list for the sale with this number.
     pub(super) fn create(dir: &Path, generation: u64) -> io::Result<Self> {
-        let path = dir.join(format!("{generation}.claims"));
+        let path = path_in(dir, generation);
         let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).mode(0o600).open(path)?;
         Ok(Self { file: Arc::new(file), written: 0, waiting: Vec::new(), admissions: Admissions::default() })
     }
@@ -67,6 +67,11 @@ impl ClaimList {
     pub(super) fn file(&self) -> ClaimFile {
         ClaimFile { file: Arc::clone(&self.file), claims: self.written }
     }
+}
+
+/// Where the list of a sale stands.
+pub(super) fn path_in(dir: &Path, generation: u64) -> PathBuf {
+    dir.join(format!("{generation}.claims"))
 }
 
 impl ClaimFile {

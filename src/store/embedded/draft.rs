@@ -75,9 +75,10 @@ fn new_entries(entries: &[Entry], positions: &[Position], entered: u64) -> Vec<E
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{FRAME_HEAD_BYTES, read_payload};
+    use super::super::frame::read_payload;
     use super::*;
     use crate::room::{Late, Mode, Plan, Policy, Room};
+    use crate::store::framing::FRAME_HEAD_BYTES;
 
     #[test]
     fn who_comes_late_is_not_in_the_roster_beside_a_retry_of_the_pools() {

@@ -12,11 +12,10 @@
 //! A frame is whole or it is not there: what was committed together comes back together.
 
 use crate::room::{BATCH_MAX, Command, Entry};
+use crate::store::framing::{FRAME_HEAD_BYTES, FrameKind, u32_at, u64_at};
 
 /// Bytes of the header.
 pub(super) const HEADER_BYTES: usize = 32;
-/// Bytes of a frame before its payload.
-pub(super) const FRAME_HEAD_BYTES: usize = 12;
 /// Commands are put into one frame until they may need as many bytes.
 pub(super) const FRAME_BYTES_FULL: usize = 4 << 20;
 /// The most bytes of a payload: a frame that is all but full, and the largest command on top.
@@ -25,8 +24,9 @@ const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_FULL + FAN_BYTES_MAX * BATCH_MAX + 
 const FAN_BYTES_MAX: usize = 40;
 /// The most bytes of a command that names no fans; the longest is one with a message.
 const COMMAND_BYTES_MAX: usize = 4096;
-/// How a frame begins.
-pub(super) const FRAME_MAGIC: [u8; 4] = *b"FGC1";
+/// A commit.
+pub(super) const COMMIT: FrameKind =
+    FrameKind { magic: *b"FGC1", payload_min: TIMES_BYTES, payload_max: PAYLOAD_BYTES_MAX };
 
 const FILE_MAGIC: [u8; 8] = *b"fairgate";
 const VERSION: u32 = 2;
@@ -96,9 +96,7 @@ pub(super) struct FrameBuilder {
 impl FrameBuilder {
     /// A frame of commands that are applied at this time; those before them that left no trace were heard until `heard_ms`.
     pub(super) fn new(heard_ms: u64, now_ms: u64) -> Self {
-        let mut bytes = Vec::with_capacity(4096);
-        bytes.extend_from_slice(&FRAME_MAGIC);
-        bytes.resize(FRAME_HEAD_BYTES, 0);
+        let mut bytes = COMMIT.begin(4096);
         bytes.extend_from_slice(&heard_ms.to_le_bytes());
         bytes.extend_from_slice(&now_ms.to_le_bytes());
         Self { bytes }
@@ -126,38 +124,13 @@ impl FrameBuilder {
 
     /// The frame's bytes.
     pub(super) fn finish(mut self) -> Vec<u8> {
-        let length = length_u32(self.bytes.len() - FRAME_HEAD_BYTES);
-        self.bytes[4..8].copy_from_slice(&length.to_le_bytes());
-        let crc = frame_crc(length, &self.bytes[FRAME_HEAD_BYTES..]);
-        self.bytes[8..12].copy_from_slice(&crc.to_le_bytes());
+        COMMIT.seal(&mut self.bytes);
         self.bytes
     }
 
     fn push_head(&mut self, kind: u8, length: usize) {
         self.bytes.push(kind);
         self.bytes.extend_from_slice(&length_u32(length).to_le_bytes());
-    }
-}
-
-/// A frame's head: what its payload must be like.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FrameHead {
-    /// Bytes of the payload.
-    pub(super) length: usize,
-    crc: u32,
-}
-
-impl FrameHead {
-    /// Reads a frame's head; nothing if it cannot be one.
-    pub(super) fn decode(bytes: &[u8; FRAME_HEAD_BYTES]) -> Option<Self> {
-        let length = u32_at(bytes, 4) as usize;
-        let plausible = bytes[..4] == FRAME_MAGIC && (TIMES_BYTES..=PAYLOAD_BYTES_MAX).contains(&length);
-        plausible.then(|| Self { length, crc: u32_at(bytes, 8) })
-    }
-
-    /// Whether this is the payload that was written.
-    pub(super) fn fits(self, payload: &[u8]) -> bool {
-        payload.len() == self.length && frame_crc(length_u32(self.length), payload) == self.crc
     }
 }
 
@@ -209,21 +182,6 @@ fn read_record(payload: &[u8], at: usize) -> Option<(Record, usize)> {
     Some((Record { command, entries_at: body as u64 }, end))
 }
 
-fn frame_crc(length: u32, payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&length.to_le_bytes());
-    hasher.update(payload);
-    hasher.finalize()
-}
-
 fn length_u32(length: usize) -> u32 {
     u32::try_from(length).expect("frames and their records are a few megabytes")
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(*bytes[at..].first_chunk().expect("the caller knows the size"))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(*bytes[at..].first_chunk().expect("the caller knows the size"))
 }

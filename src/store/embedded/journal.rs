@@ -1,7 +1,8 @@
 //! One append-only file a sale: what was appended is on the disk before [`Journal::append`] returns.
 //!
 //! Guarantees: reading stops at a tail that was torn while it was written, which nobody was answered for, and cuts it
-//! off; damage anywhere before that is an error that says where, since cutting there would lose answered commands.
+//! off; bytes that have rotted, in the last commit as anywhere before it, are an error that says where, since cutting
+//! there would lose answered commands.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -10,9 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::OpenError;
-use super::frame::{
-    FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, HEADER_BYTES, Header, HeaderError, Payload, read_payload,
-};
+use super::frame::{COMMIT, HEADER_BYTES, Header, HeaderError, Payload, read_payload};
+use crate::store::framing::{Damage, FRAME_HEAD_BYTES, read_full_at};
 
 /// Bytes read from the file at once.
 const READ_BYTES: usize = 1 << 20;
@@ -102,8 +102,9 @@ impl JournalReader {
         };
         match header {
             Ok(header) => Ok(Some(Self { path, file, reader, header, at: HEADER_BYTES as u64, payload: Vec::new() })),
-            Err(HeaderError::Damaged) if find_frame(&file, 0).map_err(failed)?.is_none() => Ok(None),
-            Err(error) => Err(OpenError::Damaged { path, at: 0, what: error.to_string() }),
+            Err(HeaderError::Damaged) if COMMIT.find(&file, 0).map_err(failed)?.is_none() => Ok(None),
+            Err(HeaderError::Damaged) => Err(OpenError::Rotten { path, at: 0, what: HeaderError::Damaged.to_string() }),
+            Err(error) => Err(OpenError::Version { path, what: error.to_string() }),
         }
     }
 
@@ -124,7 +125,7 @@ impl JournalReader {
         }
         let payload_at = self.at + FRAME_HEAD_BYTES as u64;
         let Some(payload) = read_payload(&self.payload) else {
-            return Err(self.damaged("a frame with a right checksum makes no sense"));
+            return Err(self.rotten("a frame with a right checksum makes no sense"));
         };
         self.at = payload_at + self.payload.len() as u64;
         Ok(Some(Frame { payload, payload_at }))
@@ -135,14 +136,27 @@ impl JournalReader {
         let failed = |source| OpenError::Io { path: self.path.clone(), source };
         let torn = self.file.metadata().map_err(failed)?.len().saturating_sub(self.at);
         if torn > 0 {
-            if let Some(next) = find_frame(&self.file, self.at + 1).map_err(failed)? {
-                return Err(self.damaged(&format!("this is not a frame, but there is one at byte {next}")));
+            if let Some(next) = COMMIT.find(&self.file, self.at + 1).map_err(failed)? {
+                return Err(self.rotten(&format!("this is not a commit, but there is one at byte {next}")));
             }
+            self.check_is_torn(torn)?;
             self.file.set_len(self.at).map_err(failed)?;
         }
         self.file.sync_data().map_err(failed)?;
         let journal = Journal { file: self.file, generation: self.header.generation, length: self.at };
         Ok((journal, torn))
+    }
+
+    /// Refuses to cut off what was written whole.
+    fn check_is_torn(&self, bytes: u64) -> Result<(), OpenError> {
+        let longest = (FRAME_HEAD_BYTES + COMMIT.payload_max) as u64;
+        let mut tail = vec![0; usize::try_from(bytes.min(longest + 1)).unwrap_or(0)];
+        let read = read_full_at(&self.file, &mut tail, self.at);
+        let read = read.map_err(|source| OpenError::Io { path: self.path.clone(), source })?;
+        match COMMIT.judge(self.at, &tail[..read]) {
+            Damage::Torn if bytes <= longest => Ok(()),
+            _ => Err(self.rotten("the last commit is there, but not as it was written")),
+        }
     }
 
     /// Reads the payload of the frame at `self.at`; answers whether there is a whole one.
@@ -151,13 +165,13 @@ impl JournalReader {
         if !whole(self.reader.read_exact(&mut head))? {
             return Ok(false);
         }
-        let Some(head) = FrameHead::decode(&head) else { return Ok(false) };
+        let Some(head) = COMMIT.head(&head) else { return Ok(false) };
         self.payload.resize(head.length, 0);
         Ok(whole(self.reader.read_exact(&mut self.payload))? && head.fits(&self.payload))
     }
 
-    fn damaged(&self, what: &str) -> OpenError {
-        OpenError::Damaged { path: self.path.clone(), at: self.at, what: what.to_owned() }
+    fn rotten(&self, what: &str) -> OpenError {
+        OpenError::Rotten { path: self.path.clone(), at: self.at, what: what.to_owned() }
     }
 }
 
@@ -168,32 +182,4 @@ fn whole(read: io::Result<()>) -> io::Result<bool> {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// The offset of the first whole frame at or after an offset.
-fn find_frame(file: &File, from: u64) -> io::Result<Option<u64>> {
-    let mut window = vec![0; READ_BYTES];
-    let mut at = from;
-    loop {
-        let length = file.read_at(&mut window, at)?;
-        if length < FRAME_MAGIC.len() {
-            return Ok(None);
-        }
-        for (offset, candidate) in window[..length].windows(FRAME_MAGIC.len()).enumerate() {
-            if candidate == FRAME_MAGIC && is_frame(file, at + offset as u64)? {
-                return Ok(Some(at + offset as u64));
-            }
-        }
-        at += (length - FRAME_MAGIC.len() + 1) as u64;
-    }
-}
-
-fn is_frame(file: &File, at: u64) -> io::Result<bool> {
-    let mut head = [0; FRAME_HEAD_BYTES];
-    if !whole(file.read_exact_at(&mut head, at))? {
-        return Ok(false);
-    }
-    let Some(head) = FrameHead::decode(&head) else { return Ok(false) };
-    let mut payload = vec![0; head.length];
-    Ok(whole(file.read_exact_at(&mut payload, at + FRAME_HEAD_BYTES as u64))? && head.fits(&payload))
 }

@@ -1,12 +1,13 @@
 //! A room as it stands on the disk: the newest journal, replayed through the model.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use tracing::{info, warn};
+use tracing::info;
 
 use super::OpenError;
-use super::claims::ClaimList;
+use super::claims::{self, ClaimList};
 use super::journal::{Journal, JournalReader, path_in};
 use super::roster::Roster;
 use crate::room::{Outcome, Position, Room};
@@ -30,7 +31,8 @@ pub(super) struct Kept {
 
 /// Reads a room's directory.
 pub(super) fn load(dir: &Path) -> Result<Loaded, OpenError> {
-    let mut generations = generations(dir)?;
+    let mut generations = numbered(dir, ".journal")?;
+    check_none_is_missing(dir, generations.last().copied().unwrap_or(0))?;
     while let Some(generation) = generations.pop() {
         let path = path_in(dir, generation);
         let loaded = match JournalReader::open(path.clone())? {
@@ -41,21 +43,34 @@ pub(super) fn load(dir: &Path) -> Result<Loaded, OpenError> {
             return Ok(loaded);
         }
         // The sale before is still the present one: nobody was told of this.
-        warn!(path = %path.display(), "removing a journal that was torn while it was made");
+        info!(path = %path.display(), "removing a journal that was torn while it was made");
+        let claims = claims::path_in(dir, generation);
         fs::remove_file(&path).map_err(|source| OpenError::Io { path, source })?;
+        match fs::remove_file(&claims) {
+            Err(source) if source.kind() != ErrorKind::NotFound => return Err(OpenError::Io { path: claims, source }),
+            _ => {}
+        }
     }
     Ok(Loaded::default())
 }
 
-/// The sales that have a journal, the latest last.
-fn generations(dir: &Path) -> Result<Vec<u64>, OpenError> {
+/// A list of claims is made after the journal of its sale: where it is the later one, the journal is gone.
+fn check_none_is_missing(dir: &Path, latest: u64) -> Result<(), OpenError> {
+    match numbered(dir, ".claims")?.last() {
+        Some(generation) if *generation > latest => Err(OpenError::Missing { path: path_in(dir, *generation) }),
+        _ => Ok(()),
+    }
+}
+
+/// The sales that have a file of a kind, the latest last.
+fn numbered(dir: &Path, extension: &str) -> Result<Vec<u64>, OpenError> {
     let failed = |source| OpenError::Io { path: dir.to_owned(), source };
     let names = match fs::read_dir(dir) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>, _>>().map_err(failed)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),
     };
-    let number = |name: &std::ffi::OsString| name.to_str()?.strip_suffix(".journal")?.parse().ok();
+    let number = |name: &std::ffi::OsString| name.to_str()?.strip_suffix(extension)?.parse().ok();
     let mut generations: Vec<u64> = names.iter().filter_map(number).collect();
     generations.sort_unstable();
     Ok(generations)
@@ -85,7 +100,10 @@ fn replay(dir: &Path, mut reader: JournalReader) -> Result<Option<Loaded>, OpenE
     if frames == 0 {
         return Ok(None);
     }
-    info!(path = %path.display(), frames, torn_bytes, revision = room.revision(), "read a journal");
+    if torn_bytes > 0 {
+        info!(path = %path.display(), torn_bytes, "the journal ended in a torn write: cut back to the last whole commit");
+    }
+    info!(path = %path.display(), frames, revision = room.revision(), "read a journal");
     let mut roster = Roster::new(journal.file());
     runs.into_iter().for_each(|(entries, at)| roster.push(entries, at));
     Ok(Some(Loaded { room, kept: Some(Kept { journal, roster, claims }) }))

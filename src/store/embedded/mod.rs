@@ -54,17 +54,36 @@ pub enum OpenError {
         /// What the system says.
         source: io::Error,
     },
-    /// A journal is damaged where nothing can have been torn by a crash.
+    /// A journal is not as it was written, where no write can have been cut short.
     #[error(
-        "{} is damaged at byte {at}: {what}; restore it from a backup, or move it away to start its sale anew",
+        "{} is rotten at byte {at}: {what}. Nothing was changed. Keep the directory, and put a backup in its place: see \
+         `fairgate store restore --help`",
         path.display()
     )]
-    Damaged {
+    Rotten {
         /// Which journal.
         path: PathBuf,
         /// Where in it.
         at: u64,
         /// What was found there.
+        what: String,
+    },
+    /// A journal was there once, and is not any more.
+    #[error(
+        "{} is missing, though there are files that were made after it. Put it back, or a backup in the place of the \
+         directory: see `fairgate store restore --help`",
+        path.display()
+    )]
+    Missing {
+        /// Which journal.
+        path: PathBuf,
+    },
+    /// A journal of another version of fairgate.
+    #[error("{}: {what}", path.display())]
+    Version {
+        /// Which journal.
+        path: PathBuf,
+        /// Which versions.
         what: String,
     },
 }

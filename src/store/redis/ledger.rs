@@ -8,11 +8,11 @@
 //! The directory has one user at a time. While an edge takes over from another both add entries, and only the other writes
 //! what it knows; as soon as it has ended, that is taken in.
 //!
-//! `<dir>/<room>/knowledge` is [`Knowledge`], replaced as a whole; `<dir>/<room>/<draw>.entries` has 40 bytes an entry, its
-//! index as `u64be` and itself, in the order of the answers. The copy of the frozen roster is [`copy`]'s.
+//! `<dir>/<room>/knowledge` is [`Knowledge`], a head and one frame that are replaced as a whole; the entries are
+//! [`entries`]'s, and the copy of the frozen roster is [`copy`]'s.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,13 +20,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::entries::{self, EntriesFile};
 use crate::recover::Knowledge;
 use crate::room::{Entry, Memory, Position};
-use crate::store::{DirLock, LockError, copy};
+use crate::store::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind};
+use crate::store::{Damage, DirLock, LockError, copy};
 
 /// How old the knowledge on the disk may be.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-const RECORD_BYTES: usize = 8 + size_of::<Entry>();
+/// How the file begins. Its first version had neither head nor frame.
+const KNOWLEDGE: FileKind = FileKind { magic: *b"fairknow", version: 2 };
+const ALL_OF_IT: FrameKind = FrameKind { magic: *b"FGK1", payload_min: 1, payload_max: u32::MAX as usize };
 
 /// The directory with the files of all rooms.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ pub(super) struct Ledger {
     /// Whether all that the last user of the directory knew is known.
     has_taken_over: bool,
     /// The draw whose entries are written, by the first bytes of its descriptor's digest.
-    entries: Option<(PathBuf, File)>,
+    entries: Option<(String, EntriesFile)>,
     saved_at: Option<Instant>,
     /// What was owed, and since which state nothing was, as the disk has it.
     saved: (Option<u64>, Option<Vec<u8>>),
@@ -120,34 +124,37 @@ impl Ledger {
     }
 
     fn read_knowledge(&self) -> Knowledge {
-        let Ok(bytes) = fs::read(self.dir.join("knowledge")) else { return Knowledge::default() };
-        postcard::from_bytes(&bytes).unwrap_or_else(|error| {
-            tracing::warn!(dir = %self.dir.display(), %error, "what was known of the room cannot be read");
+        let path = self.dir.join("knowledge");
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Knowledge::default(),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "what was known of the room cannot be read");
+                return Knowledge::default();
+            }
+            Ok(bytes) => bytes,
+        };
+        read_knowledge(&bytes).unwrap_or_else(|why| {
+            tell_unreadable(&path, &why);
             Knowledge::default()
         })
     }
 
     /// Writes down the entries of the pool among those that were answered.
     pub(super) fn note(&mut self, knowledge: &Knowledge, entries: &[Entry], positions: &[Position]) {
-        let records: Vec<u8> = entries.iter().zip(positions).filter_map(record).flatten().collect();
-        if !records.is_empty() {
-            let written = self.entries_file(knowledge).and_then(|(_, file)| file.write_all(&records));
+        if positions.iter().any(|position| matches!(position, Position::Pool(_))) {
+            let written = self.entries_file(knowledge).and_then(|file| file.push(entries, positions));
             self.tell("entries", written);
         }
     }
 
     /// The entries from an index on that this edge has answered, a part at a time; each may come more than once.
     pub(super) fn entries(
-        &mut self,
+        &self,
         knowledge: &Knowledge,
         from: u64,
-    ) -> io::Result<impl Iterator<Item = (u64, Entry)>> {
-        let (path, _) = self.entries_file(knowledge)?;
-        let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
-        let mut record = [0; RECORD_BYTES];
-        // A record that was torn when the edge was killed is that of a fan who was not answered.
-        let next = move || reader.read_exact(&mut record).ok().map(|()| read_record(&record));
-        Ok(std::iter::from_fn(next).filter(move |(index, _)| *index >= from))
+    ) -> io::Result<impl Iterator<Item = (u64, Entry)> + use<>> {
+        let entries = entries::read(&self.dir, &draw_of(knowledge)?)?;
+        Ok(entries.filter(move |(index, _)| *index >= from))
     }
 
     /// Whether there is a copy of the roster that the root is of, if any is public.
@@ -161,39 +168,40 @@ impl Ledger {
     }
 
     fn write_knowledge(&self, knowledge: &Knowledge) -> io::Result<()> {
-        let bytes = postcard::to_stdvec(knowledge).map_err(io::Error::other)?;
         let (path, draft) = (self.dir.join("knowledge"), self.dir.join("knowledge.new"));
-        self.create(&draft, false)?.write_all(&bytes)?;
+        self.create(&draft)?.write_all(&knowledge_bytes(knowledge)?)?;
         fs::rename(draft, path)
     }
 
     /// The file of this draw; those of other draws are of no use any more.
-    fn entries_file(&mut self, knowledge: &Knowledge) -> io::Result<&mut (PathBuf, File)> {
-        let memory = knowledge.memory.as_ref().ok_or_else(|| io::Error::other("nothing is known of the room"))?;
-        let name = format!("{}.entries", hex::encode(&memory.plan.descriptor().digest()[..8]));
-        let path = self.dir.join(name);
-        if self.entries.as_ref().is_none_or(|(known, _)| *known != path) {
-            let file = self.create(&path, true)?;
-            self.forget_others(&path)?;
-            self.entries = Some((path, file));
+    fn entries_file(&mut self, knowledge: &Knowledge) -> io::Result<&mut EntriesFile> {
+        let draw = draw_of(knowledge)?;
+        if self.entries.as_ref().is_none_or(|(known, _)| *known != draw) {
+            self.create_dir()?;
+            let file = EntriesFile::open(&self.dir, &draw)?;
+            self.forget_others(&draw)?;
+            self.entries = Some((draw, file));
         }
-        self.entries.as_mut().ok_or_else(|| io::Error::other("it was just opened"))
+        self.entries.as_mut().map(|(_, file)| file).ok_or_else(|| io::Error::other("it was just opened"))
     }
 
-    fn forget_others(&self, path: &Path) -> io::Result<()> {
+    fn forget_others(&self, draw: &str) -> io::Result<()> {
         for file in fs::read_dir(&self.dir)? {
             let other = file?.path();
-            if other != path && other.extension().is_some_and(|extension| extension == "entries") {
+            if entries::is_entries(&other) && other.file_stem().is_none_or(|stem| stem != draw) {
                 fs::remove_file(other)?;
             }
         }
         Ok(())
     }
 
-    fn create(&self, path: &Path, append: bool) -> io::Result<File> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let mut options = OpenOptions::new();
-        options.create(true).mode(0o600).append(append).write(true).truncate(!append).open(path)
+    fn create(&self, path: &Path) -> io::Result<File> {
+        self.create_dir()?;
+        OpenOptions::new().create(true).mode(0o600).write(true).truncate(true).open(path)
+    }
+
+    fn create_dir(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
     }
 
     fn tell(&self, what: &str, written: io::Result<()>) {
@@ -203,15 +211,114 @@ impl Ledger {
     }
 }
 
-fn record((entry, position): (&Entry, &Position)) -> Option<[u8; RECORD_BYTES]> {
-    let Position::Pool(index) = position else { return None };
-    let mut record = [0; RECORD_BYTES];
-    record[..8].copy_from_slice(&index.to_be_bytes());
-    record[8..].copy_from_slice(entry);
-    Some(record)
+/// The name of the files of the present draw: the first bytes of its descriptor's digest.
+fn draw_of(knowledge: &Knowledge) -> io::Result<String> {
+    let memory = knowledge.memory.as_ref().ok_or_else(|| io::Error::other("nothing is known of the room"))?;
+    Ok(hex::encode(&memory.plan.descriptor().digest()[..8]))
 }
 
-fn read_record(record: &[u8; RECORD_BYTES]) -> (u64, Entry) {
-    let (index, entry) = record.split_first_chunk().expect("a record has an index");
-    (u64::from_be_bytes(*index), entry.try_into().expect("the rest of a record is an entry"))
+fn knowledge_bytes(knowledge: &Knowledge) -> io::Result<Vec<u8>> {
+    let mut frame = ALL_OF_IT.begin(4096);
+    frame = postcard::to_extend(knowledge, frame).map_err(io::Error::other)?;
+    ALL_OF_IT.seal(&mut frame);
+    Ok([&KNOWLEDGE.head()[..], &frame].concat())
+}
+
+/// Why a file of knowledge cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// It is not as it was written.
+    Damaged(Damage),
+    /// Another version of fairgate wrote it.
+    Version(u32),
+}
+
+/// Reads what was written by this version or one before.
+pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
+    let rotten = Unreadable::Damaged(Damage::Rotten);
+    if bytes.len() < FILE_HEAD_BYTES {
+        return Err(Unreadable::Damaged(Damage::Torn));
+    }
+    match KNOWLEDGE.version_of(bytes) {
+        Some(version) if version == KNOWLEDGE.version => {}
+        Some(version) => return Err(Unreadable::Version(version)),
+        // The first version: nothing but what is known.
+        None if bytes[0] <= 1 => return postcard::from_bytes(bytes).map_err(|_| rotten),
+        None => return Err(rotten),
+    }
+    let frame = &bytes[FILE_HEAD_BYTES..];
+    let payload = ALL_OF_IT.payload(frame).filter(|payload| payload.len() + FRAME_HEAD_BYTES == frame.len());
+    let payload = payload.ok_or_else(|| Unreadable::Damaged(ALL_OF_IT.judge(FILE_HEAD_BYTES as u64, frame)))?;
+    postcard::from_bytes(payload).map_err(|_| rotten)
+}
+
+/// Keeps what cannot be read for people to look at: the file itself is written anew within a second.
+fn tell_unreadable(path: &Path, why: &Unreadable) {
+    let kept = match why {
+        Unreadable::Damaged(damage) => path.with_extension(damage.to_string()),
+        Unreadable::Version(version) => path.with_extension(format!("version-{version}")),
+    };
+    let moved = fs::rename(path, &kept);
+    let (path, kept) = (path.display(), kept.display());
+    match why {
+        // The disk was full, or the power went: nothing is wrong with it.
+        Unreadable::Damaged(Damage::Torn) => {
+            tracing::info!(%path, %kept, ?moved, "what was known of the room is torn: going on without it")
+        }
+        Unreadable::Damaged(Damage::Rotten) => tracing::error!(
+            %path,
+            %kept,
+            ?moved,
+            "what was known of the room has rotted on this disk: going on without it. Look after the disk; what other edges \
+             know is not concerned"
+        ),
+        Unreadable::Version(version) => tracing::error!(
+            %path,
+            %kept,
+            version,
+            ?moved,
+            "what was known of the room was written by a newer fairgate: going on without it. To use it, start that version"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Knowledge {
+        Knowledge { whole_in: vec![vec![7; 16]; 9], owed_from: Some(3), ..Knowledge::default() }
+    }
+
+    #[test]
+    fn one_rotten_bit_of_what_is_known_is_seen_and_a_torn_write_is_another_thing() {
+        let bytes = knowledge_bytes(&known()).unwrap();
+        assert_eq!(read_knowledge(&bytes), Ok(known()));
+        for bit in 0..bytes.len() * 8 {
+            let mut rotten = bytes.clone();
+            rotten[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(read_knowledge(&rotten), Err(Unreadable::Damaged(Damage::Rotten)), "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            assert_eq!(read_knowledge(&bytes[..length]), Err(Unreadable::Damaged(Damage::Torn)), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn what_was_released_is_read_and_what_is_to_come_is_kept() {
+        let released = postcard::to_stdvec(&known()).unwrap();
+        assert_eq!(read_knowledge(&released), Ok(known()));
+        let later = FileKind { version: 99, ..KNOWLEDGE };
+        let bytes = [&later.head()[..], &released].concat();
+        assert_eq!(read_knowledge(&bytes), Err(Unreadable::Version(99)));
+
+        let dir = tempfile::tempdir().unwrap();
+        let shared = Arc::new(LedgerDir::open(dir.path(), false).unwrap());
+        fs::create_dir(dir.path().join("arena")).unwrap();
+        fs::write(dir.path().join("arena/knowledge"), &bytes).unwrap();
+        let (mut ledger, mut read) = Ledger::open(&shared, "arena");
+        assert_eq!(read, Knowledge::default());
+        ledger.save_now(&mut read);
+        assert_eq!(fs::read(dir.path().join("arena/knowledge.version-99")).unwrap(), bytes);
+    }
 }

@@ -8,6 +8,7 @@
 
 mod address;
 mod calls;
+mod entries;
 mod ledger;
 mod link;
 mod put_back;

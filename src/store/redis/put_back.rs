@@ -62,15 +62,15 @@ async fn some_entries(
 pub(super) async fn roster(room: &mut Room<'_>, dir: &Path, frozen: &Frozen, from: u64) -> Result<bool, StoreError> {
     let (path, root) = (dir.to_owned(), frozen.root);
     let opened = tokio::task::spawn_blocking(move || copy::open(&path, &root)).await;
-    let mut file = match opened.map_err(io::Error::other).flatten() {
+    let (mut file, first_at) = match opened.map_err(io::Error::other).flatten() {
         Ok(file) => file,
         Err(error) => {
-            tracing::warn!(key = room.key, %error, "the copy of the roster cannot be used");
+            tracing::error!(key = room.key, %error, "the copy of the roster cannot be used");
             return Ok(false);
         }
     };
     let mut at = from - from % ENTRIES_A_PIECE;
-    file.seek(SeekFrom::Start(at * size_of::<Entry>() as u64)).map_err(unreadable)?;
+    file.seek(SeekFrom::Start(first_at + at * size_of::<Entry>() as u64)).map_err(unreadable)?;
     while at < frozen.entries {
         let end = frozen.entries.min(at + ENTRIES_A_PIECE);
         let entries = read(&mut file, end - at)?;

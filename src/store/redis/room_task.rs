@@ -106,7 +106,10 @@ impl RoomTask {
                 room.restore(&self.knowledge).await.map(|()| Reply::Done)
             }
             Call::Refill { from, is_under_root } => {
-                let entries = self.ledger.as_mut().and_then(|ledger| ledger.entries(&self.knowledge, from).ok());
+                let entries = self
+                    .ledger
+                    .as_ref()
+                    .and_then(|ledger| ledger.entries(&self.knowledge, from).map_err(tell_unread).ok());
                 let refilled = put_back::entries(&mut room, entries.into_iter().flatten(), is_under_root).await;
                 refilled.map(|too_late| Reply::Refilled { too_late })
             }
@@ -145,4 +148,8 @@ fn room<'a>(parts: &'a Parts, stamp: Option<&'a Stamp>) -> Room<'a> {
         calls: 0,
         is_lost: false,
     }
+}
+
+fn tell_unread(error: std::io::Error) {
+    tracing::error!(%error, "the entries that this edge has answered cannot be read, and so not be put back");
 }
