@@ -8,6 +8,17 @@ import { checkDraw, papersFrom, rootOfRoster } from "../pages/check/steps.js";
 import { canonical, digest, fromHex, placeOf, u64be } from "../pages/waiting/draw.js";
 
 const FANS = 7;
+const ROUND_MS = 1692806364000;
+const SIGNATURE = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+const RANDOMNESS = "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd";
+const QUICKNET = {
+  chain: "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
+  public_key:
+    "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451" +
+    "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
+  round: 1000,
+  scheme: "bls-unchained-g1-rfc9380",
+};
 const FAN = 3;
 const VERSION = "fairgate/v1";
 const SECRET = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -52,14 +63,13 @@ async function honest() {
   };
   const claims = { iss: "fairgate", aud: "tour", draw: d, kind: "pool", n: FAN, entry: entries[FAN], iat: 1 };
   const ticket = jws("fairgate-ticket+jwt", JSON.stringify(claims));
-  const mine = {
-    receipt: { kind: "pool", index: FAN, entry: entries[FAN], ticket },
-    nonce: nonces[FAN].toString("base64url"),
-    commitment,
-    witness: { entries: FANS, root },
-    place: placeOf(FAN, FANS, seed),
-  };
-  return { record: signed(record), jwks, mine, roster };
+  const receipt = { kind: "pool", index: FAN, entry: entries[FAN], ticket };
+  const nonce = nonces[FAN].toString("base64url");
+  const mine = { draw: d, receipt, nonce, place: placeOf(FAN, FANS, seed) };
+  const freeze = { entries: FANS, root, frozen_at_ms: 3, at_ms: 9, now_ms: 4, before: true };
+  const seen = { draw: d, descriptor, label: "committed", locked: true, at_ms: 1 };
+  const evidence = [{ ...seen, receipts: [{ ...receipt, nonce, at_ms: 1 }], freezes: [freeze] }];
+  return { record: signed(record), jwks, mine, evidence, roster };
 }
 
 function signed({ signature: _, ...record }, options = {}) {
@@ -93,6 +103,8 @@ const other = (byte) => byte.repeat(32);
 const entryAt = (roster, index) => roster.slice(index * 32, (index + 1) * 32);
 const inRecord = (changes, key) => (p) => ({ ...p, record: signed({ ...p.record, ...changes(p.record) }, key) });
 const inMine = (changes) => (p) => ({ ...p, mine: { ...p.mine, ...changes(p.mine) } });
+const inKept = (changes) => (p) => ({ ...p, evidence: [{ ...p.evidence[0], ...changes(p.evidence[0]) }] });
+const refrozen = (changes) => inKept(({ freezes: [freeze] }) => ({ freezes: [{ ...freeze, ...changes }] }));
 const inRoster = (changed) => (p) => ({ ...p, roster: changed(p.roster) });
 const swapped = (roster) => {
   const bytes = roster.slice();
@@ -111,8 +123,19 @@ const CHEATS = {
     inRecord(({ descriptor }) => ({ descriptor: { ...descriptor, starts_at_ms: 9 } })),
   ],
   "reveals another secret": ["secret", inRecord(() => ({ secret: other("ff") }))],
-  "locks another secret after the pool opened": ["promise", inMine(() => ({ commitment: other("aa") }))],
-  "shows another root than before": ["witness", inMine(() => ({ witness: { entries: FANS, root: other("bb") } }))],
+  "locks another secret after the pool opened": [
+    "promise",
+    inKept(({ descriptor }) => ({ descriptor: { ...descriptor, commitment: other("aa") } })),
+  ],
+  "shows another root than before": ["witness", refrozen({ root: other("bb") })],
+  "changes the time of the freeze": ["witness", refrozen({ frozen_at_ms: 4 })],
+  "dates the freeze back": ["witness", inKept(() => ({ unfrozen: { at_ms: 4, now_ms: 4 } }))],
+  "told fans of a beacon that the rules do not hold to": [
+    "witness",
+    inKept(() => ({ label: "committed + public beacon" })),
+  ],
+  "calls a committed draw more than it is": ["schedule", inRecord(() => ({ label: "committed + public beacon" }))],
+  "does not say when the list was sealed": ["schedule", inRecord(() => ({ frozen_at_ms: null }))],
   "picks the seed": ["seed", inRecord(() => ({ seed: other("cc") }))],
   "gives another place": ["place", inMine(({ place }) => ({ place: (place + 1) % FANS }))],
   "signs the record with a key of nobody": [
@@ -124,7 +147,7 @@ const CHEATS = {
   "denies a receipt": ["receipt", inMine(({ receipt }) => ({ receipt: { ...receipt, index: 4 } }))],
   "gives a receipt for somebody else's entry": ["entry", inMine(() => ({ nonce: "CQkJCQkJCQkJCQkJCQkJCQ" }))],
   "invents a beacon": [
-    "seed",
+    "beacon",
     inRecord(({ descriptor }) => ({ descriptor: { ...descriptor, beacon: { round: 1 } }, beacon: other("dd") })),
   ],
 };
@@ -136,31 +159,50 @@ for (const [cheat, [step, play]] of Object.entries(CHEATS)) {
   });
 }
 
-test("a beacon's randomness is the hash of its signature", async () => {
-  const papers = await honest();
-  const beacon_signature =
-    "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
-  const beacon = "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd";
-  const descriptor = { ...papers.record.descriptor, beacon: { round: 1000 } };
-  const verdict = async (record) => (await checkDraw({ record })).find((step) => step.name === "beacon").verdict;
-  assert.equal(await verdict({ ...papers.record, descriptor, beacon, beacon_signature }), "holds");
-  assert.equal(await verdict({ ...papers.record, descriptor, beacon: "00".repeat(32), beacon_signature }), "fails");
-  assert.equal(await verdict({ ...papers.record, descriptor, beacon, beacon_signature: null }), "fails");
+// The draw with a beacon in its descriptor, and what its steps say.
+async function withBeacon(changes, beacon = {}) {
+  const { record } = await honest();
+  const descriptor = { ...record.descriptor, beacon: { ...QUICKNET, ...beacon } };
+  const d = digest("descriptor", utf8(canonical(descriptor)));
+  const finished = { ...record, label: "committed + public beacon", descriptor, descriptor_digest: d, ...changes };
+  const randomness = finished.beacon ? fromHex(finished.beacon) : new Uint8Array(32);
+  const parts = [fromHex(d), u64be(FANS), fromHex(record.root), fromHex(SECRET), randomness];
+  const steps = await checkDraw({ record: { ...finished, seed: digest("seed", ...parts) } });
+  return Object.fromEntries(steps.map((step) => [step.name, step.why ?? step.verdict]));
+}
+
+test("a beacon is the pinned chain's, unknown at the freeze, and the hash of its signature", async () => {
+  const genuine = { beacon: RANDOMNESS, beacon_signature: SIGNATURE };
+  const said = await withBeacon(genuine);
+  assert.deepEqual([said.schedule, said.beacon, said.seed], ["holds", "drand", "holds"]);
+  assert.equal((await withBeacon({ ...genuine, beacon: "00".repeat(32) })).beacon, "fails");
+  assert.equal((await withBeacon({ ...genuine, beacon_signature: null })).beacon, "fails");
+  assert.equal((await withBeacon({ ...genuine, frozen_at_ms: ROUND_MS })).beacon, "known");
+  assert.equal((await withBeacon(genuine, { public_key: "00".repeat(96) })).beacon, "chain");
+  assert.equal((await withBeacon(genuine, { chain: "00".repeat(32) })).beacon, "chain");
 });
 
-test("a draw that went on without its round says so, and only where that was foreseen", async () => {
+test("a draw that may go on without its round is committed from the schedule on", async () => {
+  const lenient = { fallback_after_ms: 60000 };
+  const foreseen = await withBeacon({ label: "committed" }, lenient);
+  assert.deepEqual([foreseen.schedule, foreseen.beacon, foreseen.seed], ["holds", "fallback", "holds"]);
+  assert.equal((await withBeacon({}, lenient)).schedule, "label");
+  assert.equal((await withBeacon({ label: "committed" })).beacon, "fails");
+});
+
+test("who first saw the list when the round was known vouches for nothing", async () => {
   const papers = await honest();
-  const verdicts = async (beacon) => {
-    const descriptor = { ...papers.record.descriptor, beacon };
-    const d = digest("descriptor", utf8(canonical(descriptor)));
-    const { root } = papers.record;
-    const seed = digest("seed", fromHex(d), u64be(FANS), fromHex(root), fromHex(SECRET), new Uint8Array(32));
-    const steps = await checkDraw({ record: { ...papers.record, descriptor, descriptor_digest: d, seed } });
-    return Object.fromEntries(steps.map((step) => [step.name, step.why ?? step.verdict]));
-  };
-  const foreseen = await verdicts({ round: 1000, fallback_after_ms: 60000 });
-  assert.deepEqual([foreseen.beacon, foreseen.seed], ["fallback", "holds"]);
-  assert.equal((await verdicts({ round: 1000 })).beacon, "fails");
+  const late = refrozen({ before: false })(papers);
+  const { why } = (await checkDraw(late)).find((step) => step.name === "witness");
+  assert.equal(why, "too-late");
+});
+
+test("a receipt of another draw is pointed to, and evidence alone is enough to check with", async () => {
+  const { mine: _, ...papers } = await honest();
+  assert.deepEqual(by(await checkDraw(papers), "fails"), []);
+  assert.deepEqual(by(await checkDraw(papers), "open"), ["beacon"]);
+  const elsewhere = inKept(() => ({ draw: other("dd") }))(papers);
+  assert.equal((await checkDraw(elsewhere)).find((step) => step.name === "receipt").why, "other-draw");
 });
 
 test("what is missing leaves its step open and says why", async () => {
@@ -184,7 +226,7 @@ test("what is missing leaves its step open and says why", async () => {
 });
 
 test("files are told apart by what is in them", async () => {
-  const { record, mine, roster } = await honest();
+  const { record, mine, evidence, roster } = await honest();
   const file = (value) => Uint8Array.from(Buffer.from(JSON.stringify(value)));
   assert.deepEqual(papersFrom(file(record)), { record });
   assert.deepEqual(papersFrom(file(jwks)), { jwks });
@@ -192,6 +234,7 @@ test("files are told apart by what is in them", async () => {
   assert.deepEqual(papersFrom(file(mine)), { mine });
   assert.deepEqual(papersFrom(file(mine.receipt)), { mine: { receipt: mine.receipt } });
   assert.deepEqual(papersFrom(file({ record, mine, saved_by: "fairgate" })), { record, mine });
+  assert.deepEqual(papersFrom(file({ title: "Cup", evidence })), { evidence });
   assert.deepEqual(papersFrom(roster), { roster });
   const brace = Uint8Array.from({ length: 64 }, () => 0x7b);
   assert.deepEqual(papersFrom(brace), { roster: brace });

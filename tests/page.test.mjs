@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 
+import { rootFrom } from "../pages/check/steps.js";
 import * as draw from "../pages/waiting/draw.js";
 import * as pace from "../pages/waiting/pace.js";
 import { sha256 } from "../pages/waiting/sha256.js";
@@ -25,6 +26,7 @@ const record = () => ({
   descriptor_digest: D,
   commitment: COMMITMENT,
   entries: 7,
+  frozen_at_ms: 1764581400200,
   root: "a40655b8763e6b545a13440dd4cfc1ce8e5933bdc76320b5baf044392c3167c3",
   secret: COUNTING,
   beacon: null,
@@ -33,10 +35,13 @@ const record = () => ({
 
 const fan = () => ({
   draw: D,
-  commitment: COMMITMENT,
   nonce: new Uint8Array(16),
   receipt: { kind: "pool", index: 0, entry: "cec9e21b21765c68ffd339430a91215608fa81cc063c202cf4507bf1d3ee6d1a" },
-  witness: { entries: 7, root: record().root },
+  kept: {
+    locked: true,
+    descriptor: record().descriptor,
+    freezes: [{ entries: 7, root: record().root, frozen_at_ms: record().frozen_at_ms, before: true }],
+  },
   place: 2,
 });
 
@@ -102,23 +107,19 @@ test("every entry is proved by its path, and by no other", () => {
     const root = rootOf(leaves).toString("hex");
     entries.forEach((entry, i) => {
       const path = pathOf(i, leaves).map((bytes) => bytes.toString("hex"));
-      assert.equal(draw.rootFrom(entry, i, n, path), root, `entry ${i} of ${n}`);
-      assert.notEqual(draw.rootFrom(entryOf(99), i, n, path), root);
-      assert.notEqual(draw.rootFrom(entry, i, n, [...path, root]), root);
-      if (n > 1) assert.notEqual(draw.rootFrom(entry, (i + 1) % n, n, path), root);
+      assert.equal(rootFrom(entry, i, n, path), root, `entry ${i} of ${n}`);
+      assert.notEqual(rootFrom(entryOf(99), i, n, path), root);
+      assert.notEqual(rootFrom(entry, i, n, [...path, root]), root);
+      if (n > 1) assert.notEqual(rootFrom(entry, (i + 1) % n, n, path), root);
     });
   }
 });
 
-const proof = () => {
-  const leaves = Array.from({ length: 7 }, (_, k) => leaf(entryOf(k)));
-  return { path: pathOf(0, leaves).map((bytes) => bytes.toString("hex")) };
-};
 const names = (steps) => steps.map(([name]) => name);
 
 test("an honest draw passes every step", () => {
-  const steps = draw.verifyDraw(record(), fan(), proof());
-  const every = ["descriptor", "promise", "entry", "witness", "listed", "secret", "seed", "place"];
+  const steps = draw.verifyDraw(record(), fan());
+  const every = ["descriptor", "promise", "entry", "witness", "secret", "seed", "place"];
   assert.deepEqual(names(steps), every);
   assert.ok(steps.every(([, ok]) => ok), JSON.stringify(steps));
 });
@@ -127,19 +128,33 @@ test("each cheat fails at its own step", () => {
   const other = "ff".repeat(32);
   const cheats = {
     descriptor: (r) => (r.descriptor.starts_at_ms += 1),
-    promise: (r, f) => (f.commitment = other),
+    promise: (r, f) => (f.kept.descriptor.commitment = other),
     entry: (r, f) => (f.receipt.entry = other),
-    witness: (r, f) => (f.witness.root = other),
-    listed: (r, f, p) => (p.path[0] = other),
+    witness: (r, f) => (f.kept.freezes[0].root = other),
     secret: (r) => (r.secret = other),
     seed: (r) => (r.seed = other),
     place: (r, f) => (f.place = 3),
   };
   for (const [step, cheat] of Object.entries(cheats)) {
-    const [r, f, p] = [record(), fan(), proof()];
-    cheat(r, f, p);
-    const failed = names(draw.verifyDraw(r, f, p).filter(([, ok]) => !ok));
+    const [r, f] = [record(), fan()];
+    cheat(r, f);
+    const failed = names(draw.verifyDraw(r, f).filter(([, ok]) => !ok));
     assert.ok(failed.includes(step), `${step}: ${failed}`);
+  }
+});
+
+test("who came when the result could be known is no witness, and no accuser", () => {
+  const f = fan();
+  f.kept.freezes[0].before = false;
+  assert.deepEqual(draw.verifyDraw(record(), f).find(([name]) => name === "late"), ["late", null]);
+});
+
+test("the code to compare is the leaf hash of the freeze's statement", () => {
+  const code = "b77173c6e07d4a60146829fe24fdd4440d69be27b9d52b1c7c2b985336032c4d";
+  assert.equal(draw.freezeCode(record()), code);
+  assert.equal(draw.freezeCode({ ...record(), missing: 0 }), code);
+  for (const change of [{ entries: 8 }, { missing: 1 }, { frozen_at_ms: 1764581400201 }]) {
+    assert.notEqual(draw.freezeCode({ ...record(), ...change }), code);
   }
 });
 

@@ -1,7 +1,9 @@
 // "Check the draw": fetches the public papers, or takes saved files, checks every step here and says it in plain words.
 // Saved as a file and opened without a network, it does the same with saved papers.
 
-import { checkDraw, papersFrom } from "./steps.js";
+import { freezeCode } from "../waiting/draw.js";
+import { dropEvidence, evidenceOf, isAimable, recall, roundMs } from "../waiting/evidence.js";
+import { checkDraw, ownOf, papersFrom } from "./steps.js";
 
 const { base, keys, room, title, text } = JSON.parse(document.getElementById("config").textContent);
 const $ = (id) => document.getElementById(id);
@@ -24,11 +26,12 @@ async function fetched(url) {
   return answer.json();
 }
 
+// Where storage is denied, nothing is kept.
 function keptHere() {
   try {
-    return JSON.parse(localStorage.getItem(`fairgate:${room}`)) ?? undefined;
+    return evidenceOf(room);
   } catch {
-    return undefined;
+    return [];
   }
 }
 
@@ -39,18 +42,11 @@ async function gather() {
   const { draw } = await fetched(`${base}/status`);
   const record = await fetched(`${base}/draw?d=${draw.descriptor_digest}`);
   const jwks = await fetched(keys).catch(() => undefined);
-  const kept = keptHere();
-  // Of another draw: nothing that could be compared.
-  const mine = kept?.draw && kept.draw !== record.descriptor_digest ? undefined : ownWitness(kept, record);
-  papers = { record, jwks, mine };
-  if (record.root && mine?.receipt?.kind === "pool") {
-    papers.proof = await fetched(`${base}/draw/proof/${mine.receipt.index}?d=${draw.descriptor_digest}`).catch(() => undefined);
+  papers = { record, jwks, mine: recall(`fairgate:${room}`) ?? undefined, evidence: keptHere() };
+  const { receipt } = ownOf(papers);
+  if (record.root && receipt?.kind === "pool") {
+    papers.proof = await fetched(`${base}/draw/proof/${receipt.index}?d=${draw.descriptor_digest}`).catch(() => undefined);
   }
-}
-
-function ownWitness(kept, record) {
-  if (!kept?.witness || kept.witness.commitment === record.commitment) return kept;
-  return { ...kept, witness: undefined };
 }
 
 // The whole list, part by part.
@@ -92,11 +88,28 @@ function show(steps) {
   $("headline").textContent = failed >= 0 ? say("fails", { step: failed + 1, name }) : holds;
   $("summary").textContent = failed >= 0 ? text.fails_words : say("holds_words", { done: steps.length - open, open });
   $("ticket").classList.toggle("bad", failed >= 0);
-  const committed = (papers.record.label ?? "committed") === "committed";
-  $("kind").textContent = committed ? text.committed_kind : text.beacon_kind;
+  $("kind").textContent = kindWords(steps);
   $("steps").replaceChildren(...steps.map(stepItem));
-  $("print").textContent = papers.record.root?.slice(0, 32).match(/..../g).join(" ") ?? "–";
+  $("print").textContent = papers.record.root ? freezeCode(papers.record).match(/..../g).join(" ") : "–";
   showNumbers();
+}
+
+// What the draw can prove by its rules, and on whose word.
+function kindWords(steps) {
+  const { descriptor } = papers.record;
+  if (!isAimable(descriptor)) {
+    const step = steps.findIndex(({ name }) => name === "witness") + 1;
+    return say("beacon_kind", { time: timeOf(roundMs(descriptor)), step });
+  }
+  return descriptor.beacon ? text.fallback_kind : text.committed_kind;
+}
+
+function timeOf(at_ms) {
+  return new Date(at_ms).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
+}
+
+function roundUrl({ beacon }) {
+  return beacon && `https://api.drand.sh/${beacon.chain}/public/${beacon.round}`;
 }
 
 function element(tag, words, className = "") {
@@ -106,37 +119,68 @@ function element(tag, words, className = "") {
 function stepItem({ name, verdict, why, place }, index) {
   const item = element("li", "", verdict === "fails" ? "bad" : verdict);
   item.append(element("h3", `${index + 1}. ${text[`${name}_name`]}`), element("p", text[`${name}_words`]));
-  const result = why ? text[`why_${why}`] : text[`verdict_${verdict}`];
+  const { round } = papers.record.descriptor.beacon ?? {};
+  const result = why ? say(`why_${why}`, { round }) : text[`verdict_${verdict}`];
   const own = place === undefined ? "" : ` ${say("your_place", { place: place + 1 })}`;
   item.append(element("p", result + own, "result"));
   return item;
 }
 
 function showNumbers() {
-  const { record, mine } = papers;
+  const { record } = papers;
+  const { receipt } = ownOf(papers);
   const known = {
     D: record.descriptor_digest,
     commitment: record.commitment,
     N: record.entries,
     root: record.root,
+    frozen_at_ms: record.frozen_at_ms,
     secret: record.secret,
     beacon: record.beacon,
+    drand: roundUrl(record.descriptor),
     seed: record.seed,
-    index: mine?.receipt?.index,
-    entry: mine?.receipt?.entry,
+    index: receipt?.index,
+    entry: receipt?.entry,
   };
   const pairs = Object.entries(known).filter(([, value]) => value !== null && value !== undefined);
   $("numbers").replaceChildren(...pairs.flatMap(([term, value]) => [element("dt", term), element("dd", value)]));
 }
 
-function save() {
-  const { record, jwks, mine, proof } = papers;
-  const bundle = JSON.stringify({ title, record, jwks, mine, proof }, null, 1);
+function save(name, paper) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([bundle], { type: "application/json" }));
-  link.download = `fairgate-draw-${room}.json`;
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(paper, null, 1)], { type: "application/json" }));
+  link.download = `fairgate-${name}-${room}.json`;
   link.click();
   URL.revokeObjectURL(link.href);
+}
+
+function saveAll() {
+  const { record, jwks, mine, evidence, proof } = papers;
+  save("draw", { title, record, jwks, mine, evidence, proof });
+}
+
+// What this browser keeps of the room's draws, for the fan to save or to delete.
+function showKept() {
+  const kept = location.protocol.startsWith("http") ? keptHere() : [];
+  $("none").hidden = kept.length > 0;
+  $("kept").replaceChildren(...kept.map(keptItem));
+}
+
+function keptItem(kept) {
+  const item = element("li", "");
+  const values = { time: timeOf(kept.at_ms), receipts: kept.receipts.length };
+  const erase = element("button", text.erase, "quiet");
+  const keep = element("button", text.save_one, "quiet");
+  item.append(element("code", kept.draw), element("p", say("kept_of", values)), keep, erase);
+  keep.addEventListener("click", () => save("evidence", { title, evidence: [kept] }));
+  erase.addEventListener("click", () => {
+    if (!confirm(text.erase_sure)) return;
+    dropEvidence(room, kept.draw);
+    papers.evidence = papers.evidence?.filter(({ draw }) => draw !== kept.draw);
+    showKept();
+    run();
+  });
+  return item;
 }
 
 async function during(work) {
@@ -151,7 +195,7 @@ async function during(work) {
 }
 
 $("list").addEventListener("click", () => during(async () => (papers.roster = await fetchRoster())));
-$("save").addEventListener("click", save);
+$("save").addEventListener("click", saveAll);
 $("files").addEventListener("change", () =>
   during(async () => {
     for (const file of $("files").files) {
@@ -161,4 +205,4 @@ $("files").addEventListener("change", () =>
     }
   }),
 );
-during(gather);
+during(gather).then(showKept);

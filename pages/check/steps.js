@@ -2,13 +2,20 @@
 //
 // A step's verdict is "holds", "fails" or "open" (what it needs is not there); `why` names what is missing.
 
-import { canonical, digest, fromHex, goesWithout, hash, placeOf, rootFrom, toHex, u64be } from "../waiting/draw.js";
+import { canonical, digest, fromHex, goesWithout, hash, placeOf, toHex, u64be } from "../waiting/draw.js";
+import { isAimable, judgeFreeze, roundMs } from "../waiting/evidence.js";
 import { sha256 } from "../waiting/sha256.js";
 
 const ENTRY_BYTES = 32;
 const utf8Bytes = (text) => new TextEncoder().encode(text);
 const verdict = (ok) => ({ verdict: ok ? "holds" : "fails" });
 const open = (why) => ({ verdict: "open", why });
+const fails = (why) => ({ verdict: "fails", why });
+
+// The public key of drand's quicknet. Whoever names another one may hold its secret.
+const QUICKNET_KEY =
+  "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451" +
+  "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a";
 
 export function fromBase64url(text) {
   return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
@@ -30,6 +37,22 @@ export async function rootOfRoster(bytes, progress = () => {}) {
     if (i % 65536 === 65535) await progress(i / entries);
   }
   return toHex(levels.reduceRight((right, left) => hash([1], left, right)));
+}
+
+// The root that an inclusion proof leads to (RFC 9162, 2.1.3.2), or null where its length cannot be right.
+export function rootFrom(entry, index, entries, path) {
+  let [node, at, last] = [hash([0], fromHex(entry)), index, entries - 1];
+  for (const sibling of path.map(fromHex)) {
+    if (last === 0) return null;
+    if (at % 2 === 1 || at === last) {
+      node = hash([1], sibling, node);
+      while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, Math.floor(last / 2)];
+    } else {
+      node = hash([1], node, sibling);
+    }
+    [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+  }
+  return last === 0 ? toHex(node) : null;
 }
 
 // The payload of a compact JWS by one of these keys; null where none of them signed it; throws where this browser
@@ -57,10 +80,26 @@ async function whetherSigned(jwks, check) {
   }
 }
 
+// What a draw may call itself, from its schedule on.
+export function labelOf(descriptor) {
+  return isAimable(descriptor) ? "committed" : "committed + public beacon";
+}
+
+// What a fan has of this very draw: what the page is working with, or what was kept of it.
+export function ownOf({ record, mine, evidence }) {
+  const kept = evidence?.find(({ draw }) => draw === record.descriptor_digest);
+  const current = mine?.draw && mine.draw !== record.descriptor_digest ? {} : mine;
+  const last = kept?.receipts.at(-1);
+  const nonce = current?.receipt ? current.nonce : last?.nonce;
+  return { ...current, receipt: current?.receipt ?? last, nonce, kept };
+}
+
 function checkSchedule({ record }, d) {
   const { descriptor } = record;
   const same = descriptor.commitment === record.commitment && (record.room ?? descriptor.room) === descriptor.room;
-  return verdict(d === record.descriptor_digest && same && descriptor.version === "fairgate/v1");
+  if (d !== record.descriptor_digest || !same || descriptor.version !== "fairgate/v1") return verdict(false);
+  if (record.root && !(record.frozen_at_ms >= descriptor.starts_at_ms)) return fails("times");
+  return (record.label ?? labelOf(descriptor)) === labelOf(descriptor) ? verdict(true) : fails("label");
 }
 
 function checkSignature({ record, jwks }) {
@@ -69,13 +108,12 @@ function checkSignature({ record, jwks }) {
   return whetherSigned(jwks, async () => (await signedBy(jwks, signature, canonical(signed))) !== null);
 }
 
-function checkPromise({ record, mine }) {
-  return mine?.commitment ? verdict(mine.commitment === record.descriptor.commitment) : open("not-seen");
+function checkPromise({ record, own: { kept } }) {
+  return kept?.locked ? verdict(kept.descriptor.commitment === record.descriptor.commitment) : open("not-seen");
 }
 
-function checkReceipt({ jwks, mine }, d) {
-  const receipt = mine?.receipt;
-  if (!receipt?.ticket) return open("receipt");
+function checkReceipt({ jwks, evidence, own: { receipt } }, d) {
+  if (!receipt?.ticket) return open(evidence?.some(({ receipts }) => receipts.length) ? "other-draw" : "receipt");
   return whetherSigned(jwks, async () => {
     const claims = await signedBy(jwks, receipt.ticket);
     const n = receipt.kind === "pool" ? receipt.index : receipt.place;
@@ -83,9 +121,9 @@ function checkReceipt({ jwks, mine }, d) {
   });
 }
 
-function checkEntry({ mine }, d) {
-  if (!mine?.receipt || !mine.nonce) return open("receipt");
-  return verdict(digest("entry", fromHex(d), fromBase64url(mine.nonce), new Uint8Array(32)) === mine.receipt.entry);
+function checkEntry({ own: { receipt, nonce } }, d) {
+  if (!receipt || !nonce) return open("receipt");
+  return verdict(digest("entry", fromHex(d), fromBase64url(nonce), new Uint8Array(32)) === receipt.entry);
 }
 
 async function checkList({ record, roster, progress }) {
@@ -95,19 +133,22 @@ async function checkList({ record, roster, progress }) {
   return verdict(whole && (await rootOfRoster(roster, progress)) === record.root);
 }
 
-function checkListed({ record, mine, roster, proof }) {
+function checkListed({ record, own: { receipt }, roster, proof }) {
   if (!record.root) return open("not-yet");
-  if (mine?.receipt?.kind !== "pool") return open(mine?.receipt ? "late" : "receipt");
-  const { index, entry } = mine.receipt;
+  if (receipt?.kind !== "pool") return open(receipt ? "late" : "receipt");
+  const { index, entry } = receipt;
   if (proof) return verdict(rootFrom(entry, index, record.entries, proof.path) === record.root);
   if (!roster) return open("roster");
   return verdict(toHex(roster.subarray(index * ENTRY_BYTES, (index + 1) * ENTRY_BYTES)) === entry);
 }
 
-function checkWitness({ record, mine }) {
+function checkWitness({ record, own: { kept } }) {
+  if (kept?.label && kept.label !== labelOf(record.descriptor)) return fails("label-shown");
   if (!record.root) return open("not-yet");
-  if (!mine?.witness) return open("not-seen");
-  return verdict(mine.witness.root === record.root && mine.witness.entries === record.entries);
+  const judged = judgeFreeze(kept, record);
+  if (judged === "before") return verdict(true);
+  if (judged === "late") return open("too-late");
+  return judged ? fails(judged) : open("not-seen");
 }
 
 function checkSecret({ record }) {
@@ -116,12 +157,19 @@ function checkSecret({ record }) {
 }
 
 function checkBeacon({ record }) {
-  if (!record.descriptor.beacon) return open("no-beacon");
-  if (!record.beacon && !record.seed) return open("not-yet");
-  if (!record.beacon && !record.beacon_signature && goesWithout(record)) return open("fallback");
-  if (!record.beacon) return { verdict: "fails" };
-  if (!record.beacon_signature) return { verdict: "fails" };
-  return verdict(toHex(sha256(fromHex(record.beacon_signature))) === record.beacon);
+  const { beacon, beacon_signature: signature, descriptor, frozen_at_ms, seed } = record;
+  if (!descriptor.beacon) return verdictWithout(record);
+  const round_ms = roundMs(descriptor);
+  if (!round_ms || descriptor.beacon.public_key !== QUICKNET_KEY) return fails("chain");
+  if (!beacon && !signature && seed) return goesWithout(record) ? open("fallback") : verdict(false);
+  if (frozen_at_ms >= round_ms) return fails("known");
+  if (!beacon && !seed) return open("not-yet");
+  if (!beacon || !signature || toHex(sha256(fromHex(signature))) !== beacon) return verdict(false);
+  return open("drand");
+}
+
+function verdictWithout({ beacon, beacon_signature: signature }) {
+  return beacon || signature ? verdict(false) : open("no-beacon");
 }
 
 function seedOf(record, d) {
@@ -133,13 +181,13 @@ function checkSeed({ record }, d) {
   return record.seed ? verdict(seedOf(record, d) === record.seed) : open("not-yet");
 }
 
-function checkPlace({ record, mine }) {
-  const receipt = mine?.receipt;
+function checkPlace({ record, own }) {
+  const { receipt } = own;
   if (!record.seed) return open("not-yet");
   if (!receipt) return open("receipt");
   if (receipt.kind === "line") return { ...verdict(receipt.place >= record.entries), place: receipt.place };
   const place = placeOf(receipt.index, record.entries, record.seed);
-  return { ...verdict((mine.place ?? place) === place), place };
+  return { ...verdict((own.place ?? place) === place), place };
 }
 
 const STEPS = [
@@ -157,8 +205,9 @@ const STEPS = [
   ["place", checkPlace],
 ];
 
-// Checks what is there: {record, jwks?, mine?, proof?, roster?, progress?} to [{name, verdict, why?, place?}].
-export async function checkDraw(papers) {
+// Checks what is there: {record, jwks?, mine?, evidence?, proof?, roster?, progress?} to [{name, verdict, why?, place?}].
+export async function checkDraw(given) {
+  const papers = { ...given, own: ownOf(given) };
   const d = digest("descriptor", utf8Bytes(canonical(papers.record.descriptor)));
   const checked = [];
   for (const [name, check] of STEPS) checked.push({ name, ...(await check(papers, d)) });
@@ -170,11 +219,12 @@ export function papersFrom(bytes) {
   const start = bytes.find((byte) => ![9, 10, 13, 32].includes(byte));
   const json = start === 0x7b ? parsed(bytes) : null;
   if (json === null) return bytes.length % ENTRY_BYTES === 0 ? { roster: bytes } : null;
-  if (json.record?.descriptor) return pick(json, ["record", "jwks", "mine", "proof"]);
+  if (json.record?.descriptor) return pick(json, ["record", "jwks", "mine", "evidence", "proof"]);
+  if (Array.isArray(json.evidence)) return pick(json, ["evidence"]);
   if (json.descriptor) return { record: json };
   if (Array.isArray(json.keys)) return { jwks: json };
   if (Array.isArray(json.path)) return { proof: json };
-  if (json.receipt || json.witness) return { mine: json };
+  if (json.receipt) return { mine: json };
   return json.ticket ? { mine: { receipt: json } } : null;
 }
 

@@ -1,5 +1,6 @@
 // The draw protocol fairgate/v1 as far as one fan needs it: a place from (index, N, seed), and the proof of it.
 
+import { judgeFreeze, roundMs } from "./evidence.js";
 import { sha256 } from "./sha256.js";
 
 const ROUNDS = 256;
@@ -107,37 +108,26 @@ export function u64be(number) {
   return bytes;
 }
 
-// The root that an inclusion proof leads to (RFC 9162, 2.1.3.2), or null where its length cannot be right.
-export function rootFrom(entry, index, entries, path) {
-  let [node, at, last] = [hash([0], fromHex(entry)), index, entries - 1];
-  for (const sibling of path.map(fromHex)) {
-    if (last === 0) return null;
-    if (at % 2 === 1 || at === last) {
-      node = hash([1], sibling, node);
-      while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, Math.floor(last / 2)];
-    } else {
-      node = hash([1], node, sibling);
-    }
-    [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
-  }
-  return last === 0 ? toHex(node) : null;
+// The freeze as one statement, and the RFC 6962 hash of it as a leaf: two people to whom two lists were shown have two codes.
+export function freezeCode({ descriptor_digest, entries, frozen_at_ms, missing, root }) {
+  const tier = `tier 0 ${entries} ${root} ${"0".repeat(64)} ${missing ?? 0}`;
+  return toHex(hash([0], utf8(`fairgate/v2/freeze\ndraw ${descriptor_digest}\nat ${frozen_at_ms}\n${tier}\n`)));
 }
 
-// Every step that the public record, a proof of inclusion and this fan's own numbers allow, as [name, true | false].
-// What is not known (yet) is left out.
-export function verifyDraw(draw, mine = {}, proof = null) {
+// Every step that the public numbers and this fan's own allow, as [name, holds], null where nothing can be said. What is not
+// known (yet) is left out.
+export function verifyDraw(draw, mine = {}) {
   if (!draw.descriptor) return [];
   const d = digest("descriptor", utf8(canonical(draw.descriptor)));
   const steps = [["descriptor", d === draw.descriptor_digest && (!mine.draw || mine.draw === d)]];
-  const { receipt, witness } = mine;
-  if (mine.commitment) steps.push(["promise", draw.descriptor.commitment === mine.commitment]);
+  const { receipt, kept } = mine;
+  if (kept?.locked) steps.push(["promise", draw.descriptor.commitment === kept.descriptor.commitment]);
   if (receipt && mine.nonce) {
     steps.push(["entry", digest("entry", fromHex(d), mine.nonce, new Uint8Array(32)) === receipt.entry]);
   }
-  if (witness && draw.root) steps.push(["witness", witness.root === draw.root && witness.entries === draw.entries]);
-  if (receipt?.kind === "pool" && proof && draw.root) {
-    steps.push(["listed", rootFrom(receipt.entry, receipt.index, draw.entries, proof.path) === draw.root]);
-  }
+  const judged = draw.root && judgeFreeze(kept, draw);
+  if (judged === "late") steps.push(["late", null]);
+  else if (judged) steps.push([judged === "before" && roundMs(draw.descriptor) ? "before" : "witness", judged === "before"]);
   return draw.seed ? [...steps, ...verifyReveal(draw, d, mine)] : steps;
 }
 

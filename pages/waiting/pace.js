@@ -1,6 +1,7 @@
 // What a fan sees and when the page asks again: decisions from the public status, the fan's own receipt and the time.
 
 import { placeOf } from "./draw.js";
+import { isAimable, roundMs } from "./evidence.js";
 
 // The place in the line, or null while it is not known.
 export function placeFrom(receipt, draw) {
@@ -16,6 +17,15 @@ export function screenFor(status, mine, place, now) {
   if (place === null) return status.phase === "drawing" || now >= status.starts_at_ms ? "drawing" : "pooled";
   if (place < status.serving && status.phase === "serving") return "called";
   return status.sold_out ? "soldout" : "line";
+}
+
+// Which words say why the draw is not over: it takes a moment, its round is still to come, the round is late, or the list
+// was sealed when the round was known, so that the draw is void.
+export function drawingWords({ descriptor, frozen_at_ms }, now) {
+  const round_ms = roundMs(descriptor);
+  if (!round_ms) return "drawing_words";
+  if (frozen_at_ms >= round_ms && !isAimable(descriptor)) return "drawing_void";
+  return now < round_ms + 20000 ? "drawing_round" : "drawing_late";
 }
 
 function screenWithoutReceipt(status, mine) {

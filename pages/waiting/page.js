@@ -2,8 +2,9 @@
 // receipt, what this browser witnessed) is in localStorage before anything depends on it, so a reload, a crash or a
 // second tab finds the same place.
 
-import { fromHex, verifyDraw } from "./draw.js";
-import { clockFace, clockOffset, expectedWait, interestIn, joinDelay, placeFrom, pollDelay } from "./pace.js";
+import { freezeCode, verifyDraw } from "./draw.js";
+import { evidenceFor, isAimable, keep, keepLook, keepReceipt, recall, roundMs } from "./evidence.js";
+import { clockFace, clockOffset, drawingWords, expectedWait, interestIn, joinDelay, placeFrom, pollDelay } from "./pace.js";
 import { progressOf, retryDelay, screenFor, spanOf } from "./pace.js";
 
 const { base, room, title, text } = JSON.parse(document.getElementById("config").textContent);
@@ -25,31 +26,12 @@ let turning = false;
 let full = false;
 let entering = false;
 let opening = false;
-let proof = null;
 let worked = { key: "", place: null, ms: 0 };
 let spoken = { screen: "", at_ms: 0, ahead: null };
 
 // Cookies that do not stick would reload for ever: a page that is back right after entering, and may enter again, asks.
 let returned = Date.now() - (recall(ENTERED, "sessionStorage") ?? 0) < 15000;
 let refused = withoutCookies();
-
-// What the browser keeps. Where storage is denied, this tab's memory has to do.
-
-function recall(key, storage = "localStorage") {
-  try {
-    return JSON.parse(window[storage].getItem(key));
-  } catch {
-    return null;
-  }
-}
-
-function keep(key, value, storage = "localStorage") {
-  try {
-    window[storage].setItem(key, JSON.stringify(value));
-  } catch {
-    return;
-  }
-}
 
 // Browsers that deny cookies deny storage, too; not all of them say so in `cookieEnabled`.
 function withoutCookies() {
@@ -65,7 +47,9 @@ function remember(changes) {
   keep(MINE, mine);
 }
 
+// The page starts anew; the evidence of what it held stays.
 function forget(gone) {
+  keepReceipt(room, mine, Date.now());
   const lost = ["nonce", "nonce_ms", "receipt", "draw", "place", "first_ahead", "admitted"];
   remember({ ...Object.fromEntries(lost.map((name) => [name, undefined])), gone });
 }
@@ -141,14 +125,10 @@ function adopt(news, received_ms) {
   looked_ms = received_ms;
   offset = clockOffset(offset, status.now_ms, received_ms);
   const { draw } = status;
-  if (!draw) return;
+  if (!draw?.descriptor) return;
+  keepReceipt(room, mine, received_ms);
+  keepLook(room, status, received_ms);
   if (mine.receipt && mine.draw && draw.descriptor_digest && mine.draw !== draw.descriptor_digest) forget();
-  if (draw.commitment && !draw.seed && !mine.receipt) remember({ commitment: draw.commitment });
-  const seen = mine.witness?.commitment === draw.commitment;
-  if (draw.root && !draw.seed && !seen) {
-    const { commitment, entries, root } = draw;
-    remember({ witness: { commitment, entries, root, at_ms: status.now_ms } });
-  }
 }
 
 async function act() {
@@ -169,6 +149,7 @@ async function join() {
   // A cookie that outlived this storage brings an older ticket back: its nonce is gone.
   if (iat * 1000 < mine.nonce_ms - 90000) remember({ nonce: undefined });
   remember({ receipt: answer.json, draw, gone: undefined });
+  keepReceipt(room, mine, Date.now());
 }
 
 async function claim() {
@@ -299,7 +280,7 @@ const SCREENS = {
   }),
   drawing: () => ({
     dots: true,
-    words: text.drawing_words,
+    words: say(drawingWords(status.draw, roomNow()), { time: roundTime() }),
     stub: [
       [text.entry, `#${count(mine.receipt.index + 1)}`],
       [text.sealed, count(status.draw.entries ?? status.pool_size)],
@@ -328,6 +309,10 @@ const SCREENS = {
   used: () => ({ words: text.used_words, button: text.rejoin }),
   left: () => ({ words: text.left_words, button: text.rejoin }),
 };
+
+function roundTime() {
+  return when(roundMs(status.draw.descriptor));
+}
 
 function hasPool() {
   return status.starts_at_ms > status.opens_at_ms;
@@ -453,39 +438,31 @@ function atOpening() {
 
 // The draw, checked here.
 
-async function check() {
+function check() {
   const { draw } = status;
   const { receipt } = mine;
-  put("kind", draw.label === "committed" ? text.committed : text.beacon);
+  put("kind", say(isAimable(draw.descriptor) ? "committed" : "beacon", { time: roundTime() }));
   showPairs("numbers", [
     [text.n_index, receipt?.index],
     [text.n_place, mine.place],
     [text.n_entry, receipt?.entry],
     [text.n_entries, draw.entries],
     [text.n_root, draw.root],
+    [text.n_code, draw.root && freezeCode(draw)],
     [text.n_commitment, draw.commitment],
     [text.n_secret, draw.secret],
     [text.n_seed, draw.seed],
     [text.n_receipt, receipt?.ticket],
   ]);
-  const witness = mine.witness?.commitment === draw.commitment ? mine.witness : undefined;
-  const own = { ...mine, witness, nonce: mine.nonce && bytesOf(mine.nonce) };
-  showSteps(verifyDraw(draw, own, await proofOf(receipt, draw)));
-}
-
-// That this fan's entry stands in the sealed list: asked for once, and only by those who look.
-async function proofOf(receipt, draw) {
-  if (receipt?.kind !== "pool" || !draw.root) return null;
-  if (proof?.root === draw.root) return proof;
-  const answer = await ask(`draw/proof/${receipt.index}?d=${draw.descriptor_digest}`).catch(() => null);
-  if (answer?.code === 200) proof = answer.json;
-  return proof;
+  const kept = evidenceFor(room, draw.descriptor_digest);
+  const own = { ...mine, kept, nonce: mine.nonce && bytesOf(mine.nonce) };
+  showSteps(verifyDraw(draw, own));
 }
 
 function showSteps(steps) {
   $("steps").replaceChildren(
     ...steps.map(([name, ok]) => {
-      const words = { className: ok ? "" : "bad", textContent: text[`check_${name}`] };
+      const words = { className: ok ? "" : ok === null ? "open" : "bad", textContent: text[`check_${name}`] };
       return Object.assign(document.createElement("li"), words);
     }),
   );

@@ -66,7 +66,7 @@ fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::E
         dir => language.dir.as_str(),
         title => title,
         text => text.clone(),
-        style => script::without_comments(template::STYLE) + script::without_comments(STYLE).as_str(),
+        style => script::style(template::STYLE) + script::style(STYLE).as_str(),
         script => script::bundle(script::CHECK),
         config => context! {
             base => format!("{prefix}/{room}"),

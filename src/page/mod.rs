@@ -7,6 +7,7 @@
 mod check;
 mod encoding;
 mod language;
+mod minify;
 mod noscript;
 mod policy;
 mod script;

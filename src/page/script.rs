@@ -1,8 +1,11 @@
 //! A page's script: ES modules that node can test one by one, joined into the one that the document carries.
 
+use super::minify;
+
 /// The waiting page's modules, in the order of their imports: each uses only what stands before it.
 pub(super) const WAITING: &[&str] = &[
     include_str!("../../pages/waiting/sha256.js"),
+    include_str!("../../pages/waiting/evidence.js"),
     include_str!("../../pages/waiting/draw.js"),
     include_str!("../../pages/waiting/pace.js"),
     include_str!("../../pages/waiting/page.js"),
@@ -11,14 +14,20 @@ pub(super) const WAITING: &[&str] = &[
 /// The modules of the page that checks a draw.
 pub(super) const CHECK: &[&str] = &[
     include_str!("../../pages/waiting/sha256.js"),
+    include_str!("../../pages/waiting/evidence.js"),
     include_str!("../../pages/waiting/draw.js"),
     include_str!("../../pages/check/steps.js"),
     include_str!("../../pages/check/check.js"),
 ];
 
-/// One module without imports, exports and comments.
+/// All modules as one script, without imports, exports, comments and empty space.
 pub(super) fn bundle(modules: &[&str]) -> String {
-    modules.iter().map(|module| joined(module)).collect()
+    minify::script(&modules.iter().map(|module| joined(module)).collect::<String>())
+}
+
+/// A style sheet without comments and empty space.
+pub(super) fn style(source: &str) -> String {
+    minify::style(&without_comments(source))
 }
 
 /// One module, so that it can stand in a row with the others: in one scope no name needs importing.
@@ -30,7 +39,7 @@ fn joined(module: &str) -> String {
 
 /// Drops indentation, empty lines and whole-line comments (`// …` and `/* … */` on one line). Sources keep to these
 /// forms: no comment behind code, no statement that needs its indentation.
-pub(super) fn without_comments(source: &str) -> String {
+fn without_comments(source: &str) -> String {
     let lines = source.lines().map(str::trim);
     let lines = lines.filter(|line| !(line.is_empty() || line.starts_with("//") || is_block_comment(line)));
     lines.map(|line| format!("{line}\n")).collect()
@@ -42,7 +51,21 @@ fn is_block_comment(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    /// Names that two modules share, and whatever else is no script, are seen by whoever runs scripts.
+    #[test]
+    fn each_bundle_is_a_script_that_node_accepts() {
+        for modules in [WAITING, CHECK] {
+            let file = tempfile::Builder::new().suffix(".mjs").tempfile().expect("a file");
+            std::fs::write(file.path(), bundle(modules)).expect("the bundle is written");
+            let node = Command::new("node").arg("--check").arg(file.path()).stdout(Stdio::null()).output();
+            let node = node.expect("node runs: make setup installs it");
+            assert!(node.status.success(), "{}", String::from_utf8_lossy(&node.stderr));
+        }
+    }
 
     #[test]
     fn each_bundle_is_one_script() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::chromium::{Browser, DESKTOP, Habits, PHONE};
 use crate::site::{Room, Site};
 
@@ -39,10 +41,22 @@ async fn from_the_countdown_to_the_seat() {
     assert_eq!(site.status(SALE).await["draw"]["entries"], 13);
 
     browser.wait_for("#headline", "It’s your turn", A_WHILE).await;
-    let kept = browser.eval("JSON.parse(localStorage['fairgate:main'])").await;
-    assert_eq!(kept["witness"]["entries"], 13, "the page has seen the sealed list before the secret: {kept}");
+    let kept = kept_evidence(&browser).await;
+    let freeze = &kept["freezes"][0];
+    assert_eq!(freeze["entries"], 13, "the page has seen the sealed list: {kept}");
+    assert_eq!(freeze["before"], true, "before the secret: {kept}");
+    assert!(kept["receipts"][0]["nonce"].is_string(), "with what opens the entry: {kept}");
     buy(&browser).await;
     assert!(browser.eval("location.search").await == "?from=poster", "the way in leads to where the fan was going");
+}
+
+/// What the browser keeps of the room's draw.
+async fn kept_evidence(browser: &Browser) -> Value {
+    browser
+        .eval(
+            "JSON.parse(localStorage[Object.keys(localStorage).find((key) => key.startsWith('fairgate:main:draw:'))])",
+        )
+        .await
 }
 
 /// Buys what the shop thinks best, as a person would.
@@ -86,7 +100,7 @@ async fn the_page_shows_the_place_that_the_draw_gave() {
     }
     browser.click("#check summary").await;
     browser.wait_for("#steps", "Your place follows from the seed", SOON).await;
-    assert_eq!(browser.eval("document.querySelectorAll('#steps li').length").await, 8);
+    assert_eq!(browser.eval("document.querySelectorAll('#steps li').length").await, 7);
     assert_eq!(browser.text("#steps .bad").await, "", "every step holds");
     browser.look_on(DESKTOP).await;
     browser.screenshot("check-desktop").await;

@@ -18,3 +18,8 @@ fn the_waiting_page_shuffles_paces_and_checks_as_it_says() {
 fn the_check_of_a_draw_names_the_step_that_fails() {
     node_tests("check.test.mjs");
 }
+
+#[test]
+fn what_a_browser_saw_of_a_draw_stays_until_the_fan_deletes_it() {
+    node_tests("evidence.test.mjs");
+}
