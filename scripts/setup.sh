@@ -37,8 +37,8 @@ postgres_server || want postgresql "the booking core's database; the demo and th
 need redis-server redis-server "the fleet's store; the tests start private servers"
 need chromium chromium "the browser that the tests buy a seat with"
 need chromedriver chromium-driver "drives that browser"
+need nginx nginx-light "stands in front of edges and behind them in the tests"
 if [ "${1:-}" = bench ]; then
-    need nginx nginx-light "the reference for status polls"
     need wrk wrk "the load generator of the benchmarks"
 fi
 

@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod edge;
+pub mod fields;
 pub mod limit;
 pub mod observe;
 pub mod page;

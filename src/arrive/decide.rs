@@ -1,7 +1,9 @@
 //! What is to be done with a request for the shop: let it through, show the waiting page, or tell a program to wait.
 
-use http::Method;
+use http::header::{ACCEPT, HeaderName};
+use http::{HeaderMap, Method};
 
+use crate::fields;
 use crate::room::Phase;
 
 /// What a request for a protected page looks like, once its pass has been checked.
@@ -51,15 +53,38 @@ pub fn decide(ask: Ask<'_>, room: RoomState) -> Decision {
     }
 }
 
-/// Whether a browser is navigating, by what it accepts.
+/// All that [`wants_page`] reads.
+pub const NAVIGATION: [HeaderName; 11] = [
+    ACCEPT,
+    SEC_FETCH_MODE,
+    HeaderName::from_static("x-requested-with"),
+    HeaderName::from_static("x-pjax"),
+    HeaderName::from_static("x-inertia"),
+    HeaderName::from_static("x-turbo-request-id"),
+    HeaderName::from_static("x-up-version"),
+    HeaderName::from_static("turbo-frame"),
+    HeaderName::from_static("turbolinks-referrer"),
+    HeaderName::from_static("hx-request"),
+    HeaderName::from_static("hx-boosted"),
+];
+
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// Whether a person's browser is navigating, so that a page is what it can show.
+///
+/// Browsers say so on every site that has TLS (`Sec-Fetch-Mode`). Elsewhere a request that accepts HTML is one, unless it
+/// says that a script sent it, which will put what it gets into a part of its page: jQuery, htmx, Turbo, Unpoly, Inertia.
 #[must_use]
-pub fn wants_page(accept: Option<&str>) -> bool {
-    accept.is_some_and(|accept| {
-        accept.split(',').any(|range| {
-            let kind = range.split(';').next().unwrap_or_default().trim();
-            kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
-        })
-    })
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let accepts_html = || fields::list(headers, &ACCEPT).map(fields::essence).any(is_html);
+    match fields::first(headers, &SEC_FETCH_MODE) {
+        Some(mode) => mode == b"navigate" && accepts_html(),
+        None => accepts_html() && !NAVIGATION[2..].iter().any(|name| headers.contains_key(name)),
+    }
+}
+
+fn is_html(kind: &[u8]) -> bool {
+    kind.eq_ignore_ascii_case(b"text/html") || kind.eq_ignore_ascii_case(b"application/xhtml+xml")
 }
 
 #[cfg(test)]
@@ -91,11 +116,38 @@ mod tests {
 
     #[test]
     fn tells_people_from_programs() {
-        assert!(wants_page(Some("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")));
-        assert!(wants_page(Some("application/json, TEXT/HTML;q=0.1")));
-        assert!(!wants_page(Some("*/*")));
-        assert!(!wants_page(Some("application/json")));
-        assert!(!wants_page(Some("text/htmlx")));
-        assert!(!wants_page(None));
+        let accept = |value: &str| wants(&[("accept", value)]);
+        assert!(accept("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"));
+        assert!(accept("application/json, TEXT/HTML;q=0.1"));
+        for other in ["*/*", "application/json", "text/htmlx", ""] {
+            assert!(!accept(other), "{other:?}");
+        }
+        assert!(!wants(&[]));
+    }
+
+    #[test]
+    fn a_script_that_accepts_html_gets_no_page() {
+        const HTML: (&str, &str) = ("accept", "text/html, */*; q=0.01");
+        assert!(wants(&[HTML, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]));
+        assert!(wants(&[HTML, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")]));
+        assert!(!wants(&[("accept", "*/*"), ("sec-fetch-mode", "navigate")]));
+        for fetched in [
+            ("sec-fetch-mode", "cors"),
+            ("sec-fetch-mode", "same-origin"),
+            ("sec-fetch-mode", "no-cors"),
+            ("x-requested-with", "XMLHttpRequest"),
+            ("turbo-frame", "cart"),
+            ("x-turbo-request-id", "1"),
+            ("hx-request", "true"),
+            ("x-pjax", "true"),
+            ("x-up-version", "3"),
+        ] {
+            assert!(!wants(&[HTML, fetched]), "{fetched:?}");
+        }
+    }
+
+    fn wants(fields: &[(&'static str, &str)]) -> bool {
+        let fields = fields.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        wants_page(&HeaderMap::from_iter(fields))
     }
 }

@@ -8,15 +8,16 @@ use super::path::Target;
 /// Browsers state the site (`Sec-Fetch-Site`) or the origin; programs that are no browsers state neither and have no
 /// cookies that another site could misuse.
 #[must_use]
-pub fn is_own_origin(sec_fetch_site: Option<&str>, origin: Option<&str>, host_header: &str) -> bool {
+pub fn is_own_origin(sec_fetch_site: Option<&[u8]>, origin: Option<&[u8]>, host_header: &str) -> bool {
     match (sec_fetch_site, origin) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (Some(site), _) => matches!(site, b"same-origin" | b"none"),
         (None, Some(origin)) => origin_matches(origin, host_header),
         (None, None) => true,
     }
 }
 
-fn origin_matches(origin: &str, host_header: &str) -> bool {
+fn origin_matches(origin: &[u8], host_header: &str) -> bool {
+    let origin = std::str::from_utf8(origin).unwrap_or_default();
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let default_port = match scheme {
         "http" => "80",
@@ -50,6 +51,9 @@ mod tests {
     #[test]
     fn tells_own_requests_from_foreign_ones() {
         let host = "shop.example:8443";
+        let is_own_origin = |site: Option<&str>, origin: Option<&str>, host: &str| {
+            super::is_own_origin(site.map(str::as_bytes), origin.map(str::as_bytes), host)
+        };
         assert!(is_own_origin(None, None, host));
         assert!(is_own_origin(Some("same-origin"), Some("null"), host));
         assert!(is_own_origin(Some("none"), None, host));

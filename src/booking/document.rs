@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use ring::digest::{SHA256, digest};
 
 use super::http::reply::push_status;
+use crate::fields::{self, accepts, names_tag};
 
 /// Smaller bodies do not get smaller by more than their headers.
 const COMPRESS_FROM_BYTES: usize = 1024;
@@ -78,14 +79,10 @@ impl Document {
     /// The answer to a request: in an encoding it accepts, or 304.
     #[must_use]
     pub fn answer(&self, request: &HeaderMap) -> Response {
-        let text = |value: &'_ HeaderValue| value.to_str().unwrap_or("").to_owned();
-        let encoded = self.pick(&request.get(ACCEPT_ENCODING).map(text).unwrap_or_default());
-        let known: Vec<String> = request.get_all(IF_NONE_MATCH).iter().map(text).collect();
-        let mut response = if matches(&known.join(","), &encoded.etag) {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
-            encoded.body.clone().into_response()
-        };
+        let encoded = self.pick(fields::first(request, &ACCEPT_ENCODING).unwrap_or_default());
+        let is_known = fields::values(request, &IF_NONE_MATCH).any(|tags| names_tag(tags, encoded.etag.as_bytes()));
+        let mut response =
+            if is_known { StatusCode::NOT_MODIFIED.into_response() } else { encoded.body.clone().into_response() };
         let headers = response.headers_mut();
         headers.insert(ETAG, encoded.etag.clone());
         headers.insert(CACHE_CONTROL, self.cache_control.clone());
@@ -102,11 +99,12 @@ impl Document {
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
-        (accepted, known): (&str, &str),
+        (accepted, known): (&[u8], &[u8]),
         more: impl FnOnce(&mut Vec<u8>),
     ) -> StatusCode {
         let encoded = self.pick(accepted);
-        let status = if matches(known, &encoded.etag) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let is_known = names_tag(known, encoded.etag.as_bytes());
+        let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         push_status(out, status);
         out.extend_from_slice(&encoded.lines);
         more(out);
@@ -119,7 +117,7 @@ impl Document {
         status
     }
 
-    fn pick(&self, accepted: &str) -> &Encoded {
+    fn pick(&self, accepted: &[u8]) -> &Encoded {
         match (&self.brotli, &self.gzip) {
             (Some(brotli), _) if accepts(accepted, "br") => brotli,
             (_, Some(gzip)) if accepts(accepted, "gzip") => gzip,
@@ -145,22 +143,6 @@ impl Encoded {
 fn etag(body: &[u8]) -> HeaderValue {
     let tag = format!("\"{}\"", hex::encode(&digest(&SHA256, body).as_ref()[..8]));
     HeaderValue::from_str(&tag).expect("hex in quotes")
-}
-
-/// Whether a client that knows these has exactly this body already.
-fn matches(known: &str, etag: &HeaderValue) -> bool {
-    known.split(',').any(|tag| {
-        let tag = tag.trim();
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
-    })
-}
-
-fn accepts(accepted: &str, encoding: &str) -> bool {
-    accepted.split(',').any(|entry| {
-        let (name, quality) = entry.split_once(';').unwrap_or((entry, ""));
-        let refused = matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
-        name.trim().eq_ignore_ascii_case(encoding) && !refused
-    })
 }
 
 fn gzip(body: &[u8], effort: Effort) -> Vec<u8> {

@@ -14,6 +14,7 @@ use ring::rand::SystemRandom;
 use super::Admin;
 use super::problem::Problem;
 use crate::config::{AdminToken, Role};
+use crate::fields::{self, bearer};
 
 /// The tokens that open the admin API.
 pub struct Tokens {
@@ -73,16 +74,10 @@ pub(super) async fn require_token(
     if admin.tokens.known.is_empty() {
         return Err(Problem::NoTokens);
     }
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(bearer).ok_or(Problem::NoToken)?;
+    let token = fields::first(request.headers(), &AUTHORIZATION).and_then(bearer).ok_or(Problem::NoToken)?;
     let caller = admin.tokens.caller(token).ok_or(Problem::WrongToken)?.clone();
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
-}
-
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

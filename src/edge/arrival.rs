@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 use pingora::proxy::Session;
@@ -41,7 +42,12 @@ impl Arrival {
         }
         let authority = authority(&header.uri, &header.headers);
         let arrival = Self::judge(edge, origin(session), &header.headers, authority, header.raw_path())?;
-        session.req_header_mut().set_uri(arrival.target.clone().into());
+        let header = session.req_header_mut();
+        header.set_uri(arrival.target.clone().into());
+        // The authority went with the old target, and the shop is to have the one that was judged.
+        if !header.headers.contains_key(HOST) {
+            header.insert_header(HOST, &*arrival.authority).map_err(|_| Problem::Internal)?;
+        }
         Ok(arrival)
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::batch::BatchError;
-use super::fan::{self, FanRequest};
+use super::fan::{self, FanRequest, Shown, Source};
 use super::form::Sent;
 use super::join::decode_nonce;
 use super::live::{LiveRoom, Snapshot};
@@ -50,16 +50,16 @@ struct NotYet {
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Claim>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let outcome = match fan::ticket(edge, room, &snapshot, request) {
-        Ok(ticket) => {
+    let (outcome, judged_cookie) = match fan::ticket(edge, room, &snapshot, request) {
+        Ok(Shown { ticket, source }) => {
             let nonce = shown_nonce(&sent, &ticket)?;
-            claim(edge, room, &snapshot, &ticket, nonce, request.secure).await
+            (claim(edge, room, &snapshot, &ticket, nonce, request.secure).await, source == Source::Cookie)
         }
-        Err(problem) => Err(problem),
+        Err(problem) => (Err(problem), request.has_ticket_cookie(room)),
     };
     match outcome {
         Ok(answer) => Ok(sent.reply(answer)),
-        Err(problem) if is_final(&problem) => {
+        Err(problem) if is_final(&problem) && judged_cookie => {
             // The ticket is of no use any more, and would stand in the way of joining again.
             let cleared = room.cookies(request.secure).ticket.clear();
             let answer = match (&sent, &problem) {

@@ -1,10 +1,16 @@
 //! Who is asking, from which address, and whether by TLS: from the socket, or from proxies that the configuration trusts.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::HeaderMap;
 use http::header::HeaderName;
 use ipnet::IpNet;
+
+use crate::fields;
+
+/// Who comes by a trusted proxy that does not say from where. It is in no network, so no list of trusted or unlimited ones has
+/// it, and all such clients share one quota.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -23,34 +29,31 @@ pub(crate) fn client(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[Ip
     if !is_trusted(peer, trusted) {
         return Client { address: peer, secure: tls };
     }
-    let forwarded_tls =
-        last_value(headers, &X_FORWARDED_PROTO).is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+    let proto = fields::list(headers, &X_FORWARDED_PROTO).next_back();
+    let forwarded_tls = proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
     Client { address: forwarded_address(peer, headers, trusted), secure: tls || forwarded_tls }
 }
 
-/// From the right: the first address that no trusted proxy vouches for having sent itself.
+/// From the right: the first address that no trusted proxy vouches for having sent itself. A proxy that passes on what is
+/// no address speaks for somebody, and not for itself: [`NOBODY`].
 fn forwarded_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let fields: Vec<&str> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     let mut address = peer;
-    for hop in fields.iter().rev().flat_map(|field| field.rsplit(',')) {
-        let Some(hop) = parse_address(hop.trim()) else { break };
-        address = hop;
-        if !is_trusted(hop, trusted) {
+    for hop in fields::list(headers, &X_FORWARDED_FOR).rev() {
+        address = parse_address(hop).unwrap_or(NOBODY);
+        if !is_trusted(address, trusted) {
             break;
         }
     }
     address
 }
 
-fn last_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
-    value.rsplit(',').next().map(str::trim)
-}
-
 /// An address, with or without a port.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let address = text.parse().ok().or_else(|| text.parse().ok().map(|with_port: std::net::SocketAddr| with_port.ip()));
-    address.map(|address: IpAddr| address.to_canonical())
+fn parse_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?;
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || text.parse().ok().map(|with_port: SocketAddr| with_port.ip());
+    let address: Option<IpAddr> = text.parse().ok().or_else(with_port).or_else(bare);
+    address.map(|address| address.to_canonical())
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
@@ -80,9 +83,24 @@ mod tests {
         assert_eq!(address("10.0.0.1", &["6.6.6.6, 198.51.100.1"]), "198.51.100.1");
         assert_eq!(address("10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.0.0.7"]), "198.51.100.1");
         assert_eq!(address("10.0.0.1", &["6.6.6.6", "198.51.100.1:4711"]), "198.51.100.1");
-        assert_eq!(address("10.0.0.1", &["198.51.100.1, garbage"]), "10.0.0.1");
+        assert_eq!(address("10.0.0.1", &["6.6.6.6", "", " 198.51.100.1 ,"]), "198.51.100.1");
+        assert_eq!(address("10.0.0.1", &["[2001:db8::1]"]), "2001:db8::1");
         assert_eq!(address("fd00::1", &["[2001:db8::1]:443"]), "2001:db8::1");
         assert_eq!(address("::ffff:10.0.0.1", &["::ffff:198.51.100.1"]), "198.51.100.1");
+    }
+
+    #[test]
+    fn what_a_client_writes_never_makes_it_a_proxy() {
+        let behind = |field: &[u8]| {
+            let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, HeaderValue::from_bytes(field).unwrap())]);
+            client("10.0.0.1".parse().unwrap(), false, &headers, &["10.0.0.0/8".parse().unwrap()]).address.to_string()
+        };
+        // As nginx passes it on, with the address that it sees at the end.
+        assert_eq!(behind(b"\xff, 198.51.100.1"), "198.51.100.1");
+        assert_eq!(behind(b"\xff, 10.0.0.7"), "0.0.0.0", "10.0.0.7 does not say for whom it speaks");
+        for garbage in [&b"\xff"[..], b"garbage", b"unknown", b"10.0.0.7:", b"[10.0.0.7]x", b"1.2.3"] {
+            assert_eq!(behind(garbage), "0.0.0.0", "{}", garbage.escape_ascii());
+        }
     }
 
     #[test]

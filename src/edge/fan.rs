@@ -1,7 +1,7 @@
 //! The calls that fans make, as one function from a request to an answer: no listener, no connection.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
+use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 
 use super::answer::Answer;
@@ -10,10 +10,10 @@ use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
 use super::{beacon, claim, draw, join, leave, lists, poll, waiting};
-use crate::arrive::credentials::bearer;
 use crate::arrive::origin::is_own_origin;
 use crate::arrive::route::FanCall;
-use crate::pass::{Cookie, Ticket};
+use crate::fields::{self, bearer};
+use crate::pass::Ticket;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -29,18 +29,13 @@ pub(crate) struct FanRequest<'r> {
 }
 
 impl FanRequest<'_> {
-    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&[u8]> {
+        fields::first(self.headers, name)
     }
 
-    pub(crate) fn cookie(&self, cookie: &Cookie) -> Option<&str> {
-        find_cookie(self.headers, cookie)
-    }
-
-    /// The ticket, by cookie or as a bearer token.
-    pub(crate) fn ticket_token(&self, room: &LiveRoom) -> Option<&str> {
-        let by_bearer = self.header(&AUTHORIZATION).and_then(bearer);
-        by_bearer.or_else(|| self.cookie(&room.cookies(self.secure).ticket))
+    /// Whether the request has the cookie of a ticket, good or not.
+    pub(crate) fn has_ticket_cookie(&self, room: &LiveRoom) -> bool {
+        room.cookies(self.secure).ticket.find(self.headers).is_some()
     }
 
     fn is_own(&self) -> bool {
@@ -48,15 +43,27 @@ impl FanRequest<'_> {
     }
 }
 
-/// A cookie in any of the `Cookie` headers (HTTP/2 may send several).
-pub(crate) fn find_cookie<'r>(headers: &'r HeaderMap, cookie: &Cookie) -> Option<&'r str> {
-    headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|header| cookie.find(header))
+/// The authority a request was sent to: `:authority`, which all of HTTP/2 has, or `Host`. Pingora refuses a request in which
+/// they differ.
+pub(crate) fn authority<'r>(uri: &'r http::Uri, headers: &'r HeaderMap) -> &'r str {
+    let host = || fields::first(headers, &HOST).and_then(|host| std::str::from_utf8(host).ok());
+    uri.authority().map(http::uri::Authority::as_str).or_else(host).unwrap_or_default()
 }
 
-/// The authority a request was sent to.
-pub(crate) fn authority<'r>(uri: &'r http::Uri, headers: &'r HeaderMap) -> &'r str {
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
-    host.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default()
+/// Where a credential stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In `Authorization`, which may just as well be the shop's own.
+    Bearer,
+    /// In the room's cookie.
+    Cookie,
+}
+
+/// A ticket of the room's present draw.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) ticket: Ticket,
+    pub(crate) source: Source,
 }
 
 /// What a call is answered with.
@@ -101,17 +108,30 @@ pub(crate) async fn answer(
     answer.map(Reply::Whole)
 }
 
-/// The ticket that a request carries, of the room's present draw.
+/// The ticket that a request carries, of the room's present draw. A bearer token that is none (a shop's own login) does
+/// not stand in the way of the cookie.
 ///
 /// # Errors
-/// There is none, or it is not to be believed, or of another draw.
+/// There is none, or none is to be believed and of this draw. Every credential of the request was judged then.
 pub(crate) fn ticket(
     edge: &Edge,
     room: &LiveRoom,
     snapshot: &Snapshot,
     request: &FanRequest<'_>,
-) -> Result<Ticket, Problem> {
-    let token = request.ticket_token(room).ok_or(Problem::NoTicket)?;
+) -> Result<Shown, Problem> {
+    let by_bearer = request.header(&AUTHORIZATION).and_then(bearer).map(|token| (Source::Bearer, token));
+    let by_cookie = room.cookies(request.secure).ticket.find(request.headers).map(|token| (Source::Cookie, token));
+    let mut refusal = Problem::NoTicket;
+    for (source, token) in [by_bearer, by_cookie].into_iter().flatten() {
+        match believe(edge, room, snapshot, token) {
+            Ok(ticket) => return Ok(Shown { ticket, source }),
+            Err(problem) => refusal = problem,
+        }
+    }
+    Err(refusal)
+}
+
+fn believe(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, token: &str) -> Result<Ticket, Problem> {
     let ticket = edge.keys.verify_ticket(token, room.name()).map_err(|error| Problem::BadTicket(error.to_string()))?;
     if !snapshot.has_draw_of(&ticket) {
         return Err(Problem::OtherDraw);

@@ -8,6 +8,7 @@ use super::answer::Answer;
 use super::fan::FanRequest;
 use super::problem::Problem;
 use crate::arrive::origin::return_path;
+use crate::fields::essence;
 
 /// A fan's body.
 #[derive(Debug, PartialEq)]
@@ -28,9 +29,8 @@ pub(crate) struct Nothing {}
 impl<T: DeserializeOwned> Sent<T> {
     /// Reads a body by its `Content-Type`.
     pub(crate) fn read(request: &FanRequest<'_>) -> Result<Self, Problem> {
-        let kind = request.header(&CONTENT_TYPE).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let kind = essence(request.header(&CONTENT_TYPE).unwrap_or_default());
+        if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
             return Ok(Self::Form { return_to: return_to(&request.body)? });
         }
         let body: &[u8] = if request.body.is_empty() { b"{}" } else { &request.body };

@@ -4,13 +4,14 @@
 //! spelling that a shop might fold into those); the fan's ticket and pass cookies never reach the shop. Hop-by-hop fields
 //! are dropped by Pingora's standard policy.
 
-use http::HeaderMap;
-use http::header::{COOKIE, HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 
 use super::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
 use super::visit::Inside;
-use crate::arrive::credentials::{is_gate_cookie, without_cookies};
+use crate::arrive::credentials::is_gate_cookie;
+use crate::fields;
+use crate::fields::cookies::{self, Left};
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
@@ -32,6 +33,7 @@ const IDENTITY: [&str; 10] = [
 pub(crate) fn to_shop(request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
     strip(request, |name| is_gate_field(name) || is_identity(name));
     strip_cookies(request)?;
+    state_length_once(request)?;
     add_forwarded(request, inside)?;
     add_holder(request, inside)
 }
@@ -58,25 +60,25 @@ fn folded(byte: u8) -> u8 {
 }
 
 fn strip_cookies(request: &mut RequestHeader) -> pingora::Result<()> {
-    let ours = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        text.split(';').any(|pair| is_gate_cookie(pair.split('=').next().unwrap_or_default().trim()))
-    };
-    if !request.headers.get_all(COOKIE).iter().any(ours) {
-        return Ok(());
-    }
-    let cookies = joined_cookies(&request.headers);
-    while request.remove_header(&COOKIE).is_some() {}
-    match without_cookies(&cookies, is_gate_cookie) {
-        Some(theirs) => request.insert_header(COOKIE, theirs),
-        None => Ok(()),
+    match cookies::without(&request.headers, is_gate_cookie) {
+        Left::Untouched => Ok(()),
+        Left::Line(theirs) => request.insert_header(COOKIE, theirs),
+        Left::Nothing => {
+            while request.remove_header(&COOKIE).is_some() {}
+            Ok(())
+        }
     }
 }
 
-/// HTTP/2 may split cookies over several fields; HTTP/1 may not.
-fn joined_cookies(headers: &HeaderMap) -> String {
-    let values: Vec<&str> = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
-    values.join("; ")
+/// Pingora takes HTTP/2 requests that state one length several times. To an HTTP/1 shop it is stated once.
+fn state_length_once(request: &mut RequestHeader) -> pingora::Result<()> {
+    if fields::list(&request.headers, &CONTENT_LENGTH).count() < 2 {
+        return Ok(());
+    }
+    let length =
+        fields::list(&request.headers, &CONTENT_LENGTH).next().and_then(|one| HeaderValue::from_bytes(one).ok());
+    let Some(length) = length else { return Ok(()) };
+    request.insert_header(CONTENT_LENGTH, length)
 }
 
 fn add_forwarded(request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
@@ -125,5 +127,17 @@ mod tests {
         strip_cookies(&mut request).unwrap();
         let left: Vec<_> = request.headers.get_all(COOKIE).iter().collect();
         assert_eq!(left, ["a=1; b=2"]);
+    }
+
+    #[test]
+    fn a_length_is_stated_once() {
+        for lengths in [&["5", "5"][..], &["5, 5"], &["5"]] {
+            let mut request = RequestHeader::build("POST", b"/", None).unwrap();
+            for length in lengths {
+                request.append_header(CONTENT_LENGTH, *length).unwrap();
+            }
+            state_length_once(&mut request).unwrap();
+            assert_eq!(request.headers.get_all(CONTENT_LENGTH).iter().collect::<Vec<_>>(), ["5"], "{lengths:?}");
+        }
     }
 }

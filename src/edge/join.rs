@@ -43,7 +43,7 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     let sent = Sent::<Join>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let ticket = match fan::ticket(edge, room, &snapshot, request) {
-        Ok(ticket) => ticket,
+        Ok(shown) => shown.ticket,
         Err(_) => enter(edge, room, &snapshot, &nonce(&sent)?).await?,
     };
     let token = edge.keys.sign_ticket(&ticket);

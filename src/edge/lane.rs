@@ -7,12 +7,12 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::arrival::Origin;
-use super::poll::names;
 use super::state::Edge;
 use super::turn_away;
 use crate::arrive::head::Head;
 use crate::arrive::host::canonical_host;
 use crate::arrive::route::{FanCall, Route};
+use crate::fields::names_tag;
 use crate::observe::RequestKind;
 
 /// A whole answer, as it goes over the wire.
@@ -53,13 +53,12 @@ fn poll(edge: &Edge, head: &Head<'_, '_>) -> Option<Ready> {
     if !head.target.ends_with("/status") {
         return None;
     }
-    let text = |name| std::str::from_utf8(head.only(name)?).ok();
-    let host = canonical_host(text("host")?).ok()?;
+    let host = canonical_host(std::str::from_utf8(head.only("host")?).ok()?).ok()?;
     // A target that is not in its canonical spelling names no room.
     let Route::Fan { room, call: FanCall::Status } = edge.routes.route(&host, head.target) else { return None };
     let snapshot = edge.rooms[room].snapshot()?;
     let status = &snapshot.status;
-    let is_known = head.has("if-none-match") && names(text("if-none-match")?, &status.etag);
+    let is_known = head.has("if-none-match") && names_tag(head.only("if-none-match")?, status.etag.as_bytes());
     let (status, bytes) =
         if is_known { (StatusCode::NOT_MODIFIED, &status.http1_known) } else { (StatusCode::OK, &status.http1) };
     Some(Ready { kind: RequestKind::Status, status, bytes: bytes.clone() })

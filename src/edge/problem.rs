@@ -2,7 +2,7 @@
 //!
 //! Programs get problem details (RFC 9457); people who navigate get a short page that says the same.
 
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -152,8 +152,7 @@ impl Problem {
 
     /// As a page for people and as problem details for programs.
     pub(crate) fn told(&self, headers: &HeaderMap) -> Answer {
-        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        if wants_page(accept) { self.page() } else { self.answer() }
+        if wants_page(headers) { self.page() } else { self.answer() }
     }
 
     /// The answer to a program.

@@ -17,6 +17,7 @@ use super::state::Edge;
 use super::upstream::{ShopAnswer, shop_queue};
 use super::visit::{Inside, Stage, Visit, problem_answer};
 use super::{headers, session};
+use crate::fields::first;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -65,7 +66,7 @@ pub(crate) async fn response(
 
 /// Counts what the answer tells of the shop.
 fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHeader) {
-    let told = response.headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok());
+    let told = first(&response.headers, &SERVER_TIMING).and_then(|told| std::str::from_utf8(told).ok());
     let now = Instant::now();
     let answer = ShopAnswer {
         total: now - begun,

@@ -13,6 +13,7 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 
 use super::live::LiveRoom;
+use crate::fields::trim;
 use crate::observe::EdgeMetrics;
 use crate::room::{Command, Phase};
 use crate::store::Store;
@@ -115,7 +116,7 @@ impl StockWatch {
 }
 
 fn said(headers: &HeaderMap) -> Option<u64> {
-    headers.get(STOCK)?.to_str().ok()?.trim().parse().ok()
+    std::str::from_utf8(trim(headers.get(STOCK)?.as_bytes())).ok()?.parse().ok()
 }
 
 fn is_bitfield(headers: &HeaderMap) -> bool {

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST};
+use http::header::{AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::Answer;
@@ -17,12 +17,14 @@ use super::problem::Problem;
 use super::quotas::Tally;
 use super::state::Edge;
 use super::visit::{holder, shut, too_many, within_quota};
+use crate::arrive::decide::NAVIGATION;
 use crate::arrive::head::Head;
 use crate::arrive::route::Route;
+use crate::fields::first;
 use crate::observe::RouteClass;
 
-/// All that turning away depends on.
-const READ: [HeaderName; 6] = [HOST, ACCEPT, COOKIE, AUTHORIZATION, X_FORWARDED_FOR, X_FORWARDED_PROTO];
+/// All that turning away depends on, besides whether a page is wanted.
+const READ: [HeaderName; 5] = [HOST, COOKIE, AUTHORIZATION, X_FORWARDED_FOR, X_FORWARDED_PROTO];
 
 /// The answer to a request without a body that is turned away; `None` where the gate is to look at it.
 pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option<Answer> {
@@ -30,7 +32,7 @@ pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option
         return None;
     }
     let headers = read(head)?;
-    let authority = headers.get(HOST)?.to_str().ok()?;
+    let authority = std::str::from_utf8(first(&headers, &HOST)?).ok()?;
     // What is wrong with a request is said on the other way.
     let arrival = Arrival::judge(edge, origin, &headers, authority, head.target.as_bytes()).ok()?;
     let problem = refusal(edge, &headers, &arrival, Instant::now())?;
@@ -40,7 +42,8 @@ pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option
 fn read(head: &Head<'_, '_>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(READ.len());
     for header in head.headers {
-        if let Some(name) = READ.iter().find(|name| header.name.eq_ignore_ascii_case(name.as_str())) {
+        if let Some(name) = READ.iter().chain(&NAVIGATION).find(|name| header.name.eq_ignore_ascii_case(name.as_str()))
+        {
             headers.append(name, HeaderValue::from_bytes(header.value).ok()?);
         }
     }

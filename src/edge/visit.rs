@@ -4,14 +4,14 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, UPGRADE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, UPGRADE};
 use http::{HeaderMap, Method, StatusCode};
 use pingora::proxy::Session;
 
 use super::answer::Answer;
 use super::arrival::Arrival;
 use super::draw;
-use super::fan::{self, FanRequest, Reply, find_cookie};
+use super::fan::{self, FanRequest, Reply};
 use super::leash::Leash;
 use super::lists::ListAnswer;
 use super::live::LiveRoom;
@@ -23,9 +23,9 @@ use super::slots::Slot;
 use super::state::{Edge, InFlight};
 use super::upstream::Closed;
 use super::waiting;
-use crate::arrive::credentials::bearer;
 use crate::arrive::decide::{Ask, Decision, decide, wants_page};
 use crate::arrive::route::{FanCall, Route};
+use crate::fields::{self, bearer};
 use crate::observe::{PassCheck, RequestKind, RouteClass, Shed};
 use crate::pass::{Checked, Gate, Pass};
 
@@ -227,7 +227,7 @@ async fn protected(
     let holder = holder(edge, Tally::Count, &room, &header.headers, arrival.client.secure);
     let ask = Ask {
         method: &header.method,
-        wants_page: wants_page(header.headers.get(ACCEPT).and_then(|value| value.to_str().ok())),
+        wants_page: wants_page(&header.headers),
         upgrade: header.headers.contains_key(UPGRADE),
         has_pass: holder.is_some(),
     };
@@ -242,8 +242,8 @@ async fn protected(
 
 /// Who shows a pass that is good now, by cookie or as a bearer token.
 pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
-    let cookie = find_cookie(headers, &room.cookies(secure).pass);
-    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let cookie = room.cookies(secure).pass.find(headers);
+    let authorization = fields::first(headers, &AUTHORIZATION);
     let now_ms = edge.now_ms();
     [cookie, authorization.and_then(bearer)].into_iter().flatten().find_map(|token| {
         let Checked { pass, .. } = check(edge, tally, room, token, now_ms)?;
@@ -330,8 +330,8 @@ pub(super) fn shut(edge: &Edge, closed: Closed) -> Problem {
 }
 
 fn declared_bytes(session: &Session) -> u64 {
-    let declared = session.get_header(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    declared.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    let declared = fields::list(&session.req_header().headers, &CONTENT_LENGTH).next();
+    declared.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).unwrap_or(0)
 }
 
 /// The problem as the client wants it told; the connection ends where it cannot be trusted after it.

@@ -1,5 +1,7 @@
 //! What those without a pass get: the waiting page at the very URL they asked for, or the time to come back.
 
+use std::time::Instant;
+
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, REFRESH, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -9,11 +11,14 @@ use pingora::http::RequestHeader;
 
 use super::answer::Answer;
 use super::arrival::Arrival;
-use super::fan::{FanRequest, find_cookie};
+use super::fan::FanRequest;
 use super::join;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
+use super::quotas::{Counted, Tally};
 use super::state::Edge;
+use super::visit::too_many;
+use crate::fields::first;
 use crate::page::{Document, NoScript, State};
 use crate::room::{Phase, View};
 
@@ -34,7 +39,7 @@ pub(crate) fn expired(room: &LiveRoom, headers: &HeaderMap, return_to: &str) -> 
 }
 
 fn waiting_page(room: &LiveRoom, headers: &HeaderMap, visitor: &NoScript<'_>) -> Answer {
-    let document = room.page.document(text(headers, &ACCEPT_LANGUAGE), text(headers, &ACCEPT_ENCODING), visitor);
+    let document = room.page.document(accept(headers, &ACCEPT_LANGUAGE), accept(headers, &ACCEPT_ENCODING), visitor);
     let status = StatusCode::from_u16(room.config.page.html_status).unwrap_or(StatusCode::OK);
     html(status, document)
         .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
@@ -44,14 +49,14 @@ fn waiting_page(room: &LiveRoom, headers: &HeaderMap, visitor: &NoScript<'_>) ->
 /// The page on which anyone checks the draw: the same for everybody.
 pub(crate) fn check(room: &LiveRoom, request: &FanRequest<'_>) -> Answer {
     let headers = request.headers;
-    let document = room.check.document(text(headers, &ACCEPT_LANGUAGE), text(headers, &ACCEPT_ENCODING));
+    let document = room.check.document(accept(headers, &ACCEPT_LANGUAGE), accept(headers, &ACCEPT_ENCODING));
     html(StatusCode::OK, document)
         .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))
         .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"))
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+fn accept<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h [u8] {
+    first(headers, name).unwrap_or_default()
 }
 
 fn html(status: StatusCode, document: Document) -> Answer {
@@ -72,7 +77,10 @@ fn html(status: StatusCode, document: Document) -> Answer {
 fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &HeaderMap, secure: bool) -> State {
     let Some(snapshot) = snapshot else { return State::Unavailable };
     let view = &snapshot.view;
-    let ticket = find_cookie(headers, &room.cookies(secure).ticket)
+    let ticket = room
+        .cookies(secure)
+        .ticket
+        .find(headers)
         .and_then(|token| edge.keys.verify_ticket(token, room.name()).ok())
         .filter(|ticket| ticket.draw == view.draw.descriptor_digest);
     match (view.phase, ticket) {
@@ -109,9 +117,13 @@ pub(crate) async fn come_back(
 ) -> Result<Answer, Problem> {
     let problem = waiting_room(edge, room, &request.method);
     let secure = arrival.client.secure;
-    let has_ticket = find_cookie(&request.headers, &room.cookies(secure).ticket).is_some();
+    let has_ticket = room.cookies(secure).ticket.find(&request.headers).is_some();
     if !room.config.join_on_get || request.method != Method::GET || has_ticket {
         return Err(problem);
+    }
+    let (address, at) = (arrival.client.address, Instant::now());
+    if let Err(over) = edge.quotas.network(Tally::Count, Counted::Join, address, at) {
+        return Err(too_many(edge, over));
     }
     // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;

@@ -36,7 +36,7 @@ impl CheckPage {
 
     /// The page by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
     #[must_use]
-    pub fn document(&self, accept_language: &str, accept_encoding: &str) -> Document {
+    pub fn document(&self, accept_language: &[u8], accept_encoding: &[u8]) -> Document {
         let edition = &self.editions[language::negotiate(accept_language)];
         let encoding = Encoding::negotiate(accept_encoding);
         Document {
@@ -93,7 +93,7 @@ mod tests {
         };
         let page = CheckPage::build(&input).expect("the shipped page");
         for language in language::all() {
-            let document = page.document(language.tag, "");
+            let document = page.document(language.tag.as_bytes(), b"");
             let html = String::from_utf8(document.body.to_vec()).expect("UTF-8");
             assert_eq!(document.content_language, language.tag);
             assert!(html.contains("Fado &amp; &lt;Friends&gt;") && !html.contains("<Friends>"));

@@ -9,7 +9,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use super::language::weighted;
+use crate::fields::accepts;
 
 /// A content coding that a browser accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +21,10 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// The smallest coding that an `Accept-Encoding` header allows.
-    pub(super) fn negotiate(accept_encoding: &str) -> Self {
-        let allows = |name: &str| {
-            accept_encoding
-                .split(',')
-                .map(weighted)
-                .any(|(coding, quality)| quality > 0 && coding.eq_ignore_ascii_case(name))
-        };
-        if allows("br") {
+    pub(super) fn negotiate(accept_encoding: &[u8]) -> Self {
+        if accepts(accept_encoding, "br") {
             Self::Brotli
-        } else if allows("gzip") {
+        } else if accepts(accept_encoding, "gzip") {
             Self::Gzip
         } else {
             Self::Identity
@@ -157,11 +151,11 @@ mod tests {
 
     #[test]
     fn the_smallest_accepted_coding_is_chosen() {
-        assert_eq!(Encoding::negotiate("gzip, deflate, br, zstd"), Encoding::Brotli);
-        assert_eq!(Encoding::negotiate("gzip;q=0.5, br;q=0"), Encoding::Gzip);
-        assert_eq!(Encoding::negotiate("GZIP"), Encoding::Gzip);
-        assert_eq!(Encoding::negotiate("deflate"), Encoding::Identity);
-        assert_eq!(Encoding::negotiate(""), Encoding::Identity);
+        assert_eq!(Encoding::negotiate(b"gzip, deflate, br, zstd"), Encoding::Brotli);
+        assert_eq!(Encoding::negotiate(b"gzip;q=0.5, br;q=0"), Encoding::Gzip);
+        assert_eq!(Encoding::negotiate(b"GZIP"), Encoding::Gzip);
+        assert_eq!(Encoding::negotiate(b"deflate"), Encoding::Identity);
+        assert_eq!(Encoding::negotiate(b""), Encoding::Identity);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::fields::{items, weighted};
+
 /// One language's texts.
 #[derive(Debug, Deserialize)]
 pub(super) struct Language {
@@ -51,12 +53,13 @@ pub(super) fn all() -> &'static [Language] {
 }
 
 /// The index of the language that an `Accept-Language` header likes best (RFC 9110, lookup by primary subtag).
-pub(super) fn negotiate(accept_language: &str) -> usize {
+pub(super) fn negotiate(accept_language: &[u8]) -> usize {
     let mut best = (0, 0);
-    for range in accept_language.split(',') {
+    for range in items(accept_language) {
         let (tag, quality) = weighted(range);
-        let primary = tag.split('-').next().unwrap_or_default();
-        let Some(index) = SHIPPED.iter().position(|(tag, _)| tag.eq_ignore_ascii_case(primary)) else { continue };
+        let primary = tag.split(|byte| *byte == b'-').next().unwrap_or_default();
+        let known = |(tag, _): &(&str, &str)| tag.as_bytes().eq_ignore_ascii_case(primary);
+        let Some(index) = SHIPPED.iter().position(known) else { continue };
         if quality > best.1 {
             best = (index, quality);
         }
@@ -64,19 +67,12 @@ pub(super) fn negotiate(accept_language: &str) -> usize {
     best.0
 }
 
-/// `"pt-BR;q=0.8"` as `("pt-BR", 800)`; a quality that cannot be read counts as nothing.
-pub(super) fn weighted(item: &str) -> (&str, u32) {
-    let Some((name, parameters)) = item.split_once(';') else { return (item.trim(), 1000) };
-    let quality = parameters.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok()).unwrap_or(0.0);
-    (name.trim(), (quality.clamp(0.0, 1.0) * 1000.0) as u32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn tag(accept_language: &str) -> &'static str {
-        all()[negotiate(accept_language)].tag
+        all()[negotiate(accept_language.as_bytes())].tag
     }
 
     #[test]

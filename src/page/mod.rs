@@ -111,7 +111,7 @@ impl WaitingPage {
     }
 
     /// The page for one visitor, by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
-    pub fn document(&self, accept_language: &str, accept_encoding: &str, visitor: &NoScript<'_>) -> Document {
+    pub fn document(&self, accept_language: &[u8], accept_encoding: &[u8], visitor: &NoScript<'_>) -> Document {
         let edition = &self.languages[language::negotiate(accept_language)];
         let encoding = Encoding::negotiate(accept_encoding);
         Document {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn text(page: &WaitingPage, language: &str, state: State) -> String {
-        String::from_utf8(page.document(language, "", &visitor(state)).body.to_vec()).expect("UTF-8")
+        String::from_utf8(page.document(language.as_bytes(), b"", &visitor(state)).body.to_vec()).expect("UTF-8")
     }
 
     fn build_from(template: &str) -> Result<WaitingPage, PageError> {
@@ -189,7 +189,7 @@ mod tests {
         for language in language::all() {
             for state in State::ALL {
                 for encoding in ["br", "gzip"] {
-                    let document = page.document(language.tag, encoding, &visitor(state));
+                    let document = page.document(language.tag.as_bytes(), encoding.as_bytes(), &visitor(state));
                     let bytes = document.body.len();
                     assert!(bytes < COMPRESSED_BYTES_MAX, "{} {state:?} {encoding}: {bytes} bytes", language.tag);
                     assert_eq!(document.content_encoding, Some(encoding));

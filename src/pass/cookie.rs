@@ -3,6 +3,10 @@
 //! Guarantees: over TLS both have the `__Host-` prefix, so no other host or path can set or shadow them, and neither is
 //! ever readable by a script or sent by another site's form.
 
+use http::HeaderMap;
+
+use crate::fields::cookies;
+
 /// One cookie of a room: its name and how it is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
@@ -48,18 +52,18 @@ impl Cookie {
         self.set("", 0)
     }
 
-    /// The cookie's value in a `Cookie` header.
+    /// The cookie's value in a request. Tokens are ASCII: any other value is none of ours.
     #[must_use]
-    pub fn find<'h>(&self, header: &'h str) -> Option<&'h str> {
-        header.split(';').find_map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            (name.trim() == self.name).then(|| value.trim())
-        })
+    pub fn find<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        cookies::find(headers, &self.name).and_then(|value| std::str::from_utf8(value).ok())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use http::header::COOKIE;
+
     use super::*;
 
     #[test]
@@ -76,10 +80,14 @@ mod tests {
 
     #[test]
     fn is_found_by_its_whole_name() {
-        let cookie = Cookie::pass("final", false);
-        assert_eq!(cookie.find("a=b; fairgate-pass-final=x.y.z;c=d"), Some("x.y.z"));
-        assert_eq!(cookie.find("fairgate-pass-final2=x; xfairgate-pass-final=y"), None);
-        assert_eq!(cookie.find("fairgate-pass-final"), None);
-        assert_eq!(cookie.find(""), None);
+        let find = |header: &[u8]| {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(header).unwrap())]);
+            Cookie::pass("final", false).find(&headers).map(str::to_owned)
+        };
+        assert_eq!(find(b"a=b; fairgate-pass-final=x.y.z;c=d").as_deref(), Some("x.y.z"));
+        assert_eq!(find(b"a=\xff; fairgate-pass-final=x.y.z").as_deref(), Some("x.y.z"), "whatever the others hold");
+        assert_eq!(find(b"fairgate-pass-final2=x; xfairgate-pass-final=y"), None);
+        assert_eq!(find(b"fairgate-pass-final=\xff"), None);
+        assert_eq!(find(b"fairgate-pass-final"), None);
     }
 }

@@ -52,6 +52,40 @@ fn nothing_that_a_client_says_passes_for_the_gates_word() {
 }
 
 #[test]
+fn a_cookie_of_any_bytes_stands_in_nobodys_way() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    let joined = fan.join(1);
+    assert_eq!(joined.status, 200);
+    let send = |start: &str, cookies: &[u8], more: &str| {
+        let mut request =
+            format!("{start} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}Cookie: theirs=").into_bytes();
+        request.extend_from_slice(b"caf\xe9; ");
+        request.extend_from_slice(cookies);
+        request.extend_from_slice(b"\r\n\r\n");
+        exchange(world.address, &request, false).unwrap()
+    };
+    let claim = "POST /.fairgate/final/claim";
+    world.wait_until("called", |status| status["serving"] == 1);
+    let claimed = send(claim, fan.cookie().as_bytes(), "Content-Length: 0\r\n");
+    assert_eq!(claimed.status, 200, "{}", claimed.text());
+    let pass = claimed.json()["pass"].as_str().unwrap().to_owned();
+    let both = format!("{}; fairgate-pass-final={pass}; last=1", fan.cookie());
+    let by_bearer = format!("Authorization: Bearer {pass}\r\n");
+    for (path, cookies, more) in
+        [("/seats", both.as_str(), ""), ("/assets/a", both.as_str(), ""), ("/bearer", "last=1", by_bearer.as_str())]
+    {
+        assert_eq!(send(&format!("GET {path}"), cookies.as_bytes(), more).status, 200, "{path}");
+        let seen = world.shop.seen(path).remove(0);
+        assert_eq!(
+            seen.all("cookie"),
+            ["theirs=caf\u{e9}; last=1"],
+            "{path}: theirs byte by byte, and none of the gate's"
+        );
+    }
+}
+
+#[test]
 fn fields_that_a_connection_names_are_its_own() {
     let world = World::start(Setup::default());
     let request = b"GET /assets/a HTTP/1.1\r\nHost: x\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nX-Theirs: 2\r\n\r\n";

@@ -105,10 +105,12 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
 fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Seen>> {
     let mut lines = Vec::new();
     loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line)? == 0 {
             return Ok(None);
         }
+        // Fields are bytes: a character each.
+        let line: String = line.iter().copied().map(char::from).collect();
         match line.trim_end() {
             "" => break,
             line => lines.push(line.to_owned()),

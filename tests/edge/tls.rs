@@ -1,5 +1,6 @@
 //! TLS with HTTP/2 and HTTP/1.1, by Pingora's own client.
 
+use http::HeaderValue;
 use pingora::connectors::http::Connector;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::client::HttpSession;
@@ -7,19 +8,20 @@ use pingora::upstreams::peer::HttpPeer;
 
 use crate::world::{Setup, World};
 
-struct Client {
+/// Speaks as a browser does: over HTTP/2 the host is `:authority`, and there is no `Host`.
+pub(crate) struct Client {
     connector: Connector,
     peer: HttpPeer,
 }
 
-struct Answer {
-    status: u16,
-    cookies: Vec<String>,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) cookies: Vec<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Client {
-    fn new(world: &World, http_version: u8) -> Self {
+    pub(crate) fn new(world: &World, http_version: u8) -> Self {
         let mut peer = HttpPeer::new(world.tls_address, true, "localhost".to_owned());
         // The certificate is the test's own.
         (peer.options.verify_cert, peer.options.verify_hostname) = (false, false);
@@ -27,13 +29,18 @@ impl Client {
         Self { connector: Connector::new(None), peer }
     }
 
-    async fn send(&self, method: &str, path: &str, cookies: &[&str], body: &'static str) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, cookies: &[&str], body: &'static str) -> Answer {
         let (mut http, _) = self.connector.get_http_session(&self.peer).await.unwrap();
-        assert_eq!(matches!(http, HttpSession::H2(_)), self.peer.options.alpn.get_min_http_version() == 2);
+        let is_http2 = self.peer.options.alpn.get_min_http_version() == 2;
+        assert_eq!(matches!(http, HttpSession::H2(_)), is_http2);
         let mut request = RequestHeader::build(method, path.as_bytes(), None).unwrap();
-        request.insert_header("Host", "localhost").unwrap();
+        if is_http2 {
+            request.set_uri(format!("https://localhost{path}").parse().unwrap());
+        } else {
+            request.insert_header("Host", "localhost").unwrap();
+        }
         for cookie in cookies {
-            request.append_header("Cookie", *cookie).unwrap();
+            request.append_header("Cookie", HeaderValue::from_bytes(cookie.as_bytes()).unwrap()).unwrap();
         }
         if method == "POST" {
             request.insert_header("Content-Length", body.len()).unwrap();
@@ -67,12 +74,17 @@ async fn from_join_to_shop(http_version: u8) {
     let claimed = client.send("POST", "/.fairgate/final/claim", &[&ticket], "").await;
     assert_eq!(claimed.status, 200, "{}", String::from_utf8_lossy(&claimed.body));
     let pass = cookie(&claimed, "__Host-fairgate-pass-final");
-    let inside = client.send("GET", "/seats", &["theirs=1", &ticket, &pass], "").await;
+    let inside = client.send("GET", "/seats", &["theirs=1", &ticket, &pass, "more=\u{e9}"], "").await;
     assert_eq!((inside.status, inside.body.as_slice()), (200, &b"shop"[..]));
     let seen = world.shop.seen("/seats").remove(0);
     assert_eq!(seen.line, "GET /seats HTTP/1.1");
-    assert_eq!((seen.all("cookie"), seen.all("x-forwarded-proto")), (vec!["theirs=1"], vec!["https"]));
+    assert_eq!(
+        (seen.all("cookie"), seen.all("x-forwarded-proto")),
+        (vec!["theirs=1; more=\u{c3}\u{a9}"], vec!["https"])
+    );
     assert_eq!((seen.all("host"), seen.all("x-forwarded-host")), (vec!["localhost"], vec!["localhost"]));
+    assert_eq!(client.send("GET", "/assets/a", &["theirs=1", "more=2"], "").await.status, 200);
+    assert_eq!(world.shop.seen("/assets/a")[0].all("cookie"), ["theirs=1; more=2"], "one line, whoever is inside");
     let plain = "fairgate-pass-final".to_owned() + pass.strip_prefix("__Host-fairgate-pass-final").unwrap();
     assert_eq!(client.send("GET", "/seats", &[&plain], "").await.status, 503, "over TLS only __Host- cookies count");
 }

@@ -57,6 +57,48 @@ fn before_the_pool_opens_there_is_a_page_and_nothing_to_join() {
     assert!(world.shop.seen("/").is_empty(), "nothing reaches the shop");
 }
 
+#[test]
+fn a_shops_own_login_stands_in_no_tickets_way() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    fan.join(1);
+    world.wait_until("called", |status| status["serving"] == 1);
+    let login = [("Authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2hvcA")];
+    let again = fan.send("POST", "/.fairgate/final/join", &login, "{\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\"}");
+    assert_eq!(again.json()["place"], 0, "joining again is answered with the place that the cookie shows");
+    let claimed = fan.send("POST", "/.fairgate/final/claim", &login, "");
+    assert_eq!((claimed.status, claimed.json()["place"].as_u64()), (200, Some(0)), "{}", claimed.text());
+    assert_eq!(fan.send("GET", "/seats", &login, "").status, 200);
+    // Without a cookie it is no ticket, and there is nothing to clear.
+    let refused = world.fan().send("POST", "/.fairgate/final/claim", &login, "");
+    assert_eq!((refused.status, refused.all("set-cookie").len()), (401, 0), "{refused:?}");
+}
+
+#[test]
+fn joins_by_get_are_joins() {
+    let world = World::start(Setup {
+        edge: "[edge.limits]\nunlimited = []\njoins_per_minute = 1\njoins_burst = 3",
+        room: "join_on_get = true",
+        ..Setup::default()
+    });
+    let answers: Vec<_> = (0..8).map(|_| world.fan().get("/seats")).collect();
+    let tickets = answers.iter().filter(|answer| !answer.all("set-cookie").is_empty()).count();
+    assert_eq!((tickets, answers[7].status, answers[7].problem().as_str()), (3, 429, "too-many-requests"));
+    world.wait_until("three are in the line", |status| status["serving"] == 3);
+    assert_eq!(world.fan().join(1).status, 429, "whichever way they come");
+}
+
+#[test]
+fn what_a_script_fetches_into_its_page_is_no_waiting_page() {
+    let world = World::start(Setup::default());
+    let ask = |more: &[(&str, &str)]| world.fan().send("GET", "/part", &[&[HTML], more].concat(), "");
+    assert_eq!(ask(&[("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]).status, 200);
+    for fetched in [("Sec-Fetch-Mode", "cors"), ("X-Requested-With", "XMLHttpRequest"), ("Turbo-Frame", "cart")] {
+        let answer = ask(&[fetched]);
+        assert_eq!((answer.status, answer.problem().as_str()), (503, "waiting-room"), "{fetched:?}");
+    }
+}
+
 fn pooled(fan: &mut Fan, nonce: u8) -> u64 {
     let joined = fan.join(nonce);
     assert_eq!(joined.status, 200, "{}", joined.text());

@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) session: &'static str,
     /// Listen with TLS beside the plain listener.
     pub(crate) tls: bool,
+    /// Another shop than the test's own.
+    pub(crate) shop: Option<SocketAddr>,
 }
 
 impl Default for Setup {
@@ -52,6 +54,7 @@ impl Default for Setup {
             admission: "rate_per_minute = 60000\nburst = 1000\nmax_active = 10000",
             session: "",
             tls: false,
+            shop: None,
         }
     }
 }
@@ -75,7 +78,8 @@ impl World {
         if setup.tls {
             write_certificate(dir.path());
         }
-        let config = config(&setup, dir.path(), [address, tls_address, admin_address], shop.address);
+        let behind = setup.shop.unwrap_or(shop.address);
+        let config = config(&setup, dir.path(), [address, tls_address, admin_address], behind);
         fs::write(dir.path().join("fairgate.toml"), config).unwrap();
         let mut world = Self { shop, address, tls_address, admin_address, dir, edge: None };
         world.start_edge();

@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::super::passes::GateError;
 use super::Shop;
 use super::problem::Problem;
+use crate::fields::bearer;
 
 /// What the edge puts the pass into.
 const PASS_HEADER: &str = "x-fairgate-pass";
@@ -23,7 +24,7 @@ pub(super) struct Fan {
 impl Fan {
     /// The fan whose pass came with a request, put there by the edge or as a bearer token.
     pub(super) async fn of(shop: &Arc<Shop>, pass: Option<&str>, authorization: Option<&str>) -> Result<Self, Problem> {
-        let checked = match pass.or_else(|| bearer(authorization?)) {
+        let checked = match pass.or_else(|| bearer(authorization?.as_bytes())) {
             Some(token) => shop.passes.check(token, &*shop.clock).await,
             None => Err(GateError::Missing),
         };
@@ -44,9 +45,4 @@ impl FromRequestParts<Arc<Shop>> for Fan {
         let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         Self::of(shop, text(PASS_HEADER), text(AUTHORIZATION.as_str())).await
     }
-}
-
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -75,7 +75,7 @@ impl Writer {
                     let took = started.elapsed();
                     let lines = lines(self.date.at(shop.clock.now_ms()), took, in_flight.requests(), None);
                     self.out.clear();
-                    let known = (head.accept_encoding, head.if_none_match);
+                    let known = (head.accept_encoding.as_bytes(), head.if_none_match.as_bytes());
                     let status = snapshot.document.write(&mut self.out, known, lines);
                     shop.calls.availability.observe(status, took);
                     return;

@@ -15,6 +15,7 @@ use ring::rand::SystemRandom;
 
 use super::super::Shop;
 use super::super::problem::Problem;
+use crate::fields;
 
 const TOKEN_BYTES_MIN: usize = 16;
 
@@ -61,9 +62,7 @@ pub(super) async fn require_token(
         let detail = "The organizer's API is closed: start the core with FAIRGATE_ORGANIZER_TOKEN in its environment.";
         return Err(Problem::new(StatusCode::FORBIDDEN, "organizer-closed", "Closed", detail));
     };
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|header| header.split_once(' '));
-    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let token = fields::first(request.headers(), &AUTHORIZATION).and_then(fields::bearer);
     if token.is_some_and(|token| known.is(token)) {
         return Ok(next.run(request).await);
     }
