@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use deadpool_postgres::Object;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Row as DbRow;
@@ -12,7 +11,7 @@ use uuid::Uuid;
 
 use super::batch::Held;
 use super::bell::Bell;
-use super::db::{Database, DbError, DbTime};
+use super::db::{Client, Database, DbError, DbTime};
 use super::desk::{self, Desk};
 use super::document::Document;
 use super::metrics::BookingMetrics;
@@ -100,7 +99,7 @@ impl Events {
         Ok(())
     }
 
-    async fn open(&self, client: &Object, facts: Facts) -> Result<Arc<Desk>, DbError> {
+    async fn open(&self, client: &Client, facts: Facts) -> Result<Arc<Desk>, DbError> {
         let plan = read_plan(client, facts).await?;
         let mirror = self.read_seats(client, &plan).await?;
         let (desk, queue) = Desk::new(described(plan).await?, mirror, Arc::clone(&self.time));
@@ -120,7 +119,7 @@ impl Events {
         Ok(desk)
     }
 
-    async fn read_seats(&self, client: &Object, plan: &Plan) -> Result<Mirror, DbError> {
+    async fn read_seats(&self, client: &Client, plan: &Plan) -> Result<Mirror, DbError> {
         let statement = client.prepare_cached(sql::EVENT_SEATS).await?;
         let asked_ms = self.time.own_ms();
         let rows = client.query(&statement, &[&plan.facts.event_id]).await?;
@@ -172,7 +171,7 @@ fn describe(desks: &[Arc<Desk>]) -> Document {
 }
 
 /// One event, for those who have no desk.
-pub(super) async fn read_event(client: &Object, event_id: i32) -> Result<Option<Plan>, DbError> {
+pub(super) async fn read_event(client: &Client, event_id: i32) -> Result<Option<Plan>, DbError> {
     let get = client.prepare_cached(sql::EVENT_GET).await?;
     match client.query_opt(&get, &[&event_id]).await? {
         Some(row) => read_plan(client, read_facts(&row)).await.map(Some),
@@ -198,7 +197,7 @@ fn read_facts(row: &DbRow) -> Facts {
     }
 }
 
-async fn read_plan(client: &Object, facts: Facts) -> Result<Plan, DbError> {
+async fn read_plan(client: &Client, facts: Facts) -> Result<Plan, DbError> {
     let sections = client.prepare_cached(sql::EVENT_SECTIONS).await?;
     let rows = client.prepare_cached(sql::EVENT_ROWS).await?;
     let sections = client.query(&sections, &[&facts.event_id]).await?;

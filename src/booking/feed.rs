@@ -2,7 +2,8 @@
 //!
 //! Guarantees: notifications only wake; the tables are read from the oldest transaction that had not ended last time, so
 //! nothing that commits late is passed over; a notification that got lost costs a third of a second. A core that was cut
-//! off for so long that what happened may have been removed ([`GAP_MAX`]) reads every seat again.
+//! off for so long that what happened may have been removed ([`GAP_MAX`]), or that finds another server than before (a standby
+//! that took over may not have had the last of it), reads every seat again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,8 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_postgres::{AsyncMessage, NoTls};
-use tracing::warn;
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::db::{Database, DbError};
@@ -26,6 +26,9 @@ const POLL: Duration = Duration::from_millis(300);
 /// Between two rounds, however often we are woken.
 const REST: Duration = Duration::from_millis(50);
 
+/// How often those who listen look whether anybody can still be heard.
+const LISTENING_LOOK: Duration = Duration::from_millis(500);
+
 /// After a gap of this length every seat is read again: the log of what happened may have been shortened meanwhile.
 pub const GAP_MAX: Duration = Duration::from_secs(KEPT_MIN.as_secs() / 2);
 
@@ -38,6 +41,7 @@ pub struct Feed {
     metrics: Arc<BookingMetrics>,
     gap_max: Duration,
     horizon: i64,
+    epoch: u64,
     read_at: Instant,
     unread: BTreeMap<i32, Vec<u32>>,
 }
@@ -56,8 +60,9 @@ impl Feed {
         gap_max: Duration,
     ) -> Result<Self, DbError> {
         let (read_at, unread) = (Instant::now(), BTreeMap::new());
-        let mut feed = Self { database, events, core, metrics, gap_max, horizon: 0, read_at, unread };
+        let mut feed = Self { database, events, core, metrics, gap_max, horizon: 0, epoch: 0, read_at, unread };
         feed.horizon = feed.read_horizon().await?;
+        feed.epoch = feed.database.epoch();
         Ok(feed)
     }
 
@@ -85,8 +90,10 @@ impl Feed {
     pub async fn run_once(&mut self) -> Result<(), DbError> {
         let horizon = self.read_horizon().await?;
         let began = Instant::now();
-        if self.read_at.elapsed() > self.gap_max {
+        let epoch = self.database.epoch();
+        if self.read_at.elapsed() > self.gap_max || epoch != self.epoch {
             self.doubt_everything();
+            self.epoch = epoch;
         }
         let client = self.database.client().await?;
         let statement = client.prepare_cached(sql::FEED_READ).await?;
@@ -132,23 +139,30 @@ impl Feed {
     }
 }
 
-/// Wakes at each notification, and at each new connection, because some may have been missed.
+/// Wakes at each notification, and at each new connection, because some may have been missed. Behind a pooler nobody can
+/// listen: those who wait look by themselves.
 pub(super) async fn listen(database: Database, wake: Arc<Notify>) {
     loop {
-        if let Ok((client, mut connection)) = database.config().connect(NoTls).await {
-            let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));
-            let subscribe = tokio::spawn(async move {
-                let listening = client.batch_execute("listen fairgate").await;
-                listening.map(|()| client)
-            });
-            wake.notify_one();
-            while let Some(Ok(message)) = futures_util::StreamExt::next(&mut messages).await {
-                if matches!(message, AsyncMessage::Notification(_)) {
-                    wake.notify_one();
-                }
-            }
-            subscribe.abort();
+        match listen_once(&database, &wake).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => debug!(%error, "nobody listens for what others do; it is looked for"),
         }
         sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// Listens until the connection ends, or others lead to another server; says whether that can be done at all.
+async fn listen_once(database: &Database, wake: &Arc<Notify>) -> Result<bool, DbError> {
+    if !database.has_sessions().await? {
+        return Ok(false);
+    }
+    let (client, listening) = database.listening_connection(Arc::clone(wake)).await?;
+    client.batch_execute("listen fairgate").await?;
+    wake.notify_one();
+    let epoch = database.epoch();
+    while !listening.is_finished() && database.epoch() == epoch {
+        sleep(LISTENING_LOOK).await;
+    }
+    Ok(true)
 }

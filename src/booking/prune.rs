@@ -107,7 +107,7 @@ impl Pruner {
         Ok(gone)
     }
 
-    async fn prune(&self, table: &str, statement: &str, kept: Duration) -> Result<u64, DbError> {
+    async fn prune(&self, table: &str, statement: &'static str, kept: Duration) -> Result<u64, DbError> {
         let client = self.database.client().await?;
         let statement = client.prepare_cached(statement).await?;
         let gone = client.execute(&statement, &[&kept.as_secs_f64(), &BATCH]).await?;

@@ -11,7 +11,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Object;
 use tokio::sync::{Mutex, MutexGuard, mpsc};
 use tokio::time::sleep;
 use tokio_postgres::types::ToSql;
@@ -20,7 +19,7 @@ use uuid::Uuid;
 
 use super::batch::{self, Decision, Found, Held, Proposal, Request};
 use super::bell::Bell;
-use super::db::{Database, DbError, DbTime, Transaction};
+use super::db::{Client, Database, DbError, DbTime, Transaction};
 use super::desk::{Desk, DeskError, Served, Undecided, Verdict, Waiting};
 use super::http::timing::Timing;
 use super::metrics::BookingMetrics;
@@ -211,7 +210,7 @@ impl Writer {
     }
 
     /// What has to be known about requests of which none can get seats: whether they are bookings already.
-    async fn look_for_retries(&self, client: &Object, plan: &Plan, requests: &[&Request]) -> Result<Retries, DbError> {
+    async fn look_for_retries(&self, client: &Client, plan: &Plan, requests: &[&Request]) -> Result<Retries, DbError> {
         let (ids, sessions) = who(requests);
         let (lock, known) =
             tokio::try_join!(client.prepare_cached(sql::SESSION_LOCK), client.prepare_cached(sql::BOOKING_KNOWN))?;
@@ -225,7 +224,7 @@ impl Writer {
     /// so that it holds until the commit.
     async fn look(&self, open: &Transaction, plan: &Plan, requests: &[&Request]) -> Result<Found, DbError> {
         let (ids, sessions) = who(requests);
-        let client: &Object = open;
+        let client: &Client = open;
         let (lock_fans, known, seats) = tokio::try_join!(
             client.prepare_cached(sql::SESSION_LOCK),
             client.prepare_cached(sql::BOOKING_KNOWN),
@@ -234,7 +233,7 @@ impl Writer {
         let fans: [&(dyn ToSql + Sync); 2] = [&plan.facts.event_id, &sessions];
         let retries: [&(dyn ToSql + Sync); 1] = [&ids];
         let ((), busy, known, seats) = tokio::try_join!(
-            client.batch_execute("begin"),
+            client.send_begin(),
             client.query(&lock_fans, &fans),
             client.query(&known, &retries),
             client.query(&seats, &fans),

@@ -9,6 +9,6 @@ mod redis;
 mod template;
 
 pub use child::{ChildError, ChildProcess};
-pub use postgres::{PostgresError, PrivatePostgres};
+pub use postgres::{PostgresError, PostgresSetup, PrivatePostgres};
 pub use redis::{PrivateRedis, RedisError};
 pub use template::PostgresTemplate;

@@ -65,9 +65,21 @@ pub enum PostgresError {
     Start(String),
 }
 
+/// How a server differs from one that only a Unix socket leads to.
+#[derive(Clone, Debug, Default)]
+pub struct PostgresSetup {
+    /// Settings as `name=value`; they count more than the usual ones.
+    pub settings: Vec<String>,
+    /// Files that are written among its data before each start (`pg_hba.conf`, a certificate, `standby.signal`).
+    pub files: Vec<(&'static str, String)>,
+    /// The port of 127.0.0.1 on which it listens, too.
+    pub port: Option<u16>,
+}
+
 /// A running private server; stopped on drop, and when this process dies.
 #[derive(Debug)]
 pub struct PrivatePostgres {
+    setup: PostgresSetup,
     programs: PathBuf,
     user: Option<User>,
     data: PathBuf,
@@ -89,16 +101,43 @@ impl PrivatePostgres {
     /// # Errors
     /// [`PostgresError`], worded for the person at the terminal.
     pub fn start() -> Result<Self, PostgresError> {
-        let data =
-            tempfile::Builder::new().prefix("fairgate-postgres-").tempdir().map_err(at(&std::env::temp_dir()))?;
-        Self::launch(data.keep(), false, None)
+        Self::start_with(PostgresSetup::default())
+    }
+
+    /// Starts an empty server that is not quite the usual one; its data is gone when it stops.
+    ///
+    /// # Errors
+    /// [`PostgresError`], worded for the person at the terminal.
+    pub fn start_with(setup: PostgresSetup) -> Result<Self, PostgresError> {
+        Self::launch(temporary()?, false, Start::Empty, setup)
+    }
+
+    /// Starts a standby of this server, which follows it; its data is gone when it stops. This one must take
+    /// replication (`wal_level=replica`, which it is from the beginning).
+    ///
+    /// # Errors
+    /// [`PostgresError`], worded for the person at the terminal.
+    pub fn start_standby(&self, mut setup: PostgresSetup) -> Result<Self, PostgresError> {
+        setup.settings.push(format!("primary_conninfo={}", self.conninfo()));
+        setup.files.push(("standby.signal", String::new()));
+        Self::launch(temporary()?, false, Start::Backup(self), setup)
+    }
+
+    /// Makes a standby take writes (`pg_ctl promote`), and waits until it does.
+    ///
+    /// # Errors
+    /// [`PostgresError::Make`], with what `pg_ctl` says.
+    pub fn promote(&mut self) -> Result<(), PostgresError> {
+        let mut command = Command::new(self.programs.join("pg_ctl"));
+        command.arg("promote").arg("-w").arg("-D").arg(&self.data);
+        self.make_by(command)?;
+        self.setup.files.retain(|(name, _)| *name != "standby.signal");
+        Ok(())
     }
 
     /// Starts a server on a copy of the cluster in `template`, whose own server has stopped; the copy is gone when it stops.
-    pub(super) fn start_like(template: &Path) -> Result<Self, PostgresError> {
-        let data =
-            tempfile::Builder::new().prefix("fairgate-postgres-").tempdir().map_err(at(&std::env::temp_dir()))?;
-        Self::launch(data.keep(), false, Some(template))
+    pub(super) fn start_like(template: &Path, setup: PostgresSetup) -> Result<Self, PostgresError> {
+        Self::launch(temporary()?, false, Start::Copy(template), setup)
     }
 
     /// Starts a server on the cluster in `data` (made when missing), which stays there when the server stops.
@@ -107,10 +146,10 @@ impl PrivatePostgres {
     /// [`PostgresError`], worded for the person at the terminal.
     pub fn start_in(data: &Path) -> Result<Self, PostgresError> {
         fs::create_dir_all(data).map_err(at(data))?;
-        Self::launch(data.canonicalize().map_err(at(data))?, true, None)
+        Self::launch(data.canonicalize().map_err(at(data))?, true, Start::Empty, PostgresSetup::default())
     }
 
-    fn launch(data: PathBuf, keep_data: bool, template: Option<&Path>) -> Result<Self, PostgresError> {
+    fn launch(data: PathBuf, keep_data: bool, start: Start<'_>, setup: PostgresSetup) -> Result<Self, PostgresError> {
         let programs = find_programs()?;
         let user = if rustix::process::geteuid().is_root() { Some(find_user()?) } else { None };
         let sockets = tempfile::Builder::new().prefix("fairgate-pg-").tempdir().map_err(at(&std::env::temp_dir()))?;
@@ -120,11 +159,12 @@ impl PrivatePostgres {
                 chown(dir, Some(uid), Some(gid)).map_err(at(dir))?;
             }
         }
-        let mut server = Self { programs, user, data, sockets, keep_data, watcher: None };
-        match template {
-            Some(template) => server.copy(template)?,
-            None if !server.data.join("PG_VERSION").exists() => server.init()?,
-            None => {}
+        let mut server = Self { setup, programs, user, data, sockets, keep_data, watcher: None };
+        match start {
+            Start::Copy(template) => server.copy(template)?,
+            Start::Backup(primary) => server.back_up(primary)?,
+            Start::Empty if !server.data.join("PG_VERSION").exists() => server.init()?,
+            Start::Empty => {}
         }
         server.run()?;
         Ok(server)
@@ -133,8 +173,28 @@ impl PrivatePostgres {
     /// Where to connect.
     #[must_use]
     pub fn url(&self) -> String {
-        let host = self.sockets.path().to_string_lossy().replace('/', "%2F");
-        format!("postgresql://{DATABASE_USER}@{host}/postgres")
+        format!("postgresql://{DATABASE_USER}@{}/postgres", self.host())
+    }
+
+    /// The directory of the server's Unix socket and its port, as URLs have them.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let dir = self.sockets.path().to_string_lossy().replace('/', "%2F");
+        format!("{dir}:{}", self.port())
+    }
+
+    fn port(&self) -> u16 {
+        self.setup.port.unwrap_or(5432)
+    }
+
+    fn conninfo(&self) -> String {
+        format!("host={} port={} user={DATABASE_USER}", self.sockets.path().display(), self.port())
+    }
+
+    /// The server's Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.sockets.path().join(format!(".s.PGSQL.{}", self.port()))
     }
 
     /// The directory of the server's Unix socket, as `psql -h` and `pgbench -h` take it.
@@ -192,6 +252,25 @@ impl PrivatePostgres {
         self.make_by(command)
     }
 
+    fn back_up(&self, primary: &Self) -> Result<(), PostgresError> {
+        let mut command = Command::new(self.programs.join("pg_basebackup"));
+        command.arg("-D").arg(&self.data).args(["--checkpoint=fast", "--no-sync", "-d"]).arg(primary.conninfo());
+        self.make_by(command)
+    }
+
+    /// Writes the files of the setup, for nobody else to read: a server wants that of its keys.
+    fn write_files(&self) -> Result<(), PostgresError> {
+        for (name, text) in &self.setup.files {
+            let path = self.data.join(name);
+            fs::write(&path, text).map_err(at(&path))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(at(&path))?;
+            if let Some(User { uid, gid }) = self.user {
+                chown(&path, Some(uid), Some(gid)).map_err(at(&path))?;
+            }
+        }
+        Ok(())
+    }
+
     fn make_by(&self, mut command: Command) -> Result<(), PostgresError> {
         self.as_user(&mut command);
         let program = PathBuf::from(command.get_program());
@@ -206,6 +285,7 @@ impl PrivatePostgres {
     fn run(&mut self) -> Result<(), PostgresError> {
         let log_path = self.sockets.path().join("log");
         let log = fs::File::create(&log_path).map_err(at(&log_path))?;
+        self.write_files()?;
         let stale = self.pid_file();
         let mut command = Command::new("sh");
         command.args(["-c", WATCHER, "sh"]).arg(&self.data).arg(self.sockets.path()).arg(if self.keep_data {
@@ -219,6 +299,12 @@ impl PrivatePostgres {
         for setting in
             ["listen_addresses=", "max_connections=200", "shared_buffers=128MB", "max_wal_size=2GB", recovery]
         {
+            command.arg("-c").arg(setting);
+        }
+        if let Some(port) = self.setup.port {
+            command.arg("-c").arg("listen_addresses=127.0.0.1").arg("-c").arg(format!("port={port}"));
+        }
+        for setting in &self.setup.settings {
             command.arg("-c").arg(setting);
         }
         self.as_user(&mut command);
@@ -268,6 +354,19 @@ impl Drop for PrivatePostgres {
     }
 }
 
+/// What a server begins with.
+#[derive(Clone, Copy)]
+enum Start<'a> {
+    Empty,
+    Copy(&'a Path),
+    Backup(&'a PrivatePostgres),
+}
+
+fn temporary() -> Result<PathBuf, PostgresError> {
+    let made = tempfile::Builder::new().prefix("fairgate-postgres-").tempdir();
+    made.map(tempfile::TempDir::keep).map_err(at(&std::env::temp_dir()))
+}
+
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> PostgresError {
     let path = path.to_owned();
     move |source| PostgresError::Directory { path, source }
@@ -306,9 +405,9 @@ fn user_in(passwd: &str, name: &str) -> Option<User> {
     Some(User { uid: ids.next()?.ok()?, gid: ids.next()?.ok()? })
 }
 
-/// The last line of `postmaster.pid` is `ready` once connections are accepted.
+/// The last line of `postmaster.pid` is `ready` once connections are accepted, `standby` where none of them writes.
 fn says_ready(pid_file: &str) -> bool {
-    pid_file.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+    pid_file.lines().nth(7).is_some_and(|line| ["ready", "standby"].contains(&line.trim()))
 }
 
 /// Clients that knock during the start are turned away with FATAL, too; those lines mean nothing.

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use super::postgres::{PostgresError, PrivatePostgres};
+use super::postgres::{PostgresError, PostgresSetup, PrivatePostgres};
 
 /// Removes the directory at the end of the pipe.
 const REMOVER: &str = r#"read -r _; rm -rf "$1""#;
@@ -43,7 +43,15 @@ impl PostgresTemplate {
     /// # Errors
     /// [`PostgresError`], worded for the person at the terminal.
     pub fn start(&self) -> Result<PrivatePostgres, PostgresError> {
-        PrivatePostgres::start_like(&self.data)
+        self.start_with(PostgresSetup::default())
+    }
+
+    /// Starts a server that is not quite the usual one on a copy of its own, which is gone when it stops.
+    ///
+    /// # Errors
+    /// [`PostgresError`], worded for the person at the terminal.
+    pub fn start_with(&self, setup: PostgresSetup) -> Result<PrivatePostgres, PostgresError> {
+        PrivatePostgres::start_like(&self.data, setup)
     }
 }
 

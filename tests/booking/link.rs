@@ -24,6 +24,8 @@ pub(crate) struct Damage {
     /// Nobody is told of notifications.
     pub(crate) deaf: AtomicBool,
     down: AtomicBool,
+    /// Where new connections lead.
+    server: Mutex<PathBuf>,
     connections: Mutex<Vec<TcpStream>>,
 }
 
@@ -35,12 +37,12 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn to(sockets: &Path) -> Self {
+    pub(crate) fn to(socket: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("postgresql://fairgate@{}/postgres", listener.local_addr().expect("bound"));
-        let (damage, server) = (Arc::new(Damage::default()), sockets.join(".s.PGSQL.5432"));
+        let damage = Arc::new(Damage { server: Mutex::new(socket.to_owned()), ..Damage::default() });
         let shared = Arc::clone(&damage);
-        thread::spawn(move || listener.incoming().flatten().for_each(|core| join(core, server.clone(), &shared)));
+        thread::spawn(move || listener.incoming().flatten().for_each(|core| join(core, &shared)));
         Self { url, damage }
     }
 
@@ -51,6 +53,11 @@ impl Link {
 
     pub(crate) fn lose_commits(&self, commits: usize) {
         self.damage.lost_commits.store(commits, Ordering::SeqCst);
+    }
+
+    /// New connections lead to another server; those that there are stay.
+    pub(crate) fn lead_to(&self, socket: &Path) {
+        socket.clone_into(&mut self.damage.server.lock().expect("unpoisoned"));
     }
 
     /// Nothing goes through any more, and every connection breaks.
@@ -68,10 +75,11 @@ impl Link {
     }
 }
 
-fn join(core: TcpStream, server: PathBuf, damage: &Arc<Damage>) {
+fn join(core: TcpStream, damage: &Arc<Damage>) {
     if damage.down.load(Ordering::SeqCst) {
         return;
     }
+    let server = damage.server.lock().expect("unpoisoned").clone();
     let Ok(server) = UnixStream::connect(server) else { return };
     damage.connections.lock().expect("unpoisoned").push(core.try_clone().expect("a socket"));
     let cut = Arc::new(AtomicBool::new(false));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::{KeyRing, Pass, create_key};
-use fairgate::sandbox::{ChildProcess, PostgresTemplate, PrivatePostgres};
+use fairgate::sandbox::{ChildProcess, PostgresSetup, PostgresTemplate, PrivatePostgres};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -132,11 +132,17 @@ impl Shop {
     /// A core whose link to Postgres can be damaged.
     pub(crate) fn open_linked(listen: &str, env: Env) -> (Self, Link) {
         let postgres = TEMPLATE.start().expect("another Postgres starts");
-        let link = Link::to(postgres.socket_dir());
+        let link = Link::to(&postgres.socket());
         (Self::open_at(postgres, link.url.clone(), listen, env), link)
     }
 
-    fn open_at(postgres: PrivatePostgres, database_url: String, listen: &str, env: Env) -> Self {
+    /// A Postgres with the example event that is not quite the usual one.
+    pub(crate) fn postgres(setup: PostgresSetup) -> PrivatePostgres {
+        TEMPLATE.start_with(setup).expect("another Postgres starts")
+    }
+
+    /// A core that reaches its Postgres by a URL of its own.
+    pub(crate) fn open_at(postgres: PrivatePostgres, database_url: String, listen: &str, env: Env) -> Self {
         let gate = Gate::open();
         let (core, url, metrics_url) = start_core(&database_url, &gate, listen, &env);
         let http = Client::builder().timeout(PATIENCE).build().expect("a client");
@@ -156,7 +162,7 @@ impl Shop {
 
     /// Another way to the database, which can be damaged.
     pub(crate) fn link(&self) -> Link {
-        Link::to(self.postgres.socket_dir())
+        Link::to(&self.postgres.socket())
     }
 
     /// Kills the core and starts it again where it was.

@@ -5,13 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use serde::Serialize;
 use tokio::time::sleep;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::super::db::{Database, DbError};
+use super::super::db::{Client, Database, DbError};
 use super::super::sql;
 use super::super::wire::number;
 use super::{ChargeError, RemoteProvider, State};
@@ -188,13 +187,13 @@ fn disagreement(ours: Option<&Ours>, theirs: Option<&ChargeRecord>) -> Option<St
     (ours.state == State::Confirmed && !sold).then(|| format!("confirmed, but the booking is {}", ours.booking_status))
 }
 
-async fn our_page(client: &Object, after: Option<Uuid>) -> Result<BTreeMap<Uuid, Ours>, ReconcileError> {
+async fn our_page(client: &Client, after: Option<Uuid>) -> Result<BTreeMap<Uuid, Ours>, ReconcileError> {
     let page = client.prepare_cached(sql::PAYMENT_PAGE).await?;
     let rows = client.query(&page, &[&after.unwrap_or(Uuid::nil()), &(PAGE as i64)]).await?;
     rows.iter().map(read).collect()
 }
 
-async fn our_payment(client: &Object, payment_id: Uuid) -> Result<Option<Ours>, ReconcileError> {
+async fn our_payment(client: &Client, payment_id: Uuid) -> Result<Option<Ours>, ReconcileError> {
     let look = client.prepare_cached(sql::PAYMENT_LOOK).await?;
     client.query_opt(&look, &[&payment_id]).await?.map(|row| read(&row).map(|(_, ours)| ours)).transpose()
 }

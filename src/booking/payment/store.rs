@@ -1,11 +1,10 @@
 //! Payments in the tables: reading one, moving one on, and writing the step down, in the caller's transaction.
 
-use deadpool_postgres::Object;
 use http::StatusCode;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::super::db::{DbError, Transaction};
+use super::super::db::{Client, DbError, Transaction};
 use super::super::sql;
 use super::{Charge, Source, State, StoredAnswer};
 
@@ -36,7 +35,7 @@ impl Move<'_> {
     }
 }
 
-pub(super) async fn load(client: &Object, payment_id: Uuid) -> Result<Option<Stored>, DbError> {
+pub(super) async fn load(client: &Client, payment_id: Uuid) -> Result<Option<Stored>, DbError> {
     let statement = client.prepare_cached(sql::PAYMENT_GET).await?;
     let row = client.query_opt(&statement, &[&payment_id]).await?;
     row.map(|row| read(payment_id, &row)).transpose()

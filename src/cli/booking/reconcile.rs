@@ -34,7 +34,7 @@ pub(super) struct ReconcileArgs {
 /// # Errors
 /// When either side cannot be read.
 pub(super) async fn run(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
-    let database = Database::new(&args.database_url)?;
+    let database = Database::for_reading(&args.database_url)?;
     let provider = RemoteProvider::new(&args.provider_url).context("cannot make an HTTP client")?;
     let found = reconcile(&database, &provider).await?;
     let mut out = std::io::stdout().lock();
