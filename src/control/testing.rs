@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fairgate_draw::QUICKNET;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::{Admin, AuditLog, RoomName, Tokens, router};
@@ -72,7 +71,7 @@ impl TestEdge {
             changing: Arc::default(),
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = crate::sandbox::listen_async().expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = tokio::spawn(async move { axum::serve(listener, router(admin)).await.expect("a server") });
         Self { url, store, accepts_visitors, server, _dir: dir }

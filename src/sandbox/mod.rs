@@ -4,11 +4,13 @@
 //! process is killed, because each child watches a pipe which the kernel closes then.
 
 mod child;
+mod ports;
 mod postgres;
 mod redis;
 mod template;
 
 pub use child::{ChildError, ChildProcess};
+pub use ports::{free_port, listen, listen_async};
 pub use postgres::{PostgresError, PostgresSetup, PrivatePostgres};
 pub use redis::{PrivateRedis, RedisError};
 pub use template::PostgresTemplate;

@@ -1,7 +1,7 @@
 //! A Redis of one's own, on a free port of the loopback; what it holds is gone when it stops.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -69,7 +69,7 @@ impl PrivateRedis {
         let program = find_program().ok_or(RedisError::NotInstalled)?;
         let failed = |source| RedisError::Run { program: program.to_owned(), source };
         let dir = tempfile::Builder::new().prefix("fairgate-redis-").tempdir().map_err(failed)?;
-        let port = free_port().map_err(failed)?;
+        let port = super::free_port().map_err(failed)?;
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let mut server = Self { program, dir, port, settings, watcher: None };
         server.run()?;
@@ -168,10 +168,6 @@ fn find_program() -> Option<&'static str> {
     let path = std::env::var_os("PATH")?;
     let dirs: Vec<_> = std::env::split_paths(&path).collect();
     ["redis-server", "valkey-server"].into_iter().find(|program| dirs.iter().any(|dir| dir.join(program).is_file()))
-}
-
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// The first line that the watcher says.

@@ -1,7 +1,7 @@
 //! The link between a core and Postgres, as a TCP proxy that a test can damage.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -38,7 +38,7 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn to(socket: &Path) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let listener = fairgate::sandbox::listen().expect("a port");
         let url = format!("postgresql://fairgate@{}/postgres", listener.local_addr().expect("bound"));
         let damage = Arc::new(Damage { server: Mutex::new(socket.to_owned()), ..Damage::default() });
         let shared = Arc::clone(&damage);

@@ -11,13 +11,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::audit;
-use crate::shop::{EVENT, Env, Fan, ROOM, Shop, bit};
+use crate::shop::{EVENT, Env, Fan, ROOM, Shop, bit, free_address};
 use crate::till::Till;
 
 /// A core in this process, which reads every seat again after a gap of a second.
 async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken) -> String {
     let hour = Duration::from_secs(3600);
-    let anywhere = || "127.0.0.1:0".parse().expect("an address");
+    let anywhere = || free_address().parse().expect("an address");
     let core = Core::start(Settings {
         database_url: database_url.to_owned(),
         listen: anywhere(),
@@ -73,7 +73,7 @@ async fn a_core_that_was_cut_off_for_long_reads_every_seat_again() {
 
 #[tokio::test]
 async fn a_hold_whose_commit_got_lost_is_found_by_its_key() {
-    let (shop, link) = Shop::open_linked("127.0.0.1:0", Env::new());
+    let (shop, link) = Shop::open_linked(&free_address(), Env::new());
     let fan = shop.fan(1);
     link.lose_commits(2);
     let held = fan.reserve_best("a", "gallery", 2).await;
@@ -85,7 +85,7 @@ async fn a_hold_whose_commit_got_lost_is_found_by_its_key() {
 
 #[tokio::test]
 async fn a_hold_whose_core_dies_before_it_knows_is_found_by_the_next_core() {
-    let (mut shop, link) = Shop::open_linked("127.0.0.1:0", Env::new());
+    let (mut shop, link) = Shop::open_linked(&free_address(), Env::new());
     let fan = shop.fan(1);
     link.damage.then_down.store(true, Ordering::SeqCst);
     link.lose_commits(1);

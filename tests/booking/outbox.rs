@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -212,7 +211,7 @@ async fn buyers_get_mails_and_failures_are_dead_letters_until_they_are_retried()
 
 /// A mail server that puts the first mail off and takes the others.
 fn mail_server() -> (String, Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listener = fairgate::sandbox::listen().expect("a port");
     let url = format!("smtp://{}", listener.local_addr().expect("bound"));
     let (taken, refused) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
     let (mails, refusals) = (Arc::clone(&taken), Arc::clone(&refused));

@@ -1,7 +1,6 @@
 //! A shop under test: a private Postgres, a booking core as its own process, and an issuer of passes.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +39,7 @@ impl Gate {
     pub(crate) fn open() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (keys, forged) = (new_key(dir.path()), new_key(&dir.path().join("other")));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let listener = fairgate::sandbox::listen().expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
         let published = Arc::new(Published { jwks: Mutex::new(keys.jwks()), fetches: AtomicUsize::new(0) });
         let serving = Arc::clone(&published);
@@ -111,7 +110,7 @@ pub(crate) struct Shop {
 /// Postgres with the example event, made once for all tests.
 static TEMPLATE: LazyLock<PostgresTemplate> = LazyLock::new(|| {
     let seed =
-        |postgres: &PrivatePostgres| drop(start_core(&postgres.url(), &Gate::open(), "127.0.0.1:0", &Env::new()));
+        |postgres: &PrivatePostgres| drop(start_core(&postgres.url(), &Gate::open(), &free_address(), &Env::new()));
     PostgresTemplate::make(seed).expect("Postgres is installed by `make setup`")
 });
 
@@ -120,7 +119,7 @@ pub(crate) type Env = Vec<(&'static str, String)>;
 
 impl Shop {
     pub(crate) fn open() -> Self {
-        Self::open_with("127.0.0.1:0", Env::new())
+        Self::open_with(&free_address(), Env::new())
     }
 
     pub(crate) fn open_with(listen: &str, env: Env) -> Self {
@@ -156,7 +155,7 @@ impl Shop {
 
     /// Another core over the same database, which it reaches in another way.
     pub(crate) fn another_core_at(&self, database_url: &str) -> (ChildProcess, String) {
-        let (core, url, _) = start_core(database_url, &self.gate, "127.0.0.1:0", &self.env);
+        let (core, url, _) = start_core(database_url, &self.gate, &free_address(), &self.env);
         (core, url)
     }
 
@@ -204,9 +203,14 @@ impl Drop for Shop {
     }
 }
 
+/// Where a server may listen: a port that nobody has.
+pub(crate) fn free_address() -> String {
+    format!("127.0.0.1:{}", fairgate::sandbox::free_port().expect("a port"))
+}
+
 fn start_core(database_url: &str, gate: &Gate, listen: &str, env: &Env) -> (ChildProcess, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
-    command.args(["booking", "--seed-demo", "--exit-with-stdin", "--metrics-listen", "127.0.0.1:0", "--room", ROOM]);
+    command.args(["booking", "--seed-demo", "--exit-with-stdin", "--metrics-listen", &free_address(), "--room", ROOM]);
     command.args(["--listen", listen, "--jwks-url", &gate.url]);
     command.envs(env.iter().map(|(name, value)| (name, value)));
     command.env("FAIRGATE_DATABASE_URL", database_url).stderr(Stdio::inherit());

@@ -1,6 +1,5 @@
 //! A shop with a payment provider as a process of its own, which charges, is silent, repeats itself or fails on request.
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::shop::{Env, Shop};
+use crate::shop::{Env, Shop, free_address};
 
 const SECRET: &str = "a secret that only tests know";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,9 +35,9 @@ impl Till {
     /// A till around a shop that somebody else opens.
     pub(crate) fn around(mut env: Env, open: impl FnOnce(&str, Env) -> Shop) -> Self {
         // The provider needs the core's address and the core the provider's: one is chosen beforehand.
-        let core = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+        let core = free_address();
         let ledger = tempfile::tempdir().expect("a directory");
-        let (provider, provider_url) = start_provider(&core, "127.0.0.1:0", &ledger);
+        let (provider, provider_url) = start_provider(&core, &free_address(), &ledger);
         env.push(("FAIRGATE_PROVIDER_URL", provider_url.clone()));
         env.push(("FAIRGATE_WEBHOOK_SECRET", SECRET.to_owned()));
         Self { shop: open(&core, env), provider, provider_url, ledger }

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::create_key;
-use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use fairgate::sandbox::{ChildProcess, PrivatePostgres, free_port};
 use jiff::Timestamp;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
@@ -69,7 +68,7 @@ impl Site {
         let mut command = site.command("booking");
         command.args(["--listen", &format!("127.0.0.1:{}", site.booking), "--room", rooms[0].name]);
         command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", site.gate)]);
-        command.args(["--metrics-listen", "127.0.0.1:0", "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
+        command.args(["--metrics-listen", &free_address(), "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
         let booking = ChildProcess::spawn("booking", command).expect("the booking core starts");
         site.shop = Some(Shop { _booking: booking, _postgres: postgres });
         site.ready(&format!("http://127.0.0.1:{}/healthz", site.booking)).await;
@@ -231,8 +230,11 @@ fn in_seconds(seconds: i64) -> Timestamp {
     Timestamp::from_millisecond(now_ms + seconds * 1000).expect("a time")
 }
 
-/// Ports that nobody listens on; all are held until all are found, so that no two are the same.
+/// Ports that nobody listens on.
 fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
+    [(); 3].map(|()| free_port().expect("a free port"))
+}
+
+fn free_address() -> String {
+    format!("127.0.0.1:{}", free_port().expect("a free port"))
 }

@@ -1,7 +1,7 @@
 //! A small shop that remembers what reached it, and misbehaves on request.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = fairgate::sandbox::listen().unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, stopped) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (log, stop) = (Arc::clone(&seen), Arc::clone(&stopped));

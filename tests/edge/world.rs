@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -200,7 +200,7 @@ fn fairgate(args: &[&str]) {
 }
 
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], fairgate::sandbox::free_port().unwrap()))
 }
 
 fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], shop: SocketAddr) -> String {

@@ -1,7 +1,7 @@
 //! A TCP proxy between edges and Redis that delays, cuts, half-closes, falls silent, and leads to another server.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy in front of a server.
     pub(crate) fn start(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = fairgate::sandbox::listen().unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State { weather: Weather::Fine, server, open: Vec::new() }));
         let proxy = Self { address, state };

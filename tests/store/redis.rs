@@ -233,7 +233,7 @@ async fn speaks_tls_with_a_user_and_a_password() {
         path.display().to_string()
     };
     let (certificate, key) = (file("cert.pem", &made.cert.pem()), file("key.pem", &made.signing_key.serialize_pem()));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = fairgate::sandbox::free_port().unwrap().to_string();
     let user = "gate on >hunter2 ~fairgate:* &fairgate:* +@all";
     #[rustfmt::skip]
     let settings = [

@@ -1,6 +1,5 @@
 //! Several servers that belong together: Sentinels that elect a master, and a cluster of several.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use fairgate::room::{Command, GAP, Outcome, Plan, Position};
@@ -69,7 +68,7 @@ async fn three_sentinels_elect_another_master_and_the_room_goes_on_there() {
 }
 
 fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+    fairgate::sandbox::free_port().unwrap().to_string()
 }
 
 /// A node that has some of the slots. Its second port is not ten thousand above the first, which might be none.

@@ -77,7 +77,7 @@ async fn relay(relaying: Relaying) -> (String, Arc<AtomicUsize>) {
             Relaying::Garbage => (AxumStatus::OK, "<html>".to_owned()),
         }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = crate::sandbox::listen_async().unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().route("/{chain}/public/{round}", get(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -183,7 +183,7 @@ impl World {
             changing: Arc::default(),
             accepts_visitors: Arc::new(|| true),
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = crate::sandbox::listen_async().unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, control::router(admin)).await });
         Client::new(&url, token())
