@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
-use crate::config::Config;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, RoomConfig, ScheduleConfig, Zones};
 
 /// Check configurations.
 #[derive(Debug, Args)]
@@ -33,10 +35,17 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
     let Step::Check { files } = args.step;
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     let mut code = ExitCode::SUCCESS;
+    writeln!(out, "time zones: {}", Zones::get())?;
     for file in files {
         match Config::load(&file) {
             Ok(config) => {
                 writeln!(out, "{}: ok ({})", file.display(), summary(&config))?;
+                for warning in config.warnings(SystemClock.now_ms()) {
+                    writeln!(out, "    warning: {warning}")?;
+                }
+                for room in &config.rooms {
+                    writeln!(out, "    {}: {}", room.name, schedule(room))?;
+                }
                 for note in missing_tokens(&config) {
                     writeln!(out, "    note: {note}")?;
                 }
@@ -53,6 +62,25 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
 fn summary(config: &Config) -> String {
     let names: Vec<_> = config.rooms.iter().map(|room| room.name.as_str()).collect();
     format!("rooms: {}", names.join(", "))
+}
+
+/// When the sale is, in the zone that it was written in.
+fn schedule(room: &RoomConfig) -> String {
+    let ScheduleConfig { opens_at_ms, starts_at_ms, ends_at_ms, ref zone, .. } = room.schedule;
+    let at = |at_ms| in_zone(at_ms, zone.as_deref());
+    let pool =
+        if opens_at_ms == starts_at_ms { "no pool".to_owned() } else { format!("pool from {}", at(opens_at_ms)) };
+    let end = ends_at_ms.map_or("no end".to_owned(), |ends_at_ms| format!("until {}", at(ends_at_ms)));
+    format!("{pool}, sale from {}, {end}", at(starts_at_ms))
+}
+
+fn in_zone(at_ms: u64, zone: Option<&str>) -> String {
+    let timestamp = i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let Some(timestamp) = timestamp else { return format!("{at_ms} ms") };
+    match zone.and_then(|zone| Zones::get().database().get(zone).ok()) {
+        Some(zone) => timestamp.to_zoned(zone).strftime("%a %F %H:%M:%S %Z (%:Q)").to_string(),
+        None => timestamp.strftime("%a %F %H:%M:%S UTC").to_string(),
+    }
 }
 
 /// Tokens belong to the machine that runs the edge, which need not be the one that checks the file.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreConfig};
 use crate::control::Tokens;
 use crate::edge::{self, EdgeParts, Sockets};
@@ -45,6 +45,9 @@ pub(super) struct EdgeArgs {
 pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config)?;
     init_logs(&config.log)?;
+    for warning in config.warnings(SystemClock.now_ms()) {
+        tracing::warn!(key = warning.key, "{}; {}", warning.what, warning.remedy);
+    }
     let registry = registry()?;
     let metrics = EdgeMetrics::new(&registry)?;
     let tokens =

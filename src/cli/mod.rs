@@ -9,6 +9,7 @@ mod event;
 mod keys;
 mod organizer;
 mod outbox;
+mod page;
 mod provider;
 mod room;
 
@@ -34,6 +35,7 @@ enum Verb {
     Event(event::EventArgs),
     Keys(keys::KeysArgs),
     Outbox(outbox::OutboxArgs),
+    Page(page::PageArgs),
     Provider(provider::ProviderArgs),
     Room(room::RoomArgs),
 }
@@ -53,6 +55,7 @@ impl Cli {
             Verb::Event(args) => event::run(args),
             Verb::Keys(args) => keys::run(args),
             Verb::Outbox(args) => outbox::run(args),
+            Verb::Page(args) => page::run(args),
             Verb::Provider(args) => provider::run(args),
             Verb::Room(args) => room::run(args),
         }

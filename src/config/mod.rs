@@ -18,9 +18,12 @@ mod problem;
 mod reader;
 mod room;
 mod store;
+mod syntax;
 mod times;
 mod upstream;
 mod value;
+mod warnings;
+mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +41,8 @@ pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfi
 pub use store::{RedisConfig, StoreConfig};
 pub use times::parse_time_ms;
 pub use upstream::UpstreamConfig;
+pub use warnings::Warning;
+pub use zones::Zones;
 
 use problem::Problems;
 use reader::{Document, Section};

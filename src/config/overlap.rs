@@ -53,7 +53,8 @@ fn check_reserved(config: &Config, document: &Document<'_>, index: usize, room: 
             document.problem(&at(index, list), &key(room, list), what, "protect another path, or change edge.prefix");
         }
     }
-    for path in room.exempt.iter().filter(|path| !room.paths.iter().any(|protected| covers(protected, path))) {
+    let outside = room.exempt.iter().filter(|_| !room.paths.is_empty());
+    for path in outside.filter(|path| !room.paths.iter().any(|protected| covers(protected, path))) {
         let what = format!("{path:?} is outside of the room's paths, so it is not protected anyway");
         document.problem(
             &at(index, "exempt"),

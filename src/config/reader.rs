@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problems;
+use super::syntax;
 use super::value::Value;
 
 /// A TOML text as a tree that knows its lines.
@@ -16,15 +17,15 @@ pub(super) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Parses a text. Where it is no TOML, that is all that is reported: what could be made of the rest would mislead.
+    /// Parses a text. Where it is no TOML, its first mistake is all that is reported: the others follow from it.
     pub(super) fn parse(text: &'t str, problems: &'t Problems<'t>) -> Option<Self> {
         let (tree, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            let at = error.span().unwrap_or(0..0);
-            let what = format!("not TOML: {}", error.message());
-            problems.add(at, String::new(), what, "see https://toml.io for the syntax");
-        }
-        errors.is_empty().then_some(Self { tree, problems })
+        let Some(first) = errors.iter().min_by_key(|error| error.span().map_or(0, |span| span.start)) else {
+            return Some(Self { tree, problems });
+        };
+        let (at, remedy) = syntax::cause(text, first.span().unwrap_or(0..0));
+        problems.add(at, String::new(), format!("not TOML: {}", first.message()), remedy);
+        None
     }
 
     /// Reads the whole file.
@@ -95,6 +96,15 @@ impl<'s> Section<'s> {
     /// The value of a key, or the default where it is not there.
     pub(super) fn get_or<T: Value>(&self, key: &'static str, default: T) -> T {
         self.get(key).unwrap_or(default)
+    }
+
+    /// The value of a key, or the default where it is not there; `None` where it is there and does not fit, so that
+    /// nothing is concluded from a default that nobody wrote.
+    pub(super) fn given_or<T: Value>(&self, key: &'static str, default: T) -> Option<T> {
+        match self.ask(key) {
+            Some(_) => self.get(key),
+            None => Some(default),
+        }
     }
 
     /// The value of a key that must be there.
@@ -177,7 +187,10 @@ impl<'s> Section<'s> {
     }
 
     fn ask(&self, key: &'static str) -> Option<&Spanned<DeValue<'s>>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         self.table.get(key)
     }
 

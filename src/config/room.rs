@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::draw::BeaconConfig;
 use super::origin::Origin;
 use super::reader::Section;
-use super::times::{Instant, Span};
+use super::times::{Instant, Span, ZoneOf};
 use super::value::{Misfit, Value, one_of};
 use crate::arrive::host::canonical_host;
 use crate::room::{Control, Late, Mode, Policy};
@@ -71,6 +71,8 @@ pub struct ScheduleConfig {
     pub ends_at_ms: Option<u64>,
     /// What the room does after its end.
     pub after_end: AfterEnd,
+    /// The zone that the start was written in, by its IANA name: the venue's.
+    pub zone: Option<String>,
 }
 
 /// What a room does after its end.
@@ -112,13 +114,17 @@ impl RoomConfig {
     pub(super) fn read(section: &Section<'_>) -> Option<Self> {
         let name = section.require("name", r#""final""#).filter(|name| check_name(section, name));
         let title: Option<String> = section.get("title");
-        let hosts = section.get_or("hosts", vec![Host::Any]);
-        section.check(!hosts.is_empty(), "hosts", "has no host", r#"write ["*"] for every host"#);
-        let paths = read_paths(section, "paths", &["/"]);
-        section.check(!paths.is_empty(), "paths", "has no path: nothing would be protected", r#"write ["/"]"#);
-        let exempt = read_paths(section, "exempt", &[]);
+        // What does not fit covers nothing, so that no overlap with another room is made up.
+        let hosts = section.given_or("hosts", vec![Host::Any]);
+        let has_host = hosts.as_ref().is_none_or(|hosts| !hosts.is_empty());
+        section.check(has_host, "hosts", "has no host", r#"write ["*"] for every host"#);
+        let paths = section.given_or("paths", vec!["/".to_owned()]);
+        let has_path = paths.as_ref().is_none_or(|paths| !paths.is_empty());
+        section.check(has_path, "paths", "has no path: nothing would be protected", r#"write ["/"]"#);
+        let paths = check_paths(section, "paths", paths);
+        let exempt = read_paths(section, "exempt");
         let upstream = section.require("upstream", r#""shop""#);
-        let priority_paths = read_paths(section, "priority_paths", &[]);
+        let priority_paths = read_paths(section, "priority_paths");
         let stock: Option<String> = section.get("stock");
         section.check(
             stock.as_ref().is_none_or(|path| path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok()),
@@ -143,7 +149,7 @@ impl RoomConfig {
             origin: Origin::default(),
             title: title.or_else(|| name.clone())?,
             name: name?,
-            hosts,
+            hosts: hosts.unwrap_or_default(),
             paths,
             exempt,
             upstream: upstream?,
@@ -171,17 +177,24 @@ fn check_name(section: &Section<'_>, name: &String) -> bool {
     fits
 }
 
-fn read_paths(section: &Section<'_>, key: &'static str, default: &[&str]) -> Vec<String> {
-    let paths: Vec<String> = section.get_or(key, default.iter().map(|&path| path.to_owned()).collect());
-    for path in &paths {
+fn read_paths(section: &Section<'_>, key: &'static str) -> Vec<String> {
+    let paths = section.given_or(key, Vec::new());
+    check_paths(section, key, paths)
+}
+
+/// Those that are path prefixes; the others are reported.
+fn check_paths(section: &Section<'_>, key: &'static str, paths: Option<Vec<String>>) -> Vec<String> {
+    let fits = |path: &String| {
+        let fits = is_prefix(path);
         section.check(
-            is_prefix(path),
+            fits,
             key,
             format!("{path:?} is not a path prefix"),
             r#"write it decoded and in whole segments from the first slash, without any of ? # \ % ; // . .. in it, like "/shop""#,
         );
-    }
-    paths
+        fits
+    };
+    paths.unwrap_or_default().into_iter().filter(fits).collect()
 }
 
 /// Whether a decoded request path can lie under it.
@@ -202,6 +215,7 @@ impl ScheduleConfig {
         let starts_at: Option<Instant> = section.require("starts_at", r#""2026-12-01T10:00[Europe/Lisbon]""#);
         let ends_at: Option<Instant> = section.get("ends_at");
         let after_end = section.get_or("after_end", AfterEnd::Closed);
+        let zone = section.get("starts_at").and_then(|ZoneOf(zone)| zone);
         let (opens_at, starts_at) = (opens_at?, starts_at?);
         section.check(
             opens_at <= starts_at,
@@ -222,6 +236,7 @@ impl ScheduleConfig {
             starts_at_ms: starts_at.at_ms,
             ends_at_ms: ends_at.map(|ends_at| ends_at.at_ms),
             after_end,
+            zone,
         })
     }
 }
@@ -300,8 +315,9 @@ impl PageConfig {
 
 impl PollConfig {
     fn read(section: &Section<'_>) -> Option<Self> {
-        let floor_ms = section.get_or("floor", Span::seconds(2)).ms;
-        let ceiling_ms = section.get_or("ceiling", Span::seconds(3 * 60)).ms;
+        let floor = section.given_or("floor", Span::seconds(2));
+        let ceiling = section.given_or("ceiling", Span::seconds(3 * 60));
+        let (floor_ms, ceiling_ms) = (floor?.ms, ceiling?.ms);
         section.check(floor_ms >= 500, "floor", "is too short", r#"write "500ms" or more; "2s" is quick enough"#);
         section.check(
             floor_ms <= ceiling_ms,
@@ -328,7 +344,7 @@ impl Value for Host {
         if canonical_host(&text).is_ok_and(|canonical| canonical == name) {
             return Ok(Self::Name(name.to_owned()));
         }
-        let remedy = r#"write "*" or a name in lower case, without a scheme or port, international names as xn--…"#;
+        let remedy = r#"write "*", a name in lower case, without a scheme or port, international names as xn--…, or an address, IPv6 in brackets: "[::1]""#;
         Err(Misfit::new(format!("{text:?} is not a host name"), remedy))
     }
 }

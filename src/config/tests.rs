@@ -1,6 +1,7 @@
 //! Every mistake is found, told with its line, key and remedy, and none hides another.
 
 mod chart;
+mod first_cause;
 
 use std::fs;
 use std::path::Path;
@@ -75,7 +76,7 @@ fn the_shipped_example_is_right_and_shows_every_default() {
         exempt = ["/assets/", "/robots.txt"]
         upstream = "shop"
         opens_at = "2026-12-01T09:30:00Z"
-        starts_at = "2026-12-01T10:00:00Z"
+        starts_at = "2026-12-01T10:00:00[Europe/Lisbon]"
         ends_at = "2026-12-01T22:00:00Z"
         admission.rate_per_minute = 600
         "#,

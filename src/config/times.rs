@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz};
 use toml::de::DeValue;
 
 use super::value::{Misfit, Value};
+use super::zones::Zones;
 
 const TIME_EXAMPLE: &str = r#"write "2026-12-01T10:00:00Z" or, with a zone, "2026-12-01T10:00[Europe/Lisbon]""#;
 
@@ -19,6 +20,17 @@ const SPAN_MAX_MS: u64 = 366 * 24 * 3_600_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Instant {
     pub(super) at_ms: u64,
+}
+
+/// The time zone that a point in time was written with, if any.
+pub(super) struct ZoneOf(pub(super) Option<String>);
+
+impl Value for ZoneOf {
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let pieces = value.as_str().and_then(|text| Pieces::parse(text).ok());
+        let zone = pieces.as_ref().and_then(|pieces| pieces.to_time_zone_with(Zones::get().database()).ok().flatten());
+        Ok(Self(zone.and_then(|zone| zone.iana_name().map(str::to_owned))))
+    }
 }
 
 impl fmt::Display for Instant {
@@ -73,7 +85,7 @@ fn parse(text: &str) -> Result<Timestamp, Misfit> {
 fn zoned(text: &str) -> Result<Zoned, Misfit> {
     const STRICT: DateTimeParser =
         DateTimeParser::new().offset_conflict(tz::OffsetConflict::Reject).disambiguation(tz::Disambiguation::Reject);
-    STRICT.parse_zoned(text).map_err(|error| {
+    STRICT.parse_zoned_with(Zones::get().database(), text).map_err(|error| {
         // jiff says in words whether the zone is unknown, the time falls into a gap or a fold, or the offset is not the zone's.
         let remedy = "check the zone's name; where clocks change, say which one you mean with an offset, like \
                       \"2026-10-25T01:30+01:00[Europe/Lisbon]\", or choose another time";

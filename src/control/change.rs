@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::config::{Role, parse_time_ms};
-use crate::room::{Control, Mode, Ramp, View};
+use crate::room::{Control, Mode, Phase, Ramp, View};
 
 /// What to change; what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -162,6 +162,26 @@ pub(super) fn changes(control: &Control, view: &View) -> Vec<Change> {
     if before == after { Vec::new() } else { vec![Change { what: what.into(), before, after }] }
 }
 
+/// What is allowed and probably not meant, for a room that stands like this.
+pub(super) fn warnings(controls: &[Control], view: &View) -> Vec<String> {
+    let has_line = matches!(view.phase, Phase::Serving | Phase::Ended);
+    let odd = |control: &Control| match control {
+        Control::EndsAt(Some(at_ms)) if *at_ms <= view.now_ms => Some("ends_at is over already: the sale ends at once"),
+        Control::EndsAt(Some(at_ms)) if *at_ms <= view.starts_at_ms => {
+            Some("ends_at is not after starts_at: nobody will be let in")
+        }
+        Control::LetIn(_) if !has_line => Some("nobody is in line before the draw: they are let in once it is done"),
+        Control::LetIn(_) | Control::Rate(_) | Control::Ramp(_) if view.paused => {
+            Some("the room is paused: nobody is let in before it is resumed")
+        }
+        _ if view.phase == Phase::Ended => Some("the sale is over: nobody waits any more"),
+        _ => None,
+    };
+    let mut said: Vec<String> = controls.iter().filter_map(odd).map(str::to_owned).collect();
+    said.dedup();
+    said
+}
+
 /// A field that is there has a value of its type; null is one only where the field says so.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
@@ -223,6 +243,21 @@ mod tests {
         );
         let both = controls(r#"{"rate_per_minute":5,"ramp":{"to_per_minute":1200,"over_ms":60000}}"#);
         assert!(matches!(both, Err(Problem::Value { key: "ramp", .. })));
+    }
+
+    #[test]
+    fn what_is_allowed_and_odd_is_said() {
+        let said = |controls: &[Control], view: &View| warnings(controls, view).join("|");
+        let serving = View { phase: Phase::Serving, now_ms: 5, ..view() };
+        assert_eq!(said(&[Control::LetIn(8), Control::Rate(5), Control::EndsAt(Some(u64::MAX))], &serving), "");
+        assert!(said(&[Control::EndsAt(Some(0))], &serving).contains("ends at once"));
+        let pooling = View { phase: Phase::Pooling, starts_at_ms: 10, now_ms: 5, ..serving.clone() };
+        assert!(said(&[Control::LetIn(8)], &pooling).contains("before the draw"));
+        assert!(said(&[Control::EndsAt(Some(7))], &pooling).contains("nobody will be let in"));
+        let paused = View { paused: true, ..serving.clone() };
+        assert!(said(&[Control::Rate(5), Control::LetIn(8)], &paused).starts_with("the room is paused"));
+        assert_eq!(said(&[Control::Resume], &paused), "");
+        assert!(said(&[Control::Message(None)], &View { phase: Phase::Ended, ..serving }).contains("over"));
     }
 
     #[test]

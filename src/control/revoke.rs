@@ -47,7 +47,12 @@ pub(super) async fn revoke(
         admin.store.apply(&room.name, Command::Leave(vec![place])).await?;
         record(&admin, &caller, &room.name, std::slice::from_ref(&change), view.now_ms).await?;
     }
-    Ok(Json(Changed { dry_run: how.dry_run, changes: vec![change], room: state(&admin, room).await? }))
+    Ok(Json(Changed {
+        dry_run: how.dry_run,
+        changes: vec![change],
+        warnings: Vec::new(),
+        room: state(&admin, room).await?,
+    }))
 }
 
 async fn place_of(whom: Revocation, view: &View) -> Result<u64, Problem> {

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::access::Caller;
 use super::audit::AuditEntry;
 use super::body::{JsonBody, QueryOf};
-use super::change::{Change, RoomPatch, changes, role_for};
+use super::change::{Change, RoomPatch, changes, role_for, warnings};
 use super::problem::{Problem, ProblemDetails};
 use super::state::RoomState;
 use super::{Admin, RoomName};
@@ -32,6 +32,9 @@ pub struct Changed {
     pub dry_run: bool,
     /// What changed; empty where everything was so already.
     pub changes: Vec<Change>,
+    /// What is odd about it, in sentences; it was made all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// How the room stands now.
     pub room: RoomState,
 }
@@ -166,11 +169,12 @@ async fn make(
     let controls = wanted(&view)?;
     controls.iter().try_for_each(|control| caller.require(role_for(control)))?;
     let changes: Vec<_> = controls.iter().flat_map(|control| changes(control, &view)).collect();
+    let warnings = warnings(&controls, &view);
     if !how.dry_run && !changes.is_empty() {
         admin.store.apply(&room.name, Command::Control(controls)).await?;
         record(admin, caller, &room.name, &changes, view.now_ms).await?;
     }
-    Ok(Json(Changed { dry_run: how.dry_run, changes, room: state(admin, room).await? }))
+    Ok(Json(Changed { dry_run: how.dry_run, changes, warnings, room: state(admin, room).await? }))
 }
 
 /// Writes changes down that were made.

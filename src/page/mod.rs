@@ -10,8 +10,11 @@ mod language;
 mod minify;
 mod noscript;
 mod policy;
+mod requirements;
 mod script;
 mod template;
+
+pub use template::SHIPPED as SHIPPED_TEMPLATE;
 
 use std::path::{Path, PathBuf};
 
@@ -57,6 +60,27 @@ pub enum PageError {
         line: usize,
         /// What is wrong there.
         detail: String,
+    },
+    /// The template lacks elements that the page's script writes to.
+    #[error(
+        "{file}: has no element with {}: without it nobody can join; `fairgate page eject` prints a page that has them all",
+        named(ids)
+    )]
+    MissingElements {
+        /// The file.
+        file: String,
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// A browser would not load, run or send something of it.
+    #[error("{file}: {what} under the page's Content-Security-Policy; {remedy}")]
+    Blocked {
+        /// The file.
+        file: String,
+        /// What, and what happens to it.
+        what: String,
+        /// What to do instead.
+        remedy: &'static str,
     },
     /// The template's `noscript` block cannot be told apart from the rest.
     #[error("{file}: {remedy}")]
@@ -140,6 +164,10 @@ impl Edition {
         let tail = self.tails.iter().find(|(state, _)| state.kind() == visitor.state.kind());
         tail.map_or_else(String::new, |(_, tail)| tail.fill(&values))
     }
+}
+
+fn named(ids: &[String]) -> String {
+    ids.iter().map(|id| format!("id={id:?}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The name of a template in messages.

@@ -6,9 +6,10 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 use super::language::Language;
 use super::noscript::{AHEAD, MESSAGE, PLACE, RETURN_TO, State};
-use super::{PageError, PageInput, display_name, script};
+use super::{PageError, PageInput, display_name, requirements, script};
 
-const TEMPLATE: &str = include_str!("../../pages/waiting/template.html");
+/// The template that is used where an organizer gives none.
+pub const SHIPPED: &str = include_str!("../../pages/waiting/template.html");
 pub(super) const STYLE: &str = include_str!("../../pages/waiting/style.css");
 
 /// The block of the template that differs by visitor. It has to be the end of the document.
@@ -33,7 +34,7 @@ impl Source {
     /// The organizer's template, or the one shipped.
     pub(super) fn load(path: Option<&Path>) -> Result<Self, PageError> {
         let text = match path {
-            None => TEMPLATE.to_owned(),
+            None => SHIPPED.to_owned(),
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|source| PageError::Unreadable { path: path.to_owned(), source })?,
         };
@@ -56,6 +57,7 @@ impl Source {
             if head.get_or_insert_with(|| this_head.clone()) != &this_head {
                 return Err(self.layout("use `state` and the visitor's values inside the block `noscript` only"));
             }
+            requirements::check(&self.name, &format!("{this_head}{tail}"), &self.script)?;
             tails.push((state, tail));
         }
         Ok(Rendered { head: head.unwrap_or_default(), tails })

@@ -324,6 +324,9 @@ fn print_changes(out: &mut impl Write, changed: &Changed) -> anyhow::Result<()> 
     if changed.changes.is_empty() {
         writeln!(out, "{}: nothing to change", changed.room.name)?;
     }
+    for warning in &changed.warnings {
+        writeln!(out, "{}: warning: {warning}", changed.room.name)?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,74 @@
+//! What a configuration may say and hardly anybody means: told, and used all the same.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::times::Instant;
+use super::{AfterEnd, Config, RoomConfig};
+
+/// Something that is allowed and probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The key, with the tables it is in.
+    pub key: String,
+    /// What is odd.
+    pub what: String,
+    /// What would be usual.
+    pub remedy: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, what, remedy } = self;
+        write!(f, "{key}: {what}; {remedy}")
+    }
+}
+
+impl Config {
+    /// What is odd about it at this moment, Unix ms.
+    #[must_use]
+    pub fn warnings(&self, now_ms: u64) -> Vec<Warning> {
+        let admin = (!is_private(self.admin.listen.ip())).then(|| Warning {
+            key: "admin.listen".into(),
+            what: format!(
+                "{} can be reached from other machines, and the admin API is not encrypted",
+                self.admin.listen
+            ),
+            remedy: "listen on 127.0.0.1, or on an address that only a proxy with TLS reaches",
+        });
+        admin.into_iter().chain(self.rooms.iter().filter_map(|room| times(room, now_ms))).collect()
+    }
+}
+
+/// The loopback: nobody but this machine.
+fn is_private(address: IpAddr) -> bool {
+    address.is_loopback()
+}
+
+fn times(room: &RoomConfig, now_ms: u64) -> Option<Warning> {
+    let schedule = &room.schedule;
+    let time = |at_ms| Instant { at_ms };
+    let warn =
+        |key: &str, what: String, remedy| Some(Warning { key: format!("room[{}].{key}", room.name), what, remedy });
+    match schedule.ends_at_ms {
+        Some(ends_at_ms) if ends_at_ms <= now_ms => {
+            let what = format!("{} is over", time(ends_at_ms));
+            let remedy = match schedule.after_end {
+                AfterEnd::Closed => "the room stays shut and says so; set the next sale's times",
+                AfterEnd::Open => "the room lets everybody through; set the next sale's times",
+            };
+            warn("ends_at", what, remedy)
+        }
+        _ if schedule.starts_at_ms <= now_ms => {
+            let what =
+                format!("{} is over: a sale that begins now has no pool and no draw", time(schedule.starts_at_ms));
+            warn("starts_at", what, "right for a sale that is running; set a time to come for one that is not")
+        }
+        _ if schedule.opens_at_ms == schedule.starts_at_ms => None,
+        _ if schedule.opens_at_ms <= now_ms => {
+            let what = format!("{} is over: the pool is open as soon as the edge runs", time(schedule.opens_at_ms));
+            warn("opens_at", what, "right if fans may come already; set a time to come if not")
+        }
+        _ => None,
+    }
+}
