@@ -9,7 +9,7 @@ export PROPTEST_RNG_SEED ?= 1
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test properties lint bench chaos leak sim sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties lint bench chaos leak soak sim sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,11 +42,16 @@ lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without w
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else echo "cargo-deny is not installed: skipped"; fi
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then echo "lint: cargo-deny is not installed: skipped"; \
+	else $(CARGO) deny --offline check bans licenses sources && \
+		{ $(CARGO) deny check advisories || echo "lint: advisories not checked, or not clean: see above"; }; fi
 
 bench: build ## Measure against the references side by side; writes target/bench.json
 	@scripts/setup.sh bench
 	target/release/fairgate-bench $(ARGS)
+
+soak: build ## Crowds and faults on real processes; memory, descriptors and threads must stay flat: make soak MINUTES=10
+	target/release/fairgate-bench --soak $(or $(MINUTES),10)
 
 sim: setup ## Break edges, store, clocks and network on paper time: make sim SEEDS=1000 FROM=0, or make sim SEED=42
 	$(CARGO) run --release --locked -p fairgate-sim -- faults \

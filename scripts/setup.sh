@@ -41,6 +41,7 @@ need chromedriver chromium-driver "drives that browser"
 need nginx nginx-light "stands in front of edges and behind them in the tests"
 if [ "${1:-}" = bench ]; then
     need wrk wrk "the load generator of the benchmarks"
+    need h2load nghttp2-client "the same, over HTTP/2"
 fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -1,22 +1,22 @@
-//! CPU seconds that a process and its children have used, from `/proc`.
+//! CPU seconds that processes have used, by the scheduler's own account (`/proc/PID/task/*/schedstat`, nanoseconds).
+//!
+//! The clock ticks of `/proc/PID/stat` are hundredths of a second; a difference of two of them is too coarse for runs of
+//! seconds. Threads that have ended are not counted: measure processes whose threads stay.
 
 use std::fs;
 
 use anyhow::Context;
 
-/// Kernel clock ticks a second as `/proc/PID/stat` counts them: 100 on every Linux that user space can see.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-/// User and system seconds used so far by each of these processes, added up.
+/// Seconds used so far by each of these processes, added up.
 pub(crate) fn seconds(pids: &[u32]) -> anyhow::Result<f64> {
     pids.iter().map(|&pid| of_process(pid)).sum()
 }
 
 fn of_process(pid: u32) -> anyhow::Result<f64> {
-    let path = format!("/proc/{pid}/stat");
-    let stat = fs::read_to_string(&path).with_context(|| format!("{path}: has the process ended?"))?;
-    // The command name may hold spaces; the numbers start behind its closing parenthesis (proc(5): fields 14 and 15).
-    let numbers = stat.rsplit_once(')').context("no command name in /proc/PID/stat")?.1;
-    let ticks: f64 = numbers.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks / TICKS_PER_SECOND)
+    let path = format!("/proc/{pid}/task");
+    let tasks = fs::read_dir(&path).with_context(|| format!("{path}: has the process ended?"))?;
+    // A thread that ends meanwhile has no file any more.
+    let used = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok());
+    let nanoseconds = used.filter_map(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(nanoseconds.sum::<f64>() / 1e9)
 }

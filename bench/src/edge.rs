@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::nginx::{free_port, wait_for_port};
+use crate::tls::Certificate;
 
 /// So much that one session never has too much.
 const SESSION_AT_EASE: &str = "session_per_minute = 60_000_000\nsession_burst = 1_000_000";
@@ -21,6 +22,7 @@ const SESSION_AT_EASE: &str = "session_per_minute = 60_000_000\nsession_burst = 
 pub(crate) struct Edge {
     process: ChildProcess,
     port: u16,
+    tls_port: u16,
     admin: u16,
     client: reqwest::Client,
     _files: TempDir,
@@ -44,16 +46,17 @@ impl Edge {
 
     async fn start_with(upstream: &str, session: &str, store: &str) -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
-        let (port, admin) = (free_port()?, free_port()?);
+        let (port, tls_port, admin) = (free_port()?, free_port()?, free_port()?);
         let now_ms = SystemClock.now_ms();
         create_key(&files.path().join("keys"), now_ms, &SystemRandom::new())?;
         let path = files.path().join("fairgate.toml");
-        std::fs::write(&path, config(files.path(), port, admin, upstream, session, store, now_ms)?)?;
+        let text = config(files.path(), port, admin, upstream, session, store, now_ms)?;
+        std::fs::write(&path, text + &tls(tls_port, &Certificate::make(files.path())?))?;
         let mut command = Command::new(fairgate_program()?);
         command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
         let process = ChildProcess::spawn("edge", command)?;
         wait_for_port(port)?;
-        let edge = Self { process, port, admin, client: reqwest::Client::new(), _files: files };
+        let edge = Self { process, port, tls_port, admin, client: reqwest::Client::new(), _files: files };
         edge.wait_until_serving().await?;
         Ok(edge)
     }
@@ -68,6 +71,11 @@ impl Edge {
 
     pub(crate) fn status_url(&self) -> String {
         self.url("/.fairgate/bench/status")
+    }
+
+    /// The same over TLS, HTTP/1 or HTTP/2 as the client likes.
+    pub(crate) fn tls_status_url(&self) -> String {
+        format!("https://127.0.0.1:{}/.fairgate/bench/status", self.tls_port)
     }
 
     pub(crate) fn join_url(&self) -> String {
@@ -125,6 +133,12 @@ impl Edge {
         }
         anyhow::bail!("the edge of the benchmark did not serve within 10 s")
     }
+}
+
+/// A listener for browsers.
+fn tls(port: u16, certificate: &Certificate) -> String {
+    let (chain, key) = (certificate.chain.display(), certificate.key.display());
+    format!("[[edge.tls]]\nlisten = \"127.0.0.1:{port}\"\ncertificate = \"{chain}\"\nkey = \"{key}\"\n")
 }
 
 /// The fairgate that was built with this benchmark.

@@ -1,5 +1,5 @@
-//! What the gate costs: CPU a request that gets through, against the same Pingora proxy without a gate; and CPU a request
-//! that is turned away, against one that gets through.
+//! What the gate costs: CPU a request that gets through, against the same Pingora proxy without a gate and against nginx's
+//! `proxy_pass`; and CPU a request that is turned away, against one that gets through.
 
 use crate::bare::Bare;
 use crate::cpu;
@@ -20,15 +20,19 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let edge = Edge::start(&shop.address()).await?;
     let bare = Bare::start(&shop.address())?;
     let alike = Bare::with_the_gates_allocator(&shop.address())?;
+    let plain = Nginx::proxying(&shop.address())?;
     let headers = [edge.admitted_cookie().await?];
     let closed = Edge::with_session_limit(&shop.address(), NOTHING).await?;
     let refused = [closed.admitted_cookie().await?];
-    let (mut admitted, mut alike_admitted, mut shed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut admitted, mut alike_admitted, mut beside_nginx, mut shed) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let ours = cpu_us_a_request(edge.pid(), &edge.url("/status"), &headers, false)?;
-        admitted.push((ours, cpu_us_a_request(bare.pid(), &bare.url("/status"), &headers, false)?));
-        alike_admitted.push((ours, cpu_us_a_request(alike.pid(), &alike.url("/status"), &headers, false)?));
-        shed.push((cpu_us_a_request(closed.pid(), &closed.url("/status"), &refused, true)?, ours));
+        let of = |pids: &[u32], url: &str| cpu_us_a_request(pids, url, &headers, false);
+        let ours = of(&[edge.pid()], &edge.url("/status"))?;
+        admitted.push((ours, of(&[bare.pid()], &bare.url("/status"))?));
+        alike_admitted.push((ours, of(&[alike.pid()], &alike.url("/status"))?));
+        beside_nginx.push((ours, of(&plain.pids()?, &plain.url())?));
+        shed.push((cpu_us_a_request(&[closed.pid()], &closed.url("/status"), &refused, true)?, ours));
     }
     Ok(vec![
         Row::from_rounds("gate: CPU an admitted request, all limits on", "us", Goal::AtMost(1.10), &admitted),
@@ -38,12 +42,13 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
             Goal::AtMost(1.10),
             &alike_admitted,
         ),
+        Row::from_rounds("gate: the same, beside nginx's proxy_pass", "us", Goal::AtMost(1.4), &beside_nginx),
         Row::from_rounds("gate: CPU a shed request, of an admitted one", "us", Goal::AtMost(0.2), &shed),
     ])
 }
 
-fn cpu_us_a_request(pid: u32, url: &str, headers: &[String], is_refused: bool) -> anyhow::Result<f64> {
-    let before = cpu::seconds(&[pid])?;
+fn cpu_us_a_request(pids: &[u32], url: &str, headers: &[String], is_refused: bool) -> anyhow::Result<f64> {
+    let before = cpu::seconds(pids)?;
     let answers = Load { url, connections: CONNECTIONS, seconds: SECONDS, headers, is_refused, script: None }.run()?;
-    Ok((cpu::seconds(&[pid])? - before) * 1e6 / answers)
+    Ok((cpu::seconds(pids)? - before) * 1e6 / answers)
 }

@@ -31,7 +31,7 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
         let joins = load.run()?;
         calls.push(((edge.metric(STORE_CALLS).await? - calls_before) / joins, 1.0));
         let ours = joins / (cpu::seconds(&[edge.pid()])? - cpu_before);
-        speeds.push((ours, answers_a_cpu_second(&[edge.pid()], &edge.status_url())?));
+        speeds.push((ours, answers_a_cpu_second(&[edge.pid()], &edge.status_url(), &[])?));
     }
     Ok(vec![
         Row::from_rounds("join: joins a CPU second, against polls", "/CPU s", Goal::AtLeast(0.5), &speeds),

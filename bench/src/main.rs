@@ -12,13 +12,16 @@ mod draw;
 mod edge;
 mod fleet;
 mod gate;
+mod h2load;
 mod join;
 mod leak;
 mod nginx;
 mod proxy;
 mod report;
 mod reservations;
+mod soak;
 mod status;
+mod tls;
 mod wrk;
 
 use std::path::PathBuf;
@@ -36,6 +39,9 @@ struct Args {
     /// Rounds in which ours and the reference take turns.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Instead: crowds and faults for so many minutes, and whether memory, descriptors and threads stay flat.
+    #[arg(long, value_name = "MINUTES", conflicts_with = "groups", value_parser = clap::value_parser!(u64).range(5..=600))]
+    soak: Option<u64>,
     /// Where the rows are written.
     #[arg(long, default_value = "target/bench.json")]
     output: PathBuf,
@@ -55,6 +61,9 @@ fn main() -> anyhow::Result<()> {
     }
     let args = Args::parse();
     let runtime = tokio::runtime::Runtime::new()?;
+    if let Some(minutes) = args.soak {
+        return runtime.block_on(soak::run(minutes));
+    }
     for group in GROUPS {
         if args.groups.is_empty() && group != LEAK || args.groups.iter().any(|wanted| wanted == group) {
             println!("{group}");

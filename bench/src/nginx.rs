@@ -1,7 +1,8 @@
-//! A private nginx that serves one static file: the reference for answers that need no thought.
+//! A private nginx: the reference for answers that need no thought (`return 200`) and for a proxy that decides nothing
+//! (`proxy_pass`), and the shop behind the gates that are measured (a static file).
 
 use std::fs;
-use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,23 +10,52 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
+use crate::tls::Certificate;
+
 /// Stopped when dropped.
 pub(crate) struct Nginx {
     child: Child,
     port: u16,
+    tls_port: u16,
     // Holds the configuration, the file and the logs.
     _dir: TempDir,
 }
 
 impl Nginx {
-    /// Serves `body` at `/status`, tuned as one would for this (no access log, cached open files, long keep-alive).
+    /// Serves `body` at `/status` from a file, tuned as one would for this (no access log, cached open files, long
+    /// keep-alive): a shop that is never in the way.
     pub(crate) fn serving(body: &[u8]) -> anyhow::Result<Self> {
+        Self::start(|root| {
+            fs::create_dir(root.join("files"))?;
+            fs::write(root.join("files/status"), body)?;
+            Ok(format!("location / {{ root {}/files; }}", root.display()))
+        })
+    }
+
+    /// Answers `/status` with `body` out of its configuration: the least that nginx can do for an answer.
+    pub(crate) fn returning(body: &[u8]) -> anyhow::Result<Self> {
+        let body = std::str::from_utf8(body)?;
+        ensure!(!body.contains(['\'', '\\', '$']), "nginx would read something else out of {body}");
+        Self::start(|_| Ok(format!("location /status {{ return 200 '{body}'; }}")))
+    }
+
+    /// Passes everything on to this address, over connections that it keeps.
+    pub(crate) fn proxying(upstream: &str) -> anyhow::Result<Self> {
+        Self::start(|_| {
+            Ok(format!(
+                "location / {{ proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection \"\";
+                    proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }}
+                }} upstream shop {{ server {upstream}; keepalive 64; keepalive_requests 1000000000;"
+            ))
+        })
+    }
+
+    fn start(location: impl FnOnce(&Path) -> anyhow::Result<String>) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
-        let port = free_port()?;
+        let (port, tls_port) = (free_port()?, free_port()?);
         let root = dir.path();
-        fs::create_dir(root.join("files"))?;
-        fs::write(root.join("files/status"), body)?;
-        fs::write(root.join("nginx.conf"), config(root.to_str().context("temporary path is not UTF-8")?, port))?;
+        let certificate = Certificate::make(root)?;
+        fs::write(root.join("nginx.conf"), config(root, port, tls_port, &certificate, &location(root)?))?;
         let child = Command::new("nginx")
             .arg("-p")
             .arg(root)
@@ -34,13 +64,18 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .context("cannot run nginx: `scripts/setup.sh bench` installs it")?;
-        let nginx = Self { child, port, _dir: dir };
+        let nginx = Self { child, port, tls_port, _dir: dir };
         wait_for_port(port)?;
         Ok(nginx)
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/status", self.port)
+    }
+
+    /// Over TLS, HTTP/1 or HTTP/2 as the client likes.
+    pub(crate) fn tls_url(&self) -> String {
+        format!("https://127.0.0.1:{}/status", self.tls_port)
     }
 
     pub(crate) fn address(&self) -> String {
@@ -67,7 +102,8 @@ impl Drop for Nginx {
     }
 }
 
-fn config(root: &str, port: u16) -> String {
+fn config(root: &Path, port: u16, tls_port: u16, certificate: &Certificate, location: &str) -> String {
+    let (root, chain, key) = (root.display(), certificate.chain.display(), certificate.key.display());
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
         "{user}
@@ -79,7 +115,7 @@ fn config(root: &str, port: u16) -> String {
         http {{
             access_log off;
             sendfile on;
-            tcp_nopush on;
+            http2_max_requests 1000000000;
             keepalive_requests 1000000000;
             open_file_cache max=10;
             open_file_cache_valid 1h;
@@ -87,8 +123,11 @@ fn config(root: &str, port: u16) -> String {
             default_type application/json;
             server {{
                 listen 127.0.0.1:{port};
-                root {root}/files;
+                listen 127.0.0.1:{tls_port} ssl http2;
+                ssl_certificate {chain};
+                ssl_certificate_key {key};
                 add_header Cache-Control \"public, max-age=1\";
+                {location}
             }}
         }}"
     )
@@ -96,7 +135,7 @@ fn config(root: &str, port: u16) -> String {
 
 /// A port of 127.0.0.1 that nobody listens on.
 pub(crate) fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(fairgate::sandbox::free_port()?)
 }
 
 /// Waits up to ten seconds until something listens there.

@@ -131,8 +131,9 @@ fn provider(port: u16, core_url: &str) -> anyhow::Result<ChildProcess> {
 }
 
 fn core(port: u16, database: &str, provider_url: &str, jwks_url: &str) -> anyhow::Result<ChildProcess> {
+    let metrics = free_port()?;
     start("the booking core", "booking", |command| {
-        command.args(["--listen", &format!("127.0.0.1:{port}"), "--metrics-listen", "127.0.0.1:0"]);
+        command.args(["--listen", &format!("127.0.0.1:{port}"), "--metrics-listen", &format!("127.0.0.1:{metrics}")]);
         command.args(["--room", ROOM, "--jwks-url", jwks_url, "--provider-url", provider_url]);
         command.env("FAIRGATE_DATABASE_URL", database);
     })

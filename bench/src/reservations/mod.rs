@@ -92,7 +92,7 @@ async fn best_of(shop: &Shop, way: pgbench::Way) -> anyhow::Result<f64> {
     Ok(best)
 }
 
-/// Lets fans reserve in an event of its own, each ten times: all of them once, then all of them again.
+/// Lets fans reserve in an event of its own.
 async fn reserve(
     shop: &Shop,
     slug: &str,
@@ -118,8 +118,8 @@ async fn reads(shop: &Shop, slug: &str) -> anyhow::Result<(f64, f64)> {
     let url = shop.url(&format!("{EVENT_PATH}/{slug}/availability"));
     let body = reqwest::get(&url).await?.error_for_status()?.bytes().await?;
     let nginx = Nginx::serving(&body)?;
-    let ours = answers_a_cpu_second(&[shop.pid()], &url)?;
-    Ok((ours, answers_a_cpu_second(&nginx.pids()?, &nginx.url())?))
+    let ours = answers_a_cpu_second(&[shop.pid()], &url, &[])?;
+    Ok((ours, answers_a_cpu_second(&nginx.pids()?, &nginx.url(), &[])?))
 }
 
 fn rows(measured: &[Round]) -> Vec<Row> {

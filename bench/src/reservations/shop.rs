@@ -10,11 +10,11 @@ use fairgate::booking::hall;
 use fairgate::booking::plan::{Facts, Row, Section, SectionKind};
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::{KeyRing, Pass, create_key};
-use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use fairgate::sandbox::{ChildProcess, PrivatePostgres, free_port};
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::edge::fairgate_program;
 
@@ -47,7 +47,14 @@ impl Shop {
         let keys = KeyRing::load(dir.path(), "fairgate")?;
         let jwks_url = publish(keys.jwks()).await?;
         let mut command = Command::new(fairgate_program()?);
-        command.args(["booking", "--exit-with-stdin", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+        command.args([
+            "booking",
+            "--exit-with-stdin",
+            "--listen",
+            &free_address()?,
+            "--metrics-listen",
+            &free_address()?,
+        ]);
         command.args(["--room", ROOM, "--jwks-url", &jwks_url]);
         // Nobody pays here.
         command.args(["--provider-url", "http://127.0.0.1:9"]);
@@ -103,9 +110,13 @@ impl Shop {
     }
 }
 
+fn free_address() -> anyhow::Result<String> {
+    Ok(format!("127.0.0.1:{}", free_port()?))
+}
+
 /// Serves the gate's public keys for as long as the benchmark runs.
 async fn publish(jwks: String) -> anyhow::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = fairgate::sandbox::listen_async()?;
     let url = format!("http://{}/jwks.json", listener.local_addr()?);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

@@ -3,8 +3,8 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Reservations that one fan makes, one after the other.
-pub(super) const OF_A_FAN: usize = 10;
+/// Reservations that one fan makes: one, with a pass that the core has not seen before and has to verify.
+pub(super) const OF_A_FAN: usize = 1;
 /// A hall of 100,000 seats.
 pub(super) const ROWS: u32 = 2000;
 pub(super) const ROW_SEATS: u32 = 50;
