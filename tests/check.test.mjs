@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
 
+import { qrRows } from "../pages/check/qr.js";
 import { checkDraw, papersFrom, rootOfRoster } from "../pages/check/steps.js";
 import { canonical, digest, fromHex, placeOf, u64be } from "../pages/waiting/draw.js";
 
@@ -240,4 +241,42 @@ test("files are told apart by what is in them", async () => {
   assert.deepEqual(papersFrom(brace), { roster: brace });
   assert.equal(papersFrom(Uint8Array.from([1, 2, 3])), null);
   assert.equal(papersFrom(file({})), null);
+});
+
+// As an independent program draws it: version 3, level L, mask 0, alphanumeric.
+const QR = `
+#######...#...##..#.#.#######
+#.....#..#....##.#.#..#.....#
+#.###.#.#..#...####...#.###.#
+#.###.#..#..###..##.#.#.###.#
+#.###.#..#..#.#.......#.###.#
+#.....#...###.#....#..#.....#
+#######.#.#.#.#.#.#.#.#######
+........#..#.###.#.##........
+###.#####...###..##..##...#..
+.....#..##.###..#......#..##.
+.#.####...###.#.##....##.#.##
+.#..#..####.#..###.#.###.###.
+#....####.##..#..#.##.#.###..
+#...##..####...#..##.###.#..#
+......##..#....###..##.#.####
+##.###....##.######.##...#.##
+#....##...#.#.##......#.###.#
+.#.#.#.#######.#.#.##..###.##
+#.#.#.###.###.#.###.#...#..##
+.##.##....#.##.####.##.##...#
+#...#.####.###....########.#.
+........#..#.#.#....#...#....
+#######.#.#.#.##..#.#.#.#...#
+#.....#.#.##..##..#.#...##.#.
+#.###.#.#.#.#.#.##..#####...#
+#.###.#..###..###.##..#.#####
+#.###.#.##.##.##..#..###.##.#
+#.....#.#..#.#.#.#.#...###.##
+#######.##..##.##....##.#.#.#
+`;
+
+test("the QR code of the freeze is the one that others draw", () => {
+  const rows = qrRows("b77173c6e07d4a60146829fe24fdd4440d69be27b9d52b1c7c2b985336032c4d");
+  assert.equal(rows.map((row) => row.map((dark) => (dark ? "#" : ".")).join("")).join("\n"), QR.trim());
 });

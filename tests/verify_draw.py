@@ -6,6 +6,7 @@ with the program that ran the draw.
 
     verify_draw.py FOLDER        reads FOLDER/draw.json and FOLDER/roster
     verify_draw.py URL           reads URL (…/.fairgate/{room}/draw) and URL/roster
+    verify_draw.py FOLDER --witness FILE    holds it against a record, a status or what a browser kept, saved earlier
     verify_draw.py --vectors     checks this program against DRAW.md's test vectors
 
 Exit code: 0 where everything holds, 1 where a step fails, 2 where there is nothing to check, 3 where the draw is not
@@ -51,6 +52,10 @@ class Unreadable(Exception):
     """There is nothing to check."""
 
 
+class Open(str):
+    """What came of a step that is not checked to its end."""
+
+
 # --- The protocol, in the order of DRAW.md ----------------------------------------------------------------------------
 
 
@@ -94,6 +99,24 @@ def merkle_root(entries):
     while subtrees:
         root = sha256(b"\x01" + subtrees.pop()[1] + root)
     return count, root
+
+
+def freeze_code(record):
+    """The leaf hash of the freeze as the draw log states it: one tier, without identity tags."""
+    tier = f"tier 0 {record['entries']} {record['root']} {ZERO.hex()} {record.get('missing') or 0}"
+    lines = ["fairgate/v2/freeze", f"draw {record['descriptor_digest']}", f"at {record['frozen_at_ms']}", tier, ""]
+    return sha256(b"\x00" + "\n".join(lines).encode("ascii")).hex()
+
+
+def round_time_ms(beacon):
+    """When a round of quicknet is published."""
+    return QUICKNET_GENESIS_MS + QUICKNET_PERIOD_MS * (beacon["round"] - 1)
+
+
+def label_of(descriptor):
+    """What a draw can prove by its rules: leave to go on without the round is leave to aim."""
+    aimable = descriptor["beacon"] is None or "fallback_after_ms" in descriptor["beacon"]
+    return "committed" if aimable else "committed + public beacon"
 
 
 def seed_of(digest, entries, root, secret, beacon):
@@ -288,8 +311,7 @@ def check_descriptor(record):
     require(step, known_bytes(descriptor, "commitment") is not None, "it has no commitment")
     if descriptor["beacon"] is not None:
         check_beacon_round(descriptor["beacon"])
-    frozen_ms = record.get("frozen_at_ms")
-    require(step, frozen_ms is None or frozen_ms >= descriptor["starts_at_ms"], "the roster was frozen before its time")
+    check_times(record)
     check_label(record)
     for key in ("room", "version", "commitment"):
         if key in record:
@@ -297,11 +319,20 @@ def check_descriptor(record):
     return f"room {descriptor['room']!r}, opens {descriptor['opens_at_ms']}, starts {descriptor['starts_at_ms']}"
 
 
-def check_label(record):
-    with_beacon = record["descriptor"]["beacon"] is not None
+def check_times(record):
+    step, frozen_ms, revealed_ms = "descriptor", record.get("frozen_at_ms"), record.get("revealed_at_ms")
+    for what, ms in (("frozen_at_ms", frozen_ms), ("revealed_at_ms", revealed_ms)):
+        require(step, ms is None or type(ms) is int, f"the record's {what} is not a time")
+    if record.get("root") is not None:
+        require(step, frozen_ms is not None, "the roster is frozen, but the record does not say when")
+        require(step, frozen_ms >= record["descriptor"]["starts_at_ms"], "the roster was frozen before its time")
     if record.get("seed") is not None:
-        with_beacon = with_beacon and record.get("beacon") is not None
-    label = "committed + public beacon" if with_beacon else "committed"
+        require(step, revealed_ms is not None, "the secret is revealed, but the record does not say when")
+        require(step, frozen_ms is not None and revealed_ms >= frozen_ms, "the secret was revealed before the freeze")
+
+
+def check_label(record):
+    label = label_of(record["descriptor"])
     claimed = record.get("label", label)
     require("descriptor", claimed == label, f"the draw is labelled {claimed!r}, it is {label!r}")
 
@@ -355,21 +386,23 @@ def check_beacon(record):
     named = record["descriptor"]["beacon"]
     pinned = named["chain"] == QUICKNET_CHAIN and named["public_key"] == QUICKNET_KEY
     require("beacon", pinned, "the descriptor names one that is not drand's quicknet")
-    round_ms = QUICKNET_GENESIS_MS + QUICKNET_PERIOD_MS * (named["round"] - 1)
-    frozen_ms = record.get("frozen_at_ms")
-    frozen_too_late = frozen_ms is not None and frozen_ms >= round_ms
+    round_ms = round_time_ms(named)
+    revealed_ms = record.get("revealed_at_ms")
+    frozen_too_late = record["frozen_at_ms"] >= round_ms
     if beacon is None and signature is None:
         require("beacon", "fallback_after_ms" in named, "the seed was made without the round that was named")
-        revealed_ms = record.get("revealed_at_ms")
         too_soon = revealed_ms is not None and revealed_ms < round_ms + named["fallback_after_ms"]
         require("beacon", frozen_too_late or not too_soon, "the draw went on without the round sooner than it may")
         return "it did not come in time: the draw is committed, and no more"
     require("beacon", not frozen_too_late, "the round was known before the roster was frozen")
+    require("beacon", revealed_ms is None or revealed_ms >= round_ms, "the draw was over before the round was published")
     require("beacon", beacon is not None, "the round's randomness is not in the record")
     require("beacon", signature is not None, "the round's signature is not in the record")
     computed = sha256(signature).hex()
     require("beacon", computed == beacon.hex(), f"the record says {beacon.hex()}, the signature hashes to {computed}")
-    return f"{beacon.hex()} (check the signature of round {named['round']} with drand)"
+    address = f"https://api.drand.sh/{named['chain']}/public/{named['round']}"
+    unsaid = f"that drand signed it is not checked here: compare it with {address}"
+    return Open(f"{beacon.hex()} is the hash of its signature; {unsaid}")
 
 
 def check_seed(record):
@@ -448,9 +481,111 @@ def show_rounds(done):
         print(f"\rround {done} of {ROUNDS}", end="\n" if done == ROUNDS else "", file=sys.stderr, flush=True)
 
 
-def verify(source, places, samples, everybody):
+# What a record may never change once it was seen, and what a browser keeps of a freeze.
+FIXED = (
+    "version", "room", "descriptor", "descriptor_digest", "commitment", "label", "entries", "root", "frozen_at_ms",
+    "missing", "secret", "beacon", "beacon_signature", "seed", "revealed_at_ms",
+)  # fmt: skip
+FREEZE = ("entries", "root", "frozen_at_ms")
+
+
+class Witness:
+    """Papers that somebody saved earlier: a record, a status, or what the waiting page kept."""
+
+    def __init__(self, path):
+        self.name, self.kept = path, []
+        try:
+            with open(path, encoding="utf-8") as file:
+                self.saw = json.load(file)
+        except (OSError, ValueError) as error:
+            raise Unreadable(f"cannot read {path}: {error}") from error
+        if not isinstance(self.saw, dict):
+            raise Unreadable(f"{path} is no record, no status and not what a browser kept")
+        if "evidence" in self.saw:
+            self.kept, self.saw = self.saw["evidence"], self.saw.get("record", {})
+        elif "freezes" in self.saw:
+            self.kept, self.saw = [self.saw], {}
+        elif "draw" in self.saw:
+            self._take_status(self.saw)
+
+    def _take_status(self, status):
+        draw = status["draw"] or {}
+        if draw and draw.get("root") is None and not status.get("stale"):
+            self.kept = [{"draw": draw["descriptor_digest"], "unfrozen": {"now_ms": status["now_ms"]}}]
+        self.saw = draw
+
+    def check(self, record):
+        """What the witness says of the record: (whether it saw the freeze before the round, in words)."""
+        now = {"missing": 0, **record} if record.get("root") is not None else record
+        seen = [key for key in FIXED if self.saw.get(key) is not None]
+        for key in seen:
+            self._same(key, self.saw[key], now.get(key))
+        kept = [kept for kept in self.kept if kept["draw"] == record.get("descriptor_digest")]
+        if not kept:
+            said = f"{self.name} saw the same {', '.join(seen)}" if seen else None
+            return False, said or Open(f"{self.name} says nothing of this draw")
+        return self._check_kept(kept[0], record)
+
+    def _check_kept(self, kept, record):
+        descriptor = record["descriptor"]
+        self._same("descriptor", kept.get("descriptor", descriptor), descriptor)
+        told, rules = kept.get("label", label_of(descriptor)), label_of(descriptor)
+        require("witness", told == rules, f"{self.name} was told that the draw is {told!r}; by its rules it is {rules!r}")
+        freezes = kept.get("freezes", [])
+        for freeze in freezes:
+            for key in FREEZE:
+                self._same(key, freeze.get(key), record.get(key))
+        open_ms, frozen_ms = kept.get("unfrozen", {}).get("now_ms"), record.get("frozen_at_ms")
+        if open_ms is not None and frozen_ms is not None:
+            why = f"the freeze is dated back: the record says {frozen_ms}, but at {open_ms} by the room's own clock"
+            require("witness", open_ms <= frozen_ms, f"{why} {self.name} was told that there was none")
+        if not freezes:
+            return False, Open(f"{self.name} saw nothing of the freeze")
+        return self._judge_time(freezes[0], descriptor["beacon"])
+
+    def _judge_time(self, first, beacon):
+        if beacon is None:
+            locked = first["before"] is True
+            said = f"{self.name} saw the roster frozen before the secret was public"
+            return False, said if locked else Open(f"{self.name} first saw it when the secret was public")
+        ahead_ms = round_time_ms(beacon) - first["at_ms"]
+        span = f"{abs(ahead_ms) // 1000}.{abs(ahead_ms) % 1000:03} s"
+        if first["before"] is True and ahead_ms > 0:
+            before = f"{span} before round {beacon['round']} was published, by its own clock"
+            return True, f"{self.name} saw the roster frozen, with the same {', '.join(FREEZE)}, {before}"
+        after = f"{span} after round {beacon['round']} was published, by its own clock"
+        return False, Open(f"{self.name} first saw the frozen roster {after}: it is no witness that it was frozen before")
+
+    def _same(self, key, seen, now):
+        why = f"the {key} was changed after it was published: {self.name} saw {seen}, the record says {now}"
+        require("witness", seen == now, why)
+
+
+def check_witnesses(record, witnesses):
+    """How many of the witnesses saw the roster frozen before the round."""
+    before = 0
+    for witness in witnesses:
+        saw_before, said = witness.check(record)
+        report("witness", said)
+        before += saw_before
+    return before
+
+
+def say_standing(record, witnessed):
+    """What the draw is worth, and on whose word."""
+    print(f"code of the freeze, to compare whole: {freeze_code(record)}")
+    if label_of(record["descriptor"]) == "committed":
+        print('It is "committed": whoever knows the secret could have aimed it by adding or stopping entries before the freeze.')
+        return
+    word = "for which there is the operator's word and no witness here"
+    word = f"as {witnessed} of the witnesses given here saw" if witnessed else word
+    print(f'It is "committed + public beacon": nobody could aim it if the roster was frozen before the round, {word}.')
+
+
+def verify(source, witnesses, places, samples, everybody):
     record = source.record()
     report("descriptor", check_descriptor(record))
+    witnessed = check_witnesses(record, witnesses)
     report("descriptor digest", check_digest(record))
     report("root", check_root(record, source.roster()))
     report("commitment", check_commitment(record))
@@ -460,10 +595,11 @@ def verify(source, places, samples, everybody):
     claims = source.claims()
     if claims is not None:
         report("claims", check_claims(record, b"".join(source.roster()), claims))
+    say_standing(record, witnessed)
 
 
 def report(step, what):
-    print(f"ok    {step}: {what}", flush=True)
+    print(f"{'-' if isinstance(what, Open) else 'ok':4}  {step}: {what}", flush=True)
 
 
 # --- DRAW.md's test vectors -------------------------------------------------------------------------------------------
@@ -480,6 +616,7 @@ def check_vectors():
     roster = [entry(digest, bytes([k]) * 16) for k in range(7)]
     n, root = merkle_root(roster)
     seed = seed_of(digest, n, root, counting, ZERO)
+    frozen = {"descriptor_digest": digest.hex(), "entries": n, "root": root.hex(), "frozen_at_ms": 1764581400200}
     ten, million = Shuffle(counting, 10), Shuffle(counting, 14_000_000)
     vectors = [
         ("commitment", commitment(counting).hex(), committed),
@@ -488,6 +625,7 @@ def check_vectors():
         ("entry 1", roster[1].hex(), "acf982b533d56e4e1363bfd3c11523f95df2fd4c0729e5585c82736e0c847c0e"),
         ("entry 6", roster[6].hex(), "a73f41177264222a999be8fd35f29092105d9077f89d1bcbff7ebea255efc2ff"),
         ("root", root.hex(), "a40655b8763e6b545a13440dd4cfc1ce8e5933bdc76320b5baf044392c3167c3"),
+        ("code of the freeze", freeze_code(frozen), "b77173c6e07d4a60146829fe24fdd4440d69be27b9d52b1c7c2b985336032c4d"),
         ("seed", seed.hex(), "7dad15fc70cc42ee0ff34097ed8eed6205a25821a0bd2d4c0eab2631d60b6493"),
         ("places of 7", Shuffle(seed, 7).all_places(), [2, 4, 3, 0, 6, 1, 5]),
         ("places of 10", ten.all_places(), [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]),
@@ -503,6 +641,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("source", nargs="?", help="a folder, or the URL of the record")
     arguments.add_argument("--places", help="a file of places to compare with, one a line in index order")
+    witness = "a record, a status or what a browser kept, saved earlier; may be given several times"
+    arguments.add_argument("--witness", action="append", default=[], metavar="FILE", help=witness)
     samples = "how many places to recompute where there are more than 200 times as many (default: 100)"
     arguments.add_argument("--samples", type=int, default=100, help=samples)
     arguments.add_argument("--all", action="store_true", help="recompute every place (minutes for 100,000 entries)")
@@ -514,7 +654,8 @@ def main():
         if given.vectors:
             check_vectors()
         if given.source:
-            verify(Source(given.source), given.places, given.samples, given.all)
+            witnesses = [Witness(path) for path in given.witness]
+            verify(Source(given.source), witnesses, given.places, given.samples, given.all)
     except Failed as failed:
         print(f"FAIL  {failed}", flush=True)
         return 1

@@ -115,13 +115,33 @@ fn check_descriptor(record: &Record) -> Verdict {
     if descriptor.opens_at_ms > descriptor.starts_at_ms {
         return Verdict::Fails("the pool closes before it opens".into());
     }
-    if record.frozen_at_ms.is_some_and(|frozen_at_ms| frozen_at_ms < descriptor.starts_at_ms) {
-        return Verdict::Fails("the roster was frozen before the pool's time was over".into());
+    if let Some(wrong) = wrong_with_times(record) {
+        return Verdict::Fails(wrong.into());
     }
-    if record.label != record.proved_label() {
-        return Verdict::Fails(format!("the draw is labelled {}, it is {}", record.label, record.proved_label()));
+    let has_fallback = descriptor.beacon.as_ref().is_some_and(|round| round.fallback_after_ms.is_some());
+    let because = if has_fallback { ", since its rules let it go on without the round that they name" } else { "" };
+    if record.label != descriptor.label() {
+        return Verdict::Fails(format!("the draw is labelled {}, it is {}{because}", record.label, descriptor.label()));
     }
-    Verdict::Holds(format!("room {:?}, labelled {}", record.room, record.label))
+    Verdict::Holds(format!("room {:?}, labelled {}{because}", record.room, record.label))
+}
+
+/// What is wrong with the times that a record gives, each with what happened then.
+fn wrong_with_times(record: &Record) -> Option<&'static str> {
+    match (record.root, record.frozen_at_ms) {
+        (Some(_), None) => return Some("the roster is frozen, but the record does not say when"),
+        (_, Some(at_ms)) if at_ms < record.descriptor.starts_at_ms => {
+            return Some("the roster was frozen before the pool's time was over");
+        }
+        _ => {}
+    }
+    match record.revealed_at_ms {
+        None if record.is_final() => Some("the secret is revealed, but the record does not say when"),
+        Some(at_ms) if record.frozen_at_ms.is_none_or(|frozen_at_ms| at_ms < frozen_at_ms) => {
+            Some("the secret was revealed before the roster was frozen")
+        }
+        _ => None,
+    }
 }
 
 fn check_digest(record: &Record) -> Verdict {
@@ -169,11 +189,20 @@ fn check_beacon(record: &Record) -> Verdict {
         (None, Some(_)) => Verdict::Fails("the round's signature is not in the record".into()),
         (Some(signature), beacon) => match round.randomness(signature) {
             Err(error) => Verdict::Fails(error.to_string()),
-            Ok(randomness) if *beacon == Some(randomness) => {
-                Verdict::Holds(format!("round {} of drand's quicknet: {}", round.round, hex::encode(randomness)))
+            Ok(_) if record.revealed_at_ms.is_some_and(|revealed_at_ms| revealed_at_ms < time_ms) => {
+                Verdict::Fails(format!("the draw was over before round {} was published", round.round))
             }
+            Ok(randomness) if *beacon == Some(randomness) => Verdict::Holds(with_round(round, &randomness)),
             Ok(_) => Verdict::Fails("the beacon is not the SHA-256 of its signature".into()),
         },
+    }
+}
+
+fn with_round(round: &BeaconRound, randomness: &Hash) -> String {
+    let used = format!("round {} of drand's quicknet: {}", round.round, hex::encode(randomness));
+    match round.fallback_after_ms {
+        None => used,
+        Some(_) => format!("{used}; it could have been left out, so the draw is committed, and no more"),
     }
 }
 
@@ -187,7 +216,7 @@ fn check_without_round(record: &Record, round: &BeaconRound, time_ms: u64, froze
             "round {number} was known before the roster was frozen, so the draw went on without it, as the descriptor \
              foresees, and is committed, and no more"
         )),
-        Some(after_ms) if record.revealed_at_ms.is_some_and(|at_ms| at_ms < time_ms.saturating_add(after_ms)) => {
+        Some(after_ms) if record.revealed_at_ms.is_none_or(|at_ms| at_ms < time_ms.saturating_add(after_ms)) => {
             Verdict::Fails(format!("the draw went on without round {number} sooner than the descriptor allows"))
         }
         Some(_) => Verdict::Holds(format!(
@@ -285,6 +314,7 @@ mod tests {
             entries: Some(entries),
             root: Some(root),
             frozen_at_ms: Some(1_692_806_300_010),
+            revealed_at_ms: Some(1_692_806_364_500),
             secret: Some(SECRET),
             seed: Some(seed(&descriptor.digest(), entries, &root, &SECRET, &randomness.unwrap_or(ZERO))),
             ..Record::scheduled(descriptor)
@@ -329,6 +359,10 @@ mod tests {
         assert_eq!(lie(|r| r.commitment = ZERO), [Step::Descriptor]);
         assert_eq!(lie(|r| r.label = Label::Committed), [Step::Descriptor]);
         assert_eq!(lie(|r| r.frozen_at_ms = Some(1_692_806_299_999)), [Step::Descriptor]);
+        assert_eq!(lie(|r| r.frozen_at_ms = None), [Step::Descriptor], "or a late freeze would pass in silence");
+        assert_eq!(lie(|r| r.revealed_at_ms = None), [Step::Descriptor]);
+        assert_eq!(lie(|r| r.revealed_at_ms = Some(1_692_806_300_009)), [Step::Descriptor, Step::Beacon]);
+        assert_eq!(lie(|r| r.revealed_at_ms = Some(1_692_806_363_999)), [Step::Beacon], "there was no round yet");
         assert_eq!(lie(|r| r.descriptor_digest = ZERO), [Step::Digest]);
         assert_eq!(lie(|r| r.descriptor.opens_at_ms += 1), [Step::Digest, Step::Seed]);
         assert_eq!(lie(|r| r.entries = Some(8)), [Step::Roster, Step::Seed]);
@@ -343,7 +377,7 @@ mod tests {
     #[test]
     fn a_beacon_can_only_be_left_out_as_the_descriptor_foresees() {
         let (mut record, roster) = draw(true);
-        (record.beacon, record.beacon_signature, record.label) = (None, None, Label::Committed);
+        (record.beacon, record.beacon_signature) = (None, None);
         let reseed = |record: &Record| seed(&record.descriptor.digest(), roster.0, &roster.1, &SECRET, &ZERO);
         record.seed = Some(reseed(&record));
         assert_eq!(failing(&record, roster), [Step::Beacon]);
@@ -351,14 +385,32 @@ mod tests {
         record.descriptor.beacon.as_mut().unwrap().fallback_after_ms = Some(60_000);
         record.descriptor_digest = record.descriptor.digest();
         record.seed = Some(reseed(&record));
-        assert_eq!(failing(&record, roster), []);
-
+        record.label = Label::Committed;
         record.revealed_at_ms = Some(QUICKNET.time_ms(1000) + 59_999);
         assert_eq!(failing(&record, roster), [Step::Beacon], "sooner than the descriptor allows");
         record.revealed_at_ms = Some(QUICKNET.time_ms(1000) + 60_000);
         assert_eq!(failing(&record, roster), []);
         (record.revealed_at_ms, record.frozen_at_ms) = (Some(QUICKNET.time_ms(1000)), Some(QUICKNET.time_ms(1000)));
         assert_eq!(failing(&record, roster), [], "a round that was known at the freeze is not waited for");
+    }
+
+    #[test]
+    fn a_draw_with_a_fallback_is_committed_from_its_schedule_on() {
+        let (mut record, roster) = draw(true);
+        record.descriptor.beacon.as_mut().unwrap().fallback_after_ms = Some(60_000);
+        let scheduled = Record::scheduled(record.descriptor.clone());
+        assert_eq!(scheduled.label, Label::Committed);
+        for label in [Label::Committed, Label::CommittedAndBeacon] {
+            let claimed = Record { label, ..scheduled.clone() };
+            let expected = if label == Label::Committed { vec![] } else { vec![Step::Descriptor] };
+            assert_eq!(failing(&claimed, roster), expected, "{label}");
+        }
+        // The round came, and was used: it could have been left out all the same.
+        record.descriptor_digest = record.descriptor.digest();
+        record.seed = Some(seed(&record.descriptor_digest, roster.0, &roster.1, &SECRET, &record.beacon.unwrap()));
+        assert_eq!(failing(&record, roster), [Step::Descriptor]);
+        record.label = Label::Committed;
+        assert_eq!(failing(&record, roster), []);
     }
 
     #[test]

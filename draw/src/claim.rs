@@ -1,7 +1,8 @@
 //! After the draw: the public list of claims, which says for every place that was taken whose entry it was taken with.
 //!
 //! A line has a fixed length, so that the list can be fetched by ranges and never changes but at its end. Whoever claims
-//! shows what the entry was made of: nobody else can, and two entries of one identity show as such.
+//! shows what the entry was made of, which ties the place to the entry. It does not tie it to the fan: browsers send their
+//! random bytes when they join, so the operator can show them, too.
 
 use crate::entry::entry;
 use crate::hash::Hash;

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Hash, tagged};
+use crate::record::Label;
 
 /// The protocol's version, as it stands in every descriptor.
 pub const VERSION: &str = "fairgate/v1";
@@ -36,7 +37,8 @@ pub struct Descriptor {
 pub struct BeaconRound {
     /// The chain's hash.
     pub chain: Hash,
-    /// How long after the round's time the draw goes on without it, as "committed" and no more; `None`: it waits. An
+    /// How long after the round's time the draw may go on without it; `None`: it waits. Whoever has the secret can work
+    /// out the outcome without the round before the freeze, so a draw with this proves no more than "committed". An
     /// addition to the protocol that leaves every descriptor without it as it was.
     pub fallback_after_ms: Option<u64>,
     /// The chain's public key, a compressed point of G2.
@@ -84,6 +86,15 @@ impl Descriptor {
     #[must_use]
     pub fn digest(&self) -> Hash {
         tagged("fairgate/v1/descriptor", &[self.canonical_json().as_bytes()])
+    }
+
+    /// What a draw by these rules can prove, from its schedule to its end.
+    #[must_use]
+    pub fn label(&self) -> Label {
+        match &self.beacon {
+            Some(round) if round.fallback_after_ms.is_none() => Label::CommittedAndBeacon,
+            _ => Label::Committed,
+        }
     }
 
     /// Reads a canonical text back; any other text of the same meaning is refused, since its digest would differ.

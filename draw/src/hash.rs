@@ -26,6 +26,14 @@ pub(crate) fn leaf(entry: &Hash) -> Hash {
     plain(&message)
 }
 
+/// The RFC 6962 hash of a leaf of any length.
+pub(crate) fn leaf_of(bytes: &[u8]) -> Hash {
+    let mut context = Context::new(&SHA256);
+    context.update(&[0]);
+    context.update(bytes);
+    finish(context)
+}
+
 /// The RFC 6962 hash of an inner node.
 pub(crate) fn node(left: &Hash, right: &Hash) -> Hash {
     let mut message = [1; 65];

@@ -4,13 +4,13 @@
 //! is normative; two implementations that follow it agree to the byte.
 //!
 //! 1. [`commitment`] and [`Descriptor`] fix a draw before its pool opens.
-//! 2. [`entry`] hides a fan's random bytes in a roster entry that only the fan can explain.
+//! 2. [`entry`] hides a fan's random bytes in a roster entry: nobody can tell from the roster whose it is.
 //! 3. [`RootHasher`] commits to the frozen roster; [`RosterTree`] proves that an entry is in it.
 //! 4. [`seed`] mixes everything that was fixed with everything that was hidden.
 //!    [`QUICKNET`] is where its public part may come from.
 //! 5. [`Shuffle`] turns an index into a place, one at a time or all at once.
 //!
-//! [`Record`] is what is published of all that, and [`audit_record`] checks it.
+//! [`Record`] is what is published of all that, and [`audit_record`] checks it. [`log`] is what others say of it.
 //!
 //! ```
 //! use fairgate_draw::{Descriptor, RootHasher, Shuffle, ZERO, commitment, entry, seed};
@@ -47,6 +47,7 @@ mod descriptor;
 mod entry;
 mod hash;
 mod hex_bytes;
+pub mod log;
 mod proof;
 mod record;
 mod root;

@@ -126,33 +126,32 @@ impl InclusionProof {
     /// Whether this proves that `entry` stands at the index in the roster with this root.
     #[must_use]
     pub fn verify(&self, entry: &Hash, root: &Hash) -> bool {
-        self.root_over(entry).is_some_and(|computed| computed == *root)
+        root_over(leaf(entry), self.index, self.entries, &self.path) == Some(*root)
     }
+}
 
-    /// The root that follows from the entry and the path (RFC 9162, section 2.1.3.2); `None` where the path's length
-    /// does not fit the index and N.
-    fn root_over(&self, entry: &Hash) -> Option<Hash> {
-        let mut last = self.entries.checked_sub(1)?;
-        let mut index = self.index;
-        if index > last {
-            return None;
-        }
-        let mut hash = leaf(entry);
-        for sibling in &self.path {
-            // The last node of a level may have no sibling there, or on several levels: it moves up as it is.
-            while index == last && index.is_multiple_of(2) && last > 0 {
-                index /= 2;
-                last /= 2;
-            }
-            if last == 0 {
-                return None;
-            }
-            hash = if index.is_multiple_of(2) { node(&hash, sibling) } else { node(sibling, &hash) };
+/// The root that follows from a leaf's hash and its path (RFC 9162, section 2.1.3.2); `None` where the path's length does
+/// not fit the index and the number of leaves.
+pub(crate) fn root_over(leaf: Hash, mut index: u64, leaves: u64, path: &[Hash]) -> Option<Hash> {
+    let mut last = leaves.checked_sub(1)?;
+    if index > last {
+        return None;
+    }
+    let mut hash = leaf;
+    for sibling in path {
+        // The last node of a level may have no sibling there, or on several levels: it moves up as it is.
+        while index == last && index.is_multiple_of(2) && last > 0 {
             index /= 2;
             last /= 2;
         }
-        (last == 0).then_some(hash)
+        if last == 0 {
+            return None;
+        }
+        hash = if index.is_multiple_of(2) { node(&hash, sibling) } else { node(sibling, &hash) };
+        index /= 2;
+        last /= 2;
     }
+    (last == 0).then_some(hash)
 }
 
 /// The tree over nodes that are hashed already, level by level; a node without sibling moves up as it is.

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::beacon::BeaconSignature;
 use crate::descriptor::{Descriptor, VERSION};
-use crate::hash::Hash;
+use crate::hash::{Hash, ZERO};
 use crate::hex_bytes;
+use crate::log::{FrozenTier, Statement};
 
 /// The record as JSON: `GET /.fairgate/{room}/draw`. Fields may be added, never renamed.
 ///
@@ -33,7 +34,8 @@ pub struct Record {
     pub descriptor_digest: Hash,
     /// N, from the freeze on.
     pub entries: Option<u64>,
-    /// When `(N, root)` was published, Unix ms.
+    /// When `(N, root)` was published, Unix ms, as the operator says. It never changes, and whoever saw the roster open later
+    /// contradicts it.
     pub frozen_at_ms: Option<u64>,
     /// What the draw can prove.
     pub label: Label,
@@ -65,10 +67,11 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Label {
     /// The secret was committed before the pool opened. An operator who knows it could still have added or stopped
-    /// entries at the last moment.
+    /// entries at the last moment. So could one whose descriptor allows to go on without the round that it names.
     #[serde(rename = "committed")]
     Committed,
-    /// Nobody, the operator included, could know the seed before the roster was frozen.
+    /// Nobody, the operator included, could know the seed before the named round was published: so nobody could aim the
+    /// draw if the roster was frozen before. That it was is for witnesses to say.
     #[serde(rename = "committed + public beacon")]
     CommittedAndBeacon,
 }
@@ -102,7 +105,7 @@ impl Record {
             entries: None,
             frozen_at_ms: None,
             missing: None,
-            label: if descriptor.beacon.is_some() { Label::CommittedAndBeacon } else { Label::Committed },
+            label: descriptor.label(),
             revealed_at_ms: None,
             room: descriptor.room.clone(),
             root: None,
@@ -120,11 +123,12 @@ impl Record {
         self.seed.is_some()
     }
 
-    /// What the draw may call itself: with a beacon only where there is one, or still may be.
+    /// The freeze as the draw log states it; `None` before it.
     #[must_use]
-    pub fn proved_label(&self) -> Label {
-        let without = self.descriptor.beacon.is_none() || (self.is_final() && self.beacon.is_none());
-        if without { Label::Committed } else { Label::CommittedAndBeacon }
+    pub fn freeze_statement(&self) -> Option<Statement> {
+        let (entries, root) = (self.entries?, self.root?);
+        let tier = FrozenTier { entries, root, tags_root: ZERO, missing: self.missing.unwrap_or(0) };
+        Some(Statement::Freeze { draw: self.descriptor_digest, at_ms: self.frozen_at_ms?, tiers: vec![tier] })
     }
 
     /// The record as RFC 8785 canonical JSON.

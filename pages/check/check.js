@@ -3,6 +3,7 @@
 
 import { freezeCode } from "../waiting/draw.js";
 import { dropEvidence, evidenceOf, isAimable, recall, roundMs } from "../waiting/evidence.js";
+import { qrRows } from "./qr.js";
 import { checkDraw, ownOf, papersFrom } from "./steps.js";
 
 const { base, keys, room, title, text } = JSON.parse(document.getElementById("config").textContent);
@@ -90,8 +91,17 @@ function show(steps) {
   $("ticket").classList.toggle("bad", failed >= 0);
   $("kind").textContent = kindWords(steps);
   $("steps").replaceChildren(...steps.map(stepItem));
-  $("print").textContent = papers.record.root ? freezeCode(papers.record).match(/..../g).join(" ") : "–";
+  showCode(papers.record.root && freezeCode(papers.record));
   showNumbers();
+}
+
+// The code to compare, whole: to read out, and for a camera.
+function showCode(code) {
+  $("print").textContent = code ? code.match(/..../g).join(" ") : "–";
+  $("qr").toggleAttribute("hidden", !code);
+  if (!code) return;
+  const dark = qrRows(code).flatMap((row, y) => row.flatMap((is, x) => (is ? [`M${x + 4} ${y + 4}h1v1h-1z`] : [])));
+  $("qr").lastElementChild.setAttribute("d", dark.join(""));
 }
 
 // What the draw can prove by its rules, and on whose word.

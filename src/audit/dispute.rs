@@ -3,11 +3,11 @@
 //! A ticket is signed by the operator and says which entry stands at which index. If the published roster says otherwise,
 //! both together are evidence that needs nobody's word.
 
-use fairgate_draw::{Record, Shuffle};
+use fairgate_draw::{Record, Shuffle, Verdict};
 use serde::Serialize;
 
 use super::roster::{self, Search};
-use super::{AuditError, Source, read_record};
+use super::{AuditError, Source, Witness, read_record};
 use crate::pass::{KeySet, Pass, Ticket};
 use crate::room::Position;
 
@@ -30,6 +30,8 @@ pub struct Dispute<'a> {
     pub ticket: &'a str,
     /// A pass that was given for it, however long ago.
     pub pass: Option<&'a str>,
+    /// What the fan's browser kept beside it.
+    pub witness: Option<&'a Witness>,
     /// The operator's keys.
     pub keys: &'a KeySet,
 }
@@ -49,7 +51,14 @@ pub fn dispute(dispute: Dispute<'_>, source: &Source) -> Result<Judgement, Audit
         (Position::Pool(index), Some(_)) => Some(roster::search(source.roster()?, index, &ticket.entry)?),
         _ => None,
     };
-    Ok(judge(&ticket, pass.as_ref(), &record, standing.as_ref()))
+    let judgement = judge(&ticket, pass.as_ref(), &record, standing.as_ref());
+    Ok(match (judgement, dispute.witness.map(|witness| witness.check(&record))) {
+        (Judgement::Honoured(_), Some(Verdict::Fails(why))) => Judgement::Contradicted(why),
+        (Judgement::Honoured(said), Some(Verdict::Holds(seen) | Verdict::Open(seen))) => {
+            Judgement::Honoured(format!("{said}; {seen}"))
+        }
+        (judgement, _) => judgement,
+    })
 }
 
 fn judge(ticket: &Ticket, pass: Option<&Pass>, record: &Record, standing: Option<&Search>) -> Judgement {

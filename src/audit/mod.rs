@@ -11,10 +11,11 @@ mod roster;
 mod source;
 mod witness;
 
-use fairgate_draw::{Finding, Record, Shuffle, Step, Verdict, ZERO, audit_record, check_places};
+use fairgate_draw::{Finding, Hash, Record, Shuffle, Step, Verdict, ZERO, audit_record, check_places};
 use serde_json::Value;
 
 use self::claims::Given;
+use self::report::Checked;
 use self::roster::Fingerprints;
 use crate::pass::{KeySet, RecordError};
 
@@ -81,7 +82,8 @@ pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64
     findings.extend(check_record(&record, roster.as_ref()));
     findings.push(finding(Step::Places, places));
     findings.extend(given);
-    Ok(Report::new(source.to_string(), published, &record, roster, findings))
+    let witnessed = evidence.witnesses.iter().filter(|witness| witness.saw_before_round(&record)).count();
+    Ok(Report::new(Checked { source: source.to_string(), published, record, roster, findings, witnessed }))
 }
 
 /// The places, and what the list of claims says of them. The places are let go of before anything else needs room.
@@ -95,6 +97,14 @@ fn check_given(source: &Source, record: &Record, roster: &Fingerprints) -> Resul
         None => claims::not_checked("no list of claims is published"),
     };
     Ok((check_places(record, &places), claimed))
+}
+
+/// The digest of the draw that is published.
+///
+/// # Errors
+/// When its record cannot be read.
+pub fn published_digest(source: &Source) -> Result<Hash, AuditError> {
+    Ok(read_record(source)?.1.descriptor_digest)
 }
 
 /// The record as it was published, and as far as this version knows it.

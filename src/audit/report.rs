@@ -34,20 +34,29 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What the roster is.
     pub roster: Option<RosterFacts>,
+    /// How many of the witnesses that were given saw the roster frozen before the draw's round was published.
+    pub witnessed: usize,
+    /// The leaf hash of the freeze's statement, whole, to compare with others'.
+    pub freeze_code: Option<String>,
     /// The record, as it was published.
     pub record: Value,
     #[serde(skip)]
     parsed: Record,
 }
 
+/// What a report is made of.
+pub(super) struct Checked {
+    pub(super) source: String,
+    pub(super) published: Value,
+    pub(super) record: Record,
+    pub(super) roster: Option<RosterFacts>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) witnessed: usize,
+}
+
 impl Report {
-    pub(super) fn new(
-        source: String,
-        record: Value,
-        parsed: &Record,
-        roster: Option<RosterFacts>,
-        findings: Vec<Finding>,
-    ) -> Self {
+    pub(super) fn new(checked: Checked) -> Self {
+        let Checked { source, published, record: parsed, roster, findings, witnessed } = checked;
         let failed = findings.iter().find(|finding| matches!(finding.verdict, Verdict::Fails(_)));
         let outcome = match failed {
             Some(_) => Outcome::Fails,
@@ -55,7 +64,8 @@ impl Report {
             None => Outcome::Unfinished,
         };
         let failed_step = failed.map(|finding| finding.step);
-        Self { outcome, failed_step, source, findings, roster, record, parsed: parsed.clone() }
+        let freeze_code = parsed.freeze_statement().map(|statement| hex::encode(statement.leaf_hash()));
+        Self { outcome, failed_step, source, findings, roster, witnessed, freeze_code, record: published, parsed }
     }
 
     /// The report for people who have never heard of this program.
@@ -95,6 +105,25 @@ impl Report {
         }
     }
 
+    /// What the draw is worth, in a line.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        match (self.parsed.descriptor.label(), self.witnessed) {
+            (Label::Committed, _) => {
+                "It is \"committed\": whoever knows the secret could have aimed it by adding or stopping entries before the \
+                 freeze."
+                    .to_owned()
+            }
+            (Label::CommittedAndBeacon, 0) => "It is \"committed + public beacon\": nobody could aim it if the roster was \
+                 frozen before the round, for which there is the operator's word and no witness here."
+                .to_owned(),
+            (Label::CommittedAndBeacon, witnesses) => format!(
+                "It is \"committed + public beacon\": nobody could aim it if the roster was frozen before the round, as \
+                 {witnesses} of the witnesses given here saw."
+            ),
+        }
+    }
+
     fn write_facts(&self, out: &mut String, checked_at: Timestamp) -> fmt::Result {
         let record = &self.parsed;
         let mut row = |what: &str, value: String| writeln!(out, "| {what} | {} |", cell(&value));
@@ -106,6 +135,7 @@ impl Report {
         row("pool opened", time(record.descriptor.opens_at_ms))?;
         row("pool closed", time(record.descriptor.starts_at_ms))?;
         row("roster frozen", record.frozen_at_ms.map_or_else(not_yet, time))?;
+        row("code of the freeze, to compare whole", self.freeze_code.clone().unwrap_or_else(not_yet))?;
         row("entries (N)", record.entries.map_or_else(not_yet, |entries| entries.to_string()))?;
         row("descriptor digest (D)", hex::encode(record.descriptor_digest))?;
         row("commitment", hex::encode(record.commitment))?;
@@ -116,42 +146,76 @@ impl Report {
         row("SHA-256 of the roster", self.roster.as_ref().map_or_else(not_yet, |roster| hex::encode(roster.sha256)))
     }
 
-    fn limits(&self) -> &'static str {
+    /// What the draw proves by its rules, and what of it is on whose word.
+    fn limits(&self) -> String {
         match (self.outcome, self.parsed.label) {
-            (Outcome::Fails, _) => {
-                "A step that fails is evidence by itself: the numbers above were published by the operator, and anyone can \
-                 repeat the arithmetic."
-            }
-            (Outcome::Unfinished, _) => "Nothing yet. If the secret is never revealed, the draw is void.",
-            (Outcome::Holds, Label::Committed) => {
+            (Outcome::Fails, _) => "A step that fails is evidence by itself: the numbers above were published by the \
+                 operator, and anyone can repeat the arithmetic. What a witness saw is that witness's word."
+                .to_owned(),
+            (Outcome::Unfinished, _) => "Nothing yet. If the secret is never revealed, the draw is void.".to_owned(),
+            (Outcome::Holds, Label::Committed) => format!(
                 "Every place follows from numbers that the operator had to fix before the draw: nobody was moved, added or \
                  dropped after the roster was frozen, and the order was not picked by hand. It does not prove that the \
-                 operator, who knew the secret all along, did not add or stop entries at the last moment before the freeze; \
-                 a draw with a public beacon does."
-            }
-            (Outcome::Holds, Label::CommittedAndBeacon) => {
-                "Every place follows from numbers that were fixed before anybody, the operator included, could know what \
-                 they would lead to: nobody was moved, added or dropped after the roster was frozen, and nobody could pick \
-                 the order. It does not prove how many of the entries are real people."
+                 operator, who knew the secret all along, did not add or stop entries at the last moment before the freeze, \
+                 again and again until the outcome was to their liking.{}\n\n{UNPROVED}",
+                self.why_committed()
+            ),
+            (Outcome::Holds, Label::CommittedAndBeacon) => format!(
+                "Every place follows from the roster, the committed secret and a public random number that nobody could know \
+                 before it was published: nobody was moved, added or dropped after the roster was frozen. {}\n\n{UNPROVED}",
+                self.word_on_the_freeze()
+            ),
+        }
+    }
+
+    fn why_committed(&self) -> &'static str {
+        match self.parsed.descriptor.beacon {
+            None => "",
+            Some(_) => {
+                " This draw names a public random number, but its rules let it go on without it, and that outcome can be worked \
+                 out before the freeze by whoever has the secret: so it proves no more than one that names none."
             }
         }
     }
+
+    /// That nobody could aim the draw hangs on when the roster was frozen.
+    fn word_on_the_freeze(&self) -> String {
+        match self.witnessed {
+            0 => "If the roster was frozen before, nobody, the operator included, could aim the draw. That it was is the \
+                  operator's word (`frozen_at_ms`): no witness of it was given here. Whoever froze it later and wrote an \
+                  earlier time could have tried rosters until one was to their liking. What a fan's browser kept of the freeze \
+                  is a witness (`--witness`)."
+                .to_owned(),
+            witnesses => format!(
+                "{witnesses} of the witnesses given here saw the roster frozen before: if one of them is honest and its clock \
+                 right, nobody, the operator included, could aim the draw."
+            ),
+        }
+    }
 }
+
+/// What no draw of this version proves.
+const UNPROVED: &str = "It proves neither how many of the entries are real people nor that others were not shown another list: for \
+                        that, compare the code of the freeze above, from beginning to end. Nor does it prove who took a place: \
+                        browsers send the random bytes of their entry when they join, so the operator can show them, too.";
 
 /// What a step means, for people.
 fn meaning(step: Step) -> &'static str {
     match step {
         Step::Signature => "the operator stands by this record and cannot disown it",
-        Step::Witness => "what was shown to browsers earlier was not changed",
+        Step::Witness => "what was shown earlier was not changed, and when the roster was frozen",
         Step::Descriptor => "the rules of this draw are complete, and the record keeps to them",
         Step::Digest => "the rules are the ones that every ticket names",
         Step::Roster => "the list of entries is as long as was announced",
         Step::Root => "the list of entries is, to the last bit, the one that was sealed before the draw",
         Step::Commitment => "the secret is the one that was sealed before the pool opened",
-        Step::Beacon => "the public randomness is the one that was named in advance, signed by its makers",
+        Step::Beacon => {
+            "the public randomness is the one that was named in advance, signed by its makers, and unknown at the time \
+             that the record gives for the freeze"
+        }
         Step::Seed => "the seed follows from all of these and nothing else",
         Step::Places => "every entry has one place, and every place one entry",
-        Step::Claims => "whoever was let in had the place, and nobody had it twice",
+        Step::Claims => "each place was taken once, and with the entry that it belongs to",
         Step::Identities => "no person who was asked for an identity had two places",
     }
 }

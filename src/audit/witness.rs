@@ -1,52 +1,234 @@
 //! What someone saw of a draw earlier: the operator may add to it, and change nothing.
+//!
+//! A witness is a record or a status that was saved as it was, or what a fan's browser kept: the freeze when it first saw
+//! it, by its own clock, and when the room last told it that there was none yet.
 
-use fairgate_draw::{Record, Verdict};
+use std::fmt::Write as _;
+
+use fairgate_draw::{Hash, Record, Verdict};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// What is published once and for all, from its step on.
-const FIXED: [&str; 9] =
-    ["room", "descriptor", "descriptor_digest", "commitment", "entries", "root", "secret", "beacon", "seed"];
+const FIXED: [&str; 15] = [
+    "version",
+    "room",
+    "descriptor",
+    "descriptor_digest",
+    "commitment",
+    "label",
+    "entries",
+    "root",
+    "frozen_at_ms",
+    "missing",
+    "secret",
+    "beacon",
+    "beacon_signature",
+    "seed",
+    "revealed_at_ms",
+];
+/// What a browser keeps of a freeze.
+const FREEZE: [&str; 3] = ["entries", "root", "frozen_at_ms"];
 
-/// A saved record, or a saved `status`, with a name for the report.
+/// Papers of a draw that were saved earlier, with a name for the report.
 #[derive(Clone, Debug)]
 pub struct Witness {
     name: String,
     saw: Map<String, Value>,
+    kept: Vec<Kept>,
+}
+
+/// Evidence of one draw, as the waiting page keeps it.
+#[derive(Clone, Debug, Deserialize)]
+struct Kept {
+    draw: String,
+    #[serde(default)]
+    descriptor: Option<Value>,
+    #[serde(default)]
+    label: Option<Value>,
+    #[serde(default)]
+    unfrozen: Option<Look>,
+    #[serde(default)]
+    freezes: Vec<Map<String, Value>>,
+    #[serde(default)]
+    receipts: Vec<Receipt>,
+}
+
+/// A look at a room that was open.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Look {
+    /// By the room's clock.
+    now_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Receipt {
+    ticket: String,
 }
 
 impl Witness {
-    /// Reads a saved record or status.
+    /// Reads a saved record or status, or what a browser kept.
     ///
     /// # Errors
-    /// When it is neither.
+    /// When it is none of them.
     pub fn parse(name: &str, json: &str) -> Result<Self, serde_json::Error> {
         let mut saw: Map<String, Value> = serde_json::from_str(json)?;
+        let mut kept = match saw.remove("evidence") {
+            Some(evidence) => serde_json::from_value(evidence)?,
+            None if saw.contains_key("freezes") => vec![serde_json::from_value(Value::Object(saw.clone()))?],
+            None => Vec::new(),
+        };
         if let Some(Value::Object(draw)) = saw.remove("draw") {
+            kept.extend(open_look(&saw, &draw));
             saw = draw;
+        } else if let Some(Value::Object(record)) = saw.remove("record") {
+            saw = record;
+        } else if !kept.is_empty() {
+            saw.clear();
         }
-        Ok(Self { name: name.to_owned(), saw })
+        Ok(Self { name: name.to_owned(), saw, kept })
     }
 
-    /// Whether the record says all that was seen.
+    /// Whether the record says all that was seen, and what the witness can say of the freeze.
     #[must_use]
     pub fn check(&self, record: &Record) -> Verdict {
-        let now = serde_json::to_value(record).expect("a record is JSON");
+        let papers = self.check_papers(record);
+        let kept = self.kept.iter().find(|kept| kept.draw == hex::encode(record.descriptor_digest));
+        match (kept, papers) {
+            (_, Verdict::Fails(why)) => Verdict::Fails(why),
+            (Some(kept), papers) => match self.check_kept(kept, record) {
+                Verdict::Open(_) if matches!(papers, Verdict::Holds(_)) && kept.freezes.is_empty() => papers,
+                verdict => verdict,
+            },
+            (None, Verdict::Open(_)) if !self.kept.is_empty() => {
+                Verdict::Open(format!("{} kept nothing of this draw, but of {} others", self.name, self.kept.len()))
+            }
+            (None, papers) => papers,
+        }
+    }
+
+    /// Whether this witness saw the roster frozen before the draw's round was published.
+    #[must_use]
+    pub fn saw_before_round(&self, record: &Record) -> bool {
+        let round_ms = record.descriptor.beacon.as_ref().and_then(|round| round.time_ms().ok());
+        let kept = self.kept.iter().find(|kept| kept.draw == hex::encode(record.descriptor_digest));
+        let seen_ms = kept.and_then(Kept::frozen_before_reveal_ms);
+        matches!(self.check(record), Verdict::Holds(_)) && seen_ms.zip(round_ms).is_some_and(|(at, round)| at < round)
+    }
+
+    /// The ticket that a browser was given last, for the draw with this digest if it has one for it.
+    #[must_use]
+    pub fn ticket_for(&self, digest: &Hash) -> Option<&str> {
+        let digest = hex::encode(digest);
+        let own = self.kept.iter().filter(|kept| kept.draw == digest);
+        let last = self.kept.iter().chain(own).flat_map(|kept| &kept.receipts).next_back();
+        last.map(|receipt| receipt.ticket.as_str())
+    }
+
+    fn check_papers(&self, record: &Record) -> Verdict {
+        let now = published(record);
         let seen: Vec<&str> =
             FIXED.into_iter().filter(|key| self.saw.get(*key).is_some_and(|v| !v.is_null())).collect();
         match seen.iter().find(|key| self.saw[**key] != now[**key]) {
             _ if seen.is_empty() => Verdict::Open(format!("{} says nothing about a draw", self.name)),
             None => Verdict::Holds(format!("{} saw the same {}", self.name, seen.join(", "))),
-            Some(key) => Verdict::Fails(format!(
-                "the {key} was changed after it was published: {} saw {}, the record says {}",
-                self.name, self.saw[*key], now[*key]
-            )),
+            Some(key) => Verdict::Fails(self.changed(key, &self.saw[*key], &now[*key])),
         }
     }
+
+    fn check_kept(&self, kept: &Kept, record: &Record) -> Verdict {
+        let (name, now) = (&self.name, published(record));
+        if let Some(descriptor) = kept.descriptor.as_ref().filter(|seen| **seen != now["descriptor"]) {
+            return Verdict::Fails(self.changed("descriptor", descriptor, &now["descriptor"]));
+        }
+        let rules = record.descriptor.label().name();
+        if let Some(label) = kept.label.as_ref().filter(|label| *label != rules) {
+            return Verdict::Fails(format!("{name} was told that the draw is {label}; by its rules it is {rules:?}"));
+        }
+        let freezes = kept.freezes.iter().flat_map(|freeze| FREEZE.map(|key| (key, freeze.get(key))));
+        for (key, seen) in freezes {
+            let seen = seen.unwrap_or(&Value::Null);
+            if *seen != now[key] {
+                return Verdict::Fails(self.changed(key, seen, &now[key]));
+            }
+        }
+        match (kept.unfrozen, record.frozen_at_ms) {
+            (Some(look), Some(frozen_at_ms)) if look.now_ms > frozen_at_ms => Verdict::Fails(format!(
+                "the freeze is dated back: the record says that the roster was frozen at {frozen_at_ms}, but at {} by the \
+                 room's own clock {name} was told that it was not",
+                look.now_ms
+            )),
+            _ => self.judge_time(kept, record),
+        }
+    }
+
+    /// What the witness can say of when the roster was frozen.
+    fn judge_time(&self, kept: &Kept, record: &Record) -> Verdict {
+        let name = &self.name;
+        let round = record.descriptor.beacon.as_ref().and_then(|round| Some((round.round, round.time_ms().ok()?)));
+        let Some(first) = kept.freezes.first() else {
+            return Verdict::Open(format!("{name} saw nothing of the freeze"));
+        };
+        let at_ms = first.get("at_ms").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        match (kept.frozen_before_reveal_ms(), round) {
+            (Some(at_ms), Some((round, time_ms))) if at_ms < time_ms => Verdict::Holds(format!(
+                "{name} saw the roster frozen, with the same {}, {} before round {round} was published, by its own clock",
+                FREEZE.join(", "),
+                seconds(time_ms - at_ms)
+            )),
+            (Some(_), None) => Verdict::Holds(format!(
+                "{name} saw the roster frozen, with the same {}, before the secret was public",
+                FREEZE.join(", ")
+            )),
+            (_, Some((round, time_ms))) => Verdict::Open(format!(
+                "{name} first saw the frozen roster {} after round {round} was published, by its own clock: it is no witness \
+                 that it was frozen before",
+                seconds(at_ms.saturating_sub(time_ms))
+            )),
+            (None, None) => Verdict::Open(format!("{name} first saw the frozen roster when the secret was public")),
+        }
+    }
+
+    fn changed(&self, key: &str, seen: &Value, now: &Value) -> String {
+        format!("the {key} was changed after it was published: {} saw {seen}, the record says {now}", self.name)
+    }
+}
+
+impl Kept {
+    /// When the freeze was first seen by the browser's own clock, if the secret was still locked then.
+    fn frozen_before_reveal_ms(&self) -> Option<u64> {
+        let first = self.freezes.first()?;
+        first.get("at_ms")?.as_u64().filter(|_| first.get("before") == Some(&Value::Bool(true)))
+    }
+}
+
+/// A status without a root, from an edge in touch with its store, is a look at a room that was open.
+fn open_look(status: &Map<String, Value>, draw: &Map<String, Value>) -> Option<Kept> {
+    let is_open = draw.get("root") == Some(&Value::Null) && status.get("stale") != Some(&Value::Bool(true));
+    let now_ms = status.get("now_ms")?.as_u64().filter(|_| is_open)?;
+    let draw = draw.get("descriptor_digest")?.as_str()?.to_owned();
+    let unfrozen = Some(Look { now_ms });
+    Some(Kept { draw, descriptor: None, label: None, unfrozen, freezes: Vec::new(), receipts: Vec::new() })
+}
+
+/// The record as JSON; a count of none missing is left out of records, and told by statuses.
+fn published(record: &Record) -> Value {
+    let mut now = serde_json::to_value(record).expect("a record is JSON");
+    if record.root.is_some() && record.missing.is_none() {
+        now["missing"] = 0.into();
+    }
+    now
+}
+
+fn seconds(ms: u64) -> String {
+    let mut text = String::new();
+    write!(text, "{}.{:03} s", ms / 1000, ms % 1000).expect("a string takes all");
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use fairgate_draw::Descriptor;
+    use fairgate_draw::{Descriptor, QUICKNET};
     use serde_json::json;
 
     use super::*;
@@ -54,7 +236,7 @@ mod tests {
     fn record() -> Record {
         let descriptor =
             Descriptor { beacon: None, commitment: [0xab; 32], opens_at_ms: 1, room: "tour".into(), starts_at_ms: 2 };
-        Record { entries: Some(3), root: Some([0xcd; 32]), ..Record::scheduled(descriptor) }
+        Record { entries: Some(3), root: Some([0xcd; 32]), frozen_at_ms: Some(5), ..Record::scheduled(descriptor) }
     }
 
     fn verdict(saw: &Value) -> Verdict {
@@ -67,6 +249,10 @@ mod tests {
         assert!(matches!(verdict(&scheduled), Verdict::Holds(_)));
         assert!(matches!(verdict(&json!({ "root": "cd".repeat(32), "later": 1 })), Verdict::Holds(_)));
         assert!(matches!(verdict(&json!({ "root": "ce".repeat(32) })), Verdict::Fails(_)));
+        assert!(matches!(verdict(&json!({ "frozen_at_ms": 6 })), Verdict::Fails(_)));
+        assert!(matches!(verdict(&json!({ "label": "committed + public beacon" })), Verdict::Fails(_)));
+        assert!(matches!(verdict(&json!({ "missing": 0 })), Verdict::Holds(_)));
+        assert!(matches!(verdict(&json!({ "missing": 1 })), Verdict::Fails(_)));
         assert!(matches!(verdict(&json!({ "seed": "00".repeat(32) })), Verdict::Fails(_)), "it was taken back");
     }
 
@@ -77,5 +263,53 @@ mod tests {
         let Verdict::Fails(why) = verdict(&status(4)) else { panic!("not seen") };
         assert_eq!(why, "the entries was changed after it was published: a browser saw 4, the record says 3");
         assert!(matches!(verdict(&json!({ "phase": "idle", "draw": null })), Verdict::Open(_)));
+    }
+
+    #[test]
+    fn a_status_of_an_open_room_says_when_the_roster_was_not_frozen_yet() {
+        let digest = hex::encode(record().descriptor_digest);
+        let status = |now_ms: u64, stale: bool| json!({ "now_ms": now_ms, "stale": stale, "draw": { "descriptor_digest": digest, "root": null } });
+        assert!(matches!(verdict(&status(5, false)), Verdict::Holds(_)));
+        assert!(matches!(verdict(&status(6, true)), Verdict::Holds(_)), "an edge that was cut off knew no better");
+        let Verdict::Fails(why) = verdict(&status(6, false)) else { panic!("not seen") };
+        assert!(why.starts_with("the freeze is dated back: the record says that the roster was frozen at 5"), "{why}");
+    }
+
+    #[test]
+    fn what_a_browser_kept_of_other_draws_says_nothing_of_this_one() {
+        let kept = json!({ "evidence": [{ "draw": "00", "receipts": [{ "ticket": "a.b.c" }], "freezes": [] }] });
+        let witness = Witness::parse("a browser", &kept.to_string()).unwrap();
+        assert_eq!(witness.ticket_for(&[0; 32]), Some("a.b.c"));
+        let said = Verdict::Open("a browser kept nothing of this draw, but of 1 others".into());
+        assert_eq!(witness.check(&record()), said);
+    }
+
+    #[test]
+    fn only_who_saw_the_freeze_before_the_round_vouches_for_it() {
+        let round = QUICKNET.round(1000);
+        let round_ms = round.time_ms().unwrap();
+        let descriptor = Descriptor { beacon: Some(round), starts_at_ms: round_ms - 60_000, ..record().descriptor };
+        let frozen_at_ms = round_ms - 50_000;
+        let record = Record {
+            entries: Some(3),
+            root: Some([0xcd; 32]),
+            frozen_at_ms: Some(frozen_at_ms),
+            ..Record::scheduled(descriptor)
+        };
+        let witness = |at_ms: u64, before: bool| {
+            let freeze = json!({ "entries": 3, "root": "cd".repeat(32), "frozen_at_ms": frozen_at_ms, "at_ms": at_ms,
+                "now_ms": at_ms, "before": before });
+            let kept = json!({ "draw": hex::encode(record.descriptor_digest), "freezes": [freeze] });
+            Witness::parse("a browser", &kept.to_string()).unwrap()
+        };
+        let early = witness(round_ms - 1_500, true);
+        assert!(early.saw_before_round(&record));
+        let Verdict::Holds(said) = early.check(&record) else { panic!("not seen") };
+        assert!(said.contains("1.500 s before round 1000 was published"), "{said}");
+        for (late, by) in [(witness(round_ms, false), "0.000"), (witness(round_ms + 2_000, true), "2.000")] {
+            assert!(!late.saw_before_round(&record), "whatever it says itself");
+            let Verdict::Open(said) = late.check(&record) else { panic!("taken for a witness") };
+            assert!(said.contains(&format!("{by} s after round 1000 was published")), "{said}");
+        }
     }
 }

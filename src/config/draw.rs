@@ -24,7 +24,8 @@ pub struct BeaconConfig {
     /// How long after the start the round is published, at the earliest: until then the roster has to be hashed, published
     /// and witnessed.
     pub delay_ms: u64,
-    /// How long after the round's time the draw goes on without it; `None`: it waits.
+    /// How long after the round's time the draw goes on without it; `None`: it waits. With it the draw is "committed", and no
+    /// more, from its schedule on: whoever has the secret could aim the outcome without the round.
     pub fallback_after_ms: Option<u64>,
 }
 
@@ -62,7 +63,7 @@ impl BeaconConfig {
             "is shorter than the room's witness time: the round could be known before browsers have seen the roster's root",
             "make it as long as witness and the time to hash the roster (about a second for three million entries)",
         );
-        let fallback_after_ms = match section.get_or("fallback", Fallback::After(Span::seconds(10 * 60))) {
+        let fallback_after_ms = match section.get_or("fallback", Fallback::Never) {
             Fallback::Never => None,
             Fallback::After(span) => Some(span.ms),
         };
@@ -125,5 +126,38 @@ impl Value for Fallback {
                 )
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use fairgate_draw::{BeaconRound, Descriptor, Label, QUICKNET};
+
+    use crate::config::Config;
+
+    /// What a draw with these lines in `[room.draw]` is labelled, and after how long it goes on without its round.
+    fn label(lines: &str) -> (Label, Option<u64>) {
+        let text = format!(
+            "[edge]\n[[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:1\"\n[[room]]\nname = \"final\"\nupstream = \"shop\"\n\
+             opens_at = \"2026-12-01T09:30:00Z\"\nstarts_at = \"2026-12-01T10:00:00Z\"\nadmission.rate_per_minute = 600\n\
+             [room.draw]\n{lines}"
+        );
+        let config = Config::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let plan = config.rooms[0].beacon.as_ref().map(|beacon| beacon.plan(1_796_119_200_000));
+        let fallback_after_ms = plan.and_then(|plan| plan.fallback_after_ms);
+        let beacon = plan.map(|plan| BeaconRound { fallback_after_ms, ..QUICKNET.round(plan.round) });
+        let (room, commitment) = ("final".into(), [0; 32]);
+        let descriptor = Descriptor { beacon, commitment, opens_at_ms: 1, room, starts_at_ms: 2 };
+        (descriptor.label(), fallback_after_ms)
+    }
+
+    #[test]
+    fn a_draw_waits_for_its_round_unless_told_otherwise_and_then_is_committed_and_no_more() {
+        assert_eq!(label(""), (Label::Committed, None));
+        assert_eq!(label("beacon = \"quicknet\""), (Label::CommittedAndBeacon, None));
+        assert_eq!(label("beacon = \"quicknet\"\nfallback = \"never\""), (Label::CommittedAndBeacon, None));
+        assert_eq!(label("beacon = \"quicknet\"\nfallback = \"10m\""), (Label::Committed, Some(600_000)));
     }
 }

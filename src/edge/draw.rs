@@ -51,7 +51,7 @@ pub(crate) fn schema() -> Answer {
 pub(crate) fn public_record(snapshot: &Snapshot) -> Option<Record> {
     let known = &snapshot.view.draw;
     let scheduled = Record::scheduled(Descriptor::parse(&known.descriptor).ok()?);
-    let record = Record {
+    Some(Record {
         beacon: known.beacon,
         beacon_signature: known.beacon_signature,
         entries: known.entries,
@@ -62,8 +62,7 @@ pub(crate) fn public_record(snapshot: &Snapshot) -> Option<Record> {
         secret: known.secret,
         seed: known.seed,
         ..scheduled
-    };
-    Some(Record { label: record.proved_label(), ..record })
+    })
 }
 
 /// `GET draw/proof/{index}`.

@@ -16,6 +16,7 @@ pub(super) const CHECK: &[&str] = &[
     include_str!("../../pages/waiting/sha256.js"),
     include_str!("../../pages/waiting/evidence.js"),
     include_str!("../../pages/waiting/draw.js"),
+    include_str!("../../pages/check/qr.js"),
     include_str!("../../pages/check/steps.js"),
     include_str!("../../pages/check/check.js"),
 ];

@@ -12,11 +12,10 @@ impl DrawRecord {
         Descriptor::parse(&self.descriptor).ok()?.beacon
     }
 
-    /// What the draw can prove, wherever it is shown.
+    /// What the draw can prove, wherever it is shown: by its rules, from the schedule on.
     #[must_use]
     pub fn label(&self) -> Label {
-        let without = self.beacon_round().is_none() || (self.seed.is_some() && self.beacon.is_none());
-        if without { Label::Committed } else { Label::CommittedAndBeacon }
+        Descriptor::parse(&self.descriptor).map_or(Label::Committed, |descriptor| descriptor.label())
     }
 }
 

@@ -170,7 +170,8 @@ pub struct Plan {
 pub struct BeaconPlan {
     /// The round; published after the roster is frozen and witnessed.
     pub round: u64,
-    /// How long after the round's time the draw goes on without it, as "committed" and no more; `None`: it waits.
+    /// How long after the round's time the draw goes on without it; `None`: it waits. With it the draw is "committed" and no
+    /// more, from its schedule on.
     pub fallback_after_ms: Option<u64>,
 }
 

@@ -162,7 +162,6 @@ fn going_on_without_the_beacon_that_was_named() {
     let mut draw = Draw::frozen(100, Some(QUICKNET.round(1000)));
     let secret = Draw::honest(0).record.secret.unwrap();
     draw.reveal(secret);
-    draw.record.label = Label::Committed;
     assert_caught_at("beacon", &draw);
 }
 

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use fairgate::pass::{Pass, Ticket};
 use fairgate::room::Position;
+use serde_json::{Value, json};
 
 use crate::published::{Draw, key_ring};
 use crate::verifier::Verdict;
@@ -70,6 +71,34 @@ fn a_ticket_can_be_read_from_a_file() {
     let file = folder.path().join("ticket.txt");
     std::fs::write(&file, format!("{}\n", receipt(&draw, 2))).unwrap();
     assert_eq!(dispute_at(folder.path(), file.to_str().unwrap(), &[]).code, 0);
+}
+
+#[test]
+fn what_a_browser_kept_is_a_ticket_and_a_witness() {
+    let draw = Draw::honest(7);
+    let folder = draw.publish();
+    let file = folder.path().join("kept.json");
+    let judged = |evidence: Value| {
+        std::fs::write(&file, json!({ "evidence": evidence }).to_string()).unwrap();
+        dispute_at(folder.path(), file.to_str().unwrap(), &[])
+    };
+    let frozen_at_ms = draw.record.frozen_at_ms.unwrap();
+    let this = |frozen_at_ms: u64| {
+        let root = hex::encode(draw.record.root.unwrap());
+        let freeze = json!({ "entries": 7, "root": root, "frozen_at_ms": frozen_at_ms, "at_ms": 1, "before": true });
+        let digest = hex::encode(draw.record.descriptor_digest);
+        json!({ "draw": digest, "receipts": [{ "ticket": receipt(&draw, 2) }], "freezes": [freeze] })
+    };
+    let elsewhere = draw.keys.sign_ticket(&Ticket { draw: [3; 32], ..ticket(&draw, Position::Pool(5)) });
+    let other = json!({ "draw": "03".repeat(32), "receipts": [{ "ticket": elsewhere }], "freezes": [] });
+
+    let honoured = judged(json!([this(frozen_at_ms), other]));
+    assert_eq!(honoured.code, 0, "{honoured:?}");
+    assert!(honoured.said.contains("before the secret was public"), "{honoured:?}");
+    let changed = judged(json!([this(frozen_at_ms + 1)]));
+    assert_contradicted(&changed, "the frozen_at_ms was changed after it was published", &receipt(&draw, 2));
+    assert_contradicted(&judged(json!([other])), "it was replaced after the ticket was given", &elsewhere);
+    assert_proves_nothing(&judged(json!([])), "kept no ticket");
 }
 
 #[test]

@@ -30,7 +30,13 @@ fn both_agree_on_draws_of_every_size() {
 #[test]
 fn both_agree_on_a_draw_with_a_beacon() {
     let draw = Draw::with_beacon(700);
-    with_places(&draw, |_| {}).assert_holds();
+    let independent = with_places(&draw, |_| {});
+    independent.assert_holds();
+    assert!(
+        independent.said.contains("-     beacon: "),
+        "it checks no BLS signature, and says so: {}",
+        independent.said
+    );
     fairgate(draw.publish().path(), &[]).assert_holds();
 }
 

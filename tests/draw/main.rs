@@ -1,5 +1,6 @@
 //! A draw, published as files, as an auditor gets it: honest ones hold, cheats are caught by the name of the step.
 
+mod aimed;
 mod cheats;
 mod claims;
 mod disputes;

@@ -11,8 +11,8 @@ use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
 /// When round 1000 of quicknet was: rounds of these draws are long past.
-const ROUND_MS: u64 = 1_692_806_364_000;
-const SECRET: Hash = [0x5e; 32];
+pub(crate) const ROUND_MS: u64 = 1_692_806_364_000;
+pub(crate) const SECRET: Hash = [0x5e; 32];
 
 /// A draw, and the operator who runs it: honestly, until a test does something else.
 pub(crate) struct Draw {

@@ -24,11 +24,22 @@ fn an_honest_draw_is_reported_with_its_numbers_and_limits() {
     }
     assert!(markdown.contains("**The draw holds: every step that can be checked was checked.**"), "{markdown}");
     assert!(markdown.contains("It does not prove that the operator, who knew the secret all along"), "{markdown}");
+    let code = hex::encode(draw.record.freeze_statement().unwrap().leaf_hash());
+    assert!(markdown.contains(&format!("| code of the freeze, to compare whole | {code} |")), "{markdown}");
+    assert_eq!((&json["freeze_code"], &json["witnessed"]), (&code.into(), &0.into()));
     assert_eq!((&json["outcome"], &json["failed_step"]), (&"holds".into(), &Value::Null));
     let steps: Vec<&str> = json["findings"].as_array().unwrap().iter().map(|f| f["step"].as_str().unwrap()).collect();
     let all =
         ["signature", "descriptor", "descriptor digest", "roster", "root", "commitment", "beacon", "seed", "places"];
     assert_eq!(steps, [&all[..], &["claims", "identities"]].concat());
+}
+
+#[test]
+fn a_draw_with_a_beacon_is_worth_what_its_witnesses_are() {
+    let (verdict, markdown, _) = reports(&Draw::with_beacon(100));
+    verdict.assert_holds();
+    assert!(markdown.contains("That it was is the operator's word (`frozen_at_ms`)"), "{markdown}");
+    assert!(!markdown.contains("nobody could pick the order"), "{markdown}");
 }
 
 #[test]

@@ -1,8 +1,11 @@
-//! The two verifiers, as an auditor runs them: `fairgate draw verify` and the independent `verify_draw.py`.
+//! The verifiers: `fairgate draw verify` and the independent `verify_draw.py`, as an auditor runs them, and the modules of the
+//! pages, as a fan's browser does.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 /// What a verifier said.
 #[derive(Debug)]
@@ -44,4 +47,24 @@ pub(crate) fn fairgate(folder: &Path, options: &[&OsStr]) -> Verdict {
 pub(crate) fn python(arguments: &[&OsStr]) -> Verdict {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify_draw.py");
     Verdict::of(Command::new("python3").arg(script).args(arguments).output().expect("python3 runs"))
+}
+
+/// What the waiting page keeps that was shown these statuses at these times of its own clock; `file` is for them.
+pub(crate) fn browser_keeps(file: &Path, shown: &[(Value, u64)]) -> String {
+    std::fs::write(file, serde_json::to_string(shown).unwrap()).unwrap();
+    let kept = Verdict::of(browser(&["look".as_ref(), file.as_os_str()]));
+    assert_eq!(kept.code, 0, "{}", kept.said);
+    kept.said
+}
+
+/// What the page that checks a draw says of a folder, with what a browser kept.
+pub(crate) fn browser_checks(folder: &Path, kept: Option<&Path>) -> Verdict {
+    let arguments: Vec<&OsStr> =
+        ["check".as_ref(), folder.as_os_str()].into_iter().chain(kept.map(Path::as_os_str)).collect();
+    Verdict::of(browser(&arguments))
+}
+
+fn browser(arguments: &[&OsStr]) -> Output {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/draw/browser.mjs");
+    Command::new("node").arg(script).args(arguments).output().expect("node runs: make setup installs it")
 }

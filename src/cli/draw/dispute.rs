@@ -8,12 +8,12 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{nothing_to_check, read, read_keys};
-use crate::audit::{Dispute, Judgement, Source, dispute};
+use crate::audit::{Dispute, Judgement, Source, Witness, dispute, published_digest};
 use crate::pass::Hearsay;
 
 #[derive(Debug, Args)]
 pub(super) struct DisputeArgs {
-    /// The ticket, or a file that has it.
+    /// The ticket, or a file that has it: alone, or among what a browser kept (from the page that checks the draw).
     ticket: String,
     /// The draw's URL, or a folder with `draw.json`, `roster` and perhaps `jwks.json`; without it the issuer that the
     /// ticket names is asked.
@@ -30,26 +30,47 @@ pub(super) struct DisputeArgs {
 /// Judges a ticket and says how it stands.
 pub(super) fn run(args: &DisputeArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
     let (verdict, code) = match judge(args) {
-        Ok(Judgement::Honoured(detail)) => (format!("Honoured: {detail}."), ExitCode::SUCCESS),
-        Ok(Judgement::Contradicted(detail)) => (contradiction(args, &detail), ExitCode::FAILURE),
-        Ok(Judgement::Open(detail)) => return Ok(nothing_to_check(&anyhow::Error::msg(detail))),
+        Ok((_, Judgement::Honoured(detail))) => (format!("Honoured: {detail}."), ExitCode::SUCCESS),
+        Ok((ticket, Judgement::Contradicted(detail))) => (contradiction(args, &ticket, &detail), ExitCode::FAILURE),
+        Ok((_, Judgement::Open(detail))) => return Ok(nothing_to_check(&anyhow::Error::msg(detail))),
         Err(error) => return Ok(nothing_to_check(&error)),
     };
     writeln!(out, "{verdict}").context("cannot write to standard output")?;
     Ok(code)
 }
 
-fn judge(args: &DisputeArgs) -> anyhow::Result<Judgement> {
-    let ticket = token(&args.ticket)?;
+/// The ticket that was judged, and how it stands.
+fn judge(args: &DisputeArgs) -> anyhow::Result<(String, Judgement)> {
+    let witness = witness(&args.ticket)?;
+    let any = match &witness {
+        Some(witness) => witness.ticket_for(&[0; 32]).context("this browser kept no ticket")?.to_owned(),
+        None => token(&args.ticket)?,
+    };
     let pass = args.pass.as_deref().map(token).transpose()?;
-    let said =
-        Hearsay::of(&ticket).context("this is no ticket: it should be three parts of letters, joined by dots")?;
+    let said = Hearsay::of(&any).context("this is no ticket: it should be three parts of letters, joined by dots")?;
     let source = source(args.source.as_deref(), &said)?;
     let keys = match &args.jwks {
         Some(path) => read_keys(path, &said.issuer)?,
         None => source.keys(&said.issuer)?.context("there are no keys beside the record; give them with --jwks")?,
     };
-    Ok(dispute(Dispute { ticket: &ticket, pass: pass.as_deref(), keys: &keys }, &source)?)
+    let ticket = match &witness {
+        Some(witness) => witness.ticket_for(&published_digest(&source)?).unwrap_or(&any).to_owned(),
+        None => any,
+    };
+    let judgement =
+        dispute(Dispute { ticket: &ticket, pass: pass.as_deref(), witness: witness.as_ref(), keys: &keys }, &source)?;
+    Ok((ticket, judgement))
+}
+
+/// What a browser kept, where a file of that is given instead of a ticket.
+fn witness(text: &str) -> anyhow::Result<Option<Witness>> {
+    let path = Path::new(text);
+    let json = if path.is_file() { read(path)? } else { String::new() };
+    if !json.trim_start().starts_with('{') {
+        return Ok(None);
+    }
+    let kept = Witness::parse("this browser", &json);
+    kept.map(Some).with_context(|| format!("{text} is neither a ticket nor what a browser kept"))
 }
 
 fn source(given: Option<&str>, said: &Hearsay) -> anyhow::Result<Source> {
@@ -69,13 +90,12 @@ fn token(text: &str) -> anyhow::Result<String> {
 }
 
 /// Everything that someone else needs to come to the same conclusion.
-fn contradiction(args: &DisputeArgs, detail: &str) -> String {
-    let given =
-        |what: &str, token: &str| format!("\n{what}: {}", self::token(token).unwrap_or_else(|_| token.to_owned()));
-    let pass = args.pass.as_deref().map(|pass| given("The pass", pass)).unwrap_or_default();
+fn contradiction(args: &DisputeArgs, ticket: &str, detail: &str) -> String {
+    let pass = args.pass.as_deref().map(|pass| token(pass).unwrap_or_else(|_| pass.to_owned()));
+    let pass = pass.map(|pass| format!("\nThe pass: {pass}")).unwrap_or_default();
     format!(
         "Contradicted: {detail}.\n\nThe evidence is the token below, signed by the operator, and the published record, \
-         roster and keys.{}{pass}",
-        given("\nThe ticket", &args.ticket)
+         roster and keys. What a browser saw is its own word: the more of them say the same, the more it is worth.\n\n\
+         The ticket: {ticket}{pass}"
     )
 }

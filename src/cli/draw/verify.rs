@@ -23,7 +23,8 @@ pub(super) struct VerifyArgs {
     /// The operator's keys, from a source you trust; otherwise those published beside the record.
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// A record or status that someone saved earlier; may be given several times.
+    /// A record or status that someone saved earlier, or what a browser kept (from the page that checks the draw); may be
+    /// given several times.
     #[arg(long, value_name = "FILE")]
     witness: Vec<PathBuf>,
     /// Write the report for people here.
@@ -79,7 +80,11 @@ fn print(report: &Report, mut out: impl Write) -> io::Result<()> {
         };
         writeln!(out, "{mark:4}  {}: {detail}", finding.step)?;
     }
-    writeln!(out, "{}", report.summary())
+    if let Some(code) = &report.freeze_code {
+        writeln!(out, "code of the freeze, to compare whole: {code}")?;
+    }
+    writeln!(out, "{}", report.summary())?;
+    writeln!(out, "{}", report.standing())
 }
 
 /// Shown on a terminal only.
@@ -90,7 +95,8 @@ fn progress_bar() -> ProgressBar {
 
 fn read_witness(path: &Path) -> anyhow::Result<Witness> {
     let name = path.display().to_string();
-    Witness::parse(&name, &read(path)?).with_context(|| format!("{name} is neither a saved record nor a saved status"))
+    Witness::parse(&name, &read(path)?)
+        .with_context(|| format!("{name} is neither a saved record or status nor what a browser kept"))
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -117,7 +117,8 @@ impl World {
         for now_ms in [STARTS_MS, STARTS_MS + 2_000, STARTS_MS + 2_200] {
             world.beat_at(now_ms).await;
         }
-        assert_eq!(world.status()["draw"]["label"], "committed + public beacon");
+        let label = if fallback == "never" { "committed + public beacon" } else { "committed" };
+        assert_eq!(world.status()["draw"]["label"], label, "from the schedule on");
         world
     }
 
