@@ -54,6 +54,9 @@ test("a browser that first saw it when the round was known, or the secret, says 
   looks([sealed(STARTS_MS + 9), ROUND_MS]);
   assert.equal(judged(), "late");
   globalThis.localStorage = new Storage();
+  looks([sealed(ROUND_MS), STARTS_MS + 9]);
+  assert.equal(judged(), "late", "a device whose clock is slow is no witness");
+  globalThis.localStorage = new Storage();
   looks([sealed(STARTS_MS + 9, { descriptor: descriptor(null), seed: "cd".repeat(32) }), STARTS_MS + 50]);
   assert.equal(judged(published({ descriptor: descriptor(null) })), "late");
 });

@@ -548,12 +548,13 @@ class Witness:
             locked = first["before"] is True
             said = f"{self.name} saw the roster frozen before the secret was public"
             return False, said if locked else Open(f"{self.name} first saw it when the secret was public")
-        ahead_ms = round_time_ms(beacon) - first["at_ms"]
+        # A clock that is slow vouches for nothing.
+        ahead_ms = round_time_ms(beacon) - max(first["at_ms"], first.get("now_ms", 0))
         span = f"{abs(ahead_ms) // 1000}.{abs(ahead_ms) % 1000:03} s"
         if first["before"] is True and ahead_ms > 0:
-            before = f"{span} before round {beacon['round']} was published, by its own clock"
+            before = f"{span} before round {beacon['round']} was published, by its own clock and the room's"
             return True, f"{self.name} saw the roster frozen, with the same {', '.join(FREEZE)}, {before}"
-        after = f"{span} after round {beacon['round']} was published, by its own clock"
+        after = f"{span} after round {beacon['round']} was published, by its own clock or the room's"
         return False, Open(f"{self.name} first saw the frozen roster {after}: it is no witness that it was frozen before")
 
     def _same(self, key, seen, now):

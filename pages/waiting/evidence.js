@@ -73,8 +73,8 @@ export function lookedAt(kept, { now_ms, stale, draw }, at_ms) {
     return open ? { ...known, unfrozen: { at_ms, now_ms } } : known;
   }
   if (freezes.length >= KEPT_MAX || freezes.some((seen) => isSame(seen, draw))) return known;
-  // Whether it was seen before anybody could know the result: the round's time is still to come, the secret locked.
-  const before = !seed && at_ms < (roundMs(descriptor) ?? Infinity);
+  // Whether it was seen before anybody could know the result: the secret is locked, and by neither clock is it the round's time.
+  const before = !seed && Math.max(at_ms, now_ms) < (roundMs(descriptor) ?? Infinity);
   return { ...known, freezes: [...freezes, { entries, root, frozen_at_ms, at_ms, now_ms, before }] };
 }
 

@@ -169,10 +169,10 @@ impl Witness {
         let Some(first) = kept.freezes.first() else {
             return Verdict::Open(format!("{name} saw nothing of the freeze"));
         };
-        let at_ms = first.get("at_ms").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        let at_ms = seen_ms(first).unwrap_or(u64::MAX);
         match (kept.frozen_before_reveal_ms(), round) {
             (Some(at_ms), Some((round, time_ms))) if at_ms < time_ms => Verdict::Holds(format!(
-                "{name} saw the roster frozen, with the same {}, {} before round {round} was published, by its own clock",
+                "{name} saw the roster frozen, with the same {}, {} before round {round} was published, by its own clock and the room's",
                 FREEZE.join(", "),
                 seconds(time_ms - at_ms)
             )),
@@ -181,8 +181,8 @@ impl Witness {
                 FREEZE.join(", ")
             )),
             (_, Some((round, time_ms))) => Verdict::Open(format!(
-                "{name} first saw the frozen roster {} after round {round} was published, by its own clock: it is no witness \
-                 that it was frozen before",
+                "{name} first saw the frozen roster {} after round {round} was published, by its own clock or the room's: it is no \
+                 witness that it was frozen before",
                 seconds(at_ms.saturating_sub(time_ms))
             )),
             (None, None) => Verdict::Open(format!("{name} first saw the frozen roster when the secret was public")),
@@ -195,11 +195,18 @@ impl Witness {
 }
 
 impl Kept {
-    /// When the freeze was first seen by the browser's own clock, if the secret was still locked then.
+    /// When the freeze was first seen, if the secret was still locked then.
     fn frozen_before_reveal_ms(&self) -> Option<u64> {
         let first = self.freezes.first()?;
-        first.get("at_ms")?.as_u64().filter(|_| first.get("before") == Some(&Value::Bool(true)))
+        (first.get("before") == Some(&Value::Bool(true))).then(|| seen_ms(first))?
     }
+}
+
+/// When a freeze was first seen, by the browser's clock or the room's, whichever is ahead: one that is slow vouches for
+/// nothing.
+fn seen_ms(freeze: &Map<String, Value>) -> Option<u64> {
+    let clock = |name: &str| freeze.get(name).and_then(Value::as_u64);
+    Some(clock("at_ms")?.max(clock("now_ms").unwrap_or(0)))
 }
 
 /// A status without a root, from an edge in touch with its store, is a look at a room that was open.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fairgate_draw::Record;
 use serde_json::Value;
 
 use crate::chromium::{Browser, DESKTOP, Habits, PHONE};
@@ -135,6 +136,18 @@ async fn anyone_checks_the_draw_step_by_step() {
     assert_eq!(browser.text("#steps .bad").await, "");
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.screenshot("check-steps-phone").await;
+
+    // The code to compare is whole, and what the browser keeps is there until the fan deletes it.
+    let draw = site.status(POOL).await["draw"].clone();
+    let record: Record = serde_json::from_slice(&site.draw(POOL, "").await).expect("a record");
+    let code = record.freeze_statement().expect("a frozen draw").leaf_hash();
+    assert_eq!(browser.text("#print").await.replace(' ', ""), hex::encode(code));
+    browser.wait_for("#kept", draw["descriptor_digest"].as_str().expect("D"), SOON).await;
+    browser.eval("window.confirm = () => true").await;
+    browser.click("#kept button:last-child").await;
+    browser.wait_for("#none", "Nothing of this room", SOON).await;
+    let left = browser.eval("Object.keys(localStorage).filter((key) => key.includes(':draw:')).length").await;
+    assert_eq!(left, 0);
 
     // The same page, saved, with saved papers and no network: it holds, and a forged paper does not.
     let folder = tempfile::tempdir().expect("a folder");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chromium::{Browser, Habits};
 use crate::site::{Room, Site};
@@ -77,9 +77,17 @@ async fn a_place_is_given_up_only_after_a_second_thought() {
     browser.click("#leave").await;
     browser.click("#sure button[value=leave]").await;
     browser.wait_for("#headline", "You have left the line", SOON).await;
+    assert_eq!(receipts_kept(&browser).await, 1, "the page has dropped its ticket, and the evidence stays");
     assert_eq!(site.status(LINE).await["line_size"], 11);
     browser.click("#act").await;
     browser.wait_for("#figure", "12", SOON).await;
+    assert_eq!(receipts_kept(&browser).await, 2);
+}
+
+/// How many receipts the browser keeps of the room's draw.
+async fn receipts_kept(browser: &Browser) -> Value {
+    let key = "Object.keys(localStorage).find((key) => key.startsWith('fairgate:line:draw:'))";
+    browser.eval(&format!("JSON.parse(localStorage[{key}]).receipts.length")).await
 }
 
 #[tokio::test]
