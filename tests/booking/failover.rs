@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::books::audit;
 use crate::link::Link;
-use crate::shop::{EVENT, Env, Fan, Shop, bit};
+use crate::shop::{EVENT, Env, Fan, Shop, bit, free_address};
 
 /// What the sellers were told.
 #[derive(Default)]
@@ -75,7 +75,7 @@ async fn sales_go_on_within_seconds_when_a_standby_is_promoted() {
     sql.batch_execute("select pg_reload_conf()").await.expect("it is told");
     let link = Link::to(&primary.socket());
     let both = format!("postgresql://fairgate@{},{}/postgres", primary.host(), standby.host());
-    let shop = Shop::open_at(primary, link.url.clone(), "127.0.0.1:0", Env::new());
+    let shop = Shop::open_at(primary, link.url.clone(), &free_address(), Env::new());
     let (_other, other_url) = shop.another_core_at(&both);
 
     let passes: Arc<Vec<String>> = Arc::new((0..2000).map(|place| shop.gate.pass(place)).collect());

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::books::audit;
-use crate::shop::{EVENT, Env, Fan, Shop, bit};
+use crate::shop::{EVENT, Env, Fan, Shop, bit, free_address};
 
 /// Runs the pooler until the pipe ends.
 const WATCHER: &str = r#""$@" & pid=$!; read -r _; kill $pid; wait $pid"#;
@@ -74,7 +74,7 @@ impl Drop for PgBouncer {
 /// Two cores sell, and learn of each other, through the pooler; nothing of them stays in the sessions that others get.
 async fn sell(postgres: PrivatePostgres, pooler: &PgBouncer, parameters: &str) {
     let url = pooler.url(parameters);
-    let shop = Shop::open_at(postgres, url.clone(), "127.0.0.1:0", Env::new());
+    let shop = Shop::open_at(postgres, url.clone(), &free_address(), Env::new());
     let (_other, other_url) = shop.another_core_at(&url);
     let first = shop.fan(1).reserve_seats("a", &["pit-GA-1", "pit-GA-2"]).await;
     assert_eq!(first.status, StatusCode::OK, "{}", first.text);

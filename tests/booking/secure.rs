@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use reqwest::StatusCode;
 use tempfile::TempDir;
 
-use crate::shop::{Env, Shop};
+use crate::shop::{Env, Shop, free_address};
 
 const HBA: &str = "local all all trust\n\
                    hostssl all fairgate 127.0.0.1/32 scram-sha-256\n\
@@ -73,7 +73,7 @@ impl Secured {
             fs::write(files.path().join(name), text).unwrap();
             private(&files.path().join(name));
         }
-        let port = free_port().unwrap();
+        let port = fairgate::sandbox::free_port().unwrap();
         let settings = ["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key", "ssl_ca_file=authority.crt"];
         let postgres = Shop::postgres(PostgresSetup {
             settings: settings.map(str::to_owned).to_vec(),
@@ -186,7 +186,7 @@ async fn a_server_that_signs_for_itself_is_believed_when_its_certificate_is_the_
 async fn a_core_sells_over_tls_alone() {
     let server = Secured::start(Shown::Signed).await;
     let url = server.url("localhost", "sslmode=verify-full&sslrootcert=DIR/root.crt&channel_binding=require");
-    let shop = Shop::open_at(server.postgres, url, "127.0.0.1:0", Env::new());
+    let shop = Shop::open_at(server.postgres, url, &free_address(), Env::new());
     let fan = shop.fan(1);
     assert_eq!(fan.reserve_best("one", "pit", 2).await.status, StatusCode::OK);
     let sql = shop.sql().await;
@@ -195,8 +195,4 @@ async fn a_core_sells_over_tls_alone() {
     let row = sql.query_one(plain, &[]).await.expect("counts");
     let [plain, all, listening] = [0, 1, 2].map(|column| row.get::<_, i64>(column));
     assert!(plain == 0 && all > 2 && listening == 1, "{plain} of {all} without TLS, {listening} listening");
-}
-
-fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

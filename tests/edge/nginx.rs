@@ -1,7 +1,7 @@
 //! A private nginx: what stands in front of many edges, and behind them.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ impl Nginx {
     /// Starts one with these lines in its `server` block.
     pub(crate) fn start(server: &str) -> Self {
         let dir = TempDir::new().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], fairgate::sandbox::free_port().unwrap()));
         let root = dir.path().display();
         let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
         let config = format!(
