@@ -114,6 +114,12 @@ test("storage is bounded: draws that were only looked at go first, the oldest fi
   assert.ok(kept.includes("entered") && kept.includes("draw 70") && !kept.includes("draw 7"), `${kept}`);
 });
 
+test("what cannot be read is passed over", () => {
+  localStorage["fairgate:tour:draw:torn"] = '{"draw":"to';
+  looks([sealed(STARTS_MS + 9), STARTS_MS + 49]);
+  assert.deepEqual(evidence.evidenceOf("tour").map(({ draw }) => draw), [D]);
+});
+
 test("a browser that keeps nothing goes on all the same", () => {
   globalThis.localStorage = new Storage(10);
   looks([sealed(STARTS_MS + 9), STARTS_MS + 49]);

@@ -566,7 +566,10 @@ def check_witnesses(record, witnesses):
     """How many of the witnesses saw the roster frozen before the round."""
     before = 0
     for witness in witnesses:
-        saw_before, said = witness.check(record)
+        try:
+            saw_before, said = witness.check(record)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise Unreadable(f"{witness.name} is no record, no status and not what a browser kept: {error!r}") from error
         report("witness", said)
         before += saw_before
     return before
@@ -580,7 +583,8 @@ def say_standing(record, witnessed):
         return
     word = "for which there is the operator's word and no witness here"
     word = f"as {witnessed} of the witnesses given here saw" if witnessed else word
-    print(f'It is "committed + public beacon": nobody could aim it if the roster was frozen before the round, {word}.')
+    condition = "if the round is drand's and the roster was frozen before"
+    print(f'It is "committed + public beacon": nobody could aim it {condition}, {word}.')
 
 
 def verify(source, witnesses, places, samples, everybody):

@@ -91,6 +91,21 @@ impl Label {
             Self::CommittedAndBeacon => "committed + public beacon",
         }
     }
+
+    /// The label with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Committed, Self::CommittedAndBeacon].into_iter().find(|label| label.name() == name)
+    }
+
+    /// What a draw with this label proves, and what it does not.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Committed => "whoever knows the secret can aim it by adding or stopping entries before the freeze",
+            Self::CommittedAndBeacon => "nobody can aim it, if the roster is frozen before the round",
+        }
+    }
 }
 
 impl Record {

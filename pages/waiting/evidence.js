@@ -29,7 +29,8 @@ export function keep(key, value, storage = "localStorage") {
 // Everything that is kept of a room's draws: those that were only looked at before those entered, each the oldest first.
 export function evidenceOf(room) {
   const keys = Object.keys(localStorage);
-  const kept = keys.filter((key) => key.startsWith(keyOf(room, ""))).map((key) => recall(key));
+  const found = keys.filter((key) => key.startsWith(keyOf(room, ""))).map((key) => recall(key));
+  const kept = found.filter((kept) => kept?.receipts);
   const entered = ({ receipts }) => (receipts.length ? 1 : 0);
   return kept.sort((a, b) => entered(a) - entered(b) || a.at_ms - b.at_ms);
 }

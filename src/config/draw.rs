@@ -137,27 +137,33 @@ mod tests {
 
     use crate::config::Config;
 
-    /// What a draw with these lines in `[room.draw]` is labelled, and after how long it goes on without its round.
-    fn label(lines: &str) -> (Label, Option<u64>) {
+    /// A room with these lines in `[room.draw]`.
+    fn config(lines: &str) -> Config {
         let text = format!(
             "[edge]\n[[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:1\"\n[[room]]\nname = \"final\"\nupstream = \"shop\"\n\
              opens_at = \"2026-12-01T09:30:00Z\"\nstarts_at = \"2026-12-01T10:00:00Z\"\nadmission.rate_per_minute = 600\n\
              [room.draw]\n{lines}"
         );
-        let config = Config::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
+        Config::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What such a draw is labelled, after how long it goes on without its round, and what keys are warned of.
+    fn label(lines: &str) -> (Label, Option<u64>, Vec<String>) {
+        let config = config(lines);
         let plan = config.rooms[0].beacon.as_ref().map(|beacon| beacon.plan(1_796_119_200_000));
         let fallback_after_ms = plan.and_then(|plan| plan.fallback_after_ms);
         let beacon = plan.map(|plan| BeaconRound { fallback_after_ms, ..QUICKNET.round(plan.round) });
         let (room, commitment) = ("final".into(), [0; 32]);
         let descriptor = Descriptor { beacon, commitment, opens_at_ms: 1, room, starts_at_ms: 2 };
-        (descriptor.label(), fallback_after_ms)
+        (descriptor.label(), fallback_after_ms, config.warnings(0).into_iter().map(|warning| warning.key).collect())
     }
 
     #[test]
     fn a_draw_waits_for_its_round_unless_told_otherwise_and_then_is_committed_and_no_more() {
-        assert_eq!(label(""), (Label::Committed, None));
-        assert_eq!(label("beacon = \"quicknet\""), (Label::CommittedAndBeacon, None));
-        assert_eq!(label("beacon = \"quicknet\"\nfallback = \"never\""), (Label::CommittedAndBeacon, None));
-        assert_eq!(label("beacon = \"quicknet\"\nfallback = \"10m\""), (Label::Committed, Some(600_000)));
+        assert_eq!(label(""), (Label::Committed, None, vec![]));
+        assert_eq!(label("beacon = \"quicknet\""), (Label::CommittedAndBeacon, None, vec![]));
+        assert_eq!(label("beacon = \"quicknet\"\nfallback = \"never\""), (Label::CommittedAndBeacon, None, vec![]));
+        let told = vec!["room[final].draw.fallback".to_owned()];
+        assert_eq!(label("beacon = \"quicknet\"\nfallback = \"10m\""), (Label::Committed, Some(600_000), told));
     }
 }

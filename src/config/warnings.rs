@@ -36,13 +36,25 @@ impl Config {
             ),
             remedy: "listen on 127.0.0.1, or on an address that only a proxy with TLS reaches",
         });
-        admin.into_iter().chain(self.rooms.iter().filter_map(|room| times(room, now_ms))).collect()
+        let rooms = self.rooms.iter().flat_map(|room| times(room, now_ms).into_iter().chain(fallback(room)));
+        admin.into_iter().chain(rooms).collect()
     }
 }
 
 /// The loopback: nobody but this machine.
 fn is_private(address: IpAddr) -> bool {
     address.is_loopback()
+}
+
+/// A beacon is named for its label, which a fallback takes away.
+fn fallback(room: &RoomConfig) -> Option<Warning> {
+    room.beacon.as_ref()?.fallback_after_ms?;
+    Some(Warning {
+        key: format!("room[{}].draw.fallback", room.name),
+        what: "whoever has the secret can aim a draw that may go on without its round, so it is labelled \"committed\""
+            .into(),
+        remedy: "leave it out, or write \"never\": the draw waits for its round, which anyone may hand in",
+    })
 }
 
 fn times(room: &RoomConfig, now_ms: u64) -> Option<Warning> {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use fairgate_draw::Label;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -297,7 +298,7 @@ fn print_room(out: &mut impl Write, room: &RoomState) -> anyhow::Result<()> {
     writeln!(out, "{} ({})", room.title, room.name)?;
     for (what, value) in [
         ("phase", phase(room).to_owned()),
-        ("draw", room.draw.clone()),
+        ("draw", draw(room)),
         ("opens at", time(room.opens_at_ms)),
         ("starts at", time(room.starts_at_ms)),
         ("ends at", room.ends_at_ms.map_or("no end".into(), time)),
@@ -314,6 +315,12 @@ fn print_room(out: &mut impl Write, room: &RoomState) -> anyhow::Result<()> {
         writeln!(out, "  {what:10} {value}")?;
     }
     Ok(())
+}
+
+/// The draw's label, and what it proves.
+fn draw(room: &RoomState) -> String {
+    let meaning = Label::named(&room.draw).map_or("", Label::meaning);
+    format!("{}: {meaning}", room.draw)
 }
 
 fn print_changes(out: &mut impl Write, changed: &Changed) -> anyhow::Result<()> {
