@@ -9,7 +9,7 @@ export PROPTEST_RNG_SEED ?= 1
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test properties lint bench chaos leak soak sim sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties fuzz lint bench chaos leak soak sim sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ properties: setup ## Run the property tests with fresh cases: make properties SE
 		echo "PROPTEST_RNG_SEED=$$seed"; \
 		PROPTEST_RNG_SEED=$$seed $(CARGO) test -q --locked -p fairgate -p fairgate-draw --lib --test store -- --test-threads=$(TEST_THREADS) || exit 1; \
 	done
+
+fuzz: setup ## Fuzz what strangers' bytes reach, each target for a while: make fuzz SECONDS=60, or TARGET=path
+	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(TARGET)
 
 sim-leak: ## Run the leak against a shop that breaks down and comes back: a table, and curves in target/sim-leak
 	$(CARGO) test --locked --test leak -- --ignored --nocapture the_table

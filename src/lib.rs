@@ -14,6 +14,8 @@ pub mod control;
 pub mod demo;
 pub mod edge;
 pub mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod limit;
 pub mod observe;
 pub mod page;

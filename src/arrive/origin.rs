@@ -35,13 +35,24 @@ fn port<'a>(authority: &'a str, default: &'a str) -> &'a str {
     after_host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty()).unwrap_or(default)
 }
 
-/// Where to send a browser after a form: a path of this origin, in its canonical spelling.
+/// Where to send a browser after a form: a path of this origin, in its canonical spelling. What anybody could take for
+/// the beginning of another host is none.
 #[must_use]
 pub fn return_path(return_to: &str) -> Option<String> {
     if !return_to.starts_with('/') {
         return None;
     }
-    Target::parse(return_to.as_bytes()).ok().map(|target| target.as_str().to_owned())
+    let target = Target::parse(return_to.as_bytes()).ok()?;
+    let leaves = |reading: &str| reading.starts_with("//") || reading.starts_with("/\\");
+    let stays = !leaves(target.decoded_path()) && !target.doubts().iter().any(|doubt| leaves(doubt));
+    stays.then(|| target.as_str().to_owned())
+}
+
+/// The same for a target in its canonical spelling: the front page where it would leave.
+#[must_use]
+pub fn way_back(target: &str) -> &str {
+    let could_leave = matches!(target.as_bytes().get(1), Some(b'/' | b'%'));
+    if could_leave && return_path(target).is_none() { "/" } else { target }
 }
 
 #[cfg(test)]
@@ -79,6 +90,8 @@ mod tests {
     #[test]
     fn redirects_stay_on_this_origin() {
         assert_eq!(return_path("/tickets/%7Efinal?a=b").as_deref(), Some("/tickets/~final?a=b"));
+        assert_eq!(return_path("/a//b%2Fc;d").as_deref(), Some("/a//b%2Fc;d"));
+        assert_eq!((way_back("//evil.example/"), way_back("/a//b"), way_back("/%C3%A4")), ("/", "/a//b", "/%C3%A4"));
         for foreign in [
             "",
             "//evil.example",
@@ -87,6 +100,8 @@ mod tests {
             "https://evil.example/",
             "/%2f/evil.example",
             "/%5cevil.example",
+            "/%255cevil.example",
+            "/%252f/evil.example",
             "javascript:alert(1)",
             "/a\r\nSet-Cookie: x=y",
             "/..//evil.example",

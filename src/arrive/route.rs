@@ -2,7 +2,12 @@
 //!
 //! Guarantees: the longest matching path wins, then a named host over `*`, then the order of the configuration; paths
 //! match whole segments only, so `/tickets` covers `/tickets/1` and `/tickets;v=1` but not `/ticketsale`. Protected
-//! prefixes match generously, exempt ones exactly: in doubt a request is held at the gate.
+//! prefixes match generously, in every reading that a shop may make of a path and in every case that the room does not
+//! tell apart; exempt ones exactly, and only where there is one reading: in doubt a request is held at the gate. A host
+//! that nobody named reaches no page that the same shop protects for a named one.
+
+use super::path::Target;
+use super::well_known;
 
 /// What a room protects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +20,12 @@ pub struct RoomRoutes {
     pub paths: Vec<String>,
     /// Decoded path prefixes under them that do not.
     pub exempt: Vec<String>,
+    /// Well-known files that need no pass either ([`well_known`]).
+    pub well_known: Vec<String>,
+    /// Whether `/Tickets` is `/tickets`.
+    pub case_insensitive: bool,
+    /// Whose pages they are: rooms with the same shop have the same.
+    pub shop: String,
 }
 
 /// The calls that fans make.
@@ -105,23 +116,52 @@ impl RouteTable {
         &self.rooms
     }
 
-    /// Where a request for a canonical host and decoded path is going.
+    /// Where a request for a canonical host is going.
     #[must_use]
-    pub fn route(&self, host: &str, decoded_path: &str) -> Route {
-        if let Some(rest) = decoded_path.strip_prefix(&*self.prefix)
+    pub fn route(&self, host: &str, target: &Target<'_>) -> Route {
+        let path = target.decoded_path();
+        let doubts = target.doubts();
+        if doubts.is_empty() {
+            return self.route_plain(host, path);
+        }
+        let readings = || std::iter::once(path).chain(doubts.iter().map(String::as_str));
+        if readings().any(|reading| is_under(&self.prefix, reading)) {
+            return Route::NoSuchCall;
+        }
+        match readings().find_map(|reading| self.protecting(host, reading)) {
+            Some(room) => Route::Protected { room },
+            None => self.beside(host, readings),
+        }
+    }
+
+    /// The same for a path that has one reading.
+    #[must_use]
+    pub fn route_plain(&self, host: &str, path: &str) -> Route {
+        if let Some(rest) = path.strip_prefix(&*self.prefix)
             && (rest.is_empty() || rest.starts_with('/'))
         {
             return self.fan_route(host, rest);
         }
-        if let Some(room) = self.protecting(host, decoded_path) {
-            let exempt = self.rooms[room].exempt.iter().any(|prefix| is_exempt_by(prefix, decoded_path));
-            return if exempt { Route::Open { room } } else { Route::Protected { room } };
+        match self.protecting(host, path) {
+            Some(room) if self.rooms[room].is_exempt(path) => Route::Open { room },
+            Some(room) => Route::Protected { room },
+            None => self.beside(host, || std::iter::once(path)),
         }
-        // A page beside the protected ones belongs to the shop of the first room that knows the host.
+    }
+
+    /// A page beside the protected ones belongs to the shop of the first room that knows the host.
+    fn beside<'p, R: Iterator<Item = &'p str>>(&self, host: &str, readings: impl Fn() -> R) -> Route {
         let named = self.rooms.iter().position(|room| room.hosts.iter().any(|known| known == host));
-        named
-            .or_else(|| self.rooms.iter().position(|room| room.knows(host)))
-            .map_or(Route::UnknownHost, |room| Route::Open { room })
+        if let Some(room) = named {
+            return Route::Open { room };
+        }
+        let Some(room) = self.rooms.iter().position(|room| room.knows(host)) else { return Route::UnknownHost };
+        // The shop may well answer a host of the client's invention with the page that another host's room protects.
+        let is_anothers = |other: &RoomRoutes| {
+            let holds = |path| other.covered(path).is_some() && !other.is_exempt(path);
+            other.shop == self.rooms[room].shop && !other.knows(host) && readings().any(holds)
+        };
+        if self.rooms.iter().any(is_anothers) { Route::UnknownHost } else { Route::Open { room } }
     }
 
     fn fan_route(&self, host: &str, rest: &str) -> Route {
@@ -146,8 +186,7 @@ impl RouteTable {
             else {
                 continue;
             };
-            let longest = room.paths.iter().filter(|prefix| is_under(prefix, path)).map(|prefix| prefix.len()).max();
-            if let Some(longest) = longest
+            if let Some(longest) = room.covered(path)
                 && best.is_none_or(|(rank, _)| (longest, named) > rank)
             {
                 best = Some(((longest, named), index));
@@ -161,24 +200,55 @@ impl RoomRoutes {
     fn knows(&self, host: &str) -> bool {
         self.hosts.iter().any(|known| covers(known, host))
     }
+
+    /// How long the longest of its paths is that a path lies under.
+    fn covered(&self, path: &str) -> Option<usize> {
+        let is_over = |prefix: &&String| lies_under(prefix, path, self.case_insensitive);
+        self.paths.iter().filter(is_over).map(String::len).max()
+    }
+
+    fn is_exempt(&self, path: &str) -> bool {
+        self.exempt.iter().any(|prefix| is_exempt_by(prefix, path)) || well_known::is_one_of(&self.well_known, path)
+    }
 }
 
 fn covers(known: &str, host: &str) -> bool {
     known == "*" || known == host
 }
 
-/// Whole segments; `;parameters` do not make another segment, since many shops drop them.
+/// Whether a path lies under a prefix, in whole segments, as a shop may see it.
 pub(crate) fn is_under(prefix: &str, path: &str) -> bool {
-    let stem = prefix.trim_end_matches('/');
-    path.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';']))
+    lies_under(prefix, path, false)
+}
+
+fn lies_under(prefix: &str, path: &str, case_insensitive: bool) -> bool {
+    let mut segments = path.split('/');
+    let mut wanted = prefix.trim_end_matches('/').split('/');
+    wanted.all(|wanted| segments.next().is_some_and(|segment| is_segment(wanted, segment, case_insensitive)))
+}
+
+/// Whether a shop may take one segment for another: many drop `;parameters`, some take what was an escaped `?` or `#` for
+/// the end of the path, and Windows drops dots and spaces at the end, and what follows a colon.
+fn is_segment(wanted: &str, segment: &str, case_insensitive: bool) -> bool {
+    let bare = |text: &'_ str| text.trim_end_matches(['.', ' ']).len();
+    let wanted = &wanted[..bare(wanted)];
+    let ends = [segment.len(), segment.find([';', '?', '#']).unwrap_or(segment.len())];
+    let ends = ends.into_iter().chain(segment.find(':'));
+    ends.map(|end| &segment[..end]).any(|name| same(wanted, &name[..bare(name)], case_insensitive))
+}
+
+fn same(a: &str, b: &str, case_insensitive: bool) -> bool {
+    let lower = |text: &'_ str| text.chars().flat_map(char::to_lowercase).collect::<String>();
+    match case_insensitive {
+        false => a == b,
+        true if a.is_ascii() && b.is_ascii() => a.eq_ignore_ascii_case(b),
+        true => lower(a) == lower(b),
+    }
 }
 
 fn is_exempt_by(prefix: &str, path: &str) -> bool {
     let stem = prefix.trim_end_matches('/');
-    path.strip_prefix(stem).is_some_and(|rest| {
-        let under = rest.starts_with('/') || (rest.is_empty() && !prefix.ends_with('/'));
-        under && !path.contains(';')
-    })
+    path.strip_prefix(stem).is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && !prefix.ends_with('/')))
 }
 
 fn fan_call(call: &str) -> Option<FanCall> {
@@ -206,7 +276,19 @@ mod tests {
 
     fn room(name: &str, hosts: &[&str], paths: &[&str], exempt: &[&str]) -> RoomRoutes {
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-        RoomRoutes { name: name.to_owned(), hosts: owned(hosts), paths: owned(paths), exempt: owned(exempt) }
+        RoomRoutes {
+            name: name.to_owned(),
+            hosts: owned(hosts),
+            paths: owned(paths),
+            exempt: owned(exempt),
+            well_known: owned(&well_known::OPEN),
+            case_insensitive: true,
+            shop: name.to_owned(),
+        }
+    }
+
+    fn route(table: &RouteTable, host: &str, path: &str) -> Route {
+        table.route(host, &Target::parse(path.as_bytes()).unwrap())
     }
 
     fn table() -> RouteTable {
@@ -248,7 +330,7 @@ mod tests {
             ("cup.example", "/assets", open(2)),
             ("cup.example", "/assetsx", protected(2)),
         ] {
-            assert_eq!(table.route(host, path), route, "{host}{path}");
+            assert_eq!(super::tests::route(&table, host, path), route, "{host}{path}");
         }
     }
 
@@ -279,14 +361,130 @@ mod tests {
             ("x", "/.fairgate/", Route::NoSuchCall),
             ("x", "/.fairgates", Route::Open { room: 0 }),
         ] {
-            assert_eq!(table.route(host, path), route, "{host}{path}");
+            assert_eq!(super::tests::route(&table, host, path), route, "{host}{path}");
         }
     }
 
     #[test]
     fn an_unknown_host_is_nobodys() {
         let table = RouteTable::new("/.fairgate", vec![room("cup", &["cup.example"], &["/"], &[])]);
-        assert_eq!(table.route("evil.example", "/"), Route::UnknownHost);
-        assert_eq!(table.route("evil.example", "/.fairgate/cup/status"), Route::NoSuchCall);
+        assert_eq!(route(&table, "evil.example", "/"), Route::UnknownHost);
+        assert_eq!(route(&table, "evil.example", "/.fairgate/cup/status"), Route::NoSuchCall);
+    }
+
+    #[test]
+    fn a_host_that_nobody_named_reaches_no_page_of_a_named_one() {
+        let mut rooms =
+            vec![room("all", &["*"], &["/fair"], &[]), room("cup", &["cup.example"], &["/cup"], &["/cup/assets/"])];
+        let other_shops = RouteTable::new("/.fairgate", rooms.clone());
+        assert_eq!(route(&other_shops, "evil.example", "/cup"), Route::Open { room: 0 });
+        rooms[1].shop = "all".to_owned();
+        let table = RouteTable::new("/.fairgate", rooms);
+        for path in ["/cup", "/cup/1", "//cup/1", "/CUP", "/%2563up"] {
+            assert_eq!(route(&table, "evil.example", path), Route::UnknownHost, "{path}");
+            assert_eq!(route(&table, "cup.example", path), Route::Protected { room: 1 }, "{path}");
+        }
+        assert_eq!(route(&table, "evil.example", "/cup/assets/a"), Route::Open { room: 0 });
+        assert_eq!(route(&table, "evil.example", "/fair"), Route::Protected { room: 0 });
+        assert_eq!(route(&table, "evil.example", "/about"), Route::Open { room: 0 });
+    }
+
+    #[test]
+    fn well_known_files_are_open_and_nothing_beside_them() {
+        let table = table();
+        for path in ["/robots.txt", "/favicon.ico", "/.well-known/acme-challenge/x", "/.well-known/security.txt"] {
+            assert_eq!(route(&table, "cup.example", path), Route::Open { room: 2 }, "{path}");
+        }
+        for path in ["/robots.txt/a", "/robots.txt;a", "/Robots.txt", "/.well-known/", "/.well-known/acme-challenge"] {
+            assert_eq!(route(&table, "cup.example", path), Route::Protected { room: 2 }, "{path}");
+        }
+    }
+
+    #[test]
+    fn in_doubt_the_room_holds_it() {
+        let table = RouteTable::new("/.fairgate", vec![room("cup", &["*"], &["/tickets"], &["/tickets/img/"])]);
+        for path in [
+            "/Tickets",
+            "/TICKETS/1",
+            "/tickets.",
+            "/tickets%20/1",
+            "/tickets::$DATA",
+            "/%2574ickets",
+            "//tickets",
+            "//evil.example/tickets",
+            "/tickets%2F1",
+            "/%5Ctickets",
+            "/;a/tickets",
+            "/a/%252e%252e/tickets",
+            "/tickets%3Fx",
+            "/tickets/img/..%2561",
+            "/tickets//img/a",
+            "/tickets/img%2Fa",
+            "/tickets/img/%2561",
+            "/Tickets/img/a",
+        ] {
+            assert_eq!(route(&table, "x", path), Route::Protected { room: 0 }, "{path}");
+        }
+        for path in ["/tickets/img/a", "/tickets/img/caf%E9", "/tickets/img/100%", "//about", "/a%2Fb", "/ticketsale"] {
+            assert_eq!(route(&table, "x", path), Route::Open { room: 0 }, "{path}");
+        }
+        for path in ["/.fairgate//cup/join", "/.fairgate%2Fcup/join", "/.fairgate;a/cup/join"] {
+            assert_eq!(route(&table, "x", path), Route::NoSuchCall, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_room_may_tell_cases_apart() {
+        let cup = RoomRoutes { case_insensitive: false, ..room("cup", &["*"], &["/tickets", "/k\u{e4}se"], &[]) };
+        let table = RouteTable::new("/.fairgate", vec![cup.clone()]);
+        assert_eq!(route(&table, "x", "/Tickets"), Route::Open { room: 0 });
+        assert_eq!(route(&table, "x", "/tickets"), Route::Protected { room: 0 });
+        let table = RouteTable::new("/.fairgate", vec![RoomRoutes { case_insensitive: true, ..cup }]);
+        assert_eq!(route(&table, "x", "/K%C3%84SE"), Route::Protected { room: 0 });
+    }
+
+    #[test]
+    fn no_shop_serves_a_protected_page_that_the_gate_takes_for_an_open_one() {
+        use proptest::prelude::*;
+
+        let pieces = prop::sample::select(vec![
+            "/",
+            "/",
+            "/",
+            "tickets",
+            "tickets",
+            "Tickets",
+            "img",
+            "a",
+            ".",
+            "..",
+            "%2e",
+            "%252e",
+            "%2f",
+            "%252F",
+            "%5c",
+            "%255c",
+            "%",
+            "%25",
+            "%74",
+            "%2574",
+            "%u0074",
+            "%25u0074",
+            ";",
+            "%3b",
+            "?",
+            "%3f",
+            "#",
+            "%20",
+            ":",
+            "%c0%af",
+            "%25c0%25af",
+            "%e9",
+            "100%",
+        ]);
+        let paths = prop::collection::vec(pieces, 0..10).prop_map(|pieces| format!("/{}", pieces.concat()));
+        proptest!(|(path in paths)| {
+            crate::arrive::model::check(path.as_bytes());
+        });
     }
 }

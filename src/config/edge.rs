@@ -39,6 +39,17 @@ pub struct EdgeConfig {
     pub shutdown_grace_ms: u64,
     /// What one client may ask.
     pub limits: LimitsConfig,
+    /// What no client may say to a shop.
+    pub headers: HeadersConfig,
+}
+
+/// Fields of requests that reach no shop, beside those of [`crate::arrive::forged`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadersConfig {
+    /// More of them; a name that ends in `*` is a family.
+    pub strip: Vec<String>,
+    /// Those that a client, or a proxy in front, may send all the same.
+    pub allow: Vec<String>,
 }
 
 /// One TLS listener.
@@ -68,6 +79,7 @@ impl EdgeConfig {
         let issuer: String = section.get_or("issuer", "fairgate".into());
         section.check(!issuer.is_empty(), "issuer", "is empty", r#"name yourself, like "https://tickets.example""#);
         let limits = section.section("limits", LimitsConfig::read);
+        let headers = section.section("headers", |section| Some(HeadersConfig::read(section)));
         Some(Self {
             listen,
             tls: tls?,
@@ -81,6 +93,7 @@ impl EdgeConfig {
             shutdown_delay_ms: section.get_or("shutdown_delay", Span::seconds(0)).ms,
             shutdown_grace_ms: section.get_or("shutdown_grace", Span::seconds(10)).ms,
             limits: limits?,
+            headers: headers?,
         })
     }
 }
@@ -101,6 +114,26 @@ fn read_prefix(section: &Section<'_>) -> String {
     );
     // With the default in its place, what depends on the prefix can be checked all the same.
     if fits { prefix } else { PREFIX.into() }
+}
+
+impl HeadersConfig {
+    fn read(section: &Section<'_>) -> Self {
+        let names = |key: &'static str, may_be_family: bool| {
+            let names: Vec<String> = section.get_or(key, Vec::new());
+            for name in &names {
+                let plain = if may_be_family { name.strip_suffix('*').unwrap_or(name) } else { name };
+                let fits = !plain.is_empty()
+                    && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+                let remedy = r#"write a name like "X-Shop-Admin"; in `strip`, "X-Shop-*" is all that begin so"#;
+                section.check(fits, key, format!("{name:?} is not the name of a header field"), remedy);
+                let is_needed =
+                    ["host", "cookie", "content-length", "transfer-encoding"].contains(&&*plain.to_ascii_lowercase());
+                section.check(!is_needed, key, format!("{name:?} is one that requests need"), "remove it");
+            }
+            names
+        };
+        Self { strip: names("strip", true), allow: names("allow", false) }
+    }
 }
 
 impl TlsListener {

@@ -32,7 +32,7 @@ use std::path::Path;
 
 pub use admin::{AdminConfig, AdminToken, Role, Secret, TokenSource};
 pub use draw::{BeaconConfig, Relay};
-pub use edge::{EdgeConfig, TlsListener};
+pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use origin::Origin;

@@ -68,7 +68,13 @@ fn check_reserved(config: &Config, document: &Document<'_>, index: usize, room: 
 fn check_pair(document: &Document<'_>, index: usize, room: &RoomConfig, earlier: &RoomConfig) {
     let Some(host) = shared_host(room, earlier) else { return };
     let both = room.paths.iter().flat_map(|path| earlier.paths.iter().map(move |other| (path, other)));
-    for (path, other) in both.filter(|(path, other)| covers(path, other) || covers(other, path)) {
+    let folds = room.case_insensitive || earlier.case_insensitive;
+    let spelled = |path: &String| if folds { path.to_lowercase() } else { path.clone() };
+    let overlap = |path: &String, other: &String| {
+        let (path, other) = (spelled(path), spelled(other));
+        covers(&path, &other) || covers(&other, &path)
+    };
+    for (path, other) in both.filter(|(path, other)| overlap(path, other)) {
         let what = format!("{path:?} overlaps {other:?} of room {:?} on host {host}", earlier.name);
         let remedy = "a request must belong to one room: give the rooms different hosts, or paths that do not contain each other";
         document.problem(&at(index, "paths"), &key(room, "paths"), what, remedy);

@@ -11,6 +11,7 @@ use super::reader::Section;
 use super::times::{Instant, Span, ZoneOf};
 use super::value::{Misfit, Value, one_of};
 use crate::arrive::host::canonical_host;
+use crate::arrive::well_known;
 use crate::room::{Control, Late, Mode, Policy};
 
 const NAME_BYTES_MAX: usize = 40;
@@ -31,6 +32,10 @@ pub struct RoomConfig {
     pub paths: Vec<String>,
     /// Path prefixes below these that need no pass.
     pub exempt: Vec<String>,
+    /// Files at fixed addresses that need no pass either, for others than fans.
+    pub well_known: Vec<String>,
+    /// Whether paths that differ in case only are the same to the shop.
+    pub case_insensitive: bool,
     /// The shop behind it.
     pub upstream: String,
     /// Path prefixes that a share of the shop is kept for: checkout and payment.
@@ -123,6 +128,9 @@ impl RoomConfig {
         section.check(has_path, "paths", "has no path: nothing would be protected", r#"write ["/"]"#);
         let paths = check_paths(section, "paths", paths);
         let exempt = read_paths(section, "exempt");
+        let well_known = section.given_or("well_known", well_known::OPEN.map(str::to_owned).to_vec());
+        let well_known = check_paths(section, "well_known", well_known);
+        let case_insensitive = section.get_or("case_insensitive", true);
         let upstream = section.require("upstream", r#""shop""#);
         let priority_paths = read_paths(section, "priority_paths");
         let stock: Option<String> = section.get("stock");
@@ -152,6 +160,8 @@ impl RoomConfig {
             hosts: hosts.unwrap_or_default(),
             paths,
             exempt,
+            well_known,
+            case_insensitive,
             upstream: upstream?,
             priority_paths,
             stock,

@@ -62,7 +62,7 @@ impl Arrival {
         let client = client(origin.peer, origin.tls, headers, &edge.trusted_proxies);
         let host = canonical_host(authority)?;
         let target = Target::parse(target)?;
-        let route = edge.routes.route(&host, target.decoded_path());
+        let route = edge.routes.route(&host, &target);
         let target: PathAndQuery = target.as_str().parse().map_err(|_| Problem::Internal)?;
         Ok(Self { route, client, target, authority: authority.to_owned() })
     }

@@ -23,6 +23,12 @@ pub(crate) struct Client {
     pub(crate) secure: bool,
 }
 
+/// The client's address, for fuzzing.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    client(peer, false, headers, trusted).address
+}
+
 /// Reads the client of a connection from `peer`.
 pub(crate) fn client(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
     let peer = peer.to_canonical();

@@ -49,7 +49,7 @@ impl ProxyHttp for GatePhases {
         request: &mut RequestHeader,
         visit: &mut Visit,
     ) -> Result<()> {
-        shop::request(request, visit)
+        shop::request(&self.edge, request, visit)
     }
 
     async fn request_body_filter(

@@ -1,37 +1,25 @@
 //! What the shop gets to see, and what the fan gets back.
 //!
-//! Guarantees: nothing that a client sent can pass for the gate's word (`X-Fairgate-*`, forwarded addresses, in any
-//! spelling that a shop might fold into those); the fan's ticket and pass cookies never reach the shop. Hop-by-hop fields
-//! are dropped by Pingora's standard policy.
+//! Guarantees: nothing that a client sent can pass for the gate's word or another proxy's ([`Forged`]); the fan's ticket and
+//! pass never reach the shop but where the gate puts the pass. Hop-by-hop fields are dropped by Pingora's standard policy.
 
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 
 use super::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
 use super::visit::Inside;
 use crate::arrive::credentials::is_gate_cookie;
-use crate::fields;
+use crate::arrive::forged::Forged;
 use crate::fields::cookies::{self, Left};
+use crate::fields::{self, bearer};
+use crate::pass::is_gate_token;
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Fields by which a client could claim to be somebody else.
-const IDENTITY: [&str; 10] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-server",
-    "x-real-ip",
-    "true-client-ip",
-    "proxy",
-];
-
 /// Makes a fan's request one that the shop can believe.
-pub(crate) fn to_shop(request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
-    strip(request, |name| is_gate_field(name) || is_identity(name));
+pub(crate) fn to_shop(forged: &Forged, request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
+    strip(request, |name| forged.has(name));
+    strip_token(request);
     strip_cookies(request)?;
     state_length_once(request)?;
     add_forwarded(request, inside)?;
@@ -45,18 +33,12 @@ fn strip(request: &mut RequestHeader, unwanted: impl Fn(&str) -> bool) {
     }
 }
 
-/// `X_Fairgate_Pass` is `X-Fairgate-Pass` to everything that was once CGI.
-fn is_gate_field(name: &str) -> bool {
-    const PREFIX: &[u8] = b"x-fairgate-";
-    name.len() >= PREFIX.len() && name.bytes().zip(PREFIX).all(|(byte, known)| folded(byte) == *known)
-}
-
-fn is_identity(name: &str) -> bool {
-    IDENTITY.iter().any(|known| known.len() == name.len() && name.bytes().map(folded).eq(known.bytes()))
-}
-
-fn folded(byte: u8) -> u8 {
-    if byte == b'_' { b'-' } else { byte }
+/// A ticket or pass as a bearer token is for the gate. A shop's own login is for the shop.
+fn strip_token(request: &mut RequestHeader) {
+    let token = fields::first(&request.headers, &AUTHORIZATION).and_then(bearer);
+    if token.is_some_and(is_gate_token) {
+        while request.remove_header(&AUTHORIZATION).is_some() {}
+    }
 }
 
 fn strip_cookies(request: &mut RequestHeader) -> pingora::Result<()> {
@@ -104,20 +86,6 @@ fn add_holder(request: &mut RequestHeader, inside: &Inside) -> pingora::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn knows_what_a_client_must_not_say() {
-        for name in ["x-fairgate-pass", "x_fairgate_session", "x-fairgate_place", "x-fairgate-"] {
-            assert!(is_gate_field(name), "{name}");
-        }
-        for name in ["x-fairgat", "fairgate-pass", "x-fairgates"] {
-            assert!(!is_gate_field(name), "{name}");
-        }
-        for name in ["x-forwarded-for", "x_forwarded_for", "x-real_ip", "forwarded", "proxy"] {
-            assert!(is_identity(name), "{name}");
-        }
-        assert!(!is_identity("x-forwarded-fox"));
-    }
 
     #[test]
     fn takes_its_own_cookies_out_of_several_fields() {

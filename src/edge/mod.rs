@@ -54,6 +54,8 @@ mod visit;
 mod waiting;
 
 pub use batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
+#[cfg(any(test, fuzzing))]
+pub(crate) use client::client_address;
 pub use handover::Sockets;
 pub use heartbeat::{DrawStep, copy_due, is_one_roster};
 pub use roster::COPY_EVERY;

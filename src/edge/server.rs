@@ -33,6 +33,7 @@ use super::stock::StockWatch;
 use super::stop::{Finish, Stop};
 use super::ticker::Ticker;
 use super::upstream::{UnresolvedUpstream, Upstream};
+use crate::arrive::forged::Forged;
 use crate::arrive::route::{RoomRoutes, RouteTable};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Host, RoomConfig, TlsListener};
@@ -227,7 +228,10 @@ pub(crate) fn build(
         rooms.push(live);
     }
     let edge = Edge {
-        routes: RouteTable::new(&config.edge.prefix, config.rooms.iter().map(room_routes).collect()),
+        routes: RouteTable::new(
+            &config.edge.prefix,
+            config.rooms.iter().map(|room| room_routes(config, room)).collect(),
+        ),
         rooms,
         store: Arc::clone(&parts.store),
         clock: Arc::clone(clock),
@@ -237,6 +241,7 @@ pub(crate) fn build(
         metrics: parts.metrics.clone(),
         prefix: config.edge.prefix.clone(),
         trusted_proxies: config.edge.trusted_proxies.clone(),
+        forged: Forged::new(&config.edge.headers.strip, &config.edge.headers.allow),
         body_bytes_max: config.edge.body_bytes_max,
         client_timeout_ms: config.edge.client_timeout_ms,
         keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
@@ -274,12 +279,17 @@ fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<StockWatch>, reqw
     edge.rooms.iter().filter_map(watch).collect()
 }
 
-fn room_routes(room: &RoomConfig) -> RoomRoutes {
+fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {
     let host = |host: &Host| match host {
         Host::Any => "*".to_owned(),
         Host::Name(name) => name.clone(),
     };
+    // Two names of one address are one shop.
+    let shop = config.upstream(&room.upstream).map_or_else(String::new, |shop| format!("{}:{}", shop.host, shop.port));
     RoomRoutes {
+        shop,
+        well_known: room.well_known.clone(),
+        case_insensitive: room.case_insensitive,
         name: room.name.clone(),
         hosts: room.hosts.iter().map(host).collect(),
         paths: room.paths.clone(),

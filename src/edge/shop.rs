@@ -34,8 +34,8 @@ pub(crate) fn peer(visit: &Visit) -> Result<Box<HttpPeer>> {
 }
 
 /// Makes the request one that the shop can believe.
-pub(crate) fn request(request: &mut RequestHeader, visit: &Visit) -> Result<()> {
-    headers::to_shop(request, inside(visit)?)
+pub(crate) fn request(edge: &Edge, request: &mut RequestHeader, visit: &Visit) -> Result<()> {
+    headers::to_shop(&edge.forged, request, inside(visit)?)
 }
 
 /// Looks after the session, and hands a tunnel over to its leash.

@@ -14,6 +14,7 @@ use super::connections::{Connection, Connections};
 use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::Quotas;
+use crate::arrive::forged::Forged;
 use crate::arrive::route::RouteTable;
 use crate::clock::Clock;
 use crate::observe::{EdgeMetrics, Shed};
@@ -36,6 +37,8 @@ pub(crate) struct Edge {
     pub(crate) jwks: Answer,
     pub(crate) prefix: String,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// What no client may say to a shop.
+    pub(crate) forged: Forged,
     pub(crate) body_bytes_max: u64,
     pub(crate) client_timeout_ms: u64,
     pub(crate) keepalive_timeout_ms: u64,

@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::quotas::{Counted, Tally};
 use super::state::Edge;
 use super::visit::too_many;
+use crate::arrive::origin::way_back;
 use crate::fields::first;
 use crate::page::{Document, NoScript, State};
 use crate::room::{Phase, View};
@@ -27,7 +28,7 @@ pub(crate) fn page(edge: &Edge, room: &LiveRoom, request: &RequestHeader, arriva
     let snapshot = room.snapshot();
     let state = state(edge, room, snapshot.as_deref(), &request.headers, arrival.client.secure);
     let message = snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref());
-    let visitor = NoScript { state, return_to: arrival.target.as_str(), message };
+    let visitor = NoScript { state, return_to: way_back(arrival.target.as_str()), message };
     waiting_page(room, &request.headers, &visitor)
 }
 

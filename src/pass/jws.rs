@@ -12,8 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Longer tokens are refused before they are looked at. Ours have about 500 bytes.
 pub const TOKEN_BYTES_MAX: usize = 2048;
@@ -39,6 +39,20 @@ pub enum JwsError {
     /// The signature does not fit the bytes.
     #[error("the token's signature is wrong")]
     Signature,
+}
+
+/// Whether a text is a token of ours by what it says itself, good or not: what is not to be passed on.
+#[must_use]
+pub fn is_gate_token(token: &str) -> bool {
+    let Some((header, _)) = token.split_once('.').filter(|_| token.len() <= TOKEN_BYTES_MAX) else { return false };
+    let Ok(header) = URL_SAFE_NO_PAD.decode(header) else { return false };
+    let typ = serde_json::from_slice::<Typed>(&header).map(|header| header.typ);
+    typ.is_ok_and(|typ| typ.starts_with("fairgate-"))
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    typ: String,
 }
 
 /// The encoded header that a key puts before claims of a type.

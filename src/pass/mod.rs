@@ -24,7 +24,7 @@ mod tests;
 pub use admission::{CLOCK_SKEW_MS, Pass, PassError};
 pub use cache::{Checked, Gate, PassCache};
 pub use cookie::Cookie;
-pub use jws::{JwsError, TOKEN_BYTES_MAX};
+pub use jws::{JwsError, TOKEN_BYTES_MAX, is_gate_token};
 pub use keys::{KEYS_MAX, KeyError, KeyFile, KeyRing, create_key, list_keys};
 pub use keyset::{JwksError, KeySet};
 pub use record::RecordError;

@@ -48,6 +48,15 @@ fn forge(dir: &Path, header: &str, claims: &str) -> String {
 }
 
 #[test]
+fn tokens_of_ours_are_known_by_what_they_say() {
+    let keys = keys();
+    assert!(is_gate_token(&keys.sign_pass(&pass())) && is_gate_token(&keys.sign_ticket(&ticket())));
+    for other in ["", "a.b.c", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2hvcA", "eyJ0eXAiOiJmYWlyZ2F0ZS14In0"] {
+        assert!(!is_gate_token(other), "{other}");
+    }
+}
+
+#[test]
 fn a_pass_and_a_ticket_say_what_was_signed() {
     let keys = keys();
     assert_eq!(keys.verify_pass(&keys.sign_pass(&pass()), "final", NOW_MS), Ok(pass()));

@@ -5,7 +5,8 @@ use crate::world::{Setup, World};
 
 #[test]
 fn nothing_that_a_client_says_passes_for_the_gates_word() {
-    let world = World::start(Setup::default());
+    let edge = "[edge.headers]\nstrip = [\"X-Shop-*\"]\nallow = [\"CF-IPCountry\"]";
+    let world = World::start(Setup { edge, ..Setup::default() });
     let mut fan = world.fan();
     let admitted = fan.enter(1);
     fan.cookies.insert("theirs".to_owned(), "1".to_owned());
@@ -21,6 +22,15 @@ fn nothing_that_a_client_says_passes_for_the_gates_word() {
         ("Forwarded", "for=6.6.6.6"),
         ("X-Real-IP", "6.6.6.6"),
         ("Proxy", "http://evil.example"),
+        ("X-Original-URL", "/admin"),
+        ("X-Rewrite-URL", "/admin"),
+        ("X-HTTP-Method-Override", "DELETE"),
+        ("x_method_override", "DELETE"),
+        ("CF-Connecting-IP", "6.6.6.6"),
+        ("X-Forwarded-Client-Cert", "evil"),
+        ("X.Client.IP", "6.6.6.6"),
+        ("X-Shop-Admin", "1"),
+        ("CF-IPCountry", "PT"),
         ("Keep-Alive", "timeout=1000"),
         ("TE", "trailers"),
         ("Accept", "text/html"),
@@ -35,6 +45,7 @@ fn nothing_that_a_client_says_passes_for_the_gates_word() {
     assert_eq!(seen.all("x-forwarded-proto"), ["http"]);
     assert_eq!(seen.all("x-forwarded-host"), [world.address.to_string()]);
     assert_eq!(seen.all("host"), [world.address.to_string()]);
+    assert_eq!(seen.all("cf-ipcountry"), ["PT"], "what the configuration allows");
     assert_eq!(seen.all("cookie"), ["theirs=1"], "the gate's cookies are the gate's");
     for name in [
         "x_fairgate_pass",
@@ -42,6 +53,14 @@ fn nothing_that_a_client_says_passes_for_the_gates_word() {
         "x_forwarded_for",
         "forwarded",
         "x-real-ip",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-http-method-override",
+        "x_method_override",
+        "cf-connecting-ip",
+        "x-forwarded-client-cert",
+        "x.client.ip",
+        "x-shop-admin",
         "proxy",
         "keep-alive",
         "te",
@@ -82,6 +101,7 @@ fn a_cookie_of_any_bytes_stands_in_nobodys_way() {
             ["theirs=caf\u{e9}; last=1"],
             "{path}: theirs byte by byte, and none of the gate's"
         );
+        assert!(seen.all("authorization").is_empty(), "{path}: a pass is for the gate");
     }
 }
 

@@ -30,7 +30,7 @@ impl AnswerBytes {
         };
         let page = WaitingPage::build(&input).context("the waiting page cannot be built")?;
         let visitor = NoScript { state: State::NotOpen, return_to: "/", message: None };
-        let page = page.document("en", "br", &visitor).body.len() as u64;
+        let page = page.document(b"en", b"br", &visitor).body.len() as u64;
         let ticket = ticket_bytes(room)?;
         // The ticket goes out twice, as JSON and as a cookie; a pass has about the same claims.
         Ok(Self { page: page + 2 * HEAD_BYTES, join: 2 * ticket + 2 * HEAD_BYTES, claim: 2 * ticket + 2 * HEAD_BYTES })
