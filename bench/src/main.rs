@@ -40,7 +40,7 @@ struct Args {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Instead: crowds and faults for so many minutes, and whether memory, descriptors and threads stay flat.
-    #[arg(long, value_name = "MINUTES", conflicts_with = "groups", value_parser = clap::value_parser!(u64).range(5..=600))]
+    #[arg(long, value_name = "MINUTES", conflicts_with = "groups", value_parser = clap::value_parser!(u64).range(8..=600))]
     soak: Option<u64>,
     /// Where the rows are written.
     #[arg(long, default_value = "target/bench.json")]

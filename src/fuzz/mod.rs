@@ -5,11 +5,13 @@
 //! three lines in `fuzz/fuzz_targets/` with its `[[bin]]` in `fuzz/Cargo.toml`, and a few inputs in `fuzz/corpus/`.
 //! What a fuzzer has found becomes one of them, with its right answer in a test of the module concerned.
 
+mod configuration;
 mod fields;
 mod head;
 mod tokens;
 
 pub use crate::arrive::model::check as path;
+pub use configuration::configuration;
 pub use fields::fields;
 pub use head::head;
 pub use tokens::tokens;
@@ -29,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "path", run: path },
     Target { name: "fields", run: fields },
     Target { name: "tokens", run: tokens },
+    Target { name: "configuration", run: configuration },
 ];
 
 #[cfg(test)]
