@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
-use crate::room::{DrawRecord, Limit, Phase, View};
-use crate::steer::Advance;
+use crate::room::{DrawRecord, Late, Limit, Phase, View};
+use crate::steer::{Advance, Pace};
 
 /// Long enough for a CDN to answer everyone else, short enough that a countdown stays true.
 const STATUS_CACHE_CONTROL: &str = "public, max-age=1";
@@ -81,16 +81,27 @@ struct Document<'a> {
     burst: u32,
     limit: Option<Limit>,
     sold_out: bool,
+    grace_ms: u64,
+    late: Late,
     message: Option<&'a str>,
     stale: bool,
     poll: Poll,
     draw: Draw<'a>,
 }
 
-/// How the line will move: not for so long, and then so many places a minute, probably no fewer and no more.
+/// How the line will move: not for so long, then some places while there is room, and then so many a minute; probably no
+/// fewer and no more.
 #[derive(Serialize)]
 struct Range {
     standstill_ms: u64,
+    low_per_minute: f64,
+    high_per_minute: f64,
+    free: Option<Free>,
+}
+
+#[derive(Serialize)]
+struct Free {
+    places: u64,
     low_per_minute: f64,
     high_per_minute: f64,
 }
@@ -98,12 +109,15 @@ struct Range {
 impl Range {
     fn of(advance: &Advance) -> Self {
         // Slow rooms call less than one place a minute.
-        let per_minute = |rate: f64| (rate * 100.0).round() / 100.0;
-        Self {
-            standstill_ms: advance.standstill_ms as u64,
-            low_per_minute: per_minute(advance.low_per_minute),
-            high_per_minute: per_minute(advance.high_per_minute),
-        }
+        let hundredths = |rate: f64| (rate * 100.0).round() / 100.0;
+        let range = |pace: &Pace| (hundredths(pace.low_per_minute), hundredths(pace.high_per_minute));
+        let (low_per_minute, high_per_minute) = range(&advance.pace);
+        let places = advance.free_places as u64;
+        let free = (places > 0).then(|| {
+            let (low_per_minute, high_per_minute) = range(&advance.free);
+            Free { places, low_per_minute, high_per_minute }
+        });
+        Self { standstill_ms: advance.standstill_ms as u64, low_per_minute, high_per_minute, free }
     }
 }
 
@@ -201,11 +215,13 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         admitted: view.admitted,
         active: view.active,
         max_active: view.max_active,
-        rate_per_minute: input.advance.per_minute.round() as u64,
+        rate_per_minute: input.advance.pace.per_minute.round() as u64,
         advance: Range::of(&input.advance),
         burst: view.policy.burst,
         limit: view.limit,
         sold_out: view.is_sold_out(),
+        grace_ms: view.policy.grace_ms,
+        late: view.policy.late,
         message: view.message.as_deref(),
         stale: input.stale,
         poll,

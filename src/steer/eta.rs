@@ -1,14 +1,18 @@
 //! How long a place will take, so that a fan can be told.
 //!
-//! Guarantees: what is told follows from how the room works and not from what people hope for, as soon as a few have left
-//! again; it is a range, as wide as what was told earlier turned out to be wrong, and never narrower than a tenth either way.
+//! Guarantees: what is told follows from how the room works and not from what people hope for; it is a range, as wide as
+//! what was told earlier turned out to be wrong, wider while little is known, and never narrower than a tenth either way.
 //!
 //! People come in as fast as people set it, or as fast as others leave, whichever is slower. How fast others leave
 //! follows from the sessions that there may be and how long each takes, from the call to the end (Little's law; the called
 //! hold room, too), so a cap that has just been
 //! lowered is believed at once, and not when the line has crept for minutes; while more than that are inside, the line
-//! stands until enough have left. Places that nobody takes (no-shows, places given up) pass by on the way. While nobody
-//! steers an adaptive room, its pace is what it was over the last minute.
+//! stands until enough have left, and while fewer are, the first in line find room at once. Places that nobody takes
+//! (no-shows, places given up) pass by on the way. While nobody steers an adaptive room, its pace is what it was over the
+//! last minute.
+//!
+//! Until [`PEOPLE_MIN`] have left, the length of a session is partly a guess: what a shop that ends its sessions makes of
+//! the idle time, and no less than those inside have stayed already.
 //!
 //! Time counts only while people are called: a pause is no slowness.
 
@@ -18,12 +22,17 @@ use crate::room::{Limit, Phase, View};
 
 /// How often the line is looked at.
 const LOOK_MS: u64 = 2_000;
-/// What is looked back at: long enough for the length of a session and the places that nobody takes.
+/// What is looked back at: long enough for the length of a session and the places that nobody takes. Where fewer than
+/// [`PEOPLE_MIN`] have left in that time, further.
 const LONG_MS: f64 = 300_000.0;
+const LONGEST_MS: f64 = 1_800_000.0;
 /// What is looked back at for the pace itself, where nothing else is known.
 const SHORT_MS: f64 = 60_000.0;
-/// Of fewer people nothing is concluded.
+/// Of fewer people nothing is concluded for certain.
 const PEOPLE_MIN: f64 = 20.0;
+/// A session that the shop ends is hardly shorter, and one that nobody uses any more lasts for the idle time: what lies
+/// between them is the guess.
+const STAY_MS_MIN: f64 = 20_000.0;
 /// Earlier guesses that are remembered while they are open, and their errors.
 const OPEN_MAX: usize = 512;
 const ERRORS_MAX: usize = 256;
@@ -32,6 +41,8 @@ const ERRORS_MIN: usize = 16;
 const AHEAD_MS: [f64; 3] = [20_000.0, 60_000.0, 240_000.0];
 /// The spread of the range: while nothing is known, at least, at most.
 const SPREAD_UNKNOWN: f64 = 0.5;
+/// The same where it depends on how long sessions last, and nobody has left.
+const SPREAD_STAY_UNKNOWN: f64 = 0.75;
 const SPREAD_MIN: f64 = 0.1;
 const SPREAD_MAX: f64 = 0.75;
 
@@ -54,6 +65,8 @@ pub struct Look {
     pub max_active: u64,
     /// People let in a minute at most, as people set it.
     pub rate_per_minute: u32,
+    /// How long a session lasts without being used.
+    pub session_idle_ms: u64,
     /// Whether nobody can tell how the shop is, so that a floor holds for as long as that lasts.
     pub is_blind: bool,
     /// How many of a thousand called places nobody comes for.
@@ -68,12 +81,23 @@ pub struct Progress {
     record: Record,
 }
 
-/// What is told of the line: it stands for so long, and then passes so many places a minute; probably no fewer than `low`
-/// and no more than `high`.
+/// What is told of the line: it stands for so long, then so many places pass as fast as people set it, and the others as
+/// fast as the room allows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Advance {
     /// Until those inside are few enough again that somebody is called.
     pub standstill_ms: f64,
+    /// Places that pass before the room is full, where it will be.
+    pub free_places: f64,
+    /// How fast those pass.
+    pub free: Pace,
+    /// How fast the others pass.
+    pub pace: Pace,
+}
+
+/// Places a minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
     /// Probably no fewer.
     pub low_per_minute: f64,
     /// The best guess.
@@ -120,6 +144,7 @@ impl From<&View> for Look {
             active: view.active,
             max_active: view.max_active,
             rate_per_minute: view.set_per_minute(),
+            session_idle_ms: view.policy.session_idle_ms,
             is_blind: view.limit == Some(Limit::Silence),
             no_show_permille: view.no_show_permille,
         }
@@ -139,7 +164,7 @@ impl Progress {
             sums.add(&last, look);
         }
         self.sums.push_back(sums);
-        while self.sums.front().is_some_and(|then| then.open_ms + LONG_MS < sums.open_ms) {
+        while self.is_front_spent(&sums) {
             self.sums.pop_front();
         }
         self.record.settle(look.serving, sums.open_ms);
@@ -148,22 +173,31 @@ impl Progress {
         }
     }
 
+    /// Whether what is known is enough without the oldest of it.
+    fn is_front_spent(&self, now: &Sums) -> bool {
+        let [Some(first), Some(second)] = [self.sums.front(), self.sums.get(1)] else { return false };
+        let is_enough = now.ended - second.ended >= PEOPLE_MIN || first.open_ms + LONGEST_MS < now.open_ms;
+        first.open_ms + LONG_MS < now.open_ms && is_enough
+    }
+
     /// How the line will move.
     #[must_use]
     pub fn advance(&self, look: &Look) -> Advance {
-        let (long, short) = (self.over(LONG_MS), self.over(SHORT_MS));
+        let (long, short) = (self.over(LONGEST_MS), self.over(SHORT_MS));
         let spread = self.record.spread();
         if look.is_blind && short.places > 0.0 && short.open_ms + LOOK_MS as f64 >= SHORT_MS {
-            return Advance::around(0.0, short.places * 60_000.0 / short.open_ms, spread);
+            return Advance::even(Pace::around(short.places * 60_000.0 / short.open_ms, spread));
         }
         let places_each = long.places_each(look);
-        let by_rule = f64::from(look.rate_per_minute) * places_each;
-        if long.ended < PEOPLE_MIN {
-            return Advance::around(0.0, by_rule, spread);
+        let by_rule = Pace::around(f64::from(look.rate_per_minute) * places_each, spread);
+        let stay = long.stay(look);
+        let by_room = look.max_active as f64 * 60_000.0 / stay.ms * places_each;
+        Advance {
+            standstill_ms: look.standstill_ms(stay.ms),
+            free_places: look.free_people(stay.ms) * places_each,
+            free: by_rule,
+            pace: by_rule.slower(&Pace::around(by_room, spread.max(stay.spread))),
         }
-        let stay_ms = long.inside_ms / long.ended;
-        let by_room = look.max_active as f64 * 60_000.0 / stay_ms * places_each;
-        Advance::around(look.standstill_ms(stay_ms), by_room.min(by_rule), spread)
     }
 
     /// What has happened in the last `span_ms`.
@@ -186,6 +220,23 @@ impl Look {
         let excess = self.used() / self.max_active.max(1) as f64;
         stay_ms * excess.ln().max(0.0)
     }
+
+    /// How many people come in before the room is full, where people set more a minute than the room can take for long:
+    /// while it fills, a share of those inside leaves in each moment.
+    fn free_people(&self, stay_ms: f64) -> f64 {
+        let people_a_ms = f64::from(self.rate_per_minute) / 60_000.0;
+        let (used, most, unbounded) = (self.used(), self.max_active as f64, people_a_ms * stay_ms);
+        if used >= most || unbounded <= most {
+            return 0.0;
+        }
+        people_a_ms * stay_ms * ((unbounded - used) / (unbounded - most)).ln()
+    }
+}
+
+/// How long a session lasts, and how well that is known.
+struct Stay {
+    ms: f64,
+    spread: f64,
 }
 
 impl Sums {
@@ -205,6 +256,19 @@ impl Sums {
         if known { (self.places / self.came).max(1.0) } else { 1_000.0 / (1_000.0 - f64::from(look.no_show_permille)) }
     }
 
+    /// The length of a session: what it was, once enough have left, and until then a guess as far as that is not known.
+    fn stay(&self, look: &Look) -> Stay {
+        let ended = self.ended.max(0.0);
+        let known = (ended / PEOPLE_MIN).min(1.0);
+        let so_far_ms = self.inside_ms / (look.used() + ended).max(1.0);
+        let guess_ms = (STAY_MS_MIN * look.session_idle_ms as f64).sqrt().max(so_far_ms).max(1.0);
+        let was_ms = if ended > 0.0 { (self.inside_ms / ended).max(1.0) } else { guess_ms };
+        Stay {
+            ms: guess_ms.powf(1.0 - known) * was_ms.powf(known),
+            spread: if known < 1.0 { SPREAD_STAY_UNKNOWN + (SPREAD_UNKNOWN - SPREAD_STAY_UNKNOWN) * known } else { 0.0 },
+        }
+    }
+
     fn since(&self, then: &Self) -> Self {
         Self {
             open_ms: self.open_ms - then.open_ms,
@@ -219,8 +283,7 @@ impl Sums {
 impl Record {
     fn guess(&mut self, serving: u64, at_ms: f64, advance: &Advance) {
         for wait_ms in AHEAD_MS {
-            let moving_ms = (wait_ms - advance.standstill_ms).max(0.0);
-            let place = serving + (moving_ms * advance.per_minute / 60_000.0) as u64;
+            let place = serving + advance.places_in(wait_ms) as u64;
             if place > serving && self.open.len() < OPEN_MAX {
                 self.open.push_back(Guess { place, at_ms, wait_ms });
             }
@@ -255,30 +318,59 @@ impl Record {
     }
 }
 
-impl Advance {
-    fn around(standstill_ms: f64, per_minute: f64, spread: f64) -> Self {
+impl Pace {
+    fn around(per_minute: f64, spread: f64) -> Self {
         Self {
-            standstill_ms,
             low_per_minute: per_minute * (1.0 - spread),
             per_minute,
             high_per_minute: per_minute / (1.0 - spread),
         }
     }
 
+    /// The slower of two, in each way in which it may turn out.
+    fn slower(&self, other: &Self) -> Self {
+        Self {
+            low_per_minute: self.low_per_minute.min(other.low_per_minute),
+            per_minute: self.per_minute.min(other.per_minute),
+            high_per_minute: self.high_per_minute.min(other.high_per_minute),
+        }
+    }
+}
+
+impl Advance {
+    /// One pace for everyone.
+    fn even(pace: Pace) -> Self {
+        Self { standstill_ms: 0.0, free_places: 0.0, free: pace, pace }
+    }
+
     /// How long until a place with so many ahead of it is called: the best guess, ms; none while nobody can tell.
     #[must_use]
     pub fn wait_ms(&self, ahead: u64) -> Option<u64> {
-        self.at(self.per_minute, ahead)
+        self.at(|pace| pace.per_minute, ahead)
     }
 
     /// Probably no sooner and no later, ms.
     #[must_use]
     pub fn range_ms(&self, ahead: u64) -> Option<(u64, u64)> {
-        self.at(self.high_per_minute, ahead).zip(self.at(self.low_per_minute, ahead))
+        self.at(|pace| pace.high_per_minute, ahead).zip(self.at(|pace| pace.low_per_minute, ahead))
     }
 
-    fn at(&self, per_minute: f64, ahead: u64) -> Option<u64> {
-        (per_minute > 0.0).then(|| (self.standstill_ms + ahead as f64 * 60_000.0 / per_minute) as u64)
+    fn at(&self, per_minute: fn(&Pace) -> f64, ahead: u64) -> Option<u64> {
+        let (free, pace) = (per_minute(&self.free), per_minute(&self.pace));
+        // The place itself has to be called, too: in a slow room that takes a while.
+        let places = ahead as f64 + 1.0;
+        let first = self.free_places.min(places);
+        let moving_ms = |places: f64, pace: f64| if places > 0.0 { places * 60_000.0 / pace } else { 0.0 };
+        let wait_ms = self.standstill_ms + moving_ms(first, free) + moving_ms(places - first, pace);
+        (pace > 0.0).then_some(wait_ms as u64)
+    }
+
+    /// How many places pass in that time, by the best guess.
+    fn places_in(&self, ms: f64) -> f64 {
+        let moving_ms = (ms - self.standstill_ms).max(0.0);
+        let first = (moving_ms * self.free.per_minute / 60_000.0).min(self.free_places);
+        let first_ms = if first > 0.0 { first * 60_000.0 / self.free.per_minute } else { 0.0 };
+        first + (moving_ms - first_ms) * self.pace.per_minute / 60_000.0
     }
 }
 
@@ -295,6 +387,7 @@ mod tests {
         active: 0,
         max_active: 1_000_000,
         rate_per_minute: 600,
+        session_idle_ms: 600_000,
         is_blind: false,
         no_show_permille: 0,
     };
@@ -318,8 +411,9 @@ mod tests {
     #[test]
     fn believes_what_people_set_and_says_so_with_a_wide_range() {
         let known = Progress::default().advance(&Look { no_show_permille: 250, ..ROOM });
-        assert_eq!((known.low_per_minute, known.per_minute, known.high_per_minute), (400.0, 800.0, 1_600.0));
-        assert_eq!((known.wait_ms(400), known.range_ms(400)), (Some(30_000), Some((15_000, 60_000))));
+        let Pace { low_per_minute, per_minute, high_per_minute } = known.pace;
+        assert_eq!((low_per_minute, per_minute, high_per_minute), (400.0, 800.0, 1_600.0));
+        assert_eq!((known.wait_ms(399), known.range_ms(399)), (Some(30_000), Some((15_000, 60_000))));
     }
 
     #[test]
@@ -327,16 +421,16 @@ mod tests {
         // 200 inside and 5 a second: 40 s each. Every second place is empty.
         let (progress, look) = after(120, 200, 5, 2);
         let full = progress.advance(&look);
-        assert!(is_near(full.per_minute, 600.0) && full.standstill_ms == 0.0, "{full:?}");
+        assert!(is_near(full.pace.per_minute, 600.0) && full.standstill_ms == 0.0, "{full:?}");
         let wide = progress.advance(&Look { max_active: 1_000, ..look });
-        assert!(is_near(wide.per_minute, 1_200.0), "by what people set: {wide:?}");
+        assert!(is_near(wide.pace.per_minute, 1_200.0), "by what people set: {wide:?}");
     }
 
     #[test]
     fn a_cap_that_was_lowered_is_believed_at_once() {
         let (progress, look) = after(120, 200, 5, 1);
         let halved = progress.advance(&Look { max_active: 100, ..look });
-        assert!(is_near(halved.per_minute, 150.0), "{halved:?}");
+        assert!(is_near(halved.pace.per_minute, 150.0), "{halved:?}");
         assert!(is_near(halved.standstill_ms, 40_000.0 * std::f64::consts::LN_2), "{halved:?}");
     }
 
@@ -344,7 +438,7 @@ mod tests {
     fn the_range_is_as_wide_as_what_was_told_turned_out_to_be_wrong() {
         let (even, look) = after(300, 200, 5, 1);
         let told = even.advance(&look);
-        assert!(is_near(told.low_per_minute, 270.0) && is_near(told.high_per_minute, 333.0), "{told:?}");
+        assert!(is_near(told.pace.low_per_minute, 270.0) && is_near(told.pace.high_per_minute, 333.0), "{told:?}");
         let (mut uneven, mut look) = (even, look);
         for second in 0..300 {
             look.now_ms += 1_000;
@@ -353,7 +447,7 @@ mod tests {
             uneven.observe(&look);
         }
         let told = uneven.advance(&look);
-        assert!(told.low_per_minute < 0.7 * told.per_minute, "{told:?}");
+        assert!(told.pace.low_per_minute < 0.7 * told.pace.per_minute, "{told:?}");
     }
 
     #[test]
@@ -363,16 +457,46 @@ mod tests {
             look.now_ms += 1_000;
             progress.observe(&Look { moves: false, ..look });
         }
-        assert!(is_near(progress.advance(&look).per_minute, 300.0));
+        assert!(is_near(progress.advance(&look).pace.per_minute, 300.0));
         let blind = progress.advance(&Look { is_blind: true, rate_per_minute: 6_000, ..look });
-        assert!(is_near(blind.per_minute, 300.0), "{blind:?}");
+        assert!(is_near(blind.pace.per_minute, 300.0), "{blind:?}");
     }
 
     #[test]
     fn another_line_begins_from_nothing() {
         let (mut progress, look) = after(120, 200, 5, 1);
-        let anew = Look { serving: 0, max_active: 1, ..look };
+        let anew = Look { serving: 0, max_active: 1_000_000, ..look };
         progress.observe(&anew);
-        assert_eq!(progress.advance(&anew).per_minute, 600.0);
+        assert_eq!(progress.advance(&anew), Progress::default().advance(&anew));
+    }
+
+    /// 20 sessions, 600 a minute, and nobody has left: how long sessions last is not known, that they limit the line is.
+    #[test]
+    fn a_small_room_is_not_believed_to_be_as_fast_as_people_set_it() {
+        let empty = Look { max_active: 20, ..ROOM };
+        let first = Progress::default().advance(&empty);
+        assert!(is_near(first.free_places, 20.0), "as many as there is room for: {first:?}");
+        assert!(first.wait_ms(18).is_some_and(|ms| ms < 2_000), "they come in at once: {first:?}");
+        let (low_ms, high_ms) = first.range_ms(50).expect("a range");
+        assert!(low_ms < 60_000 && high_ms > 600_000, "30 of them, from seconds to a quarter of an hour each: {first:?}");
+        let (progress, look) = after(60, 20, 0, 1);
+        let full = progress.advance(&look);
+        assert!(full.range_ms(30).expect("a range").1 > 600_000, "{full:?}");
+    }
+
+    #[test]
+    fn what_has_been_seen_counts_before_it_is_certain() {
+        // 20 inside, and one leaves every 10 s: they stay for 200 s.
+        let (mut progress, mut look) = (Progress::default(), Look { active: 20, max_active: 20, ..ROOM });
+        for second in 0..=100 {
+            progress.observe(&look);
+            look.now_ms += 1_000;
+            let one = u64::from(second % 10 == 9);
+            (look.admitted, look.serving) = (look.admitted + one, look.serving + one);
+        }
+        let told = progress.advance(&look);
+        assert!((4.0..9.0).contains(&told.pace.per_minute), "6 a minute: {told:?}");
+        let (low_ms, high_ms) = told.range_ms(30).expect("a range");
+        assert!(low_ms > 60_000 && low_ms < 300_000 && high_ms > 300_000, "{told:?}");
     }
 }

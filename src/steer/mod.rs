@@ -17,7 +17,7 @@ mod window;
 
 pub use breaker::Breaker;
 pub use controller::{Controller, Room};
-pub use eta::{Advance, Look, Progress};
+pub use eta::{Advance, Look, Pace, Progress};
 pub use health::{Health, Interval, Signals};
 pub use latencies::{Latencies, Meter};
 pub use window::{Window, queue_wait_ms};

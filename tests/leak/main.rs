@@ -9,6 +9,7 @@ mod people;
 mod scenario;
 mod score;
 mod shop;
+mod slow;
 mod svg;
 mod table;
 mod world;
