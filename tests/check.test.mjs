@@ -6,7 +6,8 @@ import { test } from "node:test";
 
 import { qrRows } from "../pages/check/qr.js";
 import { checkDraw, papersFrom, rootOfRoster } from "../pages/check/steps.js";
-import { canonical, digest, fromHex, placeOf, u64be } from "../pages/waiting/draw.js";
+import { canonical, digest, u64be } from "../pages/waiting/draw.js";
+import { fromHex, placeOf } from "../pages/waiting/place.js";
 
 const FANS = 7;
 const ROUND_MS = 1692806364000;

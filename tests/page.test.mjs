@@ -4,10 +4,15 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 
+import { readFileSync } from "node:fs";
+
 import { rootFrom } from "../pages/check/steps.js";
 import * as draw from "../pages/waiting/draw.js";
 import * as pace from "../pages/waiting/pace.js";
+import { chachaBlock, fromHex, placeOf } from "../pages/waiting/place.js";
+import { modelOf, noticeOf } from "../pages/waiting/screens.js";
 import { sha256 } from "../pages/waiting/sha256.js";
+import { tongue } from "../pages/waiting/words.js";
 
 const COUNTING = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const D = "e721461feb172d9be665ba3fbd67ddac9a66fc3c25d22cd6f349f45eae309ceb";
@@ -33,39 +38,27 @@ const record = () => ({
   seed: SEED,
 });
 
-const fan = () => ({
-  draw: D,
-  nonce: new Uint8Array(16),
-  receipt: { kind: "pool", index: 0, entry: "cec9e21b21765c68ffd339430a91215608fa81cc063c202cf4507bf1d3ee6d1a" },
-  kept: {
-    locked: true,
-    descriptor: record().descriptor,
-    freezes: [{ entries: 7, root: record().root, frozen_at_ms: record().frozen_at_ms, before: true }],
-  },
-  place: 2,
-});
-
 test("the shuffle agrees with the protocol's vectors", () => {
-  const places = (n, seed, count) => Array.from({ length: count }, (_, i) => draw.placeOf(i, n, seed));
+  const places = (n, seed, count) => Array.from({ length: count }, (_, i) => placeOf(i, n, seed));
   assert.deepEqual(places(7, SEED, 7), [2, 4, 3, 0, 6, 1, 5]);
   assert.deepEqual(places(10, COUNTING, 10), [8, 9, 5, 0, 4, 3, 2, 7, 1, 6]);
   assert.deepEqual(places(14_000_000, COUNTING, 5), [565063, 4988726, 10970996, 4354573, 11728609]);
 });
 
-test("a draw of one entry has one place", () => assert.equal(draw.placeOf(0, 1, SEED), 0));
+test("a draw of one entry has one place", () => assert.equal(placeOf(0, 1, SEED), 0));
 
 test("one place takes less than 50 ms", () => {
-  draw.placeOf(0, 14_000_000, COUNTING);
+  placeOf(0, 14_000_000, COUNTING);
   const started = performance.now();
-  draw.placeOf(13_999_999, 14_000_000, COUNTING);
+  placeOf(13_999_999, 14_000_000, COUNTING);
   assert.ok(performance.now() - started < 50);
 });
 
 test("ChaCha20 agrees with its published keystream", () => {
   // The original cipher with a key, counter and stream of zeros: 76b8e0ad a0f13d90 … and, in block 1, 9f07e7be ….
   const key = new Array(8).fill(0);
-  assert.deepEqual([...draw.chachaBlock(key, 0, [0, 0]).slice(0, 2)], [0xade0b876, 0x903df1a0]);
-  assert.equal(draw.chachaBlock(key, 1, [0, 0])[0], 0xbee7079f);
+  assert.deepEqual([...chachaBlock(key, 0, [0, 0]).slice(0, 2)], [0xade0b876, 0x903df1a0]);
+  assert.equal(chachaBlock(key, 1, [0, 0])[0], 0xbee7079f);
 });
 
 test("SHA-256 agrees with node's for every length around a block", () => {
@@ -75,7 +68,7 @@ test("SHA-256 agrees with node's for every length around a block", () => {
   }
 });
 
-const entryOf = (k) => draw.digest("entry", draw.fromHex(D), new Uint8Array(16).fill(k), new Uint8Array(32));
+const entryOf = (k) => draw.digest("entry", fromHex(D), new Uint8Array(16).fill(k), new Uint8Array(32));
 const node = (left, right) => createHash("sha256").update(Buffer.concat([Buffer.of(1), left, right])).digest();
 const leaf = (entry) => createHash("sha256").update(Buffer.concat([Buffer.of(0), Buffer.from(entry, "hex")])).digest();
 
@@ -115,40 +108,6 @@ test("every entry is proved by its path, and by no other", () => {
   }
 });
 
-const names = (steps) => steps.map(([name]) => name);
-
-test("an honest draw passes every step", () => {
-  const steps = draw.verifyDraw(record(), fan());
-  const every = ["descriptor", "promise", "entry", "witness", "secret", "seed", "place"];
-  assert.deepEqual(names(steps), every);
-  assert.ok(steps.every(([, ok]) => ok), JSON.stringify(steps));
-});
-
-test("each cheat fails at its own step", () => {
-  const other = "ff".repeat(32);
-  const cheats = {
-    descriptor: (r) => (r.descriptor.starts_at_ms += 1),
-    promise: (r, f) => (f.kept.descriptor.commitment = other),
-    entry: (r, f) => (f.receipt.entry = other),
-    witness: (r, f) => (f.kept.freezes[0].root = other),
-    secret: (r) => (r.secret = other),
-    seed: (r) => (r.seed = other),
-    place: (r, f) => (f.place = 3),
-  };
-  for (const [step, cheat] of Object.entries(cheats)) {
-    const [r, f] = [record(), fan()];
-    cheat(r, f);
-    const failed = names(draw.verifyDraw(r, f).filter(([, ok]) => !ok));
-    assert.ok(failed.includes(step), `${step}: ${failed}`);
-  }
-});
-
-test("who came when the result could be known is no witness, and no accuser", () => {
-  const f = fan();
-  f.kept.freezes[0].before = false;
-  assert.deepEqual(draw.verifyDraw(record(), f).find(([name]) => name === "late"), ["late", null]);
-});
-
 test("the code to compare is the leaf hash of the freeze's statement", () => {
   const code = "b77173c6e07d4a60146829fe24fdd4440d69be27b9d52b1c7c2b985336032c4d";
   assert.equal(draw.freezeCode(record()), code);
@@ -156,11 +115,6 @@ test("the code to compare is the leaf hash of the freeze's statement", () => {
   for (const change of [{ entries: 8 }, { missing: 1 }, { frozen_at_ms: 1764581400201 }]) {
     assert.notEqual(draw.freezeCode({ ...record(), ...change }), code);
   }
-});
-
-test("before the reveal only what is known is checked", () => {
-  const steps = draw.verifyDraw({ ...record(), root: null, entries: null, secret: null, seed: null }, fan());
-  assert.deepEqual(names(steps), ["descriptor", "promise", "entry"]);
 });
 
 const status = (fields) => ({
@@ -231,9 +185,54 @@ test("only a pool lets joins spread out", () => {
 });
 
 test("the expected wait is the range that the room tells", () => {
-  const advance = { standstill_ms: 5000, low_per_minute: 300, high_per_minute: 600 };
-  assert.deepEqual(pace.expectedWait(600, advance), [65_000, 125_000]);
-  assert.equal(pace.expectedWait(600, { ...advance, low_per_minute: 0 }), null);
+  const advance = { standstill_ms: 5000, low_per_minute: 300, high_per_minute: 600, free: null };
+  assert.deepEqual(pace.expectedWait(599, advance), [65_000, 125_000]);
+  assert.equal(pace.expectedWait(599, { ...advance, low_per_minute: 0 }), null);
+  const free = { places: 20, low_per_minute: 300, high_per_minute: 1200 };
+  assert.deepEqual(pace.expectedWait(9, { ...advance, free }), [5500, 7000], "there is room for the first");
+  assert.deepEqual(pace.expectedWait(79, { ...advance, free }), [12_000, 21_000]);
+});
+
+test("polls in the line go by the middle of what is expected", () => {
+  const advance = { standstill_ms: 0, low_per_minute: 30, high_per_minute: 120, free: null };
+  assert.equal(pace.interestIn(status({ advance }), "line", 59, 0), 60_000);
+  assert.equal(pace.interestIn(status({ advance: { ...advance, low_per_minute: 0 } }), "line", 59, 0), 0);
+  assert.equal(pace.interestIn(status({}), "missed", 0, 0), Infinity);
+});
+
+// A called place ------------------------------------------------------------------------------------------------------
+
+const called = (fields) => status({ grace_ms: 300_000, late: "tail", draw: { descriptor_digest: D }, ...fields });
+
+test("a called place is kept for the grace from the last look at which it was not called", () => {
+  const before = called({ serving: 100, now_ms: 70_000 });
+  const after = called({ serving: 101, now_ms: 75_000 });
+  assert.equal(pace.keptUntil(undefined, before, after, 100), 370_000);
+  assert.equal(pace.keptUntil(370_000, after, called({ serving: 200, now_ms: 99_000 }), 100), 370_000);
+  assert.equal(pace.keptUntil(370_000, before, before, 100), undefined, "not called");
+  assert.equal(pace.keptUntil(undefined, null, after, 100), null, "nobody saw when");
+  assert.equal(pace.keptUntil(undefined, after, after, 100), null);
+  assert.equal(pace.keptUntil(undefined, before, after, null), undefined, "no place");
+  const other = called({ draw: { descriptor_digest: "another" } });
+  assert.equal(pace.keptUntil(undefined, other, after, 100), null, "of another draw");
+});
+
+test("no time runs while nobody can come in", () => {
+  const held = called({ serving: 101, paused: true, now_ms: 80_000 });
+  const still = called({ serving: 101, paused: true, now_ms: 95_000 });
+  assert.equal(pace.keptUntil(370_000, held, still, 100), 385_000);
+  assert.equal(pace.keptUntil(370_000, held, called({ serving: 101, now_ms: 95_000 }), 100), 370_000);
+});
+
+test("a visit that nobody sees begins only when the place would be lost", () => {
+  const room = { late: "tail" };
+  assert.equal(pace.goesIn(room, { until_ms: 400_000 }, false, 0), true, "somebody looks");
+  assert.equal(pace.goesIn(room, { until_ms: 400_000 }, true, 0), false);
+  assert.equal(pace.goesIn(room, { until_ms: 400_000 }, true, 310_000), true);
+  assert.equal(pace.goesIn(room, { until_ms: 60_000 }, true, 0), true, "a short grace leaves no time");
+  assert.equal(pace.goesIn(room, { until_ms: null }, true, 0), true, "nobody knows how long");
+  assert.equal(pace.goesIn({ late: "honour" }, { until_ms: 10 }, true, 400_000), false, "late comers are let in");
+  assert.equal(pace.goesIn(room, { until_ms: 400_000, expires_ms: 1 }, true, 0), true, "it has begun");
 });
 
 test("the clock follows the freshest answer and a clock that was set", () => {
@@ -245,6 +244,7 @@ test("the clock follows the freshest answer and a clock that was set", () => {
 
 test("spans, clocks and progress", () => {
   assert.deepEqual(pace.spanOf([100_000, 290_000]), ["minute", 1, 5]);
+  assert.deepEqual(pace.spanOf([59_000, 290_000]), ["minute", 0, 5]);
   assert.deepEqual(pace.spanOf([3_600_000, 8_000_000]), ["hour", 1, 2.5]);
   assert.equal(pace.clockFace(59_001), "01:00");
   assert.equal(pace.clockFace(3_723_000), "1:02:03");
@@ -252,4 +252,105 @@ test("spans, clocks and progress", () => {
   assert.equal(pace.progressOf(25, 100), 0.75);
   assert.equal(pace.progressOf(200, 100), 0);
   assert.equal(pace.progressOf(0, 0), 1);
+});
+
+// What is said --------------------------------------------------------------------------------------------------------
+
+const LANGUAGES = ["en", "pt", "es", "de", "fr"];
+const textsOf = (lang) => JSON.parse(readFileSync(new URL(`../pages/waiting/lang/${lang}.json`, import.meta.url)));
+const { script: text } = textsOf("en");
+const advance = { standstill_ms: 0, low_per_minute: 3, high_per_minute: 48, free: null };
+
+// A moment of a fan with a receipt of the pool, at place 30 of a line that has begun.
+const moment = (fields, changes = {}) => ({
+  ...tongue(text, "en"),
+  clock: (at_ms) => (at_ms ? `<${at_ms}>` : ""),
+  status: { ...called({ advance, opens_at_ms: 1000, starts_at_ms: 61_000, pool_size: 7 }), ...changes },
+  mine: { receipt: { kind: "pool", index: 3 } },
+  place: 130,
+  ahead: 30,
+  now: 70_000,
+  online: true,
+  failures: 0,
+  calm: true,
+  ms: 0.4,
+  ...fields,
+});
+const words = (screen, fields, changes) => modelOf(screen, moment(fields, changes)).words;
+
+test("every screen and notice has its words in every language", () => {
+  const screens = ["idle", "joining", "pooled", "drawing", "line", "called", "cookies", "soldout", "ended"];
+  const gone = ["left", "expired", "used", "missed", "refused"];
+  const ways = [{}, { calm: false }, { calm: false, entering: true, mine: { expires_ms: 9 } }, { full: true }, { waits: true }];
+  const troubles = [{ online: false }, { failures: 2 }, {}];
+  for (const lang of LANGUAGES) {
+    const own = tongue(textsOf(lang).script, lang);
+    for (const screen of [...screens, ...gone]) {
+      for (const way of ways) {
+        for (const phase of ["idle", "pooling", "drawing", "serving"]) {
+          const mine = { receipt: { kind: "pool", index: 3 }, until_ms: 90_000, ...way.mine };
+          const draw = { ...record(), seed: null };
+          const at = moment({ ...own, ...way, mine, now: 5000 }, { phase, draw });
+          const said = JSON.stringify(modelOf(screen, at)) + troubles.map((fields) => noticeOf(screen, { ...at, ...fields }));
+          assert.ok(!/undefined|NaN|\{\w+\}/.test(said), `${lang} ${screen} ${phase}: ${said}`);
+        }
+      }
+    }
+  }
+});
+
+test("who leaves the draw can be in it again with the same chance, and who leaves the line is behind it", () => {
+  const pooling = { phase: "pooling" };
+  assert.match(words("left", { now: 5000, mine: {} }, pooling), /Join again by <61000>, and you have the same chance/);
+  assert.match(words("left", { now: 62_000, mine: {} }, { phase: "drawing" }), /at the end of the line/);
+  assert.match(words("left", { mine: {} }), /given up your place\. You can join again at the end of the line/);
+});
+
+test("a page is to be left open only for as long as that makes sense", () => {
+  const soon = { phase: "idle", opens_at_ms: 1_000_000, starts_at_ms: 2_000_000 };
+  assert.match(words("idle", { mine: {} }, soon), /page open .* joins the draw for you/);
+  const line = { ...soon, starts_at_ms: soon.opens_at_ms };
+  assert.match(words("idle", { mine: {} }, line), /joins the line for you/);
+  const far = { phase: "idle", opens_at_ms: 260_000_000, starts_at_ms: 261_000_000 };
+  assert.match(words("idle", { mine: {} }, far), /Come back between <260000000> and <261000000>/);
+});
+
+test("only who was in is told of a visit", () => {
+  assert.match(words("used", { mine: {} }), /time in the shop is up/);
+  for (const screen of ["expired", "missed", "refused"]) assert.doesNotMatch(words(screen, { mine: {} }), /in the shop/);
+  assert.equal(modelOf("missed", moment({ mine: {} })).headline, "Your turn has passed");
+});
+
+test("the deadline is on the screen wherever it runs and something is in the way", () => {
+  const until = (fields, changes) => modelOf("called", moment({ mine: { until_ms: 99_000 }, ...fields }, changes)).until_ms;
+  assert.equal(until({}), undefined, "on the way in");
+  assert.equal(until({ calm: false }), 99_000);
+  assert.equal(until({ calm: false }, { late: "honour" }), undefined);
+  assert.equal(until({ calm: false, entering: true, mine: { until_ms: 99_000, expires_ms: 120_000 } }), 120_000);
+  assert.equal(modelOf("cookies", moment({ mine: { until_ms: 99_000 } })).until_ms, 99_000);
+});
+
+test("offline nobody is promised a place past the truth", () => {
+  const offline = (screen, fields, changes) => noticeOf(screen, moment({ online: false, ...fields }, changes));
+  const mine = { until_ms: 99_000 };
+  assert.match(offline("called", { mine }), /Your place is kept until <99000>/);
+  assert.match(offline("called", { mine, now: 99_001 }), /was kept until <99000>; it may be gone/);
+  assert.match(offline("called", { mine: { until_ms: null } }), /for a short time only/);
+  assert.match(offline("called", { mine, now: 99_001 }, { late: "honour" }), /Your place is kept\.$/);
+  assert.match(offline("line", {}), /once it is called, you have 5 minutes/);
+  assert.match(offline("pooled", {}), /entry stays in the draw/);
+  assert.match(offline("idle", {}), /not joined yet/);
+  assert.doesNotMatch(offline("left", {}), /kept/);
+  assert.match(noticeOf("line", moment({}, { stale: true })), /Your place is kept\.$/);
+});
+
+test("a wait that is not known says so", () => {
+  const { wait } = tongue(text, "en");
+  const room = (fields) => ({ ...status({}), advance: { ...advance, ...fields } });
+  assert.equal(wait(29, room({})), "up to 10 minutes");
+  assert.equal(wait(119, room({})), "2–40 minutes");
+  assert.equal(wait(29, room({ low_per_minute: 0 })), "not known yet");
+  assert.equal(wait(29, room({ low_per_minute: 0.01 })), "not known yet");
+  assert.equal(wait(0, room({ low_per_minute: 100, high_per_minute: 200 })), "less than a minute");
+  assert.equal(wait(29, { ...room({}), paused: true }), "not known yet");
 });

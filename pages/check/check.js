@@ -16,6 +16,11 @@ function say(key, values = {}) {
   return text[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+// What has come out, as a heading and read out.
+function tell(words) {
+  for (const id of ["headline", "say"]) $(id).textContent = words;
+}
+
 function notify(words) {
   $("notice").textContent = words;
   $("notice").hidden = !words;
@@ -68,7 +73,7 @@ async function fetchRoster() {
 
 async function run() {
   if (!papers.record) {
-    $("headline").textContent = text.no_record;
+    tell(text.no_record);
     $("summary").textContent = text.no_record_words;
     return;
   }
@@ -86,7 +91,7 @@ function show(steps) {
   const open = steps.filter((step) => step.verdict === "open").length;
   const name = failed >= 0 && text[`${steps[failed].name}_name`];
   const holds = papers.record.seed ? text.holds : text.holds_so_far;
-  $("headline").textContent = failed >= 0 ? say("fails", { step: failed + 1, name }) : holds;
+  tell(failed >= 0 ? say("fails", { step: failed + 1, name }) : holds);
   $("summary").textContent = failed >= 0 ? text.fails_words : say("holds_words", { done: steps.length - open, open });
   $("ticket").classList.toggle("bad", failed >= 0);
   $("kind").textContent = kindWords(steps);

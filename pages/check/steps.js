@@ -2,8 +2,9 @@
 //
 // A step's verdict is "holds", "fails" or "open" (what it needs is not there); `why` names what is missing.
 
-import { canonical, digest, fromHex, goesWithout, hash, placeOf, toHex, u64be } from "../waiting/draw.js";
+import { canonical, digest, goesWithout, hash, toHex, u64be } from "../waiting/draw.js";
 import { isAimable, judgeFreeze, roundMs } from "../waiting/evidence.js";
+import { fromHex, placeOf } from "../waiting/place.js";
 import { sha256 } from "../waiting/sha256.js";
 
 const ENTRY_BYTES = 32;

@@ -1,7 +1,7 @@
 // What a fan sees and when the page asks again: decisions from the public status, the fan's own receipt and the time.
 
-import { placeOf } from "./draw.js";
 import { isAimable, roundMs } from "./evidence.js";
+import { placeOf } from "./place.js";
 
 // The place in the line, or null while it is not known.
 export function placeFrom(receipt, draw) {
@@ -38,8 +38,11 @@ function screenWithoutReceipt(status, mine) {
 export function interestIn(status, screen, ahead, now) {
   if (screen === "idle" && status.opens_at_ms) return status.opens_at_ms - now;
   if (screen === "pooled") return status.starts_at_ms - now;
-  if (screen === "line" && status.rate_per_minute > 0) return (ahead * 60000) / status.rate_per_minute;
-  return ["soldout", "ended", "left", "expired", "used"].includes(screen) ? Infinity : 0;
+  if (screen === "line") {
+    const range = expectedWait(ahead, status.advance);
+    return range ? Math.sqrt(range[0] * range[1]) : 0;
+  }
+  return ["joining", "drawing", "called", "cookies"].includes(screen) ? 0 : Infinity;
 }
 
 // The pause before the next poll: a share of the time that is left, between floor and ceiling, and never far beyond
@@ -63,10 +66,41 @@ export function joinDelay(status, random) {
   return Math.round(random * Math.min(pool_ms * 0.05, 60000));
 }
 
-// The expected wait as [low_ms, high_ms], by the pace that the room tells; null while nobody can tell.
-export function expectedWait(ahead, { standstill_ms, low_per_minute, high_per_minute }) {
+// The expected wait as [low_ms, high_ms], by the pace that the room tells: the first find room at once, the others as fast
+// as that becomes free. Null while nobody can tell.
+export function expectedWait(ahead, { standstill_ms, low_per_minute, high_per_minute, free }) {
   if (!(low_per_minute > 0)) return null;
-  return [high_per_minute, low_per_minute].map((rate) => standstill_ms + (ahead / rate) * 60000);
+  const first = Math.min(ahead + 1, free?.places ?? 0);
+  const wait = (pace, free_pace) => standstill_ms + ((first && first / free_pace) + (ahead + 1 - first) / pace) * 60000;
+  return [wait(high_per_minute, free?.high_per_minute), wait(low_per_minute, free?.low_per_minute)];
+}
+
+// A hidden tab goes in by itself when no more than this is left of the grace. Browsers run the timers of hidden tabs once
+// a minute.
+export const CLAIM_MS_BEFORE = 90000;
+
+function isCalled({ phase, serving }, place) {
+  return phase === "serving" && place < serving;
+}
+
+// No called fan loses time while nobody can come in.
+function isHeld({ paused, sold_out }) {
+  return paused || sold_out;
+}
+
+// Until when a called place is kept at least: the grace runs from the call, and that came after the last look at which the
+// place had not been called. Undefined before the call, null where it is not known.
+export function keptUntil(until_ms, before, status, place) {
+  if (place === null || !isCalled(status, place)) return undefined;
+  const known = before && before.draw.descriptor_digest === status.draw.descriptor_digest;
+  if (until_ms === undefined) return known && !isCalled(before, place) ? before.now_ms + status.grace_ms : null;
+  return until_ms && known && isHeld(before) && isHeld(status) ? until_ms + status.now_ms - before.now_ms : until_ms;
+}
+
+// Whether a called fan goes in now: a visit that nobody sees is not begun before it has to be.
+export function goesIn({ late }, { until_ms, expires_ms }, hidden, now) {
+  if (!hidden || expires_ms) return true;
+  return late !== "honour" && !(until_ms - now > CLAIM_MS_BEFORE);
 }
 
 // How far along the way from where the fan started, 0 to 1.
@@ -81,12 +115,12 @@ export function clockOffset(offset, now_ms, received_ms) {
   return offset === null || Math.abs(measured - offset) > 3000 ? measured : Math.max(offset, measured);
 }
 
-// A span in minutes or hours in words: [unit, low, high].
+// A span in minutes or hours: [unit, low, high]; `low` is 0 where it may be less than one.
 export function spanOf([low_ms, high_ms]) {
   const [unit, unit_ms] = high_ms < 5400000 ? ["minute", 60000] : ["hour", 3600000];
   const step = unit === "minute" ? 1 : 2;
-  const low = Math.max(Math.floor((low_ms / unit_ms) * step) / step, 1);
-  return [unit, low, Math.max(Math.ceil((high_ms / unit_ms) * step) / step, low)];
+  const low = low_ms < unit_ms ? 0 : Math.floor((low_ms / unit_ms) * step) / step;
+  return [unit, low, Math.max(Math.ceil((high_ms / unit_ms) * step) / step, low, 1)];
 }
 
 // `1:02:03` or `02:03`; days are named separately.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::batch::BatchError;
-use super::fan::{self, FanRequest, Shown, Source};
+use super::fan::{self, FanRequest, Shown};
 use super::form::Sent;
 use super::join::decode_nonce;
 use super::live::{LiveRoom, Snapshot};
@@ -51,9 +51,9 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     let sent = Sent::<Claim>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let (outcome, judged_cookie) = match fan::ticket(edge, room, &snapshot, request) {
-        Ok(Shown { ticket, source }) => {
+        Ok(Shown { ticket, in_cookie }) => {
             let nonce = shown_nonce(&sent, &ticket)?;
-            (claim(edge, room, &snapshot, &ticket, nonce, request.secure).await, source == Source::Cookie)
+            (claim(edge, room, &snapshot, &ticket, nonce, request.secure).await, in_cookie)
         }
         Err(problem) => (Err(problem), request.has_ticket_cookie(room)),
     };

@@ -50,20 +50,13 @@ pub(crate) fn authority<'r>(uri: &'r http::Uri, headers: &'r HeaderMap) -> &'r s
     uri.authority().map(http::uri::Authority::as_str).or_else(host).unwrap_or_default()
 }
 
-/// Where a credential stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// In `Authorization`, which may just as well be the shop's own.
-    Bearer,
-    /// In the room's cookie.
-    Cookie,
-}
-
 /// A ticket of the room's present draw.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
     pub(crate) ticket: Ticket,
-    pub(crate) source: Source,
+    /// Whether the room's cookie has it, alone or as well: what ends the ticket has to clear the cookie then, or the next
+    /// join would bring the ticket back.
+    pub(crate) in_cookie: bool,
 }
 
 /// What a call is answered with.
@@ -119,12 +112,17 @@ pub(crate) fn ticket(
     snapshot: &Snapshot,
     request: &FanRequest<'_>,
 ) -> Result<Shown, Problem> {
-    let by_bearer = request.header(&AUTHORIZATION).and_then(bearer).map(|token| (Source::Bearer, token));
-    let by_cookie = room.cookies(request.secure).ticket.find(request.headers).map(|token| (Source::Cookie, token));
+    let by_bearer = request.header(&AUTHORIZATION).and_then(bearer);
+    let by_cookie = room.cookies(request.secure).ticket.find(request.headers);
     let mut refusal = Problem::NoTicket;
-    for (source, token) in [by_bearer, by_cookie].into_iter().flatten() {
+    for token in [by_bearer, by_cookie].into_iter().flatten() {
         match believe(edge, room, snapshot, token) {
-            Ok(ticket) => return Ok(Shown { ticket, source }),
+            Ok(ticket) => {
+                let is_same = |other: Ticket| other.position == ticket.position;
+                let in_cookie = by_cookie
+                    .is_some_and(|cookie| cookie == token || believe(edge, room, snapshot, cookie).is_ok_and(is_same));
+                return Ok(Shown { ticket, in_cookie });
+            }
             Err(problem) => refusal = problem,
         }
     }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::answer::Answer;
-use super::fan::{self, FanRequest, Shown, Source};
+use super::fan::{self, FanRequest, Shown};
 use super::form::{Nothing, Sent};
 use super::live::LiveRoom;
 use super::problem::Problem;
@@ -14,16 +14,14 @@ use crate::store::StoreError;
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Nothing>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let Shown { ticket, source } = fan::ticket(edge, room, &snapshot, request)?;
+    let Shown { ticket, in_cookie } = fan::ticket(edge, room, &snapshot, request)?;
     // Before the draw there is no place to give up: the entry stays in the public roster and becomes a no-show.
     if let Some(place) = snapshot.place(ticket.position) {
         give_up(edge, room, place).await?;
     }
     let answer = Answer::empty(StatusCode::NO_CONTENT);
-    Ok(sent.reply(match source {
-        Source::Cookie => answer.set_cookie(&room.cookies(request.secure).ticket.clear()),
-        Source::Bearer => answer,
-    }))
+    let cookie = &room.cookies(request.secure).ticket;
+    Ok(sent.reply(if in_cookie { answer.set_cookie(&cookie.clear()) } else { answer }))
 }
 
 async fn give_up(edge: &Edge, room: &LiveRoom, place: u64) -> Result<(), Problem> {

@@ -2,16 +2,22 @@
 //!
 //! Programs get problem details (RFC 9457); people who navigate get a short page that says the same.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
+};
 use http::{HeaderMap, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::answer::Answer;
 use super::quotas::Over;
+use super::state::Edge;
 use crate::arrive::decide::wants_page;
 use crate::arrive::head::BadHead;
-use crate::arrive::host::BadHost;
-use crate::arrive::path::BadTarget;
+use crate::arrive::host::{BadHost, canonical_host};
+use crate::arrive::path::{BadTarget, Target};
+use crate::arrive::route::Route;
+use crate::fields::first;
+use crate::page::{ProblemPage, Told};
 
 const BASE: &str = "https://fairgate.dev/problems/";
 
@@ -150,9 +156,9 @@ impl Problem {
         matches!(self, Self::Head(_) | Self::Host(_) | Self::BodyTooLarge { .. } | Self::Slow)
     }
 
-    /// As a page for people and as problem details for programs.
-    pub(crate) fn told(&self, headers: &HeaderMap) -> Answer {
-        if wants_page(headers) { self.page() } else { self.answer() }
+    /// As a page for people and as problem details for programs, to a request for this target at this authority.
+    pub(crate) fn told(&self, edge: &Edge, headers: &HeaderMap, authority: &str, target: &[u8]) -> Answer {
+        if wants_page(headers) { self.page(headers, title(edge, authority, target)) } else { self.answer() }
     }
 
     /// The answer to a program.
@@ -165,22 +171,45 @@ impl Problem {
         self.finish(answer)
     }
 
-    /// The answer to a person.
-    pub(crate) fn page(&self) -> Answer {
-        let (_, title) = self.slug_and_title();
+    /// The answer to a person, in the person's language.
+    fn page(&self, headers: &HeaderMap, title: Option<&str>) -> Answer {
+        let (told, detail) = (self.as_told(), self.to_string());
+        let page = ProblemPage {
+            told,
+            title,
+            detail: matches!(told, Told::Bad | Told::Large).then_some(detail.as_str()),
+            retry_after_s: self.retry_after_ms().map(|retry_after_ms| retry_after_ms.div_ceil(1000).max(2)),
+        };
+        let document = page.document(first(headers, &ACCEPT_LANGUAGE).unwrap_or_default());
         let answer = Answer::empty(self.status())
             .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+            .header(CONTENT_LANGUAGE, HeaderValue::from_static(document.content_language))
             .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-            .header(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(PAGE_POLICY))
-            .body(self.document(title));
+            .header(CONTENT_SECURITY_POLICY, document.csp)
+            .body(document.body);
         self.finish(answer)
     }
 
-    fn document(&self, title: &str) -> String {
-        let refresh = self.retry_after_ms().map_or_else(String::new, |retry_after_ms| {
-            format!("<meta http-equiv=\"refresh\" content=\"{}\">", retry_after_ms.div_ceil(1000).max(2))
-        });
-        format!(include_str!("problem.html"), title = title, detail = escape(&self.to_string()), refresh = refresh)
+    /// Which words tell people.
+    fn as_told(&self) -> Told {
+        match self {
+            Self::Head(_) | Self::Target(_) | Self::Host(_) | Self::BadBody(_) | Self::Method { .. } => Told::Bad,
+            Self::DrawPending { .. } | Self::NoSuchEntry { .. } | Self::Beacon(_) | Self::Range { .. } => Told::Bad,
+            Self::UnknownHost | Self::NoSuchCall => Told::Nothing,
+            Self::ForeignOrigin => Told::Foreign,
+            Self::BodyTooLarge { .. } => Told::Large,
+            Self::Slow => Told::Slow,
+            Self::NotOpen { .. } => Told::NotOpen,
+            Self::Ended => Told::Ended,
+            Self::NoTicket | Self::BadTicket(_) | Self::OtherDraw => Told::Ticket,
+            Self::Expired => Told::Expired,
+            Self::StoreUnavailable { .. } | Self::Busy { .. } => Told::Busy,
+            Self::ShopDown { .. } => Told::Down,
+            Self::ShopFull { .. } => Told::Full,
+            Self::TooMany(_) => Told::Often,
+            Self::WaitingRoom { .. } => Told::Room,
+            Self::Internal => Told::Internal,
+        }
     }
 
     fn finish(&self, answer: Answer) -> Answer {
@@ -199,6 +228,17 @@ impl Problem {
             }
             _ => answer,
         }
+    }
+}
+
+/// What the fan came for, where that is known.
+fn title<'e>(edge: &'e Edge, authority: &str, target: &[u8]) -> Option<&'e str> {
+    let (host, target) = (canonical_host(authority).ok()?, Target::parse(target).ok()?);
+    match edge.routes.route(&host, &target) {
+        Route::Fan { room, .. } | Route::Protected { room } | Route::Open { room } => {
+            Some(&edge.rooms[room].config.title)
+        }
+        _ => None,
     }
 }
 
@@ -229,14 +269,6 @@ impl Serialize for Details<'_> {
     }
 }
 
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// Details may quote what a client sent.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -261,13 +293,18 @@ mod tests {
     }
 
     #[test]
-    fn people_get_a_page_that_quotes_nothing_raw() {
-        let answer = Problem::BadBody("<script>alert(1)</script>".to_owned()).page();
-        let page = String::from_utf8(answer.body.to_vec()).unwrap();
-        assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"));
-        assert!(!page.contains("http-equiv=\"refresh\""));
-        let down = Problem::ShopDown { retry_after_ms: 5_000 }.page();
-        assert_eq!(down.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(String::from_utf8(down.body.to_vec()).unwrap().contains("content=\"5\""));
+    fn people_get_a_page_in_their_language_that_quotes_nothing_raw() {
+        let german = HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("de-AT"))]);
+        let page = |problem: Problem| {
+            let answer = problem.page(&german, Some("Fado & Friends"));
+            (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+        };
+        let (_, bad) = page(Problem::BadBody("<script>alert(1)</script>".to_owned()));
+        assert!(bad.contains("&lt;script&gt;") && !bad.contains("<script>"));
+        assert!(!bad.contains("http-equiv=\"refresh\""));
+        let (status, down) = page(Problem::ShopDown { retry_after_ms: 5_000 });
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(down.contains("content=\"5\"") && down.contains("Fado &amp; Friends"));
+        assert!(down.contains("Der Shop antwortet nicht") && !down.contains("ask again"), "{down}");
     }
 }

@@ -100,7 +100,7 @@ pub(crate) async fn failed(edge: &Edge, session: &mut Session, error: &Error, vi
     let Some(problem) = problem(edge, error) else {
         return FailToProxy { error_code: 0, can_reuse_downstream: false };
     };
-    let answer = problem_answer(session, &problem);
+    let answer = problem_answer(edge, session, &problem);
     if let Stage::Inside(inside) = &visit.stage
         && matches!(problem, Problem::ShopDown { .. })
     {

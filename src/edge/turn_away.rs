@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use http::header::{AUTHORIZATION, COOKIE, HOST};
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::Answer;
@@ -24,7 +24,7 @@ use crate::fields::first;
 use crate::observe::RouteClass;
 
 /// All that turning away depends on, besides whether a page is wanted.
-const READ: [HeaderName; 5] = [HOST, COOKIE, AUTHORIZATION, X_FORWARDED_FOR, X_FORWARDED_PROTO];
+const READ: [HeaderName; 6] = [HOST, COOKIE, AUTHORIZATION, ACCEPT_LANGUAGE, X_FORWARDED_FOR, X_FORWARDED_PROTO];
 
 /// The answer to a request without a body that is turned away; `None` where the gate is to look at it.
 pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option<Answer> {
@@ -36,7 +36,7 @@ pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option
     // What is wrong with a request is said on the other way.
     let arrival = Arrival::judge(edge, origin, &headers, authority, head.target.as_bytes()).ok()?;
     let problem = refusal(edge, &headers, &arrival, Instant::now())?;
-    Some(problem.told(&headers))
+    Some(problem.told(edge, &headers, authority, head.target.as_bytes()))
 }
 
 fn read(head: &Head<'_, '_>) -> Option<HeaderMap> {

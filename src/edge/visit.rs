@@ -100,7 +100,7 @@ pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut 
     let (kind, answer) = match admit(edge, session, visit).await? {
         Outcome::Forward => return Ok(false),
         Outcome::Answer(kind, answer) => (kind, answer),
-        Outcome::Problem(kind, problem) => (kind, problem_answer(session, &problem)),
+        Outcome::Problem(kind, problem) => (kind, problem_answer(edge, session, &problem)),
         Outcome::List(room, answer) => {
             visit.stage = Stage::Answered { kind: RequestKind::Draw };
             return respond_list(edge, session, &room, answer).await.map(|()| true);
@@ -335,11 +335,12 @@ fn declared_bytes(session: &Session) -> u64 {
 }
 
 /// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
-pub(crate) fn problem_answer(session: &mut Session, problem: &Problem) -> Answer {
+pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Problem) -> Answer {
     if problem.closes() {
         session.set_keepalive(None);
     }
-    problem.told(&session.req_header().headers)
+    let header = session.req_header();
+    problem.told(edge, &header.headers, fan::authority(&header.uri, &header.headers), header.raw_path())
 }
 
 /// Counts the body that goes to the shop.

@@ -87,7 +87,7 @@ fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &He
     match (view.phase, ticket) {
         (Phase::Ended, _) => State::Ended,
         (Phase::Idle, _) => State::NotOpen,
-        (_, None) => State::Join,
+        (phase, None) => State::Join { before_draw: phase == Phase::Pooling },
         (_, Some(_)) if view.is_sold_out() => State::SoldOut,
         (_, Some(ticket)) => match snapshot.place(ticket.position) {
             None => State::Pooled,

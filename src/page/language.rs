@@ -25,6 +25,8 @@ pub(super) struct Language {
     pub(super) script: BTreeMap<String, String>,
     /// Texts of the page that checks a draw.
     pub(super) check: BTreeMap<String, String>,
+    /// Texts of the pages that tell of a refusal.
+    pub(super) problem: BTreeMap<String, String>,
 }
 
 /// The shipped languages; the first is what a browser gets that speaks none of them.
@@ -83,6 +85,7 @@ mod tests {
             assert_eq!(keys(&other.text), keys(&english.text), "text of {}", other.tag);
             assert_eq!(keys(&other.script), keys(&english.script), "script of {}", other.tag);
             assert_eq!(keys(&other.check), keys(&english.check), "check of {}", other.tag);
+            assert_eq!(keys(&other.problem), keys(&english.problem), "problem of {}", other.tag);
         }
     }
 

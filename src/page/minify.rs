@@ -62,12 +62,12 @@ fn means_something(space: char, before: Option<char>, after: Option<char>) -> bo
 }
 
 /// Whether what follows this code begins an expression, so that a `/` begins a regular expression.
-fn begins_expression(code: &str) -> bool {
+pub(super) fn begins_expression(code: &str) -> bool {
     code.trim_end().chars().next_back().is_none_or(|last| "(,=:;[!&|?{}".contains(last))
 }
 
 /// The length of a string with its quotes.
-fn quoted(text: &str, quote: char) -> usize {
+pub(super) fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = false;
     let end = text.char_indices().skip(1).find(|(_, c)| {
         let ends = *c == quote && !escaped;
@@ -78,7 +78,7 @@ fn quoted(text: &str, quote: char) -> usize {
 }
 
 /// The length of a regular expression up to its second `/`; its flags are words like any other.
-fn regular_expression(text: &str) -> usize {
+pub(super) fn regular_expression(text: &str) -> usize {
     let (mut escaped, mut in_class) = (false, false);
     let end = text.char_indices().skip(1).find(|(_, c)| {
         let ends = *c == '/' && !escaped && !in_class;

@@ -8,8 +8,10 @@ mod check;
 mod encoding;
 mod language;
 mod minify;
+mod names;
 mod noscript;
 mod policy;
+mod problem;
 mod requirements;
 mod script;
 mod template;
@@ -26,6 +28,7 @@ use encoding::{Encoding, Head};
 use language::Language;
 pub use noscript::{NoScript, State};
 use noscript::{Placeholders, Tail};
+pub use problem::{ProblemPage, Told};
 
 /// What a room's page is made from.
 #[derive(Clone, Debug)]
@@ -161,7 +164,7 @@ impl Edition {
 
     fn tail(&self, visitor: &NoScript<'_>) -> String {
         let values = Placeholders::of(visitor, &self.language.group);
-        let tail = self.tails.iter().find(|(state, _)| state.kind() == visitor.state.kind());
+        let tail = self.tails.iter().find(|(state, _)| state.words() == visitor.state.words());
         tail.map_or_else(String::new, |(_, tail)| tail.fill(&values))
     }
 }
@@ -230,7 +233,7 @@ mod tests {
     #[test]
     fn what_comes_from_people_is_escaped() {
         let page = WaitingPage::build(&input()).expect("the shipped page");
-        let html = text(&page, "en", State::Join);
+        let html = text(&page, "en", State::Join { before_draw: true });
         assert!(!html.contains("<Live>") && html.contains("Fado &amp; Friends &lt;Live&gt;"));
         assert!(!html.contains("<your>") && html.contains("Bring &lt;your&gt; ticket."));
         assert!(html.contains("value=\"/tickets?event=7&amp;seat=&quot;1&quot;\""));
@@ -247,7 +250,7 @@ mod tests {
     #[test]
     fn nothing_is_loaded_from_elsewhere() {
         let page = WaitingPage::build(&input()).expect("the shipped page");
-        let html = text(&page, "en", State::Join);
+        let html = text(&page, "en", State::Join { before_draw: true });
         for outside in ["src=", "@import", "url(", "href=\"http", "href=\"//"] {
             assert!(!html.contains(outside), "{outside}");
         }

@@ -24,7 +24,10 @@ pub enum State {
     /// No ticket, and nothing to join yet.
     NotOpen,
     /// No ticket; the pool or the line can be joined.
-    Join,
+    Join {
+        /// Whether who joins now is in the draw.
+        before_draw: bool,
+    },
     /// A ticket of the pool, and the draw has not been held.
     Pooled,
     /// In the line.
@@ -62,9 +65,10 @@ pub enum State {
 
 impl State {
     /// One state of each kind.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::NotOpen,
-        Self::Join,
+        Self::Join { before_draw: true },
+        Self::Join { before_draw: false },
         Self::Pooled,
         Self::Waiting { place: 0, ahead: 0 },
         Self::Paused { place: 0, ahead: 0 },
@@ -76,11 +80,16 @@ impl State {
         Self::Unavailable,
     ];
 
-    /// Compares states without their numbers, and names them in templates.
+    /// Under what name the texts of the state are; tells states apart without their numbers.
+    pub(super) fn words(self) -> &'static str {
+        if self == (Self::Join { before_draw: true }) { "join_pool" } else { self.kind() }
+    }
+
+    /// Names states in templates: what there is to do.
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::NotOpen => "not_open",
-            Self::Join => "join",
+            Self::Join { .. } => "join",
             Self::Pooled => "pooled",
             Self::Waiting { .. } => "waiting",
             Self::Paused { .. } => "paused",
@@ -179,7 +188,7 @@ fn grouped(number: u64, group: &str) -> String {
 }
 
 /// Escapes text for an element or a quoted attribute.
-fn escape(text: &str) -> Cow<'_, str> {
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {
         return Cow::Borrowed(text);
     }
@@ -221,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_tail_without_marks_stays_as_it_is() {
-        let visitor = NoScript { state: State::Join, return_to: "/", message: None };
+        let visitor = NoScript { state: State::Join { before_draw: true }, return_to: "/", message: None };
         assert_eq!(fill("</body>", &visitor), "</body>");
         assert_eq!(fill("", &visitor), "");
     }

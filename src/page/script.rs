@@ -1,13 +1,18 @@
 //! A page's script: ES modules that node can test one by one, joined into the one that the document carries.
 
-use super::minify;
+use super::{minify, names};
 
 /// The waiting page's modules, in the order of their imports: each uses only what stands before it.
 pub(super) const WAITING: &[&str] = &[
-    include_str!("../../pages/waiting/sha256.js"),
+    include_str!("../../pages/waiting/config.js"),
     include_str!("../../pages/waiting/evidence.js"),
-    include_str!("../../pages/waiting/draw.js"),
+    include_str!("../../pages/waiting/place.js"),
     include_str!("../../pages/waiting/pace.js"),
+    include_str!("../../pages/waiting/words.js"),
+    include_str!("../../pages/waiting/screens.js"),
+    include_str!("../../pages/waiting/kept.js"),
+    include_str!("../../pages/waiting/wire.js"),
+    include_str!("../../pages/waiting/show.js"),
     include_str!("../../pages/waiting/page.js"),
 ];
 
@@ -15,15 +20,16 @@ pub(super) const WAITING: &[&str] = &[
 pub(super) const CHECK: &[&str] = &[
     include_str!("../../pages/waiting/sha256.js"),
     include_str!("../../pages/waiting/evidence.js"),
+    include_str!("../../pages/waiting/place.js"),
     include_str!("../../pages/waiting/draw.js"),
     include_str!("../../pages/check/qr.js"),
     include_str!("../../pages/check/steps.js"),
     include_str!("../../pages/check/check.js"),
 ];
 
-/// All modules as one script, without imports, exports, comments and empty space.
+/// All modules as one script, without imports, exports, comments and empty space, and with short names.
 pub(super) fn bundle(modules: &[&str]) -> String {
-    minify::script(&modules.iter().map(|module| joined(module)).collect::<String>())
+    names::shortened(&minify::script(&modules.iter().map(|module| joined(module)).collect::<String>()))
 }
 
 /// A style sheet without comments and empty space.

@@ -89,6 +89,7 @@ impl Source {
             script => self.script.as_str(),
             config => context! { room => input.room.as_str(), base => base.as_str(), title => input.title.as_str(), text => language.script.clone() },
             state => state.kind(),
+            words => state.words(),
             place => PLACE,
             ahead => AHEAD,
             return_to => RETURN_TO,

@@ -265,7 +265,11 @@ impl Sums {
         let was_ms = if ended > 0.0 { (self.inside_ms / ended).max(1.0) } else { guess_ms };
         Stay {
             ms: guess_ms.powf(1.0 - known) * was_ms.powf(known),
-            spread: if known < 1.0 { SPREAD_STAY_UNKNOWN + (SPREAD_UNKNOWN - SPREAD_STAY_UNKNOWN) * known } else { 0.0 },
+            spread: if known < 1.0 {
+                SPREAD_STAY_UNKNOWN + (SPREAD_UNKNOWN - SPREAD_STAY_UNKNOWN) * known
+            } else {
+                0.0
+            },
         }
     }
 
@@ -320,11 +324,7 @@ impl Record {
 
 impl Pace {
     fn around(per_minute: f64, spread: f64) -> Self {
-        Self {
-            low_per_minute: per_minute * (1.0 - spread),
-            per_minute,
-            high_per_minute: per_minute / (1.0 - spread),
-        }
+        Self { low_per_minute: per_minute * (1.0 - spread), per_minute, high_per_minute: per_minute / (1.0 - spread) }
     }
 
     /// The slower of two, in each way in which it may turn out.
@@ -478,7 +478,10 @@ mod tests {
         assert!(is_near(first.free_places, 20.0), "as many as there is room for: {first:?}");
         assert!(first.wait_ms(18).is_some_and(|ms| ms < 2_000), "they come in at once: {first:?}");
         let (low_ms, high_ms) = first.range_ms(50).expect("a range");
-        assert!(low_ms < 60_000 && high_ms > 600_000, "30 of them, from seconds to a quarter of an hour each: {first:?}");
+        assert!(
+            low_ms < 60_000 && high_ms > 600_000,
+            "30 of them, from seconds to a quarter of an hour each: {first:?}"
+        );
         let (progress, look) = after(60, 20, 0, 1);
         let full = progress.advance(&look);
         assert!(full.range_ms(30).expect("a range").1 > 600_000, "{full:?}");

@@ -99,12 +99,7 @@ async fn the_page_shows_the_place_that_the_draw_gave() {
         browser.wait_for("#figure", &(place + 1).to_string(), SOON).await;
         browser.wait_for("#words", "Drawn by lot from 31 entries", SOON).await;
     }
-    browser.click("#check summary").await;
-    browser.wait_for("#steps", "Your place follows from the seed", SOON).await;
-    assert_eq!(browser.eval("document.querySelectorAll('#steps li').length").await, 7);
-    assert_eq!(browser.text("#steps .bad").await, "", "every step holds");
-    browser.look_on(DESKTOP).await;
-    browser.screenshot("check-desktop").await;
+    assert_eq!(browser.eval("document.querySelector('#check a').pathname").await, "/.fairgate/main/check");
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ async fn every_screen_is_readable_and_fits() {
         browser.goto(&site.url(room, "/")).await;
         browser.wait_for("#headline", headline, SOON).await;
         browser.wait_for("#figure", figure, SOON).await;
-        browser.click("#check summary").await;
+        let has_draw = room.starts_in_s > room.opens_in_s;
+        assert_eq!(!browser.text("#check").await.is_empty(), has_draw, "{}: a draw to check", room.name);
         judge(&browser, room.name).await;
     }
     browser.goto(&site.url(PAUSED, "/")).await;
@@ -85,10 +86,64 @@ async fn the_keyboard_alone_is_enough() {
     let browser = Browser::open(Habits::default()).await;
     browser.goto(&site.url(LINE, "/")).await;
     browser.wait_for("#headline", "You are in line", SOON).await;
-    for id in ["leave", "summary"] {
-        browser.press("Tab").await;
-        assert_eq!(browser.eval("document.activeElement.id || document.activeElement.localName").await, id);
+    let focus = "document.activeElement.id || document.activeElement.value";
+    for (key, at) in [("Tab", "leave"), ("Enter", "stay"), ("Enter", "leave"), ("Enter", "stay"), ("Tab", "leave")] {
+        browser.press(key).await;
+        assert_eq!(browser.eval(focus).await, at, "after {key}");
     }
+    // What had the focus is gone: it goes where the news is.
     browser.press("Enter").await;
-    browser.wait_for("#kind", "A committed draw", SOON).await;
+    browser.wait_for("#headline", "You have left", SOON).await;
+    assert_eq!(browser.eval(focus).await, "headline");
+    browser.press("Tab").await;
+    browser.press("Enter").await;
+    browser.wait_for("#headline", "You are in line", SOON).await;
+    assert_eq!(browser.eval(focus).await, "headline");
+}
+
+#[tokio::test]
+async fn a_translated_page_stays_translated() {
+    let site = Site::gate_only(&[LINE]).await;
+    site.crowd_joins(LINE, 5).await;
+    let browser = Browser::open(Habits::default()).await;
+    browser.goto(&site.url(LINE, "/")).await;
+    browser.wait_for("#headline", "You are in line", SOON).await;
+    // As browsers do it: each text in an element of its own, with other words; numbers that are not to be translated stay.
+    browser.eval(TRANSLATE).await;
+    // Another look at the room changes something else.
+    site.control(LINE, json!({"message": "One more block of seats opens in a moment."})).await;
+    browser.wait_for("#note", "One more block", SOON).await;
+    for (selector, words) in
+        [("#headline", "~You are in line"), ("#label", "~Your place"), ("#stub dt", "~Ahead of you")]
+    {
+        assert_eq!(browser.text(selector).await, words);
+    }
+    assert_eq!(browser.text("#figure").await, "6");
+}
+
+const TRANSLATE: &str = "(() => { \
+    const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT); \
+    const nodes = []; \
+    while (walker.nextNode()) nodes.push(walker.currentNode); \
+    for (const node of nodes) if (node.data.trim() && !node.parentElement.closest('[translate=no]')) { \
+        const font = document.createElement('font'); \
+        font.textContent = '~' + node.data; \
+        node.replaceWith(font); \
+    } \
+    return nodes.length; })()";
+
+#[tokio::test]
+async fn a_message_is_laid_out_and_read_out_as_its_language_has_it() {
+    let site = Site::gate_only(&[LINE]).await;
+    let browser = Browser::open(Habits::default()).await;
+    let arabic = "سيفتح قسم آخر من المقاعد بعد قليل. ".repeat(30);
+    site.control(LINE, json!({"message": arabic})).await;
+    site.crowd_joins(LINE, 5).await;
+    browser.goto(&site.url(LINE, "/")).await;
+    browser.wait_for("#note", "سيفتح", SOON).await;
+    assert_eq!(browser.eval("getComputedStyle(document.getElementById('note')).direction").await, "rtl");
+    let said = browser.eval("document.getElementById('say').textContent").await;
+    let said = said.as_str().expect("words");
+    assert!(said.contains("سيفتح") && said.chars().count() < 400, "read out: {said}");
+    judge(&browser, "arabic-message").await;
 }

@@ -212,6 +212,9 @@ impl Site {
 
 fn push_room(text: &mut String, room: Room, more_hosts: &str) {
     let Room { name, rate_per_minute, grace, .. } = room;
+    // One moment for all: without a pool both times are the same.
+    let now_ms = SystemClock.now_ms();
+    let in_seconds = |seconds| in_seconds(now_ms, seconds);
     let ends_at = room.ends_in_s.map_or_else(String::new, |in_s| format!("ends_at = \"{}\"\n", in_seconds(in_s)));
     write!(
         text,
@@ -225,8 +228,8 @@ fn push_room(text: &mut String, room: Room, more_hosts: &str) {
     .expect("a string grows");
 }
 
-fn in_seconds(seconds: i64) -> Timestamp {
-    let now_ms = i64::try_from(SystemClock.now_ms()).expect("a time");
+fn in_seconds(now_ms: u64, seconds: i64) -> Timestamp {
+    let now_ms = i64::try_from(now_ms).expect("a time");
     Timestamp::from_millisecond(now_ms + seconds * 1000).expect("a time")
 }
 

@@ -76,7 +76,8 @@ async fn a_place_is_given_up_only_after_a_second_thought() {
     browser.wait_for("#figure", "11", SOON).await;
     browser.click("#leave").await;
     browser.click("#sure button[value=leave]").await;
-    browser.wait_for("#headline", "You have left the line", SOON).await;
+    browser.wait_for("#headline", "You have left", SOON).await;
+    browser.wait_for("#words", "at the end of the line", SOON).await;
     assert_eq!(receipts_kept(&browser).await, 1, "the page has dropped its ticket, and the evidence stays");
     assert_eq!(site.status(LINE).await["line_size"], 11);
     browser.click("#act").await;
@@ -102,6 +103,38 @@ async fn a_place_that_was_not_taken_can_be_had_again_at_the_tail() {
     browser.click("#act").await;
     browser.wait_for("#headline", "It’s your turn", SOON).await;
     assert_eq!(site.status(room).await["line_size"], 12);
+}
+
+#[tokio::test]
+async fn who_leaves_the_draw_can_be_in_it_again() {
+    let room = Room { name: "pool", starts_in_s: 3600, ..Room::USUAL };
+    let browser = Browser::open(Habits::default()).await;
+    let site = Site::gate_only(&[room]).await;
+    browser.goto(&site.url(room, "/")).await;
+    browser.wait_for("#stub", "#1", SOON).await;
+    assert_eq!(browser.text("#leave").await, "Leave the draw");
+    browser.click("#leave").await;
+    browser.click("#sure button[value=leave]").await;
+    browser.wait_for("#words", "you have the same chance as everyone", SOON).await;
+    browser.screenshot("left-the-draw").await;
+    browser.click("#act").await;
+    browser.wait_for("#stub", "#2", SOON).await;
+}
+
+#[tokio::test]
+async fn a_visit_that_nobody_sees_is_not_begun() {
+    let (site, browser) = in_line(BRISK).await;
+    let tabs = browser.driver.windows().await.expect("the tabs");
+    let front = browser.driver.new_tab().await.expect("another tab");
+    browser.driver.switch_to_window(front).await.expect("the other tab");
+    browser.cdp("Page.bringToFront", json!({})).await;
+    site.wait_for(BRISK, |status| status["serving"] == 11).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(site.status(BRISK).await["admitted"], 0, "the place is kept, and no visit runs");
+    browser.driver.close_window().await.expect("the tab in front is closed");
+    browser.driver.switch_to_window(tabs[0].clone()).await.expect("the first tab");
+    browser.cdp("Page.bringToFront", json!({})).await;
+    site.wait_for(BRISK, |status| status["admitted"] == 1).await;
 }
 
 #[tokio::test]
