@@ -80,6 +80,11 @@ pub enum Route {
     Jwks,
     /// The JSON Schema of a draw's record.
     RecordSchema,
+    /// The sessions of a room that ended early, for programs that judge passes; whatever the host.
+    Ended {
+        /// Index into the table's rooms.
+        room: usize,
+    },
     /// A page of the shop that needs a pass.
     Protected {
         /// The room.
@@ -169,6 +174,10 @@ impl RouteTable {
             "/jwks.json" => return Route::Jwks,
             "/draw-record.schema.json" => return Route::RecordSchema,
             _ => {}
+        }
+        if let Some(name) = rest.strip_prefix("/ended/").and_then(|file| file.strip_suffix(".json")) {
+            let room = self.rooms.iter().position(|room| room.name == name);
+            return room.map_or(Route::NoSuchCall, |room| Route::Ended { room });
         }
         let mut parts = rest.trim_start_matches('/').splitn(2, '/');
         let (Some(name), Some(call)) = (parts.next(), parts.next()) else { return Route::NoSuchCall };
@@ -351,6 +360,8 @@ mod tests {
             ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
             ("x", "/.fairgate/jwks.json", Route::Jwks),
             ("x", "/.fairgate/draw-record.schema.json", Route::RecordSchema),
+            ("x", "/.fairgate/ended/final.json", Route::Ended { room: 1 }),
+            ("x", "/.fairgate/ended/finale.json", Route::NoSuchCall),
             ("x", "/.fairgate/all/draw/proof/+12", Route::NoSuchCall),
             ("x", "/.fairgate/all/draw/proof/", Route::NoSuchCall),
             ("x", "/.fairgate/all/draw/proof/99999999999999999999", Route::NoSuchCall),

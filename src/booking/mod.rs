@@ -20,6 +20,7 @@ pub mod db;
 pub mod desk;
 pub mod document;
 pub mod edit;
+pub mod ended;
 pub mod events;
 pub mod feed;
 pub mod free;

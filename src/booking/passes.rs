@@ -4,7 +4,7 @@
 //! not known, and not more often than the bound, however many such passes come.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -21,6 +21,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(300);
 /// They are fetched this often without a reason, so that withdrawn keys go.
 const REFRESH_EVERY: Duration = Duration::from_secs(60);
 const FETCH_PATIENCE: Duration = Duration::from_secs(3);
+/// Between two lines about passes that cannot be for this core.
+const MISFIT_TOLD_EVERY: Duration = Duration::from_secs(60);
 const PASSES_MAX: u64 = 100_000;
 const JWKS_BYTES_MAX: usize = 64 * 1024;
 
@@ -57,6 +59,8 @@ pub struct Passes {
     cache: PassCache,
     http: reqwest::Client,
     fetched_at: Mutex<Option<Instant>>,
+    /// When it was said last that passes come which cannot be for this core.
+    misfit_told_at: std::sync::Mutex<Option<Instant>>,
 }
 
 impl Passes {
@@ -67,7 +71,8 @@ impl Passes {
     pub fn new(settings: PassSettings) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder().timeout(FETCH_PATIENCE).build()?;
         let cache = PassCache::new(PASSES_MAX);
-        Ok(Self { settings, keys: ArcSwapOption::empty(), cache, http, fetched_at: Mutex::new(None) })
+        let (keys, fetched_at) = (ArcSwapOption::empty(), Mutex::new(None));
+        Ok(Self { settings, keys, cache, http, fetched_at, misfit_told_at: std::sync::Mutex::default() })
     }
 
     /// Whether passes can be judged.
@@ -95,6 +100,22 @@ impl Passes {
                 self.check_with_known_keys(token, clock)
             }
             judged => judged,
+        }
+    }
+
+    /// Says what to do about passes of another room or issuer: where all are so, this core sells nothing. Now and then, however
+    /// many come.
+    pub fn note_refusal(&self, error: &GateError) {
+        let remedy = match error {
+            GateError::Refused(PassError::Room) => "--room must be the room in front of this core",
+            GateError::Refused(PassError::Issuer) => "--issuer must be `edge.issuer` of the edge's configuration",
+            _ => return,
+        };
+        let mut told_at = self.misfit_told_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if told_at.is_none_or(|at| at.elapsed() >= MISFIT_TOLD_EVERY) {
+            *told_at = Some(Instant::now());
+            let PassSettings { room, issuer, .. } = &self.settings;
+            warn!(%error, room, issuer, "a fan's pass was refused: {remedy}");
         }
     }
 

@@ -13,11 +13,13 @@ use axum::routing::get;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::bookings::Bookings;
 use super::db::Database;
+use super::ended::EndedSessions;
 use super::events::Events;
 use super::feed::Feed;
 use super::http::organizer::OrganizerToken;
@@ -36,6 +38,8 @@ use crate::observe;
 
 /// What others sold so long ago is never shown as free.
 const AVAILABILITY_AGE_MAX: Duration = Duration::from_secs(1);
+/// An operator's request whose body stands still for so long is given up.
+const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
 /// A core whose feed has been silent for so long does not know what others sell.
 const FEED_SILENCE_MAX: Duration = Duration::from_secs(5);
 
@@ -136,6 +140,7 @@ impl Core {
     /// Whatever is missing, worded for the person at the terminal.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         let database = Database::new(&settings.database_url)?;
+        info!("connecting to the database");
         database.migrate().await?;
         if settings.seed_demo && super::hall::seed_demo(&database).await? {
             info!(event = super::hall::DEMO_EVENT, "made the example event");
@@ -149,7 +154,12 @@ impl Core {
         let feed =
             Feed::begin(database.clone(), Arc::clone(&events), core, Arc::clone(&metrics), settings.feed_gap_max)
                 .await?;
+        info!("reading events and seats");
         events.reload().await?;
+        if events.all().is_empty() {
+            warn!("there is no event to sell: `fairgate event import` makes one, --seed-demo an example");
+        }
+        let ended = EndedSessions::new(settings.passes.clone()).context("cannot make an HTTP client")?;
         let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
         let in_progress = Arc::new(InProgress::default());
         let (provider, webhook_secret) = open_till(settings.payments)?;
@@ -166,6 +176,7 @@ impl Core {
             bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core),
             events,
             passes,
+            ended: Arc::new(ended),
             cashier,
             in_progress,
             database: database.clone(),
@@ -185,6 +196,7 @@ impl Core {
         tasks.spawn(Sweeper::new(database.clone(), core, Arc::clone(&metrics)).run());
         tasks.spawn(Pruner::new(database, settings.retention, metrics).run());
         spawn_with(&mut tasks, &shop, |shop| async move { shop.passes.run().await });
+        spawn_with(&mut tasks, &shop, |shop| async move { shop.ended.run().await });
         spawn_with(&mut tasks, &shop, |shop| async move { shop.cashier.run().await });
         let fans = bind(settings.listen).await?;
         let operators = bind(settings.metrics_listen).await?;
@@ -220,6 +232,11 @@ fn open_till(payments: Payments) -> anyhow::Result<(Arc<dyn PaymentProvider>, Op
             Ok((Arc::new(DemoProvider), None))
         }
         Payments::Provider { url, webhook_secret } => {
+            if webhook_secret.is_none() {
+                warn!(
+                    "without FAIRGATE_WEBHOOK_SECRET no webhooks are taken: what the provider says late is asked for instead"
+                );
+            }
             let provider = RemoteProvider::new(&url).context("cannot make an HTTP client")?;
             Ok((Arc::new(provider), webhook_secret))
         }
@@ -249,6 +266,7 @@ fn operators(shop: Arc<Shop>, registry: Registry) -> axum::Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(api::ready))
         .merge(api::organizer::router(&shop))
+        .layer(RequestBodyTimeoutLayer::new(OPERATOR_PATIENCE))
         .with_state(shop)
 }
 

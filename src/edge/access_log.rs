@@ -18,7 +18,7 @@ pub(crate) fn write(edge: &Edge, session: &Session, error: Option<&Error>, visit
     if let Some(status) = status {
         edge.metrics.observe_request(kind, status, took);
     }
-    if kind == RequestKind::Status {
+    if matches!(kind, RequestKind::Status | RequestKind::Ended) {
         return;
     }
     let header = session.req_header();

@@ -9,6 +9,7 @@ use fairgate_draw::RosterTree;
 use tokio::sync::Semaphore;
 
 use super::batch::{BatchWorker, Batcher, batcher};
+use super::ended::Written;
 use super::lists::PublicClaims;
 use super::standing::Standing;
 use super::status::{PollPolicy, Status, StatusInput};
@@ -53,6 +54,8 @@ pub(crate) struct LiveRoom {
     pub(crate) tree: ArcSwapOption<RosterTree>,
     /// How much of the list of claims is public.
     pub(crate) public_claims: ArcSwap<PublicClaims>,
+    /// What is told of the sessions that ended early.
+    pub(crate) ended: ArcSwapOption<Written>,
     /// Signatures of rounds that are handed in are checked one at a time.
     pub(crate) hand_in: Semaphore,
 }
@@ -96,6 +99,7 @@ impl LiveRoom {
             progress: Mutex::default(),
             tree: ArcSwapOption::empty(),
             public_claims: ArcSwap::default(),
+            ended: ArcSwapOption::empty(),
             hand_in: Semaphore::new(1),
         };
         Ok((room, RoomWorkers { joins: join_worker, claims: claim_worker, renewals: renewal_worker }))

@@ -15,6 +15,7 @@ mod claim;
 mod client;
 mod connections;
 mod draw;
+mod ended;
 mod fan;
 mod form;
 mod front;

@@ -11,6 +11,7 @@ use pingora::proxy::Session;
 use super::answer::Answer;
 use super::arrival::Arrival;
 use super::draw;
+use super::ended;
 use super::fan::{self, FanRequest, Reply};
 use super::leash::Leash;
 use super::lists::ListAnswer;
@@ -142,8 +143,11 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
         Route::Fan { room: index, call } => fan_call(edge, session, room(index), call, &arrival).await?,
-        Route::Jwks => document(session, RequestKind::Jwks, || edge.jwks.clone()),
-        Route::RecordSchema => document(session, RequestKind::Draw, draw::schema),
+        Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.jwks.clone())),
+        Route::RecordSchema => document(session, RequestKind::Draw, || Ok(draw::schema())),
+        Route::Ended { room: index } => document(session, RequestKind::Ended, || {
+            ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
+        }),
         Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival).await,
         Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await,
         Route::NoSuchCall => Outcome::refused(Problem::NoSuchCall),
@@ -206,10 +210,10 @@ fn kind(call: FanCall) -> RequestKind {
 }
 
 /// A document that is the same for everybody.
-fn document(session: &Session, kind: RequestKind, document: impl FnOnce() -> Answer) -> Outcome {
+fn document(session: &Session, kind: RequestKind, document: impl FnOnce() -> Result<Answer, Problem>) -> Outcome {
     const ALLOW: &str = "GET, HEAD, OPTIONS";
     let answer = match session.req_header().method {
-        Method::GET | Method::HEAD => Ok(document()),
+        Method::GET | Method::HEAD => document(),
         Method::OPTIONS => Ok(Answer::options(ALLOW)),
         _ => Err(Problem::Method { allow: ALLOW }),
     };

@@ -73,6 +73,8 @@ pub enum RequestKind {
     Draw,
     /// `jwks.json`.
     Jwks,
+    /// `ended/{room}.json`.
+    Ended,
     /// Forwarded to a shop.
     Proxy,
     /// Refused before anything else: malformed, or for nobody.
@@ -257,7 +259,7 @@ impl EdgeMetrics {
 }
 
 impl RequestKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Page,
         Self::ComeBack,
         Self::Status,
@@ -266,6 +268,7 @@ impl RequestKind {
         Self::Leave,
         Self::Draw,
         Self::Jwks,
+        Self::Ended,
         Self::Proxy,
         Self::Refused,
     ];
@@ -280,6 +283,7 @@ impl RequestKind {
             Self::Leave => "leave",
             Self::Draw => "draw",
             Self::Jwks => "jwks",
+            Self::Ended => "ended",
             Self::Proxy => "proxy",
             Self::Refused => "refused",
         }

@@ -11,6 +11,7 @@
 mod admission;
 mod cache;
 mod cookie;
+mod ended;
 mod jws;
 mod keys;
 mod keyset;
@@ -24,6 +25,7 @@ mod tests;
 pub use admission::{CLOCK_SKEW_MS, Pass, PassError};
 pub use cache::{Checked, Gate, PassCache};
 pub use cookie::Cookie;
+pub use ended::Ended;
 pub use jws::{JwsError, TOKEN_BYTES_MAX, is_gate_token};
 pub use keys::{KEYS_MAX, KeyError, KeyFile, KeyRing, create_key, list_keys};
 pub use keyset::{JwksError, KeySet};

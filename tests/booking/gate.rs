@@ -1,5 +1,6 @@
 //! Nobody books around the gate.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
@@ -49,6 +50,47 @@ async fn only_a_live_pass_for_this_room_opens_the_core() {
     let bearer = shop.http.get(format!("{}/api/v1/bookings", shop.url)).bearer_auth(&good).send().await;
     assert_eq!(bearer.expect("an answer").status(), StatusCode::OK, "apps send the pass as a bearer token");
     assert_eq!(shop.get("/").await.status(), StatusCode::OK, "the page itself is public");
+}
+
+/// The edge ends a session early, by a fan who leaves or a shop that releases: its pass is still good, and buys nothing more.
+#[tokio::test]
+async fn a_session_that_ended_early_reserves_nothing_more() {
+    let shop = Shop::open();
+    let (left, inside) = (shop.fan(1), shop.fan(2));
+    let held = left.reserve_best("a", "pit", 1).await;
+    assert_eq!(held.status, StatusCode::OK);
+    shop.gate.end_session(1);
+    let since = Instant::now();
+    for attempt in 0.. {
+        let more = left.reserve_best(&format!("more{attempt}"), "pit", 1).await;
+        if more.status == StatusCode::UNAUTHORIZED {
+            assert!(more.field("detail").contains("the session was ended"), "{}", more.text);
+            break;
+        }
+        // One fan may have six.
+        assert!([StatusCode::OK, StatusCode::CONFLICT].contains(&more.status), "{}", more.text);
+        assert!(since.elapsed() < Duration::from_secs(5), "it sells on");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(inside.reserve_best("a", "pit", 1).await.status, StatusCode::OK, "nobody else is meant");
+    let paid = left.pay(held.field("booking_id"), "p", "demo-visa").await;
+    assert_eq!(paid.status, StatusCode::OK, "what was held before can be paid for: {}", paid.text);
+}
+
+#[test]
+fn a_core_that_could_sell_nothing_says_so_and_does_not_start() {
+    let start = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
+        command.arg("booking").args(args).env_clear();
+        let output = command.output().expect("it runs");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let database = ["--database-url", "postgresql://u@127.0.0.1:1/shop", "--seed-demo"];
+    let told = start(&[&database[..], &["--jwks-url", "http://127.0.0.1:1/.fairgate/jwks.json"]].concat());
+    assert!(told.contains("--room or FAIRGATE_ROOM"), "{told}");
+    let told = start(&[&database[..], &["--room", "final"]].concat());
+    assert!(told.contains("--jwks-url or FAIRGATE_JWKS_URL"), "{told}");
 }
 
 /// The core runs on while the edge takes another key: nobody is turned away, whichever key signed the pass.

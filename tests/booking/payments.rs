@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::books::audit;
 use crate::clock::hold_for;
-use crate::shop::{Answer, Fan};
+use crate::shop::{Answer, Fan, Shop};
 use crate::till::Till;
 
 /// A fan's own seat in the pit, held.
@@ -18,6 +18,25 @@ async fn hold(till: &Till, place: u64) -> (Fan, String) {
     let held = fan.reserve_seats("hold", &[&format!("pit-GA-{}", place + 1)]).await;
     assert_eq!(held.status, StatusCode::OK, "{}", held.text);
     (fan, held.field("booking_id").to_owned())
+}
+
+#[tokio::test]
+async fn after_some_declined_payments_no_more_are_tried_for_a_booking() {
+    let shop = Shop::open();
+    let fan = shop.fan(1);
+    let (first, second) = (fan.reserve_best("a", "pit", 1).await, fan.reserve_best("b", "pit", 1).await);
+    let booking = first.field("booking_id");
+    for attempt in 0..8 {
+        let declined = fan.pay(booking, &format!("p{attempt}"), "demo-declined").await;
+        assert_eq!(declined.status, StatusCode::PAYMENT_REQUIRED, "{attempt}: {}", declined.text);
+    }
+    for key in ["p8", "p8", "p9"] {
+        let refused = fan.pay(booking, key, "demo-visa").await;
+        assert_eq!((refused.status, refused.field("title")), (StatusCode::CONFLICT, "Declined too often"), "{key}");
+    }
+    assert_eq!(fan.pay(booking, "p0", "demo-declined").await.status, StatusCode::PAYMENT_REQUIRED, "the same answer");
+    assert_eq!(fan.booking(booking).await.field("status"), "held");
+    assert_eq!(fan.pay(second.field("booking_id"), "q", "demo-visa").await.status, StatusCode::OK, "another booking");
 }
 
 /// Asks with the same key until there is an answer.

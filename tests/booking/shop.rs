@@ -33,6 +33,8 @@ pub(crate) struct Gate {
 struct Published {
     jwks: Mutex<String>,
     fetches: AtomicUsize,
+    /// The places whose sessions ended early.
+    ended: Mutex<Vec<u64>>,
 }
 
 impl Gate {
@@ -41,7 +43,11 @@ impl Gate {
         let (keys, forged) = (new_key(dir.path()), new_key(&dir.path().join("other")));
         let listener = fairgate::sandbox::listen().expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
-        let published = Arc::new(Published { jwks: Mutex::new(keys.jwks()), fetches: AtomicUsize::new(0) });
+        let published = Arc::new(Published {
+            jwks: Mutex::new(keys.jwks()),
+            fetches: AtomicUsize::new(0),
+            ended: Mutex::default(),
+        });
         let serving = Arc::clone(&published);
         std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serving.serve_once(stream)));
         Self { keys, forged, dir, url, published }
@@ -52,6 +58,11 @@ impl Gate {
         create_key(self.dir.path(), 1000, &ring::rand::SystemRandom::new()).expect("a key");
         self.keys = KeyRing::load(self.dir.path(), "fairgate").expect("the keys");
         *self.published.jwks.lock().expect("unpoisoned") = self.keys.jwks();
+    }
+
+    /// The session of a place has ended: its fan left.
+    pub(crate) fn end_session(&self, place: u64) {
+        self.published.ended.lock().expect("unpoisoned").push(place);
     }
 
     /// How often the keys were fetched.
@@ -84,14 +95,26 @@ fn new_key(dir: &Path) -> KeyRing {
 
 impl Published {
     fn serve_once(&self, mut stream: std::net::TcpStream) {
-        let _ = stream.read(&mut [0; 2048]);
-        self.fetches.fetch_add(1, Ordering::SeqCst);
-        let jwks = self.jwks.lock().expect("unpoisoned").clone();
+        let mut head = [0; 2048];
+        let read = stream.read(&mut head).unwrap_or(0);
+        let path = String::from_utf8_lossy(&head[..read]).split(' ').nth(1).unwrap_or_default().to_owned();
+        let (status, body) = match path.as_str() {
+            "/jwks.json" => {
+                self.fetches.fetch_add(1, Ordering::SeqCst);
+                ("200 OK", self.jwks.lock().expect("unpoisoned").clone())
+            }
+            "/ended/main.json" => {
+                let places = self.ended.lock().expect("unpoisoned").clone();
+                let ended = json!({ "room": ROOM, "issuer": "fairgate", "draw": "07".repeat(32), "places": places });
+                ("200 OK", ended.to_string())
+            }
+            _ => ("404 Not Found", String::new()),
+        };
         let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            jwks.len()
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
         );
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(jwks.as_bytes()));
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
     }
 }
 

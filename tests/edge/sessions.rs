@@ -59,6 +59,9 @@ fn the_shop_releases_a_session_and_the_next_fan_gets_in() {
     second.join(2);
     assert_eq!(second.call("claim", "").status, 202);
     let kept = first.cookies.clone();
+    assert_eq!(first.get("/seats").status, 200);
+    let ended = "/.fairgate/ended/final.json";
+    assert_eq!(first.get(ended).json()["places"], serde_json::json!([]));
     let done = first.get("/done");
     assert_eq!((done.status, done.all("set-cookie").len()), (200, 2));
     assert!(first.cookies.is_empty(), "pass and ticket are gone");
@@ -66,6 +69,13 @@ fn the_shop_releases_a_session_and_the_next_fan_gets_in() {
     second.enter(2);
     let mut cheat = Fan { cookies: kept, ..first };
     assert_eq!(cheat.get("/seats").status, 503, "a pass that was kept is of no use");
+    let told = cheat.get(ended);
+    let document: fairgate::pass::Ended = serde_json::from_slice(&told.body).expect("the document");
+    assert_eq!((&*document.room, &*document.issuer, document.places.len()), ("final", "fairgate", 1));
+    let seen = world.shop.seen("/seats").remove(0);
+    assert_eq!(seen.all("x-fairgate-place"), [document.places[0].to_string()], "those who judge passes are told");
+    let etag = told.header("etag").expect("a tag").to_owned();
+    assert_eq!(cheat.send("GET", ended, &[("If-None-Match", &etag)], "").status, 304);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::super::passes::GateError;
 use super::Shop;
 use super::problem::Problem;
 use crate::fields::bearer;
+use crate::pass::PassError;
 
 /// What the edge puts the pass into.
 const PASS_HEADER: &str = "x-fairgate-pass";
@@ -19,6 +20,8 @@ const PASS_HEADER: &str = "x-fairgate-pass";
 pub(super) struct Fan {
     /// The session of the pass: one place of one draw.
     pub(super) session: String,
+    /// Whether the session has ended, although the pass is good: what the fan has can be paid for, and no more is sold.
+    has_ended: bool,
 }
 
 impl Fan {
@@ -29,12 +32,22 @@ impl Fan {
             None => Err(GateError::Missing),
         };
         match checked {
-            Ok(pass) => Ok(Self { session: pass.session.to_string() }),
+            Ok(pass) => Ok(Self { session: pass.session.to_string(), has_ended: shop.ended.has(&pass) }),
             Err(error) => {
                 shop.metrics.count_refused_pass();
+                shop.passes.note_refusal(&error);
                 Err(error.into())
             }
         }
+    }
+
+    /// Refuses fans whose session has ended.
+    pub(super) fn may_reserve(&self, shop: &Shop) -> Result<(), Problem> {
+        if self.has_ended {
+            shop.metrics.count_refused_pass();
+            return Err(GateError::Refused(PassError::Closed).into());
+        }
+        Ok(())
     }
 }
 

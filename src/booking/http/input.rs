@@ -1,6 +1,9 @@
 //! Reading what clients send, with a problem that names the field for everything that cannot be right.
 
-use axum::body::{Body, Bytes};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
 use axum::extract::rejection::BytesRejection;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
@@ -8,17 +11,22 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ring::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::problem::Problem;
 use super::reply::Reply;
 
+/// A whole body must be here within this time.
+pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(10);
 const KEY_CHARS_MAX: usize = 128;
 
 /// A body that is not there as it should be.
 #[derive(Clone, Debug)]
 pub(super) enum BodyError {
     TooLarge,
+    /// It did not come to its end in time.
+    Slow,
     Unreadable(StatusCode, String),
 }
 
@@ -33,11 +41,22 @@ impl From<BytesRejection> for BodyError {
 
 /// Takes in a whole body, within the bound.
 pub(super) async fn read_body(body: Body) -> Result<Bytes, BodyError> {
-    match Limited::new(body, super::BODY_BYTES_MAX).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
-        Err(error) => Err(BodyError::Unreadable(StatusCode::BAD_REQUEST, error.to_string())),
+    match timeout(BODY_PATIENCE, Limited::new(body, super::BODY_BYTES_MAX).collect()).await {
+        Err(_) => Err(BodyError::Slow),
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Ok(Err(error)) => Err(BodyError::Unreadable(StatusCode::BAD_REQUEST, error.to_string())),
     }
+}
+
+/// Takes in the body of a request before anybody handles it, so that nobody waits for one who sends a byte now and then.
+pub(super) async fn take_in(request: Request) -> Result<Request, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let body = read_body(body).await.map_err(unreadable)?;
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
 /// Reads a JSON body.
@@ -79,6 +98,12 @@ fn unreadable(error: BodyError) -> Problem {
             "too-large",
             "The body is too large",
             "The body is larger than 256 KiB.".to_owned(),
+        ),
+        BodyError::Slow => (
+            StatusCode::REQUEST_TIMEOUT,
+            "slow",
+            "The body came too slowly",
+            format!("The body was not here within {} s.", BODY_PATIENCE.as_secs()),
         ),
         BodyError::Unreadable(status, detail) => (status, "unreadable", "The body cannot be read", detail),
     };
@@ -162,6 +187,17 @@ mod tests {
 
     fn headers(key: &str) -> HeaderMap {
         [(http::HeaderName::from_static("idempotency-key"), key.parse().expect("a header"))].into_iter().collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_body_that_does_not_end() {
+        let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let slow = take_in(Request::new(endless)).await.expect_err("it never ends").into_response();
+        assert_eq!(slow.status(), StatusCode::REQUEST_TIMEOUT);
+        let whole = take_in(Request::new(Body::from("{}"))).await.expect("it is here");
+        assert_eq!(read_body(whole.into_body()).await.expect("it is here"), "{}");
+        let large = take_in(Request::new(Body::from(vec![b' '; super::super::BODY_BYTES_MAX + 1]))).await;
+        assert_eq!(large.expect_err("too much").into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[test]

@@ -41,6 +41,7 @@ use self::problem::Problem;
 use super::bookings::Bookings;
 use super::db::Database;
 use super::document::Document;
+use super::ended::EndedSessions;
 use super::events::Events;
 use super::in_progress::InProgress;
 use super::metrics::{BookingMetrics, CallMetrics};
@@ -67,6 +68,8 @@ pub struct Shop {
     pub events: Arc<Events>,
     /// The gate check.
     pub passes: Arc<Passes>,
+    /// The sessions that ended before their passes do.
+    pub ended: Arc<EndedSessions>,
     /// Payments.
     pub cashier: Arc<Cashier>,
     /// The tables, for what organizers ask.
@@ -190,6 +193,10 @@ pub async fn front(shop: &Arc<Shop>, routes: Router, request: Request) -> Respon
 /// Answers by the routes; says which one it was, as metrics name it.
 async fn by_route(routes: Router, request: Request) -> (Cow<'static, str>, Response) {
     let method = request.method().clone();
+    let request = match input::take_in(request).await {
+        Ok(request) => request,
+        Err(problem) => return ("other".into(), problem.into_response()),
+    };
     let response = routes.oneshot(request).await.unwrap_or_else(|never| match never {});
     let route = response.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str);
     (format!("{method} {route}").into(), response)

@@ -35,7 +35,7 @@ const EMAIL_CHARS_MAX: usize = 254;
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 402, body = Problem, content_type = "application/problem+json", description = "Declined; the seats are still held"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The seats are gone (and the money was given back), paid already, cancelled, or under way"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The seats are gone (and the money was given back), paid already, cancelled, under way, or declined too often"),
         (status = 413, body = Problem, content_type = "application/problem+json"),
         (status = 415, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json"),
@@ -89,7 +89,7 @@ async fn to_its_end(shop: Arc<Shop>, order: Order) -> Result<StoredAnswer, Probl
     let paid = tokio::spawn(async move {
         let _guard = guard;
         match shop.cashier.pay(&order).await {
-            Err(refused @ (PayError::Paid | PayError::Cancelled | PayError::Gone)) => {
+            Err(refused @ (PayError::Paid | PayError::Cancelled | PayError::Gone | PayError::TooOften)) => {
                 let answer = Problem::from(refused).stored();
                 shop.refusals.insert(order.payment_id, (order.print, Arc::new(answer.clone())));
                 Ok(answer)

@@ -225,6 +225,12 @@ impl From<PayError> for Problem {
                 "Another payment for this booking is under way. Nothing was charged again.",
             )
             .retry_after(2),
+            PayError::TooOften => conflict(
+                "declined-too-often",
+                "Declined too often",
+                "So many payments for this booking were declined that no more are tried. Nothing was charged. Give the booking \
+                 back and choose seats again, with another way to pay.",
+            ),
             PayError::Provider(error) => {
                 tracing::warn!(%error, "a payment has not come to its end");
                 let detail = "The payment provider does not answer. Ask again with the same Idempotency-Key: you are charged once at most.";

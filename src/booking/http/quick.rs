@@ -19,7 +19,7 @@ use super::connections::SILENCE_MAX;
 use super::date::HttpDate;
 use super::head::{self, Call, Head, Read};
 use super::timing::{self, Timing};
-use super::{Shop, events, reserve};
+use super::{Shop, events, input, reserve};
 
 const BUFFER_BYTES: usize = 4 * 1024;
 /// A connection on which nothing comes learns within this time that the core stops.
@@ -50,6 +50,7 @@ pub(super) async fn serve(
             continue;
         }
         buffer.reserve(BUFFER_BYTES);
+        silence.note_begun(!buffer.is_empty());
         tokio::select! {
             biased;
             read = stream.read_buf(&mut buffer) => if read.ok()? == 0 { return None },
@@ -107,22 +108,37 @@ fn lines(date: &str, took: Duration, in_flight: i64, waited: Option<&Timing>) ->
 struct Silence<'a> {
     tick: Pin<Box<Sleep>>,
     heard_at: Instant,
+    /// Since when a part of a request is here.
+    begun_at: Option<Instant>,
     stop: &'a CancellationToken,
 }
 
 impl<'a> Silence<'a> {
     fn new(stop: &'a CancellationToken) -> Self {
-        Self { tick: Box::pin(sleep(TICK)), heard_at: Instant::now(), stop }
+        Self { tick: Box::pin(sleep(TICK)), heard_at: Instant::now(), begun_at: None, stop }
     }
 
     fn heard(&mut self) {
         self.heard_at = Instant::now();
+        self.begun_at = None;
+    }
+
+    /// A request that has begun must be whole within [`input::BODY_PATIENCE`].
+    fn note_begun(&mut self, has_begun: bool) {
+        if has_begun && self.begun_at.is_none() {
+            self.begun_at = Some(Instant::now());
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_slow = self.begun_at.is_some_and(|at| at.elapsed() >= input::BODY_PATIENCE);
+        is_slow || self.heard_at.elapsed() >= SILENCE_MAX
     }
 
     async fn too_long(&mut self) {
         loop {
             self.tick.as_mut().await;
-            if self.stop.is_cancelled() || self.heard_at.elapsed() >= SILENCE_MAX {
+            if self.stop.is_cancelled() || self.is_over() {
                 return;
             }
             self.tick.as_mut().reset(tokio::time::Instant::now() + TICK);

@@ -40,6 +40,7 @@ pub(super) async fn reserve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8
 
 async fn serve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Result<Reply, Problem> {
     let fan = Fan::of(shop, head.pass, head.authorization).await?;
+    fan.may_reserve(shop)?;
     let asked: ReserveRequest = parse(head.content_type, body)?;
     let booking_id = id_of(head.idempotency_key, "reserve", &fan.session)?;
     let print = print_of_wish(&asked);

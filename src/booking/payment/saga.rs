@@ -26,6 +26,9 @@ use super::{ChargeError, Ending, News, PaymentProvider, Source, State, StoredAns
 /// While the provider is silent, its webhook may tell another core.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Payments for one booking that may be declined before no more are tried: people mistype, programs try cards.
+const DECLINED_MAX: i64 = 8;
+
 /// A payment that a fan asks for.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -70,6 +73,9 @@ pub enum PayError {
     /// Another payment for the same booking is under way.
     #[error("another payment for this booking is under way")]
     UnderWay,
+    /// So many payments for the booking were declined that no more are tried.
+    #[error("{DECLINED_MAX} payments for this booking were declined")]
+    TooOften,
     /// The provider cannot say; the same key goes on later.
     #[error(transparent)]
     Provider(ChargeError),
@@ -177,8 +183,12 @@ impl Cashier {
             _ => {}
         }
         let statement = client.prepare_cached(sql::PAYMENT_OF_BOOKING).await?;
-        if client.query_one(&statement, &[&order.booking_id, &order.payment_id]).await?.get("under_way") {
+        let others = client.query_one(&statement, &[&order.booking_id, &order.payment_id]).await?;
+        if others.get("under_way") {
             return Err(PayError::UnderWay);
+        }
+        if others.get::<_, i64>("declined") >= DECLINED_MAX {
+            return Err(PayError::TooOften);
         }
         if locked.late && !self.claim(&client, &locked).await? {
             return Err(PayError::Gone);

@@ -56,9 +56,9 @@ struct CoreArgs {
     /// Where the edge publishes its public keys.
     #[arg(long, env = "FAIRGATE_JWKS_URL", value_name = "http://…/.fairgate/jwks.json")]
     jwks_url: Option<String>,
-    /// The room whose passes are taken.
-    #[arg(long, env = "FAIRGATE_ROOM", default_value = "main")]
-    room: String,
+    /// The room whose passes are taken, as the edge's configuration names it.
+    #[arg(long, env = "FAIRGATE_ROOM")]
+    room: Option<String>,
     /// The issuer that passes name; `edge.issuer` in the edge's configuration.
     #[arg(long, env = "FAIRGATE_ISSUER", default_value = "fairgate")]
     issuer: String,
@@ -134,11 +134,14 @@ fn run_core(args: CoreArgs) -> anyhow::Result<ExitCode> {
 async fn serve(args: CoreArgs) -> anyhow::Result<()> {
     let stop = stop_when_told(args.exit_with_stdin)?;
     let jwks_url = args.jwks_url.context("say where the edge publishes its keys: --jwks-url or FAIRGATE_JWKS_URL")?;
+    let room = args
+        .room
+        .context("name the room whose passes are taken, as the edge's configuration does: --room or FAIRGATE_ROOM")?;
     let core = Core::start(Settings {
         database_url: args.database_url.context("name the database: --database-url or FAIRGATE_DATABASE_URL")?,
         listen: args.listen,
         metrics_listen: args.metrics_listen,
-        passes: PassSettings { jwks_url, room: args.room, issuer: args.issuer },
+        passes: PassSettings { jwks_url, room, issuer: args.issuer },
         payments: payments(args.provider_url, args.seed_demo)?,
         organizer: organizer()?,
         retention: args.keep.into(),
