@@ -101,6 +101,19 @@ pub enum Route {
     UnknownHost,
 }
 
+impl Route {
+    /// The room that a request is about, as an index into the table's rooms.
+    #[must_use]
+    pub fn room(self) -> Option<usize> {
+        match self {
+            Self::Fan { room, .. } | Self::Ended { room } | Self::Protected { room } | Self::Open { room } => {
+                Some(room)
+            }
+            Self::Jwks | Self::RecordSchema | Self::NoSuchCall | Self::UnknownHost => None,
+        }
+    }
+}
+
 /// All rooms of an edge.
 #[derive(Clone, Debug)]
 pub struct RouteTable {

@@ -36,6 +36,12 @@ metrics! {
         booking_request_duration_seconds: HistogramVec["call"] {SECONDS},
         /// Payments brought to an end, by how they ended.
         booking_payments_total: IntCounterVec["state"],
+        /// Questions that the payment provider left open; they are asked again.
+        booking_provider_failures_total: IntCounter,
+        /// Age of the oldest payment that has not come to its end.
+        booking_open_payment_seconds: IntGauge,
+        /// Age of the oldest happening that the relay has not published.
+        booking_unpublished_seconds: IntGauge,
         /// Passes that did not open the core.
         booking_passes_refused_total: IntCounter,
         /// Rounds of the change feed that failed.
@@ -124,6 +130,17 @@ impl BookingMetrics {
     /// A payment ended.
     pub fn count_payment(&self, state: &str) {
         self.0.booking_payments_total.with_label_values(&[state]).inc();
+    }
+
+    /// The provider did not say what became of a charge.
+    pub fn count_failed_provider(&self) {
+        self.0.booking_provider_failures_total.inc();
+    }
+
+    /// How far the relay is behind, and how old the oldest open payment is, in seconds.
+    pub fn set_backlog(&self, unpublished_s: i64, open_payment_s: i64) {
+        self.0.booking_unpublished_seconds.set(unpublished_s);
+        self.0.booking_open_payment_seconds.set(open_payment_s);
     }
 
     /// A pass was refused.

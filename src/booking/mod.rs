@@ -43,5 +43,6 @@ pub mod sql;
 pub mod sweep;
 pub mod time;
 pub mod turnstile;
+mod watch;
 pub mod wire;
 mod writer;

@@ -194,6 +194,7 @@ impl Core {
         tasks.spawn(shop.events.bell().run(database.clone()));
         tasks.spawn(feed.run(move || health.feed_was_read()));
         tasks.spawn(Sweeper::new(database.clone(), core, Arc::clone(&metrics)).run());
+        tasks.spawn(super::watch::run(database.clone(), Arc::clone(&metrics)));
         tasks.spawn(Pruner::new(database, settings.retention, metrics).run());
         spawn_with(&mut tasks, &shop, |shop| async move { shop.passes.run().await });
         spawn_with(&mut tasks, &shop, |shop| async move { shop.ended.run().await });

@@ -66,6 +66,7 @@ fn open_store(config: &StoreConfig, takes_over: bool) -> anyhow::Result<Arc<dyn 
         let store = if takes_over { open_once_free(path) } else { EmbeddedStore::open(path, Arc::new(SystemClock)) };
         return Ok(Arc::new(store.with_context(|| format!("the store in {} cannot be opened", path.display()))?));
     };
+    tracing::info!(redis = %redis.address, "connecting to the store");
     let options = redis.resolve(path, |name| std::env::var(name).ok()).map_err(|reason| anyhow!(reason))?;
     let store = RedisStore::open(&RedisOptions { takes_over, ..options }, None);
     Ok(Arc::new(store.with_context(|| format!("the store {} cannot be used", redis.address))?))
@@ -74,6 +75,7 @@ fn open_store(config: &StoreConfig, takes_over: bool) -> anyhow::Result<Arc<dyn 
 /// Opens a store as soon as the edge that is taken over from gives it up.
 fn open_once_free(path: &Path) -> Result<EmbeddedStore, OpenError> {
     let deadline = Instant::now() + FREE_PATIENCE;
+    tracing::info!(path = %path.display(), "waiting for the edge that runs to give up its store");
     loop {
         match EmbeddedStore::open(path, Arc::new(SystemClock)) {
             Err(OpenError::Lock(LockError::InUse { .. })) if Instant::now() < deadline => sleep(FREE_LOOK),

@@ -9,10 +9,10 @@ use crate::observe::RequestKind;
 
 /// Writes a request's line, and counts it. Polls are too many to be told one by one.
 pub(crate) fn write(edge: &Edge, session: &Session, error: Option<&Error>, visit: &Visit) {
-    let (kind, room) = match &visit.stage {
+    let (kind, shop) = match &visit.stage {
         Stage::Answered { kind } => (*kind, None),
         Stage::Arriving => (RequestKind::Refused, None),
-        Stage::Inside(inside) => (RequestKind::Proxy, Some(inside.room.name())),
+        Stage::Inside(inside) => (RequestKind::Proxy, Some(inside.room.upstream.name())),
     };
     let (status, took) = (session.response_written().map(|response| response.status), visit.begun.elapsed());
     if let Some(status) = status {
@@ -25,11 +25,13 @@ pub(crate) fn write(edge: &Edge, session: &Session, error: Option<&Error>, visit
     tracing::info!(
         target: "fairgate::access",
         ?kind,
-        room,
+        room = visit.room.map(|room| edge.rooms[room].name()),
+        shop = shop.filter(|_| error.is_some()),
+        request_id = visit.id(&header.headers).as_str(),
         method = %header.method,
         path = header.uri.path(),
         status = status.map(|status| status.as_u16()),
-        elapsed_ms = took.as_secs_f64() * 1000.0,
+        elapsed_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
         error = error.map(|error| tracing::field::display(error.etype().as_str())),
     );
 }

@@ -35,6 +35,7 @@ mod pilot;
 mod poll;
 mod problem;
 mod quotas;
+mod request_id;
 mod respond;
 mod roster;
 mod served;

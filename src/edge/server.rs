@@ -196,6 +196,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
     let keys = KeyRing::load(&config.edge.keys, &config.edge.issuer)?;
     let upstreams = resolve(config)?;
+    tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
     let prepare_room = |room| {
         let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?)?;
         Ok((Arc::new(live), workers))

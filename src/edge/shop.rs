@@ -12,6 +12,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::problem::Problem;
 use super::quotas::Left;
+use super::request_id::X_REQUEST_ID;
 use super::respond::respond;
 use super::state::Edge;
 use super::upstream::{ShopAnswer, shop_queue};
@@ -35,7 +36,9 @@ pub(crate) fn peer(visit: &Visit) -> Result<Box<HttpPeer>> {
 
 /// Makes the request one that the shop can believe.
 pub(crate) fn request(edge: &Edge, request: &mut RequestHeader, visit: &Visit) -> Result<()> {
-    headers::to_shop(&edge.forged, request, inside(visit)?)
+    let id = visit.id(&request.headers).value();
+    headers::to_shop(&edge.forged, request, inside(visit)?)?;
+    request.insert_header(X_REQUEST_ID, id)
 }
 
 /// Looks after the session, and hands a tunnel over to its leash.

@@ -173,8 +173,14 @@ impl Upstream {
             measured.errors.fetch_add(1, Relaxed);
         }
         if self.is_troubled.load(Relaxed) {
-            self.lock().succeed();
+            let mut breaker = self.lock();
+            let was_open = breaker.is_open();
+            breaker.succeed();
             self.is_troubled.store(false, Relaxed);
+            drop(breaker);
+            if was_open {
+                tracing::info!(shop = self.name(), "the shop answers again");
+            }
         }
     }
 
@@ -186,7 +192,7 @@ impl Upstream {
         breaker.fail(now_ms);
         self.is_troubled.store(true, Relaxed);
         if breaker.is_open() && !was_open {
-            tracing::warn!(upstream = self.name(), "the shop does not answer: it is left alone but for probes");
+            tracing::warn!(shop = self.name(), "the shop does not answer: it is left alone but for probes");
         }
     }
 

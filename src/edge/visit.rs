@@ -1,7 +1,7 @@
 //! One request's way through the gate: what Pingora's phases call, in their order.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, UPGRADE};
@@ -18,6 +18,7 @@ use super::lists::ListAnswer;
 use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::{Counted, Left, Over, Tally};
+use super::request_id::RequestId;
 use super::respond::{has_body, read_body, respond, respond_list};
 use super::session::Renewal;
 use super::slots::Slot;
@@ -40,6 +41,10 @@ const BODY_BYTES_A_SECOND_MIN: u64 = 1_024;
 pub(crate) struct Visit {
     pub(crate) begun: Instant,
     pub(crate) stage: Stage,
+    /// The room that the request is about, if any: its index.
+    pub(crate) room: Option<usize>,
+    /// Once somebody has asked for it.
+    id: OnceLock<RequestId>,
     /// The connection's, where the request asks for a tunnel.
     leash: Option<Leash>,
     _in_flight: InFlight,
@@ -86,7 +91,13 @@ pub(crate) struct Holder {
 
 impl Visit {
     pub(crate) fn new(edge: &Arc<Edge>) -> Self {
-        Self { begun: Instant::now(), stage: Stage::Arriving, leash: None, _in_flight: InFlight::enter(edge) }
+        let (begun, stage, _in_flight) = (Instant::now(), Stage::Arriving, InFlight::enter(edge));
+        Self { begun, stage, room: None, id: OnceLock::new(), leash: None, _in_flight }
+    }
+
+    /// The request's name. `headers` are those that it came with.
+    pub(crate) fn id(&self, headers: &HeaderMap) -> &RequestId {
+        self.id.get_or_init(|| RequestId::of(headers))
     }
 
     /// Takes what the front has put on the connection.
@@ -140,6 +151,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     if let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun) {
         return Ok(Outcome::refused(too_many(edge, over)));
     }
+    visit.room = arrival.route.room();
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
         Route::Fan { room: index, call } => fan_call(edge, session, room(index), call, &arrival).await?,

@@ -27,8 +27,10 @@ pub fn init_logs(config: &LogConfig) -> anyhow::Result<()> {
 /// Never quieted: who changed what.
 const ALWAYS: &str = "audit=info";
 /// Never told: Pingora's listener names the raw address of whoever fails a TLS handshake; and an edge that takes over always
-/// waits a moment for the other one's sockets, which Pingora calls an error (where they never come, it says so elsewhere).
-const NEVER: [&str; 2] = ["pingora_core::services::listening=off", "pingora_core::server::transfer_fd=off"];
+/// waits a moment for the other one's sockets, which Pingora calls an error (where they never come, it says so elsewhere). Each
+/// try at a shop that does not answer is told without the room and the shop: our line of the request has both.
+const NEVER: [&str; 3] =
+    ["pingora_core::services::listening=off", "pingora_core::server::transfer_fd=off", "pingora_proxy=error"];
 
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let filter = EnvFilter::try_new(level)

@@ -23,6 +23,33 @@ fn a_shop_that_is_down_is_told_kindly() {
 }
 
 #[test]
+fn a_request_has_a_name_and_a_shop_that_is_down_is_told_of_once() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    fan.enter(1);
+    for sent in ["cdn-7.a", "not plain"] {
+        assert_eq!(fan.send("GET", "/seats", &[("X-Request-Id", sent)], "").status, 200);
+    }
+    let named: Vec<String> =
+        world.shop.seen("/seats").iter().map(|seen| seen.all("x-request-id").join(" and ")).collect();
+    assert_eq!((named[0].as_str(), named[1].len()), ("cdn-7.a", 24), "{named:?}");
+    world.shop.stop();
+    for _ in 0..6 {
+        assert_eq!(fan.get("/seats").status, 503);
+    }
+    // Lines are written after their answers have been sent.
+    sleep(Duration::from_millis(300));
+    let log = world.log();
+    let line = |has: &[&str]| log.lines().filter(|line| has.iter().all(|part| line.contains(part))).count();
+    for name in &named {
+        assert_eq!(line(&["kind=Proxy", "room=\"final\"", &format!("request_id=\"{name}\"")]), 1, "{name}: {log}");
+    }
+    assert_eq!(line(&["kind=Join", "room=\"final\"", "request_id="]), 1, "{log}");
+    assert_eq!(line(&["the shop does not answer", "shop=\"shop\""]), 1, "{log}");
+    assert!(line(&["kind=Proxy", "shop=\"shop\"", "error="]) >= 1 && line(&["pingora_proxy"]) == 0, "{log}");
+}
+
+#[test]
 fn a_shop_that_hangs_up_is_asked_again_only_where_that_is_safe() {
     let world = World::start(Setup::default());
     let mut fan = world.fan();

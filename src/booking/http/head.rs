@@ -36,6 +36,8 @@ pub(super) struct Head<'a> {
     pub(super) content_type: &'a str,
     pub(super) accept_encoding: &'a str,
     pub(super) if_none_match: &'a str,
+    /// What the edge calls the request.
+    pub(super) request_id: Option<&'a str>,
 }
 
 impl<'a> Head<'a> {
@@ -50,6 +52,7 @@ impl<'a> Head<'a> {
             content_type: text(CONTENT_TYPE).unwrap_or_default(),
             accept_encoding: text(ACCEPT_ENCODING).unwrap_or_default(),
             if_none_match: text(IF_NONE_MATCH).unwrap_or_default(),
+            request_id: text(HeaderName::from_static("x-request-id")),
         }
     }
 }
@@ -104,6 +107,7 @@ fn understand<'a>(request: &httparse::Request<'_, 'a>) -> Option<(Head<'a>, usiz
             Some(5) => head.content_type = value,
             Some(6) => head.accept_encoding = value,
             Some(7) => head.if_none_match = value,
+            Some(9) => head.request_id = Some(value),
             _ if NOT_HERE.iter().any(|name| header.name.eq_ignore_ascii_case(name)) => return None,
             _ => {}
         }
@@ -117,7 +121,7 @@ fn understand<'a>(request: &httparse::Request<'_, 'a>) -> Option<(Head<'a>, usiz
 }
 
 /// Each at most once.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "content-length",
     "connection",
     "x-fairgate-pass",
@@ -127,6 +131,7 @@ const NAMES: [&str; 9] = [
     "accept-encoding",
     "if-none-match",
     "host",
+    "x-request-id",
 ];
 /// The bit of `host`, without which HTTP/1.1 is none.
 const HOST: u32 = 1 << 8;

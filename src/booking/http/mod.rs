@@ -172,6 +172,7 @@ async fn method_not_allowed() -> Problem {
 pub async fn front(shop: &Arc<Shop>, routes: Router, request: Request) -> Response {
     let started = Instant::now();
     let in_flight = shop.metrics.enter();
+    let id = request.headers().get("x-request-id").cloned();
     let is_reservation = request.method() == Method::POST && request.uri().path() == RESERVE;
     let (call, mut response) = if is_reservation {
         let (parts, body) = request.into_parts();
@@ -184,10 +185,33 @@ pub async fn front(shop: &Arc<Shop>, routes: Router, request: Request) -> Respon
     };
     let took = started.elapsed();
     shop.metrics.observe_request(&call, response.status(), took);
+    note_request(&call, response.status(), id.as_ref().and_then(|id| id.to_str().ok()));
     let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
     response.headers_mut().insert(timing::SERVER_TIMING, timing);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// One line for whatever moves money or gives seats back, with the name that the edge gave the request; and for what went wrong.
+fn note_request(call: &str, status: StatusCode, request_id: Option<&str>) {
+    if call.starts_with("GET ") || call == RESERVE_CALL {
+        note_failure(call, status, request_id);
+    } else {
+        tracing::info!(request_id = request_id.map(plain), call, status = status.as_u16(), "answered");
+    }
+}
+
+/// A rush has too many of them to be told without being asked.
+fn note_failure(call: &str, status: StatusCode, request_id: Option<&str>) {
+    if status.is_server_error() {
+        tracing::debug!(request_id = request_id.map(plain), call, status = status.as_u16(), "not served");
+    }
+}
+
+/// A request's name as far as a log should have it; a client that goes around the edge may send anything.
+fn plain(id: &str) -> &str {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if id.len() <= 64 && id.bytes().all(is_plain) { id } else { "odd" }
 }
 
 /// Answers by the routes; says which one it was, as metrics name it.

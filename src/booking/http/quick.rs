@@ -88,6 +88,7 @@ impl Writer {
         let date = self.date.at(shop.clock.now_ms());
         self.out.clear();
         reply.write(&mut self.out, lines(date, took, in_flight.requests(), reply.timing.as_ref()));
+        super::note_failure(super::RESERVE_CALL, reply.status, head.request_id);
         let call = if head.call == Call::Reserve { &shop.calls.reserve } else { &shop.calls.availability };
         call.observe(reply.status, took);
     }

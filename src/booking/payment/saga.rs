@@ -246,7 +246,10 @@ impl Cashier {
         match self.provider.charge(&stored.charge).await {
             Ok(charged) => Ok(News::Charged(charged)),
             Err(ChargeError::Declined(reason)) => Ok(News::Declined(reason)),
-            Err(unknown) => Err(PayError::Provider(unknown)),
+            Err(unknown) => {
+                self.metrics.count_failed_provider();
+                Err(PayError::Provider(unknown))
+            }
         }
     }
 

@@ -61,4 +61,5 @@ statements! {
     SESSION_SEATS = "session_seats.sql",
     SWEEP = "sweep.sql",
     SWEEP_NEXT = "sweep_next.sql",
+    WATCH = "watch.sql",
 }
