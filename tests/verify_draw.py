@@ -535,9 +535,11 @@ class Witness:
         for freeze in freezes:
             for key in FREEZE:
                 self._same(key, freeze.get(key), record.get(key))
-        open_ms, frozen_ms = kept.get("unfrozen", {}).get("now_ms"), record.get("frozen_at_ms")
-        if open_ms is not None and frozen_ms is not None:
-            why = f"the freeze is dated back: the record says {frozen_ms}, but at {open_ms} by the room's own clock"
+        look, frozen_ms = kept.get("unfrozen"), record.get("frozen_at_ms")
+        if look is not None and frozen_ms is not None:
+            # By the room's own clock, and not only because that was set.
+            open_ms = min(look["now_ms"], look.get("at_ms", look["now_ms"]))
+            why = f"the freeze is dated back: the record says {frozen_ms}, but at {look['now_ms']} by the room's own clock"
             require("witness", open_ms <= frozen_ms, f"{why} {self.name} was told that there was none")
         if not freezes:
             return False, Open(f"{self.name} saw nothing of the freeze")

@@ -176,8 +176,9 @@ function saveAll() {
 
 // What this browser keeps of the room's draws, for the fan to save or to delete.
 function showKept() {
-  const kept = location.protocol.startsWith("http") ? keptHere() : [];
-  $("none").hidden = kept.length > 0;
+  const online = location.protocol.startsWith("http");
+  const kept = online ? keptHere() : [];
+  $("none").hidden = !online || kept.length > 0;
   $("kept").replaceChildren(...kept.map(keptItem));
 }
 

@@ -103,8 +103,8 @@ export function keepReceipt(room, { draw, receipt, nonce }, at_ms) {
 export function judgeFreeze(kept, draw) {
   const { freezes = [], unfrozen } = kept ?? {};
   if (freezes.some((seen) => !isSame(seen, draw))) return "changed";
-  // The room's own clock says both.
-  if (unfrozen?.now_ms > draw.frozen_at_ms) return "backdated";
+  // By the room's own clock, and not only because that was set.
+  if (Math.min(unfrozen?.now_ms, unfrozen?.at_ms) > draw.frozen_at_ms) return "backdated";
   const [first] = freezes;
   return first ? (first.before ? "before" : "late") : null;
 }

@@ -59,6 +59,16 @@ struct Kept {
 struct Look {
     /// By the room's clock.
     now_ms: u64,
+    /// By the browser's, where it was one that looked.
+    #[serde(default)]
+    at_ms: Option<u64>,
+}
+
+impl Look {
+    /// By the room's clock, and not only because that was set: by the one that is behind.
+    fn is_after(self, frozen_at_ms: u64) -> bool {
+        self.now_ms.min(self.at_ms.unwrap_or(u64::MAX)) > frozen_at_ms
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -153,7 +163,7 @@ impl Witness {
             }
         }
         match (kept.unfrozen, record.frozen_at_ms) {
-            (Some(look), Some(frozen_at_ms)) if look.now_ms > frozen_at_ms => Verdict::Fails(format!(
+            (Some(look), Some(frozen_at_ms)) if look.is_after(frozen_at_ms) => Verdict::Fails(format!(
                 "the freeze is dated back: the record says that the roster was frozen at {frozen_at_ms}, but at {} by the \
                  room's own clock {name} was told that it was not",
                 look.now_ms
@@ -214,7 +224,7 @@ fn open_look(status: &Map<String, Value>, draw: &Map<String, Value>) -> Option<K
     let is_open = draw.get("root") == Some(&Value::Null) && status.get("stale") != Some(&Value::Bool(true));
     let now_ms = status.get("now_ms")?.as_u64().filter(|_| is_open)?;
     let draw = draw.get("descriptor_digest")?.as_str()?.to_owned();
-    let unfrozen = Some(Look { now_ms });
+    let unfrozen = Some(Look { now_ms, at_ms: None });
     Some(Kept { draw, descriptor: None, label: None, unfrozen, freezes: Vec::new(), receipts: Vec::new() })
 }
 
@@ -280,6 +290,16 @@ mod tests {
         assert!(matches!(verdict(&status(6, true)), Verdict::Holds(_)), "an edge that was cut off knew no better");
         let Verdict::Fails(why) = verdict(&status(6, false)) else { panic!("not seen") };
         assert!(why.starts_with("the freeze is dated back: the record says that the roster was frozen at 5"), "{why}");
+    }
+
+    #[test]
+    fn a_room_whose_clock_was_wrong_for_a_while_is_not_accused() {
+        let kept = |at_ms: u64| {
+            let unfrozen = json!({ "now_ms": 3_600_000, "at_ms": at_ms });
+            json!({ "draw": hex::encode(record().descriptor_digest), "unfrozen": unfrozen, "freezes": [] })
+        };
+        assert!(matches!(verdict(&kept(5)), Verdict::Open(_)));
+        assert!(matches!(verdict(&kept(6)), Verdict::Fails(_)));
     }
 
     #[test]
