@@ -110,3 +110,16 @@ fn programs_may_bring_their_ticket_as_a_bearer_token() {
     assert_eq!(fan.send("GET", "/seats", &[("Authorization", &pass)], "").text(), "shop");
     assert_eq!(fan.send("GET", "/seats", &[("Authorization", &bearer)], "").status, 503, "a ticket is no pass");
 }
+
+/// The waiting page sends its ticket as a bearer token, and its browser the cookie of the same ticket.
+#[test]
+fn a_page_that_leaves_with_its_ticket_in_both_places_joins_anew() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    let ticket = fan.join(1).json()["ticket"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {ticket}");
+    let both = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    assert_eq!(fan.send("POST", "/.fairgate/final/leave", &both, "{}").status, 204);
+    assert!(fan.cookies.is_empty(), "it would bring the place back that was given up: {:?}", fan.cookies);
+    assert_eq!(fan.join(2).json()["place"], 1);
+}
