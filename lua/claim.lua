@@ -33,7 +33,7 @@ end
 local function admit(place, line)
   s.cap, s.leak = s.cap - PERSON, s.leak - PERSON
   s.cap_extra = math.max(0, s.cap_extra - 1)
-  redis.call('SETBIT', sub('gone'), place, 1)
+  set_gone(place)
   ask_no_more(place)
   s.outstanding = s.outstanding - 1
   s.admitted = s.admitted + 1
@@ -75,6 +75,9 @@ local function claim(place, line)
     local admitted_at, hard_end = lease:match('^(%d+):(%d+)$')
     local expires = redis.call('ZSCORE', sub('expiries'), place)
     return { 'admitted', tonumber(admitted_at), tonumber(expires), tonumber(hard_end) }
+  end
+  if s.phase == SERVING then
+    find(place)
   end
   honour(place)
   if tonumber(place) >= line_size() then

@@ -1,8 +1,10 @@
 -- Appends entries in order of arrival; `Command::Enter`.
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, the entries' bytes, 32 each
--- Returns  {'ok', N so far, number ...}: numbers below N are indexes of the pool, the others places of the line
+-- ARGV     now, epoch, revision, the entries' bytes, 32 each; then, for each network whose joins are counted, the number of
+--          its entry (from 1), the network's name, what a join costs and how much may be owed, both in microseconds
+-- Returns  {'ok', N so far, number ...}: numbers below N are indexes of the pool, the others places of the line; one from
+--          OVER on means that a network has had its share, and for how many ms
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
@@ -16,11 +18,16 @@ elseif ARGV[4] == '' then
   return answer(s.early)
 end
 
+local filled = math.floor(s.early / ENTRIES_A_CHUNK)
+if missing_chunk(filled, filled + 1) then
+  -- What is written now would hide that.
+  return finish({ 'lost', 'part' })
+end
+
 -- So many that they cost little where few join, and hold some hundred rows each in a rush.
 local BUCKETS = 8192
 -- As many indexes as the three bytes of a row can tell apart; no minute brings more.
 local INDEXES = 16777216
-local MINUTE_MS = 60000
 local minute = math.floor(s.now / MINUTE_MS)
 -- Until the end of the next minute, and a second more for clocks that are told another time.
 local KEPT_S = 121 - math.floor(s.now / 1000) % 60
@@ -146,6 +153,30 @@ local function enter_line(entry, bucket, mark)
   return number
 end
 
+-- Networks ------------------------------------------------------------------------------------------------------------
+
+-- No number is as large.
+local OVER = 4503599627370496
+
+-- Which entries are of a network that has had its share, and for how many ms: one number a network, the time at which its
+-- credit will be whole again, as in src/limit/gcra.rs.
+local function count_networks()
+  local over, now = {}, s.now * 1000
+  for i = 5, #ARGV, 4 do
+    local at, name = tonumber(ARGV[i]), sub('joins:' .. ARGV[i + 1])
+    local each, tolerance = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+    local whole = math.max(tonumber(redis.call('GET', name) or 0), now)
+    if over[at] == nil and whole - now > tolerance then
+      over[at] = math.ceil((whole - now - tolerance) / 1000)
+    elseif over[at] == nil then
+      whole = whole + each
+      redis.call('SET', name, integer(whole), 'PX', math.ceil((whole - now) / 1000))
+    end
+  end
+  return over
+end
+
+local over = count_networks()
 local entries, buckets, marks = {}, {}, {}
 for at = 1, #ARGV[4], 32 do
   local entry = ARGV[4]:sub(at, at + 31)
@@ -156,7 +187,7 @@ read_rows(buckets)
 local enter = is_early and enter_pool or enter_line
 local reply = { 'ok', 0 }
 for i, entry in ipairs(entries) do
-  reply[#reply + 1] = enter(entry, buckets[i], marks[i])
+  reply[#reply + 1] = over[i] and OVER + over[i] or enter(entry, buckets[i], marks[i])
 end
 write_run()
 reply[2] = s.early

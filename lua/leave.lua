@@ -11,10 +11,14 @@ elseif is_mending() then
 end
 
 local function leave(place)
-  if release(place) or tonumber(place) >= line_size() or is_gone(place) or has_expired(place) then
+  if release(place) then
     return
   end
-  redis.call('SETBIT', sub('gone'), place, 1)
+  find(place)
+  if tonumber(place) >= line_size() or is_gone(place) or has_expired(place) then
+    return
+  end
+  set_gone(place)
   s.left = s.left + 1
   changed = true
   if tonumber(place) < s.serving then

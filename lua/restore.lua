@@ -3,7 +3,7 @@
 -- KEYS[1]  the room
 -- ARGV     now, epoch, revision, a random name for the state, should it have lost something, the places that the edge
 --          knows to be gone as bits, the byte that these begin with, how many names and values follow, name, value ...
---          (names are those of the state),
+--          (names are those of the state, and edge: the caller's own name),
 --          how many sessions follow, place, admitted at, expires at, hard end of each, then place and time of each that
 --          ended early
 -- Returns  {'ok', epoch}
@@ -11,9 +11,16 @@
 load_state()
 local server = server_id()
 local now = ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms()
-local is_lost = s.generation ~= nil
-  and (s.server ~= server or (s.epoch == ARGV[2] and s.revision < tonumber(ARGV[3])))
-local was_missing = false
+local is_anothers = s.generation ~= nil and s.server ~= server
+-- Older than the caller knows, or of another descent.
+local is_lost = s.generation ~= nil and (s.epoch == ARGV[2] and s.revision < tonumber(ARGV[3])
+  or is_anothers and ARGV[2] ~= '' and s.epoch ~= ARGV[2])
+-- As far as it is known, all is there: whether anybody knows more is to be heard.
+local is_suspect = s.generation ~= nil and ((is_anothers and not is_lost) or s.gap_owed == 1)
+-- A part of it is gone that was there when the last script ended; nothing else is.
+local part_is_gone = s.generation ~= nil and lacks_part()
+local gone_chunk = s.generation and missing_chunk(0, math.ceil(s.early / ENTRIES_A_CHUNK))
+local was_missing = part_is_gone or gone_chunk ~= nil
 -- Whether the root is put back: what stands in the roster may be from before it was made, and is to be put back as a whole.
 local lacked_root = false
 
@@ -30,30 +37,26 @@ for _ = 1, tonumber(ARGV[7]) do
 end
 
 local function set_numbers(early, late, is_guess)
-  if early ~= s.early or late ~= s.late or is_guess ~= s.early_is_guess then
-    s.missing = math.max(0, s.missing + early - s.early)
-    s.early, s.late, s.early_is_guess = early, late, is_guess
-    s.era = s.era + 1
-    was_missing = true
-  end
+  was_missing = put_numbers(early, late, is_guess) or was_missing
 end
 
--- In the pool while it is open, behind the line once N stands.
-local function leave_gap()
-  if is_lost and s.pool_is_closed == 1 then
-    set_numbers(s.early, s.late + GAP, s.early_is_guess)
-  elseif is_lost then
-    set_numbers(s.early + GAP, s.late, 1)
+local function leave_gap_if_lost()
+  if is_lost then
+    leave_gap()
+    was_missing = true
   end
-  was_missing = was_missing or is_lost
 end
 
 -- The highest numbers win. `is_mending`: others may know more, so gaps are left.
 local function restore_numbers(is_mending)
   local known, upto = m.early + m.late, s.early + s.late
+  local before = upto
   local needs_gap = is_mending or known > upto
   if needs_gap then
     upto = math.max(upto, known + GAP)
+  end
+  if upto > before or s.left_from > 0 then
+    note_known(known)
   end
   if s.root or (s.pool_is_closed == 1 and s.early_is_guess == 0) then
     set_numbers(s.early, upto - s.early, s.early_is_guess)
@@ -61,6 +64,22 @@ local function restore_numbers(is_mending)
     set_numbers(m.early, upto - m.early, 0)
   else
     set_numbers(upto - s.late, s.late, needs_gap and 1 or s.early_is_guess)
+  end
+end
+
+-- Keys that say the same in two ways: where one of two is gone the other is of no use.
+local function make_parts_agree()
+  for one, other in pairs({ leases = 'expiries', expiries = 'leases', asking_places = 'asking' }) do
+    if redis.call('EXISTS', sub(one)) == 0 then
+      redis.call('DEL', sub(other))
+    end
+  end
+  redis.call('DEL', sub('closed_log'))
+  s.closed_count = 0
+  local ended = redis.call('ZRANGE', sub('closed'), 0, -1, 'WITHSCORES')
+  for i = 1, #ended, 2 do
+    s.closed_count = s.closed_count + 1
+    redis.call('ZADD', sub('closed_log'), integer(s.closed_count), ended[i] .. ':' .. integer(tonumber(ended[i + 1])))
   end
 end
 
@@ -73,7 +92,7 @@ end
 
 local function restore_draw()
   if not s.root and m.root then
-    restore_fields({ 'root', 'frozen_at', 'frozen_missing', 'frozen_in' })
+    restore_fields({ 'root', 'frozen_at', 'frozen_missing', 'frozen_left', 'frozen_in' })
     lacked_root = true
   end
   if s.root == m.root and not s.seed and m.seed then
@@ -115,6 +134,9 @@ local function unite_gone()
   redis.call('BITOP', 'OR', known, known, here)
   was_missing = was_missing or redis.call('BITCOUNT', known) > redis.call('BITCOUNT', here)
   redis.call('SETRANGE', gone, first, redis.call('GET', known))
+  if s.has_passed == 1 then
+    redis.call('BITOP', 'OR', sub('passed'), sub('passed'), gone)
+  end
   redis.call('DEL', known, here)
 end
 
@@ -151,29 +173,13 @@ local function restore_sessions()
   for _, session in ipairs(sessions) do
     local place, admitted_at, expires, hard_end = unpack(session)
     local known = tonumber(redis.call('ZSCORE', sub('expiries'), place) or 0)
-    if tonumber(expires) > s.now and known < tonumber(expires) and not is_closed(place) then
+    local is_here = known >= tonumber(expires) and redis.call('HEXISTS', sub('leases'), place) == 1
+    if tonumber(expires) > s.now and not is_here and not is_closed(place) then
       redis.call('HSETNX', sub('leases'), place, admitted_at .. ':' .. hard_end)
-      redis.call('ZADD', sub('expiries'), expires, place)
+      redis.call('ZADD', sub('expiries'), 'GT', expires, place)
       was_missing = true
     end
   end
-end
-
--- Whoever was called has the whole grace again, and the buckets begin empty: nobody knows how much of the burst was used.
-local function begin_again()
-  for _, place in ipairs(redis.call('ZRANGE', sub('asking_places'), 0, -1)) do
-    if is_gone(place) then
-      ask_no_more(place)
-    end
-  end
-  s.calling = count_missing(s.lapsed, s.serving)
-  s.outstanding = s.calling + redis.call('ZCOUNT', sub('asking_places'), '-inf', '(' .. integer(s.lapsed))
-  redis.call('DEL', sub('calls'))
-  if s.serving > s.lapsed then
-    local call = integer(s.serving) .. ':' .. integer(s.watch) .. ':' .. integer(s.calling)
-    redis.call('RPUSH', sub('calls'), call)
-  end
-  s.leak, s.cap, s.cap_extra = 0, 0, 0
 end
 
 -- The sale of the known plan, of which nothing else is left here.
@@ -197,17 +203,64 @@ local function begin_lost()
     s[name] = 0
   end
   s.pool_is_closed, s.phase, s.era = 0, IDLE, era
-  is_lost = true
+  is_lost, is_suspect = true, false
 end
 
 local function restore()
-  leave_gap()
-  restore_numbers(is_lost or is_mending())
+  local before = s.early + s.late
+  local others_may_know = is_mending() and not is_suspect
+  leave_gap_if_lost()
+  restore_numbers(is_lost or others_may_know)
   restore_draw()
   restore_settings()
   s.pool_is_closed = math.max(s.pool_is_closed, m.pool_is_closed)
   restore_line()
   restore_sessions()
+  if was_missing and is_suspect then
+    -- It has lost something, and may have lost numbers that nobody here knows.
+    s.gap_owed = 0
+    if s.early + s.late == before then
+      leave_gap()
+    end
+  end
+end
+
+local EDGE, AWAITED = 'edge:', 'await:'
+-- An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
+local SEEN_MS = 10000
+
+local function names(prefix)
+  local found = {}
+  for name in pairs(s) do
+    if name:sub(1, #prefix) == prefix then
+      found[#found + 1] = name
+    end
+  end
+  return found
+end
+
+-- Whether others than the caller may know more than what is here.
+local function await_others()
+  local are_awaited = false
+  for _, name in ipairs(names(AWAITED)) do
+    s[name] = nil
+  end
+  for _, name in ipairs(names(EDGE)) do
+    if s.now - s[name] > SEEN_MS then
+      s[name] = nil
+    elseif name ~= EDGE .. m.edge then
+      s[AWAITED .. name:sub(#EDGE + 1)], are_awaited = 1, true
+    end
+  end
+  return are_awaited
+end
+
+local function hear_caller()
+  s[AWAITED .. m.edge] = nil
+  if s.gap_owed == 1 and #names(AWAITED) == 0 then
+    s.gap_owed, s.mending = 0, s.now
+    tell()
+  end
 end
 
 if not s.generation and not m.generation then
@@ -220,29 +273,50 @@ local gives_way = not s.generation or (m.generation and (m.generation > s.genera
   or (m.generation == s.generation and m.scheduled < s.scheduled)))
 -- Where the roster has holes, no more of it is intact than was before.
 local intact = (s.missing or 0) > 0 and s.intact or s.early or 0
+if part_is_gone then
+  make_parts_agree()
+end
 if m.generation and (is_same or gives_way) then
   if not is_same then
     begin_lost()
-    intact = 0
+    intact, gone_chunk = 0, nil
   end
   restore()
 else
-  leave_gap()
+  leave_gap_if_lost()
 end
-if is_lost then
+if is_lost or is_anothers then
   s.epoch, s.server, s.intact = ARGV[4], server, intact
 end
 if lacked_root then
   s.intact = 0
 end
+if (part_is_gone or gone_chunk) and s.epoch ~= ARGV[4] then
+  -- Everybody puts back what he knows of it.
+  s.epoch = ARGV[4]
+end
+if gone_chunk then
+  local first = gone_chunk * ENTRIES_A_CHUNK
+  local upto = math.min(first + ENTRIES_A_CHUNK, s.early)
+  s.intact = math.min(s.missing > 0 and s.intact or s.early, first)
+  s.missing = math.max(s.missing, math.min(s.early, s.missing + upto - first))
+  -- It is there from now on, empty; the next one that is gone is found by the next call.
+  redis.call('SETRANGE', sub('roster:' .. integer(gone_chunk)), (upto - first) * 32 - 1, '\0')
+end
 if was_missing then
-  s.mending = s.now + MENDING_MS
   s.revision = math.max(s.revision, m.revision or 0)
-  begin_again()
-  enter_phase()
-  tell()
+  mend()
 else
   -- Time has not passed for the rest of the state.
   s.now = now_before
+  if is_anothers then
+    -- Before anybody is awaited, since they were not while nobody was asked.
+    local others = await_others()
+    pass_time()
+    s.gap_owed = others and 1 or 0
+    s.mending = others and s.now + MENDING_MS or s.now
+    tell()
+  end
 end
+hear_caller()
 return finish({ 'ok', s.epoch })

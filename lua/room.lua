@@ -8,6 +8,8 @@
 --            :<generation>:roster:<n>          16,000 entries of 32 bytes each, the pool in order
 --            :<generation>:claims:<n>          10,000 lines of 72 bytes each, the list of claims in order of admission
 --            :<generation>:gone                a bit for each place admitted or given up
+--            :<generation>:passed              where numbers were left out after a loss: the same bits, and one for each
+--                          place that nobody is known to have
 --            :<generation>:calls               list of <end>:<watch>:<called>, the calls within their grace
 --            :<generation>:asking              sorted set, places that had to wait, by the watch when they asked last
 --            :<generation>:asking_places       the same places, by place
@@ -18,6 +20,7 @@
 --            :<generation>:recent:<era>:<minute>:<n>  rows of 4 bytes, the pool's entries of a minute, by lua/enter.lua;
 --                          expires by itself
 --            :<generation>:recent_line:<era>:<minute>:<n>  hash, 16 bytes of a later entry -> its place; likewise
+--            :<generation>:joins:<network>     when the network's credit for joins will be whole again; expires then
 --          On the channel KEYS[1]:changes the revision is published when phase, plan, draw or controls change.
 -- ARGV[1]  the time, Unix ms, or '' for the server's clock
 -- ARGV[2]  the epoch that the caller knows, or ''; a state that was lost and put back has another one
@@ -25,22 +28,8 @@
 -- Returns  whatever `answer` or `refuse` made. A refusal is {'refused', code, detail ...}; src/store/redis/refusal.rs
 --          knows the codes.
 
-local PERSON = 60000
--- As in src/room/memory.rs.
-local GAP = 1000
-local MENDING_MS = 2000
--- As in src/room/mod.rs.
-local SILENCE_MS = 2000
-local ENTRIES_A_CHUNK = 16000
-local CLAIMS_A_CHUNK = 10000
-local HELD_RETRY_MS = 5000
-local CAP_RETRY_MIN_MS = 250
-local SHARE_PRIOR_CALLS = 20
-local SHARE_CALLS_MAX = 1000
-local SHARE_UNITS_MAX = 48000
-local ASKED_AHEAD_MS = 5000
-local STEER_MS = 5000
-local STEP_MS = 1000
+-- The numbers that the room has in both forms (PERSON, GAP, MENDING_MS, ...) are written in front of this file when it is
+-- loaded: src/store/redis/script.rs. These are the scripts' own.
 local DUE_MAX = 300
 
 local IDLE, POOLING, DRAWING, SERVING, ENDED = 0, 1, 2, 3, 4
@@ -50,7 +39,7 @@ local POLICY = {
 local TEXTS = {
   room = true, message = true, secret = true, commitment = true, descriptor = true, digest = true, root = true,
   seed = true, signature = true, beacon = true, epoch = true, late_policy = true, mode = true,
-  configured_late_policy = true, configured_mode = true, steer_limit = true, server = true, frozen_in = true,
+  configured_late_policy = true, configured_mode = true, steer_limit = true, server = true, frozen_in = true, edge = true,
 }
 
 -- What a sale counts from 0.
@@ -58,6 +47,7 @@ local NUMBERS = {
   'paused', 'draining', 'sold_out', 'out_of_stock', 'early', 'late', 'serving', 'lapsed', 'calling', 'outstanding',
   'watch', 'leak', 'cap', 'cap_extra', 'let_in', 'to_let_in', 'lapsed_calls', 'lapsed_no_shows', 'admitted', 'expired',
   'honoured', 'left', 'listed', 'closed_count', 'settings', 'missing', 'intact', 'mending', 'early_is_guess', 'era',
+  'gap_owed', 'left_from', 'left_in_pool', 'has_passed',
 }
 
 local key = KEYS[1]
@@ -73,6 +63,12 @@ local function load_state()
     local name, value = raw[i], raw[i + 1]
     written[name] = value
     s[name] = TEXTS[name] and value or tonumber(value)
+  end
+  if s.generation then
+    -- A state of another version may lack some.
+    for _, name in ipairs(NUMBERS) do
+      s[name] = s[name] or 0
+    end
   end
 end
 
@@ -118,10 +114,52 @@ local function set(name, value)
   end
 end
 
+-- Keys that have no end of their own. A server that evicts keys takes one of them and leaves the others: how many there
+-- are is kept, so that it is noticed.
+local PARTS = { 'gone', 'passed', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log' }
+
+local function count_parts()
+  local names = {}
+  for i, name in ipairs(PARTS) do
+    names[i] = sub(name)
+  end
+  return redis.call('EXISTS', unpack(names))
+end
+
+-- The first chunk from .. upto - 1 of the roster that is gone, of those that must be there, or nil.
+local function missing_chunk(from, upto)
+  -- Behind what is intact there may be chunks of which nothing was written.
+  local whole = math.ceil((s.missing > 0 and s.intact or s.early) / ENTRIES_A_CHUNK)
+  upto = math.min(upto, whole)
+  local names = {}
+  for chunk = from, upto - 1 do
+    names[#names + 1] = sub('roster:' .. integer(chunk))
+  end
+  if #names == 0 or redis.call('EXISTS', unpack(names)) == #names then
+    return nil
+  end
+  for i, name in ipairs(names) do
+    if redis.call('EXISTS', name) == 0 then
+      return from + i - 1
+    end
+  end
+end
+
+-- Whether the last script was one of this version: while a fleet is upgraded others know nothing of parts.
+local function is_ours()
+  return s.parts_now == s.now and s.parts_revision == s.revision
+end
+
+-- Whether a part of the room is gone that was there when the last script ended.
+local function lacks_part()
+  return is_ours() and s.parts ~= count_parts()
+end
+
 local function finish(reply)
   if changed then
     s.revision = s.revision + 1
   end
+  s.parts, s.parts_now, s.parts_revision = count_parts(), s.now, s.revision
   save_state()
   if told then
     redis.call('PUBLISH', key .. ':changes', integer(s.revision))
@@ -322,20 +360,25 @@ local function expected_units()
   return asking + math.max(0, silent)
 end
 
--- How many places of from .. upto - 1 are not gone.
+-- The places that nobody is called for.
+local function walked()
+  return s.has_passed == 1 and sub('passed') or sub('gone')
+end
+
+-- How many places of from .. upto - 1 somebody may come with who has not.
 local function count_missing(from, upto)
   if upto <= from then
     return 0
   end
-  return upto - from - redis.call('BITCOUNT', sub('gone'), integer(from), integer(upto - 1), 'BIT')
+  return upto - from - redis.call('BITCOUNT', walked(), integer(from), integer(upto - 1), 'BIT')
 end
 
--- The first place from .. limit - 1 that is not gone, or limit.
+-- The first such place from .. limit - 1, or limit.
 local function next_missing(from, limit)
-  local found = redis.call('BITPOS', sub('gone'), 0, integer(from), integer(limit - 1), 'BIT')
+  local found = redis.call('BITPOS', walked(), 0, integer(from), integer(limit - 1), 'BIT')
   if found < 0 then
     -- There is none as far as bits were written; beyond that nobody is gone.
-    found = redis.call('STRLEN', sub('gone')) * 8
+    found = redis.call('STRLEN', walked()) * 8
   end
   return math.min(found, limit)
 end
@@ -449,9 +492,133 @@ local function has_expired(place)
   return tonumber(place) < s.lapsed and not redis.call('ZSCORE', sub('asking'), place)
 end
 
+local function set_gone(place)
+  redis.call('SETBIT', sub('gone'), place, 1)
+  if s.has_passed == 1 then
+    redis.call('SETBIT', sub('passed'), place, 1)
+  end
+end
+
+-- Sets the bits from .. upto - 1.
+local function set_bits(name, from, upto)
+  while from < upto and from % 8 ~= 0 do
+    redis.call('SETBIT', name, integer(from), 1)
+    from = from + 1
+  end
+  local bytes = math.floor((upto - from) / 8)
+  if bytes > 0 then
+    redis.call('SETRANGE', name, integer(from / 8), string.rep('\255', bytes))
+  end
+  for place = from + math.max(0, bytes) * 8, upto - 1 do
+    redis.call('SETBIT', name, integer(place), 1)
+  end
+end
+
+-- Passes over places that nobody is known to have: they are not called for, and cost neither credit nor grace.
+local function pass_over(from, upto)
+  if from >= upto then
+    return
+  end
+  if s.has_passed == 0 then
+    redis.call('COPY', sub('gone'), sub('passed'))
+    s.has_passed = 1
+  end
+  set_bits(sub('passed'), from, upto)
+end
+
+-- A fan has come with a place that was passed over: it is somebody's, who waits from now on like everyone who was called.
+local function find(place)
+  if s.has_passed == 1 and tonumber(place) < s.serving and not is_gone(place)
+    and redis.call('GETBIT', sub('passed'), place) == 1 then
+    redis.call('SETBIT', sub('passed'), place, 0)
+    redis.call('ZADD', sub('asking_places'), place, place)
+    redis.call('ZADD', sub('asking'), integer(s.watch), place)
+    s.outstanding = s.outstanding + 1
+    changed = true
+  end
+end
+
 local function ask_no_more(place)
   redis.call('ZREM', sub('asking'), place)
   redis.call('ZREM', sub('asking_places'), place)
+end
+
+-- Loss ----------------------------------------------------------------------------------------------------------------
+
+-- Numbers below `upto` are known to have been given.
+local function note_known(upto)
+  -- One more, since 0 is none.
+  s.left_from = math.max(s.left_from, upto + 1)
+end
+
+-- Goes on from these numbers; answers whether they are others. Then it is not known any more who came just now.
+local function put_numbers(early, late, is_guess)
+  local is_new = early ~= s.early or late ~= s.late or is_guess ~= s.early_is_guess
+  if is_new then
+    s.missing = math.max(0, s.missing + early - s.early)
+    s.early, s.late, s.early_is_guess = early, late, is_guess
+    s.era = s.era + 1
+  end
+  return is_new
+end
+
+-- Leaves a gap: in the pool while it is open, behind the line once N stands.
+local function leave_gap()
+  note_known(s.early + s.late)
+  if s.pool_is_closed == 1 then
+    put_numbers(s.early, s.late + GAP, s.early_is_guess)
+  else
+    put_numbers(s.early + GAP, s.late, 1)
+  end
+end
+
+-- Whoever was called has the whole grace again, and the buckets begin empty: nobody knows how much of the burst was used.
+local function begin_again()
+  for _, place in ipairs(redis.call('ZRANGE', sub('asking_places'), 0, -1)) do
+    if is_gone(place) then
+      ask_no_more(place)
+    else
+      -- Their grace begins anew with the call's, which it must not end before.
+      redis.call('ZADD', sub('asking'), integer(s.watch), place)
+    end
+  end
+  s.calling = count_missing(s.lapsed, s.serving)
+  s.outstanding = s.calling + redis.call('ZCOUNT', sub('asking_places'), '-inf', '(' .. integer(s.lapsed))
+  redis.call('DEL', sub('calls'))
+  if s.serving > s.lapsed then
+    local call = integer(s.serving) .. ':' .. integer(s.watch) .. ':' .. integer(s.calling)
+    redis.call('RPUSH', sub('calls'), call)
+  end
+  s.leak, s.cap, s.cap_extra = 0, 0, 0
+end
+
+-- After something was put back: waits for others who may know more, and lets the line begin again.
+local function mend()
+  s.mending = s.now + MENDING_MS
+  begin_again()
+  enter_phase()
+  tell()
+end
+
+-- Once the room is right again: who has not been heard may have known more, so a gap is left for that; and what was left
+-- out is passed over.
+local function settle_gaps()
+  if is_mending() then
+    return
+  end
+  if s.gap_owed == 1 then
+    s.gap_owed = 0
+    leave_gap()
+    begin_again()
+    changed = true
+  end
+  if s.left_from > 0 then
+    local from, upto = s.left_from - 1, s.early + s.late
+    s.left_from = 0
+    s.left_in_pool = s.left_in_pool + math.max(0, math.min(upto, s.early) - from)
+    pass_over(math.max(from, s.early), upto)
+    changed = true
+  end
 end
 
 -- Sale ----------------------------------------------------------------------------------------------------------------
@@ -464,7 +631,7 @@ local function forget_sale()
   for chunk = 0, math.floor(s.listed / CLAIMS_A_CHUNK) do
     redis.call('UNLINK', sub('claims:' .. integer(chunk)))
   end
-  for _, name in ipairs({ 'gone', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log' }) do
+  for _, name in ipairs({ 'gone', 'passed', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log' }) do
     redis.call('UNLINK', sub(name))
   end
 end
@@ -485,6 +652,7 @@ local function pass_time()
       s.mending, changed = s.mending + s.now - before, true
     end
   end
+  settle_gaps()
   expire_leases()
   local gained, burst = units_between(before, s.now), s.burst * PERSON
   s.leak = math.min(burst + expected_units(), s.leak + gained)

@@ -1,7 +1,8 @@
 -- Lets time pass and says how the room stands; `Command::Tick` and `Store::view`.
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, the epoch that the caller knows, how many closed sessions of it the caller knows
+-- ARGV     now, epoch, revision, the epoch that the caller knows, how many closed sessions of it the caller knows,
+--          the caller's own name
 -- Returns  {'ok', {name, value ...}, active, {<place>:<until> ...} closed since, how many of them the caller knows then};
 --          names are those of the state, and expected, no_show_permille, may_come (no place below may still come), is_mending; the secret is for edges only
 
@@ -13,6 +14,18 @@ local known = ARGV[4] == s.epoch and ARGV[5] or '0'
 local CLOSED_MAX = 1000
 local closed = redis.call('ZRANGEBYSCORE', sub('closed_log'), '(' .. known, '+inf', 'LIMIT', 0, CLOSED_MAX)
 local told = #closed == CLOSED_MAX and redis.call('ZSCORE', sub('closed_log'), closed[#closed]) or integer(s.closed_count)
+if ARGV[6] ~= '' then
+  -- Whoever looks may have been answered something, which a server that takes over may lack.
+  s['edge:' .. ARGV[6]] = s.now
+end
+-- A few chunks at each look, so that all are looked at again and again.
+local CHUNKS_A_LOOK = 64
+s.looked_at = (s.looked_at or 0) * ENTRIES_A_CHUNK < s.early and s.looked_at or 0
+local gone_chunk = missing_chunk(s.looked_at, s.looked_at + CHUNKS_A_LOOK)
+s.looked_at = s.looked_at + CHUNKS_A_LOOK
+if gone_chunk then
+  return finish({ 'lost', 'part' })
+end
 local inside = active()
 local asking = redis.call('ZRANGE', sub('asking_places'), 0, 0)[1]
 local state = {

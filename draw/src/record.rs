@@ -39,6 +39,10 @@ pub struct Record {
     pub frozen_at_ms: Option<u64>,
     /// What the draw can prove.
     pub label: Label,
+    /// How many of the missing entries are numbers that were left out after a loss, and that nobody is known to have been
+    /// given: all others were answered, and lost. Not there where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<u64>,
     /// How many entries of the roster are empty, because the store had lost them before the freeze or left numbers out
     /// after a loss; not there where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +123,7 @@ impl Record {
             descriptor_digest: descriptor.digest(),
             entries: None,
             frozen_at_ms: None,
+            left_out: None,
             missing: None,
             label: descriptor.label(),
             revealed_at_ms: None,

@@ -45,6 +45,12 @@ fn is_noticed_from(seed: u64, sabotage: Sabotage, promise: Promise) -> bool {
     (seed..seed + NOTICED_WITHIN).any(|seed| first(seed) == Some(promise))
 }
 
+/// Whether it is in the seeds, one in five, in which writes are torn, keys are evicted, and masters are two as well.
+fn is_noticed_where_more_breaks(sabotage: Sabotage, promise: Promise) -> bool {
+    let first = |seed| sabotaged(seed, sabotage).broken.first().map(|broken| broken.promise);
+    (2..300).step_by(5).any(|seed| first(seed) == Some(promise))
+}
+
 #[test]
 fn a_store_that_never_says_what_it_lost_is_noticed() {
     assert!(is_noticed(Sabotage::NoFence, Promise::OneOwner));
@@ -84,6 +90,21 @@ fn a_draw_that_is_made_again_is_noticed() {
 fn a_grace_that_goes_on_while_nobody_can_come_is_noticed() {
     // Its store is silent for longer than a grace while people are let in.
     assert!(is_noticed_from(28, Sabotage::GraceGoesOn, Promise::TicketKept));
+}
+
+#[test]
+fn numbers_that_are_left_out_for_nothing_are_noticed() {
+    assert!(is_noticed_where_more_breaks(Sabotage::AlwaysGap, Promise::NothingBurnt));
+}
+
+#[test]
+fn entries_that_are_read_out_of_step_behind_a_torn_write_are_noticed() {
+    assert!(is_noticed_where_more_breaks(Sabotage::NoFrames, Promise::RosterKept));
+}
+
+#[test]
+fn a_roster_that_was_evicted_and_is_not_missed_is_noticed() {
+    assert!(is_noticed_where_more_breaks(Sabotage::NotMissed, Promise::RosterKept));
 }
 
 #[test]

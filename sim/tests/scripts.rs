@@ -13,7 +13,7 @@ use redis::aio::MultiplexedConnection;
 
 const ROOM: &str = "the-final";
 /// Seeds in which, together, everything is asked that can be.
-const SEEDS: [u64; 1] = [39];
+const SEEDS: [u64; 2] = [39, 2];
 /// Calls of each that are compared: those that follow are of the same kinds.
 const CALLS: usize = 1_200;
 
@@ -56,13 +56,19 @@ impl Twin {
 
     async fn go_through(&mut self, event: &StoreEvent) {
         match event {
-            StoreEvent::Call { now_ms, stamp, request, response } => {
+            StoreEvent::Call { now_ms, edge, stamp, request, response } => {
+                self.calls.be(edge);
                 let stamp = stamp.as_ref().map(|stamp| self.stamp(stamp));
                 self.ask(stamp.as_ref(), request, response, *now_ms).await;
             }
             StoreEvent::Wiped | StoreEvent::AnotherRun(None) => self.wipe().await,
             StoreEvent::Copied(number) => self.copy(*number).await,
             StoreEvent::AnotherRun(Some(number)) => self.go_on_with(*number).await,
+            StoreEvent::StartedAgain => self.start_again().await,
+            StoreEvent::Evicted => {
+                let roster = format!("{}:1:roster:0", key());
+                let _: u64 = redis::cmd("DEL").arg(roster).query_async(&mut self.link).await.unwrap();
+            }
         }
     }
 
@@ -159,12 +165,22 @@ impl Twin {
         self.wipe().await;
         for (key, value) in self.copies.remove(&number).unwrap_or_default() {
             let () = redis::cmd("RESTORE").arg(&key).arg(0).arg(value).query_async(&mut self.link).await.unwrap();
-            if key == format!("fairgate:{{{ROOM}}}").as_bytes() {
-                let _: u64 =
-                    redis::cmd("HSET").arg(key).arg("server").arg("another").query_async(&mut self.link).await.unwrap();
-            }
+        }
+        self.start_again().await;
+    }
+
+    /// What is there was written by another run of the server.
+    async fn start_again(&mut self) {
+        let is_there: bool = redis::cmd("EXISTS").arg(key()).query_async(&mut self.link).await.unwrap();
+        if is_there {
+            let mut write = redis::cmd("HSET");
+            let _: u64 = write.arg(key()).arg("server").arg("another").query_async(&mut self.link).await.unwrap();
         }
     }
+}
+
+fn key() -> String {
+    format!("fairgate:{{{ROOM}}}")
 }
 
 fn look(view: fairgate::room::View, sight: Sight) -> Response {

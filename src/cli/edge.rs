@@ -69,7 +69,8 @@ fn open_store(config: &StoreConfig, takes_over: bool) -> anyhow::Result<Arc<dyn 
     tracing::info!(redis = %redis.address, "connecting to the store");
     let options = redis.resolve(path, |name| std::env::var(name).ok()).map_err(|reason| anyhow!(reason))?;
     let store = RedisStore::open(&RedisOptions { takes_over, ..options }, None);
-    Ok(Arc::new(store.with_context(|| format!("the store {} cannot be used", redis.address))?))
+    let checked = store.and_then(|store| store.check_server().map(|()| store));
+    Ok(Arc::new(checked.with_context(|| format!("the store {} cannot be used", redis.address))?))
 }
 
 /// Opens a store as soon as the edge that is taken over from gives it up.

@@ -12,6 +12,7 @@ mod outbox;
 mod page;
 mod provider;
 mod room;
+mod store;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ enum Verb {
     Page(page::PageArgs),
     Provider(provider::ProviderArgs),
     Room(room::RoomArgs),
+    Store(store::StoreArgs),
 }
 
 impl Cli {
@@ -58,6 +60,7 @@ impl Cli {
             Verb::Page(args) => page::run(args),
             Verb::Provider(args) => provider::run(args),
             Verb::Room(args) => room::run(args),
+            Verb::Store(args) => store::run(&args),
         }
     }
 }

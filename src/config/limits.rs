@@ -8,7 +8,7 @@ use crate::limit::Quota;
 /// The quotas of networks and sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsConfig {
-    /// Of a network (IPv4 /32, IPv6 /64; a /48 may ask sixteen times as much): everything but plain polls.
+    /// Of a network (IPv4 /32, IPv6 /64; a /48 may ask sixteen times as much, a /32 thirty-two times): everything but plain polls.
     pub network: Quota,
     /// Of a network: joins.
     pub joins: Quota,

@@ -36,6 +36,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::store::Store;
 
 pub use access::Tokens;
+pub(crate) use audit::audit_line;
 pub use audit::{AuditEntry, AuditLog};
 pub use beacon::HandedIn;
 pub use change::{Change, RampPatch, RoomPatch};
@@ -65,6 +66,8 @@ pub struct Admin {
     pub changing: Arc<tokio::sync::Mutex<()>>,
     /// Whether visitors should be sent to this edge; false while it is about to stop.
     pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// What people should be told of this edge though visitors may be sent to it.
+    pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 /// A room, as configured.

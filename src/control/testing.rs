@@ -70,6 +70,7 @@ impl TestEdge {
             audit: Arc::new(AuditLog::open(&dir.path().join("audit.jsonl")).expect("an audit log")),
             changing: Arc::default(),
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
+            alarms: Arc::new(Vec::new),
         };
         let listener = crate::sandbox::listen_async().expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

@@ -33,7 +33,7 @@ impl AdminService {
     ) -> Self {
         let rooms =
             edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
-        let watched = Arc::clone(edge);
+        let (watched, alarmed) = (Arc::clone(edge), Arc::clone(edge));
         let admin = Admin {
             store: Arc::clone(&edge.store),
             rooms: rooms.collect(),
@@ -42,6 +42,7 @@ impl AdminService {
             audit: Arc::new(audit),
             changing: Arc::default(),
             accepts_visitors: Arc::new(move || watched.accepts_visitors()),
+            alarms: Arc::new(move || alarmed.alarms()),
         };
         Self { edge: Arc::clone(edge), listen, admin }
     }

@@ -15,6 +15,7 @@ use super::form::Sent;
 use super::join::decode_nonce;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
+use super::proof;
 use super::standing::Verdict;
 use super::state::Edge;
 use super::waiting;
@@ -53,6 +54,7 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     let (outcome, judged_cookie) = match fan::ticket(edge, room, &snapshot, request) {
         Ok(Shown { ticket, in_cookie }) => {
             let nonce = shown_nonce(&sent, &ticket)?;
+            proof::check(edge, room, &snapshot, &ticket).await?;
             (claim(edge, room, &snapshot, &ticket, nonce, request.secure).await, in_cookie)
         }
         Err(problem) => (Err(problem), request.has_ticket_cookie(room)),
@@ -106,7 +108,7 @@ async fn claim(
         Ok(ClaimOutcome::NotCalled) => Ok(not_called(room, snapshot, Some(place))),
         Ok(ClaimOutcome::Wait { retry_after_ms }) => Ok(held(snapshot, place, retry_after_ms)),
         Ok(ClaimOutcome::Expired) => Err(Problem::Expired),
-        Ok(ClaimOutcome::Unknown) => Err(Problem::OtherDraw),
+        Ok(ClaimOutcome::Unknown) => Err(proof::unknown_place(edge, room, place).await),
         Err(BatchError::Refused(Refusal::Ended)) => Err(Problem::Ended),
         Err(BatchError::Refused(_) | BatchError::Unavailable) => Err(edge.store_unavailable()),
         Err(BatchError::Full) => Err(Problem::Busy { retry_after_ms: edge.retry_after_ms() }),

@@ -56,6 +56,7 @@ pub(crate) fn public_record(snapshot: &Snapshot) -> Option<Record> {
         beacon_signature: known.beacon_signature,
         entries: known.entries,
         frozen_at_ms: known.frozen_at_ms,
+        left_out: known.left_out.filter(|left_out| *left_out > 0),
         missing: known.missing.filter(|missing| *missing > 0),
         revealed_at_ms: known.revealed_at_ms,
         root: known.root,

@@ -1,5 +1,7 @@
 //! The calls that fans make, as one function from a request to an answer: no listener, no connection.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
@@ -25,6 +27,8 @@ pub(crate) struct FanRequest<'r> {
     pub(crate) authority: &'r str,
     /// Whether the fan came by TLS.
     pub(crate) secure: bool,
+    /// Whose quotas the request counts for.
+    pub(crate) address: IpAddr,
     pub(crate) body: Bytes,
 }
 

@@ -3,6 +3,9 @@
 //! Guarantees: who shows a ticket of this draw gets the same answer again and no second entry; so does a retry with the
 //! same nonce while the store remembers it. Nothing is answered before it is durable.
 
+use std::net::IpAddr;
+use std::time::Instant;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
@@ -11,13 +14,16 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::batch::BatchError;
-use super::fan::{self, FanRequest};
+use super::fan::{self, FanRequest, Shown};
 use super::form::Sent;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
+use super::proof;
 use super::state::Edge;
+use super::visit::too_many;
 use crate::pass::Ticket;
 use crate::room::{Position, Refusal};
+use crate::store::{self, Joiner};
 
 /// How long a ticket's cookie is kept where the sale has no end, and how long beyond its end otherwise.
 const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
@@ -43,8 +49,11 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     let sent = Sent::<Join>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let ticket = match fan::ticket(edge, room, &snapshot, request) {
-        Ok(shown) => shown.ticket,
-        Err(_) => enter(edge, room, &snapshot, &nonce(&sent)?).await?,
+        Ok(Shown { ticket, .. }) => {
+            proof::check(edge, room, &snapshot, &ticket).await?;
+            ticket
+        }
+        Err(_) => enter(edge, room, &snapshot, &nonce(&sent)?, request.address).await?,
     };
     let token = edge.keys.sign_ticket(&ticket);
     let cookie = cookie(edge, room, &snapshot, &token, request.secure);
@@ -63,6 +72,7 @@ pub(crate) async fn enter(
     room: &LiveRoom,
     snapshot: &Snapshot,
     nonce: &[u8; 16],
+    address: IpAddr,
 ) -> Result<Ticket, Problem> {
     let now_ms = edge.now_ms();
     if let Some(refusal) = snapshot.refuses_joins(now_ms) {
@@ -70,7 +80,11 @@ pub(crate) async fn enter(
     }
     let draw = snapshot.view.draw.descriptor_digest;
     let entry = snapshot.entry(nonce);
-    let position = room.joins.ask(entry).await.map_err(|error| problem(edge, error))?;
+    let networks = edge.quotas.busy_joiners(address, Instant::now());
+    let position = match room.joins.ask(Joiner { entry, networks }).await.map_err(|error| problem(edge, error))? {
+        store::Joined::At(position) => position,
+        store::Joined::Over { retry_after_ms } => return Err(too_many(edge, edge.quotas.over_joins(retry_after_ms))),
+    };
     Ok(Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: now_ms })
 }
 

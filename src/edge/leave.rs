@@ -7,6 +7,7 @@ use super::fan::{self, FanRequest, Shown};
 use super::form::{Nothing, Sent};
 use super::live::LiveRoom;
 use super::problem::Problem;
+use super::proof;
 use super::state::Edge;
 use crate::room::Command;
 use crate::store::StoreError;
@@ -15,6 +16,7 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     let sent = Sent::<Nothing>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let Shown { ticket, in_cookie } = fan::ticket(edge, room, &snapshot, request)?;
+    proof::check(edge, room, &snapshot, &ticket).await?;
     // Before the draw there is no place to give up: the entry stays in the public roster and becomes a no-show.
     if let Some(place) = snapshot.place(ticket.position) {
         give_up(edge, room, place).await?;

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::batch::{BatchWorker, Batcher, batcher};
 use super::ended::Written;
 use super::lists::PublicClaims;
+use super::proof::Proof;
 use super::standing::Standing;
 use super::status::{PollPolicy, Status, StatusInput};
 use super::upstream::Upstream;
@@ -20,9 +21,9 @@ use crate::config::{AfterEnd, RoomConfig};
 use crate::observe::{EdgeMetrics, RouteClass};
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage};
 use crate::pass::Cookie;
-use crate::room::{ClaimOutcome, Claimant, Command, Entry, Outcome, Plan, Position, Refusal, RenewOutcome, View};
+use crate::room::{ClaimOutcome, Claimant, Command, Outcome, Plan, Refusal, RenewOutcome, View};
 use crate::steer::{Advance, Look, Progress};
-use crate::store::{Store, StoreError};
+use crate::store::{Joined, Joiner, Store, StoreError};
 
 /// How the room stood at the last tick, with everything that follows from it.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(crate) struct LiveRoom {
     pub(crate) page: WaitingPage,
     pub(crate) check: CheckPage,
     pub(crate) upstream: Arc<Upstream>,
-    pub(crate) joins: Batcher<Entry, Position>,
+    pub(crate) joins: Batcher<Joiner, Joined>,
     pub(crate) claims: Batcher<Claimant, ClaimOutcome>,
     pub(crate) renewals: Batcher<u64, RenewOutcome>,
     cookies: [Cookies; 2],
@@ -58,11 +59,13 @@ pub(crate) struct LiveRoom {
     pub(crate) ended: ArcSwapOption<Written>,
     /// Signatures of rounds that are handed in are checked one at a time.
     pub(crate) hand_in: Semaphore,
+    /// What tickets have proved of the store.
+    pub(crate) proof: Proof,
 }
 
 /// The ends of a room's queues that call the store.
 pub(crate) struct RoomWorkers {
-    joins: BatchWorker<Entry, Position>,
+    joins: BatchWorker<Joiner, Joined>,
     claims: BatchWorker<Claimant, ClaimOutcome>,
     renewals: BatchWorker<u64, RenewOutcome>,
 }
@@ -101,6 +104,7 @@ impl LiveRoom {
             public_claims: ArcSwap::default(),
             ended: ArcSwapOption::empty(),
             hand_in: Semaphore::new(1),
+            proof: Proof::default(),
         };
         Ok((room, RoomWorkers { joins: join_worker, claims: claim_worker, renewals: renewal_worker }))
     }
@@ -195,9 +199,9 @@ impl RoomWorkers {
     /// Serves the room's queues until the edge stops.
     pub(crate) async fn run(self, room: &LiveRoom, store: &Arc<dyn Store>, metrics: &EdgeMetrics) {
         let caller = Caller { room: room.name(), store, metrics };
-        let joins = self.joins.run(|entries| {
-            metrics.observe_join_batch(room.name(), entries.len());
-            caller.call("enter", Command::Enter(entries), positions)
+        let joins = self.joins.run(|joiners| {
+            metrics.observe_join_batch(room.name(), joiners.len());
+            caller.measured("enter", store.join(room.name(), joiners))
         });
         let claims = self.claims.run(|claimants| caller.call("claim", Command::Claim(claimants), claimed));
         let renewals = self.renewals.run(|places| caller.call("renew", Command::Renew(places), renewed));
@@ -220,17 +224,22 @@ impl Caller<'_> {
         command: Command,
         read: fn(Outcome) -> Option<Vec<O>>,
     ) -> Result<Vec<O>, StoreError> {
-        let begun = Instant::now();
-        let outcome = self.store.apply(self.room, command).await;
-        let failed = matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Damaged(_)));
-        self.metrics.observe_store_call(name, begun.elapsed(), failed);
+        let outcome = self.measured(name, self.store.apply(self.room, command)).await;
         let misfit = || StoreError::Refused(Refusal::Invalid("the store answered another command".to_owned()));
         read(outcome?).ok_or_else(misfit)
     }
-}
 
-fn positions(outcome: Outcome) -> Option<Vec<Position>> {
-    if let Outcome::Entered(positions) = outcome { Some(positions) } else { None }
+    async fn measured<O>(
+        self,
+        name: &'static str,
+        call: impl Future<Output = Result<O, StoreError>>,
+    ) -> Result<O, StoreError> {
+        let begun = Instant::now();
+        let outcome = call.await;
+        let failed = matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Damaged(_)));
+        self.metrics.observe_store_call(name, begun.elapsed(), failed);
+        outcome
+    }
 }
 
 fn claimed(outcome: Outcome) -> Option<Vec<ClaimOutcome>> {

@@ -34,6 +34,7 @@ mod live;
 mod pilot;
 mod poll;
 mod problem;
+mod proof;
 mod quotas;
 mod request_id;
 mod respond;

@@ -58,6 +58,8 @@ pub(crate) enum Problem {
     Expired,
     #[error("the room cannot be reached just now; your place is kept, ask again")]
     StoreUnavailable { retry_after_ms: u64 },
+    #[error("the room is being put right; your place is kept, ask again")]
+    Mending { retry_after_ms: u64 },
     #[error("too many are asking at once; ask again")]
     Busy { retry_after_ms: u64 },
     #[error("the shop does not answer; you keep your place, ask again")]
@@ -99,9 +101,8 @@ impl Problem {
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WaitingRoom { status, .. } => *status,
-            Self::StoreUnavailable { .. } | Self::Busy { .. } | Self::ShopDown { .. } | Self::ShopFull { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::StoreUnavailable { .. } | Self::Mending { .. } | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ShopDown { .. } | Self::ShopFull { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -124,6 +125,7 @@ impl Problem {
             Self::OtherDraw => ("other-draw", "The ticket is of another draw"),
             Self::Expired => ("expired", "The place has expired"),
             Self::StoreUnavailable { .. } => ("store-unavailable", "The room cannot be reached"),
+            Self::Mending { .. } => ("mending", "The room is being put right"),
             Self::Busy { .. } => ("busy", "Too many requests at once"),
             Self::TooMany(_) => ("too-many-requests", "Too many requests"),
             Self::ShopDown { .. } => ("shop-down", "The shop does not answer"),
@@ -140,6 +142,7 @@ impl Problem {
     fn retry_after_ms(&self) -> Option<u64> {
         match self {
             Self::StoreUnavailable { retry_after_ms }
+            | Self::Mending { retry_after_ms }
             | Self::Busy { retry_after_ms }
             | Self::ShopDown { retry_after_ms }
             | Self::ShopFull { retry_after_ms }
@@ -203,7 +206,7 @@ impl Problem {
             Self::Ended => Told::Ended,
             Self::NoTicket | Self::BadTicket(_) | Self::OtherDraw => Told::Ticket,
             Self::Expired => Told::Expired,
-            Self::StoreUnavailable { .. } | Self::Busy { .. } => Told::Busy,
+            Self::StoreUnavailable { .. } | Self::Mending { .. } | Self::Busy { .. } => Told::Busy,
             Self::ShopDown { .. } => Told::Down,
             Self::ShopFull { .. } => Told::Full,
             Self::TooMany(_) => Told::Often,

@@ -11,12 +11,16 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use crate::config::LimitsConfig;
-use crate::limit::{Quota, Table, Verdict, WIDE_FACTOR, networks};
+use crate::limit::{Network, Quota, Table, Verdict, networks};
 use crate::observe::RouteClass;
 use crate::pass::SessionId;
+use crate::store::CountedNetwork;
 
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Joins that a network may have made here lately before the store counts them, too.
+const BUSY_JOINS: u32 = 3;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,16 +79,34 @@ impl Quotas {
     /// It has had its share.
     pub(crate) fn network(&self, tally: Tally, counted: Counted, address: IpAddr, at: Instant) -> Result<(), Over> {
         let Some(quota) = self.quota(counted) else { return Ok(()) };
-        if self.config.unlimited.iter().any(|net: &IpNet| net.contains(&address)) {
+        if self.is_unlimited(address) {
             return Ok(());
         }
-        let (narrow, wide) = networks(address);
-        self.ask(tally, counted, narrow, quota, at).map(drop)?;
-        let wide_quota = Quota {
-            per_minute: quota.per_minute.saturating_mul(WIDE_FACTOR),
-            burst: quota.burst.saturating_mul(WIDE_FACTOR),
+        networks(address)
+            .try_for_each(|Network { key, factor }| self.ask(tally, counted, key, quota.times(factor), at).map(drop))
+    }
+
+    /// The networks of an address that have joined more than a few times lately here: their joins are counted where the
+    /// room is. Those who come one by one cost the store nothing.
+    pub(crate) fn busy_joiners(&self, address: IpAddr, at: Instant) -> Vec<CountedNetwork> {
+        let quota = self.quota(Counted::Join).filter(|_| !self.is_unlimited(address));
+        let of = |quota: Quota| {
+            networks(address).map(move |Network { key, factor }| CountedNetwork { key, quota: quota.times(factor) })
         };
-        wide.map_or(Ok(()), |wide| self.ask(tally, counted, wide, wide_quota, at).map(drop))
+        let is_busy = |network: &CountedNetwork| {
+            let left = self.ask(Tally::Look, Counted::Join, network.key, network.quota, at);
+            left.is_err() || left.is_ok_and(|left| left + BUSY_JOINS < network.quota.burst)
+        };
+        quota.into_iter().flat_map(of).filter(is_busy).collect()
+    }
+
+    /// The joins of a network are used up over all edges.
+    pub(crate) fn over_joins(&self, retry_after_ms: u64) -> Over {
+        Over { counted: Counted::Join, quota: self.config.joins, retry_after_ms }
+    }
+
+    fn is_unlimited(&self, address: IpAddr) -> bool {
+        self.config.unlimited.iter().any(|net: &IpNet| net.contains(&address))
     }
 
     /// Asks for a request of a session; answers what is left where that is less than half.
@@ -211,6 +233,8 @@ mod tests {
         assert_eq!(count(&quotas, Counted::Claim, "192.0.2.1", 500), 500, "switched off");
         let of_a_48 = (0..100).map(|net| count(&quotas, Counted::Network, &format!("2001:db8:1:{net:x}::1"), 1));
         assert_eq!(of_a_48.sum::<usize>(), 32);
+        let of_a_32 = (2..100).map(|net| count(&quotas, Counted::Network, &format!("2001:db8:{net:x}::1"), 1));
+        assert_eq!(of_a_32.sum::<usize>(), 32, "and half of it had been asked for by one /48");
     }
 
     #[test]

@@ -34,6 +34,15 @@ pub enum Verdict {
     OtherDraw,
 }
 
+/// Whether a room has given a number, as far as a look shows.
+#[must_use]
+pub(super) fn has_given(view: &View, position: Position) -> bool {
+    match position {
+        Position::Pool(index) => index < view.pool_size,
+        Position::Line(place) => place < view.line_size,
+    }
+}
+
 impl Standing {
     /// How the room stands now; what was worked out of its draw before is kept.
     #[must_use]

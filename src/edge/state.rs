@@ -86,6 +86,16 @@ impl Edge {
         1_000 + self.now_ms() % 4_000
     }
 
+    pub(crate) fn mending(&self) -> Problem {
+        Problem::Mending { retry_after_ms: self.retry_after_ms() }
+    }
+
+    /// What is to be said of the rooms at `/readyz`.
+    pub(crate) fn alarms(&self) -> Vec<String> {
+        let alarm = |room: &Arc<LiveRoom>| Some(format!("{}: {}", room.name(), room.proof.alarm()?));
+        self.rooms.iter().filter_map(alarm).collect()
+    }
+
     pub(crate) fn store_unavailable(&self) -> Problem {
         Problem::StoreUnavailable { retry_after_ms: self.retry_after_ms() }
     }

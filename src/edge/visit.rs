@@ -200,6 +200,7 @@ async fn fan_call(
         headers: &header.headers,
         authority: &arrival.authority,
         secure: arrival.client.secure,
+        address: arrival.client.address,
         body,
     };
     Ok(match fan::answer(edge, &room, call, &request).await {

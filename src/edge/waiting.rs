@@ -128,7 +128,7 @@ pub(crate) async fn come_back(
     }
     // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let ticket = join::enter(edge, room, &snapshot, &join::random_nonce()?).await?;
+    let ticket = join::enter(edge, room, &snapshot, &join::random_nonce()?, address).await?;
     let token = edge.keys.sign_ticket(&ticket);
     let cookie = join::cookie(edge, room, &snapshot, &token, secure);
     Ok(problem.answer().set_cookie(&cookie))

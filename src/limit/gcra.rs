@@ -27,8 +27,7 @@ pub enum Verdict {
 impl Quota {
     /// Asks for one request; `whole_at_us` is the key's number, 0 for one that was never seen.
     pub fn ask(&self, whole_at_us: &mut u64, now_us: u64) -> Verdict {
-        let each_us = 60_000_000 / u64::from(self.per_minute.max(1));
-        let tolerance_us = each_us * u64::from(self.burst.max(1) - 1);
+        let (each_us, tolerance_us) = self.credit_us();
         let whole = (*whole_at_us).max(now_us);
         let ahead_us = whole - now_us;
         if ahead_us > tolerance_us {
@@ -37,6 +36,19 @@ impl Quota {
         *whole_at_us = whole + each_us;
         let remaining = (tolerance_us - ahead_us) / each_us.max(1);
         Verdict::Allowed { remaining: u32::try_from(remaining).unwrap_or(u32::MAX) }
+    }
+
+    /// What a network may ask that may ask so many times as much.
+    #[must_use]
+    pub fn times(self, factor: u32) -> Self {
+        Self { per_minute: self.per_minute.saturating_mul(factor), burst: self.burst.saturating_mul(factor) }
+    }
+
+    /// What a request costs, and how much may be owed when it is asked for, in microseconds.
+    #[must_use]
+    pub fn credit_us(&self) -> (u64, u64) {
+        let each_us = 60_000_000 / u64::from(self.per_minute.max(1));
+        (each_us, each_us * u64::from(self.burst.max(1) - 1))
     }
 
     /// The seconds in which a whole burst comes back: the window of `RateLimit-Policy`.

@@ -9,9 +9,6 @@ mod occupancy;
 mod table;
 
 pub use gcra::{Quota, Verdict};
-pub use network::networks;
+pub use network::{Network, networks};
 pub use occupancy::{Held, Occupancy};
 pub use table::Table;
-
-/// A /48 may have so many times as much as a /64.
-pub const WIDE_FACTOR: u32 = 16;

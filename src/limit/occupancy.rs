@@ -1,13 +1,13 @@
 //! How many things each network holds at once.
 //!
-//! Guarantees: one network never holds more than the bound, and a /48 never more than sixteen times it; a network that
-//! holds nothing takes no memory, so the whole is bounded by what is held. Keys are hashed with a secret.
+//! Guarantees: one network never holds more than the bound, a /48 never more than sixteen times it, and a /32 never more
+//! than thirty-two times; a network that holds nothing takes no memory, so the whole is bounded by what is held. Keys are hashed with a secret.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{WIDE_FACTOR, networks};
+use super::networks;
 
 /// Parts behind a lock of their own.
 const SHARDS: usize = 16;
@@ -23,8 +23,7 @@ pub struct Occupancy {
 #[derive(Debug)]
 pub struct Held {
     occupancy: Arc<Occupancy>,
-    narrow: u128,
-    wide: Option<u128>,
+    address: IpAddr,
 }
 
 impl Occupancy {
@@ -36,18 +35,16 @@ impl Occupancy {
 
     /// Holds one more; none where the address's network holds all it may.
     pub fn hold(self: &Arc<Self>, address: IpAddr) -> Option<Held> {
-        let (narrow, wide) = networks(address);
-        if !self.take(narrow, self.most) {
-            return None;
+        for (taken, network) in networks(address).enumerate() {
+            if !self.take(network.key, self.most.saturating_mul(network.factor)) {
+                networks(address).take(taken).for_each(|network| self.give_back(network.key));
+                return None;
+            }
         }
-        if wide.is_some_and(|wide| !self.take(wide, self.most.saturating_mul(WIDE_FACTOR))) {
-            self.give_back(narrow);
-            return None;
-        }
-        Some(Held { occupancy: Arc::clone(self), narrow, wide })
+        Some(Held { occupancy: Arc::clone(self), address })
     }
 
-    /// How many networks hold anything; a /48 counts beside its /64s.
+    /// How many networks hold anything; a /48 counts beside its /64s, and a /32 beside those.
     #[must_use]
     pub fn networks(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
@@ -78,10 +75,7 @@ impl Occupancy {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.occupancy.give_back(self.narrow);
-        if let Some(wide) = self.wide {
-            self.occupancy.give_back(wide);
-        }
+        networks(self.address).for_each(|network| self.occupancy.give_back(network.key));
     }
 }
 
@@ -112,7 +106,7 @@ mod tests {
     fn a_48_holds_sixteen_times_as_much_as_a_64() {
         let occupancy = Arc::new(Occupancy::new(2));
         let held: Vec<_> = (0..100).filter_map(|net| hold(&occupancy, &format!("2001:db8:1:{net:x}::1"))).collect();
-        assert_eq!((held.len(), occupancy.networks()), (32, 33));
+        assert_eq!((held.len(), occupancy.networks()), (32, 34));
         let same: Vec<_> = (0..9).filter_map(|host| hold(&occupancy, &format!("2001:db8:2:1::{host:x}"))).collect();
         assert_eq!(same.len(), 2);
     }

@@ -56,6 +56,8 @@ metrics! {
         room_honoured_total: IntCounterVec["room"],
         /// Fans called beyond the rate because people said so.
         room_let_in_total: IntCounterVec["room"],
+        /// Tickets that proved that the store had lost numbers which were given.
+        room_losses_proved_total: IntCounterVec["room"],
     }
 }
 
@@ -113,11 +115,18 @@ impl RoomMetrics {
         raise(&m.room_left_total, room, view.left);
         raise(&m.room_honoured_total, room, view.honoured);
         raise(&m.room_let_in_total, room, view.let_in);
+        // Shown from the beginning, so that the first one is a change.
+        m.room_losses_proved_total.with_label_values(&[room]).inc_by(0);
         m.room_no_show_ratio.with_label_values(&[room]).set(f64::from(view.no_show_permille) / 1_000.0);
         m.room_target_seconds.with_label_values(&[room]).set(view.policy.target_ms as f64 / 1_000.0);
         for limit in Limit::ALL {
             m.room_limit.with_label_values(&[room, limit.label()]).set((view.limit == Some(limit)).into());
         }
+    }
+
+    /// A ticket proved that the store has lost numbers.
+    pub fn observe_loss_proved(&self, room: &str) {
+        self.metrics.room_losses_proved_total.with_label_values(&[room]).inc();
     }
 
     /// The store cannot be reached: what the other metrics show is old.

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{BATCH_MAX, Refusal};
 
+/// No line is as long.
+const NUMBER_MAX: u64 = 1_000_000_000;
+
 /// A roster entry, as in the draw protocol: `H(DST("fairgate/v1/entry") ‖ D ‖ u ‖ tag)`.
 pub type Entry = [u8; 32];
 
@@ -225,6 +228,14 @@ pub enum Command {
         /// Whether there is.
         left: bool,
     },
+    /// Numbers below this one were given: somebody holds a signed receipt for the last of them, or a backup was restored
+    /// that may lack them. A room that knows fewer has lost its end, leaves some out behind them, and mends.
+    Learn {
+        /// The first number that need not have been given.
+        end: u64,
+        /// How many are left out from there on.
+        left_out: u64,
+    },
 }
 
 impl Command {
@@ -242,7 +253,8 @@ impl Command {
     /// Whether everything that anybody knows of the room has to be in it first.
     pub(crate) fn needs_all(&self) -> bool {
         match self {
-            Self::Schedule(_) | Self::Tick | Self::Control(_) | Self::Steer(_) | Self::Stock { .. } => false,
+            Self::Schedule(_) | Self::Tick | Self::Control(_) | Self::Steer(_) => false,
+            Self::Stock { .. } | Self::Learn { .. } => false,
             Self::Enter(_) | Self::Freeze { .. } | Self::Reveal { .. } => true,
             Self::Claim(_) | Self::Renew(_) | Self::Release(_) | Self::Leave(_) => true,
         }
@@ -250,9 +262,12 @@ impl Command {
 
     /// Refuses a command that would hold everyone else up for too long.
     pub(crate) fn check_size(&self) -> Result<(), Refusal> {
-        match self.fans() {
-            ..=BATCH_MAX => Ok(()),
-            fans => Err(Refusal::too_many(fans)),
+        match (self, self.fans()) {
+            (Self::Learn { end, left_out }, _) if end.saturating_add(*left_out) > NUMBER_MAX => {
+                Err(Refusal::beyond_any_line(end.saturating_add(*left_out)))
+            }
+            (_, ..=BATCH_MAX) => Ok(()),
+            (_, fans) => Err(Refusal::too_many(fans)),
         }
     }
 }
@@ -447,6 +462,8 @@ pub struct View {
     pub active: u64,
     /// Entries of the pool whose place in the roster is empty since the store lost them, those of gaps included.
     pub missing: u64,
+    /// How many of those are of gaps: numbers that were left out after a loss, and that nobody is known to have been given.
+    pub left_out: u64,
     /// Whether the store has lost something, and those who know it are putting it back.
     pub mending: bool,
     /// The published draw.
@@ -471,6 +488,8 @@ pub struct DrawRecord {
     /// Entries that were answered and are empty in the roster, since the store had lost them, and those of gaps; from the
     /// freeze on.
     pub missing: Option<u64>,
+    /// How many of those are numbers that were left out, and that nobody is known to have been given; from the freeze on.
+    pub left_out: Option<u64>,
     /// When the root was published, Unix ms.
     pub frozen_at_ms: Option<u64>,
     /// The secret, from the reveal on.

@@ -21,6 +21,12 @@ impl Deadlines {
         before != Some(time_ms)
     }
 
+    /// Sets the time of all places that have one.
+    pub(super) fn set_all(&mut self, time_ms: u64) {
+        self.by_place.values_mut().for_each(|known_ms| *known_ms = time_ms);
+        self.by_time = self.by_place.keys().map(|place| (time_ms, *place)).collect();
+    }
+
     /// Forgets a place.
     pub(super) fn remove(&mut self, place: u64) -> Option<u64> {
         let time_ms = self.by_place.remove(&place)?;

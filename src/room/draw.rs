@@ -33,6 +33,10 @@ pub struct Frozen {
     pub missing: u64,
     /// When the root was published.
     pub at_ms: u64,
+    /// How many of those missing were left out, and nobody is known to have been given them. Whoever writes this down
+    /// does so beside it: its first version had no such number.
+    #[serde(skip)]
+    pub left_out: u64,
 }
 
 /// A draw that is done.
@@ -93,11 +97,12 @@ impl Draw {
         self.revealed.is_some()
     }
 
-    /// Publishes the root of the closed pool of `pool` entries, `missing` of which are empty; answers whether that is new.
+    /// Publishes the root of the closed pool of `pool` entries, `missing` of which are empty, and of these `left_out` were
+    /// left out; answers whether that is new.
     pub(super) fn freeze(
         &mut self,
         pool: u64,
-        missing: u64,
+        (missing, left_out): (u64, u64),
         entries: u64,
         root: &[u8; 32],
         now_ms: u64,
@@ -109,7 +114,7 @@ impl Draw {
             Some(frozen) if frozen.root == *root => Ok(false),
             Some(_) => Err(Refusal::another_root()),
             None => {
-                self.frozen = Some(Frozen { entries, root: *root, missing, at_ms: now_ms });
+                self.frozen = Some(Frozen { entries, root: *root, missing, at_ms: now_ms, left_out });
                 Ok(true)
             }
         }
@@ -184,6 +189,7 @@ impl Draw {
             entries: self.frozen.map(|frozen| frozen.entries),
             root: self.frozen.map(|frozen| frozen.root),
             missing: self.frozen.map(|frozen| frozen.missing),
+            left_out: self.frozen.map(|frozen| frozen.left_out),
             frozen_at_ms: self.frozen.map(|frozen| frozen.at_ms),
             secret: self.revealed.map(|_| self.secret),
             beacon: beacon.map(|beacon| beacon.randomness),

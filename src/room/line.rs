@@ -13,6 +13,7 @@
 //! neither a pause nor an outage costs anybody their place.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::bucket::{Bucket, PERSON, units};
 use super::deadlines::Deadlines;
@@ -23,21 +24,23 @@ use super::{ClaimOutcome, Policy};
 /// When to ask again while nothing but a decision of people or the end of a session helps.
 pub(super) const HELD_RETRY_MS: u64 = 5_000;
 /// When to ask again at the earliest, so that browsers do not spin on the cap.
-const CAP_RETRY_MIN_MS: u64 = 250;
+pub(super) const CAP_RETRY_MIN_MS: u64 = 250;
 /// Calls that were all claimed, as which the share of no-shows begins.
-const SHARE_PRIOR_CALLS: u64 = 20;
+pub(super) const SHARE_PRIOR_CALLS: u64 = 20;
 /// The share of no-shows is that of about the last so many calls.
-const SHARE_CALLS_MAX: u64 = 1_000;
+pub(super) const SHARE_CALLS_MAX: u64 = 1_000;
 /// While those who ask keep the cap busy for this long, nobody else is called: they would only have to wait with them.
-const ASKED_AHEAD_MS: i64 = 5_000;
+pub(super) const ASKED_AHEAD_MS: i64 = 5_000;
 /// No more than four of five called places are expected to stay empty.
-const SHARE_UNITS_MAX: u64 = 48_000;
+pub(super) const SHARE_UNITS_MAX: u64 = 48_000;
 
 /// The state of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     /// Places admitted or given up. What was called and is not in here by the end of its grace has expired.
     gone: Places,
+    /// Where numbers were left out after a loss: the places that are gone, and those, which nobody is expected to have.
+    passed_over: Option<Box<Places>>,
     /// Places below have been called.
     serving: u64,
     /// Places below have had their grace; only those in `asking` may still come.
@@ -102,6 +105,7 @@ impl Line {
     pub(super) fn new(policy: &Policy) -> Self {
         Self {
             gone: Places::default(),
+            passed_over: None,
             serving: 0,
             lapsed: 0,
             calls: VecDeque::new(),
@@ -136,7 +140,7 @@ impl Line {
     /// Takes back what somebody knows; answers whether any of it was missing. [`Line::begin_again`] has to follow then.
     pub(super) fn restore(&mut self, memory: &Memory, gone: &Places, line_size: u64) -> bool {
         let serving = self.serving.max(memory.serving).min(line_size);
-        let was_missing = self.gone.unite(gone, line_size) | (serving > self.serving);
+        let was_missing = self.put_back(gone, line_size) | (serving > self.serving);
         self.serving = serving;
         self.lapsed = self.lapsed.max(memory.lapsed).min(serving);
         self.admitted = self.admitted.max(memory.admitted);
@@ -147,11 +151,54 @@ impl Line {
         was_missing
     }
 
+    /// Takes back places that are gone; answers whether any were missing. [`Line::begin_again`] has to follow then.
+    pub(super) fn put_back(&mut self, gone: &Places, line_size: u64) -> bool {
+        if let Some(passed_over) = &mut self.passed_over {
+            passed_over.unite(gone, line_size);
+        }
+        self.gone.unite(gone, line_size)
+    }
+
+    /// Passes over places that nobody is known to have: they are not called for, and cost neither credit nor grace.
+    pub(super) fn pass_over(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        self.passed_over.get_or_insert_with(|| Box::new(self.gone.clone())).insert_all(range);
+    }
+
+    /// A fan has come with a place that was passed over: it is somebody's, who waits from now on like everyone who was
+    /// called. Answers whether it was one.
+    pub(super) fn find(&mut self, place: u64) -> bool {
+        let Some(passed_over) = self.passed_over.as_mut().filter(|_| place < self.serving) else { return false };
+        let is_found = passed_over.contains(place) && !self.gone.contains(place);
+        if is_found {
+            passed_over.remove(place);
+            self.asking.set(place, self.watch_ms);
+            self.outstanding += 1;
+        }
+        is_found
+    }
+
+    /// The places that nobody is called for.
+    fn walked(&self) -> &Places {
+        self.passed_over.as_deref().unwrap_or(&self.gone)
+    }
+
+    fn insert_gone(&mut self, place: u64) {
+        self.gone.insert(place);
+        if let Some(passed_over) = &mut self.passed_over {
+            passed_over.insert(place);
+        }
+    }
+
     /// After a loss: whoever was called has the whole grace again, and the buckets begin empty, since nobody knows how
     /// much of the burst was used.
     pub(super) fn begin_again(&mut self) {
         self.asking.retain(|place| !self.gone.contains(place));
-        self.calling = self.gone.count_missing(self.lapsed..self.serving);
+        // Their grace begins anew with the call's, which it must not end before.
+        self.asking.set_all(self.watch_ms);
+        self.calling = self.walked().count_missing(self.lapsed..self.serving);
         self.outstanding = self.calling + self.asking.count(0..self.lapsed);
         self.calls.clear();
         if self.serving > self.lapsed {
@@ -192,7 +239,7 @@ impl Line {
         let (before, lapsed_before) = (self.expired, self.lapsed);
         while let Some(call) = self.calls.pop_front_if(|call| call.watch_ms <= horizon_ms) {
             let range = self.lapsed..call.end;
-            self.expired += self.gone.count_missing(range.clone()) - self.asking.count(range);
+            self.expired += self.walked().count_missing(range.clone()) - self.asking.count(range);
             self.lapsed = call.end;
             self.calling -= call.called;
             self.lapsed_calls += call.called;
@@ -290,7 +337,7 @@ impl Line {
     }
 
     fn call_some(&mut self, line_size: u64, wanted: u64) -> Called {
-        let (end, called) = self.gone.stretch(self.serving..line_size, wanted);
+        let (end, called) = self.walked().stretch(self.serving..line_size, wanted);
         let moved = end > self.serving;
         if moved {
             self.serving = end;
@@ -340,7 +387,7 @@ impl Line {
             self.cap.take();
             self.leak.take();
             self.cap_extra = self.cap_extra.saturating_sub(1);
-            self.gone.insert(place);
+            self.insert_gone(place);
             self.asking.remove(place);
             self.outstanding -= 1;
             self.admitted += 1;
@@ -361,10 +408,11 @@ impl Line {
 
     /// Gives up a place that is still to come or within its grace; answers whether it was.
     pub(super) fn leave(&mut self, place: u64, line_size: u64) -> bool {
+        self.find(place);
         if place >= line_size || self.gone.contains(place) || self.has_expired(place) {
             return false;
         }
-        self.gone.insert(place);
+        self.insert_gone(place);
         self.left += 1;
         if place < self.serving {
             self.asking.remove(place);

@@ -12,13 +12,28 @@ use serde::{Deserialize, Serialize};
 use super::draw::{Frozen, Revealed};
 use super::places::Places;
 use super::sale::Sale;
-use super::{Plan, Policy, Ramp, Room};
+use super::{Plan, Policy, Ramp, Room, SILENCE_MS};
 
 /// Numbers left out behind the highest one that is known. More than one edge answers between two looks at the room.
 pub const GAP: u64 = 1_000;
 /// How long a room mends after somebody put something back: an edge whose look goes unanswered for a second looks again
 /// in that time.
 pub const MENDING_MS: u64 = 2_000;
+
+/// Whether the end of what a room had may be missing, when somebody tells it what he knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// No: it is as it was left.
+    None,
+    /// It is in another server's hands, and is no older than what this one knows. `others` may know more: while they
+    /// have not been heard, nobody gets a number; where nobody knows more in the end, nothing was lost.
+    Suspected {
+        /// Whether there are any who have not been heard.
+        others: bool,
+    },
+    /// It is older than what somebody knows of it.
+    Proven,
+}
 
 /// What an edge was told of a room: with it, a sale can go on that its store has lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,18 +144,55 @@ impl Room {
         })
     }
 
-    /// Takes back what somebody knows. `is_lost`: the end of what the room had may be missing, since it is another
-    /// server's, or older than what somebody knows of it.
-    pub fn restore(&mut self, memory: Option<&Memory>, claims: &Claims, is_lost: bool, now_ms: u64) {
-        let now_ms = now_ms.max(self.now_ms).max(memory.map_or(0, |memory| memory.now_ms));
+    /// Takes back what somebody knows. `gone`: where a part of the room was taken away, and nothing else, how many entries of
+    /// the roster were in it.
+    pub fn restore(&mut self, memory: Option<&Memory>, claims: &Claims, loss: Loss, gone: Option<u64>, now_ms: u64) {
+        let known_ms = now_ms.max(self.now_ms).max(memory.map_or(0, |memory| memory.now_ms));
         let was_missing = match memory {
-            Some(memory) => self.restore_from(memory, claims, is_lost, now_ms),
-            None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap(is_lost)),
+            Some(memory) => self.restore_from(memory, claims, loss, gone.is_some(), known_ms),
+            None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap_if(loss == Loss::Proven)),
         };
-        if let Some(sale) = self.sale.as_mut().filter(|_| was_missing) {
-            sale.mend(now_ms);
-            self.now_ms = now_ms;
-            self.revision = self.revision.max(memory.map_or(0, |memory| memory.revision)) + 1;
+        let was_missing = was_missing || gone.is_some();
+        match (&mut self.sale, loss) {
+            (Some(sale), _) if was_missing => {
+                sale.lost_entries(gone.unwrap_or(0));
+                sale.mend(known_ms);
+                self.now_ms = known_ms;
+                self.revision = self.revision.max(memory.map_or(0, |memory| memory.revision)) + 1;
+            }
+            (Some(_), Loss::Suspected { others }) => self.suspect(others, now_ms),
+            _ => {}
+        }
+    }
+
+    /// Nothing is known to be missing, and time goes on as if nothing had happened.
+    fn suspect(&mut self, others: bool, now_ms: u64) {
+        self.pass_time(now_ms, now_ms.saturating_sub(self.now_ms) > SILENCE_MS);
+        if let Some(sale) = &mut self.sale {
+            sale.suspect(others, self.now_ms);
+            self.revision += 1;
+        }
+    }
+
+    /// All who might know more than this room, since it came into another server's hands, have been heard.
+    pub fn all_were_heard(&mut self) {
+        let now_ms = self.now_ms;
+        if self.sale.as_mut().is_some_and(|sale| sale.all_were_heard(now_ms)) {
+            self.revision += 1;
+        }
+    }
+
+    /// Whether somebody who may know more has not been heard.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.sale.as_ref().is_some_and(|sale| sale.gaps.is_owed)
+    }
+
+    /// Takes back places and sessions of which a record says that they came in.
+    pub(crate) fn put_back(&mut self, claims: &Claims) {
+        let now_ms = self.now_ms;
+        if self.sale.as_mut().is_some_and(|sale| sale.put_back(claims, now_ms)) {
+            self.revision += 1;
         }
     }
 
@@ -161,16 +213,16 @@ impl Room {
     }
 
     /// Answers whether anything was missing.
-    fn restore_from(&mut self, memory: &Memory, claims: &Claims, is_lost: bool, now_ms: u64) -> bool {
+    fn restore_from(&mut self, memory: &Memory, claims: &Claims, loss: Loss, is_part_gone: bool, now_ms: u64) -> bool {
         let generation = self.generation;
         match &mut self.sale {
             Some(sale) if generation == memory.generation && sale.is_draw_of(&memory.plan) => {
-                sale.restore(memory, claims, is_lost, now_ms)
+                sale.restore(memory, claims, loss, is_part_gone, now_ms)
             }
-            Some(sale) if !sale.gives_way_to(memory, generation) => sale.leave_gap(is_lost),
+            Some(sale) if !sale.gives_way_to(memory, generation) => sale.leave_gap_if(loss == Loss::Proven),
             _ => {
                 let mut sale = Sale::lost(&memory.plan, memory.scheduled_at_ms);
-                sale.restore(memory, claims, true, now_ms);
+                sale.restore(memory, claims, Loss::Proven, false, now_ms);
                 (self.sale, self.generation) = (Some(sale), memory.generation);
                 true
             }
@@ -198,6 +250,14 @@ impl Numbers {
         match pool_is_closed {
             true => Self { late: self.late + GAP, ..self },
             false => Self { early: self.early + GAP, is_guess: true, ..self },
+        }
+    }
+
+    /// Goes on with the number `end`. `stands`: whether N does.
+    pub(super) fn learn(self, end: u64, stands: bool) -> Self {
+        match stands {
+            true => Self { late: end - self.early, ..self },
+            false => Self { early: end - self.late, is_guess: true, ..self },
         }
     }
 

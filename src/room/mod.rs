@@ -32,6 +32,7 @@ mod refusal;
 mod restore;
 mod sale;
 mod schedule;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -42,9 +43,10 @@ pub use command::{
 };
 pub use draw::{Beacon, Frozen, Revealed};
 pub(crate) use draw::{check_beacon, verified};
-pub use memory::{Claims, GAP, MENDING_MS, Memory, Session, Settings};
+pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, Session, Settings};
 pub use places::Places;
 pub use refusal::Refusal;
+pub(crate) use shared::SHARED_NUMBERS;
 
 use sale::Sale;
 
@@ -135,6 +137,11 @@ impl Room {
         self.sale.as_ref().map_or(0, Sale::entered)
     }
 
+    /// Entries of the pool so far, those that were left out included.
+    pub(crate) fn pooled(&self) -> u64 {
+        self.sale.as_ref().map_or(0, |sale| sale.arrivals.early)
+    }
+
     fn transition(&mut self, command: &Command) -> Result<Outcome, Refusal> {
         let now_ms = self.now_ms;
         if let Command::Schedule(plan) = command {
@@ -159,6 +166,7 @@ impl Room {
             Command::Control(controls) => sale.control(controls, now_ms)?,
             Command::Steer(steering) => sale.steer(steering, now_ms),
             Command::Stock { left } => sale.stock(*left),
+            Command::Learn { end, left_out } => sale.learn(*end, *left_out, now_ms),
         }
         Ok(Outcome::Done)
     }

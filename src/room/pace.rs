@@ -11,7 +11,7 @@ use super::{Mode, Policy, Ramp, Steering};
 /// How long a steering counts. An edge that steers says so again well before.
 pub(super) const STEER_MS: u64 = 5_000;
 /// How long a step of a ramp lasts.
-const STEP_MS: u64 = 1_000;
+pub(super) const STEP_MS: u64 = 1_000;
 
 /// What changes rate and sessions besides the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

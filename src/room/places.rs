@@ -28,6 +28,22 @@ impl Places {
         self.words[index] |= 1 << (place % 64);
     }
 
+    /// Takes a place out of the set.
+    pub(super) fn remove(&mut self, place: u64) {
+        if self.contains(place) {
+            self.words[usize::try_from(place / 64).expect("it is there")] &= !(1 << (place % 64));
+        }
+    }
+
+    /// Puts a range of places into the set.
+    pub(super) fn insert_all(&mut self, range: Range<u64>) {
+        for (start, length) in spans(range) {
+            self.insert(start);
+            self.words[usize::try_from(start / 64).expect("it was just written")] |=
+                (u64::MAX >> (64 - length)) << (start % 64);
+        }
+    }
+
     /// Puts all places below `end` of another set into this one; answers whether any of them is new.
     pub(super) fn unite(&mut self, other: &Self, end: u64) -> bool {
         let mut is_new = false;
@@ -122,6 +138,11 @@ mod tests {
             let missing: Vec<u64> = (start..start + length).filter(|place| !inside.contains(place)).collect();
 
             prop_assert_eq!((0..400).filter(|place| places.contains(*place)).collect::<BTreeSet<_>>(), inside.clone());
+            let mut changed = places.clone();
+            changed.insert_all(start..start + length);
+            changed.remove(start);
+            let expected: BTreeSet<u64> = inside.iter().copied().chain(start..start + length).filter(|p| *p != start).collect();
+            prop_assert_eq!((0..800).filter(|place| changed.contains(*place)).collect::<BTreeSet<_>>(), expected);
             let mut united: Places = Places::default();
             (0..start).for_each(|place| united.insert(place));
             let is_new = inside.iter().any(|place| (start..start + length).contains(place));

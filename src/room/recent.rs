@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::Entry;
 
-const MINUTE_MS: u64 = 60_000;
+pub(super) const MINUTE_MS: u64 = 60_000;
 
 type Digest = [u8; 16];
 

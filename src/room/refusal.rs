@@ -56,6 +56,10 @@ impl Refusal {
         Self::Invalid(format!("one command may name {BATCH_MAX} fans, not {fans}: split it"))
     }
 
+    pub(crate) fn beyond_any_line(end: u64) -> Self {
+        Self::Invalid(format!("{end} is beyond the end of any line"))
+    }
+
     pub(crate) fn pool_is_open(starts_at_ms: u64) -> Self {
         Self::OutOfPhase(format!("the pool is open until {starts_at_ms} (Unix ms)"))
     }

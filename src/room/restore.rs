@@ -1,9 +1,34 @@
 //! A sale as somebody knows it, and how it takes back what it has lost.
 
-use super::memory::{Claims, MENDING_MS, Memory, Settings};
+use std::collections::BTreeMap;
+
+use super::memory::{Claims, Loss, MENDING_MS, Memory, Settings};
 use super::places::Places;
 use super::sale::Sale;
 use super::{Plan, Refusal};
+
+/// What was left out for a loss.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Gaps {
+    /// Whether a gap is to be left unless all are heard who may know more.
+    pub(super) is_owed: bool,
+    /// While the room is put right: the first number that nobody is known to have been given.
+    from: Option<u64>,
+    /// Numbers of the pool that were left out so far.
+    in_pool: u64,
+}
+
+impl Gaps {
+    /// Numbers below `end` are known to have been given.
+    fn note_known(&mut self, end: u64) {
+        self.from = self.from.max(Some(end));
+    }
+
+    /// Whether numbers are being left out.
+    fn is_open(&self) -> bool {
+        self.from.is_some()
+    }
+}
 
 impl Sale {
     /// The sale of a plan of which nothing else is known: not even whether its pool is closed.
@@ -64,21 +89,35 @@ impl Sale {
         memory.generation > generation || (memory.generation == generation && is_older)
     }
 
-    /// Leaves a gap where the end may be missing; answers whether it may.
-    pub(super) fn leave_gap(&mut self, is_lost: bool) -> bool {
+    /// Leaves a gap where the end is missing; answers whether it is.
+    pub(super) fn leave_gap_if(&mut self, is_lost: bool) -> bool {
         if is_lost {
-            let numbers = self.arrivals.numbers();
-            let behind = numbers.leave_gap(self.pool_is_closed);
-            self.missing += behind.early - numbers.early;
-            self.arrivals.restore(behind);
+            self.leave_gap();
         }
         is_lost
     }
 
+    fn leave_gap(&mut self) {
+        let numbers = self.arrivals.numbers();
+        self.gaps.note_known(numbers.end());
+        let behind = numbers.leave_gap(self.pool_is_closed);
+        self.missing += behind.early - numbers.early;
+        self.arrivals.restore(behind);
+    }
+
     /// Takes back what somebody knows; answers whether any of it was missing.
-    pub(super) fn restore(&mut self, memory: &Memory, claims: &Claims, is_lost: bool, now_ms: u64) -> bool {
-        let is_mending = is_lost || self.is_mending(now_ms);
-        let mut was_missing = self.leave_gap(is_lost);
+    pub(super) fn restore(
+        &mut self,
+        memory: &Memory,
+        claims: &Claims,
+        loss: Loss,
+        is_part_gone: bool,
+        now_ms: u64,
+    ) -> bool {
+        let end = self.arrivals.count();
+        let is_suspect = self.gaps.is_owed || matches!(loss, Loss::Suspected { .. });
+        let is_mending = loss == Loss::Proven || (self.is_mending(now_ms) && !is_suspect);
+        let mut was_missing = is_part_gone | self.leave_gap_if(loss == Loss::Proven);
         was_missing |= self.restore_numbers(memory, is_mending);
         was_missing |= self.draw.restore(memory.frozen, memory.revealed);
         was_missing |= self.restore_settings(&memory.settings);
@@ -86,13 +125,87 @@ impl Sale {
         self.pool_is_closed |= memory.pool_is_closed;
         was_missing |= self.restore_line(memory, &claims.gone);
         was_missing |= self.leases.restore(&claims.sessions, &memory.closed, now_ms);
+        if was_missing && is_suspect {
+            // It has lost something, and may have lost numbers that nobody here knows.
+            self.gaps.is_owed = false;
+            self.leave_gap_if(self.arrivals.count() == end);
+        }
         was_missing
+    }
+
+    /// Whatever was known so far is here; `others` may know more.
+    pub(super) fn suspect(&mut self, others: bool, now_ms: u64) {
+        self.gaps.is_owed = others;
+        self.mending_until_ms = if others { now_ms + MENDING_MS } else { now_ms };
+        self.take_changed();
+    }
+
+    /// Nobody knows more: nothing was lost. Answers whether that was not clear before.
+    pub(super) fn all_were_heard(&mut self, now_ms: u64) -> bool {
+        let was_owed = std::mem::take(&mut self.gaps.is_owed);
+        if was_owed {
+            self.mending_until_ms = now_ms;
+        }
+        was_owed
+    }
+
+    /// Once the room is right again: who has not been heard may have known more, so a gap is left for that; and what was
+    /// left out is passed over.
+    pub(super) fn settle_gaps(&mut self, now_ms: u64) {
+        if self.is_mending(now_ms) {
+            return;
+        }
+        if std::mem::take(&mut self.gaps.is_owed) {
+            self.leave_gap();
+            self.line.begin_again();
+            self.changed = true;
+        }
+        if let Some(from) = self.gaps.from.take() {
+            let (early, end) = (self.arrivals.early, self.arrivals.count());
+            self.gaps.in_pool += end.min(early).saturating_sub(from);
+            self.line.pass_over(from.max(early)..end);
+            self.changed = true;
+        }
+    }
+
+    /// How many entries of the pool are missing because their numbers were left out.
+    pub(super) fn left_out(&self) -> u64 {
+        self.gaps.in_pool.min(self.missing)
+    }
+
+    /// Takes back places and sessions; answers whether any were missing.
+    pub(super) fn put_back(&mut self, claims: &Claims, now_ms: u64) -> bool {
+        let line_size = self.line_size();
+        let was_missing = self.line.put_back(&claims.gone, line_size)
+            | self.leases.restore(&claims.sessions, &BTreeMap::new(), now_ms);
+        if was_missing {
+            self.mend(now_ms);
+        }
+        was_missing
+    }
+
+    /// Numbers below `end` were given: where fewer are known, the end of this sale has been lost.
+    pub(super) fn learn(&mut self, end: u64, left_out: u64, now_ms: u64) {
+        let numbers = self.arrivals.numbers();
+        if end <= numbers.end() {
+            return;
+        }
+        self.gaps.note_known(end);
+        let stands = self.draw.is_frozen() || (self.pool_is_closed && !numbers.is_guess);
+        let behind = numbers.learn(end + left_out, stands);
+        self.missing += behind.early - numbers.early;
+        self.arrivals.restore(behind);
+        self.mend(now_ms);
+        self.changed = true;
     }
 
     fn restore_numbers(&mut self, memory: &Memory, is_mending: bool) -> bool {
         let numbers = self.arrivals.numbers();
         let restored = numbers.restore(memory, self.draw.is_frozen(), self.pool_is_closed, is_mending);
         self.missing = (self.missing + restored.early).saturating_sub(numbers.early);
+        if restored.end() > numbers.end() || self.gaps.is_open() {
+            self.gaps.note_known(memory.early + memory.late);
+        }
         self.arrivals.restore(restored)
     }
 
@@ -126,6 +239,11 @@ impl Sale {
         if !self.draw.is_frozen() {
             self.mending_until_ms = self.mending_until_ms.max(now_ms + MENDING_MS);
         }
+    }
+
+    /// Entries were taken away from the roster.
+    pub(super) fn lost_entries(&mut self, entries: u64) {
+        self.missing = (self.missing + entries).min(self.arrivals.early).max(self.missing);
     }
 
     /// The roster is again what its root was made of; answers whether there is a root.

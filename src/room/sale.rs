@@ -7,6 +7,7 @@ use super::enter::Arrivals;
 use super::lease::Leases;
 use super::line::{HELD_RETRY_MS, Line};
 use super::pace::Pace;
+use super::restore::Gaps;
 use super::schedule::Schedule;
 use super::{ClaimOutcome, Control, Entry, Late, Mode, Phase, Plan, Position, Refusal, RenewOutcome, Steering, View};
 
@@ -34,6 +35,8 @@ pub(super) struct Sale {
     pub(super) missing: u64,
     /// Until then nobody gets a number, is called or is let in.
     pub(super) mending_until_ms: u64,
+    /// What was lost, and left out for it.
+    pub(super) gaps: Gaps,
     /// Whether the command at hand changed anything.
     pub(super) changed: bool,
 }
@@ -59,6 +62,7 @@ impl Sale {
             scheduled_at_ms: now_ms,
             missing: 0,
             mending_until_ms: 0,
+            gaps: Gaps::default(),
             changed: true,
             schedule,
         }
@@ -69,6 +73,7 @@ impl Sale {
     pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64, is_silent: bool) {
         let open_ms = self.open_ms(elapsed_ms, now_ms);
         let open_ms = if is_silent { self.be_silent(elapsed_ms, open_ms, now_ms) } else { open_ms };
+        self.settle_gaps(now_ms);
         self.arrivals.pass_time(now_ms);
         self.changed |= self.leases.expire(now_ms);
         let gained = self.pace.units(&self.schedule.policy, now_ms - elapsed_ms, now_ms);
@@ -148,7 +153,8 @@ impl Sale {
         if !self.pool_is_closed {
             return Err(Refusal::pool_is_open(self.schedule.starts_at_ms));
         }
-        self.changed |= self.draw.freeze(self.arrivals.early, self.missing, entries, root, now_ms)?;
+        self.changed |=
+            self.draw.freeze(self.arrivals.early, (self.missing, self.left_out()), entries, root, now_ms)?;
         Ok(())
     }
 
@@ -177,6 +183,9 @@ impl Sale {
     fn claim_one(&mut self, place: u64, waiting: &mut u64, now_ms: u64) -> ClaimOutcome {
         if let Some(admitted) = self.leases.admitted(place) {
             return admitted;
+        }
+        if self.is_serving() {
+            self.changed |= self.line.find(place);
         }
         if self.is_serving() && self.schedule.policy.late == Late::Honour {
             self.changed |= self.line.honour(place);
@@ -298,6 +307,7 @@ impl Sale {
             ramp: self.pace.ramp,
             steering: self.pace.steering,
             missing: self.missing,
+            left_out: self.left_out(),
             mending: self.is_mending(now_ms),
             rate_per_minute: 0,
             max_active: 0,

@@ -142,7 +142,7 @@ fn an_outage_stops_the_grace() {
 fn an_outage_stops_the_mending() {
     let mut room = serving(50, policy());
     let memory = room.memory();
-    room.restore(memory.as_ref(), &Claims::default(), true, SERVING_MS);
+    room.restore(memory.as_ref(), &Claims::default(), Loss::Proven, None, SERVING_MS);
     room.apply(&Command::Tick, SERVING_MS + 60_000).unwrap();
     assert!(room.view().unwrap().mending, "the others could not put back theirs");
     assert!(!view_at(&mut room, SERVING_MS + 60_000 + MENDING_MS).mending);

@@ -9,7 +9,7 @@ use std::ops::Range;
 use tokio::sync::oneshot;
 
 use crate::room::{BATCH_MAX, Command, Outcome, Refusal, View};
-use crate::store::StoreError;
+use crate::store::{CountedNetwork, Joined, Joiner, StoreError};
 
 /// How an answer gets back; the asker may have gone away.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -19,6 +19,8 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Request {
     /// To have a command applied.
     Apply(Command, Reply<Outcome>),
+    /// To have fans join, as far as their networks may.
+    Join(Vec<Joiner>, Reply<Vec<Joined>>),
     /// To see the room.
     View(Reply<View>),
 }
@@ -29,10 +31,22 @@ pub(super) struct Step {
     /// The command.
     pub(super) command: Command,
     askers: Askers,
+    joins: Joins,
+}
+
+/// Those of an `Enter` whose networks are counted.
+#[derive(Debug, Default)]
+struct Joins {
+    /// Each with its networks, for as many entries as the command has.
+    networks: Vec<Vec<CountedNetwork>>,
+    /// Who was turned away: which of all that were asked for, and for how long.
+    over: Vec<(usize, u64)>,
 }
 
 #[derive(Debug)]
 enum Askers {
+    /// How many fans each of them named, and how to answer.
+    Joins(Vec<(usize, Reply<Vec<Joined>>)>),
     /// How many of the command's fans each of them named, and how to answer.
     Commands(Vec<(usize, Reply<Outcome>)>),
     Views(Vec<Reply<View>>),
@@ -44,16 +58,40 @@ impl Step {
         match request {
             Request::Apply(command, reply) => {
                 let askers = Askers::Commands(vec![(command.fans(), reply)]);
-                Self { command, askers }
+                Self { command, askers, joins: Joins::default() }
             }
-            Request::View(reply) => Self { command: Command::Tick, askers: Askers::Views(vec![reply]) },
+            Request::Join(joiners, reply) => {
+                let askers = Askers::Joins(vec![(joiners.len(), reply)]);
+                let (command, networks) = apart(joiners);
+                Self { command, askers, joins: Joins { networks, over: Vec::new() } }
+            }
+            Request::View(reply) => {
+                Self { command: Command::Tick, askers: Askers::Views(vec![reply]), joins: Joins::default() }
+            }
         }
+    }
+
+    /// The networks of each entry of a command whose joins are counted; none for any other command.
+    pub(super) fn networks(&self) -> Option<&[Vec<CountedNetwork>]> {
+        matches!(self.askers, Askers::Joins(_)).then_some(&self.joins.networks)
+    }
+
+    /// Goes on without those who were turned away: their place in the command, ascending, and for how long.
+    pub(super) fn turn_away(&mut self, over: Vec<(usize, u64)>) {
+        let Command::Enter(entries) = &mut self.command else { return };
+        let mut at = 0..;
+        entries.retain(|_| {
+            let at = at.next();
+            over.binary_search_by_key(&at, |(over, _)| Some(*over)).is_err()
+        });
+        self.joins.over = over;
     }
 
     /// Whether another request can be answered by the same command.
     fn takes(&self, request: &Request) -> bool {
         match (&self.askers, request) {
             (Askers::Views(_), Request::View(_)) => true,
+            (Askers::Joins(_), Request::Join(joiners, _)) => self.command.fans() + joiners.len() <= BATCH_MAX,
             (Askers::Commands(_), Request::Apply(command, _)) => {
                 is_list(command)
                     && discriminant(&self.command) == discriminant(command)
@@ -67,6 +105,12 @@ impl Step {
     fn join(&mut self, request: Request) {
         match (&mut self.askers, request) {
             (Askers::Views(views), Request::View(reply)) => views.push(reply),
+            (Askers::Joins(askers), Request::Join(joiners, reply)) => {
+                askers.push((joiners.len(), reply));
+                let (command, networks) = apart(joiners);
+                append(&mut self.command, command);
+                self.joins.networks.extend(networks);
+            }
             (Askers::Commands(askers), Request::Apply(command, reply)) => {
                 askers.push((command.fans(), reply));
                 append(&mut self.command, command);
@@ -92,6 +136,7 @@ pub(super) fn put_together(requests: impl IntoIterator<Item = Request>) -> Vec<S
 #[derive(Debug)]
 pub(super) struct Answer {
     askers: Askers,
+    over: Vec<(usize, u64)>,
     outcome: Result<Outcome, Refusal>,
     view: Option<View>,
 }
@@ -101,6 +146,7 @@ impl Step {
     pub(super) fn commands(&self) -> u64 {
         match &self.askers {
             Askers::Commands(askers) => askers.len() as u64,
+            Askers::Joins(askers) => askers.len() as u64,
             Askers::Views(_) => 0,
         }
     }
@@ -113,7 +159,7 @@ impl Step {
     /// Keeps the outcome until it may be told; a view is taken only where someone asked for it.
     pub(super) fn answer(self, outcome: Result<Outcome, Refusal>, view: impl FnOnce() -> Option<View>) -> Answer {
         let view = self.is_view().then(view).flatten();
-        Answer { askers: self.askers, outcome, view }
+        Answer { askers: self.askers, over: self.joins.over, outcome, view }
     }
 
     /// Tells the askers that the step did not happen.
@@ -130,6 +176,13 @@ impl Answer {
                 let view = self.outcome.and_then(|_| self.view.ok_or(Refusal::NotScheduled));
                 replies.into_iter().for_each(|reply| tell(reply, view.clone().map_err(StoreError::from)));
             }
+            Askers::Joins(askers) => {
+                let mut joined = joined(self.outcome, &self.over).map(Vec::into_iter);
+                for (count, reply) in askers {
+                    let own = joined.as_mut().map(|joined| joined.take(count).collect());
+                    tell(reply, own.map_err(|refusal| refused(refusal)));
+                }
+            }
             Askers::Commands(askers) => {
                 let mut at = 0;
                 for (count, reply) in askers {
@@ -145,6 +198,7 @@ impl Answer {
         let error = || StoreError::Unavailable(why.to_owned());
         match self.askers {
             Askers::Views(replies) => replies.into_iter().for_each(|reply| tell(reply, Err(error()))),
+            Askers::Joins(askers) => askers.into_iter().for_each(|(_, reply)| tell(reply, Err(error()))),
             Askers::Commands(askers) => askers.into_iter().for_each(|(_, reply)| tell(reply, Err(error()))),
         }
     }
@@ -171,6 +225,23 @@ fn append(to: &mut Command, command: Command) {
         | (Command::Leave(all), Command::Leave(more)) => all.extend(more),
         _ => debug_assert!(false, "only lists of a kind are put together"),
     }
+}
+
+/// The entries of fans who join as a command, and the networks of each.
+fn apart(joiners: Vec<Joiner>) -> (Command, Vec<Vec<CountedNetwork>>) {
+    let (entries, networks) = joiners.into_iter().map(|joiner| (joiner.entry, joiner.networks)).unzip();
+    (Command::Enter(entries), networks)
+}
+
+/// What became of everyone: the numbers of those who were not turned away, and in between those who were.
+fn joined(outcome: Result<Outcome, Refusal>, over: &[(usize, u64)]) -> Result<Vec<Joined>, Refusal> {
+    let Outcome::Entered(positions) = outcome? else { return Ok(Vec::new()) };
+    let (mut positions, mut over) = (positions.into_iter(), over.iter().peekable());
+    let one = |at| match over.next_if(|(over, _)| *over == at) {
+        Some((_, retry_after_ms)) => Some(Joined::Over { retry_after_ms: *retry_after_ms }),
+        None => positions.next().map(Joined::At),
+    };
+    Ok((0..).map_while(one).collect())
 }
 
 fn refused(refusal: &Refusal) -> StoreError {

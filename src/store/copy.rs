@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use fairgate_draw::{Hash, RootHasher};
 
-use super::framing::{FILE_HEAD_BYTES, FileKind, read_full_at, u32_at, u64_at};
+use super::framing::{FILE_HEAD_BYTES, FileKind, Stored, u32_at, u64_at};
 use super::{Damage, StoreError};
 
 /// Bytes that are hashed at once.
@@ -110,9 +110,9 @@ pub(super) fn open(dir: &Path, root: &Hash) -> io::Result<(File, u64)> {
 }
 
 /// Where the entries of a copy begin, or what became of it.
-pub(crate) fn look(file: &mut File, root: &Hash) -> io::Result<Result<u64, Damage>> {
+pub(super) fn look(file: &mut File, root: &Hash) -> io::Result<Result<u64, Damage>> {
     let (length, mut bytes) = (file.metadata()?.len(), [0; HEAD_BYTES]);
-    let read = read_full_at(file, &mut bytes, 0)?;
+    let read = file.read_full_at(&mut bytes, 0)?;
     let (first_at, entries) = match COPY.version_of(&bytes) {
         Some(version) if version != COPY.version => {
             let why = format!("the copy of the roster is of version {version}, which this program cannot read");
@@ -201,6 +201,12 @@ fn draft_in(dir: &Path) -> PathBuf {
 
 fn path_in(dir: &Path, root: &Hash) -> PathBuf {
     dir.join(hex::encode(root)).with_extension(EXTENSION)
+}
+
+/// The root that a file is named after, if it is a copy.
+pub(super) fn named_root(path: &Path) -> Option<Hash> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".roster")?;
+    hex::decode(name).ok()?.try_into().ok()
 }
 
 fn tell(dir: &Path, error: &io::Error) {

@@ -117,11 +117,11 @@ impl FrameKind {
     }
 
     /// The offset of the first whole frame at or after an offset.
-    pub(crate) fn find(self, file: &File, from: u64) -> io::Result<Option<u64>> {
+    pub(crate) fn find(self, file: &(impl Stored + ?Sized), from: u64) -> io::Result<Option<u64>> {
         let mut window = vec![0; READ_BYTES];
         let mut at = from;
         loop {
-            let length = read_full_at(file, &mut window, at)?;
+            let length = file.read_full_at(&mut window, at)?;
             if length < self.magic.len() {
                 return Ok(None);
             }
@@ -134,14 +134,14 @@ impl FrameKind {
         }
     }
 
-    fn is_frame(self, file: &File, at: u64) -> io::Result<bool> {
+    fn is_frame(self, file: &(impl Stored + ?Sized), at: u64) -> io::Result<bool> {
         let mut head = [0; FRAME_HEAD_BYTES];
-        if read_full_at(file, &mut head, at)? < FRAME_HEAD_BYTES {
+        if file.read_full_at(&mut head, at)? < FRAME_HEAD_BYTES {
             return Ok(false);
         }
         let Some(head) = self.head(&head) else { return Ok(false) };
         let mut payload = vec![0; head.length];
-        let length = read_full_at(file, &mut payload, at + FRAME_HEAD_BYTES as u64)?;
+        let length = file.read_full_at(&mut payload, at + FRAME_HEAD_BYTES as u64)?;
         Ok(length == head.length && head.fits(&payload))
     }
 
@@ -179,18 +179,45 @@ impl FrameHead {
     }
 }
 
-/// Reads until the buffer is full, or as much as there is.
-pub(crate) fn read_full_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    let mut read = 0;
-    while read < buffer.len() {
-        match file.read_at(&mut buffer[read..], at + read as u64) {
-            Ok(0) => break,
-            Ok(more) => read += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// Bytes that were written, on a disk or in memory.
+pub(crate) trait Stored {
+    /// How many there are.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Reads until the buffer is full, or as much as there is.
+    fn read_full_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+}
+
+impl Stored for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
     }
-    Ok(read)
+
+    fn read_full_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let mut read = 0;
+        while read < buffer.len() {
+            match self.read_at(&mut buffer[read..], at + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl Stored for [u8] {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn read_full_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let rest = usize::try_from(at).ok().and_then(|at| self.get(at..)).unwrap_or_default();
+        let read = rest.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&rest[..read]);
+        Ok(read)
+    }
 }
 
 /// Whether one flipped bit of the payload, or of the checksum itself, makes a checksum wrong in this way.

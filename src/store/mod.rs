@@ -1,9 +1,11 @@
 //! Where rooms live: one trait, transitions that are atomic, durable before they are answered, and safe to retry.
 
 mod batch;
+pub mod check;
 mod copy;
 pub mod embedded;
 mod framing;
+mod joins;
 mod lock;
 pub mod redis;
 
@@ -15,6 +17,7 @@ use fairgate_draw::Hash;
 
 pub use self::copy::{KeptCopy, RosterCopy};
 pub use self::framing::Damage;
+pub use self::joins::{CountedNetwork, Joined, Joiner};
 pub(crate) use self::lock::DirLock;
 pub use self::lock::LockError;
 use crate::room::{Command, Outcome, Refusal, View};
@@ -41,6 +44,16 @@ pub enum StoreError {
 pub trait Store: Send + Sync + 'static {
     /// Applies one command to a room.
     async fn apply(&self, room: &str, command: Command) -> Result<Outcome, StoreError>;
+
+    /// Applies [`Command::Enter`], but for those whose networks have had their share over all edges. A store that only this
+    /// process uses leaves that to it.
+    async fn join(&self, room: &str, joiners: Vec<Joiner>) -> Result<Vec<Joined>, StoreError> {
+        let entries = joiners.into_iter().map(|joiner| joiner.entry).collect();
+        match self.apply(room, Command::Enter(entries)).await? {
+            Outcome::Entered(positions) => Ok(positions.into_iter().map(Joined::At).collect()),
+            _ => Err(Refusal::Invalid("the store answered another command".to_owned()).into()),
+        }
+    }
 
     /// Applies [`Command::Tick`] and says how the room stands; refused with [`Refusal::NotScheduled`] where there is no
     /// plan.

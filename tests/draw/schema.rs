@@ -39,6 +39,7 @@ fn the_schema_names_every_field_of_a_record() {
     let schema: Value = serde_json::from_str(&text).unwrap();
     let mut draw = Draw::with_beacon(7);
     draw.record.missing = Some(1);
+    draw.record.left_out = Some(1);
     let record = published(&draw);
     let named: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(record.as_object().unwrap().keys().collect::<Vec<_>>(), named);

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod audit;
+mod backup;
 mod beacon;
 mod fan;
 mod forms;

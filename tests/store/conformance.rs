@@ -1,7 +1,7 @@
 //! What every store must do: answer as the pure model does, and stand as it stands, after every step of any history.
 
 use fairgate::recover::Knowledge;
-use fairgate::room::{Admissions, Command, Entry, Outcome, Position, Refusal, Room, View};
+use fairgate::room::{Admissions, Command, Entry, Loss, Outcome, Position, Refusal, Room, View};
 use fairgate::store::{Store, StoreError};
 use fairgate_draw::{CLAIM_BYTES, Claim};
 
@@ -70,7 +70,10 @@ impl Reference {
     pub(crate) fn lose(&mut self, left: Option<Self>, known: &Knowledge) {
         let claimed = std::mem::take(&mut self.claimed);
         *self = Self { now_ms: self.now_ms, claimed, ..left.unwrap_or_default() };
-        self.room.restore(known.memory.as_ref(), &known.claims, true, self.now_ms);
+        // The store's only edge is the one that tells.
+        let is_older = known.memory.as_ref().is_none_or(|memory| self.room.revision() < memory.revision);
+        let loss = if is_older { Loss::Proven } else { Loss::Suspected { others: false } };
+        self.room.restore(known.memory.as_ref(), &known.claims, loss, None, self.now_ms);
         let entries = self.room.view().map_or(0, |view| view.pool_size);
         self.roster.resize(usize::try_from(entries).unwrap(), [0; 32]);
     }
@@ -89,6 +92,11 @@ impl Reference {
         }
         if let (Command::Enter(entries), Ok(Outcome::Entered(positions))) = (&command, &expected) {
             self.note_entries(entries, positions);
+        }
+        if matches!(command, Command::Learn { .. }) {
+            // Numbers that were left out are empty in the roster.
+            let entries = self.room.view().map_or(0, |view| view.pool_size);
+            self.roster.resize(usize::try_from(entries).unwrap(), [0; 32]);
         }
         if let Ok(outcome) = &expected {
             self.claimed.memory = self.room.memory();

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::clock::ManualClock;
 use crate::conformance::{Reference, concurrent_joins_get_each_position_once, follows_the_model};
-use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, entry, plan};
+use crate::operations::{Op, ROOM, START_MS, any_history, any_history_with_receipts, as_planned, entry, plan};
 
 /// A policy that lets a few people in.
 pub(crate) fn policy() -> Policy {
@@ -114,7 +114,7 @@ proptest! {
 
     /// The same answers and the same state as the model, and the same again after reopening in mid-history.
     #[test]
-    fn follows_the_model_across_reopening(histories in prop::collection::vec(any_history(30), 1..5)) {
+    fn follows_the_model_across_reopening(histories in prop::collection::vec(any_history_with_receipts(30), 1..5)) {
         let dir = quick_dir();
         let clock = Arc::new(ManualClock::at(START_MS));
         let mut reference = Reference::at(START_MS);

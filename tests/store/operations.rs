@@ -23,6 +23,8 @@ pub(crate) enum Op {
     Schedule { times: u8, policy: Policy, version: u8 },
     /// Fans come.
     Enter(Vec<u8>),
+    /// Two hundred fans come who are not among the others, one of many such crowds.
+    Crowd(u16),
     /// Somebody publishes a root, of the right number of entries or not.
     Freeze { off_by: u8, root: u8 },
     /// Somebody wants the secret out.
@@ -43,6 +45,8 @@ pub(crate) enum Op {
     Steer(Steering),
     /// The shop sells out, or gets something back.
     Stock(bool),
+    /// Somebody holds a receipt for a number, so far beyond the last one that the room knows, or below it.
+    Learn(i64),
 }
 
 impl Op {
@@ -58,6 +62,7 @@ impl Op {
                 Command::Schedule(Plan { config_version: (*version).into(), ..plan(*times, policy.clone()) })
             }
             Self::Enter(fans) => Command::Enter(fans.iter().map(|fan| entry(*fan)).collect()),
+            Self::Crowd(crowd) => Command::Enter((crowd * 200..(crowd + 1) * 200).map(one_of_many).collect()),
             Self::Freeze { off_by, root } => {
                 let entries = view.map_or(0, |view| view.pool_size) + u64::from(*off_by);
                 Command::Freeze { entries, root: [*root; 32] }
@@ -71,6 +76,10 @@ impl Op {
             Self::Control(controls) => Command::Control(controls.clone()),
             Self::Steer(steering) => Command::Steer(*steering),
             Self::Stock(left) => Command::Stock { left: *left },
+            Self::Learn(beyond) => {
+                let end = view.map_or(0, |view| view.pool_size.max(view.line_size));
+                Command::Learn { end: end.saturating_add_signed(*beyond), left_out: 30 }
+            }
         })
     }
 
@@ -87,6 +96,12 @@ impl Op {
 /// The entry of a fan.
 pub(crate) fn entry(fan: u8) -> Entry {
     [fan; 32]
+}
+
+fn one_of_many(fan: u16) -> Entry {
+    let mut entry = [0xff; 32];
+    entry[..2].copy_from_slice(&fan.to_be_bytes());
+    entry
 }
 
 /// Whoever asks for a place: some show what their entry was made of, and some came after the draw.
@@ -153,6 +168,17 @@ pub(crate) fn any_history(steps: usize) -> impl Strategy<Value = Vec<Op>> {
     let rest = prop::collection::vec(prop_oneof![14 => any_op().prop_map(|op| vec![op]), 1 => any_looks()], 0..steps);
     (any_beginning(), rest).prop_map(|(mut history, rest)| {
         history.extend(rest.into_iter().flatten());
+        history
+    })
+}
+
+/// A history in which the room is told now and then that numbers were given which it does not know.
+pub(crate) fn any_history_with_receipts(steps: usize) -> impl Strategy<Value = Vec<Op>> {
+    let receipts = prop::collection::vec((any::<prop::sample::Index>(), -3..40_i64), 0..3);
+    (any_history(steps), receipts).prop_map(|(mut history, receipts)| {
+        for (at, beyond) in receipts {
+            history.insert(at.index(history.len() + 1), Op::Learn(beyond));
+        }
         history
     })
 }

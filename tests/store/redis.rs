@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use fairgate::clock::Clock;
 use fairgate::config::Secret;
-use fairgate::room::{BeaconPlan, Command, Control, GAP, Outcome, Phase, Plan, Policy, Position, Room};
+use fairgate::limit::Quota;
+use fairgate::room::{BeaconPlan, ClaimOutcome, Command, Control, Outcome, Phase, Plan, Policy, Position, Room};
 use fairgate::sandbox::PrivateRedis;
 use fairgate::store::redis::{RedisOptions, RedisStore};
-use fairgate::store::{Store, StoreError};
+use fairgate::store::{CountedNetwork, Joined, Joiner, Store, StoreError};
 use fairgate_draw::{BeaconSignature, QUICKNET};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 use crate::clock::ManualClock;
 use crate::conformance::{self, Reference};
 use crate::embedded::policy;
-use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, plan};
+use crate::operations::{Op, ROOM, START_MS, any_history_with_receipts, as_planned, claimant, entry, plan};
 use crate::topology::cluster_node;
 
 pub(crate) fn open(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> RedisStore {
@@ -55,6 +56,33 @@ pub(crate) async fn ask(redis: &PrivateRedis, command: &str) -> String {
     }
 }
 
+/// So many who were called stay away that the share of no-shows is as high as it is ever believed, and older calls are
+/// forgotten: the numbers that say so are the same in both forms of the room.
+#[test]
+fn a_long_line_of_which_nobody_comes_is_as_the_model_says() {
+    let redis = PrivateRedis::start().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let policy = Policy { rate_per_minute: 6_000, burst: 100, max_active: 5_000, grace_ms: 1_000, ..policy() };
+    let mut history = as_planned(&policy, Vec::new());
+    history.splice(2..2, (0..9).map(Op::Crowd));
+    let (mut reference, mut shares) = (Reference::at(START_MS), Vec::new());
+    runtime.block_on(async {
+        let edge = open(&redis, &clock);
+        conformance::follows_the_model(&mut reference, &history, &edge, &clock).await;
+        for look in 0..60 {
+            // Now and then somebody does come.
+            let step = if look % 9 == 8 { Op::Claim(vec![9, 10]) } else { Op::Tick };
+            conformance::follows_the_model(&mut reference, &[Op::Wait(500), step], &edge, &clock).await;
+            shares.push(reference.room().view().unwrap().no_show_permille);
+        }
+    });
+    let view = reference.room().view().unwrap();
+    assert!(view.expired > 1_100, "{} stayed away", view.expired);
+    assert_eq!(shares.iter().max(), Some(&800), "as high as it is ever believed: {shares:?}");
+    assert!(shares[shares.len() - 1] < 1_000 && shares.windows(2).any(|pair| pair[1] != pair[0]));
+}
+
 /// The same answers and the same state as the model at every step, whichever of two edges takes it.
 #[test]
 fn follows_the_model() {
@@ -62,7 +90,7 @@ fn follows_the_model() {
     let runtime = Runtime::new().unwrap();
     let clock = Arc::new(ManualClock::at(START_MS));
     let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(histories in prop::collection::vec(any_history(30), 1..5))| {
+    proptest!(config, |(histories in prop::collection::vec(any_history_with_receipts(30), 1..5))| {
         runtime.block_on(async {
             ask(&redis, "FLUSHALL").await;
             let edges = [open(&redis, &clock), open(&redis, &clock)];
@@ -145,7 +173,7 @@ fn every_script_says_what_it_takes_and_answers_and_every_refusal_is_known() {
         }
         scripts += 1;
     }
-    assert_eq!(scripts, 17);
+    assert_eq!(scripts, 18);
 }
 
 /// Opens a store by the server's own clock.
@@ -216,11 +244,11 @@ async fn a_server_that_is_gone_is_said_to_be_in_time_and_found_again_by_itself()
     redis.restart().unwrap();
     let back = async { while store.view(ROOM).await.is_err() {} };
     timeout(Duration::from_secs(2), back).await.expect("it is found again");
-    // Another run of the server may lack the end of what the last one had, and nobody can know: a gap is left.
+    // Another run of the server may lack the end of what the last one had; the only edge knows that it does not.
     let view = store.view(ROOM).await.unwrap();
-    assert_eq!((view.pool_size, view.missing), (2 + GAP, GAP));
+    assert_eq!((view.pool_size, view.missing, view.mending), (2, 0, false));
     let roster = store.roster(ROOM, 0..3).await.unwrap();
-    assert_eq!(roster, [[1_u8; 32], [2; 32], [0; 32]].as_flattened());
+    assert_eq!(roster, [[1_u8; 32], [2; 32]].as_flattened());
 }
 
 #[tokio::test]
@@ -286,4 +314,102 @@ async fn joins_that_wait_together_share_a_call() {
     conformance::concurrent_joins_get_each_position_once(Arc::clone(&store), 2_000).await;
     assert_eq!(store.commands(), 4_001);
     assert!(store.calls() < 1_000, "{} calls for 2,000 joins, each said twice", store.calls());
+}
+
+/// A server that would evict keys is refused, whoever may ask it for its settings.
+#[test]
+fn a_server_that_evicts_keys_is_refused_with_the_remedy() {
+    let runtime = Runtime::new().unwrap();
+    for policy in ["allkeys-lru", "allkeys-random"] {
+        let redis = PrivateRedis::start_with(&["maxmemory-policy", policy, "rename-command", "CONFIG \"\""]).unwrap();
+        let store = RedisStore::open(&options_in(&redis, None), None).unwrap();
+        let refused = store.check_server().unwrap_err().to_string();
+        assert!(refused.contains(policy) && refused.contains("maxmemory-policy noeviction"), "{refused}");
+        let told = runtime.block_on(store.view(ROOM)).unwrap_err();
+        assert!(told.to_string().contains("noeviction"), "{told}");
+    }
+    let redis = PrivateRedis::start_with(&["maxmemory-policy", "volatile-lru"]).unwrap();
+    RedisStore::open(&options_in(&redis, None), None).unwrap().check_server().unwrap();
+}
+
+/// Whichever key of a room is taken away, nobody is let in a second time, and the roster comes back.
+#[tokio::test]
+async fn a_room_notices_that_a_part_of_it_is_gone() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let dir = tempfile::tempdir().unwrap();
+    let edge = open_in(&redis, &clock, Some(dir.path()));
+    let mut reference = Reference::at(START_MS);
+    let mut history = as_planned(&policy(), (0..20).collect());
+    history.extend([Op::Wait(100), Op::Claim((0..24).collect())]);
+    conformance::follows_the_model(&mut reference, &history, &edge, &clock).await;
+    edge.apply(ROOM, Command::Release(vec![3])).await.unwrap();
+    let before = edge.view(ROOM).await.unwrap();
+    let roster = edge.roster(ROOM, 0..u64::MAX).await.unwrap();
+    assert_eq!((before.admitted, before.closed.len()), (5, 1));
+    let mut now_ms = reference.now_ms();
+    let parts = ask(&redis, &format!("KEYS fairgate:{{{ROOM}}}:1:*")).await;
+    for part in ["gone", "calls", "leases", "expiries", "closed", "closed_log", "roster:0"] {
+        assert!(parts.contains(part), "{part} is none of {parts}");
+        ask(&redis, &format!("DEL fairgate:{{{ROOM}}}:1:{part}")).await;
+        assert!(edge.view(ROOM).await.unwrap().mending, "{part} is not missed");
+        now_ms += 2_000;
+        clock.set(now_ms);
+        // Those inside are, those who were are not, and everybody else has to wait for the rate.
+        let admitted = edge.apply(ROOM, Command::Claim((0..5).map(claimant).collect())).await.unwrap();
+        let Outcome::Claimed(outcomes) = admitted else { panic!("answered {admitted:?}") };
+        let view = edge.view(ROOM).await.unwrap();
+        assert_eq!(view.closed, before.closed, "without {part}");
+        for (place, outcome) in (0..).zip(&outcomes) {
+            let is_closed = before.closed.contains_key(&place);
+            let is_right = match outcome {
+                ClaimOutcome::Admitted { admitted_at_ms, .. } => !is_closed && *admitted_at_ms <= now_ms - 2_000,
+                outcome => is_closed && *outcome == ClaimOutcome::Expired,
+            };
+            assert!(is_right, "without {part} place {place} was told {outcome:?}");
+        }
+        assert_eq!(edge.roster(ROOM, 0..u64::MAX).await.unwrap(), roster, "without {part}");
+        assert_eq!((view.draw, view.pool_size, view.line_size), (before.draw.clone(), 20, before.line_size));
+    }
+}
+
+/// A network has one quota, at however many edges it joins, and others in the same batch are not held up by it.
+#[tokio::test]
+async fn joins_of_a_network_are_counted_over_all_edges() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let edges = [open(&redis, &clock), open(&redis, &clock), open(&redis, &clock)];
+    edges[0].apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    let busy = CountedNetwork { key: 7, quota: Quota { per_minute: 60, burst: 10 } };
+    let wide = CountedNetwork { key: 8, quota: Quota { per_minute: 600, burst: 12 } };
+    let mut numbers = Vec::new();
+    let mut over = 0;
+    for fan in 0..20_u8 {
+        let edge = &edges[usize::from(fan) % 3];
+        edge.view(ROOM).await.unwrap();
+        let joiners = vec![
+            Joiner { entry: entry(2 * fan), networks: vec![busy, wide] },
+            Joiner { entry: entry(2 * fan + 1), networks: Vec::new() },
+        ];
+        match edge.join(ROOM, joiners).await.unwrap().as_slice() {
+            [Joined::At(one), Joined::At(other)] => numbers.extend([one.number(), other.number()]),
+            [Joined::Over { retry_after_ms }, Joined::At(other)] => {
+                assert!((1..=1_000).contains(retry_after_ms), "{retry_after_ms}");
+                over += 1;
+                numbers.push(other.number());
+            }
+            joined => panic!("{joined:?}"),
+        }
+    }
+    assert_eq!(over, 10);
+    assert_eq!(numbers, (0..30).collect::<Vec<_>>(), "who was turned away has no number");
+    clock.set(START_MS + 62_000);
+    // Two more of the network, and no more of the wide one than its own share.
+    let of_wide = |fan| Joiner { entry: entry(fan), networks: vec![wide] };
+    let joined = edges[1].join(ROOM, (100..130).map(of_wide).collect()).await.unwrap();
+    let allowed = joined.iter().filter(|joined| matches!(joined, Joined::At(_))).count();
+    assert_eq!(allowed, 12, "ten a second came back to it");
+    let kept = ask(&redis, &format!("KEYS fairgate:{{{ROOM}}}:1:joins:*")).await;
+    assert!(kept.matches("joins:").count() <= 2 && !kept.contains("192"), "{kept}");
 }

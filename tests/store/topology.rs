@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fairgate::room::{Command, GAP, Outcome, Plan, Position};
+use fairgate::room::{Command, Outcome, Plan, Position};
 use fairgate::sandbox::PrivateRedis;
 use fairgate::store::Store;
 use fairgate::store::redis::RedisStore;
@@ -59,12 +59,12 @@ async fn three_sentinels_elect_another_master_and_the_room_goes_on_there() {
     assert!(role.contains("role:master"), "the edge is elsewhere: {role}");
     let view = edge.view(ROOM).await.unwrap();
     assert_eq!(view.draw, known.draw);
-    // The replica may have lacked the end, and nobody can know.
-    assert_eq!(view.pool_size, 2 + GAP);
+    // The replica had the end: nobody knows more.
+    assert_eq!(view.pool_size, 2);
     assert_eq!(edge.roster(ROOM, 0..2).await.unwrap(), [[1_u8; 32], [2; 32]].as_flattened());
     until("mended", async || !edge.view(ROOM).await.unwrap().mending).await;
     let later = edge.apply(ROOM, Command::Enter(vec![entry(3)])).await.unwrap();
-    assert_eq!(later, Outcome::Entered(vec![Position::Pool(2 + GAP)]));
+    assert_eq!(later, Outcome::Entered(vec![Position::Pool(2)]));
 }
 
 fn free_port() -> String {

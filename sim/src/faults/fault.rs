@@ -21,6 +21,17 @@ pub(crate) enum Fault {
     Empty { for_ms: u64 },
     /// The store stops, and a copy from that long ago goes on, on a machine with another clock.
     FailOver { copy_age_ms: u64, for_ms: u64, clock_off_ms: i64 },
+    /// An edge is killed in the middle of writing to its disk, and started again.
+    Tear { edge: usize, for_ms: u64 },
+    /// One bit on an edge's disk flips.
+    Rot { edge: usize, at: usize },
+    /// The store takes away the roster to make room for something else, and nothing but the roster.
+    Evict,
+    /// Another master is elected while the old one still has some of the edges: it takes no writes any more, as it has
+    /// no replica left.
+    TwoMasters { copy_age_ms: u64, for_ms: u64 },
+    /// The store stops, and goes on with all that it had.
+    StartAgain { for_ms: u64 },
     /// The store does not answer.
     Silence { for_ms: u64 },
     /// The store's clock jumps, and is off by so much from then on.
@@ -35,14 +46,16 @@ impl Fault {
         match *self {
             Self::Kill { for_ms, .. } | Self::Burn { for_ms, .. } | Self::Way { for_ms, .. } => for_ms,
             Self::Abroad { for_ms, .. } | Self::Empty { for_ms } | Self::FailOver { for_ms, .. } => for_ms,
-            Self::Silence { for_ms } => for_ms,
+            Self::Silence { for_ms } | Self::StartAgain { for_ms } => for_ms,
+            Self::Tear { for_ms, .. } | Self::TwoMasters { for_ms, .. } => for_ms,
+            Self::Rot { .. } | Self::Evict => 0,
             Self::Wipe | Self::StoreClock { .. } | Self::EdgeClock { .. } => 0,
         }
     }
 
     /// Whether the store loses something.
     pub(crate) fn is_loss(&self) -> bool {
-        matches!(self, Self::Wipe | Self::Empty { .. } | Self::FailOver { .. })
+        matches!(self, Self::Wipe | Self::Empty { .. } | Self::FailOver { .. } | Self::TwoMasters { .. })
     }
 }
 
@@ -63,6 +76,16 @@ impl fmt::Display for Fault {
                 f,
                 "the store stops, and a copy that is {copy_age_ms} ms old goes on in {for_ms} ms with a clock {clock_off_ms} ms off"
             ),
+            Self::Tear { edge, for_ms } => write!(f, "edge {edge} is killed while it writes, for {for_ms} ms"),
+            Self::Rot { edge, .. } => write!(f, "a bit on the disk of edge {edge} flips"),
+            Self::Evict => write!(f, "the store evicts the roster"),
+            Self::TwoMasters { copy_age_ms, for_ms } => {
+                write!(
+                    f,
+                    "a copy that is {copy_age_ms} ms old goes on beside the old master, which some edges have for {for_ms} ms"
+                )
+            }
+            Self::StartAgain { for_ms } => write!(f, "the store stops and is back in {for_ms} ms with all that it had"),
             Self::Silence { for_ms } => write!(f, "the store does not answer for {for_ms} ms"),
             Self::StoreClock { by_ms } => write!(f, "the store's clock is {by_ms} ms off from now on"),
             Self::EdgeClock { edge, by_ms } => write!(f, "the clock of edge {edge} is {by_ms} ms off from now on"),

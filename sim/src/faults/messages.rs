@@ -104,6 +104,8 @@ pub enum StoreEvent {
     Call {
         /// When, Unix ms.
         now_ms: u64,
+        /// The name of the run of the edge.
+        edge: String,
         /// The state that the edge knows.
         stamp: Option<Stamp>,
         /// What it asked.
@@ -117,4 +119,8 @@ pub enum StoreEvent {
     Copied(usize),
     /// Another run of the server began, with that copy or with nothing.
     AnotherRun(Option<usize>),
+    /// Another run of the server began, with all that there was.
+    StartedAgain,
+    /// The roster was taken away, and nothing else.
+    Evicted,
 }

@@ -35,6 +35,8 @@ pub enum Promise {
     RosterKept,
     /// Commitment, root and seed are shown once and stand.
     DrawStands,
+    /// Where the store has lost nothing, no number is left out.
+    NothingBurnt,
     /// After healing the line drains.
     Drains,
     /// What the judge of all histories says.
@@ -53,6 +55,7 @@ impl fmt::Display for Promise {
             Self::TicketKept => "a ticket is never worth less",
             Self::RosterKept => "the roster has what was answered",
             Self::DrawStands => "what is public of the draw stands",
+            Self::NothingBurnt => "nothing is left out where nothing was lost",
             Self::Drains => "the line drains after healing",
             Self::History => "the history makes sense",
         })

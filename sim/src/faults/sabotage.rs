@@ -29,6 +29,14 @@ pub enum Sabotage {
     MixedReplies,
     /// Whoever is called is let in at once: the store's answer is not waited for.
     NoCap,
+    /// Numbers are left out whenever the store was started again, though it has everything.
+    AlwaysGap,
+    /// Entries stand on the disk one behind the other, without frames and checksums.
+    NoFrames,
+    /// A part of the room that is gone from the store is not missed.
+    NotMissed,
+    /// A master that was cut off from the others goes on answering.
+    OldMasterAnswers,
 }
 
 /// What is taken of what an edge puts back: all of it, as long as nobody breaks a rule.

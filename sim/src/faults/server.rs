@@ -6,7 +6,7 @@
 //! `sim/tests/scripts.rs` holds against the scripts on a real Redis, call by call.
 
 use fairgate::recover::{Knowledge, Stamp, is_lost};
-use fairgate::room::{Command, Entry, GAP, Outcome, Position, Refusal, Room, SILENCE_MS, View};
+use fairgate::room::{Command, Entry, GAP, Loss, Outcome, Position, Refusal, Room, SILENCE_MS, View};
 use fairgate_draw::ZERO;
 
 use super::limit::List;
@@ -53,6 +53,16 @@ impl Server {
         self.state = state;
     }
 
+    /// Another server that takes this one's place, with what it has of it.
+    pub(super) fn succeeded_by(&self, state: Option<State>) -> Self {
+        Self { state, run: self.run + 1, is_up: true, ..Self { state: None, ..*self } }
+    }
+
+    /// The roster is taken away, and nothing else; answers whether there was one.
+    pub(super) fn evict_roster(&mut self) -> bool {
+        self.state.as_mut().is_some_and(State::evict_roster)
+    }
+
     /// The time by the server's clock.
     #[must_use]
     pub(super) fn clock_ms(&self, now_ms: u64) -> u64 {
@@ -84,8 +94,8 @@ impl Server {
         self.state.as_ref().map_or_else(Vec::new, |state| state.entries(size))
     }
 
-    /// Serves one request.
-    pub(super) fn serve(&mut self, stamp: Option<&Stamp>, request: &Request, now_ms: u64) -> Response {
+    /// Serves one request of the run of an edge with this name.
+    pub(super) fn serve(&mut self, edge: &str, stamp: Option<&Stamp>, request: &Request, now_ms: u64) -> Response {
         let now_ms = self.clock_ms(now_ms);
         // These are asked past the fence.
         let is_open = matches!(request, Request::Roster { .. } | Request::Restore(_));
@@ -99,9 +109,9 @@ impl Server {
             Request::Roster { entries } => {
                 Response::Roster(self.state.as_ref().map_or_else(Vec::new, |state| state.entries(*entries)))
             }
-            Request::Restore(knowledge) => self.restore(stamp, knowledge, now_ms),
+            Request::Restore(knowledge) => self.restore(edge, stamp, knowledge, now_ms),
             Request::Apply(command) => self.apply(command, now_ms),
-            Request::View => self.look(now_ms),
+            Request::View => self.look(edge, now_ms),
             Request::Refill { entries, is_under_root } => self.refill(entries, *is_under_root, now_ms),
             Request::PutBack { root, from, entries } => self.put_back(root, *from, entries, now_ms),
         }
@@ -115,6 +125,16 @@ impl Server {
     }
 
     fn apply(&mut self, command: &Command, now_ms: u64) -> Response {
+        let needs_roster = matches!(command, Command::Enter(entries) if !entries.is_empty())
+            || matches!(command, Command::Freeze { .. });
+        let is_missed = needs_roster && self.sabotage != Some(Sabotage::NotMissed);
+        if let Some(state) = self.state.as_mut().filter(|state| is_missed && state.is_roster_missed()) {
+            // What is refused is refused before the roster is looked at, and time passes before either.
+            if state.room.clone().apply(command, now_ms).is_ok() {
+                drop(state.room.apply(&Command::Tick, now_ms));
+                return Response::Lost;
+            }
+        }
         let (run, epoch) = (self.run, self.epochs + 1);
         let is_new = self.state.is_none();
         let state = self.state.get_or_insert_with(|| State::empty(run, epoch));
@@ -151,10 +171,16 @@ impl Server {
         positions
     }
 
-    fn look(&mut self, now_ms: u64) -> Response {
+    fn look(&mut self, edge: &str, now_ms: u64) -> Response {
+        let is_missed = self.sabotage != Some(Sabotage::NotMissed);
         let Some(state) = &mut self.state else { return Response::Refused(Refusal::NotScheduled) };
         match state.room.apply(&Command::Tick, now_ms) {
+            Ok(_) if is_missed && state.is_roster_missed() => {
+                state.saw(edge);
+                Response::Lost
+            }
             Ok(_) => {
+                state.saw(edge);
                 state.look().map_or(Response::Refused(Refusal::NotScheduled), |look| Response::Look(Box::new(look)))
             }
             Err(refusal) => Response::Refused(refusal),
@@ -162,7 +188,7 @@ impl Server {
     }
 
     /// `lua/restore.lua`.
-    fn restore(&mut self, stamp: Option<&Stamp>, knowledge: &Knowledge, now_ms: u64) -> Response {
+    fn restore(&mut self, edge: &str, stamp: Option<&Stamp>, knowledge: &Knowledge, now_ms: u64) -> Response {
         if self.state.is_none() && knowledge.memory.is_none() {
             return Response::Refused(Refusal::NotScheduled);
         }
@@ -170,20 +196,34 @@ impl Server {
         let state = self.state.get_or_insert_with(|| State::empty(run, 0));
         let (before, had_root) = (state.draw(), state.has_root());
         let is_older = stamp.is_some_and(|stamp| stamp.epoch == state.name() && state.room.revision() < stamp.revision);
-        let is_lost = before.is_some() && (state.run != run || is_older);
+        let is_anothers = before.is_some() && state.run != run;
+        let is_of_other_descent = is_anothers && stamp.is_some_and(|stamp| stamp.epoch != state.name());
+        let is_lost = before.is_some() && (is_older || is_of_other_descent);
+        let loss = match (is_lost, is_anothers) {
+            (true, _) => Loss::Proven,
+            (false, true) => Loss::Suspected { others: state.await_others(edge) },
+            (false, false) => Loss::None,
+        };
+        let gone = if self.sabotage == Some(Sabotage::NotMissed) { None } else { state.take_gone() };
+        let loss = if is_anothers && self.sabotage == Some(Sabotage::AlwaysGap) { Loss::Proven } else { loss };
         // Where the roster has holes, no more of it is intact than was before.
         let intact = state.room.view().map_or(0, |view| if view.missing > 0 { state.intact } else { view.pool_size });
         let told = told(self.sabotage, knowledge, state.room.view().as_ref());
-        state.room.restore(told.memory.as_ref(), &told.claims, is_lost, now_ms);
+        state.room.restore(told.memory.as_ref(), &told.claims, loss, gone, now_ms);
         let is_begun_anew = state.draw() != before;
-        if is_lost || is_begun_anew {
+        if is_lost || is_anothers || is_begun_anew || gone.is_some() {
             self.epochs += 1;
             (state.epoch, state.run) = (self.epochs, run);
-            state.intact = if is_begun_anew { 0 } else { intact };
+            state.intact = match (is_begun_anew, is_lost || is_anothers) {
+                (true, _) => 0,
+                (false, true) => intact,
+                (false, false) => state.intact,
+            };
             if is_begun_anew {
                 (state.roster, state.frozen_in) = (Vec::new(), None);
+                state.forget_edges();
             }
-            if self.sabotage == Some(Sabotage::NoGap) {
+            if (is_lost || is_begun_anew) && self.sabotage == Some(Sabotage::NoGap) {
                 self.unleft += GAP;
             }
         }
@@ -191,6 +231,10 @@ impl Server {
             // What stands in the roster may be from before the root was made.
             (state.intact, state.frozen_in) = (0, told.frozen_in);
         }
+        if gone.is_some() && !is_begun_anew {
+            state.intact = 0;
+        }
+        state.hear(edge);
         Response::Done
     }
 

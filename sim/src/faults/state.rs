@@ -1,5 +1,7 @@
 //! What the store has of a room: the real room, and what Lua keeps beside it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use fairgate::recover::{Sight, Stamp};
 use fairgate::room::{Entry, Room};
 use fairgate_draw::ZERO;
@@ -17,11 +19,30 @@ pub(super) struct State {
     pub(super) intact: u64,
     /// The epoch of the state whose roster the root was made of.
     pub(super) frozen_in: Option<Vec<u8>>,
+    /// Whether the roster was taken away, and nothing was written in its place.
+    is_roster_gone: bool,
+    /// When each run of an edge looked last, by the room's time.
+    seen: BTreeMap<String, u64>,
+    /// Those who may know more than this state, and were not heard yet.
+    awaited: BTreeSet<String>,
 }
+
+/// An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
+const SEEN_MS: u64 = 10_000;
 
 impl State {
     pub(super) fn empty(run: u64, epoch: u64) -> Self {
-        Self { room: Room::default(), epoch, run, roster: Vec::new(), intact: 0, frozen_in: None }
+        Self {
+            room: Room::default(),
+            epoch,
+            run,
+            roster: Vec::new(),
+            intact: 0,
+            frozen_in: None,
+            is_roster_gone: false,
+            seen: BTreeMap::new(),
+            awaited: BTreeSet::new(),
+        }
     }
 
     pub(super) fn name(&self) -> Vec<u8> {
@@ -38,6 +59,58 @@ impl State {
         // Whether there is a copy only the edge knows.
         let sight = Sight { stamp, memory, frozen_in, intact: self.intact, has_copy: false };
         Some(Look { view, sight })
+    }
+
+    /// Takes the roster away, where it is missed then; answers whether it was.
+    pub(super) fn evict_roster(&mut self) -> bool {
+        if !self.must_have_roster() {
+            return false;
+        }
+        self.roster.clear();
+        self.is_roster_gone = true;
+        true
+    }
+
+    /// Whether it is seen that the roster is gone.
+    pub(super) fn is_roster_missed(&self) -> bool {
+        self.is_roster_gone && self.must_have_roster()
+    }
+
+    /// How many entries were in the roster that is gone; it is there again from then on, and empty.
+    pub(super) fn take_gone(&mut self) -> Option<u64> {
+        let is_missed = self.is_roster_missed();
+        self.is_roster_gone &= !is_missed;
+        is_missed.then(|| self.room.view().map_or(0, |view| view.pool_size))
+    }
+
+    fn must_have_roster(&self) -> bool {
+        self.room.view().is_some_and(|view| if view.missing > 0 { self.intact > 0 } else { view.pool_size > 0 })
+    }
+
+    /// An edge looks.
+    pub(super) fn saw(&mut self, edge: &str) {
+        self.seen.insert(edge.to_owned(), self.room.now_ms());
+    }
+
+    /// Another sale begins: nobody has looked.
+    pub(super) fn forget_edges(&mut self) {
+        (self.seen, self.awaited) = (BTreeMap::new(), BTreeSet::new());
+    }
+
+    /// Whether others than this edge may know more than what is here.
+    pub(super) fn await_others(&mut self, edge: &str) -> bool {
+        let now_ms = self.room.now_ms();
+        self.seen.retain(|_, seen_ms| now_ms - *seen_ms <= SEEN_MS);
+        self.awaited = self.seen.keys().filter(|name| *name != edge).cloned().collect();
+        !self.awaited.is_empty()
+    }
+
+    /// An edge has told all that it knows.
+    pub(super) fn hear(&mut self, edge: &str) {
+        self.awaited.remove(edge);
+        if self.room.is_suspect() && self.awaited.is_empty() {
+            self.room.all_were_heard();
+        }
     }
 
     /// Whether the roster's root is public.
@@ -60,6 +133,7 @@ impl State {
             self.roster.resize(index + 1, ZERO);
         }
         self.roster[index] = entry;
+        self.is_roster_gone = false;
     }
 
     pub(super) fn entries(&self, upto: u64) -> Vec<Entry> {

@@ -1,6 +1,7 @@
 //! A whole edge but for its sockets, at the time of a round that is long past and whose signature is known, with relays on
 //! loopback that are honest or not.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -141,7 +142,14 @@ impl World {
     async fn call(&self, call: FanCall, method: Method, body: &str) -> (u16, Value) {
         let headers = HeaderMap::new();
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let request = FanRequest { method: &method, headers: &headers, authority: "localhost", secure: false, body };
+        let request = FanRequest {
+            method: &method,
+            headers: &headers,
+            authority: "localhost",
+            secure: false,
+            address: Ipv4Addr::LOCALHOST.into(),
+            body,
+        };
         let answer = match fan::answer(&self.edge, &self.edge.rooms[0], call, &request).await {
             Ok(Reply::Whole(answer)) => answer,
             Ok(Reply::List(_)) => panic!("a list"),
@@ -183,6 +191,7 @@ impl World {
             audit: Arc::new(AuditLog::open(&self.dir.path().join("audit.jsonl")).unwrap()),
             changing: Arc::default(),
             accepts_visitors: Arc::new(|| true),
+            alarms: Arc::new(Vec::new),
         };
         let listener = crate::sandbox::listen_async().unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -210,7 +219,14 @@ fn config(dir: &Path, relays: &[String], fallback: &str) -> String {
 
 fn get_request() -> FanRequest<'static> {
     static HEADERS: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
-    FanRequest { method: &Method::GET, headers: &HEADERS, authority: "localhost", secure: false, body: Bytes::new() }
+    FanRequest {
+        method: &Method::GET,
+        headers: &HEADERS,
+        authority: "localhost",
+        secure: false,
+        address: Ipv4Addr::LOCALHOST.into(),
+        body: Bytes::new(),
+    }
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ pub(super) struct Draft {
 pub(super) struct PoolEntries {
     /// How many.
     pub(super) count: u64,
-    /// Where they stand, from the start of the frame.
-    pub(super) at: u64,
+    /// Where they stand, from the start of the frame; none where numbers were left out.
+    pub(super) at: Option<u64>,
 }
 
 impl Draft {
@@ -29,6 +29,13 @@ impl Draft {
     /// The time of its commands.
     pub(super) fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// Notes that so many numbers of the pool were left out.
+    pub(super) fn note_left_out(&mut self, count: u64) {
+        if count > 0 {
+            self.pool.push(PoolEntries { count, at: None });
+        }
     }
 
     /// Notes a command that changed the room, `entered` being the number of entries there were before.
@@ -56,7 +63,7 @@ impl Draft {
         }
         let at = self.frame.push_entries(new);
         if is_pool {
-            self.pool.push(PoolEntries { count: new.len() as u64, at });
+            self.pool.push(PoolEntries { count: new.len() as u64, at: Some(at) });
         }
     }
 }
@@ -75,7 +82,7 @@ fn new_entries(entries: &[Entry], positions: &[Position], entered: u64) -> Vec<E
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::read_payload;
+    use super::super::frame::{Change, read_payload};
     use super::*;
     use crate::room::{Late, Mode, Plan, Policy, Room};
     use crate::store::framing::FRAME_HEAD_BYTES;
@@ -104,7 +111,8 @@ mod tests {
             let payload = read_payload(&frame[FRAME_HEAD_BYTES..]).expect("it was just written");
             replayed.heard_until(payload.heard_ms);
             for record in payload.records {
-                drop(replayed.apply(&record.command, payload.now_ms));
+                let Change::Apply(command) = &record.change else { panic!("{record:?}") };
+                drop(replayed.apply(command, payload.now_ms));
             }
         }
         (room, replayed)

@@ -6,12 +6,13 @@
 //! payload  heard_ms u64 | now_ms u64 | record …      commands that left no trace were heard until heard_ms
 //! record   1 | count u32 | count entries of 32 bytes     an Enter, its entries as they are
 //!          2 | length u32 | postcard of a Command
+//!          3 | length u32 | postcard of Claims             places and sessions that a backup lacked when it was restored
 //! ```
 //!
 //! Numbers are little-endian; a checksum covers what stands before it in the header, and length and payload of a frame.
 //! A frame is whole or it is not there: what was committed together comes back together.
 
-use crate::room::{BATCH_MAX, Command, Entry};
+use crate::room::{BATCH_MAX, Claims, Command, Entry};
 use crate::store::framing::{FRAME_HEAD_BYTES, FrameKind, u32_at, u64_at};
 
 /// Bytes of the header.
@@ -32,6 +33,7 @@ const FILE_MAGIC: [u8; 8] = *b"fairgate";
 const VERSION: u32 = 2;
 const ENTRIES: u8 = 1;
 const COMMAND: u8 = 2;
+const CLAIMS: u8 = 3;
 /// The times before the records.
 const TIMES_BYTES: usize = 16;
 /// Where a record's bytes begin: after its kind and its length.
@@ -122,6 +124,13 @@ impl FrameBuilder {
         self.bytes.extend_from_slice(&bytes);
     }
 
+    /// Adds what a backup lacked when it was restored.
+    pub(super) fn push_claims(&mut self, claims: &Claims) {
+        let bytes = postcard::to_stdvec(claims).expect("claims have no type that postcard cannot write");
+        self.push_head(CLAIMS, bytes.len());
+        self.bytes.extend_from_slice(&bytes);
+    }
+
     /// The frame's bytes.
     pub(super) fn finish(mut self) -> Vec<u8> {
         COMMIT.seal(&mut self.bytes);
@@ -134,11 +143,20 @@ impl FrameBuilder {
     }
 }
 
-/// One command of a frame.
+/// What a record changes.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A command was applied.
+    Apply(Command),
+    /// Places and sessions were put back.
+    PutBack(Claims),
+}
+
+/// One change of a frame.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// The command.
-    pub(super) command: Command,
+    /// The change.
+    pub(super) change: Change,
     /// For an `Enter`: where in the payload its first entry stands.
     pub(super) entries_at: u64,
 }
@@ -174,12 +192,13 @@ fn read_record(payload: &[u8], at: usize) -> Option<(Record, usize)> {
     let body = at + RECORD_HEAD_BYTES;
     let end = body + if kind == ENTRIES { length * size_of::<Entry>() } else { length };
     let bytes = payload.get(body..end)?;
-    let command = match kind {
-        ENTRIES => Command::Enter(bytes.as_chunks().0.to_vec()),
-        COMMAND => postcard::from_bytes(bytes).ok()?,
+    let change = match kind {
+        ENTRIES => Change::Apply(Command::Enter(bytes.as_chunks().0.to_vec())),
+        COMMAND => Change::Apply(postcard::from_bytes(bytes).ok()?),
+        CLAIMS => Change::PutBack(postcard::from_bytes(bytes).ok()?),
         _ => return None,
     };
-    Some((Record { command, entries_at: body as u64 }, end))
+    Some((Record { change, entries_at: body as u64 }, end))
 }
 
 fn length_u32(length: usize) -> u32 {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::OpenError;
 use super::frame::{COMMIT, HEADER_BYTES, Header, HeaderError, Payload, read_payload};
-use crate::store::framing::{Damage, FRAME_HEAD_BYTES, read_full_at};
+use crate::store::framing::{Damage, FRAME_HEAD_BYTES, Stored};
 
 /// Bytes read from the file at once.
 const READ_BYTES: usize = 1 << 20;
@@ -90,10 +90,19 @@ pub(super) struct JournalReader {
 }
 
 impl JournalReader {
-    /// Opens a journal; nothing if it was torn while it was made, before anybody was answered.
+    /// Opens a journal to go on with it; nothing if it was torn while it was made, before anybody was answered.
     pub(super) fn open(path: PathBuf) -> Result<Option<Self>, OpenError> {
+        Self::open_as(path, OpenOptions::new().read(true).write(true))
+    }
+
+    /// Opens a journal to look at it.
+    pub(super) fn open_read_only(path: PathBuf) -> Result<Option<Self>, OpenError> {
+        Self::open_as(path, OpenOptions::new().read(true))
+    }
+
+    fn open_as(path: PathBuf, options: &OpenOptions) -> Result<Option<Self>, OpenError> {
         let failed = |source| OpenError::Io { path: path.clone(), source };
-        let file = Arc::new(OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?);
+        let file = Arc::new(options.open(&path).map_err(failed)?);
         let mut reader = BufReader::with_capacity(READ_BYTES, file.try_clone().map_err(failed)?);
         let mut bytes = [0; HEADER_BYTES];
         let header = match whole(reader.read_exact(&mut bytes)).map_err(failed)? {
@@ -102,7 +111,7 @@ impl JournalReader {
         };
         match header {
             Ok(header) => Ok(Some(Self { path, file, reader, header, at: HEADER_BYTES as u64, payload: Vec::new() })),
-            Err(HeaderError::Damaged) if COMMIT.find(&file, 0).map_err(failed)?.is_none() => Ok(None),
+            Err(HeaderError::Damaged) if COMMIT.find(&*file, 0).map_err(failed)?.is_none() => Ok(None),
             Err(HeaderError::Damaged) => Err(OpenError::Rotten { path, at: 0, what: HeaderError::Damaged.to_string() }),
             Err(error) => Err(OpenError::Version { path, what: error.to_string() }),
         }
@@ -125,7 +134,11 @@ impl JournalReader {
         }
         let payload_at = self.at + FRAME_HEAD_BYTES as u64;
         let Some(payload) = read_payload(&self.payload) else {
-            return Err(self.rotten("a frame with a right checksum makes no sense"));
+            let what = format!(
+                "the commit at byte {} is whole, and makes no sense to this program: use the newer one that wrote it",
+                self.at
+            );
+            return Err(OpenError::Version { path: self.path.clone(), what });
         };
         self.at = payload_at + self.payload.len() as u64;
         Ok(Some(Frame { payload, payload_at }))
@@ -133,13 +146,9 @@ impl JournalReader {
 
     /// Ends reading: cuts off a torn tail and goes on writing there. Answers how many bytes were cut off, too.
     pub(super) fn into_journal(self) -> Result<(Journal, u64), OpenError> {
+        let torn = self.torn_bytes()?;
         let failed = |source| OpenError::Io { path: self.path.clone(), source };
-        let torn = self.file.metadata().map_err(failed)?.len().saturating_sub(self.at);
         if torn > 0 {
-            if let Some(next) = COMMIT.find(&self.file, self.at + 1).map_err(failed)? {
-                return Err(self.rotten(&format!("this is not a commit, but there is one at byte {next}")));
-            }
-            self.check_is_torn(torn)?;
             self.file.set_len(self.at).map_err(failed)?;
         }
         self.file.sync_data().map_err(failed)?;
@@ -147,11 +156,24 @@ impl JournalReader {
         Ok((journal, torn))
     }
 
+    /// How much of the end was torn, once all commits are read; refuses what has rotted.
+    pub(super) fn torn_bytes(&self) -> Result<u64, OpenError> {
+        let failed = |source| OpenError::Io { path: self.path.clone(), source };
+        let torn = self.file.metadata().map_err(failed)?.len().saturating_sub(self.at);
+        if torn > 0 {
+            if let Some(next) = COMMIT.find(&*self.file, self.at + 1).map_err(failed)? {
+                return Err(self.rotten(&format!("this is not a commit, but there is one at byte {next}")));
+            }
+            self.check_is_torn(torn)?;
+        }
+        Ok(torn)
+    }
+
     /// Refuses to cut off what was written whole.
     fn check_is_torn(&self, bytes: u64) -> Result<(), OpenError> {
         let longest = (FRAME_HEAD_BYTES + COMMIT.payload_max) as u64;
         let mut tail = vec![0; usize::try_from(bytes.min(longest + 1)).unwrap_or(0)];
-        let read = read_full_at(&self.file, &mut tail, self.at);
+        let read = self.file.read_full_at(&mut tail, self.at);
         let read = read.map_err(|source| OpenError::Io { path: self.path.clone(), source })?;
         match COMMIT.judge(self.at, &tail[..read]) {
             Damage::Torn if bytes <= longest => Ok(()),

@@ -131,10 +131,13 @@ impl Keeper {
     }
 
     fn apply(&mut self, step: Step, draft: &mut Draft) -> Answer {
-        let (revision, entered) = (self.room.revision(), self.room.entered());
+        let (revision, entered, pooled) = (self.room.revision(), self.room.entered(), self.room.pooled());
         let outcome = self.room.apply(&step.command, draft.now_ms());
         if self.room.revision() != revision {
             draft.note(&step.command, &outcome, entered);
+            if matches!(step.command, Command::Learn { .. }) {
+                draft.note_left_out(self.room.pooled() - pooled);
+            }
             if let Some(claims) = &mut self.claims {
                 claims.note(&step.command, &outcome, self.room.now_ms());
             }
@@ -150,7 +153,7 @@ impl Keeper {
             _ => self.begin_journal(sale, &frame)?,
         };
         if let Some(roster) = &mut *self.lock_roster() {
-            pool.into_iter().for_each(|entries| roster.push(entries.count, frame_at + entries.at));
+            pool.into_iter().for_each(|entries| roster.push(entries.count, entries.at.map(|at| frame_at + at)));
         }
         self.publish_claims();
         self.counters.commits.fetch_add(1, Relaxed);

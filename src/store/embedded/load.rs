@@ -8,9 +8,10 @@ use tracing::info;
 
 use super::OpenError;
 use super::claims::{self, ClaimList};
-use super::journal::{Journal, JournalReader, path_in};
+use super::frame::Change;
+use super::journal::{Frame, Journal, JournalReader, path_in};
 use super::roster::Roster;
-use crate::room::{Outcome, Position, Room};
+use crate::room::{Command, Outcome, Position, Refusal, Room};
 
 /// A room together with what makes it durable.
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ fn check_none_is_missing(dir: &Path, latest: u64) -> Result<(), OpenError> {
 }
 
 /// The sales that have a file of a kind, the latest last.
-fn numbered(dir: &Path, extension: &str) -> Result<Vec<u64>, OpenError> {
+pub(super) fn numbered(dir: &Path, extension: &str) -> Result<Vec<u64>, OpenError> {
     let failed = |source| OpenError::Io { path: dir.to_owned(), source };
     let names = match fs::read_dir(dir) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>, _>>().map_err(failed)?,
@@ -81,17 +82,15 @@ fn replay(dir: &Path, mut reader: JournalReader) -> Result<Option<Loaded>, OpenE
     let header = reader.header();
     let failed = |source| OpenError::Io { path: dir.to_owned(), source };
     let mut claims = ClaimList::create(dir, header.generation).map_err(failed)?;
-    let mut room = Room::after(header.revision, header.generation - 1);
+    let mut room = Room::after(header.revision, header.generation.saturating_sub(1));
     let mut runs = Vec::new();
     let mut frames = 0_u64;
     while let Some(frame) = reader.next()? {
         frames += 1;
-        room.heard_until(frame.payload.heard_ms);
-        for record in frame.payload.records {
-            let outcome = room.apply(&record.command, frame.payload.now_ms);
-            claims.note(&record.command, &outcome, room.now_ms());
-            runs.extend(pool_entries(&outcome).map(|entries| (entries, frame.payload_at + record.entries_at)));
-        }
+        replay_frame(&mut room, &frame, |command, outcome, room, run| {
+            claims.note(command, outcome, room.now_ms());
+            runs.extend(run);
+        });
         claims.write_if_many().map_err(failed)?;
     }
     claims.write().map_err(failed)?;
@@ -107,6 +106,33 @@ fn replay(dir: &Path, mut reader: JournalReader) -> Result<Option<Loaded>, OpenE
     let mut roster = Roster::new(journal.file());
     runs.into_iter().for_each(|(entries, at)| roster.push(entries, at));
     Ok(Some(Loaded { room, kept: Some(Kept { journal, roster, claims }) }))
+}
+
+/// Entries of the pool, and where in the file they stand, if anywhere.
+type Run = (u64, Option<u64>);
+
+/// Applies what a frame has to a room; tells of each command, and of the pool's entries that came with it.
+pub(super) fn replay_frame(
+    room: &mut Room,
+    frame: &Frame,
+    mut saw: impl FnMut(&Command, &Result<Outcome, Refusal>, &Room, Option<Run>),
+) {
+    room.heard_until(frame.payload.heard_ms);
+    for record in &frame.payload.records {
+        match &record.change {
+            Change::Apply(command) => {
+                let pooled = room.pooled();
+                let outcome = room.apply(command, frame.payload.now_ms);
+                let written = pool_entries(&outcome).map(|count| (count, Some(frame.payload_at + record.entries_at)));
+                let is_left_out = matches!(command, Command::Learn { .. }) && room.pooled() > pooled;
+                let run = written.or_else(|| is_left_out.then(|| (room.pooled() - pooled, None)));
+                saw(command, &outcome, room, run);
+            }
+            Change::PutBack(claims) => {
+                room.put_back(claims);
+            }
+        }
+    }
 }
 
 /// How many entries of an `Enter` that was written down went into the pool: all or none, as it has one time.

@@ -12,6 +12,8 @@ mod frame;
 mod journal;
 mod keeper;
 mod load;
+mod look;
+mod restore;
 mod roster;
 
 use std::collections::HashMap;
@@ -32,6 +34,8 @@ use tokio::sync::oneshot;
 
 use self::keeper::{Keeper, SharedClaims, SharedRoster};
 use self::load::{Loaded, load};
+pub(super) use self::look::look_at_journals;
+pub use self::restore::{Gap, Restore, RestoreError, Restored, restore};
 use super::batch::{Reply, Request};
 use super::{DirLock, LockError, Store, StoreError, check_name, check_plan_is_of};
 use crate::clock::Clock;

@@ -12,11 +12,11 @@ use crate::room::Entry;
 
 const ENTRY_BYTES: u64 = size_of::<Entry>() as u64;
 
-/// Entries that stand side by side in the file.
+/// Entries that stand side by side in the file, or numbers that were left out, which are nowhere and read as zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     first: u64,
-    at: u64,
+    at: Option<u64>,
 }
 
 /// The committed entries of one draw's pool.
@@ -31,7 +31,7 @@ pub(super) struct Roster {
 #[derive(Debug)]
 pub(super) struct RosterPart {
     file: Arc<File>,
-    pieces: Vec<(u64, usize)>,
+    pieces: Vec<(Option<u64>, usize)>,
 }
 
 impl Roster {
@@ -40,8 +40,8 @@ impl Roster {
         Self { file, runs: Vec::new(), entries: 0 }
     }
 
-    /// Adds entries that stand at this offset of the file.
-    pub(super) fn push(&mut self, entries: u64, at: u64) {
+    /// Adds entries that stand at this offset of the file, or that stand nowhere.
+    pub(super) fn push(&mut self, entries: u64, at: Option<u64>) {
         self.runs.push(Run { first: self.entries, at });
         self.entries += entries;
     }
@@ -57,7 +57,7 @@ impl Roster {
             .take_while(|(run, _)| run.first < end)
             .map(|(run, run_end)| (run, range.start.max(run.first), run_end.min(end)))
             .filter(|(_, start, end)| start < end)
-            .map(|(run, start, end)| (run.at + (start - run.first) * ENTRY_BYTES, byte_count(end - start)))
+            .map(|(run, start, end)| (run.at.map(|at| at + (start - run.first) * ENTRY_BYTES), byte_count(end - start)))
             .collect();
         RosterPart { file: Arc::clone(&self.file), pieces }
     }
@@ -70,7 +70,9 @@ impl RosterPart {
         let mut rest = bytes.as_mut_slice();
         for &(at, length) in &self.pieces {
             let (piece, behind) = rest.split_at_mut(length);
-            self.file.read_exact_at(piece, at)?;
+            if let Some(at) = at {
+                self.file.read_exact_at(piece, at)?;
+            }
             rest = behind;
         }
         Ok(bytes.into())

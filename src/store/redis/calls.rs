@@ -27,6 +27,7 @@ pub enum CallError {
 /// The scripts of one room. Every call names the state that the caller knows, and the time.
 pub struct Calls {
     key: String,
+    edge: String,
     link: Link,
     scripts: Scripts,
 }
@@ -37,7 +38,12 @@ impl Calls {
     /// # Errors
     /// The options cannot be used.
     pub fn open(options: &RedisOptions, room: &str) -> Result<Self, OpenError> {
-        Ok(Self { key: key(room), link: Link::new(options)?, scripts: Scripts::new() })
+        Ok(Self { key: key(room), edge: String::new(), link: Link::new(options)?, scripts: Scripts::new() })
+    }
+
+    /// From now on calls are those of the edge with this name.
+    pub fn be(&mut self, edge: impl Into<String>) {
+        self.edge = edge.into();
     }
 
     /// Applies a command.
@@ -119,6 +125,7 @@ impl Calls {
             scripts: &self.scripts,
             link: &self.link,
             stamp,
+            edge: &self.edge,
             calls: 0,
             is_lost: false,
         }

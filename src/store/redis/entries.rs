@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 
 use crate::room::{Entry, Position};
 use crate::store::Damage;
-use crate::store::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind, read_full_at, u64_at};
+use crate::store::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind, Stored, u64_at};
 
 /// How the file begins.
-pub(crate) const LEDGER: FileKind = FileKind { magic: *b"fairledg", version: 1 };
+const LEDGER: FileKind = FileKind { magic: *b"fairledg", version: 1 };
 /// What was answered together.
-pub(crate) const BATCH: FrameKind =
+const BATCH: FrameKind =
     FrameKind { magic: *b"FGL1", payload_min: RECORD_BYTES, payload_max: RECORD_BYTES * (1 << 17) };
 const RECORD_BYTES: usize = 8 + size_of::<Entry>();
 /// No pool is as large: an index above is none, but bytes that are read out of step.
@@ -35,11 +35,11 @@ pub(super) struct EntriesFile {
 
 /// What of a file could not be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Unread {
+pub(in crate::store) struct Unread {
     /// Bytes of writes that were cut short.
-    pub(crate) torn_bytes: u64,
+    pub(in crate::store) torn_bytes: u64,
     /// Bytes that are not as they were written.
-    pub(crate) rotten_bytes: u64,
+    pub(in crate::store) rotten_bytes: u64,
 }
 
 impl EntriesFile {
@@ -55,17 +55,11 @@ impl EntriesFile {
     /// Adds the entries of the pool among those that are about to be answered. What could not be written whole is taken
     /// away again.
     pub(super) fn push(&self, entries: &[Entry], positions: &[Position]) -> io::Result<()> {
-        let records = entries.iter().zip(positions).filter_map(record);
-        let mut frame = BATCH.begin(FRAME_HEAD_BYTES + entries.len() * RECORD_BYTES);
-        records.for_each(|record| frame.extend_from_slice(&record));
-        if frame.len() == FRAME_HEAD_BYTES {
-            return Ok(());
-        }
-        BATCH.seal(&mut frame);
+        let Some(frame) = frame(entries, positions) else { return Ok(()) };
         self.locked(|mut file| {
             let length = file.metadata()?.len();
             let is_new = length < FILE_HEAD_BYTES as u64;
-            let head = is_new.then(|| LEDGER.head().to_vec()).unwrap_or_default();
+            let head = if is_new { LEDGER.head().to_vec() } else { Vec::new() };
             let written = file.write_all(&[head, frame].concat());
             if written.is_err() {
                 file.set_len(if is_new { 0 } else { length })?;
@@ -98,6 +92,51 @@ impl EntriesFile {
     }
 }
 
+/// What was answered together, as a frame; none where nobody came into the pool.
+fn frame(entries: &[Entry], positions: &[Position]) -> Option<Vec<u8>> {
+    let records = entries.iter().zip(positions).filter_map(record);
+    let mut frame = BATCH.begin(FRAME_HEAD_BYTES + entries.len() * RECORD_BYTES);
+    records.for_each(|record| frame.extend_from_slice(&record));
+    BATCH.seal(&mut frame);
+    (frame.len() > FRAME_HEAD_BYTES).then_some(frame)
+}
+
+/// A file of entries in memory, for whoever plays a disk.
+#[derive(Clone, Debug, Default)]
+pub struct PlayedEntries {
+    /// The file, byte for byte.
+    pub bytes: Vec<u8>,
+}
+
+impl PlayedEntries {
+    /// Opens it: a write that was cut short is cut off.
+    pub fn open(&mut self) {
+        let mut reader = Reader::of(PathBuf::new(), Some(std::mem::take(&mut self.bytes).into_boxed_slice()));
+        while reader.next().is_ok_and(|records| records.is_some()) {}
+        let whole = if reader.unread.rotten_bytes == 0 { usize::try_from(reader.at).ok() } else { None };
+        self.bytes = reader.file.take().map(Vec::from).unwrap_or_default();
+        self.bytes.truncate(whole.unwrap_or(usize::MAX));
+    }
+
+    /// Adds the entries of the pool among those that are about to be answered.
+    pub fn push(&mut self, entries: &[Entry], positions: &[Position]) {
+        if let Some(frame) = frame(entries, positions) {
+            if self.bytes.is_empty() {
+                self.bytes = LEDGER.head().to_vec();
+            }
+            self.bytes.extend(frame);
+        }
+    }
+
+    /// The entries that can be read.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(u64, Entry)> {
+        let mut reader = Reader::of(PathBuf::new(), Some(self.bytes.clone().into_boxed_slice()));
+        let frames = std::iter::from_fn(|| reader.next().ok().flatten());
+        frames.flatten().collect()
+    }
+}
+
 /// Reads the entries of a draw a frame at a time, in the order of the answers; each may come more than once.
 pub(super) fn read(dir: &Path, draw: &str) -> io::Result<impl Iterator<Item = (u64, Entry)> + use<>> {
     let of_before = read_released(&dir.join(draw).with_extension("entries"))?;
@@ -115,6 +154,15 @@ pub(super) fn read(dir: &Path, draw: &str) -> io::Result<impl Iterator<Item = (u
     Ok(of_before.into_iter().chain(frames.flatten()))
 }
 
+/// How many entries a file has that can be read, and what of it cannot.
+pub(in crate::store) fn read_ledger(path: &Path) -> io::Result<(usize, Unread)> {
+    let (mut reader, mut entries) = (Reader::open(path)?, 0);
+    while let Some(records) = reader.next()? {
+        entries += records.len();
+    }
+    Ok((entries, reader.unread))
+}
+
 /// Whether this is a file of entries, of whatever version.
 pub(super) fn is_entries(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "ledger" || extension == "entries")
@@ -122,29 +170,35 @@ pub(super) fn is_entries(path: &Path) -> bool {
 
 /// Reads a file frame by frame, and goes on behind what is no frame.
 #[derive(Debug)]
-pub(crate) struct Reader {
+struct Reader<F> {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<F>,
     at: u64,
-    pub(crate) unread: Unread,
+    unread: Unread,
 }
 
-impl Reader {
+impl Reader<File> {
     /// Opens a file; one that is not there is empty.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    fn open(path: &Path) -> io::Result<Self> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             opened => Some(opened?),
         };
-        let mut reader = Self { path: path.to_owned(), file, at: FILE_HEAD_BYTES as u64, unread: Unread::default() };
+        let mut reader = Self::of(path.to_owned(), file);
         reader.check_head()?;
         Ok(reader)
+    }
+}
+
+impl<F: AsBytes> Reader<F> {
+    fn of(path: PathBuf, file: Option<F>) -> Self {
+        Self { path, file, at: FILE_HEAD_BYTES as u64, unread: Unread::default() }
     }
 
     fn check_head(&mut self) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut head = [0; FILE_HEAD_BYTES];
-        let read = read_full_at(file, &mut head, 0)?;
+        let read = file.stored().read_full_at(&mut head, 0)?;
         match LEDGER.version_of(&head) {
             Some(version) if version == LEDGER.version => {}
             Some(version) => {
@@ -159,17 +213,17 @@ impl Reader {
     }
 
     /// The records of the next whole frame; none at the end.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Vec<(u64, Entry)>>> {
-        let Some(file) = &self.file else { return Ok(None) };
+    fn next(&mut self) -> io::Result<Option<Vec<(u64, Entry)>>> {
+        let Some(file) = self.file.as_ref().map(AsBytes::stored) else { return Ok(None) };
         if let Some(payload) = read_frame(file, self.at)? {
             self.at += (FRAME_HEAD_BYTES + payload.len()) as u64;
             return Ok(Some(records(&payload)));
         }
-        let length = file.metadata()?.len();
+        let length = file.length()?;
         let next = BATCH.find(file, self.at + 1)?;
         let unread = next.unwrap_or(length).saturating_sub(self.at);
         let mut bytes = vec![0; usize::try_from(unread.min(BATCH.payload_max as u64)).unwrap_or(0)];
-        read_full_at(file, &mut bytes, self.at)?;
+        file.read_full_at(&mut bytes, self.at)?;
         match BATCH.judge(self.at, &bytes) {
             Damage::Torn => self.unread.torn_bytes += unread,
             Damage::Rotten => self.unread.rotten_bytes += unread,
@@ -199,14 +253,37 @@ impl Reader {
     }
 }
 
-fn read_frame(file: &File, at: u64) -> io::Result<Option<Vec<u8>>> {
+/// A file, or the bytes of one.
+trait AsBytes {
+    type Bytes: Stored + ?Sized;
+
+    fn stored(&self) -> &Self::Bytes;
+}
+
+impl AsBytes for File {
+    type Bytes = Self;
+
+    fn stored(&self) -> &Self {
+        self
+    }
+}
+
+impl AsBytes for Box<[u8]> {
+    type Bytes = [u8];
+
+    fn stored(&self) -> &[u8] {
+        self
+    }
+}
+
+fn read_frame(file: &(impl Stored + ?Sized), at: u64) -> io::Result<Option<Vec<u8>>> {
     let mut head = [0; FRAME_HEAD_BYTES];
-    if read_full_at(file, &mut head, at)? < FRAME_HEAD_BYTES {
+    if file.read_full_at(&mut head, at)? < FRAME_HEAD_BYTES {
         return Ok(None);
     }
     let Some(head) = BATCH.head(&head) else { return Ok(None) };
     let mut payload = vec![0; head.length];
-    read_full_at(file, &mut payload, at + FRAME_HEAD_BYTES as u64)?;
+    file.read_full_at(&mut payload, at + FRAME_HEAD_BYTES as u64)?;
     Ok(head.fits(&payload).then_some(payload))
 }
 

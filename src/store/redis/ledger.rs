@@ -8,7 +8,8 @@
 //! The directory has one user at a time. While an edge takes over from another both add entries, and only the other writes
 //! what it knows; as soon as it has ended, that is taken in.
 //!
-//! `<dir>/<room>/knowledge` is [`Knowledge`], a head and one frame that are replaced as a whole; the entries are
+//! `<dir>/<room>/knowledge` is [`Knowledge`] and how many numbers were left out when the roster was frozen, a head and one
+//! frame that are replaced as a whole; the entries are
 //! [`entries`]'s, and the copy of the frozen roster is [`copy`]'s.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -219,14 +220,15 @@ fn draw_of(knowledge: &Knowledge) -> io::Result<String> {
 
 fn knowledge_bytes(knowledge: &Knowledge) -> io::Result<Vec<u8>> {
     let mut frame = ALL_OF_IT.begin(4096);
-    frame = postcard::to_extend(knowledge, frame).map_err(io::Error::other)?;
+    let left_out = knowledge.memory.as_ref().and_then(|memory| memory.frozen).map_or(0, |frozen| frozen.left_out);
+    frame = postcard::to_extend(&(knowledge, left_out), frame).map_err(io::Error::other)?;
     ALL_OF_IT.seal(&mut frame);
     Ok([&KNOWLEDGE.head()[..], &frame].concat())
 }
 
 /// Why a file of knowledge cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub(in crate::store) enum Unreadable {
     /// It is not as it was written.
     Damaged(Damage),
     /// Another version of fairgate wrote it.
@@ -234,7 +236,7 @@ pub(crate) enum Unreadable {
 }
 
 /// Reads what was written by this version or one before.
-pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
+pub(in crate::store) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
     let rotten = Unreadable::Damaged(Damage::Rotten);
     if bytes.len() < FILE_HEAD_BYTES {
         return Err(Unreadable::Damaged(Damage::Torn));
@@ -243,13 +245,24 @@ pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
         Some(version) if version == KNOWLEDGE.version => {}
         Some(version) => return Err(Unreadable::Version(version)),
         // The first version: nothing but what is known.
-        None if bytes[0] <= 1 => return postcard::from_bytes(bytes).map_err(|_| rotten),
+        None if bytes[0] <= 1 => return decode(&[bytes, &NOTHING_LEFT_OUT].concat()).ok_or(rotten),
         None => return Err(rotten),
     }
     let frame = &bytes[FILE_HEAD_BYTES..];
     let payload = ALL_OF_IT.payload(frame).filter(|payload| payload.len() + FRAME_HEAD_BYTES == frame.len());
     let payload = payload.ok_or_else(|| Unreadable::Damaged(ALL_OF_IT.judge(FILE_HEAD_BYTES as u64, frame)))?;
-    postcard::from_bytes(payload).map_err(|_| rotten)
+    decode(payload).ok_or(rotten)
+}
+
+/// What the first version does not say.
+const NOTHING_LEFT_OUT: [u8; 1] = [0];
+
+fn decode(bytes: &[u8]) -> Option<Knowledge> {
+    let (mut knowledge, left_out): (Knowledge, u64) = postcard::from_bytes(bytes).ok()?;
+    if let Some(frozen) = knowledge.memory.as_mut().and_then(|memory| memory.frozen.as_mut()) {
+        frozen.left_out = left_out;
+    }
+    Some(knowledge)
 }
 
 /// Keeps what cannot be read for people to look at: the file itself is written anew within a second.

@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::address::{RedisAddress, Topology};
+use super::server;
 
 /// How long one answer may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ pub struct RedisOptions {
 }
 
 /// Who makes new connections.
-enum Dialer {
+pub(super) enum Dialer {
     Server(Box<Client>),
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster(Box<ClusterClient>),
@@ -63,6 +64,8 @@ struct State {
     number: u64,
     failures: u32,
     next_try: Option<Instant>,
+    /// Why the last server must not be used.
+    refused: Option<String>,
 }
 
 /// A way to Redis, shared by everyone who has a clone.
@@ -100,6 +103,11 @@ impl Link {
         answer
     }
 
+    /// Whether there is a server that must not be used: for whoever starts, to refuse with its words.
+    pub(super) async fn check(&self) -> Option<String> {
+        server::refused(&self.connection().await.err()?)
+    }
+
     /// A connection of its own that listens to what is published; none in a cluster, where polls have to do.
     pub(super) async fn listen(&self) -> RedisResult<Option<PubSub>> {
         let connecting = async {
@@ -121,15 +129,24 @@ impl Link {
             return Ok((connection.clone(), state.number));
         }
         if state.next_try.is_some_and(|due| Instant::now() < due) {
-            return Err((ErrorKind::Io, "out of reach; the next try is due in a moment").into());
+            return Err(match &state.refused {
+                Some(why) => server::refusal(why.clone()),
+                None => (ErrorKind::Io, "out of reach; the next try is due in a moment").into(),
+            });
         }
-        match timeout(CONNECT_TIMEOUT, self.dialer.connect()).await.unwrap_or_else(|_| Err(silent())) {
+        let connecting = async {
+            let mut connection = self.dialer.connect().await?;
+            server::check(&mut connection, &self.dialer).await?;
+            Ok(connection)
+        };
+        match timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| Err(silent())) {
             Ok(connection) => {
                 *state = State { connection: Some(connection.clone()), number: state.number + 1, ..State::default() };
                 Ok((connection, state.number))
             }
             Err(error) => {
                 state.failures = state.failures.saturating_add(1);
+                state.refused = server::refused(&error);
                 state.next_try = Some(Instant::now() + retry_delay(state.failures, rand::random()));
                 Err(error)
             }
@@ -145,6 +162,11 @@ impl Link {
 }
 
 impl Dialer {
+    /// Whether another server may take this one's place.
+    pub(super) fn has_replicas(&self) -> bool {
+        !matches!(self, Self::Server(_))
+    }
+
     fn new(options: &RedisOptions) -> RedisResult<Self> {
         let address = &options.address;
         let certificates =

@@ -18,6 +18,7 @@ mod reveal;
 mod room_task;
 mod rows;
 mod script;
+mod server;
 mod subscription;
 mod transition;
 mod view;
@@ -38,7 +39,10 @@ use tokio::task::JoinHandle;
 
 pub use self::address::{AddressError, Node, RedisAddress, Topology};
 pub use self::calls::{CallError, Calls};
+pub use self::entries::PlayedEntries;
+pub(super) use self::entries::{Unread, read_ledger};
 use self::ledger::LedgerDir;
+pub(super) use self::ledger::{Unreadable, read_knowledge};
 use self::link::Link;
 pub use self::link::RedisOptions;
 use self::room_task::{Parts, RoomTask};
@@ -47,7 +51,7 @@ use self::script::Scripts;
 use self::subscription::Changes;
 use self::view::Closed;
 use super::batch::{Reply, Request};
-use super::{LockError, RosterCopy, Store, StoreError, check_name, check_plan_is_of, copy};
+use super::{Joined, Joiner, LockError, RosterCopy, Store, StoreError, check_name, check_plan_is_of, copy};
 use crate::clock::Clock;
 use crate::room::{Command, Outcome, View};
 
@@ -63,6 +67,9 @@ pub enum OpenError {
     /// The options cannot be used.
     #[error("cannot prepare the connection to Redis: {0}; check the URL and the certificates")]
     Redis(#[from] redis::RedisError),
+    /// The server would lose what it is given.
+    #[error("it must not be used: {0}")]
+    Unfit(String),
     /// The directory for what this edge could put back cannot be used.
     #[error(transparent)]
     Ledger(#[from] LockError),
@@ -82,6 +89,8 @@ pub struct RedisStore {
     link: Link,
     scripts: Arc<Scripts>,
     clock: Option<Arc<dyn Clock>>,
+    /// What this run of this edge is called in Redis, so that it is known who has not been heard after a loss.
+    edge: Arc<str>,
     ledger: Option<Arc<LedgerDir>>,
     counters: Arc<Counters>,
     /// None once the store is closed.
@@ -113,10 +122,21 @@ impl RedisStore {
             changes,
             scripts: Arc::new(Scripts::new()),
             clock,
+            edge: hex::encode(rand::random::<[u8; 8]>()).into(),
             ledger,
             counters: Arc::default(),
             rooms: Mutex::new(Some(HashMap::new())),
         })
+    }
+
+    /// Looks whether the server that is there may be used; one that is out of reach may, once it is back.
+    ///
+    /// # Errors
+    /// It may not, and why.
+    pub fn check_server(&self) -> Result<(), OpenError> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let link = self.link.clone();
+        runtime.block_on(async move { link.check().await }).map_or(Ok(()), |why| Err(OpenError::Unfit(why)))
     }
 
     /// Scripts run since the store was opened.
@@ -164,6 +184,7 @@ impl RedisStore {
         let parts = Parts {
             key: key(room),
             clock: self.clock.clone(),
+            edge: Arc::clone(&self.edge),
             scripts: Arc::clone(&self.scripts),
             link: self.link.clone(),
             counters: Arc::clone(&self.counters),
@@ -182,6 +203,10 @@ impl Store for RedisStore {
     async fn apply(&self, room: &str, command: Command) -> Result<Outcome, StoreError> {
         check_plan_is_of(room, &command)?;
         self.ask(room, |reply| Request::Apply(command, reply)).await
+    }
+
+    async fn join(&self, room: &str, joiners: Vec<Joiner>) -> Result<Vec<Joined>, StoreError> {
+        self.ask(room, |reply| Request::Join(joiners, reply)).await
     }
 
     async fn view(&self, room: &str) -> Result<View, StoreError> {

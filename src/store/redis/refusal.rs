@@ -4,8 +4,16 @@ use super::script::{Reply, nonsense, number, text};
 use crate::room::Refusal;
 use crate::store::StoreError;
 
+const HOW_MUCH: &str = "40 bytes for each fan in the pool";
+
 /// The reply, unless it is a refusal.
 pub(super) fn accepted(reply: Reply) -> Result<Reply, StoreError> {
+    if reply.word == "lost" && !reply.values.is_empty() {
+        tracing::error!(
+            "a part of a room is gone from Redis, as if it had been evicted; it is being put back. Set `maxmemory-policy \
+             noeviction`, and give Redis the memory that it needs: {HOW_MUCH}"
+        );
+    }
     if reply.word == "lost" {
         return Err(StoreError::Unavailable("Redis has lost the room; it is being put back".into()));
     }

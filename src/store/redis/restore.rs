@@ -85,6 +85,7 @@ impl Fields {
             self.text("root", frozen.root);
             self.number("frozen_missing", frozen.missing);
             self.number("frozen_at", frozen.at_ms);
+            self.number("frozen_left", frozen.left_out);
         }
         if let Some(revealed) = &memory.revealed {
             self.text("seed", revealed.seed);
@@ -113,12 +114,14 @@ impl Fields {
 /// Adds what an edge knows to a call, with some of the places that are gone (from which byte on, and the bits), and with some of the sessions that ended early and of those that did not.
 pub(super) fn add(
     call: &mut ScriptInvocation<'_>,
+    edge: &str,
     knowledge: &Knowledge,
     (gone_from, gone): (usize, &[u8]),
     closed: &[(u64, u64)],
     sessions: &[(u64, Session)],
 ) {
     let mut fields = Fields::default();
+    fields.text("edge", edge);
     if let Some(memory) = &knowledge.memory {
         fields.sale(memory);
         fields.settings(memory);

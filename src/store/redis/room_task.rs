@@ -15,6 +15,7 @@ use super::{Counters, StoreError};
 use crate::clock::Clock;
 use crate::recover::{Call, Exchange, Knowledge, Next, Reply, Sight, Stamp};
 use crate::room::{Command, Entry, Outcome, Position, View};
+use crate::store::CountedNetwork;
 use crate::store::batch::{Request, Step, put_together};
 
 /// The most requests that are looked at together.
@@ -26,6 +27,8 @@ pub(super) struct Parts {
     pub(super) key: String,
     /// The time, where it is not the server's own.
     pub(super) clock: Option<Arc<dyn Clock>>,
+    /// The name of this run of this edge.
+    pub(super) edge: Arc<str>,
     /// The scripts.
     pub(super) scripts: Arc<Scripts>,
     /// The way to Redis.
@@ -65,10 +68,17 @@ impl RoomTask {
         }
     }
 
-    async fn serve(&mut self, step: Step) {
+    async fn serve(&mut self, mut step: Step) {
         let (mut exchange, mut call) = Exchange::begin(step.is_view(), &self.knowledge);
         let outcome = loop {
-            let reply = self.call(call, &step.command, exchange.outcome()).await;
+            let reply = match (call, step.networks()) {
+                (Call::Ask, Some(networks)) => {
+                    let (reply, over) = self.join(&step.command, networks).await;
+                    step.turn_away(over);
+                    reply
+                }
+                _ => self.call(call, &step.command, exchange.outcome()).await,
+            };
             match exchange.replied(reply, &step.command, &mut self.knowledge) {
                 Next::Call(next) => call = next,
                 Next::Answer(outcome) => break outcome,
@@ -129,6 +139,25 @@ impl RoomTask {
         reply.unwrap_or_else(|error| if room.is_lost { Reply::Lost(error) } else { Reply::Failed(error) })
     }
 
+    /// Has fans join; answers who was turned away, too, and for how long.
+    async fn join(
+        &mut self,
+        command: &Command,
+        networks: &[Vec<CountedNetwork>],
+    ) -> (Reply<StoreError>, Vec<(usize, u64)>) {
+        let Command::Enter(entries) = command else { return (Reply::Done, Vec::new()) };
+        // Nobody outside knows it while the pool is open, and what is kept of a network lasts for seconds.
+        let secret = self.knowledge.memory.as_ref().map_or([0; 32], |memory| memory.plan.secret);
+        let mut room = room(&self.parts, self.knowledge.stamp.as_ref());
+        let joined = room.join(entries, networks, &secret).await;
+        self.parts.counters.calls.fetch_add(room.calls, Relaxed);
+        match joined {
+            Ok((outcome, over)) => (Reply::Answered(outcome), over),
+            Err(error) if room.is_lost => (Reply::Lost(error), Vec::new()),
+            Err(error) => (Reply::Failed(error), Vec::new()),
+        }
+    }
+
     /// Writes down the entries that are about to be answered.
     fn write(&mut self, entries: &[Entry], positions: &[Position]) {
         if let Some(ledger) = &mut self.ledger {
@@ -145,6 +174,7 @@ fn room<'a>(parts: &'a Parts, stamp: Option<&'a Stamp>) -> Room<'a> {
         scripts: &parts.scripts,
         link: &parts.link,
         stamp,
+        edge: &parts.edge,
         calls: 0,
         is_lost: false,
     }

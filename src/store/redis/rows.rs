@@ -10,7 +10,7 @@ use super::script::{nonsense, unavailable};
 use crate::room::Refusal;
 use crate::store::StoreError;
 
-/// A list of rows; the numbers are those of `lua/room.lua`.
+/// A list of rows; the scripts are told the numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows {
     /// What its keys are called.

@@ -1,10 +1,12 @@
-//! The transitions as Redis runs them: `lua/room.lua` and `lua/begin.lua` before one file for each command.
+//! The transitions as Redis runs them: the numbers that both forms of the room share, `lua/room.lua` and `lua/begin.lua`
+//! before one file for each command.
 
 use redis::{Script, ScriptInvocation, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::link::Link;
+use super::rows::{CLAIMS, ROSTER};
 use crate::store::StoreError;
 
 const ROOM: &str = include_str!("../../../lua/room.lua");
@@ -24,6 +26,7 @@ pub(super) struct Scripts {
     pub(super) control: Script,
     pub(super) steer: Script,
     pub(super) stock: Script,
+    pub(super) learn: Script,
     pub(super) view: Script,
     pub(super) restore: Script,
     pub(super) refill: Script,
@@ -33,7 +36,8 @@ pub(super) struct Scripts {
 impl Scripts {
     /// The scripts of this version; Redis keeps them by their hash, and gets them again when it has forgotten them.
     pub(super) fn new() -> Self {
-        let script = |body: &str| Script::new(&format!("{ROOM}\n{BEGIN}\n{body}"));
+        let numbers = numbers();
+        let script = |body: &str| Script::new(&format!("{numbers}{ROOM}\n{BEGIN}\n{body}"));
         Self {
             schedule: script(include_str!("../../../lua/schedule.lua")),
             enter: script(include_str!("../../../lua/enter.lua")),
@@ -46,13 +50,21 @@ impl Scripts {
             control: script(include_str!("../../../lua/control.lua")),
             steer: script(include_str!("../../../lua/steer.lua")),
             stock: script(include_str!("../../../lua/stock.lua")),
+            learn: script(include_str!("../../../lua/learn.lua")),
             view: script(include_str!("../../../lua/view.lua")),
             refill: script(include_str!("../../../lua/refill.lua")),
             put_back: script(include_str!("../../../lua/put_back.lua")),
             // What was lost is put back before time passes.
-            restore: Script::new(&format!("{ROOM}\n{}", include_str!("../../../lua/restore.lua"))),
+            restore: Script::new(&format!("{numbers}{ROOM}\n{}", include_str!("../../../lua/restore.lua"))),
         }
     }
+}
+
+/// The numbers that the room and the scripts share, as the first lines of each script: there is one place for each.
+fn numbers() -> String {
+    let chunks = [("ENTRIES_A_CHUNK", ROSTER.rows_a_chunk), ("CLAIMS_A_CHUNK", CLAIMS.rows_a_chunk)];
+    let shared = crate::room::SHARED_NUMBERS.iter().copied().chain(chunks);
+    shared.map(|(name, number)| format!("local {name} = {number}\n")).collect()
 }
 
 /// Runs a script; answers what stands behind its first word, and that word.

@@ -1,6 +1,7 @@
 //! Commands as calls of scripts, and their replies as outcomes.
 
 use redis::{ScriptInvocation, Value};
+use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::refusal::accepted;
@@ -12,7 +13,7 @@ use crate::room::{
     ClaimOutcome, Claimant, Command, Control, Entry, Outcome, Plan, Position, Ramp, Refusal, RenewOutcome, Session,
     Steering,
 };
-use crate::store::StoreError;
+use crate::store::{CountedNetwork, StoreError};
 
 /// The most entries that one script takes: Redis serves nobody else while it runs.
 const ENTRIES_A_SCRIPT: usize = 200;
@@ -24,6 +25,8 @@ const CLAIMS_A_SCRIPT: usize = 60;
 const GONE_BYTES_A_SCRIPT: usize = 128 * 1024;
 /// Where a call brings no places that are gone.
 const NOBODY_GONE: (usize, &[u8]) = (0, &[]);
+/// From here on a number says that a network has had its share, as `lua/enter.lua` has it.
+const OVER: u64 = 1 << 52;
 /// The greatest number that Lua carries exactly; no line is as long.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -39,6 +42,8 @@ pub(super) struct Room<'a> {
     pub(super) link: &'a Link,
     /// Which state the edge knows.
     pub(super) stamp: Option<&'a Stamp>,
+    /// The name of this run of this edge.
+    pub(super) edge: &'a str,
     /// How many scripts were run.
     pub(super) calls: u64,
     /// Whether a script found the state to be another one, or older.
@@ -68,6 +73,11 @@ impl Room<'_> {
                 call.arg(u8::from(*left));
                 self.run(&call).await.map(|_| Outcome::Done)
             }
+            Command::Learn { end, left_out } => {
+                let mut call = self.call(&self.scripts.learn);
+                call.arg(*end).arg(*left_out);
+                self.run(&call).await.map(|_| Outcome::Done)
+            }
         }
     }
 
@@ -75,7 +85,7 @@ impl Room<'_> {
     pub(super) async fn view(&mut self, closed: &mut Closed) -> Result<Look, StoreError> {
         loop {
             let mut call = self.call(&self.scripts.view);
-            call.arg(&closed.epoch).arg(closed.count);
+            call.arg(&closed.epoch).arg(closed.count).arg(self.edge);
             if let Some(look) = view::read(self.run(&call).await?, closed)?.if_whole() {
                 return Ok(look);
             }
@@ -116,7 +126,7 @@ impl Room<'_> {
     ) -> Result<(), StoreError> {
         let mut call = self.call(&self.scripts.restore);
         call.arg(&random_name()?[..]);
-        restore::add(&mut call, knowledge, gone, closed, sessions);
+        restore::add(&mut call, self.edge, knowledge, gone, closed, sessions);
         self.run(&call).await.map(drop)
     }
 
@@ -161,17 +171,36 @@ impl Room<'_> {
     }
 
     async fn enter(&mut self, entries: &[Entry]) -> Result<Outcome, StoreError> {
-        let mut positions = Vec::with_capacity(entries.len());
-        for part in parts(entries, ENTRIES_A_SCRIPT) {
+        self.join(entries, &[], &[]).await.map(|(outcome, _)| outcome)
+    }
+
+    /// Enters those whose networks have not had their share; answers who was turned away, too, and for how many ms.
+    /// `secret`: what the networks' names are made with.
+    pub(super) async fn join(
+        &mut self,
+        entries: &[Entry],
+        networks: &[Vec<CountedNetwork>],
+        secret: &[u8],
+    ) -> Result<(Outcome, Vec<(usize, u64)>), StoreError> {
+        let (mut positions, mut over) = (Vec::with_capacity(entries.len()), Vec::new());
+        for (first, part) in (0..).step_by(ENTRIES_A_SCRIPT).zip(parts(entries, ENTRIES_A_SCRIPT)) {
             let mut call = self.call(&self.scripts.enter);
             call.arg(part.as_flattened());
+            for (number, networks) in (1_usize..=part.len()).zip(networks.iter().skip(first)) {
+                networks.iter().for_each(|network| add_network(&mut call, number, network, secret));
+            }
             let numbers = self.run(&call).await?.numbers()?;
             let [pool, numbers @ ..] = numbers.as_slice() else { return Err(nonsense("no size of the pool")) };
-            let position = |number: &u64| if number < pool { Position::Pool(*number) } else { Position::Line(*number) };
-            positions.extend(numbers.iter().map(position));
+            answers_all(part.len(), numbers.len())?;
+            for (at, number) in (first..).zip(numbers) {
+                match number.checked_sub(OVER) {
+                    Some(retry_after_ms) => over.push((at, retry_after_ms)),
+                    None if number < pool => positions.push(Position::Pool(*number)),
+                    None => positions.push(Position::Line(*number)),
+                }
+            }
         }
-        answers_all(entries.len(), positions.len())?;
-        Ok(Outcome::Entered(positions))
+        Ok((Outcome::Entered(positions), over))
     }
 
     async fn freeze(&mut self, entries: u64, root: &[u8; 32]) -> Result<Outcome, StoreError> {
@@ -237,6 +266,14 @@ impl Room<'_> {
         call.arg(word(&steering.limit));
         self.run(&call).await.map(|_| Outcome::Done)
     }
+}
+
+/// Has a join counted for a network.
+fn add_network(call: &mut ScriptInvocation<'_>, number: usize, network: &CountedNetwork, secret: &[u8]) {
+    let mut named = Context::new(&SHA256);
+    [b"fairgate/joins", secret, &network.key.to_be_bytes()].iter().for_each(|part| named.update(part));
+    let (each_us, tolerance_us) = network.quota.credit_us();
+    call.arg(number).arg(hex::encode(&named.finish().as_ref()[..8])).arg(each_us).arg(tolerance_us);
 }
 
 /// A change as names and values, as `lua/control.lua` has them.

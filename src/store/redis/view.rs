@@ -100,6 +100,7 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
         draw: state.draw()?,
         closed: closed.update(&state, &new, number(&told)?)?,
         missing: state.number("missing")?,
+        left_out: state.number("left_in_pool")?.min(state.number("missing")?),
         mending: state.is("is_mending")?,
         rate_per_minute: 0,
         max_active: 0,
@@ -222,7 +223,10 @@ impl State {
             early: view.pool_size,
             late: self.number("late")?,
             pool_is_closed: self.is("pool_is_closed")?,
-            frozen: frozen.map(|((entries, root), (missing, at_ms))| Frozen { entries, root, missing, at_ms }),
+            frozen: frozen.map(|((entries, root), (missing, at_ms))| {
+                let left_out = draw.left_out.unwrap_or(0);
+                Frozen { entries, root, missing, at_ms, left_out }
+            }),
             revealed: draw.seed.zip(draw.revealed_at_ms).map(|(seed, at_ms)| Revealed { beacon, seed, at_ms }),
             serving: view.serving,
             lapsed: self.number("may_come")?,
@@ -264,6 +268,7 @@ impl State {
             entries: root.map(|_| self.number("early")).transpose()?,
             root,
             missing: self.number_if_any("frozen_missing")?,
+            left_out: root.and(Some(self.number_if_any("frozen_left")?.unwrap_or(0))),
             frozen_at_ms: self.number_if_any("frozen_at")?,
             // Edges are told it all the time, everyone else with the seed.
             secret: self.hash("secret")?.filter(|_| self.0.contains_key("seed")),

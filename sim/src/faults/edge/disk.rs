@@ -1,7 +1,11 @@
-//! What outlives an edge's process: knowledge that is a second old at most, and the entries that it answered.
+//! What outlives an edge's process: knowledge that is a second old at most, and the entries that it answered, in the very
+//! bytes in which an edge writes them.
 
 use fairgate::recover::Knowledge;
 use fairgate::room::{Entry, Position};
+use fairgate::store::redis::PlayedEntries;
+
+use super::super::sabotage::Sabotage;
 
 /// How old the knowledge on the disk may be, as in the store's ledger.
 const SAVE_EVERY_MS: u64 = 1_000;
@@ -10,7 +14,9 @@ const SAVE_EVERY_MS: u64 = 1_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) knowledge: Knowledge,
-    entries: Vec<(u64, Entry)>,
+    entries: PlayedEntries,
+    /// With [`Sabotage::NoFrames`]: the same without frames.
+    records: Vec<u8>,
     /// A copy of a frozen roster, and its root.
     copy: Option<([u8; 32], Vec<Entry>)>,
     saved_at_ms: Option<u64>,
@@ -29,11 +35,39 @@ impl Disk {
 
     /// Writes down the entries of the pool among those that were answered.
     pub(crate) fn note(&mut self, entries: &[Entry], positions: &[Position]) {
-        let pool = entries.iter().zip(positions).filter_map(|(entry, position)| match position {
-            Position::Pool(index) => Some((*index, *entry)),
-            Position::Line(_) => None,
-        });
-        self.entries.extend(pool);
+        self.entries.push(entries, positions);
+        for (entry, position) in entries.iter().zip(positions) {
+            if let Position::Pool(index) = position {
+                self.records.extend(index.to_be_bytes());
+                self.records.extend(entry);
+            }
+        }
+    }
+
+    /// A write was cut short when the process was killed: nobody was answered for it.
+    pub(crate) fn tear(&mut self) {
+        let mut next = PlayedEntries::default();
+        next.push(&[[0x55; 32]; 3], &[0, 1, 2].map(Position::Pool));
+        let frame = &next.bytes[next.bytes.len() - 3 * 40..];
+        if !self.entries.bytes.is_empty() {
+            self.entries.bytes.extend(&next.bytes[16..next.bytes.len() - 57]);
+            self.records.extend(&frame[..57]);
+        }
+    }
+
+    /// One bit of what is on it flips.
+    pub(crate) fn rot(&mut self, at: usize) {
+        for bytes in [&mut self.entries.bytes, &mut self.records] {
+            let length = bytes.len();
+            if length > 100 {
+                bytes[60 + at % (length - 60)] ^= 0x10;
+            }
+        }
+    }
+
+    /// An edge starts with it.
+    pub(crate) fn open(&mut self) {
+        self.entries.open();
     }
 
     /// Keeps a copy of the roster of which this is the root.
@@ -47,7 +81,16 @@ impl Disk {
     }
 
     /// The entries from an index on.
-    pub(crate) fn entries(&self, from: u64) -> Vec<(u64, Entry)> {
-        self.entries.iter().copied().filter(|(index, _)| *index >= from).collect()
+    pub(crate) fn entries(&self, from: u64, sabotage: Option<Sabotage>) -> Vec<(u64, Entry)> {
+        let entries = match sabotage {
+            Some(Sabotage::NoFrames) => self.records.as_chunks().0.iter().map(record).collect(),
+            _ => self.entries.entries(),
+        };
+        entries.into_iter().filter(|(index, _)| *index >= from).collect()
     }
+}
+
+fn record(bytes: &[u8; 40]) -> (u64, Entry) {
+    let (index, entry) = bytes.split_first_chunk().expect("a record has an index");
+    (u64::from_be_bytes(*index), entry.try_into().expect("the rest of a record is an entry"))
 }

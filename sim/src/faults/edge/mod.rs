@@ -107,6 +107,7 @@ impl Edge {
     /// Starts a process with what is on the disk. `seed` is what the system's randomness would be.
     pub(crate) fn start(&mut self, plan: &Plan, sabotage: Option<Sabotage>, seed: u64) {
         self.life += 1;
+        self.disk.open();
         let disk = std::mem::take(&mut self.disk);
         self.process = Some(Process {
             number: self.number,
@@ -131,6 +132,16 @@ impl Edge {
         if let Some(process) = self.process.take() {
             self.disk = process.disk;
         }
+    }
+
+    /// A write was cut short when it was killed.
+    pub(crate) fn tear(&mut self) {
+        self.disk.tear();
+    }
+
+    /// One bit on its disk flips, whether a process has it or not.
+    pub(crate) fn rot(&mut self, at: usize) {
+        self.process.as_mut().map_or(&mut self.disk, |process| &mut process.disk).rot(at);
     }
 
     /// The disk is lost, too.

@@ -142,7 +142,9 @@ impl Process {
             Call::Ask => Request::Apply(current.command.clone()),
             Call::Look | Call::LookAround => Request::View,
             Call::Restore => Request::Restore(Box::new(self.task.knowledge.clone())),
-            Call::Refill { from, is_under_root } => Request::Refill { entries: self.disk.entries(from), is_under_root },
+            Call::Refill { from, is_under_root } => {
+                Request::Refill { entries: self.disk.entries(from, self.sabotage), is_under_root }
+            }
             Call::PutBack { from } => match self.put_back(from) {
                 Some(request) => request,
                 None => return self.go_on(Reply::NoCopy),

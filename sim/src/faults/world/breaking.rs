@@ -4,8 +4,12 @@ use super::super::fault::Fault;
 use super::super::messages::StoreEvent;
 use super::super::network::Weather;
 use super::event::Event;
-use super::{Ways, World};
+use super::{Restart, Ways, World};
 
+/// An edge that was away is not remembered as one of those who may know more after so long.
+const LONG_MS: u64 = 12_000;
+/// How long it is watched that no number is left out.
+const LOOKS_MS: u64 = 5_000;
 /// How far the store's clock and an edge's may be off once everything is healed, ms.
 const HEALED_CLOCK_OFF_MS: i64 = 500;
 
@@ -13,12 +17,35 @@ impl World {
     pub(super) fn begin(&mut self, number: usize) {
         let fault = self.scenario.faults[number].1.clone();
         self.trace.say(self.now_ms, &format_args!("FAULT: {fault}"));
+        // What breaks besides may cost numbers.
+        self.restart = None;
         if fault.is_loss() {
             self.witness.lost();
             self.server.list().into_iter().for_each(|list| self.lists.lost(list));
         }
         match fault {
             Fault::Kill { edge, .. } => self.kill(edge),
+            Fault::Tear { edge, .. } => {
+                self.kill(edge);
+                self.edges[edge].tear();
+            }
+            Fault::Rot { edge, at } => {
+                self.edges[edge].rot(at);
+                // What it answered may not come back from it.
+                self.ways[edge].has_burned = true;
+            }
+            Fault::Evict => {
+                if self.server.evict_roster() {
+                    self.note(StoreEvent::Evicted);
+                }
+            }
+            Fault::TwoMasters { .. } => {
+                let state = self.copies[number].take();
+                let successor = self.server.succeeded_by(state);
+                self.old_master = Some(std::mem::replace(&mut self.server, successor));
+                self.note(StoreEvent::AnotherRun(Some(number)));
+                self.store_answers();
+            }
             Fault::Burn { edge, .. } => {
                 self.kill(edge);
                 self.edges[edge].lose_disk();
@@ -35,7 +62,9 @@ impl World {
                 self.answers_since_ms = self.now_ms;
                 self.note(StoreEvent::Wiped);
             }
-            Fault::Empty { .. } | Fault::FailOver { .. } | Fault::Silence { .. } => self.server.is_up = false,
+            Fault::Empty { .. } | Fault::FailOver { .. } | Fault::Silence { .. } | Fault::StartAgain { .. } => {
+                self.server.is_up = false;
+            }
             Fault::StoreClock { by_ms } => self.server.clock_off_ms = by_ms,
             Fault::EdgeClock { edge, by_ms } => self.edges[edge].clock_off_ms = by_ms,
         }
@@ -50,7 +79,8 @@ impl World {
 
     pub(super) fn end(&mut self, number: usize) {
         match self.scenario.faults[number].1.clone() {
-            Fault::Kill { edge, .. } | Fault::Burn { edge, .. } => self.start_again(edge),
+            Fault::Kill { edge, .. } | Fault::Burn { edge, .. } | Fault::Tear { edge, .. } => self.start_again(edge),
+            Fault::TwoMasters { .. } => self.old_master = None,
             Fault::Way { edge, .. } => self.mend_way(edge),
             Fault::Abroad { .. } => self.abroad = Weather::ABROAD,
             Fault::Empty { .. } => {
@@ -65,9 +95,26 @@ impl World {
                 self.store_answers();
             }
             Fault::Silence { .. } => self.store_answers(),
+            Fault::StartAgain { .. } => self.start_store_again(),
+            Fault::Rot { .. } | Fault::Evict => return,
             Fault::Wipe | Fault::StoreClock { .. } | Fault::EdgeClock { .. } => return,
         }
         self.trace.say(self.now_ms, &format_args!("over: {}", self.scenario.faults[number].1));
+    }
+
+    fn start_store_again(&mut self) {
+        let state = self.server.copy();
+        self.server.begin_another_run(state);
+        self.note(StoreEvent::StartedAgain);
+        self.store_answers();
+        // Whoever is away may know more.
+        let are_all_here =
+            self.ways.iter().zip(&self.edges).all(|(ways, edge)| {
+                edge.is_up() && ways.fine_since_ms.is_some_and(|since| self.now_ms >= since + LONG_MS)
+            });
+        let numbers = self.server.view().map(|view| view.pool_size.max(view.line_size));
+        self.restart =
+            numbers.filter(|_| are_all_here).map(|numbers| Restart { numbers, until_ms: self.now_ms + LOOKS_MS });
     }
 
     fn store_answers(&mut self) {
@@ -98,6 +145,7 @@ impl World {
             self.edges[edge].clock_off_ms = HEALED_CLOCK_OFF_MS;
         }
         self.abroad = Weather::ABROAD;
+        self.old_master = None;
         if !self.server.is_up {
             self.store_answers();
         }

@@ -41,6 +41,15 @@ struct Ways {
     has_burned: bool,
 }
 
+/// A store that was started again with all that it had, while every edge was there.
+#[derive(Clone, Copy, Debug)]
+struct Restart {
+    /// Numbers given by then.
+    numbers: u64,
+    /// How long it is watched.
+    until_ms: u64,
+}
+
 pub(super) struct World {
     scenario: Scenario,
     sabotage: Option<Sabotage>,
@@ -62,6 +71,9 @@ pub(super) struct World {
     lists: Lists,
     /// The root that the store has, or had last: one that it lost before anybody saw it was never public.
     root: Option<[u8; 32]>,
+    restart: Option<Restart>,
+    /// A master that was cut off, and the edges that it still has: every other one.
+    old_master: Option<Server>,
     trace: Trace,
     /// What the store goes through, where somebody wants to know.
     events: Option<Vec<StoreEvent>>,
@@ -89,6 +101,8 @@ impl World {
             witness: Witness::new(cap, policy.max_active),
             lists: Lists::default(),
             root: None,
+            restart: None,
+            old_master: None,
             trace: Trace::new(BEGIN_MS, reads),
             events: None,
             scenario,
@@ -149,7 +163,7 @@ impl World {
             self.agenda.put(at_ms, Event::FanTurn(fan));
         }
         for (number, (at_ms, fault)) in self.scenario.faults.iter().enumerate() {
-            if let Fault::FailOver { copy_age_ms, .. } = fault {
+            if let Fault::FailOver { copy_age_ms, .. } | Fault::TwoMasters { copy_age_ms, .. } = fault {
                 self.agenda.put(at_ms.saturating_sub(*copy_age_ms).max(BEGIN_MS), Event::Copy(number));
             }
             self.agenda.put(*at_ms, Event::Begin(number));

@@ -1,10 +1,12 @@
 //! The store serves requests, and is watched while it does.
 
 use fairgate::recover::Stamp;
-use fairgate::room::{Command, Outcome, Position};
+use fairgate::room::{Command, GAP, Outcome, Position};
 
 use super::super::edge::CallNumber;
 use super::super::messages::{Request, Response, StoreEvent};
+use super::super::promises::Promise;
+use super::super::sabotage::Sabotage;
 use super::event::Event;
 use super::{HAD_TIME_MS, World};
 
@@ -17,16 +19,19 @@ impl World {
         stamp: Option<Stamp>,
         request: &Request,
     ) {
-        if !self.server.is_up {
+        if !self.server.is_up || self.has_old_master(edge, life, number, stamp.as_ref(), request) {
             return;
         }
         let before = self.server.stamp().map(|stamp| stamp.epoch);
-        let response = self.server.serve(stamp.as_ref(), request, self.now_ms);
+        let name = format!("{edge}-{life}");
+        let response = self.server.serve(&name, stamp.as_ref(), request, self.now_ms);
         if self.events.is_some() {
             let (now_ms, request) = (self.server.clock_ms(self.now_ms), Box::new(request.clone()));
-            self.note(StoreEvent::Call { now_ms, stamp: stamp.clone(), request, response: response.clone() });
+            let (stamp, response) = (stamp.clone(), response.clone());
+            self.note(StoreEvent::Call { now_ms, edge: name, stamp, request, response });
         }
         self.tell_of(edge, request, &response, before.as_deref());
+        self.watch_restart();
         if let (Request::Apply(command), Response::Outcome(outcome)) = (request, &response) {
             self.look_for_limits(command, outcome);
             self.watch(edge, command, outcome);
@@ -55,6 +60,37 @@ impl World {
             )
         });
         self.trace.say(self.now_ms, &format_args!("edge {edge} {what}{stands}"));
+    }
+
+    /// Whether an edge still has the master that was cut off. It has no replica left to write to, so it refuses, which is no
+    /// better than silence.
+    fn has_old_master(
+        &mut self,
+        edge: usize,
+        life: u64,
+        number: CallNumber,
+        stamp: Option<&Stamp>,
+        request: &Request,
+    ) -> bool {
+        let Some(old) = self.old_master.as_mut().filter(|_| edge % 2 == 1) else { return false };
+        if self.sabotage == Some(Sabotage::OldMasterAnswers) {
+            let response = old.serve(&format!("{edge}-{life}"), stamp, request, self.now_ms);
+            self.agenda.put(self.now_ms + 1, Event::Reply { edge, life, number, response });
+        }
+        true
+    }
+
+    /// Nothing was lost: nothing is left out.
+    fn watch_restart(&mut self) {
+        let Some(restart) = self.restart else { return };
+        let Some(view) = self.server.view() else { return };
+        if self.now_ms >= restart.until_ms {
+            self.restart = None;
+        } else if view.pool_size.max(view.line_size) >= restart.numbers + GAP {
+            self.restart = None;
+            let what = format!("{} numbers before, and now {}", restart.numbers, view.pool_size.max(view.line_size));
+            self.witness.at(self.now_ms).blame(Promise::NothingBurnt, what);
+        }
     }
 
     /// Whether the list of the draw is another one from now on, and nobody is there who could have said so.
