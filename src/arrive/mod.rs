@@ -4,6 +4,7 @@
 //! one spelling, [`route`] finds its room, [`credentials`] what it carries, and [`decide`] what is to be done with it.
 //! [`forged`] knows what it must not say to a shop.
 
+pub mod crawler;
 pub mod credentials;
 pub mod decide;
 pub mod forged;

@@ -58,6 +58,7 @@ fn check(files: Vec<PathBuf>, out: &mut impl Write, err: &mut impl Write) -> any
             prefix: "/.fairgate".into(),
             title: "The sale".into(),
             template: Some(file.clone()),
+            frame_ancestors: Vec::new(),
         };
         match WaitingPage::check(&page) {
             Ok(()) => writeln!(out, "{}: ok", file.display())?,

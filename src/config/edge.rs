@@ -41,6 +41,8 @@ pub struct EdgeConfig {
     pub limits: LimitsConfig,
     /// What no client may say to a shop.
     pub headers: HeadersConfig,
+    /// `Strict-Transport-Security` for fans who come by TLS.
+    pub hsts: Option<String>,
 }
 
 /// Fields of requests that reach no shop, beside those of [`crate::arrive::forged`].
@@ -94,8 +96,26 @@ impl EdgeConfig {
             shutdown_grace_ms: section.get_or("shutdown_grace", Span::seconds(10)).ms,
             limits: limits?,
             headers: headers?,
+            hsts: read_hsts(section),
         })
     }
+}
+
+fn read_hsts(section: &Section<'_>) -> Option<String> {
+    let hsts: Option<String> = section.get("hsts");
+    let fits = |hsts: &String| {
+        let mut directives = hsts.split(';').map(str::trim);
+        let age = directives.next().and_then(|first| first.strip_prefix("max-age="));
+        age.is_some_and(|age| !age.is_empty() && age.bytes().all(|byte| byte.is_ascii_digit()))
+            && directives.all(|directive| matches!(directive, "includeSubDomains" | "preload"))
+    };
+    section.check(
+        hsts.as_ref().is_none_or(fits),
+        "hsts",
+        "is not a value of Strict-Transport-Security",
+        r#"write "max-age=31536000", with "; includeSubDomains" only if every host below has TLS"#,
+    );
+    hsts
 }
 
 fn read_prefix(section: &Section<'_>) -> String {

@@ -8,7 +8,7 @@ use pingora::tls;
 use super::reader::{Document, Step};
 use super::store::read_authority;
 use super::{Config, RoomConfig, TlsListener};
-use crate::page::{PageInput, WaitingPage};
+use crate::page::{PageInput, WaitingPage, read_page};
 use crate::pass::KeyRing;
 
 /// Reports files that cannot be used.
@@ -28,6 +28,7 @@ pub(super) fn check(config: &Config, document: &Document<'_>) {
     }
     for (index, room) in config.rooms.iter().enumerate() {
         check_template(config, document, index, room);
+        check_public_page(document, index, room);
     }
 }
 
@@ -38,12 +39,25 @@ fn check_template(config: &Config, document: &Document<'_>, index: usize, room: 
         prefix: config.edge.prefix.clone(),
         title: room.title.clone(),
         template: Some(template.clone()),
+        frame_ancestors: Vec::new(),
     };
     if let Err(error) = WaitingPage::check(&page) {
         let path = [Step::Key("room"), Step::Item(index), Step::Key("page"), Step::Key("template")];
         let key = format!("room[{}].page.template", room.name);
         document.problem(&path, &key, error.to_string(), "put it right, or leave it out for the built-in page");
     }
+}
+
+fn check_public_page(document: &Document<'_>, index: usize, room: &RoomConfig) {
+    let Some(Err(error)) = room.page.public_page.as_deref().map(read_page) else { return };
+    let path = [Step::Key("room"), Step::Item(index), Step::Key("page"), Step::Key("public_page")];
+    let key = format!("room[{}].page.public_page", room.name);
+    document.problem(
+        &path,
+        &key,
+        error.to_string(),
+        "put it right, or leave it out: crawlers are told to come back then",
+    );
 }
 
 fn check_tls(document: &Document<'_>, index: usize, listener: &TlsListener) {

@@ -44,6 +44,8 @@ pub struct RoomConfig {
     pub stock: Option<String>,
     /// When it opens, starts and ends.
     pub schedule: ScheduleConfig,
+    /// Origins whose pages may join, claim and leave by script, and read the answers.
+    pub allowed_origins: Vec<String>,
     /// Whether a GET by an API client may join, for clients that can do nothing else.
     pub join_on_get: bool,
     /// The public randomness that the draw waits for; `None`: it is committed, and no more.
@@ -98,6 +100,10 @@ pub struct PageConfig {
     pub html_status: u16,
     /// The status for API clients without a pass.
     pub api_status: u16,
+    /// A page that search engines' crawlers get instead.
+    pub public_page: Option<PathBuf>,
+    /// The origins whose pages may show the room's in a frame.
+    pub frame_ancestors: Vec<String>,
     /// The organizer's message when the room is scheduled.
     pub message: Option<String>,
 }
@@ -141,6 +147,7 @@ impl RoomConfig {
             r#"write it from the first slash, like "/api/v1/events/final/availability""#,
         );
         let schedule = ScheduleConfig::read(section);
+        let allowed_origins = read_origins(section, "allowed_origins");
         let join_on_get = section.get_or("join_on_get", false);
         let witness_ms = section.get_or("witness", Span { ms: WITNESS_MS_MIN }).ms;
         section.check(
@@ -166,6 +173,7 @@ impl RoomConfig {
             priority_paths,
             stock,
             schedule: schedule?,
+            allowed_origins,
             join_on_get,
             beacon: beacon?,
             policy: policy?,
@@ -205,6 +213,29 @@ fn check_paths(section: &Section<'_>, key: &'static str, paths: Option<Vec<Strin
         fits
     };
     paths.unwrap_or_default().into_iter().filter(fits).collect()
+}
+
+fn read_origins(section: &Section<'_>, key: &'static str) -> Vec<String> {
+    let origins: Vec<String> = section.get_or(key, Vec::new());
+    for origin in &origins {
+        let remedy = r#"write it as browsers do: scheme, host in lower case, and a port where it is not the scheme's, like "https://www.shop.example""#;
+        section.check(is_origin(origin), key, format!("{origin:?} is not an origin"), remedy);
+    }
+    origins
+}
+
+/// Whether a browser may spell an origin so.
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let default_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return false,
+    };
+    let Ok(host) = canonical_host(authority) else { return false };
+    let spelled = if host.contains(':') { format!("[{host}]") } else { host.into_owned() };
+    let port = authority.strip_prefix(&*spelled);
+    port.is_some_and(|port| port.is_empty() || port.len() > 1 && port != default_port)
 }
 
 /// Whether a decoded request path can lie under it.
@@ -319,7 +350,9 @@ impl PageConfig {
         }
         let message: Option<String> = section.get("message");
         check_control(section, "message", &Control::Message(message.clone()));
-        Some(Self { template: section.get("template"), html_status, api_status, message })
+        let (template, public_page) = (section.get("template"), section.get("public_page"));
+        let frame_ancestors = read_origins(section, "frame_ancestors");
+        Some(Self { template, html_status, api_status, public_page, frame_ancestors, message })
     }
 }
 

@@ -88,10 +88,29 @@ fn the_shipped_example_is_right_and_shows_every_default() {
         text.replace("# [[", "[[").replace("# listen =", "listen =").replace("# certificate =", "certificate =");
     let sections = sections.replace("# key =", "key =").replace("# name =", "name =").replace("# role =", "role =");
     let sections = sections.replace("# token_env =", "token_env =").replace("# template =", "template =");
+    let sections = sections.replace("# hsts =", "hsts =").replace("# public_page =", "public_page =");
     let all = parse(&sections.replace("# message =", "message =")).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(all.edge.tls.len(), 1);
     assert_eq!(all.admin.tokens[0].role, Role::Organizer);
     assert_eq!(all.rooms[0].page.message.as_deref(), Some("Four tickets a person."));
+}
+
+#[test]
+fn origins_header_names_and_hsts_are_as_browsers_have_them() {
+    let room = |line: &str| with("paths =", &format!("{line}\npaths ="));
+    for wrong in
+        ["shop.example", "https://Shop.example", "https://shop.example/", "https://shop.example:443", "ftp://a", "*"]
+    {
+        let text = room(&format!("allowed_origins = ['{wrong}']"));
+        assert_problem(&text, 10, "room[final].allowed_origins", &["is not an origin", "https://www.shop.example"]);
+    }
+    assert!(parse(&room("allowed_origins = ['https://a.example', 'http://[::1]:8080']")).is_ok());
+    let edge = |lines: &str| with("[edge]", &format!("[edge]\n{lines}"));
+    assert_problem(&edge("hsts = 'yes'"), 3, "edge.hsts", &["max-age=31536000"]);
+    assert!(parse(&edge("hsts = 'max-age=1; includeSubDomains'")).is_ok());
+    assert_problem(&edge("headers.strip = ['X Y']"), 3, "edge.headers.strip", &["is not the name"]);
+    assert_problem(&edge("headers.strip = ['Host']"), 3, "edge.headers.strip", &["requests need"]);
+    assert_problem(&edge("headers.allow = ['X-*']"), 3, "edge.headers.allow", &["is not the name"]);
 }
 
 #[test]

@@ -4,19 +4,37 @@ use std::sync::Arc;
 
 use fairgate_draw::{Descriptor, Record, RosterTree};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LINK};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LINK};
 use serde::Serialize;
 
 use super::answer::Answer;
+use super::fan::FanRequest;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::roster::read_tree;
 use super::state::Edge;
 
-/// What never changes again.
-pub(crate) const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// What is public may be read by scripts of any origin: whoever checks a draw may do it in a browser.
+pub(crate) const ANYBODY: HeaderValue = HeaderValue::from_static("*");
+/// What never changes again, at an address that names the draw.
+const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// What may be out of date in a second.
 pub(crate) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
+
+/// How long what is final of the present draw may be kept: for ever where the address names the draw (`?d=…`), and a moment
+/// where it does not, since the room's next draw has the same address.
+///
+/// # Errors
+/// The address names another draw: whatever is answered would be kept under its name.
+pub(crate) fn kept(request: &FanRequest<'_>, snapshot: &Snapshot) -> Result<HeaderValue, Problem> {
+    let query = form_urlencoded::parse(request.query.unwrap_or_default().as_bytes());
+    let mut named = query.filter(|(name, _)| name == "d").map(|(_, digest)| digest);
+    match named.next() {
+        None => Ok(GROWING),
+        Some(digest) if *digest == hex::encode(snapshot.view.draw.descriptor_digest) => Ok(FINAL),
+        Some(_) => Err(Problem::NoSuchDraw),
+    }
+}
 
 #[derive(Serialize)]
 struct Proof {
@@ -28,13 +46,15 @@ struct Proof {
 }
 
 /// `GET draw`.
-pub(crate) fn record(edge: &Edge, room: &LiveRoom) -> Result<Answer, Problem> {
+pub(crate) fn record(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let kept = kept(request, &snapshot)?;
     let record = edge.keys.sign_record(public_record(&snapshot).ok_or(Problem::Internal)?, edge.now_ms());
-    let cache = if record.is_final() { FINAL } else { GROWING };
+    let cache = if record.is_final() { kept } else { GROWING };
     Ok(Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header(CACHE_CONTROL, cache)
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
         .text(LINK, &format!("<{}/draw-record.schema.json>; rel=\"describedby\"", edge.prefix))
         .body(record.canonical_json()))
 }
@@ -44,6 +64,7 @@ pub(crate) fn schema() -> Answer {
     Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/schema+json"))
         .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"))
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
         .body(include_str!("../../docs/draw-record.schema.json"))
 }
 
@@ -67,8 +88,14 @@ pub(crate) fn public_record(snapshot: &Snapshot) -> Option<Record> {
 }
 
 /// `GET draw/proof/{index}`.
-pub(crate) async fn proof(edge: &Edge, room: &LiveRoom, index: u64) -> Result<Answer, Problem> {
+pub(crate) async fn proof(
+    edge: &Edge,
+    room: &LiveRoom,
+    index: u64,
+    request: &FanRequest<'_>,
+) -> Result<Answer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let kept = kept(request, &snapshot)?;
     let (entries, root) = snapshot.view.draw.entries.zip(snapshot.view.draw.root).ok_or_else(|| pending(edge))?;
     let tree = tree(edge, room, entries, root).await?;
     let chunk_range = tree.chunk(index).ok_or(Problem::NoSuchEntry { index, entries })?;
@@ -86,7 +113,7 @@ pub(crate) async fn proof(edge: &Edge, room: &LiveRoom, index: u64) -> Result<An
     };
     let mut answer = Answer::json(StatusCode::OK, &body);
     answer.headers.retain(|(name, _)| name != CACHE_CONTROL);
-    Ok(answer.header(CACHE_CONTROL, FINAL))
+    Ok(answer.header(CACHE_CONTROL, kept).header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY))
 }
 
 /// The frozen roster's tree, read anew after a restart.

@@ -11,7 +11,7 @@ use super::lists::ListAnswer;
 use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::state::Edge;
-use super::{beacon, claim, draw, join, leave, lists, poll, waiting};
+use super::{beacon, claim, cors, draw, join, leave, lists, poll, waiting};
 use crate::arrive::origin::is_own_origin;
 use crate::arrive::route::FanCall;
 use crate::fields::{self, bearer};
@@ -25,10 +25,14 @@ pub(crate) struct FanRequest<'r> {
     pub(crate) headers: &'r HeaderMap,
     /// `Host` or `:authority`, as sent.
     pub(crate) authority: &'r str,
+    /// The target's query, without its question mark.
+    pub(crate) query: Option<&'r str>,
     /// Whether the fan came by TLS.
     pub(crate) secure: bool,
     /// Whose quotas the request counts for.
     pub(crate) address: IpAddr,
+    /// Whether a page sent it whose origin the room names.
+    pub(crate) is_from_named_origin: bool,
     pub(crate) body: Bytes,
 }
 
@@ -43,7 +47,7 @@ impl FanRequest<'_> {
     }
 
     fn is_own(&self) -> bool {
-        is_own_origin(self.header(&SEC_FETCH_SITE), self.header(&ORIGIN), self.authority)
+        self.is_from_named_origin || is_own_origin(self.header(&SEC_FETCH_SITE), self.header(&ORIGIN), self.authority)
     }
 }
 
@@ -82,7 +86,9 @@ pub(crate) async fn answer(
     request: &FanRequest<'_>,
 ) -> Result<Reply, Problem> {
     if request.method == Method::OPTIONS {
-        return Ok(Reply::Whole(Answer::options(call.allow())));
+        let asks = request.is_from_named_origin && cors::is_preflight(request.method, request.headers);
+        let answer = if asks { cors::preflight(call.allow()) } else { Answer::options(call.allow()) };
+        return Ok(Reply::Whole(answer));
     }
     if !call.allow().split(", ").any(|allowed| allowed == request.method.as_str()) {
         return Err(Problem::Method { allow: call.allow() });
@@ -96,8 +102,8 @@ pub(crate) async fn answer(
         FanCall::Claim => claim::answer(edge, room, request).await,
         FanCall::Leave => leave::answer(edge, room, request).await,
         FanCall::Check => Ok(waiting::check(room, request)),
-        FanCall::Draw => draw::record(edge, room),
-        FanCall::Proof(index) => draw::proof(edge, room, index).await,
+        FanCall::Draw => draw::record(edge, room, request),
+        FanCall::Proof(index) => draw::proof(edge, room, index, request).await,
         FanCall::Beacon => beacon::answer(edge, room, request).await,
         FanCall::Roster => return lists::roster(edge, room, request).map(Reply::List),
         FanCall::Claims => return lists::claims(edge, room, request).map(Reply::List),

@@ -27,14 +27,19 @@ use super::arrival::Origin;
 use super::gate::GatePhases;
 use super::lane::{self, Ready};
 use super::leash::Leash;
+use super::overlong;
 use super::problem::Problem;
-use super::served::Served;
+use super::served::{Message, Served};
 use super::state::Edge;
 use super::stop::Finish;
-use crate::arrive::head::{header_slots, read_head};
+use crate::arrive::head::{BadHead, header_slots, read_head};
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
+
+/// How long, and how much, is read of a client that was refused.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 * 1024;
 
 /// All of the edge's connections.
 pub(crate) struct Front {
@@ -46,13 +51,15 @@ pub(crate) struct Front {
 /// What became of waiting for a head.
 enum Next {
     /// It is whole, and Pingora's.
-    Head { upgrade: bool },
+    Head { upgrade: bool, message_bytes: Option<u64> },
     /// It has so many bytes, and this is the answer.
     Ready { bytes: usize, answer: Ready },
     /// The client has gone, or said nothing for too long.
     Gone,
     /// It is not to be served.
     Refused(Problem),
+    /// It does not end.
+    Overlong,
 }
 
 #[async_trait]
@@ -95,15 +102,17 @@ impl Front {
                         return;
                     }
                 }
-                Next::Head { upgrade } => {
+                Next::Head { upgrade, message_bytes } => {
                     // In a box: it has room for a whole request, which an idle connection does not need.
-                    let request = self.hand_over(stream, std::mem::take(&mut bytes), upgrade, shutdown);
+                    let (request, message) = split(std::mem::take(&mut bytes), message_bytes);
+                    let request = self.hand_over(stream, request, message, upgrade, shutdown);
                     let reused = Box::pin(request).await;
-                    let Some(again) = reused else { return };
-                    stream = again;
+                    let Some((again, ahead)) = reused else { return };
+                    (stream, bytes) = (again, ahead);
                 }
                 Next::Gone => return,
                 Next::Refused(problem) => return Box::pin(refuse(stream, &problem.answer())).await,
+                Next::Overlong => return Box::pin(refuse(stream, &overlong::answer(&bytes))).await,
             }
             if bytes.is_empty() {
                 bytes = BytesMut::new();
@@ -163,12 +172,15 @@ impl Front {
         let mut slots = header_slots();
         let head = match read_head(bytes, &mut slots) {
             Ok(head) => head?,
+            Err(BadHead::TooLarge) => return Some(Next::Overlong),
             Err(bad) => return Some(Next::Refused(bad.into())),
         };
         if let Some(answer) = lane::answer(&self.edge, &head, origin) {
             return Some(Next::Ready { bytes: head.bytes, answer });
         }
-        Some(Next::Head { upgrade: head.has("upgrade") })
+        let upgrade = head.has("upgrade");
+        let message_bytes = head.content_length.filter(|_| !upgrade).map(|body| body.saturating_add(head.bytes as u64));
+        Some(Next::Head { upgrade, message_bytes })
     }
 
     /// Whether the client took it.
@@ -185,17 +197,26 @@ impl Front {
         &self,
         stream: Stream,
         bytes: BytesMut,
+        message: Message,
         upgrade: bool,
         shutdown: &ShutdownWatch,
-    ) -> Option<Stream> {
+    ) -> Option<(Stream, BytesMut)> {
         let leash = upgrade.then(Leash::default);
-        let mut session = ServerSession::new_http1(Served::hand_over(stream, leash.clone()));
+        let mut session = ServerSession::new_http1(Served::hand_over(stream, leash.clone(), message));
         session.set_pipelined_prefix(bytes);
         session.set_connection_user_context(leash.map(|leash| Box::new(leash) as _));
         let reused = self.proxy.process_new_http(session, shutdown).await;
         // One leash a connection: after an upgrade that was refused, the client connects anew.
         reused.filter(|_| !upgrade).and_then(|reused| Served::take_back(reused.consume().0))
     }
+}
+
+/// What is of a request and what follows it. Where only Pingora finds its end (chunks, an upgrade), all of it is.
+fn split(mut bytes: BytesMut, message_bytes: Option<u64>) -> (BytesMut, Message) {
+    let Some(message_bytes) = message_bytes else { return (bytes, Message::default()) };
+    let here = usize::try_from(message_bytes).unwrap_or(usize::MAX).min(bytes.len());
+    let ahead = bytes.split_off(here);
+    (bytes, Message { left_bytes: Some(message_bytes - here as u64), ahead })
 }
 
 /// The other end's address.
@@ -219,11 +240,26 @@ async fn read_some(stream: &mut Stream, bytes: &mut BytesMut) -> std::io::Result
     .await
 }
 
-/// Answers without Pingora, and closes. That the client may have gone is no news.
+/// Answers without Pingora, and closes. That the client may have gone is no news. What it is still sending is read for a
+/// moment: closed on unread bytes, a connection is reset, and the answer with it.
 async fn refuse(mut stream: Stream, answer: &Answer) {
     let mut bytes = BytesMut::with_capacity(512);
     answer.write_http1(&mut bytes, "close");
     if stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok() {
+        let end = async { stream.shutdown().await.is_ok() && drain(&mut stream).await.is_ok() };
+        let _ = timeout(LINGER, end).await;
         Shutdown::shutdown(&mut *stream).await;
     }
+}
+
+async fn drain(stream: &mut Stream) -> std::io::Result<()> {
+    let mut drained = 0;
+    while drained < LINGER_BYTES {
+        let mut bytes = BytesMut::new();
+        match read_some(stream, &mut bytes).await? {
+            0 => break,
+            read => drained += read,
+        }
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -69,6 +70,17 @@ impl ProxyHttp for GatePhases {
         visit: &mut Visit,
     ) -> Result<()> {
         shop::response(&self.edge, session, response, visit).await
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        visit: &mut Visit,
+    ) -> Result<Option<Duration>> {
+        visit::keep_body(visit, body);
+        Ok(None)
     }
 
     fn fail_to_connect(

@@ -3,10 +3,15 @@
 //! Guarantees: nothing that a client sent can pass for the gate's word or another proxy's ([`Forged`]); the fan's ticket and
 //! pass never reach the shop but where the gate puts the pass. Hop-by-hop fields are dropped by Pingora's standard policy.
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
-use pingora::http::RequestHeader;
+use http::Version;
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, TRAILER,
+    TRANSFER_ENCODING,
+};
+use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
+use super::state::Edge;
 use super::visit::Inside;
 use crate::arrive::credentials::is_gate_cookie;
 use crate::arrive::forged::Forged;
@@ -24,6 +29,28 @@ pub(crate) fn to_shop(forged: &Forged, request: &mut RequestHeader, inside: &Ins
     state_length_once(request)?;
     add_forwarded(request, inside)?;
     add_holder(request, inside)
+}
+
+/// Makes a shop's answer one that this fan's client understands. `true` where its end is the connection's.
+pub(crate) fn to_fan(
+    edge: &Edge,
+    version: Version,
+    inside: &Inside,
+    answer: &mut ResponseHeader,
+) -> pingora::Result<bool> {
+    // Pingora passes on no trailers.
+    while answer.remove_header(&TRAILER).is_some() {}
+    if let Some(hsts) = edge.hsts.as_ref().filter(|_| inside.arrival.client.secure)
+        && !answer.headers.contains_key(STRICT_TRANSPORT_SECURITY)
+    {
+        answer.insert_header(STRICT_TRANSPORT_SECURITY, hsts.clone())?;
+    }
+    // HTTP/1.0 has no chunks.
+    let ends_with_connection = version == Version::HTTP_10 && answer.headers.contains_key(TRANSFER_ENCODING);
+    if ends_with_connection {
+        while answer.remove_header(&TRANSFER_ENCODING).is_some() {}
+    }
+    Ok(ends_with_connection)
 }
 
 fn strip(request: &mut RequestHeader, unwanted: impl Fn(&str) -> bool) {

@@ -41,7 +41,7 @@ fn is_plain(head: &Head<'_, '_>) -> bool {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
             match header.name.len() {
                 10 if is("connection") => header.value.eq_ignore_ascii_case(b"keep-alive"),
-                6 => !is("expect"),
+                6 => !is("expect") && !is("origin"),
                 7 => !is("upgrade"),
                 _ => true,
             }

@@ -7,10 +7,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use fairgate_draw::{CLAIM_BYTES, Claim};
 use http::StatusCode;
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE};
+use http::header::{
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE,
+};
 
 use super::answer::Answer;
-use super::draw::{FINAL, GROWING};
+use super::draw::{ANYBODY, GROWING, kept};
 use super::fan::FanRequest;
 use super::live::LiveRoom;
 use super::problem::Problem;
@@ -68,7 +70,7 @@ pub(crate) fn roster(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> 
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let pending = || Problem::DrawPending { retry_after_ms: edge.retry_after_ms() };
     let entries = snapshot.view.draw.entries.ok_or_else(pending)?;
-    answer(List::Roster, entries, FINAL, request)
+    answer(List::Roster, entries, kept(request, &snapshot)?, request)
 }
 
 /// `GET draw/claims`: it grows at its end, so only a part of it can be kept.
@@ -76,6 +78,7 @@ pub(crate) fn claims(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> 
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let public = **room.public_claims.load();
     let count = if public.draw == snapshot.view.draw.descriptor_digest { public.count } else { 0 };
+    kept(request, &snapshot)?;
     answer(List::Claims, count, GROWING, request)
 }
 
@@ -87,7 +90,8 @@ fn answer(list: List, lines: u64, cache: HeaderValue, request: &FanRequest<'_>) 
     let head = Answer::empty(status)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
         .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
-        .header(CACHE_CONTROL, cache);
+        .header(CACHE_CONTROL, cache)
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
     Ok(match asked {
         Some(asked) => {
             let range = format!("bytes {}-{}/{bytes}", asked.start, asked.end - 1);

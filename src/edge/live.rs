@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use fairgate_draw::RosterTree;
 use tokio::sync::Semaphore;
 
@@ -19,7 +20,7 @@ use crate::arrive::decide::RoomState;
 use crate::arrive::route::is_under;
 use crate::config::{AfterEnd, RoomConfig};
 use crate::observe::{EdgeMetrics, RouteClass};
-use crate::page::{CheckPage, PageError, PageInput, WaitingPage};
+use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
 use crate::pass::Cookie;
 use crate::room::{ClaimOutcome, Claimant, Command, Outcome, Plan, Refusal, RenewOutcome, View};
 use crate::steer::{Advance, Look, Progress};
@@ -44,6 +45,8 @@ pub(crate) struct LiveRoom {
     pub(crate) config: RoomConfig,
     pub(crate) page: WaitingPage,
     pub(crate) check: CheckPage,
+    /// What crawlers get instead of the waiting page.
+    pub(crate) public_page: Option<Bytes>,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) joins: Batcher<Joiner, Joined>,
     pub(crate) claims: Batcher<Claimant, ClaimOutcome>,
@@ -81,8 +84,10 @@ impl LiveRoom {
             prefix: prefix.to_owned(),
             title: config.title.clone(),
             template: config.page.template.clone(),
+            frame_ancestors: config.page.frame_ancestors.clone(),
         };
         let (page, check) = (WaitingPage::build(&input)?, CheckPage::build(&input)?);
+        let public_page = config.page.public_page.as_deref().map(read_page).transpose()?;
         let ((joins, join_worker), (claims, claim_worker), (renewals, renewal_worker)) =
             (batcher(), batcher(), batcher());
         let cookies = [false, true].map(|secure| Cookies {
@@ -93,6 +98,7 @@ impl LiveRoom {
             config: config.clone(),
             page,
             check,
+            public_page,
             upstream,
             joins,
             claims,

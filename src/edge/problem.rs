@@ -30,6 +30,11 @@ pub(crate) enum Problem {
     Target(#[from] BadTarget),
     #[error(transparent)]
     Host(#[from] BadHost),
+    #[error(
+        "your browser sends {kb} KB of cookies to this site, which is more than can be read; the largest are {largest}; delete these \
+         in the browser's settings for this site (those that begin with fairgate hold your place: keep them), then load the page again"
+    )]
+    TooManyCookies { kb: usize, largest: String },
     #[error("no room or shop is configured for this host")]
     UnknownHost,
     #[error("there is nothing at this address")]
@@ -70,6 +75,8 @@ pub(crate) enum Problem {
     TooMany(Over),
     #[error("the draw has not come that far yet")]
     DrawPending { retry_after_ms: u64 },
+    #[error("the room's present draw is another one; `draw` without `d` has it")]
+    NoSuchDraw,
     #[error("there is no entry {index}: the roster has {entries}")]
     NoSuchEntry { index: u64, entries: u64 },
     #[error("{0}")]
@@ -85,11 +92,11 @@ pub(crate) enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Head(BadHead::TooLarge) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Head(BadHead::TooLarge) | Self::TooManyCookies { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Target(BadTarget::TooLong) => StatusCode::URI_TOO_LONG,
             Self::Head(_) | Self::Target(_) | Self::Host(_) | Self::BadBody(_) => StatusCode::BAD_REQUEST,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::NoSuchCall | Self::NoSuchEntry { .. } => StatusCode::NOT_FOUND,
+            Self::NoSuchCall | Self::NoSuchDraw | Self::NoSuchEntry { .. } => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -111,6 +118,7 @@ impl Problem {
             Self::Head(_) => ("bad-request", "The request is malformed"),
             Self::Target(_) => ("bad-target", "The address is malformed"),
             Self::Host(_) => ("bad-host", "The host is malformed"),
+            Self::TooManyCookies { .. } => ("too-many-cookies", "Too many cookies"),
             Self::UnknownHost => ("unknown-host", "Nothing is served for this host"),
             Self::NoSuchCall => ("not-found", "Not found"),
             Self::Method { .. } => ("method-not-allowed", "Method not allowed"),
@@ -131,6 +139,7 @@ impl Problem {
             Self::ShopDown { .. } => ("shop-down", "The shop does not answer"),
             Self::ShopFull { .. } => ("shop-full", "The shop is at its limit"),
             Self::DrawPending { .. } => ("draw-pending", "Not drawn yet"),
+            Self::NoSuchDraw => ("no-such-draw", "No such draw"),
             Self::NoSuchEntry { .. } => ("no-such-entry", "No such entry"),
             Self::Beacon(_) => ("beacon", "The beacon is not taken"),
             Self::Range { .. } => ("range", "The range cannot be served"),
@@ -156,12 +165,20 @@ impl Problem {
 
     /// Whether the connection cannot be trusted after it.
     pub(crate) fn closes(&self) -> bool {
-        matches!(self, Self::Head(_) | Self::Host(_) | Self::BodyTooLarge { .. } | Self::Slow)
+        matches!(
+            self,
+            Self::Head(_) | Self::TooManyCookies { .. } | Self::Host(_) | Self::BodyTooLarge { .. } | Self::Slow
+        )
     }
 
     /// As a page for people and as problem details for programs, to a request for this target at this authority.
     pub(crate) fn told(&self, edge: &Edge, headers: &HeaderMap, authority: &str, target: &[u8]) -> Answer {
         if wants_page(headers) { self.page(headers, title(edge, authority, target)) } else { self.answer() }
+    }
+
+    /// The same to a request that was not read as far as its target.
+    pub(crate) fn told_unread(&self, headers: &HeaderMap) -> Answer {
+        if wants_page(headers) { self.page(headers, None) } else { self.answer() }
     }
 
     /// The answer to a program.
@@ -198,9 +215,9 @@ impl Problem {
         match self {
             Self::Head(_) | Self::Target(_) | Self::Host(_) | Self::BadBody(_) | Self::Method { .. } => Told::Bad,
             Self::DrawPending { .. } | Self::NoSuchEntry { .. } | Self::Beacon(_) | Self::Range { .. } => Told::Bad,
-            Self::UnknownHost | Self::NoSuchCall => Told::Nothing,
+            Self::UnknownHost | Self::NoSuchCall | Self::NoSuchDraw => Told::Nothing,
             Self::ForeignOrigin => Told::Foreign,
-            Self::BodyTooLarge { .. } => Told::Large,
+            Self::BodyTooLarge { .. } | Self::TooManyCookies { .. } => Told::Large,
             Self::Slow => Told::Slow,
             Self::NotOpen { .. } => Told::NotOpen,
             Self::Ended => Told::Ended,

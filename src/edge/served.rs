@@ -2,15 +2,18 @@
 //!
 //! Guarantees: an answer's head leaves together with the beginning of its body, in one write; nothing waits longer than
 //! with Pingora's own buffer (a flush, or [`CORK_BYTES`]); the buffer lives for one request, so that a connection that
-//! says nothing has none. A tunnel's connection is on its [`Leash`].
+//! says nothing has none. Pingora reads what is of its request and no more, so that one which follows without waiting is
+//! not lost. A tunnel's connection is on its [`Leash`].
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
 use pingora::protocols::{
@@ -20,27 +23,67 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::leash::Leash;
+use crate::arrive::head::HEAD_BYTES_MAX;
 
 /// What may wait for more: a segment, as in Pingora's own buffer (`DEFAULT_L4_WRITE_BUFFER_SIZE`).
 const CORK_BYTES: usize = 1_460;
+
+/// Bytes read at once where the request's end is near.
+const READ_BYTES: usize = 4 * 1024;
 
 /// The connection.
 pub(crate) struct Served {
     stream: Stream,
     corked: Vec<u8>,
     leash: Option<Leash>,
+    message: Message,
+}
+
+/// How much of what comes is the request's, and what has come behind it.
+#[derive(Debug, Default)]
+pub(crate) struct Message {
+    /// Bytes of the request that are still to come; `None` where only Pingora finds its end.
+    pub(crate) left_bytes: Option<u64>,
+    /// What a client that does not wait for answers has sent behind it.
+    pub(crate) ahead: BytesMut,
 }
 
 impl Served {
     /// Puts a connection into Pingora's hands.
-    pub(crate) fn hand_over(stream: Stream, leash: Option<Leash>) -> Stream {
-        Box::new(Self { stream, corked: Vec::new(), leash })
+    pub(crate) fn hand_over(stream: Stream, leash: Option<Leash>, message: Message) -> Stream {
+        Box::new(Self { stream, corked: Vec::new(), leash, message })
     }
 
-    /// Takes it back; `None` where something is left that was not sent.
-    pub(crate) fn take_back(stream: Stream) -> Option<Stream> {
+    /// Takes it back, with what has come ahead of its time; `None` where something is left that was not sent.
+    pub(crate) fn take_back(stream: Stream) -> Option<(Stream, BytesMut)> {
         let served: Box<Self> = stream.into_any().downcast().ok()?;
-        served.corked.is_empty().then_some(served.stream)
+        served.corked.is_empty().then_some((served.stream, served.message.ahead))
+    }
+
+    /// Reads what is still of the request into a buffer that would hold more.
+    fn poll_rest(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, left_bytes: u64) -> Poll<io::Result<()>> {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES];
+        let bytes = usize::try_from(left_bytes).unwrap_or(READ_BYTES).min(READ_BYTES);
+        let mut part = ReadBuf::uninit(&mut space[..bytes]);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
+        buf.put_slice(part.filled());
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes what comes behind the request, up to a bound, and tells when the client has gone.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.message.ahead.len() < HEAD_BYTES_MAX {
+            let mut space = [MaybeUninit::uninit(); READ_BYTES];
+            let mut part = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
+            match part.filled() {
+                [] if self.message.ahead.is_empty() => return Poll::Ready(Ok(())),
+                [] => break,
+                bytes => self.message.ahead.extend_from_slice(bytes),
+            }
+        }
+        // Looked at when this request is answered.
+        Poll::Pending
     }
 
     /// Sends what waits.
@@ -87,8 +130,16 @@ impl AsyncRead for Served {
             leash.check(cx)?;
         }
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.count(buf.filled().len() - before);
+        let polled = match self.message.left_bytes {
+            Some(0) => self.poll_ahead(cx),
+            Some(left_bytes) if left_bytes < buf.remaining() as u64 => self.poll_rest(cx, buf, left_bytes),
+            _ => Pin::new(&mut self.stream).poll_read(cx, buf),
+        };
+        let bytes = buf.filled().len() - before;
+        if let Some(left_bytes) = &mut self.message.left_bytes {
+            *left_bytes = left_bytes.saturating_sub(bytes as u64);
+        }
+        self.count(bytes);
         polled
     }
 }
@@ -180,7 +231,8 @@ mod tests {
 
     fn connection(room_bytes: usize) -> (Served, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(room_bytes);
-        (Served { stream: Box::new(ours), corked: Vec::new(), leash: None }, theirs)
+        let message = Message::default();
+        (Served { stream: Box::new(ours), corked: Vec::new(), leash: None, message }, theirs)
     }
 
     #[tokio::test]
@@ -212,6 +264,31 @@ mod tests {
         let mut got = Vec::new();
         let (read, ()) = tokio::join!(client.read_to_end(&mut got), writes);
         assert_eq!((read.unwrap(), got == sent), (20_000, true));
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_request_is_kept_for_afterwards() {
+        let (mut served, mut client) = connection(1 << 16);
+        served.message.left_bytes = Some(4);
+        client.write_all(b"bodyGET / ").await.unwrap();
+        let mut body = [0; 64];
+        assert_eq!(served.read(&mut body).await.unwrap(), 4);
+        let more = tokio::time::timeout(std::time::Duration::from_millis(20), served.read(&mut body)).await;
+        assert!(more.is_err(), "nothing more is of this request");
+        client.write_all(b"HTTP/1.1").await.unwrap();
+        drop(client);
+        let more = tokio::time::timeout(std::time::Duration::from_millis(20), served.read(&mut body)).await;
+        assert!(more.is_err(), "a client that has asked for more still waits for its answers");
+        let (_, ahead) = Served::take_back(Box::new(served)).unwrap();
+        assert_eq!(&ahead[..], b"GET / HTTP/1.1");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_is_noticed() {
+        let (mut served, client) = connection(16);
+        served.message.left_bytes = Some(0);
+        drop(client);
+        assert_eq!(served.read(&mut [0; 8]).await.unwrap(), 0);
     }
 
     #[tokio::test]

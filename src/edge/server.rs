@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use http::HeaderValue;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
@@ -28,6 +29,7 @@ use super::handover::{self, Sockets};
 use super::live::{LiveRoom, RoomWorkers};
 use super::pilot::Pilot;
 use super::quotas::Quotas;
+use super::slid::Slid;
 use super::state::{Edge, Traffic};
 use super::stock::StockWatch;
 use super::stop::{Finish, Stop};
@@ -53,7 +55,8 @@ const TRIES_MAX: usize = 2;
 /// header fields of one.
 const STREAMS_MAX: u32 = 100;
 const RESETS_MAX: usize = 20;
-const HEADERS_BYTES_MAX: u32 = 32 * 1024;
+/// More than an HTTP/1 head, so that who sends too many cookies gets a page that says so.
+const HEADERS_BYTES_MAX: u32 = 48 * 1024;
 
 /// For runtimes to end, after everything was answered.
 const LAST_SECOND_S: u64 = 1;
@@ -239,6 +242,8 @@ pub(crate) fn build(
         jwks: Edge::jwks_answer(&keys),
         keys,
         passes: PassCache::new(PASSES_MAX),
+        slid: Slid::new(),
+        hsts: config.edge.hsts.as_ref().and_then(|hsts| HeaderValue::from_str(hsts).ok()),
         metrics: parts.metrics.clone(),
         prefix: config.edge.prefix.clone(),
         trusted_proxies: config.edge.trusted_proxies.clone(),

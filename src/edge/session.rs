@@ -1,7 +1,8 @@
 //! The session inside: it slides while it is used, up to its hard end, and ends when the shop says so.
 //!
 //! A pass that has used up a third of its idle time is renewed on the way: the store's lease first, then a new pass in
-//! the answer's cookie. What another session might be given from a shared cache never carries a cookie.
+//! the answer's cookie. What another session might be given from a shared cache never carries a cookie: the new pass is
+//! kept for the next answer that may (`slid.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use tokio::task::JoinHandle;
 use super::batch::BatchError;
 use super::live::LiveRoom;
 use super::state::Edge;
-use super::visit::Inside;
+use super::visit::{Holder, Inside};
+use crate::fields::{self, trim};
 use crate::pass::Pass;
 use crate::room::{Command, RenewOutcome};
 
@@ -55,10 +57,26 @@ pub(crate) async fn on_answer(
     if released {
         return release(edge, inside, answer);
     }
-    match renewal {
-        Some(renewal) => renew(edge, inside, renewal, answer).await,
-        None => Ok(()),
+    if let Some(renewal) = renewal
+        && let Some(expires_at_ms) = renewal.expires_at_ms().await
+        && let Some(holder) = &mut inside.holder
+    {
+        *holder = Holder::renewed(edge, &holder.pass, holder.shown, expires_at_ms);
     }
+    hand_out(edge, inside, answer)
+}
+
+/// Gives the fan a pass that is newer than the one shown, or keeps it for an answer that may carry it.
+fn hand_out(edge: &Edge, inside: &Inside, answer: &mut ResponseHeader) -> pingora::Result<()> {
+    let Some(holder) = inside.holder.as_ref().filter(|holder| holder.is_owed) else { return Ok(()) };
+    if is_shared(answer) {
+        edge.slid.keep(holder);
+        return Ok(());
+    }
+    let kept_s = holder.pass.expires_at_ms.saturating_sub(edge.now_ms()) / 1000;
+    let cookie = inside.room.cookies(inside.arrival.client.secure).pass.set(&holder.token, kept_s);
+    answer.append_header(SET_COOKIE, cookie)?;
+    keep_private(answer)
 }
 
 fn strip_gate_fields(answer: &mut ResponseHeader) {
@@ -74,7 +92,7 @@ fn release(edge: &Arc<Edge>, inside: &Inside, answer: &mut ResponseHeader) -> pi
     let cookies = inside.room.cookies(inside.arrival.client.secure);
     answer.append_header(SET_COOKIE, cookies.pass.clear())?;
     answer.append_header(SET_COOKIE, cookies.ticket.clear())?;
-    keep_private(answer)?;
+    take_from_caches(answer)?;
     let (edge, room, place) = (Arc::clone(edge), Arc::clone(&inside.room), holder.pass.place);
     // The fan's answer does not wait for it; if it is lost, the session ends when it is idle.
     tokio::spawn(async move {
@@ -85,37 +103,48 @@ fn release(edge: &Arc<Edge>, inside: &Inside, answer: &mut ResponseHeader) -> pi
     Ok(())
 }
 
-async fn renew(edge: &Edge, inside: &mut Inside, renewal: Renewal, answer: &mut ResponseHeader) -> pingora::Result<()> {
-    let Some(holder) = &inside.holder else { return Ok(()) };
-    let Some(expires_at_ms) = renewal.expires_at_ms().await else { return Ok(()) };
-    if is_shared(answer) {
-        return Ok(());
-    }
-    let (old, now_ms) = (&holder.pass, edge.now_ms());
-    let pass = Pass::new(&old.room, old.draw, old.place, now_ms, expires_at_ms, old.hard_end_at_ms);
-    let token = edge.keys.sign_pass(&pass);
-    let kept_s = pass.expires_at_ms.saturating_sub(now_ms) / 1000;
-    let cookie = inside.room.cookies(inside.arrival.client.secure).pass.set(&token, kept_s);
-    answer.append_header(SET_COOKIE, cookie)?;
-    keep_private(answer)
-}
+/// Fields by which a shop speaks to shared caches alone (RFC 9213 and what was before it). They win over `Cache-Control`.
+const TARGETED: [HeaderName; 9] = [
+    HeaderName::from_static("cdn-cache-control"),
+    HeaderName::from_static("surrogate-control"),
+    HeaderName::from_static("edge-control"),
+    HeaderName::from_static("cloudflare-cdn-cache-control"),
+    HeaderName::from_static("akamai-cache-control"),
+    HeaderName::from_static("fastly-cache-control"),
+    HeaderName::from_static("netlify-cdn-cache-control"),
+    HeaderName::from_static("vercel-cdn-cache-control"),
+    HeaderName::from_static("x-accel-expires"),
+];
 
 /// Whether the shop invites shared caches to keep the answer.
 fn is_shared(answer: &ResponseHeader) -> bool {
-    directives(answer).any(|directive| directive == "public" || directive.starts_with("s-maxage"))
+    let invites =
+        |directive: &[u8]| ["public", "s-maxage"].iter().any(|known| directive.eq_ignore_ascii_case(known.as_bytes()));
+    directives(answer).any(invites) || TARGETED.iter().any(|name| answer.headers.contains_key(name))
 }
 
 /// An answer with a cookie of ours must not be kept for others.
 fn keep_private(answer: &mut ResponseHeader) -> pingora::Result<()> {
-    if directives(answer).any(|directive| directive == "private" || directive == "no-store") {
+    let is_private =
+        |directive: &[u8]| ["private", "no-store"].iter().any(|known| directive.eq_ignore_ascii_case(known.as_bytes()));
+    if directives(answer).any(is_private) {
         return Ok(());
     }
     answer.append_header(CACHE_CONTROL, "private").map(drop)
 }
 
-fn directives(answer: &ResponseHeader) -> impl Iterator<Item = String> {
-    let fields = answer.headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    fields.flat_map(|field| field.split(',')).map(|directive| directive.trim().to_ascii_lowercase())
+/// An answer that ends a session is nobody else's, whatever it says to caches.
+fn take_from_caches(answer: &mut ResponseHeader) -> pingora::Result<()> {
+    for name in &TARGETED {
+        while answer.remove_header(name).is_some() {}
+    }
+    answer.insert_header(CACHE_CONTROL, "private, no-store")
+}
+
+/// The names of the directives of `Cache-Control`.
+fn directives(answer: &ResponseHeader) -> impl Iterator<Item = &[u8]> {
+    let name = |directive: &'_ [u8]| directive.iter().position(|byte| *byte == b'=').unwrap_or(directive.len());
+    fields::list(&answer.headers, &CACHE_CONTROL).map(move |directive| trim(&directive[..name(directive)]))
 }
 
 #[cfg(test)]
@@ -130,7 +159,17 @@ mod tests {
         assert_eq!(answer.headers["cache-control"], "private");
         answer.insert_header(CACHE_CONTROL, "Public, max-age=60").unwrap();
         assert!(is_shared(&answer));
-        answer.insert_header(CACHE_CONTROL, "s-maxage=60").unwrap();
+        answer.insert_header(CACHE_CONTROL, "max-age=0, S-MaxAge = 60").unwrap();
         assert!(is_shared(&answer));
+        answer.insert_header(CACHE_CONTROL, "private").unwrap();
+        assert!(!is_shared(&answer));
+        for name in TARGETED {
+            answer.insert_header(name.clone(), "max-age=60").unwrap();
+            assert!(is_shared(&answer), "{name}");
+            answer.remove_header(&name);
+        }
+        answer.insert_header("CDN-Cache-Control", "max-age=60").unwrap();
+        take_from_caches(&mut answer).unwrap();
+        assert!(!is_shared(&answer), "{:?}", answer.headers);
     }
 }

@@ -17,7 +17,7 @@ use super::respond::respond;
 use super::state::Edge;
 use super::upstream::{ShopAnswer, shop_queue};
 use super::visit::{Inside, Stage, Visit, problem_answer};
-use super::{headers, session};
+use super::{cors, headers, session};
 use crate::fields::first;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -57,6 +57,12 @@ pub(crate) async fn response(
     }
     observe(edge, visit.begun, inside, response);
     session::on_answer(edge, inside, response).await?;
+    if inside.is_preflight {
+        cors::reduce(response)?;
+    }
+    if headers::to_fan(edge, session.req_header().version, inside, response)? {
+        session.set_keepalive(None);
+    }
     for (name, value) in inside.quota_left.iter().flat_map(Left::fields) {
         // Beside the shop's own, if it has any.
         response.append_header(name, value)?;

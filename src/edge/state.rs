@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use http::HeaderValue;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use ipnet::IpNet;
 
 use super::answer::Answer;
 use super::connections::{Connection, Connections};
+use super::draw::ANYBODY;
 use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::Quotas;
+use super::slid::Slid;
 use crate::arrive::forged::Forged;
 use crate::arrive::route::RouteTable;
 use crate::clock::Clock;
@@ -33,6 +35,9 @@ pub(crate) struct Edge {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: KeyRing,
     pub(crate) passes: PassCache,
+    pub(crate) slid: Slid,
+    /// `Strict-Transport-Security`, where it is configured.
+    pub(crate) hsts: Option<HeaderValue>,
     pub(crate) metrics: EdgeMetrics,
     pub(crate) jwks: Answer,
     pub(crate) prefix: String,
@@ -105,6 +110,7 @@ impl Edge {
         Answer::empty(StatusCode::OK)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"))
             .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))
+            .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
             .body(keys.jwks())
     }
 }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use fairgate_draw::Label;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
+use super::draw::ANYBODY;
 use crate::room::{DrawRecord, Late, Limit, Phase, View};
 use crate::steer::{Advance, Pace};
 
@@ -184,6 +185,7 @@ pub(crate) fn answer(body: Bytes, etag: &HeaderValue) -> Answer {
     Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header(CACHE_CONTROL, HeaderValue::from_static(STATUS_CACHE_CONTROL))
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
         .header(ETAG, etag.clone())
         .body(body)
 }
@@ -192,6 +194,7 @@ pub(crate) fn answer(body: Bytes, etag: &HeaderValue) -> Answer {
 pub(crate) fn answer_known(etag: &HeaderValue) -> Answer {
     Answer::empty(StatusCode::NOT_MODIFIED)
         .header(CACHE_CONTROL, HeaderValue::from_static(STATUS_CACHE_CONTROL))
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
         .header(ETAG, etag.clone())
 }
 

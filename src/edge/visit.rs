@@ -1,11 +1,12 @@
 //! One request's way through the gate: what Pingora's phases call, in their order.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, UPGRADE};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use pingora::proxy::Session;
 
 use super::answer::Answer;
@@ -15,7 +16,7 @@ use super::ended;
 use super::fan::{self, FanRequest, Reply};
 use super::leash::Leash;
 use super::lists::ListAnswer;
-use super::live::LiveRoom;
+use super::live::{LiveRoom, Snapshot};
 use super::problem::Problem;
 use super::quotas::{Counted, Left, Over, Tally};
 use super::request_id::RequestId;
@@ -24,12 +25,12 @@ use super::session::Renewal;
 use super::slots::Slot;
 use super::state::{Edge, InFlight};
 use super::upstream::Closed;
-use super::waiting;
+use super::{cors, overlong, slid, waiting};
 use crate::arrive::decide::{Ask, Decision, decide, wants_page};
 use crate::arrive::route::{FanCall, Route};
 use crate::fields::{self, bearer};
 use crate::observe::{PassCheck, RequestKind, RouteClass, Shed};
-use crate::pass::{Checked, Gate, Pass};
+use crate::pass::{Checked, Gate, Pass, token_id};
 
 /// The largest body that a fan's call may have.
 const FAN_BODY_BYTES_MAX: u64 = 16 * 1024;
@@ -41,6 +42,10 @@ const BODY_BYTES_A_SECOND_MIN: u64 = 1_024;
 pub(crate) struct Visit {
     pub(crate) begun: Instant,
     pub(crate) stage: Stage,
+    /// Whether the fan came by TLS.
+    secure: bool,
+    /// Where the script is from that sent it, if the room lets it read the answer.
+    origin: Option<HeaderValue>,
     /// The room that the request is about, if any: its index.
     pub(crate) room: Option<usize>,
     /// Once somebody has asked for it.
@@ -80,19 +85,34 @@ pub(crate) struct Inside {
     pub(crate) body_bytes: u64,
     /// Ends the tunnel with the pass, where this request opens one.
     pub(crate) leash: Option<Leash>,
+    /// Whether a browser only asks what another origin's script may do.
+    pub(crate) is_preflight: bool,
 }
 
 /// Who shows a pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
+    /// The newest pass of the session.
     pub(crate) pass: Arc<Pass>,
     pub(crate) token: String,
+    /// The token that the fan shows, by its id.
+    pub(crate) shown: [u8; 32],
+    /// Whether that is an older one.
+    pub(crate) is_owed: bool,
+}
+
+impl Holder {
+    /// The holder of a pass that follows another.
+    pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u64) -> Self {
+        let pass = Pass::new(&old.room, old.draw, old.place, edge.now_ms(), expires_at_ms, old.hard_end_at_ms);
+        Self { token: edge.keys.sign_pass(&pass), pass: Arc::new(pass), shown, is_owed: true }
+    }
 }
 
 impl Visit {
     pub(crate) fn new(edge: &Arc<Edge>) -> Self {
         let (begun, stage, _in_flight) = (Instant::now(), Stage::Arriving, InFlight::enter(edge));
-        Self { begun, stage, room: None, id: OnceLock::new(), leash: None, _in_flight }
+        Self { begun, stage, secure: false, origin: None, room: None, id: OnceLock::new(), leash: None, _in_flight }
     }
 
     /// The request's name. `headers` are those that it came with.
@@ -104,21 +124,33 @@ impl Visit {
     pub(crate) fn take_leash(&mut self, carried: Box<dyn Any + Send + Sync>) {
         self.leash = carried.downcast().ok().map(|leash| *leash);
     }
+
+    /// What an answer of the gate says to browsers besides.
+    fn dress(&self, edge: &Edge, answer: &mut Answer) {
+        if let Some(origin) = &self.origin {
+            cors::open_to(origin, answer);
+        }
+        if let Some(hsts) = edge.hsts.as_ref().filter(|_| self.secure) {
+            answer.headers.push((STRICT_TRANSPORT_SECURITY, hsts.clone()));
+        }
+    }
 }
 
 /// Decides on a request; `true` where the gate has answered it itself.
 pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
     super::limits::apply(edge, session);
-    let (kind, answer) = match admit(edge, session, visit).await? {
+    let (kind, mut answer) = match admit(edge, session, visit).await? {
         Outcome::Forward => return Ok(false),
         Outcome::Answer(kind, answer) => (kind, answer),
         Outcome::Problem(kind, problem) => (kind, problem_answer(edge, session, &problem)),
-        Outcome::List(room, answer) => {
+        Outcome::List(room, mut answer) => {
+            visit.dress(edge, &mut answer.head);
             visit.stage = Stage::Answered { kind: RequestKind::Draw };
             return respond_list(edge, session, &room, answer).await.map(|()| true);
         }
     };
     visit.stage = Stage::Answered { kind };
+    visit.dress(edge, &mut answer);
     respond(edge, session, &answer).await?;
     Ok(true)
 }
@@ -144,17 +176,27 @@ impl Outcome {
 }
 
 async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<Outcome> {
+    let headers = &session.req_header().headers;
+    if overlong::is_overlong(headers) {
+        return Ok(Outcome::refused(overlong::problem(headers)));
+    }
     let arrival = match Arrival::read(edge, session) {
         Ok(arrival) => arrival,
         Err(problem) => return Ok(Outcome::refused(problem)),
     };
+    visit.secure = arrival.client.secure;
+    if let Route::Fan { room, .. } | Route::Protected { room } = arrival.route {
+        visit.origin = cors::named_origin(&edge.rooms[room], &session.req_header().headers);
+    }
     if let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun) {
         return Ok(Outcome::refused(too_many(edge, over)));
     }
     visit.room = arrival.route.room();
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
     Ok(match arrival.route {
-        Route::Fan { room: index, call } => fan_call(edge, session, room(index), call, &arrival).await?,
+        Route::Fan { room: index, call } => {
+            fan_call(edge, session, room(index), call, &arrival, visit.origin.is_some()).await?
+        }
         Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.jwks.clone())),
         Route::RecordSchema => document(session, RequestKind::Draw, || Ok(draw::schema())),
         Route::Ended { room: index } => document(session, RequestKind::Ended, || {
@@ -184,6 +226,7 @@ async fn fan_call(
     room: Arc<LiveRoom>,
     call: FanCall,
     arrival: &Arrival,
+    is_from_named_origin: bool,
 ) -> pingora::Result<Outcome> {
     let body = if has_body(&session.req_header().method) {
         let Some(body) = read_body(session, FAN_BODY_BYTES_MAX, Duration::from_millis(edge.client_timeout_ms)).await?
@@ -199,8 +242,10 @@ async fn fan_call(
         method: &header.method,
         headers: &header.headers,
         authority: &arrival.authority,
+        query: arrival.target.query(),
         secure: arrival.client.secure,
         address: arrival.client.address,
+        is_from_named_origin,
         body,
     };
     Ok(match fan::answer(edge, &room, call, &request).await {
@@ -241,7 +286,14 @@ async fn protected(
     arrival: Arrival,
 ) -> Outcome {
     let header = session.req_header();
-    let holder = holder(edge, Tally::Count, &room, &header.headers, arrival.client.secure);
+    if cors::is_preflight(&header.method, &header.headers) && !cors::has_body(&header.headers) {
+        return forward(edge, session, visit, room, arrival, None).await;
+    }
+    let secure = arrival.client.secure;
+    let holder = match holder(edge, Tally::Count, &room, &header.headers, secure) {
+        Some(holder) => Some(holder),
+        None => slid::revive(edge, &room, &header.headers, secure).await,
+    };
     let ask = Ask {
         method: &header.method,
         wants_page: wants_page(&header.headers),
@@ -264,19 +316,16 @@ pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &Heade
     let now_ms = edge.now_ms();
     [cookie, authorization.and_then(bearer)].into_iter().flatten().find_map(|token| {
         let Checked { pass, .. } = check(edge, tally, room, token, now_ms)?;
-        Some(Holder { pass, token: token.to_owned() })
+        let shown = token_id(token);
+        // Most passes are young, and nothing newer is known of them.
+        let newer = pass.is_due(room.config.policy.session_idle_ms, now_ms).then(|| edge.slid.newer(&shown, now_ms));
+        newer.flatten().or_else(|| Some(Holder { pass, token: token.to_owned(), shown, is_owed: false }))
     })
 }
 
 fn check(edge: &Edge, tally: Tally, room: &LiveRoom, token: &str, now_ms: u64) -> Option<Checked> {
     let snapshot = room.snapshot();
-    let nobody = std::collections::BTreeMap::new();
-    let gate = Gate {
-        room: room.name(),
-        draw: snapshot.as_ref().map(|snapshot| &snapshot.view.draw.descriptor_digest),
-        closed: snapshot.as_ref().map_or(&nobody, |snapshot| &snapshot.view.closed),
-    };
-    let checked = edge.passes.check(edge.keys.public(), token, gate, now_ms).ok();
+    let checked = edge.passes.check(edge.keys.public(), token, gate(room, snapshot.as_deref()), now_ms).ok();
     if tally == Tally::Count {
         edge.metrics.observe_pass_check(match &checked {
             Some(Checked { from_cache: true, .. }) => PassCheck::Known,
@@ -287,6 +336,16 @@ fn check(edge: &Edge, tally: Tally, room: &LiveRoom, token: &str, now_ms: u64) -
     checked
 }
 
+/// What a pass of the room is held against.
+pub(crate) fn gate<'a>(room: &'a LiveRoom, snapshot: Option<&'a Snapshot>) -> Gate<'a> {
+    static NOBODY: BTreeMap<u64, u64> = BTreeMap::new();
+    Gate {
+        room: room.name(),
+        draw: snapshot.map(|snapshot| &snapshot.view.draw.descriptor_digest),
+        closed: snapshot.map_or(&NOBODY, |snapshot| &snapshot.view.closed),
+    }
+}
+
 async fn forward(
     edge: &Arc<Edge>,
     session: &mut Session,
@@ -295,9 +354,12 @@ async fn forward(
     arrival: Arrival,
     holder: Option<Holder>,
 ) -> Outcome {
+    let route = arrival.route;
     if declared_bytes(session) > edge.body_bytes_max {
         return Outcome::refused(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
     }
+    let header = session.req_header();
+    let is_preflight = holder.is_none() && cors::is_preflight(&header.method, &header.headers);
     let class = room.class_of(arrival.target.path());
     let counted = holder
         .as_ref()
@@ -322,6 +384,7 @@ async fn forward(
         quota_left,
         body_bytes: 0,
         leash: visit.leash.take(),
+        is_preflight: is_preflight && matches!(route, Route::Protected { .. }),
     }));
     Outcome::Forward
 }
@@ -358,6 +421,15 @@ pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Probl
     }
     let header = session.req_header();
     problem.told(edge, &header.headers, fan::authority(&header.uri, &header.headers), header.raw_path())
+}
+
+/// Drops the body of a shop's answer where only what it says about a preflight is passed on.
+pub(crate) fn keep_body(visit: &Visit, body: &mut Option<bytes::Bytes>) {
+    if let Stage::Inside(inside) = &visit.stage
+        && inside.is_preflight
+    {
+        *body = None;
+    }
 }
 
 /// Counts the body that goes to the shop.

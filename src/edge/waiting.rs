@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, REFRESH, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -18,18 +19,40 @@ use super::problem::Problem;
 use super::quotas::{Counted, Tally};
 use super::state::Edge;
 use super::visit::too_many;
+use crate::arrive::crawler::is_crawler;
 use crate::arrive::origin::way_back;
 use crate::fields::first;
 use crate::page::{Document, NoScript, State};
 use crate::room::{Phase, View};
 
+/// When a crawler is to come again.
+const CRAWLERS_RETRY_MS: u64 = 3_600_000;
+
 /// The waiting page.
 pub(crate) fn page(edge: &Edge, room: &LiveRoom, request: &RequestHeader, arrival: &Arrival) -> Answer {
+    let is_crawler = is_crawler(&request.headers);
+    if let Some(page) = room.public_page.as_ref().filter(|_| is_crawler) {
+        return public_page(page.clone());
+    }
     let snapshot = room.snapshot();
     let state = state(edge, room, snapshot.as_deref(), &request.headers, arrival.client.secure);
     let message = snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref());
     let visitor = NoScript { state, return_to: way_back(arrival.target.as_str()), message };
-    waiting_page(room, &request.headers, &visitor)
+    let page = waiting_page(room, &request.headers, &visitor);
+    if !is_crawler {
+        return page;
+    }
+    // With 200 the shop's own page at this address would leave the index.
+    Answer { status: StatusCode::SERVICE_UNAVAILABLE, ..page }.retry_after_ms(CRAWLERS_RETRY_MS)
+}
+
+/// What the organizer wants search engines to have of the sale meanwhile.
+fn public_page(page: Bytes) -> Answer {
+    Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header(VARY, HeaderValue::from_static("Accept, User-Agent, Cookie"))
+        .body(page)
 }
 
 /// The waiting page for a fan without scripts who asked to come in too late.

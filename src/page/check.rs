@@ -51,7 +51,11 @@ impl CheckPage {
 impl Edition {
     fn build(input: &PageInput, language: &'static Language) -> Result<Self, PageError> {
         let html = render(input, language).map_err(|error| template::located(NAME, &error))?;
-        Ok(Self { tag: language.tag, csp: policy::header(&html), html: Head::compress(html.as_bytes()) })
+        Ok(Self {
+            tag: language.tag,
+            csp: policy::header(&html, &input.frame_ancestors),
+            html: Head::compress(html.as_bytes()),
+        })
     }
 }
 
@@ -90,6 +94,7 @@ mod tests {
             prefix: "/.fairgate".to_owned(),
             title: "Fado & <Friends>".to_owned(),
             template: None,
+            frame_ancestors: Vec::new(),
         };
         let page = CheckPage::build(&input).expect("the shipped page");
         for language in language::all() {

@@ -41,6 +41,23 @@ pub struct PageInput {
     pub title: String,
     /// An organizer's own template instead of the one shipped.
     pub template: Option<PathBuf>,
+    /// The origins whose pages may show it in a frame; none where it is empty.
+    pub frame_ancestors: Vec<String>,
+}
+
+/// The largest page that an organizer may give for crawlers.
+const PUBLIC_PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Reads a whole page of the organizer's, which is sent as it is.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read_page(path: &Path) -> Result<Bytes, PageError> {
+    let page = std::fs::read(path).and_then(|page| match page.len() {
+        ..=PUBLIC_PAGE_BYTES_MAX => Ok(page),
+        _ => Err(std::io::Error::other("it has more than a megabyte")),
+    });
+    page.map(Bytes::from).map_err(|source| PageError::Public { path: path.to_owned(), source })
 }
 
 /// Why a page cannot be built.
@@ -49,6 +66,14 @@ pub enum PageError {
     /// The organizer's template cannot be read.
     #[error("cannot read the page template {}: {source}; give a readable file in `room.page.template`", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The organizer's page for crawlers cannot be read.
+    #[error("cannot read the page {}: {source}; give a readable HTML file in `room.page.public_page`", path.display())]
+    Public {
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -156,7 +181,7 @@ impl Edition {
         let tails = rendered.tails.iter().map(|(state, html)| (*state, Tail::parse(html))).collect();
         Ok(Self {
             language,
-            csp: policy::header(&rendered.head),
+            csp: policy::header(&rendered.head, &input.frame_ancestors),
             head: Head::compress(rendered.head.as_bytes()),
             tails,
         })
@@ -193,6 +218,7 @@ mod tests {
             prefix: "/.fairgate".to_owned(),
             title: "Fado & Friends <Live>".to_owned(),
             template: None,
+            frame_ancestors: Vec::new(),
         }
     }
 

@@ -6,10 +6,11 @@ use http::HeaderValue;
 use ring::digest::{SHA256, digest};
 
 /// The header for a document.
-pub(super) fn header(html: &str) -> HeaderValue {
+pub(super) fn header(html: &str, frame_ancestors: &[String]) -> HeaderValue {
+    let frames = if frame_ancestors.is_empty() { "'none'".to_owned() } else { frame_ancestors.join(" ") };
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data: 'self'; connect-src 'self'; \
-         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+         form-action 'self'; frame-ancestors {frames}; base-uri 'none'",
         sources(html, "script"),
         sources(html, "style"),
     );
@@ -46,18 +47,20 @@ mod tests {
     #[test]
     fn each_inline_element_is_allowed_by_its_hash() {
         let html = "<style>a{}</style><script type=\"module\">f()</script><script>g()</script>";
-        let policy = header(html);
+        let policy = header(html, &[]);
         let policy = policy.to_str().expect("ASCII");
         // `printf 'f()' | openssl dgst -sha256 -binary | base64`, and so on.
         assert!(policy.contains("style-src 'sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk='"), "{policy}");
         assert_eq!(policy.matches("'sha256-").count(), 3, "{policy}");
         assert!(policy.starts_with("default-src 'none'; "));
-        assert!(!policy.contains("unsafe"));
+        assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none';"));
+        let framed = header(html, &["https://a.example".to_owned(), "https://b.example".to_owned()]);
+        assert!(framed.to_str().expect("ASCII").contains("frame-ancestors https://a.example https://b.example;"));
     }
 
     #[test]
     fn a_page_without_scripts_allows_none() {
-        let policy = header("<p>hello");
+        let policy = header("<p>hello", &[]);
         assert!(policy.to_str().expect("ASCII").contains("script-src 'none'; style-src 'none';"));
     }
 }

@@ -14,7 +14,7 @@ use super::{Document, language, policy, script};
 /// Made once: refusals are told when there is much to do.
 static STYLE: LazyLock<(String, HeaderValue)> = LazyLock::new(|| {
     let style = script::style(include_str!("../../pages/problem/problem.css"));
-    let csp = policy::header(&format!("<style>{style}</style>"));
+    let csp = policy::header(&format!("<style>{style}</style>"), &[]);
     (style, csp)
 });
 
@@ -181,6 +181,6 @@ mod tests {
         let csp = document.csp.to_str().expect("ASCII");
         assert!(csp.contains("script-src 'none'") && !csp.contains("unsafe"), "{csp}");
         let html = String::from_utf8(document.body.to_vec()).expect("UTF-8");
-        assert_eq!(document.csp, policy::header(&html), "the style on the page is the one that is allowed");
+        assert_eq!(document.csp, policy::header(&html, &[]), "the style on the page is the one that is allowed");
     }
 }

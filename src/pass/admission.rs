@@ -1,6 +1,6 @@
 //! The pass: the signed token that opens the shop for one session.
 //!
-//! Guarantees: accepted from `nbf` to before `exp`, and never at or after `hard_exp`, whichever edge renewed it. A clock
+//! Guarantees: accepted from `iat` to before `exp`, and never at or after `hard_exp`, whichever edge renewed it. A clock
 //! that is ahead ends a pass a little early, never late.
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ pub(super) const TYPE: &str = "fairgate-pass+jwt";
 /// How far ahead of the checker's clock a pass may have been signed. There is none at the other end: `exp` is exact.
 pub const CLOCK_SKEW_MS: u64 = 5_000;
 
+/// How long before it was signed a pass says that it is valid (`nbf`), so that a shop whose clock is behind takes a fresh one.
+pub const NOT_BEFORE_S: u64 = 60;
+
 /// An admission: one session of one place of one draw. Times are whole seconds, as JWTs have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pass {
@@ -27,7 +30,7 @@ pub struct Pass {
     pub draw: [u8; 32],
     /// The place in the line.
     pub place: u64,
-    /// When it was signed (`iat`, `nbf`), Unix ms.
+    /// When it was signed (`iat`), Unix ms.
     pub issued_at_ms: u64,
     /// When it ends unless it is renewed (`exp`), Unix ms.
     pub expires_at_ms: u64,
@@ -53,7 +56,7 @@ pub enum PassError {
     /// A pass of an earlier or later draw of this room.
     #[error("the pass is of another draw")]
     Draw,
-    /// `nbf` is still to come.
+    /// It was signed in the future.
     #[error("the pass is not valid yet")]
     NotYet,
     /// `exp` or `hard_exp` is past.
@@ -133,7 +136,7 @@ impl KeyRing {
             aud: pass.room.clone(),
             sub: pass.session.to_string(),
             iat: issued_at,
-            nbf: issued_at,
+            nbf: issued_at.saturating_sub(NOT_BEFORE_S),
             exp: pass.expires_at_ms / 1000,
             // Two passes of one session signed in the same second say the same: they may share a name.
             jti: format!("{}.{issued_at}", pass.session),
@@ -183,7 +186,10 @@ impl KeySet {
 fn read(claims: Claims) -> Option<Pass> {
     let ms = |seconds: u64| seconds.checked_mul(1000);
     let draw = bytes(&claims.draw)?;
-    let pass = Pass::new(&claims.aud, draw, claims.place, ms(claims.nbf)?, ms(claims.exp)?, ms(claims.hard_exp)?);
-    let coherent = claims.sub == pass.session.to_string() && claims.exp <= claims.hard_exp && claims.iat <= claims.exp;
+    let pass = Pass::new(&claims.aud, draw, claims.place, ms(claims.iat)?, ms(claims.exp)?, ms(claims.hard_exp)?);
+    let coherent = claims.sub == pass.session.to_string()
+        && claims.exp <= claims.hard_exp
+        && claims.nbf <= claims.iat
+        && claims.iat <= claims.exp;
     coherent.then_some(pass)
 }

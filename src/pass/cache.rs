@@ -50,7 +50,7 @@ impl PassCache {
     /// # Errors
     /// When it does not.
     pub fn check(&self, keys: &KeySet, token: &str, gate: Gate<'_>, now_ms: u64) -> Result<Checked, PassError> {
-        let id = hash(token);
+        let id = token_id(token);
         let (pass, from_cache) = match self.verified.get(&id) {
             Some(pass) => (pass, true),
             None => (Arc::new(keys.verify_pass(token, gate.room, now_ms)?), false),
@@ -86,6 +86,8 @@ impl Gate<'_> {
     }
 }
 
-fn hash(token: &str) -> [u8; 32] {
+/// What a token is remembered by.
+#[must_use]
+pub fn token_id(token: &str) -> [u8; 32] {
     digest(&SHA256, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }

@@ -22,8 +22,8 @@ mod ticket;
 #[cfg(test)]
 mod tests;
 
-pub use admission::{CLOCK_SKEW_MS, Pass, PassError};
-pub use cache::{Checked, Gate, PassCache};
+pub use admission::{CLOCK_SKEW_MS, NOT_BEFORE_S, Pass, PassError};
+pub use cache::{Checked, Gate, PassCache, token_id};
 pub use cookie::Cookie;
 pub use ended::Ended;
 pub use jws::{JwsError, TOKEN_BYTES_MAX, is_gate_token};

@@ -88,6 +88,11 @@ fn another_jwt_library_accepts_our_pass_and_jwks() {
     let claims = jsonwebtoken::decode::<serde_json::Value>(&token, &key, &validation).expect("a valid token").claims;
     assert_eq!(claims["sub"], SessionId::of(&DRAW, 41).to_string());
     assert_eq!(claims["exp"], (NOW_MS + 600_000) / 1000);
+    assert_eq!(
+        (&claims["iat"], &claims["nbf"]),
+        (&(NOW_MS / 1000).into(), &(NOW_MS / 1000 - 60).into()),
+        "for clocks behind"
+    );
     assert_eq!(claims["hard_exp"], (NOW_MS + 3_600_000) / 1000);
 }
 

@@ -39,7 +39,18 @@ fn enter_crowd(world: &mut World) {
 
 fn assert_record_is_final_and_fits_its_schema(world: &World) {
     let record = world.fan().get("/.fairgate/final/draw");
-    assert_eq!(record.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    let digest = world.status()["draw"]["descriptor_digest"].as_str().unwrap().to_owned();
+    for path in ["draw", "draw/roster", "draw/proof/0"] {
+        let ask = |query: &str| world.fan().get(&format!("/.fairgate/final/{path}{query}"));
+        let kept = |query: &str| ask(query).header("cache-control").unwrap().to_owned();
+        assert_eq!(kept(&format!("?d={digest}")), "public, max-age=31536000, immutable", "{path}");
+        assert_eq!(kept(""), "public, max-age=1", "{path}: the next draw has the same address");
+        let other = ask("?d=anything");
+        assert_eq!(
+            (other.status, other.header("cache-control"), other.problem().as_str()),
+            (404, Some("no-store"), "no-such-draw")
+        );
+    }
     assert_eq!(record.header("link"), Some("</.fairgate/draw-record.schema.json>; rel=\"describedby\""));
     let schema = world.fan().get("/.fairgate/draw-record.schema.json").json();
     assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&record.json()), "{}", record.text());

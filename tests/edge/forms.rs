@@ -39,6 +39,68 @@ fn a_form_that_claims_too_early_leads_back_to_the_page() {
 }
 
 #[test]
+fn pages_of_named_origins_may_join_and_read_and_others_may_not() {
+    let named = "https://www.shop.example";
+    let world = World::start(Setup { room: "allowed_origins = [\"https://www.shop.example\"]", ..Setup::default() });
+    let from = |origin| [("Origin", origin), ("Sec-Fetch-Site", "same-site"), ("Content-Type", "application/json")];
+    let mut fan = world.fan();
+    let asks = [&from(named)[..], &[("Access-Control-Request-Method", "POST")]].concat();
+    let preflight = fan.send("OPTIONS", "/.fairgate/final/join", &asks, "");
+    assert_eq!(
+        (preflight.status, preflight.header("access-control-allow-origin")),
+        (204, Some(named)),
+        "{preflight:?}"
+    );
+    assert!(preflight.header("access-control-allow-headers").is_some_and(|names| names.contains("content-type")));
+    let nonce = "{\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\"}";
+    let joined = fan.send("POST", "/.fairgate/final/join", &from(named), nonce);
+    assert_eq!((joined.status, joined.header("access-control-allow-credentials")), (200, Some("true")), "{joined:?}");
+    assert_eq!((joined.header("access-control-allow-origin"), joined.header("vary")), (Some(named), Some("Origin")));
+    let waits = fan.send("GET", "/seats", &from(named), "");
+    assert_eq!(
+        (waits.status, waits.header("access-control-allow-origin")),
+        (503, Some(named)),
+        "it may read when to come back"
+    );
+    let status = fan.send("GET", "/.fairgate/final/status", &from(named), "");
+    assert_eq!(status.all("access-control-allow-origin"), [named]);
+    assert_eq!(fan.get("/.fairgate/final/status").all("access-control-allow-origin"), ["*"], "it is public");
+
+    let evil = world.fan().send("POST", "/.fairgate/final/join", &from("https://evil.example"), nonce);
+    assert_eq!((evil.status, evil.header("access-control-allow-origin")), (403, None));
+}
+
+#[test]
+fn what_a_shop_allows_other_origins_is_the_shops_to_say() {
+    let world = World::start(Setup::default());
+    let ask = |more: &[(&str, &str)]| {
+        let origin = ("Origin", "https://www.shop.example");
+        world.fan().send("OPTIONS", "/seats", &[&[origin], more].concat(), "")
+    };
+    let answer = ask(&[("Access-Control-Request-Method", "PUT")]);
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("https://www.shop.example")));
+    assert!(answer.body.is_empty() && answer.all("set-cookie").is_empty(), "it is no page of the shop: {answer:?}");
+    assert_eq!(ask(&[]).status, 503, "any other OPTIONS needs a pass");
+}
+
+#[test]
+fn crawlers_keep_the_shops_page_in_their_index() {
+    let world = World::start(Setup {
+        edge: "hsts = \"max-age=60\"",
+        room: "page.frame_ancestors = [\"https://www.shop.example\"]",
+        tls: false,
+        ..Setup::default()
+    });
+    let google = ("User-Agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)");
+    let answer = world.fan().send("GET", "/seats", &[HTML, google], "");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("3600")));
+    let page = world.fan().visit("/seats");
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-security-policy").unwrap().contains("frame-ancestors https://www.shop.example;"));
+    assert!(page.header("strict-transport-security").is_none(), "without TLS it says nothing");
+}
+
+#[test]
 fn redirects_never_leave_the_site() {
     let world = World::start(Setup::default());
     for return_to in [

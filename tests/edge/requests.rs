@@ -178,6 +178,53 @@ fn connections_are_kept_between_requests_and_may_be_pipelined() {
 }
 
 #[test]
+fn requests_that_do_not_wait_for_answers_are_all_answered() {
+    let world = World::start(Setup::default());
+    let mut stream = connect(world.address).unwrap();
+    let mut sent = Vec::new();
+    for number in 0..20 {
+        sent.extend_from_slice(format!("GET /assets/{number} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        sent.extend_from_slice(b"POST /assets/p HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
+        sent.extend_from_slice(b"GET /.fairgate/final/status HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    stream.write_all(&sent).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    for number in 0..20 {
+        for what in ["GET", "POST", "status"] {
+            let answer = read_answer(&mut stream, false).unwrap_or_else(|error| panic!("{what} {number}: {error}"));
+            assert_eq!(answer.status, 200, "{what} {number}");
+        }
+    }
+    let bodies = world.shop.seen("/assets/p");
+    assert!(bodies.len() == 20 && bodies.iter().all(|seen| seen.body == b"body"));
+}
+
+#[test]
+fn an_http_1_0_client_gets_no_chunks_and_nobody_an_announced_trailer_that_does_not_come() {
+    let world = World::start(Setup { room: "paths = [\"/tickets\"]", ..Setup::default() });
+    for (version, chunked) in [("1.0", false), ("1.1", true)] {
+        let request = format!("GET /streamed HTTP/{version}\r\nHost: x\r\nConnection: keep-alive\r\n\r\n");
+        let answer = exchange(world.address, request.as_bytes(), false).unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (200, "shop"));
+        assert_eq!(answer.header("transfer-encoding").is_some(), chunked, "{answer:?}");
+        assert!(answer.header("trailer").is_none(), "{answer:?}");
+        assert_eq!(answer.header("connection") == Some("close"), !chunked, "{answer:?}");
+    }
+}
+
+#[test]
+fn too_many_cookies_are_explained_to_people() {
+    let world = World::start(Setup::default());
+    let cookies = format!("tracker={}; basket={}", "a".repeat(25_000), "b".repeat(15_000));
+    let request = format!("GET /seats HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nCookie: {cookies}\r\n\r\n");
+    let answer = exchange(world.address, request.as_bytes(), false).unwrap();
+    assert_eq!((answer.status, answer.header("content-type")), (431, Some("text/html; charset=utf-8")));
+    assert!(answer.text().contains("tracker, basket"), "{}", answer.text());
+    let script = exchange(world.address, request.replace("text/html", "*/*").as_bytes(), false).unwrap();
+    assert_eq!((script.status, script.problem().as_str()), (431, "too-many-cookies"));
+}
+
+#[test]
 fn wrong_methods_and_addresses_are_told_apart() {
     let world = World::start(Setup {
         room: "hosts = [\"shop.example\", \"127.0.0.1\"]\npaths = [\"/tickets\"]",

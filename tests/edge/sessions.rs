@@ -44,10 +44,60 @@ fn what_everyone_may_keep_carries_no_pass() {
     let mut fan = world.fan();
     fan.enter(1);
     sleep(Duration::from_millis(3_300));
-    let public = fan.get("/public");
-    assert!(public.all("set-cookie").is_empty(), "{public:?}");
+    for shared in ["/public", "/shared", "/cdn"] {
+        let answer = fan.get(shared);
+        assert!(answer.status == 200 && answer.all("set-cookie").is_empty(), "{answer:?}");
+    }
     let private = fan.get("/seats");
     assert_eq!((private.all("set-cookie").len(), private.all("cache-control")), (1, vec!["private"]), "{private:?}");
+}
+
+#[test]
+fn a_session_that_only_sees_shared_pages_goes_on() {
+    let world = World::start(Setup { session: "idle = \"2s\"\nmax = \"60s\"", ..Setup::default() });
+    let mut fan = world.fan();
+    fan.enter(1);
+    let shown = fan.cookies[PASS].clone();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(4_500) {
+        let answer = fan.get("/shared");
+        assert!(answer.status == 200 && answer.all("set-cookie").is_empty(), "after {:?}: {answer:?}", begun.elapsed());
+        sleep(Duration::from_millis(300));
+    }
+    let seen = world.shop.seen("/shared");
+    let (first, last) = (seen[0].header("x-fairgate-pass"), seen[seen.len() - 1].header("x-fairgate-pass"));
+    assert!(first == Some(&shown) && first != last, "the shop gets a pass that is good now");
+    let private = fan.get("/seats");
+    assert_eq!((private.status, private.all("set-cookie").len()), (200, 1), "the new pass comes with the next answer");
+    assert_ne!(fan.cookies[PASS], shown);
+    fan.cookies.insert(PASS.to_owned(), shown);
+    sleep(Duration::from_millis(2_500));
+    assert_eq!(fan.get("/shared").status, 503, "and unused it ends, whatever pass is shown");
+}
+
+#[test]
+fn an_edge_that_knows_of_no_newer_pass_asks_the_room() {
+    let mut world = World::start(Setup { session: "idle = \"9s\"\nmax = \"60s\"", ..Setup::default() });
+    let mut fan = world.fan();
+    fan.enter(1);
+    let begun = Instant::now();
+    sleep(Duration::from_millis(4_500));
+    assert_eq!(fan.get("/shared").status, 200, "it is renewed, and the fan has the old pass still");
+    world.kill();
+    world.start_edge();
+    sleep(Duration::from_millis(9_500).saturating_sub(begun.elapsed()));
+    let answer = fan.get("/seats");
+    assert_eq!((answer.status, answer.all("set-cookie").len()), (200, 1), "{}", world.log());
+}
+
+#[test]
+fn an_answer_that_ends_a_session_is_kept_by_no_cache() {
+    let world = World::start(Setup::default());
+    let mut fan = world.fan();
+    fan.enter(1);
+    let done = fan.get("/done-for-all");
+    assert_eq!((done.all("set-cookie").len(), done.all("cache-control")), (2, vec!["private, no-store"]), "{done:?}");
+    assert!(done.all("surrogate-control").is_empty());
 }
 
 #[test]

@@ -28,7 +28,9 @@ impl Seen {
 /// The shop. It answers everything with 200, and:
 ///
 /// - `/done` releases the session;
-/// - `/public` may be kept by everyone;
+/// - `/public` may be kept by everyone, `/shared` by shared caches, `/cdn` by those of a CDN;
+/// - `/streamed` comes in chunks, with a trailer;
+/// - to `OPTIONS` it says what it allows, and a page;
 /// - `/slow` takes half a second;
 /// - `/hang-up` closes without an answer;
 /// - `/hang-up-once` closes the first time;
@@ -78,6 +80,7 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(seen) = read_request(&mut reader)? {
         let path = seen.line.split(' ').nth(1).unwrap_or_default().to_owned();
+        let is_asked = seen.line.starts_with("OPTIONS ");
         let before = {
             let mut log = log.lock().unwrap();
             let before = log.iter().filter(|other| other.line == seen.line).count();
@@ -95,7 +98,22 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
         let more = match path.as_str() {
             "/done" => "X-Fairgate-Release: 1\r\nX-Fairgate-Secret: mine\r\n",
             "/public" => "Cache-Control: public, max-age=60\r\n",
+            "/shared" => "Cache-Control: s-maxage=60\r\n",
+            "/cdn" => "Cache-Control: max-age=0\r\nCDN-Cache-Control: max-age=60\r\n",
+            "/done-for-all" => {
+                "Cache-Control: public, max-age=60\r\nSurrogate-Control: max-age=60\r\nX-Fairgate-Release: 1\r\n"
+            }
             _ => "",
+        };
+        if path == "/streamed" {
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n";
+            stream.write_all(format!("{head}4\r\nshop\r\n0\r\nX-Sum: 1\r\n\r\n").as_bytes())?;
+            continue;
+        }
+        let more = if is_asked {
+            "Access-Control-Allow-Origin: https://www.shop.example\r\nSet-Cookie: a=1\r\n"
+        } else {
+            more
         };
         stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n{more}\r\nshop").as_bytes())?;
     }

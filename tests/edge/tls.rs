@@ -16,6 +16,7 @@ pub(crate) struct Client {
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) hsts: Option<String>,
     pub(crate) cookies: Vec<String>,
     pub(crate) body: Vec<u8>,
 }
@@ -50,7 +51,8 @@ impl Client {
         http.finish_request_body().await.unwrap();
         http.read_response_header().await.unwrap();
         let header = http.response_header().unwrap().clone();
-        let mut answer = Answer { status: header.status.as_u16(), cookies: Vec::new(), body: Vec::new() };
+        let mut answer = Answer { status: header.status.as_u16(), hsts: None, cookies: Vec::new(), body: Vec::new() };
+        answer.hsts = header.headers.get("strict-transport-security").map(|hsts| hsts.to_str().unwrap().to_owned());
         for cookie in header.headers.get_all("set-cookie") {
             answer.cookies.push(cookie.to_str().unwrap().to_owned());
         }
@@ -62,7 +64,7 @@ impl Client {
 }
 
 async fn from_join_to_shop(http_version: u8) {
-    let world = World::start(Setup { tls: true, ..Setup::default() });
+    let world = World::start(Setup { tls: true, edge: "hsts = \"max-age=60\"", ..Setup::default() });
     let client = Client::new(&world, http_version);
     assert_eq!(client.send("GET", "/.fairgate/final/status", &[], "").await.status, 200);
     assert_eq!(client.send("GET", "/seats", &[], "").await.status, 503);
@@ -76,6 +78,7 @@ async fn from_join_to_shop(http_version: u8) {
     let pass = cookie(&claimed, "__Host-fairgate-pass-final");
     let inside = client.send("GET", "/seats", &["theirs=1", &ticket, &pass, "more=\u{e9}"], "").await;
     assert_eq!((inside.status, inside.body.as_slice()), (200, &b"shop"[..]));
+    assert_eq!((inside.hsts.as_deref(), claimed.hsts.as_deref()), (Some("max-age=60"), Some("max-age=60")));
     let seen = world.shop.seen("/seats").remove(0);
     assert_eq!(seen.line, "GET /seats HTTP/1.1");
     assert_eq!(

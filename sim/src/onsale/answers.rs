@@ -27,6 +27,7 @@ impl AnswerBytes {
             prefix: "/.fairgate".to_owned(),
             title: room.to_owned(),
             template: None,
+            frame_ancestors: Vec::new(),
         };
         let page = WaitingPage::build(&input).context("the waiting page cannot be built")?;
         let visitor = NoScript { state: State::NotOpen, return_to: "/", message: None };

@@ -142,14 +142,7 @@ impl World {
     async fn call(&self, call: FanCall, method: Method, body: &str) -> (u16, Value) {
         let headers = HeaderMap::new();
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let request = FanRequest {
-            method: &method,
-            headers: &headers,
-            authority: "localhost",
-            secure: false,
-            address: Ipv4Addr::LOCALHOST.into(),
-            body,
-        };
+        let request = FanRequest { method: &method, headers: &headers, body, ..get_request() };
         let answer = match fan::answer(&self.edge, &self.edge.rooms[0], call, &request).await {
             Ok(Reply::Whole(answer)) => answer,
             Ok(Reply::List(_)) => panic!("a list"),
@@ -223,8 +216,10 @@ fn get_request() -> FanRequest<'static> {
         method: &Method::GET,
         headers: &HEADERS,
         authority: "localhost",
+        query: None,
         secure: false,
         address: Ipv4Addr::LOCALHOST.into(),
+        is_from_named_origin: false,
         body: Bytes::new(),
     }
 }
