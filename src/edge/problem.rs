@@ -251,15 +251,14 @@ impl Problem {
     }
 }
 
-/// What the fan came for, where that is known.
+/// What the fan came for, where that is known: by the address, or by the host where the address says nothing.
 fn title<'e>(edge: &'e Edge, authority: &str, target: &[u8]) -> Option<&'e str> {
-    let (host, target) = (canonical_host(authority).ok()?, Target::parse(target).ok()?);
-    match edge.routes.route(&host, &target) {
-        Route::Fan { room, .. } | Route::Protected { room } | Route::Open { room } => {
-            Some(&edge.rooms[room].config.title)
-        }
+    let host = canonical_host(authority).ok()?;
+    let room = |target: &[u8]| match edge.routes.route(&host, &Target::parse(target).ok()?) {
+        Route::Fan { room, .. } | Route::Protected { room } | Route::Open { room } => Some(&edge.rooms[room]),
         _ => None,
-    }
+    };
+    room(target).or_else(|| room(b"/")).map(|room| &*room.config.title)
 }
 
 /// A problem as RFC 9457 writes it.

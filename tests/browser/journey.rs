@@ -107,7 +107,7 @@ async fn without_scripts_there_is_a_form_for_every_step() {
     let browser = Browser::open(Habits { scripts: false, ..Habits::default() }).await;
     let site = Site::with_shop(&[POOL]).await;
     browser.goto(&site.url(POOL, "/?from=poster")).await;
-    browser.wait_for("noscript h2", "Join the line", SOON).await;
+    browser.wait_for("noscript h2", "Join the draw", SOON).await;
     browser.screenshot("no-script-1-join").await;
     browser.click("form[action$=join] button").await;
     browser.wait_for("noscript h2", "You are in the draw", SOON).await;

@@ -93,11 +93,11 @@ async fn receipts_kept(browser: &Browser) -> Value {
 
 #[tokio::test]
 async fn a_place_that_was_not_taken_can_be_had_again_at_the_tail() {
-    let room = Room { grace: "1s", ..BRISK };
+    let room = Room { grace: "3s", ..BRISK };
     let (site, browser) = in_line(room).await;
     browser.goto("about:blank").await;
     site.wait_for(room, |status| status["serving"] == 11).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     browser.goto(&site.url(room, "/")).await;
     browser.wait_for("#headline", "Your turn has passed", SOON).await;
     browser.click("#act").await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::fan::Fan;
+use crate::fan::{Fan, HTML};
 use crate::world::{Setup, World};
 
 #[test]
@@ -19,6 +19,9 @@ fn a_shop_that_is_down_is_told_kindly() {
     let page = fan.visit("/seats");
     assert_eq!((page.status, page.header("content-type")), (503, Some("text/html; charset=utf-8")));
     assert!(page.text().contains("The shop does not answer") && page.header("retry-after").is_some());
+    let page = fan.send("GET", "/seats", &[HTML, ("Accept-Language", "de-AT, en;q=0.5")], "");
+    assert!(page.text().contains("Der Shop antwortet nicht") && page.text().contains("Cup final"), "{}", page.text());
+    assert_eq!(page.header("content-language"), Some("de"));
     assert_eq!(world.status()["phase"], "serving", "the room goes on");
 }
 
