@@ -19,6 +19,7 @@ use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tracing::{info, warn};
 
 pub use self::client::{Client, Prepared, Transaction};
 use self::connect::{Purpose, Way};
@@ -156,10 +157,17 @@ impl Database {
             return Err(DbError::Connect("it was out of reach a moment ago".to_owned()));
         }
         let got = self.pool.get().await;
-        if !matches!(got, Err(PoolError::Timeout(_))) {
-            self.outage.note(got.is_ok());
+        let is_known = !matches!(got, Err(PoolError::Timeout(_)));
+        let got = got.map_err(unconnected);
+        if is_known && self.outage.note(got.is_ok()) {
+            match &got {
+                Ok(_) => info!("the database answers again"),
+                Err(error) => {
+                    warn!(%error, "nothing can be sold until the database answers; it is asked again and again")
+                }
+            }
         }
-        Ok(Client::new(got.map_err(unconnected)?, place))
+        Ok(Client::new(got?, place))
     }
 
     /// A transaction on a connection of the pool.

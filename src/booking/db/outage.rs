@@ -26,8 +26,12 @@ impl Outage {
         }
     }
 
-    pub(super) fn note(&self, is_reached: bool) {
-        *self.until() = (!is_reached).then(|| Instant::now() + KNOCK_EVERY);
+    /// Takes note of how an attempt went; says whether that is new.
+    pub(super) fn note(&self, is_reached: bool) -> bool {
+        let mut until = self.until();
+        let was_reached = until.is_none();
+        *until = (!is_reached).then(|| Instant::now() + KNOCK_EVERY);
+        was_reached != is_reached
     }
 
     fn until(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -43,12 +47,12 @@ mod tests {
     async fn while_the_database_is_out_of_reach_one_at_a_time_knocks() {
         let outage = Outage::default();
         assert!(outage.may_knock() && outage.may_knock(), "nothing is known to be wrong");
-        outage.note(false);
+        assert!(outage.note(false) && !outage.note(false), "new once");
         assert!(!outage.may_knock());
         tokio::time::advance(KNOCK_EVERY).await;
         assert!(outage.may_knock(), "one");
         assert!(!outage.may_knock(), "and no other");
-        outage.note(true);
+        assert!(outage.note(true) && !outage.note(true), "new once");
         assert!(outage.may_knock());
     }
 }
