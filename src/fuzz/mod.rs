@@ -8,12 +8,14 @@
 mod configuration;
 mod fields;
 mod head;
+mod store;
 mod tokens;
 
 pub use crate::arrive::model::check as path;
 pub use configuration::configuration;
 pub use fields::fields;
 pub use head::head;
+pub use store::{journal, ledger};
 pub use tokens::tokens;
 
 /// One target.
@@ -32,6 +34,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "fields", run: fields },
     Target { name: "tokens", run: tokens },
     Target { name: "configuration", run: configuration },
+    Target { name: "journal", run: journal },
+    Target { name: "ledger", run: ledger },
 ];
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ pub mod check;
 mod copy;
 pub mod embedded;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod joins;
 mod lock;
 pub mod redis;

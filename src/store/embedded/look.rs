@@ -67,3 +67,21 @@ fn summary(room: &Room) -> String {
         view.pool_size, view.line_size, view.serving, view.admitted
     )
 }
+
+/// How many commits stand one behind the other from a journal's beginning; what follows is judged, too.
+#[cfg(any(test, fuzzing))]
+pub(in crate::store) fn count_commits(bytes: &[u8]) -> u64 {
+    use super::frame::{COMMIT, HEADER_BYTES, Header, read_payload};
+    use crate::store::framing::FRAME_HEAD_BYTES;
+
+    let Some((header, mut rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return 0 };
+    drop(Header::decode(header));
+    let mut commits = 0;
+    while let Some(payload) = COMMIT.payload(rest) {
+        drop(read_payload(payload));
+        rest = &rest[FRAME_HEAD_BYTES + payload.len()..];
+        commits += 1;
+    }
+    COMMIT.judge((bytes.len() - rest.len()) as u64, rest);
+    commits
+}

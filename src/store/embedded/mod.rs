@@ -35,6 +35,8 @@ use tokio::sync::oneshot;
 use self::keeper::{Keeper, SharedClaims, SharedRoster};
 use self::load::{Loaded, load};
 pub(super) use self::look::look_at_journals;
+#[cfg(any(test, fuzzing))]
+pub(super) use self::look::count_commits;
 pub use self::restore::{Gap, Restore, RestoreError, Restored, restore};
 use super::batch::{Reply, Request};
 use super::{DirLock, LockError, Store, StoreError, check_name, check_plan_is_of};
