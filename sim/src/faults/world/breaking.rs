@@ -43,6 +43,7 @@ impl World {
                 let state = self.copies[number].take();
                 let successor = self.server.succeeded_by(state);
                 self.old_master = Some(std::mem::replace(&mut self.server, successor));
+                self.ways.iter_mut().skip(1).step_by(2).for_each(|ways| ways.fine_since_ms = None);
                 self.note(StoreEvent::AnotherRun(Some(number)));
                 self.store_answers();
             }
@@ -80,7 +81,17 @@ impl World {
     pub(super) fn end(&mut self, number: usize) {
         match self.scenario.faults[number].1.clone() {
             Fault::Kill { edge, .. } | Fault::Burn { edge, .. } | Fault::Tear { edge, .. } => self.start_again(edge),
-            Fault::TwoMasters { .. } => self.old_master = None,
+            Fault::TwoMasters { .. } => {
+                self.old_master = None;
+                for edge in (1..self.edges.len()).step_by(2) {
+                    if self.edges[edge].is_up()
+                        && self.ways[edge].there == Weather::FINE
+                        && self.ways[edge].back == Weather::FINE
+                    {
+                        self.ways[edge].fine_since_ms = Some(self.now_ms);
+                    }
+                }
+            }
             Fault::Way { edge, .. } => self.mend_way(edge),
             Fault::Abroad { .. } => self.abroad = Weather::ABROAD,
             Fault::Empty { .. } => {
@@ -112,9 +123,14 @@ impl World {
             self.ways.iter().zip(&self.edges).all(|(ways, edge)| {
                 edge.is_up() && ways.fine_since_ms.is_some_and(|since| self.now_ms >= since + LONG_MS)
             });
+        // What was lost just before may not be back yet.
+        let is_whole = self.scenario.faults.iter().all(|(at_ms, fault)| {
+            !fault.is_loss() || *at_ms > self.now_ms || at_ms + fault.for_ms() + LONG_MS < self.now_ms
+        });
         let numbers = self.server.view().map(|view| view.pool_size.max(view.line_size));
-        self.restart =
-            numbers.filter(|_| are_all_here).map(|numbers| Restart { numbers, until_ms: self.now_ms + LOOKS_MS });
+        self.restart = numbers
+            .filter(|_| are_all_here && is_whole)
+            .map(|numbers| Restart { numbers, until_ms: self.now_ms + LOOKS_MS });
     }
 
     fn store_answers(&mut self) {
