@@ -43,9 +43,7 @@ pub fn return_path(return_to: &str) -> Option<String> {
         return None;
     }
     let target = Target::parse(return_to.as_bytes()).ok()?;
-    let leaves = |reading: &str| reading.starts_with("//") || reading.starts_with("/\\");
-    let stays = !leaves(target.decoded_path()) && !target.doubts().iter().any(|doubt| leaves(doubt));
-    stays.then(|| target.as_str().to_owned())
+    (!target.leaves()).then(|| target.as_str().to_owned())
 }
 
 /// The same for a target in its canonical spelling: the front page where it would leave.

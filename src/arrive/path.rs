@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 
-use super::readings::{self, escape_value};
+use super::readings::{self, Doubts, escape_value};
 
 /// The longest request target that is read at all.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
@@ -45,7 +45,7 @@ pub struct Target<'r> {
     text: Cow<'r, str>,
     path_bytes: usize,
     decoded_path: Option<String>,
-    doubts: Vec<String>,
+    doubts: Doubts,
 }
 
 impl<'r> Target<'r> {
@@ -106,10 +106,16 @@ impl<'r> Target<'r> {
         self.decoded_path.as_deref().unwrap_or_else(|| self.path())
     }
 
-    /// What else a shop may make of the path; empty for nearly all.
+    /// What else a shop may make of the path, as the names in it; empty for nearly all. A shop may drop any of the names.
     #[must_use]
     pub fn doubts(&self) -> &[String] {
-        &self.doubts
+        &self.doubts.readings
+    }
+
+    /// Whether a browser that is sent there could take the beginning of the path for another host.
+    #[must_use]
+    pub fn leaves(&self) -> bool {
+        self.doubts.leaves
     }
 }
 
@@ -202,11 +208,11 @@ fn decode(canonical: &str) -> Cow<'_, [u8]> {
     Cow::Owned(decoded)
 }
 
-/// Dot segments are refused between slashes of any spelling, and with `;parameters` or spaces at their end: some servers
-/// drop those before they resolve the dots.
+/// Dot segments are refused between slashes of any spelling, and with `;parameters`, a colon or spaces at their end: some
+/// servers drop those before they resolve the dots.
 fn check_segments(decoded: &[u8]) -> Result<(), BadTarget> {
     let is_dots = |segment: &[u8]| {
-        let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+        let name = segment.split(|byte| matches!(byte, b';' | b':')).next().unwrap_or_default();
         name.starts_with(b".") && name.iter().all(|byte| matches!(byte, b'.' | b' '))
     };
     let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
@@ -273,6 +279,7 @@ mod tests {
             ("/a/..", BadTarget::DotSegment),
             ("/a/..%20/b", BadTarget::DotSegment),
             ("/a/.../b", BadTarget::DotSegment),
+            ("/a/..:x/b", BadTarget::DotSegment),
             ("/a/..%2fb", BadTarget::DotSegment),
             ("/a%5c..%5cb", BadTarget::DotSegment),
             ("/a/../b", BadTarget::DotSegment),

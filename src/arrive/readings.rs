@@ -1,76 +1,90 @@
 //! What a shop may make of a path besides the plain reading: it may decode it again, take backslashes or escaped slashes
-//! for slashes, drop empty segments and `;parameters`, or take the beginning of `//x/y` for a host.
+//! for slashes, drop empty segments and `;parameters`, take the beginning of `//x/y` for a host, or do some of that.
 //!
-//! Guarantees: whatever a shop does of this, and however often, what it arrives at is among the readings or lies under one
-//! of them in the sense of [`super::route`]; a path of which there is only one reading has none here, and costs one look
-//! at each byte.
+//! Guarantees: whatever a shop does of this, in whatever order and however often, the names of the page that it arrives at
+//! are among the names of one reading, in that order, since all of it only decodes, cuts and drops; a path of which there
+//! is only one reading has none here, and costs one look at each byte.
 
 use super::path::BadTarget;
 
 /// How often a path is decoded again. Nobody encodes a path that often by mistake.
 pub(super) const LEVELS_MAX: usize = 4;
 
+/// What else may be made of a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
+    /// Every reading as its names, each behind a slash.
+    pub(super) readings: Vec<String>,
+    /// Whether one begins with two slashes of any spelling, which a browser would take for another host.
+    pub(super) leaves: bool,
+}
+
 /// The readings of a canonical path beside the decoded one.
-pub(super) fn doubts(canonical: &str, decoded: &[u8]) -> Result<Vec<String>, BadTarget> {
-    if !is_doubtful(canonical, decoded) {
-        return Ok(Vec::new());
+pub(super) fn doubts(canonical: &str, decoded: &[u8]) -> Result<Doubts, BadTarget> {
+    let mut doubts = Doubts::default();
+    if is_doubtful(canonical, decoded) {
+        doubts.add(decoded.to_vec(), Decoder::Strict)?;
+        doubts.add(shortest(decoded), Decoder::Lenient)?;
     }
-    let mut readings = Vec::new();
-    let mut level = decoded.to_vec();
-    for _ in 0..=LEVELS_MAX {
-        push_readings(&mut readings, &level);
-        match decode_again(&level)? {
-            Some(deeper) => level = deeper,
-            None => return Ok(readings),
+    Ok(doubts)
+}
+
+/// Who decodes a path again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decoder {
+    Strict,
+    /// Takes `%uXXXX` and overlong UTF-8, too.
+    Lenient,
+}
+
+impl Doubts {
+    fn add(&mut self, mut level: Vec<u8>, decoder: Decoder) -> Result<(), BadTarget> {
+        for _ in 0..=LEVELS_MAX {
+            self.readings.push(names(&level));
+            self.leaves |= matches!(level.get(1), Some(b'/' | b'\\'));
+            match decode_again(&level, decoder)? {
+                Some(deeper) => level = deeper,
+                None => return Ok(()),
+            }
         }
+        Err(BadTarget::TooDeep)
     }
-    Err(BadTarget::TooDeep)
+}
+
+/// The names of a path, between whatever anybody takes for their end.
+fn names(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    let mut names = String::with_capacity(text.len() + 1);
+    for name in text.split(['/', '\\', ';', ':', '?', '#']).filter(|name| !name.is_empty()) {
+        names.push('/');
+        names.push_str(name);
+    }
+    names
 }
 
 fn is_doubtful(canonical: &str, decoded: &[u8]) -> bool {
     let marks = |byte: &u8| matches!(byte, b'\\' | b';' | b'?' | b'#');
     let has_empty = decoded.windows(2).any(|pair| pair == b"//");
     let is_escaped = canonical.contains('%');
-    let is_blank = |segment: &[u8]| !segment.is_empty() && segment.iter().all(|byte| *byte == b' ');
+    // What Windows has no name of.
+    let is_blank = |segment: &[u8]| {
+        let name = segment.split(|byte| *byte == b':').next().unwrap_or_default();
+        !segment.is_empty() && name.iter().all(|byte| matches!(byte, b' ' | b'.'))
+    };
     has_empty
         || decoded.split(|byte| *byte == b'/').any(is_blank)
         || decoded.iter().any(marks)
         || is_escaped && (canonical.contains("%2F") || has_escape(decoded) || has_overlong(decoded))
 }
 
-/// The reading as it stands, the reading as a tidy server has it, and the one without a host in front.
-fn push_readings(readings: &mut Vec<String>, level: &[u8]) {
-    let text = String::from_utf8_lossy(level);
-    let slashed = String::from_utf8_lossy(&shortest(level)).replace('\\', "/");
-    if slashed.starts_with("//")
-        && let Some((_, path)) = slashed.trim_start_matches('/').split_once('/')
-    {
-        readings.push(tidy(path));
-    }
-    readings.push(tidy(&slashed));
-    readings.push(text.into_owned());
-}
-
-/// Without parameters, dot segments, and segments of which nothing is left for those who drop dots and spaces.
-fn tidy(path: &str) -> String {
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split('/') {
-        let name = segment.split(';').next().unwrap_or_default();
-        if name.trim_end_matches(' ') == ".." {
-            segments.pop();
-        } else if !name.trim_end_matches(['.', ' ']).is_empty() {
-            segments.push(name);
-        }
-    }
-    format!("/{}", segments.join("/"))
-}
-
 /// One more decoding; `None` where there is nothing to decode.
-fn decode_again(bytes: &[u8]) -> Result<Option<Vec<u8>>, BadTarget> {
+fn decode_again(bytes: &[u8], decoder: Decoder) -> Result<Option<Vec<u8>>, BadTarget> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        if let Some(character) = unicode_escape(bytes, at) {
+        if decoder == Decoder::Lenient
+            && let Some(character) = unicode_escape(bytes, at)
+        {
             decoded.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
             at += 6;
         } else if let Some(value) = escape_value(bytes, at) {
@@ -85,7 +99,8 @@ fn decode_again(bytes: &[u8]) -> Result<Option<Vec<u8>>, BadTarget> {
     if decoded.iter().any(u8::is_ascii_control) {
         return Err(BadTarget::ForbiddenByte);
     }
-    Ok((decoded.len() < bytes.len()).then_some(decoded))
+    let is_shorter = decoded.len() < bytes.len();
+    Ok(is_shorter.then(|| if decoder == Decoder::Lenient { shortest(&decoded) } else { decoded }))
 }
 
 /// The value of `%XX`.
@@ -159,20 +174,21 @@ mod tests {
     fn every_reading_is_there() {
         for (raw, reading) in [
             ("//a", "/a"),
-            ("//host/a", "/a"),
+            ("//host/a", "/host/a"),
             ("/a//b/", "/a/b"),
             ("/a%2Fb", "/a/b"),
             ("/a%5Cb", "/a/b"),
-            ("/;x/a", "/a"),
-            ("/b;x/a;y", "/b/a"),
+            ("/;x/a", "/x/a"),
+            ("/:x/a", "/x/a"),
+            ("/a%3Fb", "/a/b"),
             ("/%2561", "/a"),
             ("/%25252561", "/a"),
             ("/%%361", "/a"),
             ("/%25u0061", "/a"),
-            ("/b/%252e%252e/a", "/a"),
-            ("/b/..%252fa", "/b/../a"),
+            ("/b/%252e%252e/a", "/b/../a"),
             ("/b%C0%AFa", "/b/a"),
             ("/b%E0%80%AFa", "/b/a"),
+            ("/%C0%A561", "/a"),
         ] {
             assert!(doubts_of(raw).iter().any(|doubt| doubt == reading), "{raw}: {:?}", doubts_of(raw));
         }

@@ -138,12 +138,11 @@ impl RouteTable {
     #[must_use]
     pub fn route(&self, host: &str, target: &Target<'_>) -> Route {
         let path = target.decoded_path();
-        let doubts = target.doubts();
-        if doubts.is_empty() {
+        if target.doubts().is_empty() {
             return self.route_plain(host, path);
         }
-        let readings = || std::iter::once(path).chain(doubts.iter().map(String::as_str));
-        if readings().any(|reading| is_under(&self.prefix, reading)) {
+        let readings = || target.doubts().iter().map(|doubt| Reading::Names(doubt));
+        if readings().any(|reading| reading.is_under(&self.prefix, false)) {
             return Route::NoSuchCall;
         }
         match readings().find_map(|reading| self.protecting(host, reading)) {
@@ -160,15 +159,15 @@ impl RouteTable {
         {
             return self.fan_route(host, rest);
         }
-        match self.protecting(host, path) {
+        match self.protecting(host, Reading::Path(path)) {
             Some(room) if self.rooms[room].is_exempt(path) => Route::Open { room },
             Some(room) => Route::Protected { room },
-            None => self.beside(host, || std::iter::once(path)),
+            None => self.beside(host, || std::iter::once(Reading::Path(path))),
         }
     }
 
     /// A page beside the protected ones belongs to the shop of the first room that knows the host.
-    fn beside<'p, R: Iterator<Item = &'p str>>(&self, host: &str, readings: impl Fn() -> R) -> Route {
+    fn beside<'p, R: Iterator<Item = Reading<'p>>>(&self, host: &str, readings: impl Fn() -> R) -> Route {
         let named = self.rooms.iter().position(|room| room.hosts.iter().any(|known| known == host));
         if let Some(room) = named {
             return Route::Open { room };
@@ -176,7 +175,9 @@ impl RouteTable {
         let Some(room) = self.rooms.iter().position(|room| room.knows(host)) else { return Route::UnknownHost };
         // The shop may well answer a host of the client's invention with the page that another host's room protects.
         let is_anothers = |other: &RoomRoutes| {
-            let holds = |path| other.covered(path).is_some() && !other.is_exempt(path);
+            let holds = |reading: Reading<'_>| {
+                other.covered(reading).is_some() && !matches!(reading, Reading::Path(path) if other.is_exempt(path))
+            };
             other.shop == self.rooms[room].shop && !other.knows(host) && readings().any(holds)
         };
         if self.rooms.iter().any(is_anothers) { Route::UnknownHost } else { Route::Open { room } }
@@ -201,14 +202,14 @@ impl RouteTable {
         }
     }
 
-    fn protecting(&self, host: &str, path: &str) -> Option<usize> {
+    fn protecting(&self, host: &str, reading: Reading<'_>) -> Option<usize> {
         let mut best: Option<((usize, bool), usize)> = None;
         for (index, room) in self.rooms.iter().enumerate() {
             let Some(named) = room.hosts.iter().filter(|known| covers(known, host)).map(|known| known != "*").max()
             else {
                 continue;
             };
-            if let Some(longest) = room.covered(path)
+            if let Some(longest) = room.covered(reading)
                 && best.is_none_or(|(rank, _)| (longest, named) > rank)
             {
                 best = Some(((longest, named), index));
@@ -224,8 +225,8 @@ impl RoomRoutes {
     }
 
     /// How long the longest of its paths is that a path lies under.
-    fn covered(&self, path: &str) -> Option<usize> {
-        let is_over = |prefix: &&String| lies_under(prefix, path, self.case_insensitive);
+    fn covered(&self, reading: Reading<'_>) -> Option<usize> {
+        let is_over = |prefix: &&String| reading.is_under(prefix, self.case_insensitive);
         self.paths.iter().filter(is_over).map(String::len).max()
     }
 
@@ -236,6 +237,31 @@ impl RoomRoutes {
 
 fn covers(known: &str, host: &str) -> bool {
     known == "*" || known == host
+}
+
+/// What a shop may make of a path.
+#[derive(Clone, Copy, Debug)]
+enum Reading<'p> {
+    /// The path.
+    Path(&'p str),
+    /// Names, any of which it may drop.
+    Names(&'p str),
+}
+
+impl Reading<'_> {
+    fn is_under(self, prefix: &str, case_insensitive: bool) -> bool {
+        match self {
+            Self::Path(path) => lies_under(prefix, path, case_insensitive),
+            Self::Names(names) => are_among(prefix, names, case_insensitive),
+        }
+    }
+}
+
+/// Whether the names of a prefix are among others, in their order.
+fn are_among(prefix: &str, names: &str, case_insensitive: bool) -> bool {
+    let mut names = names.split('/');
+    let mut wanted = prefix.split(['/', ':']).filter(|name| !name.is_empty());
+    wanted.all(|wanted| names.any(|name| is_segment(wanted, name, case_insensitive)))
 }
 
 /// Whether a path lies under a prefix, in whole segments, as a shop may see it.
@@ -433,6 +459,7 @@ mod tests {
             "/tickets.",
             "/tickets%20/1",
             "/tickets::$DATA",
+            "/:/tickets.",
             "/%2574ickets",
             "//tickets",
             "//evil.example/tickets",

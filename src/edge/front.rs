@@ -32,10 +32,13 @@ use super::problem::Problem;
 use super::served::{Message, Served};
 use super::state::Edge;
 use super::stop::Finish;
-use crate::arrive::head::{BadHead, header_slots, read_head};
+use crate::arrive::head::{BadHead, HEAD_BYTES_MAX, header_slots, read_head};
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
+
+/// How much is read of a head that is too long.
+const OVERLONG_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
 
 /// How long, and how much, is read of a client that was refused.
 const LINGER: Duration = Duration::from_secs(1);
@@ -112,7 +115,7 @@ impl Front {
                 }
                 Next::Gone => return,
                 Next::Refused(problem) => return Box::pin(refuse(stream, &problem.answer())).await,
-                Next::Overlong => return Box::pin(refuse(stream, &overlong::answer(&bytes))).await,
+                Next::Overlong => return Box::pin(refuse_overlong(stream, bytes)).await,
             }
             if bytes.is_empty() {
                 bytes = BytesMut::new();
@@ -238,6 +241,20 @@ async fn read_some(stream: &mut Stream, bytes: &mut BytesMut) -> std::io::Result
         Poll::Ready(Ok(read.filled().len()))
     })
     .await
+}
+
+/// Tells the sender of a head that is too long, having looked at more of it: whether a page is wanted may stand behind the
+/// cookies.
+async fn refuse_overlong(mut stream: Stream, mut bytes: BytesMut) {
+    let rest = async {
+        while bytes.len() < OVERLONG_BYTES_MAX && memchr::memmem::find(&bytes, b"\r\n\r\n").is_none() {
+            if !matches!(read_some(&mut stream, &mut bytes).await, Ok(1..)) {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LINGER, rest).await;
+    refuse(stream, &overlong::answer(&bytes)).await;
 }
 
 /// Answers without Pingora, and closes. That the client may have gone is no news. What it is still sending is read for a

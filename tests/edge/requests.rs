@@ -220,6 +220,9 @@ fn too_many_cookies_are_explained_to_people() {
     let answer = exchange(world.address, request.as_bytes(), false).unwrap();
     assert_eq!((answer.status, answer.header("content-type")), (431, Some("text/html; charset=utf-8")));
     assert!(answer.text().contains("tracker, basket"), "{}", answer.text());
+    let behind = format!("GET /seats HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nAccept: text/html\r\n\r\n");
+    let behind = exchange(world.address, behind.as_bytes(), false).unwrap();
+    assert!(behind.text().contains("40 KB") && behind.text().contains("<h1>"), "{}", behind.text());
     let script = exchange(world.address, request.replace("text/html", "*/*").as_bytes(), false).unwrap();
     assert_eq!((script.status, script.problem().as_str()), (431, "too-many-cookies"));
 }
