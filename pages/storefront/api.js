@@ -32,14 +32,14 @@ function noteClock(response) {
   clockAheadMs = Math.abs(ahead) > 2000 ? ahead : 0;
 }
 
-async function ask(method, path, body, key) {
+async function ask(method, path, body, key, api = API) {
   const headers = { accept: "application/json" };
   if (body) headers["content-type"] = "application/json";
   if (key) headers["idempotency-key"] = key;
   for (let attempt = 0; ; attempt += 1) {
     let response;
     try {
-      response = await fetch(API + path, { method, headers, body: body && JSON.stringify(body), credentials: "same-origin" });
+      response = await fetch(api + path, { method, headers, body: body && JSON.stringify(body), credentials: "same-origin" });
     } catch (error) {
       if (attempt >= RETRIES) throw new Error("You seem to be offline. Nothing is lost: try again when you are back.");
       await pause(400 * 2 ** attempt);
@@ -67,6 +67,12 @@ const core = {
   availability: async (id) => new Uint8Array(await (await ask("GET", `/events/${encodeURIComponent(id)}/availability`)).arrayBuffer()),
   bookings: async () => (await askJson("GET", "/bookings")).bookings,
   reserve: (request, key) => askJson("POST", "/bookings/reserve", request, key),
-  pay: (booking, token, key) => askJson("POST", `/bookings/${booking}/payment`, { payment_token: token }, key),
-  giveBack: (booking) => ask("DELETE", `/bookings/${booking}`),
+  booking: (id) => askJson("GET", `/bookings/${id}`),
+  extend: (id) => askJson("POST", `/bookings/${id}/extend`),
+  pay: (id, token, email, key) => askJson("POST", `/bookings/${id}/payment`, { payment_token: token, ...(email && { email }) }, key),
+  giveBack: (id) => ask("DELETE", `/bookings/${id}`),
+  /** A booking by its own address, `/bookings/NUMBER#KEY`: needs no pass. */
+  receipt: (link) => core.find(link.split("#")[0], { key: link.split("#")[1] }),
+  /** A booking by the address of its number, and what shows that it is the fan's. */
+  find: (path, proof) => askJson("POST", path, proof, null, ""),
 };

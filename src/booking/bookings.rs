@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::db::{Database, DbError, DbTime};
 use super::events::{Events, read_held};
+use super::payment::{State, UnderWay};
 use super::sql;
-use super::wire::{BookingAnswer, BookingStatus, ids_of_number};
+use super::wire::{BookingAnswer, BookingStatus, PaymentAnswer, ids_of_number};
 use super::writer::{signed, unsigned};
 
 /// Why a booking was not given back.
@@ -21,7 +22,7 @@ pub enum CancelError {
     Paid,
     /// A payment for it is under way.
     #[error("a payment for this booking is under way")]
-    UnderWay,
+    UnderWay(UnderWay),
     /// The database cannot be reached; giving back again is safe.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -134,7 +135,7 @@ impl Bookings {
         Ok(row.and_then(|row| self.read(&row)))
     }
 
-    /// The live bookings of a session.
+    /// The bookings of a session that concern its fan: live ones, and those whose money is under way or was given back.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -159,9 +160,8 @@ impl Bookings {
             "held" => {}
             _ => return Ok(()),
         }
-        let under_way = client.prepare_cached(sql::PAYMENT_OF_BOOKING).await?;
-        if client.query_one(&under_way, &[&booking_id, &Uuid::nil()]).await?.get("under_way") {
-            return Err(CancelError::UnderWay);
+        if let Some(under_way) = UnderWay::of_booking(&client, booking_id).await? {
+            return Err(CancelError::UnderWay(under_way));
         }
         let (event_id, held) = (row.get::<_, i32>("event_id"), read_held(&row));
         let cancel = client.prepare_cached(sql::BOOKING_CANCEL).await?;
@@ -182,8 +182,19 @@ impl Bookings {
             "expired" => BookingStatus::Expired,
             _ => BookingStatus::Cancelled,
         };
-        Some(BookingAnswer::new(&desk.plan(), row.get("booking_id"), &read_held(row), status))
+        let payment = read_payment(row);
+        let confirmed = payment.as_ref().filter(|payment| payment.state == State::Confirmed);
+        let payment_id = confirmed.map(|payment| payment.payment_id);
+        let answer = BookingAnswer::new(&desk.plan(), row.get("booking_id"), &read_held(row), status);
+        Some(BookingAnswer { payment_id, payment, ..answer })
     }
+}
+
+/// What the fan may know of the payment. Only a provider's no has a reason that is meant for the fan.
+fn read_payment(row: &tokio_postgres::Row) -> Option<PaymentAnswer> {
+    let state = State::from_name(row.get::<_, Option<&str>>("payment_state")?)?;
+    let reason = row.get::<_, Option<String>>("payment_reason").filter(|_| state == State::Declined);
+    Some(PaymentAnswer { payment_id: row.get("payment_id"), state, reason })
 }
 
 fn read_step(row: &tokio_postgres::Row) -> Step {

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::batch::Held;
 use super::db::DbTime;
+use super::money::minor_units_of_event;
+use super::payment::State;
 use super::plan::{Plan, SectionKind};
 
 /// `POST /api/v1/bookings/reserve`: these seats, or the best ones of a section.
@@ -87,6 +89,23 @@ pub struct BookingAnswer {
     /// The payment that confirmed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<Uuid>,
+    /// The payment that decides how it stands: the one that confirmed it, else the one under way, else the latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentAnswer>,
+}
+
+/// How the payment of a booking stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PaymentAnswer {
+    /// Its id.
+    pub payment_id: Uuid,
+    /// `started`: under way; `confirmed`: the seats are the fan's; `declined`: no money was taken; `refunding`: the money is on
+    /// its way back; `refunded`: it is back.
+    pub state: State,
+    /// What the provider said when it declined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "the card was declined")]
+    pub reason: Option<String>,
 }
 
 impl BookingAnswer {
@@ -105,6 +124,7 @@ impl BookingAnswer {
             expires_at: held.expires_at.to_rfc3339(),
             expires_at_ms: held.expires_at.0,
             payment_id: None,
+            payment: None,
         }
     }
 }
@@ -132,10 +152,10 @@ pub(super) fn ids_of_number(text: &str) -> Option<(Uuid, Uuid)> {
     Some((Uuid::from_u128(bits << 78), Uuid::from_u128(((bits + 1) << 78).wrapping_sub(1))))
 }
 
-/// The bookings of a session.
+/// The bookings of a session that concern its fan.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BookingList {
-    /// Live bookings, newest first.
+    /// Newest first: what is held or paid, and what is being paid or was given back, whatever became of its seats.
     pub bookings: Vec<BookingAnswer>,
 }
 
@@ -180,6 +200,9 @@ pub struct EventAnswer {
     /// ISO 4217.
     #[schema(example = "EUR")]
     pub currency: String,
+    /// The digits behind the point of the currency (ISO 4217): a price of 9800 with 2 of them is 98.00.
+    #[schema(example = 2)]
+    pub minor_units: u8,
     /// How many seats there are: the bits of the availability bitfield.
     pub seats: u32,
     /// How long a hold lasts, in seconds.
@@ -252,6 +275,7 @@ impl EventAnswer {
         Self {
             summary: EventSummary::new(plan),
             currency: plan.facts.currency.clone(),
+            minor_units: minor_units_of_event(&plan.facts.currency),
             seats: plan.seats(),
             hold_s: plan.facts.hold_s,
             fan_seats_max: plan.facts.fan_seats_max,

@@ -29,6 +29,7 @@ use language::Language;
 pub use noscript::{NoScript, State};
 use noscript::{Placeholders, Tail};
 pub use problem::{ProblemPage, Told};
+pub(crate) use script::plain_bundle;
 
 /// What a room's page is made from.
 #[derive(Clone, Debug)]

@@ -29,7 +29,12 @@ pub(super) const CHECK: &[&str] = &[
 
 /// All modules as one script, without imports, exports, comments and empty space, and with short names.
 pub(super) fn bundle(modules: &[&str]) -> String {
-    names::shortened(&minify::script(&modules.iter().map(|module| joined(module)).collect::<String>()))
+    names::shortened(&plain_bundle(modules))
+}
+
+/// The same with the names as they are.
+pub(crate) fn plain_bundle(modules: &[&str]) -> String {
+    minify::script(&modules.iter().map(|module| joined(module)).collect::<String>())
 }
 
 /// A style sheet without comments and empty space.

@@ -26,4 +26,5 @@ mod refusals;
 mod rush;
 mod secure;
 mod storm;
+mod under_way;
 mod webhooks;

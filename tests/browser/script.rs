@@ -2,9 +2,20 @@
 
 use std::process::Command;
 
+use fairgate::booking::money::{currencies, money};
+
 fn node_tests(file: &str) {
+    node_tests_with(file, "");
+}
+
+/// Runs tests that compare with the core's currencies, as JSON.
+fn node_tests_with(file: &str, currencies: &str) {
     let test = format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("node").args(["--test", &test]).output().expect("node runs: make setup installs it");
+    let output = Command::new("node")
+        .args(["--test", &test])
+        .env("FAIRGATE_CURRENCIES", currencies)
+        .output()
+        .expect("node runs: make setup installs it");
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }
@@ -22,4 +33,10 @@ fn the_check_of_a_draw_names_the_step_that_fails() {
 #[test]
 fn what_a_browser_saw_of_a_draw_stays_until_the_fan_deletes_it() {
     node_tests("evidence.test.mjs");
+}
+
+#[test]
+fn the_shop_shows_every_state_and_every_currency_as_the_core_does() {
+    let known: Vec<_> = currencies().map(|(code, digits)| (code, digits, money(123_456_789, code))).collect();
+    node_tests_with("storefront.test.mjs", &serde_json::json!(known).to_string());
 }

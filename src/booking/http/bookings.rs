@@ -5,16 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
 
-use super::super::wire::{BookingAnswer, BookingList};
+use super::super::wire::{BookingAnswer, BookingList, BookingStatus};
 use super::Shop;
 use super::gate::Fan;
 use super::input::booking_id;
+use super::payments::RELEASE_HEADER;
 use super::problem::Problem;
 
-/// The fan's live bookings, newest first.
+/// The fan's bookings, newest first: what is held or paid, and what is being paid or was given back.
 #[utoipa::path(
     get, path = "/api/v1/bookings", tag = "bookings", security(("pass" = []), ("bearer" = [])),
     responses(
@@ -28,12 +29,14 @@ pub(super) async fn list(State(shop): State<Arc<Shop>>, fan: Fan) -> Result<Resp
     Ok(([(CACHE_CONTROL, "no-store")], Json(BookingList { bookings })).into_response())
 }
 
-/// One booking of the fan.
+/// One booking of the fan, with how its payment stands. A paid one frees the fan's place inside, as paying did: the answer to
+/// the payment may have been lost.
 #[utoipa::path(
     get, path = "/api/v1/bookings/{booking}", tag = "bookings", security(("pass" = []), ("bearer" = [])),
     params(("booking" = String, Path, description = "The booking's id")),
     responses(
-        (status = 200, body = BookingAnswer),
+        (status = 200, body = BookingAnswer, description = "With `X-Fairgate-Release: 1` once it is paid",
+            headers(("x-fairgate-release" = String, description = "`1` once it is paid"))),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
@@ -46,7 +49,12 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let found = shop.bookings.get(&fan.session, booking_id(&booking)?).await?;
     let found = found.ok_or_else(|| Problem::not_found("booking"))?;
-    Ok(([(CACHE_CONTROL, "no-store")], Json(found)).into_response())
+    let is_paid = found.status == BookingStatus::Confirmed;
+    let mut response = ([(CACHE_CONTROL, "no-store")], Json(found)).into_response();
+    if is_paid {
+        response.headers_mut().insert(RELEASE_HEADER, HeaderValue::from_static("1"));
+    }
+    Ok(response)
 }
 
 /// Gives the seats back. Doing so again changes nothing.

@@ -12,13 +12,18 @@ use ring::digest::{SHA256, digest};
 
 use super::super::document::{Document, Effort};
 use super::Shop;
+use crate::page::plain_bundle;
 
 const HTML: &str = include_str!("../../../pages/storefront/storefront.html");
 const STYLE: &str = include_str!("../../../pages/storefront/storefront.css");
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 8] = [
     include_str!("../../../pages/storefront/api.js"),
+    include_str!("../../../pages/storefront/booking.js"),
     include_str!("../../../pages/storefront/hall.js"),
     include_str!("../../../pages/storefront/map.js"),
+    include_str!("../../../pages/storefront/shop.js"),
+    include_str!("../../../pages/storefront/choosing.js"),
+    include_str!("../../../pages/storefront/till.js"),
     include_str!("../../../pages/storefront/storefront.js"),
 ];
 
@@ -32,7 +37,7 @@ pub struct Storefront {
 impl Storefront {
     /// Puts the page together.
     pub(super) fn build() -> Self {
-        let script = format!("\"use strict\";\n{}", SCRIPTS.concat());
+        let script = format!("\"use strict\";\n{}", plain_bundle(&SCRIPTS));
         let html = HTML.replacen("{{style}}", STYLE, 1).replacen("{{script}}", &script, 1);
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; \

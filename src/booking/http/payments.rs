@@ -16,7 +16,7 @@ use super::input::{booking_id, id_of_key, print_of, read_json, replay};
 use super::problem::Problem;
 
 /// Tells the edge that the fan is done, so that somebody else is let in.
-const RELEASE_HEADER: &str = "x-fairgate-release";
+pub(super) const RELEASE_HEADER: &str = "x-fairgate-release";
 const TOKEN_CHARS_MAX: usize = 256;
 const EMAIL_CHARS_MAX: usize = 254;
 

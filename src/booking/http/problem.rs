@@ -11,7 +11,7 @@ use super::super::bookings::{CancelError, FindError};
 use super::super::db::DbError;
 use super::super::desk::DeskError;
 use super::super::passes::GateError;
-use super::super::payment::{PayError, RefundError, StoredAnswer};
+use super::super::payment::{PayError, RefundError, State, StoredAnswer, UnderWay};
 use super::super::plan::Plan;
 use super::reply::{PROBLEM_JSON, Reply};
 
@@ -219,12 +219,7 @@ impl From<PayError> for Problem {
                 "The hold has ended",
                 "The hold has ended and somebody else has the seats. Nothing was charged.",
             ),
-            PayError::UnderWay => conflict(
-                "payment-under-way",
-                "A payment is under way",
-                "Another payment for this booking is under way. Nothing was charged again.",
-            )
-            .retry_after(2),
+            PayError::UnderWay(under_way) => under_way.into(),
             PayError::TooOften => conflict(
                 "declined-too-often",
                 "Declined too often",
@@ -247,11 +242,25 @@ impl From<PayError> for Problem {
     }
 }
 
+/// Says which payment it is and where it stands, so that whoever asks can follow it instead of beginning another one.
+impl From<UnderWay> for Problem {
+    fn from(UnderWay { payment_id, booking_id, state }: UnderWay) -> Self {
+        let detail = match state {
+            State::Refunding => "A payment for this booking is being given back. Nothing was charged again.",
+            _ => "A payment is under way. Nothing was charged again; look at the booking to see what becomes of it.",
+        };
+        Self::new(StatusCode::CONFLICT, "payment-under-way", "A payment is under way", detail)
+            .with("booking_id", booking_id.to_string())
+            .with("payment", json!({ "payment_id": payment_id, "state": state }))
+            .retry_after(2)
+    }
+}
+
 impl From<RefundError> for Problem {
     fn from(error: RefundError) -> Self {
         match error {
             RefundError::NotFound => Self::not_found("booking"),
-            RefundError::UnderWay => PayError::UnderWay.into(),
+            RefundError::UnderWay(under_way) => under_way.into(),
             RefundError::OtherRequest => Self::other_request(),
             RefundError::Database(error) => error.into(),
         }
@@ -273,7 +282,7 @@ impl From<CancelError> for Problem {
         match error {
             CancelError::NotFound => Self::not_found("booking"),
             CancelError::Paid => PayError::Paid.into(),
-            CancelError::UnderWay => PayError::UnderWay.into(),
+            CancelError::UnderWay(under_way) => under_way.into(),
             CancelError::Database(error) => error.into(),
         }
     }

@@ -8,6 +8,7 @@ mod json;
 
 use super::db::DbTime;
 use super::edit::{Misfit, check_bounds, check_zone, time, words};
+use super::money::minor_units;
 use super::plan::{Facts, Section};
 
 pub use csv::read_csv;
@@ -96,9 +97,18 @@ fn zone(starts_at: &str) -> Result<String, Misfit> {
 }
 
 fn currency(code: &str) -> Result<String, Misfit> {
-    let fits = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
-    let detail = format!("{code:?} is no currency of ISO 4217, like EUR.");
-    if fits { Ok(code.to_owned()) } else { Err(Misfit { field: "currency".into(), detail }) }
+    if minor_units(code).is_some() {
+        return Ok(code.to_owned());
+    }
+    let meant = code.trim().to_ascii_uppercase();
+    let detail = if minor_units(&meant).is_some() {
+        format!("{code:?} is written {meant}.")
+    } else {
+        format!(
+            "{code:?} is no currency of ISO 4217 that can be charged: three capital letters, like EUR, USD or JPY, please."
+        )
+    };
+    Err(Misfit { field: "currency".into(), detail })
 }
 
 /// A name in URLs and requests.
@@ -141,6 +151,8 @@ mod tests {
             (EventWords { starts_at: "2027-06-21T20:30+01:00".into(), ..event() }, "starts_at"),
             (EventWords { starts_at: "2027-03-28T01:30[Europe/Lisbon]".into(), ..event() }, "starts_at"),
             (EventWords { currency: "euro".into(), ..event() }, "currency"),
+            (EventWords { currency: "XXQ".into(), ..event() }, "currency"),
+            (EventWords { currency: "eur".into(), ..event() }, "currency"),
             (EventWords { hold_s: Some(0), ..event() }, "hold_s"),
             (EventWords { sale_ends_at: Some("tomorrow".into()), ..event() }, "sale_ends_at"),
         ] {

@@ -13,6 +13,7 @@ mod saga;
 pub mod signature;
 mod state;
 mod store;
+mod under_way;
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -24,6 +25,7 @@ pub use refund::{CancelOrder, Cancelled, RefundError};
 pub use remote::RemoteProvider;
 pub use saga::{Cashier, Order, PayError};
 pub use state::{News, Source, State};
+pub use under_way::UnderWay;
 
 /// Money to be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::super::wire::BookingStatus;
 use super::super::writer::{signed, unsigned};
 use super::saga::Locked;
 use super::store::{Move, move_on};
-use super::{Cashier, PayError, Source, State, StoredAnswer};
+use super::{Cashier, PayError, Source, State, StoredAnswer, UnderWay};
 
 /// Why a booking was not cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum RefundError {
     NotFound,
     /// The fan is just paying.
     #[error("a payment for this booking is under way")]
-    UnderWay,
+    UnderWay(UnderWay),
     /// The idempotency key belongs to another request.
     #[error("the idempotency key belongs to another request")]
     OtherRequest,
@@ -106,12 +106,13 @@ impl Cashier {
         let booking_id = locked.booking_id;
         let currency = locked.desk.plan().facts.currency.clone();
         let ended = |status| Cancelled { booking_id, status, refunded_payment: None, refunded_amount: 0, currency };
-        let under_way = client.prepare_cached(sql::PAYMENT_OF_BOOKING).await?;
         match locked.status.as_str() {
             "cancelled" => return Ok((ended(BookingStatus::Cancelled), Vec::new())),
             "expired" => return Ok((ended(BookingStatus::Expired), Vec::new())),
-            "held" if client.query_one(&under_way, &[&booking_id, &Uuid::nil()]).await?.get("under_way") => {
-                return Err(RefundError::UnderWay);
+            "held" => {
+                if let Some(under_way) = UnderWay::of_booking(client, booking_id).await? {
+                    return Err(RefundError::UnderWay(under_way));
+                }
             }
             _ => {}
         }

@@ -21,7 +21,7 @@ use super::super::sql;
 use super::super::writer::signed;
 use super::state::Step;
 use super::store::{Move, Stored, load, move_on};
-use super::{ChargeError, Ending, News, PaymentProvider, Source, State, StoredAnswer};
+use super::{ChargeError, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay};
 
 /// While the provider is silent, its webhook may tell another core.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -70,9 +70,9 @@ pub enum PayError {
     /// The hold ended and somebody else has the seats. No money was taken.
     #[error("the hold has ended and the seats are gone")]
     Gone,
-    /// Another payment for the same booking is under way.
-    #[error("another payment for this booking is under way")]
-    UnderWay,
+    /// Another payment is under way, and this one could be a second charge.
+    #[error("another payment is under way")]
+    UnderWay(UnderWay),
     /// So many payments for the booking were declined that no more are tried.
     #[error("{DECLINED_MAX} payments for this booking were declined")]
     TooOften,
@@ -182,12 +182,14 @@ impl Cashier {
             "cancelled" => return Err(PayError::Cancelled),
             _ => {}
         }
-        let statement = client.prepare_cached(sql::PAYMENT_OF_BOOKING).await?;
-        let others = client.query_one(&statement, &[&order.booking_id, &order.payment_id]).await?;
-        if others.get("under_way") {
-            return Err(PayError::UnderWay);
+        let wait = client.prepare_cached(sql::SESSION_WAIT).await?;
+        client.query_one(&wait, &[&locked.desk.plan().facts.event_id, &order.session]).await?;
+        if let Some(under_way) = UnderWay::beside(&client, order.booking_id, order.payment_id).await? {
+            return Err(PayError::UnderWay(under_way));
         }
-        if others.get::<_, i64>("declined") >= DECLINED_MAX {
+        let declined = client.prepare_cached(sql::PAYMENT_DECLINED).await?;
+        let declined = client.query_one(&declined, &[&order.booking_id, &order.payment_id]).await?;
+        if declined.get::<_, i64>("declined") >= DECLINED_MAX {
             return Err(PayError::TooOften);
         }
         if locked.late && !self.claim(&client, &locked).await? {

@@ -3,8 +3,13 @@
 //! Guarantees: money that was taken ends in seats or is given back; money is given back once; what has ended stays as it is,
 //! unless money turns up for it.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 /// Where a payment stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = PaymentState)]
 pub enum State {
     /// The intent is written; whether there is money is not known.
     Started,
@@ -148,5 +153,6 @@ mod tests {
             assert_eq!(State::from_name(state.name()), Some(state));
         }
         assert_eq!(State::from_name("lost"), None);
+        assert_eq!(serde_json::json!(State::Refunding), State::Refunding.name(), "clients read the same names");
     }
 }

@@ -1,6 +1,6 @@
--- Whether another payment for a booking is under way, and how many were declined. $1 booking_id, $2 payment_id.
-select
-    count(*) filter (where state in ('started', 'refunding')) > 0 as under_way,
-    count(*) filter (where state = 'declined') as declined
+-- The payment under way for a booking, if any: nobody knows yet whether there is money, or it is on its way back.
+-- $1 booking_id.
+select payment_id, booking_id, state
 from payment
-where booking_id = $1 and payment_id <> $2
+where booking_id = $1 and state in ('started', 'refunding')
+limit 1
