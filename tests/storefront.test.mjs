@@ -44,7 +44,8 @@ test("the page shows an amount as the core does, in every currency", () => {
   assert.ok(currencies.length > 150);
   for (const [code, minorUnits, text] of currencies) {
     const seen = shown.moneyIn(code, minorUnits, "en-US")(123456789);
-    assert.equal(`${seen.replace(/[^\d.]/g, "")} ${code}`, text, seen);
+    // Some signs of currencies have a dot of their own.
+    assert.equal(`${seen.match(/\d[\d,.]*/)[0].replaceAll(",", "")} ${code}`, text, seen);
   }
   assert.match(shown.moneyIn("HUF", 2, "en-US")(790000), /7,900$/);
   assert.match(shown.moneyIn("JPY", 0, "en-US")(1200), /1,200$/);

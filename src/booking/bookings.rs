@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::db::{Database, DbError, DbTime};
 use super::events::{Events, read_held};
+use super::links::Links;
 use super::payment::{State, UnderWay};
 use super::sql;
 use super::wire::{BookingAnswer, BookingStatus, PaymentAnswer, ids_of_number};
@@ -72,16 +73,17 @@ pub struct Step {
 /// The bookings of this core's database.
 #[derive(Debug)]
 pub struct Bookings {
-    database: Database,
-    events: Arc<Events>,
-    core: Uuid,
+    pub(super) database: Database,
+    pub(super) events: Arc<Events>,
+    pub(super) core: Uuid,
+    links: Links,
 }
 
 impl Bookings {
     /// For one core.
     #[must_use]
-    pub fn new(database: Database, events: Arc<Events>, core: Uuid) -> Self {
-        Self { database, events, core }
+    pub fn new(database: Database, events: Arc<Events>, core: Uuid, links: Links) -> Self {
+        Self { database, events, core, links }
     }
 
     /// One booking of a session.
@@ -185,8 +187,18 @@ impl Bookings {
         let payment = read_payment(row);
         let confirmed = payment.as_ref().filter(|payment| payment.state == State::Confirmed);
         let payment_id = confirmed.map(|payment| payment.payment_id);
-        let answer = BookingAnswer::new(&desk.plan(), row.get("booking_id"), &read_held(row), status);
-        Some(BookingAnswer { payment_id, payment, ..answer })
+        let (plan, booking_id, held) = (desk.plan(), row.get("booking_id"), read_held(row));
+        let latest = plan.facts.hold_ends_at_most(row.get("created_at"));
+        let is_open = status == BookingStatus::Held && plan.facts.is_on_sale(desk.time().now());
+        let more_time_until = Some(latest).filter(|latest| is_open && *latest > held.expires_at);
+        let answer = BookingAnswer::new(&plan, booking_id, &held, status, self.links.of(booking_id));
+        Some(BookingAnswer {
+            payment_id,
+            payment,
+            more_time_until: more_time_until.map(DbTime::to_rfc3339),
+            more_time_until_ms: more_time_until.map(|until| until.0),
+            ..answer
+        })
     }
 }
 

@@ -9,13 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::db::{Database, DbError, DbTime};
-use super::plan::{Facts, Plan};
+use super::plan::{Facts, HOLD_S_MAX, Plan};
 use super::sql;
 use super::writer::signed;
 use crate::config::parse_time_ms;
 
 const WORDS_CHARS_MAX: usize = 200;
-const HOLD_S_MAX: i32 = 86_400;
 const FAN_SEATS_MAX: u32 = 100;
 /// What the tables hold in the smallest unit of the currency.
 pub(super) const PRICE_MAX: u32 = i32::MAX.unsigned_abs();
@@ -39,6 +38,9 @@ pub struct EventPatch {
     /// How long a hold lasts, from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_s: Option<i32>,
+    /// How long a hold may last in all, however often its fan asks for more time; `hold_s` allows no more time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_total_max_s: Option<i32>,
     /// Seats that one fan may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fan_seats_max: Option<u32>,
@@ -135,6 +137,7 @@ pub fn edit(plan: &Plan, patch: &EventPatch) -> Result<Edited, Misfit> {
     }
     facts.on_sale = patch.on_sale.unwrap_or(facts.on_sale);
     facts.hold_s = patch.hold_s.unwrap_or(facts.hold_s);
+    facts.hold_total_max_s = patch.hold_total_max_s.or(facts.hold_total_max_s);
     facts.fan_seats_max = patch.fan_seats_max.unwrap_or(facts.fan_seats_max);
     check_bounds(&facts)?;
     let sections =
@@ -154,6 +157,10 @@ fn edit_section(plan: &Plan, slug: &str, change: &SectionPatch) -> Result<(Strin
 pub(super) fn check_bounds(facts: &Facts) -> Result<(), Misfit> {
     if !(1..=HOLD_S_MAX).contains(&facts.hold_s) {
         return Err(misfit("hold_s", format!("From 1 to {HOLD_S_MAX} seconds, please.")));
+    }
+    if facts.hold_total_max_s.is_some_and(|total_s| !(facts.hold_s..=HOLD_S_MAX).contains(&total_s)) {
+        let detail = format!("From {} seconds (one hold, and no more time) to {HOLD_S_MAX}, please.", facts.hold_s);
+        return Err(misfit("hold_total_max_s", detail));
     }
     if !(1..=FAN_SEATS_MAX).contains(&facts.fan_seats_max) {
         return Err(misfit("fan_seats_max", format!("From 1 to {FAN_SEATS_MAX} seats, please.")));
@@ -220,6 +227,7 @@ impl Edited {
                     on_sale,
                     sale_starts_at,
                     sale_ends_at,
+                    &self.facts.hold_total_max_s,
                 ],
             )
             .await?
@@ -290,6 +298,7 @@ mod tests {
             (r#"{"venue": "a\nb"}"#, "venue"),
             (r#"{"zone": "Lisbon"}"#, "zone"),
             (r#"{"hold_s": 0}"#, "hold_s"),
+            (r#"{"hold_s": 60, "hold_total_max_s": 59}"#, "hold_total_max_s"),
             (r#"{"fan_seats_max": 101}"#, "fan_seats_max"),
             (r#"{"sale_starts_at": "2027-01-02T00:00Z", "sale_ends_at": "2027-01-01T00:00Z"}"#, "sale_ends_at"),
             (r#"{"sections": {"moon": {}}}"#, "sections.moon"),

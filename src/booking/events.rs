@@ -189,6 +189,7 @@ fn read_facts(row: &DbRow) -> Facts {
         zone: row.get("zone"),
         currency: row.get("currency"),
         hold_s: row.get("hold_s"),
+        hold_total_max_s: row.get("hold_total_max_s"),
         fan_seats_max: unsigned(row.get("fan_seats_max")),
         on_sale: row.get("on_sale"),
         sale_starts_at: row.get("sale_starts_at"),

@@ -60,6 +60,7 @@ pub async fn create(
                 sale[0],
                 sale[1],
                 sale[2],
+                &facts.hold_total_max_s,
             ],
         )
         .await?;
@@ -112,6 +113,7 @@ pub fn demo_facts() -> Facts {
         zone: "Europe/Lisbon".into(),
         currency: "EUR".into(),
         hold_s: 480,
+        hold_total_max_s: None,
         fan_seats_max: 6,
         on_sale: true,
         sale_starts_at: None,

@@ -11,6 +11,7 @@
 //! The way of the money is in [`payment`], what the rest of the house hears of it all in [`outbox`], and what organizers do
 //! in [`edit`] and [`import`].
 
+pub mod address;
 pub mod availability;
 pub mod batch;
 mod bell;
@@ -22,12 +23,14 @@ pub mod document;
 pub mod edit;
 pub mod ended;
 pub mod events;
+pub mod extend;
 pub mod feed;
 pub mod free;
 pub mod hall;
 pub mod http;
 pub mod import;
 pub mod in_progress;
+pub mod links;
 pub mod metrics;
 pub mod mirror;
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub mod passes;
 pub mod payment;
 pub mod plan;
 pub mod prune;
+pub mod receipts;
 pub mod server;
 pub mod sql;
 pub mod sweep;

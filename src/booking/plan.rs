@@ -89,6 +89,8 @@ pub struct Facts {
     pub currency: String,
     /// How long a hold lasts.
     pub hold_s: i32,
+    /// How long a hold may last in all, however often its fan asks for more time; eleven holds unless given.
+    pub hold_total_max_s: Option<i32>,
     /// Seats one session may hold and buy.
     pub fan_seats_max: u32,
     /// Whether seats can be reserved, within the sale's window.
@@ -101,7 +103,25 @@ pub struct Facts {
     pub version: i64,
 }
 
+/// A hold, and as much again for each of ten times (WCAG 2.2.1).
+const HOLD_TIMES_USUAL: i32 = 11;
+/// The longest hold, and the longest that holds may last in all, in seconds.
+pub(super) const HOLD_S_MAX: i32 = 86_400;
+
 impl Facts {
+    /// How long a hold may last in all, in seconds.
+    #[must_use]
+    pub fn hold_total_s(&self) -> i32 {
+        let usual = self.hold_s.saturating_mul(HOLD_TIMES_USUAL).min(HOLD_S_MAX);
+        self.hold_total_max_s.unwrap_or(usual).max(self.hold_s)
+    }
+
+    /// Until when a hold that began then can be kept, at most.
+    #[must_use]
+    pub fn hold_ends_at_most(&self, began: DbTime) -> DbTime {
+        DbTime(began.0 + i64::from(self.hold_total_s()) * 1000)
+    }
+
     /// Whether seats can be reserved at `now`.
     #[must_use]
     pub fn is_on_sale(&self, now: DbTime) -> bool {
@@ -259,6 +279,7 @@ pub(super) mod tests {
             zone: "Europe/Lisbon".into(),
             currency: "EUR".into(),
             hold_s: 300,
+            hold_total_max_s: None,
             fan_seats_max: 6,
             on_sale: true,
             sale_starts_at: None,

@@ -25,11 +25,13 @@ use super::feed::Feed;
 use super::http::organizer::OrganizerToken;
 use super::http::{self as api, Shop};
 use super::in_progress::InProgress;
+use super::links::Links;
 use super::metrics::BookingMetrics;
 use super::passes::{PassSettings, Passes};
 use super::payment::signature::WebhookSecret;
 use super::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
 use super::prune::{Pruner, Retention};
+use super::receipts::Receipts;
 use super::sweep::Sweeper;
 use super::time::DatabaseTime;
 use super::turnstile::Lane;
@@ -145,6 +147,7 @@ impl Core {
         if settings.seed_demo && super::hall::seed_demo(&database).await? {
             info!(event = super::hall::DEMO_EVENT, "made the example event");
         }
+        let links = Links::load(&database).await?;
         let registry = observe::registry()?;
         let metrics = Arc::new(BookingMetrics::new(&registry)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -170,10 +173,13 @@ impl Core {
             core,
             Arc::clone(&metrics),
             Arc::clone(&in_progress),
+            links.clone(),
         ));
         let health = Arc::new(Health::new());
         let shop = Arc::new(Shop {
-            bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core),
+            bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
+            receipts: Receipts::new(database.for_lane(Lane::Fans), Arc::clone(&events), links.clone()),
+            links,
             events,
             passes,
             ended: Arc::new(ended),
@@ -188,7 +194,7 @@ impl Core {
             health: Arc::clone(&health),
             refusals: api::refusals(),
             openapi: api::openapi_document(),
-            page: api::storefront(),
+            pages: api::pages(),
         });
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(shop.events.bell().run(database.clone()));

@@ -92,6 +92,15 @@ pub struct BookingAnswer {
     /// The payment that decides how it stands: the one that confirmed it, else the one under way, else the latest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentAnswer>,
+    /// Until when a hold can be kept, with more time than it has (`POST …/extend`): where that is more than `expires_at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_time_until: Option<String>,
+    /// The same in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_time_until_ms: Option<i64>,
+    /// Its own address from the shop's root, which opens it without a pass: for its fan only.
+    #[schema(example = "/bookings/K7QM2-XRD4T#uUxZ5tF0p1oJw4M6T2l1xq9wBv3Vn8cLr7GdYkEsHaQ")]
+    pub link: String,
 }
 
 /// How the payment of a booking stands.
@@ -111,7 +120,7 @@ pub struct PaymentAnswer {
 impl BookingAnswer {
     /// Describes a booking.
     #[must_use]
-    pub fn new(plan: &Plan, booking_id: Uuid, held: &Held, status: BookingStatus) -> Self {
+    pub fn new(plan: &Plan, booking_id: Uuid, held: &Held, status: BookingStatus, link: String) -> Self {
         Self {
             booking_id,
             number: number(booking_id),
@@ -125,6 +134,9 @@ impl BookingAnswer {
             expires_at_ms: held.expires_at.0,
             payment_id: None,
             payment: None,
+            more_time_until: None,
+            more_time_until_ms: None,
+            link,
         }
     }
 }
@@ -207,6 +219,8 @@ pub struct EventAnswer {
     pub seats: u32,
     /// How long a hold lasts, in seconds.
     pub hold_s: i32,
+    /// How long a hold may last in all, with the time that its fan asks for, in seconds.
+    pub hold_total_max_s: i32,
     /// Seats that one fan may have.
     pub fan_seats_max: u32,
     /// Grows with every edit.
@@ -278,6 +292,7 @@ impl EventAnswer {
             minor_units: minor_units_of_event(&plan.facts.currency),
             seats: plan.seats(),
             hold_s: plan.facts.hold_s,
+            hold_total_max_s: plan.facts.hold_total_s(),
             fan_seats_max: plan.facts.fan_seats_max,
             version: plan.facts.version,
             sections: plan.sections.iter().map(section).collect(),

@@ -13,8 +13,9 @@ use super::organizer::{Api, OrganizerArgs};
 use crate::booking::db::Database;
 use crate::booking::edit::{EventPatch, SectionPatch};
 use crate::booking::hall;
-use crate::booking::import::{EventWords, Import, LineError, read_csv, read_json};
+use crate::booking::import::{EventWords, Import, LineError, Text, read_csv, read_json, read_text};
 use crate::booking::money::money;
+use crate::booking::plan::Section;
 
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -30,7 +31,8 @@ enum Step {
     /// Make an event out of a seat plan: all of it, or nothing and every mistake by its line.
     ///
     /// JSON has everything in it. CSV has one line a seat (section,title,kind,tier,price,row,seat), and the event is told
-    /// by the options. config/event.json and config/event.csv are examples.
+    /// by the options; it may be what a spreadsheet saves: with commas, semicolons or tabs, and prices in the smallest unit
+    /// (9800) or with decimals (98.00 or 98,00), all of them alike. config/event.json and config/event.csv are examples.
     Import(Box<ImportArgs>),
     /// Show an event, with its version.
     Show {
@@ -71,6 +73,9 @@ struct ImportArgs {
     /// With CSV: how long a hold lasts.
     #[arg(long, value_name = "SECONDS")]
     hold_s: Option<i32>,
+    /// With CSV: how long a hold may last in all, however often its fan asks for more time.
+    #[arg(long, value_name = "SECONDS")]
+    hold_total_max_s: Option<i32>,
     /// With CSV: seats that one fan may have.
     #[arg(long, value_name = "N")]
     fan_seats_max: Option<u32>,
@@ -97,6 +102,9 @@ struct SetArgs {
     /// How long a hold lasts, from now on.
     #[arg(long, value_name = "SECONDS")]
     hold_s: Option<i32>,
+    /// How long a hold may last in all, however often its fan asks for more time; as long as a hold allows no more time.
+    #[arg(long, value_name = "SECONDS")]
+    hold_total_max_s: Option<i32>,
     /// Seats that one fan may have.
     #[arg(long, value_name = "N")]
     fan_seats_max: Option<u32>,
@@ -131,7 +139,7 @@ pub(super) fn run(args: EventArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn import(args: &ImportArgs) -> anyhow::Result<()> {
-    let text = read_file(&args.file)?;
+    let Text { text, encoding } = read_file(&args.file)?;
     let progress = progress();
     progress.set_message("seats read");
     let read = read_plan(args, &text, |seats| progress.set_position(seats as u64))?;
@@ -139,6 +147,7 @@ async fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let rows: usize = sections.iter().map(|section| section.rows.len()).sum();
     let seats: usize = sections.iter().flat_map(|section| &section.rows).map(|row| row.seats.len()).sum();
     let (slug, sections_count) = (facts.slug.clone(), sections.len());
+    let prices = prices(&sections, &facts.currency);
     if !args.dry_run {
         progress.set_message(format!("of {rows} rows written"));
         let database = Database::new(&args.database_url)?;
@@ -147,7 +156,8 @@ async fn import(args: &ImportArgs) -> anyhow::Result<()> {
         ensure!(made, "there is an event {slug} already; `fairgate event set` edits it, and its seats never change");
     }
     progress.finish_and_clear();
-    let plan = format!("{slug}: {seats} seats in {rows} rows and {sections_count} sections");
+    let read_as = if encoding == "UTF-8" { String::new() } else { format!(" (read as {encoding})") };
+    let plan = format!("{slug}: {seats} seats in {rows} rows and {sections_count} sections, {prices}{read_as}");
     let done = if args.dry_run {
         format!("no mistakes; would make {plan}")
     } else {
@@ -156,10 +166,20 @@ async fn import(args: &ImportArgs) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{done}")?)
 }
 
-fn read_file(file: &Path) -> anyhow::Result<String> {
+/// From the cheapest to the dearest, so that a price in the wrong unit is seen.
+fn prices(sections: &[Section], currency: &str) -> String {
+    let prices = || sections.iter().map(|section| i64::from(section.price));
+    match (prices().min(), prices().max()) {
+        (Some(least), Some(most)) if least < most => format!("{} to {}", money(least, currency), money(most, currency)),
+        (least, _) => money(least.unwrap_or(0), currency),
+    }
+}
+
+fn read_file(file: &Path) -> anyhow::Result<Text> {
     let bytes = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
     ensure!(bytes <= FILE_BYTES_MAX, "{} is larger than {} MiB", file.display(), FILE_BYTES_MAX >> 20);
-    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    read_text(&bytes).map_err(|error| tell(file, &[error]))
 }
 
 type Read = Result<Import, Vec<LineError>>;
@@ -169,7 +189,7 @@ fn read_plan(args: &ImportArgs, text: &str, told: impl FnMut(usize)) -> anyhow::
         Some("json") => Ok(read_json(text, told)),
         Some("csv") => {
             let facts = event_words(args)?.read().map_err(|misfit| anyhow::anyhow!("--{misfit}"))?;
-            Ok(read_csv(text, told).map(|sections| Import { facts, sections }))
+            Ok(read_csv(text, &facts.currency, told).map(|sections| Import { facts, sections }))
         }
         _ => bail!("{} is neither *.json nor *.csv", args.file.display()),
     }
@@ -185,6 +205,7 @@ fn event_words(args: &ImportArgs) -> anyhow::Result<EventWords> {
         starts_at: need(&args.starts_at, "starts-at")?,
         currency: need(&args.currency, "currency")?,
         hold_s: args.hold_s,
+        hold_total_max_s: args.hold_total_max_s,
         fan_seats_max: args.fan_seats_max,
         ..EventWords::default()
     })
@@ -226,6 +247,7 @@ fn patch(args: SetArgs) -> EventPatch {
         starts_at: args.starts_at,
         zone: args.zone,
         hold_s: args.hold_s,
+        hold_total_max_s: args.hold_total_max_s,
         fan_seats_max: args.fan_seats_max,
         on_sale: args.on_sale,
         sale_starts_at: args.sale_starts_at.map(bound),
@@ -243,13 +265,22 @@ fn print_event(event: &serde_json::Value, headers: &http::HeaderMap) -> anyhow::
         event["title"].as_str().unwrap_or_default(),
         event["id"].as_str().unwrap_or_default()
     )?;
-    for field in
-        ["venue", "starts_at", "zone", "on_sale", "sale_starts_at", "sale_ends_at", "hold_s", "fan_seats_max", "seats"]
-    {
+    for field in [
+        "venue",
+        "starts_at",
+        "zone",
+        "on_sale",
+        "sale_starts_at",
+        "sale_ends_at",
+        "hold_s",
+        "hold_total_max_s",
+        "fan_seats_max",
+        "seats",
+    ] {
         match &event[field] {
             serde_json::Value::Null => {}
-            serde_json::Value::String(text) => writeln!(out, "  {field:14} {text}")?,
-            value => writeln!(out, "  {field:14} {value}")?,
+            serde_json::Value::String(text) => writeln!(out, "  {field:16} {text}")?,
+            value => writeln!(out, "  {field:16} {value}")?,
         }
     }
     let currency = event["currency"].as_str().unwrap_or_default();

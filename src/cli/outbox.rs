@@ -10,7 +10,8 @@ use lettre::message::Mailbox;
 
 use super::booking::stop_when_told;
 use crate::booking::db::Database;
-use crate::booking::outbox::mail::{MailWorker, Post};
+use crate::booking::links::Links;
+use crate::booking::outbox::mail::{MailWorker, Post, PublicShop};
 use crate::booking::outbox::{Dead, Message, Redis, Relay, STREAM, Schedule};
 use crate::config::LogConfig;
 use crate::observe::init_logs;
@@ -49,6 +50,9 @@ enum Step {
         /// Who writes.
         #[arg(long, value_name = "ADDRESS", default_value = "Box office <tickets@localhost>")]
         from: Mailbox,
+        /// Where fans find the shop, for the address of their booking in each mail. Without it mails have none.
+        #[arg(long, env = "FAIRGATE_PUBLIC_URL", value_name = "https://…", value_parser = public_url)]
+        public_url: Option<String>,
         /// The waits between attempts.
         #[arg(long, value_name = "SPANS", default_value = "1s,5s,10s,30s,60s", value_parser = Schedule::parse)]
         retry_after: Schedule,
@@ -111,7 +115,10 @@ pub(super) fn run(args: OutboxArgs) -> anyhow::Result<ExitCode> {
         let redis = Redis::connect(&url).await?;
         match args.step {
             Step::Relay { source } => relay(redis, source).await,
-            Step::Mail { source, post, from, retry_after } => mail(redis, source, post, from, retry_after).await,
+            Step::Mail { source, post, from, public_url, retry_after } => {
+                let post = open_post(post)?;
+                mail(redis, source, post, (from, public_url), retry_after).await
+            }
             Step::Dead(step) => dead(redis, step, std::io::stdout()).await,
         }
     });
@@ -130,17 +137,39 @@ async fn relay(redis: Redis, source: Source) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn mail(redis: Redis, source: Source, post: PostArgs, from: Mailbox, schedule: Schedule) -> anyhow::Result<()> {
-    let stop = stop_when_told(source.exit_with_stdin)?;
-    let database = open(&source).await?;
-    let post = match (post.smtp_url, post.directory) {
+fn open_post(post: PostArgs) -> anyhow::Result<Post> {
+    Ok(match (post.smtp_url, post.directory) {
         (Some(url), _) => Post::smtp(&url).context("--smtp-url")?,
         (None, directory) => Post::Directory(directory.context("name --smtp-url or --directory")?),
+    })
+}
+
+/// The shop's address without a `/` at its end.
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.trim_end_matches('/'));
+    let fits = host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']));
+    let remedy = "the shop's address without a path, like https://tickets.example.com, please";
+    if fits { Ok(text.trim_end_matches('/').to_owned()) } else { Err(remedy.to_owned()) }
+}
+
+async fn mail(
+    redis: Redis,
+    source: Source,
+    post: Post,
+    (from, public_url): (Mailbox, Option<String>),
+    schedule: Schedule,
+) -> anyhow::Result<()> {
+    let stop = stop_when_told(source.exit_with_stdin)?;
+    let database = open(&source).await?;
+    let public = match public_url {
+        Some(url) => Some(PublicShop { url, links: Links::load(&database).await? }),
+        None => None,
     };
     let group = redis.group(MAIL, schedule);
     group.declare().await?;
     writeln!(std::io::stdout(), "sending mails")?;
-    let worker = MailWorker::new(database, group, post, from);
+    let worker = MailWorker::new(database, group, post, from, public);
     tokio::select! {
         () = worker.run() => {}
         () = stop.cancelled() => {}

@@ -110,6 +110,7 @@ name = "{ROOM}"
 title = "The demo concert"
 hosts = ["*"]
 paths = ["/"]
+exempt = ["/bookings"]
 upstream = "shop"
 opens_at = "{opens_at}"
 starts_at = "{starts_at}"

@@ -178,7 +178,18 @@ async fn every_answer_is_as_it_is_described() {
     }
     let held = caller.call(Method::POST, RESERVE, Some(3), Some(best.clone())).await;
     let given_back = format!("/api/v1/bookings/{}", held["booking_id"].as_str().expect("an id"));
+    caller.call(Method::POST, &format!("{given_back}/extend"), Some(3), None).await;
     caller.call(Method::DELETE, &given_back, Some(3), None).await;
+    for (path, place) in [(&given_back, Some(3)), (&given_back, None), (&nobody, Some(3))] {
+        caller.call(Method::POST, &format!("{path}/extend"), place, None).await;
+    }
+    let (number, key) = held["link"].as_str().and_then(|link| link.split_once('#')).expect("an address");
+    let proof = json!({ "key": key });
+    caller.bad_bodies(number, &proof).await;
+    caller.call(Method::POST, number, None, Some(proof.clone())).await;
+    for _ in 0..7 {
+        caller.call(Method::POST, number, None, Some(json!({ "email": "nobody@example.com" }))).await;
+    }
 
     let Caller { description, .. } = caller;
     shop.postgres.kill9();
@@ -188,6 +199,8 @@ async fn every_answer_is_as_it_is_described() {
     caller.call(Method::GET, "/api/v1/bookings", Some(1), None).await;
     caller.call(Method::GET, &booking, Some(1), None).await;
     caller.call(Method::DELETE, &booking, Some(1), None).await;
+    caller.call(Method::POST, &format!("{booking}/extend"), Some(1), None).await;
+    caller.call(Method::POST, number, None, Some(proof)).await;
     caller.call(Method::POST, RESERVE, Some(4), Some(best)).await;
     caller.call(Method::POST, &format!("{booking}/payment"), Some(1), Some(visa)).await;
 

@@ -210,7 +210,7 @@ async fn a_plan_of_100_000_seats_is_imported_whole_or_not_at_all() {
     let refused = import(&path);
     assert_eq!(refused.status.code(), Some(1));
     let line = 7 * 5000 + 3 * 50 + 8 + 2;
-    assert!(says(&refused).contains(&format!("arena.csv:{line}: price: ")), "{}", says(&refused));
+    assert!(says(&refused).contains(&format!("arena.csv:{line}: price (column E): ")), "{}", says(&refused));
     assert!(says(&refused).contains("arena.csv:100002: seat s0-R0-1 is on line 2 already"), "{}", says(&refused));
     let events = till.shop.sql().await.query_one("select count(*) from event", &[]).await.expect("a count");
     assert_eq!(events.get::<_, i64>(0), 1, "nothing was written");
@@ -219,13 +219,13 @@ async fn a_plan_of_100_000_seats_is_imported_whole_or_not_at_all() {
     let made = import(&path);
     assert_eq!(
         says(&made),
-        "made arena: 100000 seats in 2000 rows and 20 sections; running cores sell it within a second\n"
+        "made arena: 100000 seats in 2000 rows and 20 sections, 50.00 EUR; running cores sell it within a second\n"
     );
     assert!(says(&import(&path)).contains("there is an event arena already"));
     let example = fairgate(&till, &["event", "import", "config/event.json"]);
     assert_eq!(
         says(&example),
-        "made winter-gala: 247 seats in 4 rows and 2 sections; running cores sell it within a second\n"
+        "made winter-gala: 247 seats in 4 rows and 2 sections, 45.00 EUR to 75.00 EUR; running cores sell it within a second\n"
     );
     let dry = fairgate(
         &till,
@@ -246,7 +246,7 @@ async fn a_plan_of_100_000_seats_is_imported_whole_or_not_at_all() {
             "2027-07-01T21:00[Europe/Lisbon]",
         ],
     );
-    assert_eq!(says(&dry), "no mistakes; would make x: 24 seats in 3 rows and 2 sections\n");
+    assert_eq!(says(&dry), "no mistakes; would make x: 24 seats in 3 rows and 2 sections, 45.00 EUR to 75.00 EUR\n");
 
     // The running core has it within a moment, down to the last seat.
     let fan = till.shop.fan(1);

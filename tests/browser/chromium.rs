@@ -120,7 +120,9 @@ impl Browser {
 
     /// What an element shows; empty where it is hidden or missing.
     pub(crate) async fn text(&self, selector: &str) -> String {
-        let text = self.eval(&format!("document.querySelector({selector:?})?.innerText ?? ''")).await;
+        // What is not rendered has its whole text as its inner text.
+        let shown = format!("(it => it?.checkVisibility() ? it.innerText : '')(document.querySelector({selector:?}))");
+        let text = self.eval(&shown).await;
         text.as_str().unwrap_or_default().trim().to_owned()
     }
 

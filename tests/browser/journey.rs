@@ -47,8 +47,9 @@ async fn from_the_countdown_to_the_seat() {
     assert_eq!(freeze["entries"], 13, "the page has seen the sealed list: {kept}");
     assert_eq!(freeze["before"], true, "before the secret: {kept}");
     assert!(kept["receipts"][0]["nonce"].is_string(), "with what opens the entry: {kept}");
-    buy(&browser).await;
+    browser.wait_for("#choosing-title", "Choose your seats", A_WHILE).await;
     assert!(browser.eval("location.search").await == "?from=poster", "the way in leads to where the fan was going");
+    buy(&browser).await;
 }
 
 /// What the browser keeps of the room's draw.

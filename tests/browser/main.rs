@@ -4,5 +4,6 @@ mod chromium;
 mod journey;
 mod screens;
 mod script;
+mod shopping;
 mod site;
 mod stays;

@@ -49,7 +49,7 @@ pub(crate) struct Site {
 
 struct Shop {
     _booking: ChildProcess,
-    _postgres: PrivatePostgres,
+    postgres: PrivatePostgres,
 }
 
 impl Site {
@@ -70,7 +70,7 @@ impl Site {
         command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", site.gate)]);
         command.args(["--metrics-listen", &free_address(), "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
         let booking = ChildProcess::spawn("booking", command).expect("the booking core starts");
-        site.shop = Some(Shop { _booking: booking, _postgres: postgres });
+        site.shop = Some(Shop { _booking: booking, postgres });
         site.ready(&format!("http://127.0.0.1:{}/healthz", site.booking)).await;
         site.open().await;
         site
@@ -154,6 +154,17 @@ impl Site {
         }
     }
 
+    /// Runs a statement in the shop's database; says how many rows it met.
+    pub(crate) async fn sql(&self, statement: &str) -> u64 {
+        let url = self.shop.as_ref().expect("a site with a shop").postgres.url();
+        let (client, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("Postgres answers");
+        let connection = tokio::spawn(connection);
+        let rows = client.execute(statement, &[]).await.expect("the statement");
+        connection.abort();
+        rows
+    }
+
     /// Changes a room by the admin API, as an organizer does.
     pub(crate) async fn control(&self, room: Room, change: Value) {
         let url = format!("http://127.0.0.1:{}/api/v1/rooms/{}", self.admin, room.name);
@@ -218,7 +229,7 @@ fn push_room(text: &mut String, room: Room, more_hosts: &str) {
     let ends_at = room.ends_in_s.map_or_else(String::new, |in_s| format!("ends_at = \"{}\"\n", in_seconds(in_s)));
     write!(
         text,
-        "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"{more_hosts}]\nupstream = \"shop\"\n\
+        "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"{more_hosts}]\nexempt = [\"/bookings\"]\nupstream = \"shop\"\n\
          opens_at = \"{}\"\nstarts_at = \"{}\"\n{ends_at}\
          [room.admission]\nrate_per_minute = {rate_per_minute}\nburst = 1\ngrace = \"{grace}\"\n\
          [room.poll]\nfloor = \"500ms\"\nceiling = \"2s\"\n",

@@ -57,6 +57,31 @@ pub(super) async fn show(
     Ok(response)
 }
 
+/// Keeps the hold for as long again, counted from now: at most until the event's `hold_total_max_s` after the seats were
+/// reserved. With more than half of the time left nothing changes, so asking again is safe.
+#[utoipa::path(
+    post, path = "/api/v1/bookings/{booking}/extend", tag = "bookings", security(("pass" = []), ("bearer" = [])),
+    params(("booking" = String, Path, description = "The booking's id")),
+    responses(
+        (status = 200, body = BookingAnswer, description = "With the new end of the hold"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The hold has ended, has lasted as long as it may, is paid or being paid, or the event is not on sale any more"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn extend(
+    State(shop): State<Arc<Shop>>,
+    Path(booking): Path<String>,
+    fan: Fan,
+) -> Result<Response, Problem> {
+    let booking_id = booking_id(&booking)?;
+    // To its end, whether or not the fan still listens, so that memory learns of what was committed.
+    let extended = tokio::spawn(async move { shop.bookings.extend(&fan.session, booking_id).await }).await;
+    let extended = extended.map_err(|_| Problem::busy("It was interrupted. Ask again."))??;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(extended)).into_response())
+}
+
 /// Gives the seats back. Doing so again changes nothing.
 #[utoipa::path(
     delete, path = "/api/v1/bookings/{booking}", tag = "bookings", security(("pass" = []), ("bearer" = [])),

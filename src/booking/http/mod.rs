@@ -13,6 +13,7 @@ mod page;
 mod payments;
 pub mod problem;
 mod quick;
+mod receipts;
 pub(super) mod reply;
 mod reserve;
 pub mod timing;
@@ -44,10 +45,12 @@ use super::document::Document;
 use super::ended::EndedSessions;
 use super::events::Events;
 use super::in_progress::InProgress;
+use super::links::Links;
 use super::metrics::{BookingMetrics, CallMetrics};
 use super::passes::Passes;
 use super::payment::signature::WebhookSecret;
 use super::payment::{Cashier, StoredAnswer};
+use super::receipts::Receipts;
 use super::server::Health;
 use crate::clock::Clock;
 
@@ -94,8 +97,12 @@ pub struct Shop {
     pub refusals: Cache<Uuid, (Uuid, Arc<StoredAnswer>)>,
     /// The API's description.
     pub openapi: Document,
-    /// The storefront.
-    pub page: page::Storefront,
+    /// The pages.
+    pub pages: page::Pages,
+    /// Bookings after the visit.
+    pub receipts: Receipts,
+    /// Addresses of bookings.
+    pub links: Links,
 }
 
 /// The metrics of the calls that a rush is made of.
@@ -125,10 +132,10 @@ pub fn openapi_document() -> Document {
     openapi::document()
 }
 
-/// The storefront as it is served.
+/// The pages as they are served.
 #[must_use]
-pub fn storefront() -> page::Storefront {
-    page::Storefront::build()
+pub fn pages() -> page::Pages {
+    page::Pages::build()
 }
 
 /// The routes.
@@ -136,6 +143,8 @@ pub fn router(shop: Arc<Shop>) -> Router {
     Router::new()
         .route("/", get(page::storefront))
         .route("/events/{event}", get(page::storefront))
+        .route("/bookings", get(page::bookings))
+        .route("/bookings/{number}", get(page::bookings).post(receipts::find))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/{event}", get(events::show))
         .route("/api/v1/events/{event}/availability", get(events::availability))
@@ -143,6 +152,7 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .route(RESERVE, any(method_not_allowed))
         .route("/api/v1/bookings/{booking}", get(bookings::show))
         .route("/api/v1/bookings/{booking}", delete(bookings::cancel))
+        .route("/api/v1/bookings/{booking}/extend", post(bookings::extend))
         .route("/api/v1/bookings/{booking}/payment", post(payments::pay))
         .route("/api/v1/webhooks/payment", post(webhooks::hear).layer(DefaultBodyLimit::max(webhooks::BODY_BYTES_MAX)))
         .route("/openapi.json", get(openapi::serve))

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::super::document::{Document, Effort};
-use super::{Shop, bookings, events, payments, reserve, webhooks};
+use super::{Shop, bookings, events, payments, receipts, reserve, webhooks};
 
 /// The booking core's API.
 #[derive(Debug, OpenApi)]
@@ -21,10 +21,11 @@ use super::{Shop, bookings, events, payments, reserve, webhooks};
     ),
     paths(
         events::list, events::show, events::availability, reserve::reserve, payments::pay, bookings::list,
-        bookings::show, bookings::cancel, webhooks::hear,
+        bookings::show, bookings::cancel, bookings::extend, receipts::find, webhooks::hear,
     ),
     modifiers(&Passes),
     tags((name = "events", description = "For everybody"), (name = "bookings", description = "For fans who were let in"),
+        (name = "receipts", description = "For whoever has booked, without a pass"),
         (name = "provider", description = "For the payment provider")),
 )]
 pub struct Api;

@@ -1,4 +1,5 @@
-//! The storefront: one self-contained document for every event. What it shows, it asks the API for.
+//! The pages: the shop of every event, and the bookings after the visit. Each is one self-contained document that is the same
+//! for everybody; what it shows, it asks the API for.
 
 use std::sync::Arc;
 
@@ -7,16 +8,16 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
 
 use super::super::document::{Document, Effort};
 use super::Shop;
 use crate::page::plain_bundle;
 
-const HTML: &str = include_str!("../../../pages/storefront/storefront.html");
 const STYLE: &str = include_str!("../../../pages/storefront/storefront.css");
-const SCRIPTS: [&str; 8] = [
+const SHOP: &str = include_str!("../../../pages/storefront/storefront.html");
+const SHOP_SCRIPTS: [&str; 8] = [
     include_str!("../../../pages/storefront/api.js"),
     include_str!("../../../pages/storefront/booking.js"),
     include_str!("../../../pages/storefront/hall.js"),
@@ -26,19 +27,38 @@ const SCRIPTS: [&str; 8] = [
     include_str!("../../../pages/storefront/till.js"),
     include_str!("../../../pages/storefront/storefront.js"),
 ];
+const BOOKINGS: &str = include_str!("../../../pages/storefront/bookings.html");
+const BOOKINGS_SCRIPTS: [&str; 3] = [
+    include_str!("../../../pages/storefront/api.js"),
+    include_str!("../../../pages/storefront/booking.js"),
+    include_str!("../../../pages/storefront/bookings.js"),
+];
 
-/// The page and the policy that lets it run its own script and nothing else.
+/// The pages of the core.
 #[derive(Clone, Debug)]
-pub struct Storefront {
+pub struct Pages {
+    shop: Page,
+    bookings: Page,
+}
+
+/// A page and the policy that lets it run its own script and nothing else.
+#[derive(Clone, Debug)]
+struct Page {
     document: Document,
     policy: HeaderValue,
 }
 
-impl Storefront {
-    /// Puts the page together.
+impl Pages {
+    /// Puts the pages together.
     pub(super) fn build() -> Self {
-        let script = format!("\"use strict\";\n{}", plain_bundle(&SCRIPTS));
-        let html = HTML.replacen("{{style}}", STYLE, 1).replacen("{{script}}", &script, 1);
+        Self { shop: Page::build(SHOP, &SHOP_SCRIPTS), bookings: Page::build(BOOKINGS, &BOOKINGS_SCRIPTS) }
+    }
+}
+
+impl Page {
+    fn build(html: &str, scripts: &[&str]) -> Self {
+        let script = format!("\"use strict\";\n{}", plain_bundle(scripts));
+        let html = html.replacen("{{style}}", STYLE, 1).replacen("{{script}}", &script, 1);
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'",
@@ -63,6 +83,14 @@ fn hash(inline: &str) -> String {
     format!("sha256-{}", STANDARD.encode(digest(&SHA256, inline.as_bytes())))
 }
 
+/// The shop.
 pub(super) async fn storefront(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    shop.page.answer(&headers)
+    shop.pages.shop.answer(&headers)
+}
+
+/// Bookings after the visit; nothing for search engines.
+pub(super) async fn bookings(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
+    let mut response = shop.pages.bookings.answer(&headers);
+    response.headers_mut().insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
+    response
 }

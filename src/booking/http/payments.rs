@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 
+use super::super::address::read_address;
 use super::super::payment::{Order, PayError, StoredAnswer};
 use super::super::wire::{BookingAnswer, PaymentRequest};
 use super::Shop;
@@ -18,7 +19,6 @@ use super::problem::Problem;
 /// Tells the edge that the fan is done, so that somebody else is let in.
 pub(super) const RELEASE_HEADER: &str = "x-fairgate-release";
 const TOKEN_CHARS_MAX: usize = 256;
-const EMAIL_CHARS_MAX: usize = 254;
 
 /// Pays a booking.
 #[utoipa::path(
@@ -55,7 +55,12 @@ pub(super) async fn pay(
     if asked.payment_token.is_empty() || asked.payment_token.len() > TOKEN_CHARS_MAX {
         return Err(Problem::invalid("payment_token", format!("1 to {TOKEN_CHARS_MAX} characters, please.")));
     }
-    let email = asked.email.as_deref().map(read_email).transpose()?;
+    let email = asked
+        .email
+        .as_deref()
+        .map(read_address)
+        .transpose()
+        .map_err(|wrong| Problem::invalid("email", wrong.to_string()))?;
     let print = print_of(&[
         booking_id.as_bytes(),
         asked.payment_token.as_bytes(),
@@ -71,16 +76,6 @@ pub(super) async fn pay(
         response.headers_mut().insert(RELEASE_HEADER, HeaderValue::from_static("1"));
     }
     Ok(response)
-}
-
-/// An address that a confirmation can be sent to.
-fn read_email(email: &str) -> Result<String, Problem> {
-    let fits = email.len() <= EMAIL_CHARS_MAX && email.parse::<lettre::Address>().is_ok();
-    if fits {
-        Ok(email.to_owned())
-    } else {
-        Err(Problem::invalid("email", "An address like name@example.com, please."))
-    }
 }
 
 /// Pays whether or not the fan still listens: a connection that breaks must not stop a payment half-way.

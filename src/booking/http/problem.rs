@@ -10,6 +10,7 @@ use super::super::batch::Refusal;
 use super::super::bookings::{CancelError, FindError};
 use super::super::db::DbError;
 use super::super::desk::DeskError;
+use super::super::extend::ExtendError;
 use super::super::passes::GateError;
 use super::super::payment::{PayError, RefundError, State, StoredAnswer, UnderWay};
 use super::super::plan::Plan;
@@ -273,6 +274,35 @@ impl From<FindError> for Problem {
             FindError::NotFound => Self::not_found("booking"),
             FindError::Ambiguous => Self::invalid("booking", "Two bookings share this number: name the id."),
             FindError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExtendError> for Problem {
+    fn from(error: ExtendError) -> Self {
+        let conflict = |slug, title, detail: String| Self::new(StatusCode::CONFLICT, slug, title, detail);
+        match error {
+            ExtendError::NotFound => Self::not_found("booking"),
+            ExtendError::Paid => PayError::Paid.into(),
+            ExtendError::Cancelled => PayError::Cancelled.into(),
+            ExtendError::Ended => {
+                let detail = "The hold has ended. Nothing was charged; reserve again.".to_owned();
+                conflict("hold-ended", "The hold has ended", detail)
+            }
+            ExtendError::UnderWay(under_way) => under_way.into(),
+            ExtendError::NotOnSale(title) => {
+                conflict("not-on-sale", "Not on sale", format!("{title} is not on sale.")).with("field", "event")
+            }
+            ExtendError::Limit { seats_max, has } => {
+                let detail = format!("One fan may have {seats_max} seats for this event by now; you have {has}.");
+                conflict("seats-limit", "The limit for one fan", detail).with("seats_max", seats_max).with("has", has)
+            }
+            ExtendError::NoMore => {
+                let detail =
+                    "These seats were held as long as they may be. Pay for them before the time is up.".to_owned();
+                conflict("no-more-time", "No more time", detail)
+            }
+            ExtendError::Database(error) => error.into(),
         }
     }
 }

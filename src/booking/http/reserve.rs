@@ -53,7 +53,9 @@ async fn serve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>
     let served = desk.reserve(Request { booking_id, session: fan.session, print, wish: wish.clone() }).await?;
     let plan = desk.plan();
     let reply = match served.verdict {
-        Ok(held) => held_reply(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held)),
+        Ok(held) => {
+            held_reply(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held, shop.links.of(booking_id)))
+        }
         Err(Refusal::OtherRequest) => Problem::other_request().reply(),
         Err(refusal) => {
             let answer = Problem::refused(&plan, &refusal, &nearby(&desk, &plan, &wish)).stored();

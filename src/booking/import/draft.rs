@@ -12,6 +12,7 @@ pub const SEATS_MAX: usize = 100_000;
 const SECTIONS_MAX: usize = 1000;
 /// Mistakes that are told; whoever has more has made one many times.
 const ERRORS_MAX: usize = 50;
+const LABEL_CHARS_MAX: usize = 8;
 
 /// A mistake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,8 @@ pub(super) struct Draft {
     by_id: HashMap<String, usize>,
     seats: HashMap<String, u64>,
     errors: Vec<LineError>,
+    /// Where in the file the reader is, for those who find their way by more than lines.
+    path: String,
 }
 
 #[derive(Debug)]
@@ -53,11 +56,23 @@ struct DraftSection {
 impl Draft {
     /// Notes a mistake.
     pub(super) fn mistake(&mut self, line: u64, detail: impl Into<String>) {
-        let error = LineError { line, detail: detail.into() };
+        let detail = detail.into();
+        let detail = if self.path.is_empty() { detail } else { format!("{}: {detail}", self.path) };
+        let error = LineError { line, detail };
         // A row of seats under a bad label is one mistake.
         if self.errors.last() != Some(&error) {
             self.errors.push(error);
         }
+    }
+
+    /// Notes a mistake that says itself where it is.
+    pub(super) fn mistake_at(&mut self, error: LineError) {
+        self.errors.push(error);
+    }
+
+    /// Says where in the file the reader is.
+    pub(super) fn at(&mut self, path: String) {
+        self.path = path;
     }
 
     /// Whether there are so many mistakes that reading on helps nobody.
@@ -98,7 +113,7 @@ impl Draft {
     pub(super) fn seat(&mut self, line: u64, section: usize, row: &str, seat: &str) {
         for (what, label) in [("row", row), ("seat", seat)] {
             if !is_label(label) {
-                return self.mistake(line, format!("{what} {label:?}: 1 to 8 of A-Z, a-z, 0-9, please"));
+                return self.mistake(line, format!("{what} {label:?}: {}", remedy(label)));
             }
         }
         let draft = &mut self.sections[section];
@@ -164,8 +179,18 @@ fn check(section: &SectionWords) -> Result<(), String> {
     Ok(())
 }
 
+/// Letters and digits of any script; no sign that ends a label in the id of a seat.
 fn is_label(text: &str) -> bool {
-    (1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    (1..=LABEL_CHARS_MAX).contains(&text.chars().count()) && text.chars().all(char::is_alphanumeric)
+}
+
+/// "Row 12" is the row 12: pages say the word themselves, in the fan's language.
+fn remedy(label: &str) -> String {
+    let rule = format!("1 to {LABEL_CHARS_MAX} letters and digits, please");
+    match label.split_whitespace().next_back().filter(|last| *last != label && is_label(last)) {
+        Some(last) => format!("{rule}; write {last:?} alone, what it is is said beside it"),
+        None => rule,
+    }
 }
 
 #[cfg(test)]

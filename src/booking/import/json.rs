@@ -52,20 +52,22 @@ enum SeatsJson {
 /// Every mistake, by line.
 pub fn read_json(text: &str, mut told: impl FnMut(usize)) -> Result<Import, Vec<LineError>> {
     let source = Source::new(text);
-    let file: File<'_> = source.read(text).map_err(|error| vec![error])?;
+    let file: File<'_> = source.read("", text).map_err(|error| vec![error])?;
     let mut draft = Draft::default();
-    let event: Result<EventWords, LineError> = source.read(file.event.get());
+    let event: Result<EventWords, LineError> = source.read("event", file.event.get());
     let facts = event.and_then(|event| {
         event
             .read()
-            .map_err(|misfit| LineError { line: source.line(file.event.get()), detail: format!("event: {misfit}") })
+            .map_err(|misfit| LineError { line: source.line(file.event.get()), detail: format!("event.{misfit}") })
     });
-    for section in file.sections {
-        match source.read::<SectionJson<'_>>(section.get()) {
-            Ok(read) => take(&mut draft, &source, source.line(section.get()), read, &mut told),
-            Err(error) => draft.mistake(error.line, error.detail),
+    for (number, section) in file.sections.into_iter().enumerate() {
+        let path = format!("sections[{number}]");
+        match source.read::<SectionJson<'_>>(&path, section.get()) {
+            Ok(read) => take(&mut draft, &source, (&path, source.line(section.get())), read, &mut told),
+            Err(error) => draft.mistake_at(error),
         }
     }
+    draft.at(String::new());
     match (facts, draft.finish()) {
         (Ok(facts), Ok(sections)) => Ok(Import { facts, sections }),
         (Err(error), Ok(_)) => Err(vec![error]),
@@ -74,15 +76,24 @@ pub fn read_json(text: &str, mut told: impl FnMut(usize)) -> Result<Import, Vec<
     }
 }
 
-fn take(draft: &mut Draft, source: &Source<'_>, line: u64, read: SectionJson<'_>, told: &mut impl FnMut(usize)) {
+fn take(
+    draft: &mut Draft,
+    source: &Source<'_>,
+    (path, line): (&str, u64),
+    read: SectionJson<'_>,
+    told: &mut impl FnMut(usize),
+) {
+    draft.at(path.to_owned());
     let SectionJson { id, title, kind, tier, price, rows } = read;
     let Some(section) = draft.section(line, SectionWords { id, title, kind, tier, price }) else { return };
-    for row in rows {
+    for (number, row) in rows.into_iter().enumerate() {
+        let path = format!("{path}.rows[{number}]");
         if draft.is_hopeless() {
             return;
         }
         let line = source.line(row.get());
-        match source.read::<RowJson>(row.get()) {
+        draft.at(path.clone());
+        match source.read::<RowJson>(&path, row.get()) {
             Ok(RowJson { label, seats: SeatsJson::Names(names) }) => {
                 names.iter().for_each(|seat| draft.seat(line, section, &label, seat));
             }
@@ -90,7 +101,7 @@ fn take(draft: &mut Draft, source: &Source<'_>, line: u64, read: SectionJson<'_>
                 let seats = (1..=count).take(super::SEATS_MAX + 1);
                 seats.for_each(|seat| draft.seat(line, section, &label, &seat.to_string()));
             }
-            Err(error) => draft.mistake(error.line, error.detail),
+            Err(error) => draft.mistake_at(error),
         }
         told(draft.seats());
     }
@@ -114,13 +125,24 @@ impl<'a> Source<'a> {
         self.line_starts.partition_point(|&start| start <= at) as u64
     }
 
-    /// Reads a piece of the text; a mistake has its line in the whole.
-    fn read<'p, T: Deserialize<'p>>(&self, piece: &'p str) -> Result<T, LineError> {
-        serde_json::from_str(piece).map_err(|error| {
-            let said = error.to_string();
-            let detail = said.split(" at line ").next().unwrap_or_default().to_owned();
-            LineError { line: self.line(piece) + (error.line() as u64).saturating_sub(1), detail }
-        })
+    /// Reads a piece of the text that stands at a path; a mistake has its line and its path in the whole.
+    fn read<'p, T: Deserialize<'p>>(&self, path: &str, piece: &'p str) -> Result<T, LineError> {
+        let mut json = serde_json::Deserializer::from_str(piece);
+        let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let below = error.path().to_string();
+            let below = Some(below).filter(|below| below != "." && below != "?").unwrap_or_default();
+            let dot = if path.is_empty() || below.is_empty() || below.starts_with('[') { "" } else { "." };
+            self.mistake(&format!("{path}{dot}{below}"), piece, error.inner())
+        })?;
+        json.end().map_err(|error| self.mistake(path, piece, &error))?;
+        Ok(read)
+    }
+
+    fn mistake(&self, path: &str, piece: &str, error: &serde_json::Error) -> LineError {
+        let said = error.to_string();
+        let detail = said.split(" at line ").next().unwrap_or_default();
+        let detail = if path.is_empty() { detail.to_owned() } else { format!("{path}: {detail}") };
+        LineError { line: self.line(piece) + (error.line() as u64).saturating_sub(1), detail }
     }
 }
 
@@ -160,6 +182,12 @@ mod tests {
             ("a bad label", "\"label\": \"A\"", "\"label\": \"A-1\"", 8, "row \"A-1\""),
             ("odd seats", "\"seats\": 3", "\"seats\": true", 8, "a number of seats"),
             ("a bad currency", "\"EUR\"", "\"euro\"", 2, "currency"),
+            ("an odd price", "9800", "\"98\"", 7, "sections[0].price: invalid type: string"),
+            ("an odd name", "\"1a\"", "7", 9, "sections[0].rows[1].seats: "),
+            ("a missing field", "\"label\": \"GA\", ", "", 11, "sections[1].rows[0]: missing field `label`"),
+            ("an odd event", "\"Night\"", "7", 3, "event.title: invalid type"),
+            ("a currency that nobody has", "\"EUR\"", "\"XXQ\"", 2, "event.currency: \"XXQ\" is no currency"),
+            ("a row with a word", "\"label\": \"A\"", "\"label\": \"Row A\"", 8, "sections[0].rows[0]: row \"Row A\""),
             ("a section twice", "\"id\": \"pit\"", "\"id\": \"stalls\"", 11, "described in another way on line 7"),
         ] {
             let errors = read_json(&PLAN.replacen(right, wrong, 1), |_| ()).expect_err(what);

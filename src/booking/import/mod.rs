@@ -5,6 +5,8 @@
 mod csv;
 mod draft;
 mod json;
+mod price;
+mod text;
 
 use super::db::DbTime;
 use super::edit::{Misfit, check_bounds, check_zone, time, words};
@@ -14,6 +16,7 @@ use super::plan::{Facts, Section};
 pub use csv::read_csv;
 pub use draft::{LineError, SEATS_MAX};
 pub use json::read_json;
+pub use text::{Text, read_text};
 
 const HOLD_S: i32 = 480;
 const FAN_SEATS: u32 = 6;
@@ -35,6 +38,9 @@ pub struct EventWords {
     /// How long a hold lasts.
     #[serde(default)]
     pub hold_s: Option<i32>,
+    /// How long a hold may last in all, however often its fan asks for more time.
+    #[serde(default)]
+    pub hold_total_max_s: Option<i32>,
     /// Seats that one fan may have.
     #[serde(default)]
     pub fan_seats_max: Option<u32>,
@@ -73,6 +79,7 @@ impl EventWords {
             zone: zone(&self.starts_at)?,
             currency: currency(&self.currency)?,
             hold_s: self.hold_s.unwrap_or(HOLD_S),
+            hold_total_max_s: self.hold_total_max_s,
             fan_seats_max: self.fan_seats_max.unwrap_or(FAN_SEATS),
             on_sale: self.on_sale.unwrap_or(true),
             sale_starts_at: bound("sale_starts_at", self.sale_starts_at.as_deref())?,

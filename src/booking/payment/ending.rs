@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::super::batch::Held;
 use super::super::http::problem::Problem;
+use super::super::links::Links;
 use super::super::plan::Plan;
 use super::super::wire::{BookingAnswer, BookingStatus};
 use super::State;
@@ -42,10 +43,11 @@ impl Ending {
 
     /// What the fan is told.
     #[must_use]
-    pub fn answer(&self, plan: &Plan, booking_id: Uuid, payment_id: Uuid, held: &Held) -> StoredAnswer {
+    pub fn answer(&self, plan: &Plan, booking_id: Uuid, payment_id: Uuid, held: &Held, links: &Links) -> StoredAnswer {
         match self {
             Self::Confirmed => {
-                let mut answer = BookingAnswer::new(plan, booking_id, held, BookingStatus::Confirmed);
+                let mut answer =
+                    BookingAnswer::new(plan, booking_id, held, BookingStatus::Confirmed, links.of(booking_id));
                 answer.payment_id = Some(payment_id);
                 let body = serde_json::to_string(&answer).expect("a struct of strings and numbers");
                 StoredAnswer { status: StatusCode::OK, body }

@@ -16,6 +16,7 @@ use super::super::db::{Database, DbError, DbTime, Transaction};
 use super::super::desk::Desk;
 use super::super::events::{Events, read_held};
 use super::super::in_progress::InProgress;
+use super::super::links::Links;
 use super::super::metrics::BookingMetrics;
 use super::super::sql;
 use super::super::writer::signed;
@@ -98,6 +99,7 @@ pub struct Cashier {
     pub(super) core: Uuid,
     pub(super) metrics: Arc<BookingMetrics>,
     pub(super) in_progress: Arc<InProgress>,
+    pub(super) links: Links,
 }
 
 /// A booking as it stands under its lock.
@@ -127,8 +129,9 @@ impl Cashier {
         core: Uuid,
         metrics: Arc<BookingMetrics>,
         in_progress: Arc<InProgress>,
+        links: Links,
     ) -> Self {
-        Self { database, events, provider, core, metrics, in_progress }
+        Self { database, events, provider, core, metrics, in_progress, links }
     }
 
     /// Pays a booking. The same order again has the same answer. The caller holds the payment's id as in progress.
@@ -299,7 +302,7 @@ impl Cashier {
         let confirm = client.prepare_cached(sql::BOOKING_CONFIRM).await?;
         let units = signed(&locked.held.units);
         client.execute(&confirm, &[&locked.booking_id, &plan.facts.event_id, &units, &self.core]).await?;
-        let answer = Ending::Confirmed.answer(&plan, locked.booking_id, payment_id, &locked.held);
+        let answer = Ending::Confirmed.answer(&plan, locked.booking_id, payment_id, &locked.held, &self.links);
         let charged = Some(charged);
         move_on(&client, payment_id, Move { charged, answer: Some(&answer), ..Move::to(State::Confirmed, by) }).await?;
         client.commit().await?;
@@ -331,7 +334,7 @@ impl Cashier {
         by: Source,
     ) -> Result<StoredAnswer, PayError> {
         let plan = locked.desk.plan();
-        let answer = ending.answer(&plan, locked.booking_id, payment_id, &locked.held);
+        let answer = ending.answer(&plan, locked.booking_id, payment_id, &locked.held, &self.links);
         let reason = if let Ending::Declined(reason) = ending { Some(reason.as_str()) } else { None };
         let step = Move { reason, answer: Some(&answer), ..Move::to(ending.state(), by) };
         move_on(&client, payment_id, step).await?;

@@ -1,5 +1,5 @@
 -- One booking of a session, with the payment that decides how it stands. $1 booking_id, $2 session.
-select booking_id, event_id, units, amount, expires_at,
+select booking_id, event_id, units, amount, created_at, expires_at,
     case when status = 'held' and expires_at <= now() then 'expired' else status end as status,
     told.payment_id, told.state as payment_state, told.reason as payment_reason
 from booking

@@ -1,6 +1,6 @@
 -- The bookings of a session that concern its fan, newest first: live ones, and those whose money is under way or was given
 -- back, whatever became of the seats. $1 session.
-select booking_id, event_id, units, amount, expires_at,
+select booking_id, event_id, units, amount, created_at, expires_at,
     case when status = 'held' and expires_at <= now() then 'expired' else status end as status,
     told.payment_id, told.state as payment_state, told.reason as payment_reason
 from booking

@@ -1,5 +1,5 @@
 -- Every event.
 select event_id, slug, title, venue, starts_at, zone, currency, hold_s, fan_seats_max, on_sale, sale_starts_at, sale_ends_at,
-    version
+    hold_total_max_s, version
 from event
 order by starts_at, event_id

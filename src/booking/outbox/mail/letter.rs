@@ -15,9 +15,9 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// The mail about a message, if there should be one.
+    /// The mail about a message, if there should be one; `address` is where the booking can be seen.
     #[must_use]
-    pub fn about(message: &Message) -> Option<Self> {
+    pub fn about(message: &Message, address: Option<&str>) -> Option<Self> {
         let booking = message.booking.as_ref()?;
         let (title, venue) = (one_line(&message.event.title), one_line(&message.event.venue));
         let (number, when) = (&booking.number, &message.event.starts_at_local);
@@ -41,6 +41,10 @@ impl Letter {
                 format!("Your payment of {amount} for {title} ({when}), booking {number}, was given back.\n"),
             ),
             Kind::Held | Kind::Expired | Kind::Edited => return None,
+        };
+        let text = match address {
+            Some(address) => format!("{text}\nYour booking, at any time: {address}\n"),
+            None => text,
         };
         Some(Self { message_id: format!("<{}.{}@fairgate>", message.id, booking.booking_id), subject, text })
     }
@@ -77,9 +81,12 @@ mod tests {
 
     #[test]
     fn a_confirmation_says_what_when_where_and_how_much() {
-        let letter = Letter::about(&message(Kind::Booked)).expect("a mail");
+        let letter = Letter::about(&message(Kind::Booked), Some("https://tickets.example/bookings/K7QM2-XRD4T#key"))
+            .expect("a mail");
         assert_eq!(letter.subject, "Your seats for Night Bcc: all@example.com", "one line, whatever the title");
-        for part in ["K7QM2-XRD4T", "20:30 WEST (UTC+01:00)", "  stalls-A-2\n", "240.05 EUR"] {
+        for part in
+            ["K7QM2-XRD4T", "20:30 WEST (UTC+01:00)", "  stalls-A-2\n", "240.05 EUR", "/bookings/K7QM2-XRD4T#key\n"]
+        {
             assert!(letter.text.contains(part), "{part} is not in\n{}", letter.text);
         }
         assert_eq!(letter.message_id, "<7.00000000-0000-0000-0000-000000000000@fairgate>");
@@ -87,7 +94,7 @@ mod tests {
 
     #[test]
     fn only_what_concerns_a_buyer_is_mailed() {
-        let mailed = |kind| Letter::about(&message(kind)).is_some();
+        let mailed = |kind| Letter::about(&message(kind), None).is_some();
         assert!(mailed(Kind::Refunded) && mailed(Kind::Cancelled));
         assert!(!mailed(Kind::Held) && !mailed(Kind::Expired) && !mailed(Kind::Edited));
     }

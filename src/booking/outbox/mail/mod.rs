@@ -10,4 +10,4 @@ mod worker;
 
 pub use letter::Letter;
 pub use post::{Post, PostError};
-pub use worker::MailWorker;
+pub use worker::{MailWorker, PublicShop};

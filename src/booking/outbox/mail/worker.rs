@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::super::super::db::{Database, DbError};
+use super::super::super::links::Links;
 use super::super::super::sql;
 use super::super::streams::StreamError;
 use super::super::{Delivery, Group, Message};
@@ -24,6 +25,16 @@ pub struct MailWorker {
     group: Group,
     post: Post,
     from: Mailbox,
+    public: Option<PublicShop>,
+}
+
+/// Where fans find the shop, for the addresses of bookings in mails.
+#[derive(Clone, Debug)]
+pub struct PublicShop {
+    /// Like `https://tickets.example.com`, without a `/` at its end.
+    pub url: String,
+    /// Makes the addresses.
+    pub links: Links,
 }
 
 /// Why a message did not become a mail.
@@ -46,8 +57,8 @@ impl From<tokio_postgres::Error> for MailError {
 impl MailWorker {
     /// A worker; any number may run.
     #[must_use]
-    pub fn new(database: Database, group: Group, post: Post, from: Mailbox) -> Self {
-        Self { database, group, post, from }
+    pub fn new(database: Database, group: Group, post: Post, from: Mailbox, public: Option<PublicShop>) -> Self {
+        Self { database, group, post, from, public }
     }
 
     /// Works for ever.
@@ -94,7 +105,9 @@ impl MailWorker {
     /// Sends the mail that a message should become, if any, unless it was sent.
     async fn mail(&self, delivery: &Delivery) -> Result<(), MailError> {
         let message: Message = serde_json::from_str(&delivery.message).map_err(MailError::Unreadable)?;
-        let (Some(letter), Some(booking)) = (Letter::about(&message), &message.booking) else { return Ok(()) };
+        let Some(booking) = &message.booking else { return Ok(()) };
+        let address = self.public.as_ref().map(|shop| format!("{}{}", shop.url, shop.links.of(booking.booking_id)));
+        let Some(letter) = Letter::about(&message, address.as_deref()) else { return Ok(()) };
         let client = self.database.client().await?;
         let due = client.prepare_cached(sql::MAIL_DUE).await?;
         let Some(row) = client.query_opt(&due, &[&booking.booking_id, &message.id]).await? else { return Ok(()) };

@@ -1,0 +1,109 @@
+// A booking after the visit, at its own address or by its number. What it shows, the core says.
+
+const $ = (id) => document.getElementById(id);
+const ASK_AGAIN_MS = { paying: 2000, refunding: 10_000 };
+const OUT_OF_REACH_MS = 5000;
+/** The gate answers in the place of the shop. */
+const CLOSED = "Bookings cannot be looked up here at this moment.";
+const SHOWN = { ...OUTCOMES, confirmed: ["See you there!", ""] };
+
+function setState(state) {
+  document.body.dataset.state = state;
+  for (const step of ["find", "booking"]) $(`step-${step}`).hidden = step !== state;
+}
+
+function notify(message) {
+  $("notice").textContent = message;
+  $("notice").hidden = !message;
+}
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+const place = ({ section, kind, row, seat }) =>
+  element("li", {}, element("span", {}, element("small", { textContent: section, dir: "auto" }), kind === "standing" ? `Place ${seat}` : `Row ${row}, seat ${seat}`));
+
+let shownFace = null;
+
+function show(receipt) {
+  const face = faceOf(receipt);
+  const [title, words] = SHOWN[face];
+  const { about } = receipt;
+  $("booking-title").textContent = title;
+  $("booking-words").textContent = words;
+  $("booking-words").hidden = !words;
+  $("tick").hidden = face !== "confirmed";
+  $("stub-event").textContent = about.title;
+  $("stub-when").textContent = `${timeIn(about.zone)(about.starts_at)} · ${about.venue}`;
+  $("booked-seats").replaceChildren(...receipt.places.map(place));
+  $("booking-number").textContent = receipt.number;
+  $("amount-label").textContent = { confirmed: "Paid", refunded: "Given back", refunding: "Given back" }[face] || "Amount";
+  $("booked-total").textContent = moneyIn(receipt.currency, receipt.minor_units)(receipt.amount);
+  $("print").hidden = face !== "confirmed";
+  document.title = `${about.title} · ${receipt.number}`;
+  $("step-booking").dataset.face = face;
+  setState("booking");
+  notify("");
+  // Found by its number, it has its own address from now on: a reload shows it again.
+  if (location.pathname + location.hash !== receipt.link) history.replaceState(null, "", receipt.link);
+  if (face !== shownFace) $("booking-title").focus();
+  shownFace = face;
+  if (ASK_AGAIN_MS[face]) setTimeout(openBooking, ASK_AGAIN_MS[face] * (0.85 + Math.random() * 0.3));
+}
+
+/** Opens the booking of this address, or asks for the number. */
+async function openBooking() {
+  const key = location.hash.slice(1);
+  const number = decodeURIComponent(location.pathname.split("/")[2] || "");
+  if (!number || !key) return ask(number);
+  try {
+    show(await core.receipt(location.pathname + location.hash));
+  } catch (error) {
+    if (error.status === 404) return ask(number, "This address opens no booking. Find it by its number.");
+    notify(`${error.message || CLOSED} This page asks again.`);
+    setTimeout(openBooking, OUT_OF_REACH_MS);
+  }
+}
+
+function ask(number, message = "") {
+  if (!$("number").value) $("number").value = number;
+  setState("find");
+  notify(message);
+  (message ? $("notice") : $("find-title")).focus();
+}
+
+function fieldError(id, message) {
+  $(`${id}-error`).textContent = message;
+  $(`${id}-error`).hidden = !message;
+  $(id).setAttribute("aria-invalid", String(Boolean(message)));
+  if (message) $(id).focus();
+}
+
+async function findBooking() {
+  const number = $("number").value.trim().toUpperCase();
+  const email = $("email").value.trim();
+  fieldError("email", email ? "" : "The e-mail address that was given with the payment, please.");
+  fieldError("number", /^[0-9A-Z]{5}-?[0-9A-Z]{5}$/.test(number) ? "" : "Ten letters and digits, like K7QM2-XRD4T, please.");
+  if (!$("number-error").hidden || !$("email-error").hidden) return;
+  $("look").disabled = true;
+  notify("");
+  try {
+    show(await core.find(`/bookings/${encodeURIComponent(number)}`, { email }));
+  } catch (error) {
+    notify(error.message || CLOSED);
+    $("notice").focus();
+  } finally {
+    $("look").disabled = false;
+  }
+}
+
+$("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  findBooking();
+});
+$("print").addEventListener("click", () => print());
+addEventListener("hashchange", openBooking);
+openBooking();

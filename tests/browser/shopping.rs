@@ -1,0 +1,145 @@
+//! Inside the shop: what the page shows is what the core knows, through reloads, second tabs, slow cards and the end of a
+//! hold; and a booking is found again after the visit.
+
+use std::time::Duration;
+
+use crate::chromium::{Browser, DESKTOP, Habits, PHONE};
+use crate::site::{Room, Site};
+
+const SOON: Duration = Duration::from_secs(30);
+const NOTHING: &str = "";
+
+/// A site, and a browser inside whose fan holds two seats.
+async fn holding() -> (Site, Browser) {
+    let browser = Browser::open(Habits::default()).await;
+    let site = Site::with_shop(&[Room::USUAL]).await;
+    browser.goto(&site.url(Room::USUAL, "/")).await;
+    browser.wait_for("#choosing-title", "Choose your seats", SOON).await;
+    browser.click("#best-hold").await;
+    browser.wait_for("#held-title", "Your seats are held", SOON).await;
+    (site, browser)
+}
+
+/// Lets the hold end in some seconds, for the core and for the seats.
+async fn hold_ends_in(site: &Site, seconds: i32) {
+    site.sql(&format!(
+        "with ends as (update booking set expires_at = now() + interval '{seconds} s' returning booking_id, expires_at)
+         update seat set held_until = ends.expires_at from ends where seat.booking_id = ends.booking_id"
+    ))
+    .await;
+}
+
+async fn pay_with(browser: &Browser, card: &str) {
+    browser.click(&format!("input[value={card}]")).await;
+    browser.click("#pay").await;
+}
+
+async fn focused(browser: &Browser) -> String {
+    browser.eval("document.activeElement.id").await.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_reload_in_mid_payment_shows_the_payment_and_then_the_booking() {
+    let (site, browser) = holding().await;
+    // The hold ends while the card takes its time: the page says nothing about that of its own.
+    hold_ends_in(&site, 3).await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#held-title", "Your seats are held", SOON).await;
+    browser.eval("document.getElementById('email').value = 'maria@example.com'").await;
+    browser.eval("document.getElementById('more-time').close()").await;
+    pay_with(&browser, "demo-slow").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#outcome-title", "Your payment is under way", SOON).await;
+    browser.screenshot("shop-paying-phone").await;
+    assert_eq!(browser.text("#pay").await, NOTHING, "no second payment is offered");
+    assert_eq!(focused(&browser).await, "outcome-title");
+    browser.wait_for("#confirmed-title", "See you there", SOON).await;
+    assert_eq!(browser.text("#notice").await, NOTHING);
+    let number = browser.text("#booking-number").await;
+
+    // The visit is over, and the booking can be seen all the same: by reload, without a cookie, and by its number.
+    browser.driver.delete_all_cookies().await.expect("no cookies");
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#booking-title", "See you there", SOON).await;
+    assert_eq!(browser.text("#booking-number").await, number);
+    browser.screenshot("shop-booking-phone").await;
+    browser.goto(&site.url(Room::USUAL, "/bookings")).await;
+    browser.wait_for("#find-title", "Find your booking", SOON).await;
+    browser.click("#look").await;
+    assert_eq!(focused(&browser).await, "number", "the first field that is missing");
+    browser.eval(&format!("document.getElementById('number').value = '{}'", number.to_lowercase())).await;
+    browser.eval("document.getElementById('email').value = 'somebody@example.com'").await;
+    browser.click("#look").await;
+    browser.wait_for("#notice", "no booking with this number", SOON).await;
+    browser.eval("document.getElementById('email').value = 'Maria@Example.com'").await;
+    browser.click("#look").await;
+    browser.wait_for("#booking-title", "See you there", SOON).await;
+    assert_eq!(browser.text("#booking-number").await, number);
+    let sold = site.sql("select 1 from booking where status = 'confirmed'").await;
+    assert_eq!(sold, 1, "bought once");
+}
+
+#[tokio::test]
+async fn a_second_tab_shows_the_payment_of_the_first() {
+    let (site, browser) = holding().await;
+    browser.driver.new_tab().await.expect("a tab");
+    let tabs = browser.driver.windows().await.expect("the tabs");
+    browser.driver.switch_to_window(tabs[1].clone()).await.expect("the second tab");
+    browser.goto(&site.url(Room::USUAL, "/")).await;
+    browser.wait_for("#held-title", "Your seats are held", SOON).await;
+    pay_with(&browser, "demo-slow").await;
+    browser.driver.switch_to_window(tabs[0].clone()).await.expect("the first tab");
+    browser.wait_for("#outcome-title", "Your payment is under way", SOON).await;
+    assert_eq!(browser.text("#pay").await, NOTHING);
+    browser.wait_for("#confirmed-title", "See you there", SOON).await;
+    assert_eq!(site.sql("select 1 from payment").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_to_be_mended_has_the_focus() {
+    let (site, browser) = holding().await;
+    browser.eval("document.getElementById('email').value = 'maria@example'").await;
+    browser.click("#pay").await;
+    browser.wait_for("#email-error", "example", SOON).await;
+    assert_eq!(focused(&browser).await, "email");
+    assert_eq!(browser.eval("document.getElementById('email').getAttribute('aria-invalid')").await, "true");
+    browser.screenshot("shop-email-phone").await;
+    browser.eval("document.getElementById('email').value = 'maria@example.com'").await;
+    pay_with(&browser, "demo-declined").await;
+    browser.wait_for("#refused", "Your seats are still held", SOON).await;
+    assert_eq!(focused(&browser).await, "refused");
+    browser.screenshot("shop-declined-phone").await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#refused", "The payment was declined", SOON).await;
+    browser.click("#give-back").await;
+    browser.wait_for("#notice", "were given back", SOON).await;
+    assert_eq!(focused(&browser).await, "notice");
+    assert_eq!(browser.complaints().await.iter().filter(|it| !it.contains("402") && !it.contains("422")).count(), 0);
+    drop(site);
+}
+
+#[tokio::test]
+async fn more_time_is_offered_before_a_hold_ends_and_the_core_says_when_it_has() {
+    let (site, browser) = holding().await;
+    hold_ends_in(&site, 60).await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#more-time-title", "Do you need more time", SOON).await;
+    assert_eq!(focused(&browser).await, "extend", "the simple action is at hand");
+    browser.screenshot("shop-more-time-phone").await;
+    browser.look_on(DESKTOP).await;
+    browser.screenshot("shop-more-time-desktop").await;
+    browser.look_on(PHONE).await;
+    browser.press("Enter").await;
+    browser.wait_for("#notice", "held for another", SOON).await;
+    assert_eq!(browser.text("#more-time-title").await, NOTHING);
+    let left = browser.text("#hold-countdown").await;
+    assert!(left.starts_with("7:") || left.starts_with("8:"), "{left}");
+
+    hold_ends_in(&site, 4).await;
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#notice", "The time was up", SOON).await;
+    assert_eq!(focused(&browser).await, "notice");
+    browser.wait_for("#choosing-title", "Choose your seats", SOON).await;
+    assert_eq!(browser.text("#more-time-title").await, NOTHING, "nothing is offered any more");
+}
