@@ -101,6 +101,7 @@ function refreshRow() {
   const row = section.rows.find(({ label }) => label === $("list-row").value);
   $("list-seats").replaceChildren(...row.seats.map((seat, position) => {
     const button = element("button", { type: "button", textContent: seat });
+    button.setAttribute("aria-label", `${shop.names.words[row.first + position]}, ${money(section.price)}`);
     button.dataset.seat = shop.names.ids[row.first + position];
     button.addEventListener("click", () => toggleSeat(row.first + position));
     return button;

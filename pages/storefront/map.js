@@ -1,7 +1,9 @@
 // The map: draws the hall on a canvas, and turns taps into seats. Drag to move, wheel or pinch to zoom.
 
 const SEAT_RADIUS = 0.4;
-const TAPPABLE_PX = 8;
+/** What a finger can hit (WCAG 2.5.8), and what a mouse can, in CSS pixels. */
+const FINGER_PX = 24;
+const MOUSE_PX = 5;
 const ZOOM_MAX = 34;
 
 class HallMap {
@@ -36,9 +38,11 @@ class HallMap {
     this.ratio = Math.min(3, devicePixelRatio || 1);
     this.canvas.width = Math.round(width * this.ratio);
     this.canvas.height = Math.round(height * this.ratio);
+    // The bars of a phone's browser come and go: whoever came near to a seat stays there.
+    const stays = this.whole && width === this.width;
     Object.assign(this, { width, height });
     this.whole = this.fit(this.hall.bounds, 26);
-    this.view = this.focus ? this.fit(this.focus.bounds, 40) : { ...this.whole };
+    if (!stays) this.view = this.focus ? this.fit(this.focus.bounds, 40) : { ...this.whole };
     this.draw();
   }
 
@@ -51,6 +55,15 @@ class HallMap {
   show(section) {
     this.focus = section || null;
     this.glide(section ? this.fit(section.bounds, 40) : this.whole);
+  }
+
+  /** Comes so near to a section that its seats can be hit: to all of it, or to what fits around a point of it. */
+  approach(section, [x, y], targetPx) {
+    const scale = targetPx / (2 * SEAT_RADIUS);
+    if (this.fit(section.bounds, 40).scale >= scale) return this.show(section);
+    this.focus = section;
+    const [hallX, hallY] = [(x - this.view.x) / this.view.scale, (y - this.view.y) / this.view.scale];
+    this.glide({ scale, x: this.width / 2 - hallX * scale, y: this.height / 2 - hallY * scale });
   }
 
   zoomBy(factor, x = this.width / 2, y = this.height / 2) {
@@ -316,12 +329,14 @@ class HallMap {
 
   tap([x, y], pointer) {
     const section = this.sectionAt(x, y);
-    const tooSmall = SEAT_RADIUS * this.view.scale < (pointer === "mouse" ? 2.4 : TAPPABLE_PX);
+    const targetPx = pointer === "mouse" ? MOUSE_PX : FINGER_PX;
+    const tooSmall = 2 * SEAT_RADIUS * this.view.scale < targetPx - 0.01;
     const unit = this.seatAt(x, y);
     const standing = section?.kind === "standing";
     // A finger first comes nearer to a section, and then chooses in it.
-    if (section && (standing || (tooSmall && section !== this.focus))) {
-      this.show(section);
+    if (section && (standing || tooSmall)) {
+      if (standing) this.show(section);
+      else this.approach(section, [x, y], targetPx);
       this.onSection(section);
     } else if (unit >= 0) {
       this.onSeat(unit);

@@ -26,7 +26,9 @@ function element(tag, properties = {}, ...children) {
 
 /** Runs something that asks the core, with the button busy and problems told. */
 async function during(button, work) {
-  button.disabled = true;
+  // A button that is disabled loses the focus, and whoever uses the keyboard the place.
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
   button.classList.add("busy");
   try {
     await work();
@@ -35,7 +37,7 @@ async function during(button, work) {
     else if (error.status) await lookAgain(error.message).then(() => notify(error.message));
     else notify(error.message);
   } finally {
-    button.disabled = false;
+    button.setAttribute("aria-disabled", "false");
     button.classList.remove("busy");
     refreshChoosing();
   }

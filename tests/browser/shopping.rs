@@ -119,6 +119,40 @@ async fn what_is_to_be_mended_has_the_focus() {
     drop(site);
 }
 
+/// Touches the map where a seat is drawn, by its place among the bits.
+async fn touch_seat(browser: &Browser, unit: u32) {
+    let at = browser.eval(&format!(
+        "(({{ map, hall }}) => {{
+            const box = map.canvas.getBoundingClientRect();
+            const [x, y] = [hall.x[{unit}], hall.y[{unit}]];
+            return [box.left + x * map.view.scale + map.view.x, box.top + y * map.view.scale + map.view.y];
+        }})(shop)"
+    ));
+    let at = at.await;
+    let point = serde_json::json!([{"x": at[0], "y": at[1]}]);
+    for (kind, points) in [("touchStart", point), ("touchEnd", serde_json::json!([]))] {
+        browser.cdp("Input.dispatchTouchEvent", serde_json::json!({"type": kind, "touchPoints": points})).await;
+    }
+    tokio::time::sleep(Duration::from_millis(600)).await;
+}
+
+#[tokio::test]
+async fn a_finger_hits_the_seat_it_means() {
+    let browser = Browser::open(Habits::default()).await;
+    let site = Site::with_shop(&[Room::USUAL]).await;
+    browser.cdp("Emulation.setTouchEmulationEnabled", serde_json::json!({"enabled": true})).await;
+    browser.goto(&site.url(Room::USUAL, "/")).await;
+    browser.wait_for("#choosing-title", "Choose your seats", SOON).await;
+    let unit = browser.eval("shop.names.unitOf.get('stalls-centre-F-14')").await.as_u64().expect("a seat") as u32;
+    touch_seat(&browser, unit).await;
+    let seat_px = browser.eval("2 * 0.4 * shop.map.view.scale").await.as_f64().expect("a size");
+    assert!(seat_px >= 23.9, "a seat is {seat_px} px wide");
+    assert_eq!(browser.text("#selection-seats").await, NOTHING, "the first touch comes nearer");
+    touch_seat(&browser, unit).await;
+    browser.wait_for("#selection-seats", "Row F, seat 14", SOON).await;
+    browser.screenshot("shop-finger-phone").await;
+}
+
 #[tokio::test]
 async fn more_time_is_offered_before_a_hold_ends_and_the_core_says_when_it_has() {
     let (site, browser) = holding().await;

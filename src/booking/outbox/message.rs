@@ -29,7 +29,7 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Seats were reserved for some minutes.
+    /// Seats were reserved for some minutes, or are kept for some more.
     Held,
     /// Seats were sold.
     Booked,
