@@ -5,16 +5,20 @@
 //! three lines in `fuzz/fuzz_targets/` with its `[[bin]]` in `fuzz/Cargo.toml`, and a few inputs in `fuzz/corpus/`.
 //! What a fuzzer has found becomes one of them, with its right answer in a test of the module concerned.
 
+mod address;
 mod configuration;
 mod fields;
 mod head;
+mod plans;
 mod store;
 mod tokens;
 
 pub use crate::arrive::model::check as path;
+pub use address::address;
 pub use configuration::configuration;
 pub use fields::fields;
 pub use head::head;
+pub use plans::plans;
 pub use store::{journal, ledger};
 pub use tokens::tokens;
 
@@ -36,6 +40,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "configuration", run: configuration },
     Target { name: "journal", run: journal },
     Target { name: "ledger", run: ledger },
+    Target { name: "plans", run: plans },
+    Target { name: "address", run: address },
 ];
 
 #[cfg(test)]

@@ -121,14 +121,14 @@ async fn what_is_to_be_mended_has_the_focus() {
 
 /// Touches the map where a seat is drawn, by its place among the bits.
 async fn touch_seat(browser: &Browser, unit: u32) {
-    let at = browser.eval(&format!(
+    let at = format!(
         "(({{ map, hall }}) => {{
             const box = map.canvas.getBoundingClientRect();
             const [x, y] = [hall.x[{unit}], hall.y[{unit}]];
             return [box.left + x * map.view.scale + map.view.x, box.top + y * map.view.scale + map.view.y];
         }})(shop)"
-    ));
-    let at = at.await;
+    );
+    let at = browser.eval(&at).await;
     let point = serde_json::json!([{"x": at[0], "y": at[1]}]);
     for (kind, points) in [("touchStart", point), ("touchEnd", serde_json::json!([]))] {
         browser.cdp("Input.dispatchTouchEvent", serde_json::json!({"type": kind, "touchPoints": points})).await;
