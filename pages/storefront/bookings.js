@@ -58,17 +58,17 @@ function show(receipt) {
 async function openBooking() {
   const key = location.hash.slice(1);
   const number = decodeURIComponent(location.pathname.split("/")[2] || "");
-  if (!number || !key) return ask(number);
+  if (!number || !key) return askForNumber(number);
   try {
     show(await core.receipt(location.pathname + location.hash));
   } catch (error) {
-    if (error.status === 404) return ask(number, "This address opens no booking. Find it by its number.");
+    if (error.status === 404) return askForNumber(number, "This address opens no booking. Find it by its number.");
     notify(`${error.message || CLOSED} This page asks again.`);
     setTimeout(openBooking, OUT_OF_REACH_MS);
   }
 }
 
-function ask(number, message = "") {
+function askForNumber(number, message = "") {
   if (!$("number").value) $("number").value = number;
   setState("find");
   notify(message);

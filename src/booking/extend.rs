@@ -116,7 +116,8 @@ impl Bookings {
     ) -> Result<(), ExtendError> {
         let plan = desk.plan();
         let statement = client.prepare_cached(sql::SESSION_SEATS).await?;
-        let row = client.query_opt(&statement, &[&plan.facts.event_id, &vec![session]]).await?;
+        let sessions = [session];
+        let row = client.query_opt(&statement, &[&plan.facts.event_id, &sessions.as_slice()]).await?;
         let has = row.map_or(0, |row| row.get::<_, i64>("seats"));
         let (has, seats_max) = (unsigned(i32::try_from(has).unwrap_or(i32::MAX)), plan.facts.fan_seats_max);
         if has > seats_max { Err(ExtendError::Limit { seats_max, has }) } else { Ok(()) }

@@ -94,3 +94,32 @@ pub(super) async fn bookings(State(shop): State<Arc<Shop>>, headers: HeaderMap) 
     response.headers_mut().insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// In one scope the second function of a name takes the place of the first without a word.
+    #[test]
+    fn no_two_scripts_of_a_page_define_the_same_name() {
+        for scripts in [&SHOP_SCRIPTS[..], &BOOKINGS_SCRIPTS[..]] {
+            let mut defined: HashMap<&str, usize> = HashMap::new();
+            for (number, script) in scripts.iter().enumerate() {
+                for line in script.lines() {
+                    let line = line.strip_prefix("export ").unwrap_or(line);
+                    let line = line.strip_prefix("async ").unwrap_or(line);
+                    let kinds = ["function ", "const ", "let ", "class "];
+                    let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) else { continue };
+                    let name = rest.split(|c: char| !(c.is_alphanumeric() || "_$".contains(c))).next().unwrap_or("");
+                    assert_eq!(
+                        defined.insert(name, number),
+                        None,
+                        "{name} is defined twice, at last in script {number}"
+                    );
+                }
+            }
+        }
+    }
+}
