@@ -20,7 +20,7 @@ use super::money::minor_units_of_event;
 use super::plan::{Plan, SectionKind};
 use super::sql;
 use super::wire::{BookingAnswer, EventSummary, ids_of_number};
-use crate::limit::{Quota, Table, Verdict, WIDE_FACTOR, networks};
+use crate::limit::{Network, Quota, Table, Verdict, networks};
 
 /// Numbers and networks that are remembered, 16 bytes each.
 const REMEMBERED: usize = 32_768;
@@ -32,9 +32,8 @@ const BY_NUMBER: Quota = Quota { per_minute: 5, burst: 5 };
 const BY_KEY: Quota = Quota { per_minute: 120, burst: 60 };
 
 const NETWORK: u8 = 0;
-const WIDE_NETWORK: u8 = 1;
-const NUMBER: u8 = 2;
-const KEY: u8 = 3;
+const NUMBER: u8 = 1;
+const KEY: u8 = 2;
 
 /// What shows that a booking is the fan's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,15 +145,13 @@ impl Receipts {
     }
 
     fn may_try(&self, proof: &Proof, number: Uuid, client: Option<IpAddr>, now_us: u64) -> Result<(), ReceiptError> {
-        let (network, wide) = client.map_or((0, None), networks);
-        let wider = Quota { per_minute: BY_NETWORK.per_minute * WIDE_FACTOR, burst: BY_NETWORK.burst * WIDE_FACTOR };
-        let asked = match proof {
+        let asked: Vec<(u8, u128, Quota)> = match proof {
             Proof::Key(_) => vec![(KEY, number.as_u128(), BY_KEY)],
-            Proof::Email(_) => [Some((NETWORK, network, BY_NETWORK)), wide.map(|wide| (WIDE_NETWORK, wide, wider))]
-                .into_iter()
-                .flatten()
-                .chain([(NUMBER, number.as_u128(), BY_NUMBER)])
-                .collect(),
+            Proof::Email(_) => {
+                let by_network = |Network { key, factor }: Network| (NETWORK, key, BY_NETWORK.times(factor));
+                let wide_and_narrow = client.into_iter().flat_map(networks).map(by_network);
+                wide_and_narrow.chain([(NUMBER, number.as_u128(), BY_NUMBER)]).collect()
+            }
         };
         for (class, key, quota) in asked {
             if let Verdict::Refused { retry_after_ms } = self.tries.ask(class, key, &quota, now_us) {

@@ -91,7 +91,7 @@ impl Columns {
 fn letters(column: usize) -> String {
     let letter = |at: usize| char::from(b'A' + u8::try_from(at % 26).unwrap_or(0));
     let last = letter(column).to_string();
-    if column < 26 { last } else { letters(column / 26 - 1) + &last }
+    if column < 26 { last } else { format!("{}{last}", letters(column / 26 - 1)) }
 }
 
 /// The lines below the header.
