@@ -10,7 +10,7 @@
 
 load_state()
 local server = server_id()
-local now = ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms()
+local now = called_ms()
 local is_anothers = s.generation ~= nil and s.server ~= server
 -- Older than the caller knows, or of another descent.
 local is_lost = s.generation ~= nil and (s.epoch == ARGV[2] and s.revision < tonumber(ARGV[3])

@@ -22,7 +22,8 @@
 --            :<generation>:recent_line:<era>:<minute>:<n>  hash, 16 bytes of a later entry -> its place; likewise
 --            :<generation>:joins:<network>     when the network's credit for joins will be whole again; expires then
 --          On the channel KEYS[1]:changes the revision is published when phase, plan, draw or controls change.
--- ARGV[1]  the time, Unix ms, or '' for the server's clock
+-- ARGV[1]  the time, Unix ms; '<' and a time for the server's clock, but no later than that, however it was set; '' for the
+--          server's clock
 -- ARGV[2]  the epoch that the caller knows, or ''; a state that was lost and put back has another one
 -- ARGV[3]  the revision that the caller knows at least
 -- Returns  whatever `answer` or `refuse` made. A refusal is {'refused', code, detail ...}; src/store/redis/refusal.rs
@@ -178,6 +179,15 @@ end
 local function server_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- The time that this call goes by.
+local function called_ms()
+  local latest = ARGV[1]:match('^<(%d+)$')
+  if latest then
+    return math.min(server_ms(), tonumber(latest))
+  end
+  return ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms()
 end
 
 -- The run of the server: another one may lack the end of what this one had.
@@ -641,7 +651,7 @@ end
 -- Brings everything up to date that time alone decides.
 local function pass_time()
   local before = s.now
-  s.now = math.max(before, ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms())
+  s.now = math.max(before, called_ms())
   local open = is_open() and math.max(0, math.min(s.ends or s.now, s.now) - before) or 0
   if s.now - before > SILENCE_MS then
     -- Nobody could come in, so it is nobody's grace; nor could anybody put anything back.

@@ -41,7 +41,7 @@ local function reconfigure()
 end
 
 local function new_sale()
-  local now = s.now or (ARGV[1] ~= '' and tonumber(ARGV[1]) or server_ms())
+  local now = s.now or called_ms()
   local revision, generation = s.revision or 0, s.generation or 0
   if s.generation then
     -- None of the last sale's fans is waiting any more.

@@ -4,7 +4,8 @@
 -- ARGV     now, epoch, revision, the epoch that the caller knows, how many closed sessions of it the caller knows,
 --          the caller's own name
 -- Returns  {'ok', {name, value ...}, active, {<place>:<until> ...} closed since, how many of them the caller knows then};
---          names are those of the state, and expected, no_show_permille, may_come (no place below may still come), is_mending; the secret is for edges only
+--          names are those of the state, and expected, no_show_permille, may_come (no place below may still come), is_mending, server_ms (the server's
+--          own clock); the secret is for edges only
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
@@ -33,6 +34,7 @@ local state = {
   'no_show_permille', integer(math.floor(no_show_units() * 1000 / PERSON)),
   'may_come', integer(math.min(s.lapsed, tonumber(asking) or s.lapsed)),
   'is_mending', is_mending() and '1' or '0',
+  'server_ms', integer(server_ms()),
 }
 finish()
 for name, value in pairs(s) do

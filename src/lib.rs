@@ -26,3 +26,4 @@ pub mod room;
 pub mod sandbox;
 pub mod steer;
 pub mod store;
+pub mod supervise;

@@ -4,17 +4,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fairgate::cli::Cli;
+use fairgate::observe::{flush_logs, last_word};
 
 /// With the system's, threads that serve the same connections wait for each other at every allocation.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[expect(clippy::print_stderr, reason = "the last word of a failed command belongs on the terminal")]
 fn main() -> ExitCode {
     match Cli::parse().run() {
-        Ok(code) => code,
+        Ok(code) => {
+            flush_logs();
+            code
+        }
         Err(error) => {
-            eprintln!("fairgate: {error:#}");
+            last_word(&format!("fairgate: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -21,6 +21,7 @@ use super::sql;
 use super::time::DatabaseTime;
 use super::wire::{EventList, EventSummary};
 use super::writer::{WRITERS, Writer, signed, unsigned};
+use crate::supervise::Supervisor;
 
 /// All desks, by the slug of their event.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub struct Events {
     core: Uuid,
     time: Arc<DatabaseTime>,
     metrics: Arc<BookingMetrics>,
+    supervisor: Supervisor,
     bell: Arc<Bell>,
     desks: ArcSwap<BTreeMap<String, Arc<Desk>>>,
     document: ArcSwap<Document>,
@@ -39,10 +41,16 @@ pub struct Events {
 impl Events {
     /// Nothing yet; [`Self::reload`] reads the tables.
     #[must_use]
-    pub fn new(database: Database, core: Uuid, time: Arc<DatabaseTime>, metrics: Arc<BookingMetrics>) -> Self {
+    pub fn new(
+        database: Database,
+        core: Uuid,
+        time: Arc<DatabaseTime>,
+        metrics: Arc<BookingMetrics>,
+        supervisor: Supervisor,
+    ) -> Self {
         let document = ArcSwap::from_pointee(describe(&[]));
         let (bell, desks, reloading) = (Arc::default(), ArcSwap::default(), Mutex::default());
-        Self { database, core, time, metrics, bell, desks, document, reloading }
+        Self { database, core, time, metrics, supervisor, bell, desks, document, reloading }
     }
 
     /// What is rung after each batch of reservations.
@@ -100,6 +108,7 @@ impl Events {
     }
 
     async fn open(&self, client: &Client, facts: Facts) -> Result<Arc<Desk>, DbError> {
+        let slug = facts.slug.clone();
         let plan = read_plan(client, facts).await?;
         let mirror = self.read_seats(client, &plan).await?;
         let (desk, queue) = Desk::new(described(plan).await?, mirror, Arc::clone(&self.time));
@@ -114,7 +123,8 @@ impl Events {
                 metrics: Arc::clone(&self.metrics),
                 bell: self.bell(),
             };
-            tokio::spawn(writer.run());
+            let (supervisor, task) = (self.supervisor.clone(), format!("writer of {slug}"));
+            tokio::spawn(async move { supervisor.keep_until_done(&task, || writer.run()).await });
         }
         Ok(desk)
     }

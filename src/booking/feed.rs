@@ -20,6 +20,7 @@ use super::metrics::BookingMetrics;
 use super::prune::KEPT_MIN;
 use super::sql;
 use super::writer::unsigned;
+use crate::supervise::Pulse;
 
 /// The longest that a change may go unseen when its notification is lost.
 const POLL: Duration = Duration::from_millis(300);
@@ -66,11 +67,16 @@ impl Feed {
         Ok(feed)
     }
 
-    /// Follows for ever. `alive` is told after each round that went well.
-    pub async fn run(mut self, alive: impl Fn() + Send + Sync + 'static) {
-        let wake = Arc::new(Notify::new());
-        tokio::spawn(listen(self.database.clone(), Arc::clone(&wake)));
+    /// Follows for ever. The pulse is felt in each round, and `alive` is told after each that went well.
+    pub async fn run(&mut self, pulse: &Pulse, alive: impl Fn()) {
+        let (database, wake) = (self.database.clone(), Arc::new(Notify::new()));
+        // Where nothing can be listened for, polls have to do.
+        tokio::join!(listen(database, Arc::clone(&wake)), self.follow(&wake, pulse, alive));
+    }
+
+    async fn follow(&mut self, wake: &Notify, pulse: &Pulse, alive: impl Fn()) {
         loop {
+            pulse.beat();
             match self.run_once().await {
                 Ok(()) => alive(),
                 Err(error) => {

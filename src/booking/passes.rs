@@ -46,6 +46,9 @@ pub enum GateError {
     /// The pass is not good.
     #[error(transparent)]
     Refused(#[from] PassError),
+    /// The pass is signed with a key of the edge's that has not been fetched yet.
+    #[error("the edge's newest key could not be fetched yet")]
+    NewKey,
     /// The edge's keys have never been fetched, so no pass can be judged.
     #[error("the edge's keys could not be fetched yet")]
     NoKeys,
@@ -97,7 +100,12 @@ impl Passes {
         match self.check_with_known_keys(token, clock) {
             Err(GateError::NoKeys | GateError::Refused(PassError::Token(JwsError::UnknownKey))) => {
                 self.fetch_unless_fresh().await;
-                self.check_with_known_keys(token, clock)
+                match self.check_with_known_keys(token, clock) {
+                    Err(GateError::Refused(PassError::Token(JwsError::UnknownKey))) if self.is_behind(token) => {
+                        Err(GateError::NewKey)
+                    }
+                    judged => judged,
+                }
             }
             judged => judged,
         }
@@ -117,6 +125,10 @@ impl Passes {
             let PassSettings { room, issuer, .. } = &self.settings;
             warn!(%error, room, issuer, "a fan's pass was refused: {remedy}");
         }
+    }
+
+    fn is_behind(&self, token: &str) -> bool {
+        self.keys.load().as_ref().is_some_and(|keys| keys.is_behind(token))
     }
 
     fn check_with_known_keys(&self, token: &str, clock: &dyn Clock) -> Result<Arc<Pass>, GateError> {

@@ -10,8 +10,11 @@ use anyhow::Context;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::future::BoxFuture;
 use prometheus::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{info, warn};
@@ -35,8 +38,9 @@ use super::receipts::Receipts;
 use super::sweep::Sweeper;
 use super::time::DatabaseTime;
 use super::turnstile::Lane;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SteadyClock};
 use crate::observe;
+use crate::supervise::{Pulse, Supervisor};
 
 /// What others sold so long ago is never shown as free.
 const AVAILABILITY_AGE_MAX: Duration = Duration::from_secs(1);
@@ -85,14 +89,16 @@ pub enum Payments {
 /// Whether a core can serve.
 #[derive(Debug)]
 pub struct Health {
+    supervisor: Supervisor,
     started: Instant,
     feed_read_ms: AtomicU64,
     stopping: AtomicBool,
 }
 
 impl Health {
-    fn new() -> Self {
-        Self { started: Instant::now(), feed_read_ms: AtomicU64::new(0), stopping: AtomicBool::new(false) }
+    fn new(supervisor: Supervisor) -> Self {
+        let (feed_read_ms, stopping) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { supervisor, started: Instant::now(), feed_read_ms, stopping }
     }
 
     fn feed_was_read(&self) {
@@ -113,13 +119,16 @@ impl Health {
 
     /// What is missing, if anything.
     #[must_use]
-    pub fn missing(&self, has_keys: bool) -> Option<&'static str> {
+    pub fn missing(&self, has_keys: bool) -> Option<String> {
+        let silent = self.supervisor.silent();
         if self.stopping.load(Ordering::Relaxed) {
-            Some("stopping")
+            Some("stopping".to_owned())
         } else if self.silent_for() > FEED_SILENCE_MAX {
-            Some("the database does not answer")
+            Some("the database does not answer".to_owned())
+        } else if !silent.is_empty() {
+            Some(silent.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         } else if !has_keys {
-            Some("the gate's keys have not been fetched")
+            Some("the gate's keys have not been fetched".to_owned())
         } else {
             None
         }
@@ -132,7 +141,81 @@ pub struct Core {
     registry: Registry,
     fans: TcpListener,
     operators: TcpListener,
-    tasks: tokio::task::JoinSet<()>,
+    tasks: Tasks,
+}
+
+/// The core's own work, which ends with it and not before.
+struct Tasks {
+    supervisor: Supervisor,
+    set: JoinSet<()>,
+}
+
+impl Tasks {
+    /// Begins all of it.
+    fn begin(supervisor: Supervisor, shop: &Arc<Shop>, feed: Feed, core: Uuid, retention: Retention) -> Self {
+        let mut tasks = Self { supervisor, set: JoinSet::new() };
+        let (database, metrics) = (shop.database.clone(), Arc::clone(&shop.metrics));
+        tasks.keep_with("bell", shop, |shop| shop.events.bell().run(shop.database.clone()));
+        tasks.keep_felt("feed", follow(feed, Arc::clone(&shop.health)));
+        let sweeper = Arc::new(Sweeper::new(database.clone(), core, Arc::clone(&metrics)));
+        tasks.keep_felt("sweeper", move |pulse| {
+            let sweeper = Arc::clone(&sweeper);
+            async move { sweeper.run(&pulse).await }
+        });
+        let (watched, looks) = (database.clone(), Arc::clone(&metrics));
+        tasks.keep("watch", move || super::watch::run(watched.clone(), Arc::clone(&looks)));
+        tasks.keep("pruner", move || Pruner::new(database.clone(), retention, Arc::clone(&metrics)).run());
+        tasks.keep_with("keys", shop, |shop| async move { shop.passes.run().await });
+        // It has nothing to do where nobody can be asked.
+        let (keep, asks) = (tasks.supervisor.clone(), Arc::clone(&shop.ended));
+        tasks.set.spawn(async move { keep.keep_until_done("ended", || asks.run()).await });
+        tasks.keep_with("cashier", shop, |shop| async move { shop.cashier.run().await });
+        tasks
+    }
+
+    fn keep<F: Future<Output = ()> + Send>(
+        &mut self,
+        task: &'static str,
+        start: impl Fn() -> F + Send + Sync + 'static,
+    ) {
+        let supervisor = self.supervisor.clone();
+        self.set.spawn(async move { supervisor.keep(task, start).await });
+    }
+
+    fn keep_with<F: Future<Output = ()> + Send>(
+        &mut self,
+        task: &'static str,
+        shop: &Arc<Shop>,
+        start: impl Fn(Arc<Shop>) -> F + Send + Sync + 'static,
+    ) {
+        let shop = Arc::clone(shop);
+        self.keep(task, move || start(Arc::clone(&shop)));
+    }
+
+    /// A task whose pulse is a part of the core's health.
+    fn keep_felt<F: Future<Output = ()> + Send>(
+        &mut self,
+        task: &'static str,
+        start: impl Fn(Arc<Pulse>) -> F + Send + Sync + 'static,
+    ) {
+        let pulse = Arc::new(self.supervisor.pulse(task));
+        self.keep(task, move || start(Arc::clone(&pulse)));
+    }
+
+    /// A task without which the core is of no use.
+    fn essential(&mut self, task: &'static str, run: impl Future<Output = ()> + Send + 'static) {
+        let supervisor = self.supervisor.clone();
+        self.set.spawn(async move { supervisor.essential(task, run).await });
+    }
+}
+
+/// The feed goes on where it was, also after a panic.
+fn follow(feed: Feed, health: Arc<Health>) -> impl Fn(Arc<Pulse>) -> BoxFuture<'static, ()> + Send + Sync {
+    let feed = Arc::new(Mutex::new(feed));
+    move |pulse| {
+        let (feed, health) = (Arc::clone(&feed), Arc::clone(&health));
+        Box::pin(async move { feed.lock().await.run(&pulse, || health.feed_was_read()).await })
+    }
 }
 
 impl Core {
@@ -150,10 +233,12 @@ impl Core {
         let links = Links::load(&database).await?;
         let registry = observe::registry()?;
         let metrics = Arc::new(BookingMetrics::new(&registry)?);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::new());
         let core = Uuid::new_v4();
         let time = Arc::new(DatabaseTime::new(Arc::clone(&clock)));
-        let events = Arc::new(Events::new(database.clone(), core, time, Arc::clone(&metrics)));
+        let supervisor = Supervisor::new(&registry)?;
+        let events = Events::new(database.clone(), core, time, Arc::clone(&metrics), supervisor.clone());
+        let events = Arc::new(events);
         let feed =
             Feed::begin(database.clone(), Arc::clone(&events), core, Arc::clone(&metrics), settings.feed_gap_max)
                 .await?;
@@ -175,7 +260,7 @@ impl Core {
             Arc::clone(&in_progress),
             links.clone(),
         ));
-        let health = Arc::new(Health::new());
+        let health = Arc::new(Health::new(supervisor.clone()));
         let shop = Arc::new(Shop {
             bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
             receipts: Receipts::new(database.for_lane(Lane::Fans), Arc::clone(&events), links.clone()),
@@ -185,26 +270,18 @@ impl Core {
             ended: Arc::new(ended),
             cashier,
             in_progress,
-            database: database.clone(),
+            database,
             organizer: settings.organizer,
             webhook_secret,
             clock,
             calls: api::Calls::new(&metrics),
             metrics: Arc::clone(&metrics),
-            health: Arc::clone(&health),
+            health,
             refusals: api::refusals(),
             openapi: api::openapi_document(),
             pages: api::pages(),
         });
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(shop.events.bell().run(database.clone()));
-        tasks.spawn(feed.run(move || health.feed_was_read()));
-        tasks.spawn(Sweeper::new(database.clone(), core, Arc::clone(&metrics)).run());
-        tasks.spawn(super::watch::run(database.clone(), Arc::clone(&metrics)));
-        tasks.spawn(Pruner::new(database, settings.retention, metrics).run());
-        spawn_with(&mut tasks, &shop, |shop| async move { shop.passes.run().await });
-        spawn_with(&mut tasks, &shop, |shop| async move { shop.ended.run().await });
-        spawn_with(&mut tasks, &shop, |shop| async move { shop.cashier.run().await });
+        let tasks = Tasks::begin(supervisor, &shop, feed, core, settings.retention);
         let fans = bind(settings.listen).await?;
         let operators = bind(settings.metrics_listen).await?;
         Ok(Self { shop, registry, fans, operators, tasks })
@@ -220,10 +297,10 @@ impl Core {
 
     /// Serves until `stop` is cancelled, then lets running requests end.
     pub async fn serve(mut self, stop: CancellationToken) {
-        let operators = operators(Arc::clone(&self.shop), self.registry);
-        self.tasks.spawn(async move { drop(axum::serve(self.operators, operators).await) });
+        let operators = operators(Arc::clone(&self.shop), self.registry, self.tasks.supervisor.clone());
+        self.tasks.essential("operators", async move { drop(axum::serve(self.operators, operators).await) });
         let (shop, stopping) = (Arc::clone(&self.shop), stop.clone());
-        self.tasks.spawn(async move {
+        self.tasks.set.spawn(async move {
             stopping.cancelled().await;
             shop.health.stopping.store(true, Ordering::Relaxed);
         });
@@ -250,22 +327,15 @@ fn open_till(payments: Payments) -> anyhow::Result<(Arc<dyn PaymentProvider>, Op
     }
 }
 
-fn spawn_with<F, T>(tasks: &mut tokio::task::JoinSet<()>, shop: &Arc<Shop>, task: T)
-where
-    T: FnOnce(Arc<Shop>) -> F,
-    F: Future<Output = ()> + Send + 'static,
-{
-    tasks.spawn(task(Arc::clone(shop)));
-}
-
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; choose another address"))
 }
 
 /// Metrics and health, on a listener that fans cannot reach.
-fn operators(shop: Arc<Shop>, registry: Registry) -> axum::Router {
+fn operators(shop: Arc<Shop>, registry: Registry, supervisor: Supervisor) -> axum::Router {
     let metrics = move |State(shop): State<Arc<Shop>>| async move {
         shop.events.measure();
+        supervisor.measure();
         expose(&registry)
     };
     axum::Router::new()

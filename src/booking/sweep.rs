@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::db::{Database, DbError};
 use super::metrics::BookingMetrics;
 use super::sql;
+use crate::supervise::Pulse;
 
 /// Holds tidied up in one statement.
 const BATCH: i64 = 500;
@@ -34,8 +35,9 @@ impl Sweeper {
     }
 
     /// Sweeps for ever: at once when a hold is due, else asleep until the next one is.
-    pub async fn run(self) {
+    pub async fn run(&self, pulse: &Pulse) {
         loop {
+            pulse.beat();
             let rest = match self.run_once().await {
                 Ok(rest) => rest,
                 Err(error) => {

@@ -57,8 +57,9 @@ enum Approach {
 }
 
 impl Writer {
-    /// Takes batches from the queue until it is closed and empty.
-    pub(super) async fn run(self) {
+    /// Takes batches from the queue until it is closed and empty. May be started again: after a panic those of its batch are
+    /// told that nobody knows, and their seats are nobody's any more.
+    pub(super) async fn run(&self) {
         // Those who have to be asked about again.
         let mut waiting: VecDeque<Waiting> = VecDeque::new();
         while let Some(queue) = self.gather(&mut waiting).await {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{Config, StoreConfig};
 use crate::control::Tokens;
 use crate::edge::{self, EdgeParts, Sockets};
@@ -17,6 +17,7 @@ use crate::observe::{EdgeMetrics, init_logs, registry};
 use crate::store::embedded::{EmbeddedStore, OpenError};
 use crate::store::redis::{RedisOptions, RedisStore};
 use crate::store::{LockError, Store};
+use crate::supervise::Supervisor;
 
 /// How long an edge that hands over may keep its store: it goes on for some seconds after its sockets have changed hands.
 const FREE_PATIENCE: Duration = Duration::from_secs(30);
@@ -50,12 +51,13 @@ pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
     }
     let registry = registry()?;
     let metrics = EdgeMetrics::new(&registry)?;
+    let supervisor = Supervisor::new(&registry)?;
     let tokens =
         config.admin.resolve(|name| std::env::var(name).ok()).map_err(|missing| anyhow!(missing.join("\n")))?;
     let sockets = Sockets::open(&config, args.upgrade)?;
     let store = open_store(&config.store, sockets.takes_over)?;
-    let parts =
-        EdgeParts { store, metrics, registry, tokens: Tokens::new(&tokens), exit_with_stdin: args.exit_with_stdin };
+    let (tokens, exit_with_stdin) = (Tokens::new(&tokens), args.exit_with_stdin);
+    let parts = EdgeParts { store, metrics, registry, tokens, supervisor, exit_with_stdin };
     edge::run(&config, sockets, parts)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -63,7 +65,8 @@ pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
 fn open_store(config: &StoreConfig, takes_over: bool) -> anyhow::Result<Arc<dyn Store>> {
     let path = &config.path;
     let Some(redis) = &config.redis else {
-        let store = if takes_over { open_once_free(path) } else { EmbeddedStore::open(path, Arc::new(SystemClock)) };
+        let store =
+            if takes_over { open_once_free(path) } else { EmbeddedStore::open(path, Arc::new(SteadyClock::new())) };
         return Ok(Arc::new(store.with_context(|| format!("the store in {} cannot be opened", path.display()))?));
     };
     tracing::info!(redis = %redis.address, "connecting to the store");
@@ -78,7 +81,7 @@ fn open_once_free(path: &Path) -> Result<EmbeddedStore, OpenError> {
     let deadline = Instant::now() + FREE_PATIENCE;
     tracing::info!(path = %path.display(), "waiting for the edge that runs to give up its store");
     loop {
-        match EmbeddedStore::open(path, Arc::new(SystemClock)) {
+        match EmbeddedStore::open(path, Arc::new(SteadyClock::new())) {
             Err(OpenError::Lock(LockError::InUse { .. })) if Instant::now() < deadline => sleep(FREE_LOOK),
             opened => return opened,
         }

@@ -12,15 +12,18 @@ use ring::rand::SystemRandom;
 use crate::clock::{Clock, SystemClock};
 use crate::pass::{KeyFile, create_key, list_keys};
 
+/// How long a new key is only verified with, so that a fleet has it before it meets its tokens.
+const SPREAD_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
 /// Make and list the keys that sign tickets and passes.
 ///
 /// Each key is an Ed25519 key in a file of its own (PKCS#8 PEM, readable by its owner only), named by its id: the second
 /// from which it signs, then a hash of its public half. The newest key whose time has come signs; every key in the
 /// directory verifies.
 ///
-/// To rotate: 1. `fairgate keys new --signs-in 10m` and copy the file to every edge; 2. restart the edges one after the
-/// other before the ten minutes are over, so that each knows the key before it meets its tokens; 3. once the sales that
-/// were open at that time are over, delete the old file: tickets signed with it mean nothing from then on.
+/// To rotate: 1. `fairgate keys new`: the key signs in ten minutes; 2. copy the file to every edge before that: edges read
+/// new keys within seconds, without a restart; 3. once the sales that were open at that time are over, delete the old file:
+/// tickets signed with it mean nothing from then on.
 #[derive(Debug, Args)]
 pub(super) struct KeysArgs {
     #[command(subcommand)]
@@ -33,9 +36,10 @@ enum Step {
     New {
         #[command(flatten)]
         place: Place,
-        /// How long until it signs; it verifies at once.
-        #[arg(long, value_name = "SPAN", default_value = "0s")]
-        signs_in: SignedDuration,
+        /// How long until it signs; it verifies at once. The first key of a directory signs at once, others in 10m: until then
+        /// every edge has to have it.
+        #[arg(long, value_name = "SPAN")]
+        signs_in: Option<SignedDuration>,
     },
     /// List the keys in the order in which they sign.
     List {
@@ -65,7 +69,9 @@ pub(super) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn new(mut out: impl Write, dir: &Path, now_ms: u64, signs_in: SignedDuration) -> anyhow::Result<()> {
+fn new(mut out: impl Write, dir: &Path, now_ms: u64, signs_in: Option<SignedDuration>) -> anyhow::Result<()> {
+    let is_first = list_keys(dir).map_or(true, |keys| keys.is_empty());
+    let signs_in = signs_in.unwrap_or(if is_first { SignedDuration::ZERO } else { SPREAD_WITHIN });
     let after_ms =
         u64::try_from(signs_in.as_millis()).context("--signs-in lies in the past: give a span from now on")?;
     let key = create_key(dir, now_ms.saturating_add(after_ms), &SystemRandom::new())?;
@@ -98,8 +104,8 @@ mod tests {
     fn lists_which_key_signs_now_and_later() {
         let dir = tempfile::TempDir::new().unwrap();
         let mut out = Vec::new();
-        new(&mut out, dir.path(), NOW_MS, SignedDuration::ZERO).unwrap();
-        new(&mut out, dir.path(), NOW_MS, SignedDuration::from_mins(10)).unwrap();
+        new(&mut out, dir.path(), NOW_MS, None).unwrap();
+        new(&mut out, dir.path(), NOW_MS, None).unwrap();
         let states = |now_ms| {
             let mut out = Vec::new();
             list(&mut out, dir.path(), now_ms).unwrap();
@@ -109,6 +115,6 @@ mod tests {
         assert_eq!(states(NOW_MS - 1), ["signs and verifies", "verifies"]);
         assert_eq!(states(NOW_MS), ["signs and verifies", "verifies"]);
         assert_eq!(states(NOW_MS + 600_000), ["verifies", "signs and verifies"]);
-        assert!(new(Vec::new(), dir.path(), NOW_MS, SignedDuration::from_secs(-1)).is_err());
+        assert!(new(Vec::new(), dir.path(), NOW_MS, Some(SignedDuration::from_secs(-1))).is_err());
     }
 }

@@ -14,7 +14,8 @@ use crate::booking::links::Links;
 use crate::booking::outbox::mail::{MailWorker, Post, PublicShop};
 use crate::booking::outbox::{Dead, Message, Redis, Relay, STREAM, Schedule};
 use crate::config::LogConfig;
-use crate::observe::init_logs;
+use crate::observe::{announce, init_logs, registry};
+use crate::supervise::Supervisor;
 
 /// The group of the mail worker.
 const MAIL: &str = "mail";
@@ -129,9 +130,11 @@ pub(super) fn run(args: OutboxArgs) -> anyhow::Result<ExitCode> {
 async fn relay(redis: Redis, source: Source) -> anyhow::Result<()> {
     let stop = stop_when_told(source.exit_with_stdin)?;
     let database = open(&source).await?;
-    writeln!(std::io::stdout(), "publishing to {STREAM}")?;
+    announce(&format!("publishing to {STREAM}"));
+    let supervisor = Supervisor::new(&registry()?)?;
+    let relay = || Relay::new(database.clone(), redis.clone()).run(&supervisor);
     tokio::select! {
-        () = Relay::new(database, redis).run() => {}
+        () = supervisor.keep("relay", relay) => {}
         () = stop.cancelled() => {}
     }
     Ok(())
@@ -168,10 +171,11 @@ async fn mail(
     };
     let group = redis.group(MAIL, schedule);
     group.declare().await?;
-    writeln!(std::io::stdout(), "sending mails")?;
+    announce("sending mails");
     let worker = MailWorker::new(database, group, post, from, public);
+    let supervisor = Supervisor::new(&registry()?)?;
     tokio::select! {
-        () = worker.run() => {}
+        () = supervisor.keep("mail", || worker.run()) => {}
         () = stop.cancelled() => {}
     }
     Ok(())

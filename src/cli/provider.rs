@@ -1,6 +1,5 @@
 //! `fairgate provider`: runs a payment provider to try things out with.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +10,7 @@ use clap::Args;
 use super::booking::stop_when_told;
 use crate::booking::payment::signature::WebhookSecret;
 use crate::config::LogConfig;
-use crate::observe::init_logs;
+use crate::observe::{announce, init_logs};
 use crate::provider::{Behaviour, Provider, ProviderSettings, WebhookTarget};
 
 /// Run a payment provider for demonstrations and tests: it takes no money, but keeps books and misbehaves on request.
@@ -65,7 +64,7 @@ async fn serve(args: ProviderArgs) -> anyhow::Result<()> {
         behaviour: args.behave,
     })
     .await?;
-    writeln!(std::io::stdout(), "listening on http://{}", provider.address()?)?;
+    announce(&format!("listening on http://{}", provider.address()?));
     provider.serve(stop).await
 }
 

@@ -20,6 +20,8 @@ const TOKEN_BYTES_MIN: usize = 16;
 pub struct AdminConfig {
     /// Where it listens; loopback unless said otherwise.
     pub listen: SocketAddr,
+    /// The names by which it may be asked, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// Where the tokens come from.
     pub tokens: Vec<TokenSource>,
 }
@@ -88,6 +90,7 @@ impl AdminConfig {
     pub(super) fn read(section: &Section<'_>) -> Option<Self> {
         let named = section.sections("tokens", TokenSource::read);
         let listen = section.get_or("listen", SocketAddr::from(([127, 0, 0, 1], 9090)));
+        let hosts = section.get_or("hosts", Vec::new());
         let token_env: Option<String> = section.get("token_env");
         let mut tokens = named?;
         // The variable that everybody's quick start uses may be missing; one that was asked for may not.
@@ -96,7 +99,7 @@ impl AdminConfig {
             let token_env = token_env.unwrap_or_else(|| TOKEN_ENV.into());
             tokens.push(TokenSource { name: "admin".into(), role: Role::Sre, token_env, optional });
         }
-        Some(Self { listen, tokens })
+        Some(Self { listen, hosts, tokens })
     }
 
     /// Looks the tokens up. None at all closes the admin API; health and metrics stay open.

@@ -3,6 +3,8 @@
 //! Guarantees: tokens are compared by keyed hashes, so neither length nor content shows in the time it takes; the tokens
 //! themselves are not kept in memory.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -12,6 +14,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use super::Admin;
+use super::listen::Peer;
 use super::problem::Problem;
 use crate::config::{AdminToken, Role};
 use crate::fields::{self, bearer};
@@ -74,8 +77,13 @@ pub(super) async fn require_token(
     if admin.tokens.known.is_empty() {
         return Err(Problem::NoTokens);
     }
+    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
+    admin.doorman.listens_to(peer)?;
     let token = fields::first(request.headers(), &AUTHORIZATION).and_then(bearer).ok_or(Problem::NoToken)?;
-    let caller = admin.tokens.caller(token).ok_or(Problem::WrongToken)?.clone();
+    let Some(caller) = admin.tokens.caller(token).cloned() else {
+        admin.doorman.note_wrong_token(peer);
+        return Err(Problem::WrongToken);
+    };
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }

@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Audit, Changed, HandedIn, ProblemDetails, Revocation, RoomPatch, RoomState, Rooms};
+use super::{Audit, Changed, ClockState, HandedIn, ProblemDetails, Revocation, RoomPatch, RoomState, Rooms};
 use crate::config::Secret;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -47,7 +47,7 @@ impl Client {
     /// A client of the API at `base`, like `http://127.0.0.1:9090`.
     #[must_use]
     pub fn new(base: &str, token: Secret) -> Self {
-        Self { http: reqwest::Client::new(), base: format!("{}/api/v1/rooms", base.trim_end_matches('/')), token }
+        Self { http: reqwest::Client::new(), base: format!("{}/api/v1", base.trim_end_matches('/')), token }
     }
 
     /// All rooms.
@@ -55,7 +55,7 @@ impl Client {
     /// # Errors
     /// When the call did not succeed.
     pub async fn list(&self) -> Result<Rooms, ClientError> {
-        self.call(Method::GET, "", |request| request).await
+        self.call(Method::GET, "/rooms", |request| request).await
     }
 
     /// One room.
@@ -63,7 +63,7 @@ impl Client {
     /// # Errors
     /// When the call did not succeed.
     pub async fn show(&self, room: &str) -> Result<RoomState, ClientError> {
-        self.call(Method::GET, &format!("/{room}"), |request| request).await
+        self.call(Method::GET, &format!("/rooms/{room}"), |request| request).await
     }
 
     /// Changes a room, or says what would change.
@@ -71,7 +71,7 @@ impl Client {
     /// # Errors
     /// When the call did not succeed.
     pub async fn change(&self, room: &str, patch: &RoomPatch, dry_run: bool) -> Result<Changed, ClientError> {
-        let path = format!("/{room}?dry_run={dry_run}");
+        let path = format!("/rooms/{room}?dry_run={dry_run}");
         self.call(Method::PATCH, &path, |request| with_json(request, patch)).await
     }
 
@@ -80,7 +80,7 @@ impl Client {
     /// # Errors
     /// When the call did not succeed, or the round is refused.
     pub async fn hand_in_beacon(&self, room: &str, round: &HandedIn) -> Result<RoomState, ClientError> {
-        self.call(Method::POST, &format!("/{room}/beacon"), |request| with_json(request, round)).await
+        self.call(Method::POST, &format!("/rooms/{room}/beacon"), |request| with_json(request, round)).await
     }
 
     /// Lets a room run dry.
@@ -88,7 +88,7 @@ impl Client {
     /// # Errors
     /// When the call did not succeed.
     pub async fn drain(&self, room: &str, dry_run: bool) -> Result<Changed, ClientError> {
-        self.call(Method::POST, &format!("/{room}/drain?dry_run={dry_run}"), |request| request).await
+        self.call(Method::POST, &format!("/rooms/{room}/drain?dry_run={dry_run}"), |request| request).await
     }
 
     /// Revokes a session or a place.
@@ -96,7 +96,7 @@ impl Client {
     /// # Errors
     /// When the call did not succeed.
     pub async fn revoke(&self, room: &str, whom: &Revocation, dry_run: bool) -> Result<Changed, ClientError> {
-        let path = format!("/{room}/revoke?dry_run={dry_run}");
+        let path = format!("/rooms/{room}/revoke?dry_run={dry_run}");
         self.call(Method::POST, &path, |request| with_json(request, whom)).await
     }
 
@@ -105,7 +105,23 @@ impl Client {
     /// # Errors
     /// When the call did not succeed.
     pub async fn audit(&self, room: &str) -> Result<Audit, ClientError> {
-        self.call(Method::GET, &format!("/{room}/audit"), |request| request).await
+        self.call(Method::GET, &format!("/rooms/{room}/audit"), |request| request).await
+    }
+
+    /// The rooms' time, and how far clocks are from it.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn clock(&self) -> Result<ClockState, ClientError> {
+        self.call(Method::GET, "/clock", |request| request).await
+    }
+
+    /// Believes the clock that the rooms should go by.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn accept_clock(&self) -> Result<ClockState, ClientError> {
+        self.call(Method::POST, "/clock/accept", |request| request).await
     }
 
     async fn call<T: DeserializeOwned>(

@@ -2,8 +2,8 @@
 //!
 //! Guarantees: nothing about a room is told or changed without a token of a fitting role; a change is checked as a whole
 //! before any of it is made; who changed what from which value to which is in the audit log; asking for the same change
-//! again changes nothing. Health and metrics need no token, since probes and Prometheus have none: keep the listener on
-//! loopback or a private network.
+//! again changes nothing; who guesses tokens, or sends half a request, holds nobody up. Health and metrics need no token,
+//! since probes and Prometheus have none: keep the listener on loopback or a private network.
 
 mod access;
 mod audit;
@@ -11,7 +11,10 @@ mod beacon;
 mod body;
 mod change;
 mod client;
+mod clock;
+mod doorman;
 mod health;
+mod listen;
 mod openapi;
 mod problem;
 mod revoke;
@@ -34,6 +37,7 @@ use prometheus::Registry;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::store::Store;
+use crate::supervise::Supervisor;
 
 pub use access::Tokens;
 pub(crate) use audit::audit_line;
@@ -41,6 +45,9 @@ pub use audit::{AuditEntry, AuditLog};
 pub use beacon::HandedIn;
 pub use change::{Change, RampPatch, RoomPatch};
 pub use client::{Client, ClientError};
+pub use clock::ClockState;
+pub use doorman::Doorman;
+pub use listen::serve;
 pub use problem::ProblemDetails;
 pub use revoke::Revocation;
 pub use rooms::{Audit, Changed, Rooms};
@@ -58,12 +65,16 @@ pub struct Admin {
     pub rooms: Arc<[RoomName]>,
     /// Who may do what.
     pub tokens: Arc<Tokens>,
+    /// Who is turned away before anything else.
+    pub doorman: Arc<Doorman>,
     /// What `/metrics` shows.
     pub registry: Registry,
     /// Where changes are written down.
     pub audit: Arc<AuditLog>,
     /// One change at a time, so that the values before are those that it met.
     pub changing: Arc<tokio::sync::Mutex<()>>,
+    /// Which of the edge's tasks go on.
+    pub supervisor: Supervisor,
     /// Whether visitors should be sent to this edge; false while it is about to stop.
     pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
     /// What people should be told of this edge though visitors may be sent to it.
@@ -90,15 +101,19 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/drain", post(rooms::drain))
         .route("/rooms/{room}/revoke", post(revoke::revoke))
         .route("/rooms/{room}/audit", get(rooms::audit_of))
+        .route("/clock", get(clock::show))
+        .route("/clock/accept", post(clock::accept))
         .layer(middleware::from_fn_with_state(admin.clone(), access::require_token));
     Router::new()
         .nest("/api/v1", api)
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn_with_state(admin.clone(), doorman::require_host))
+        // Load balancers ask by whatever name they have.
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
         .with_state(admin)

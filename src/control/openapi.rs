@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{beacon, health, revoke, rooms};
+use super::{beacon, clock, health, revoke, rooms};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,8 @@ use super::{beacon, health, revoke, rooms};
         rooms::audit_of,
         revoke::revoke,
         beacon::hand_in,
+        clock::show,
+        clock::accept,
         health::healthz,
         health::readyz,
         health::metrics

@@ -22,6 +22,10 @@ pub(super) enum Problem {
     NoToken,
     #[error("the token is not known here")]
     WrongToken,
+    #[error("too many wrong tokens came from this address; try again later")]
+    Guessing { retry_after_ms: u64 },
+    #[error("this listener is not known by that name: ask by its address, or add the name to admin.hosts")]
+    Host,
     #[error("this needs the role {needs:?}, and the token has {has:?}")]
     Role { has: Role, needs: Role },
     #[error("there is nothing at {0}; see /openapi.json")]
@@ -30,6 +34,8 @@ pub(super) enum Problem {
     Method,
     #[error("there is no room named {0:?}; GET /api/v1/rooms lists them")]
     NoRoom(String),
+    #[error("the rooms of this edge go by a clock of their own")]
+    NoClock,
     #[error("{detail}")]
     Body { status: StatusCode, detail: String },
     #[error("{key}: {reason}")]
@@ -70,11 +76,14 @@ impl Problem {
         match self {
             Self::NoTokens => (StatusCode::FORBIDDEN, "admin-closed", "The admin API is closed"),
             Self::NoToken => (StatusCode::UNAUTHORIZED, "no-token", "No token"),
+            Self::Guessing { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-wrong-tokens", "Too many wrong tokens"),
+            Self::Host => (StatusCode::MISDIRECTED_REQUEST, "unknown-host", "Not this listener's name"),
             Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong-token", "Unknown token"),
             Self::Role { .. } => (StatusCode::FORBIDDEN, "role", "The role does not allow this"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
             Self::NoRoom(_) => (StatusCode::NOT_FOUND, "no-room", "No such room"),
+            Self::NoClock => (StatusCode::NOT_FOUND, "no-clock", "No clock to accept"),
             Self::Body { status, .. } => (*status, "bad-body", "The body cannot be read"),
             Self::Value { .. } | Self::Refused(Refusal::Invalid(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "bad-value", "A value is out of range")
@@ -98,6 +107,9 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(details)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Self::Guessing { retry_after_ms } = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1_000)));
+        }
         match status {
             StatusCode::UNAUTHORIZED => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             StatusCode::SERVICE_UNAVAILABLE => headers.insert(RETRY_AFTER, HeaderValue::from_static("1")),

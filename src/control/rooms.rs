@@ -195,5 +195,6 @@ pub(super) fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Pro
 }
 
 pub(super) async fn state(admin: &Admin, room: &RoomName) -> Result<RoomState, Problem> {
-    Ok(RoomState::new(room, &admin.store.view(&room.name).await?))
+    let view = admin.store.view(&room.name).await?;
+    Ok(RoomState::new(room, &view, admin.store.time()))
 }

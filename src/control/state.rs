@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::RoomName;
 use crate::room::{Limit, Mode, Phase, View};
+use crate::store::StoreTime;
 
 /// How a room stands. Times are Unix milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -81,12 +82,18 @@ pub struct RoomState {
     pub expired: u64,
     /// Places given up by their fans.
     pub left: u64,
+    /// How far the clock that rooms should go by has jumped ahead of them (behind, where negative), where it is not believed.
+    #[serde(default)]
+    pub clock_jump_ms: Option<i64>,
+    /// How far this edge's machine's clock is ahead of the rooms' time (behind, where negative).
+    #[serde(default)]
+    pub clock_skew_ms: Option<i64>,
     /// Grows with every change.
     pub revision: u64,
 }
 
 impl RoomState {
-    pub(super) fn new(room: &RoomName, view: &View) -> Self {
+    pub(super) fn new(room: &RoomName, view: &View, time: Option<StoreTime>) -> Self {
         Self {
             name: room.name.clone(),
             title: room.title.clone(),
@@ -122,6 +129,8 @@ impl RoomState {
             admitted: view.admitted,
             expired: view.expired,
             left: view.left,
+            clock_jump_ms: time.and_then(|time| time.jump_ms),
+            clock_skew_ms: time.map(|time| time.skew_ms),
             revision: view.revision,
         }
     }

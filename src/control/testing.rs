@@ -1,19 +1,20 @@
 //! A real admin listener over a real embedded store, for tests.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use fairgate_draw::QUICKNET;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::{Admin, AuditLog, RoomName, Tokens, router};
+use super::{Admin, AuditLog, Doorman, RoomName, Tokens, router, serve};
 use crate::clock::Clock;
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
 use crate::room::{BeaconPlan, Command, Late, Mode, Plan, Policy};
 use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
+use crate::supervise::Supervisor;
 
 pub(crate) const TOKEN_VIEWER: &str = "viewer-0123456789";
 pub(crate) const TOKEN_ORGANIZER: &str = "organizer-0123456789";
@@ -24,6 +25,8 @@ pub(crate) struct TestEdge {
     pub(crate) url: String,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accepts_visitors: Arc<AtomicBool>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) clock: Arc<SteppedClock>,
     server: JoinHandle<()>,
     _dir: TempDir,
 }
@@ -54,12 +57,14 @@ impl TestEdge {
         let dir = TempDir::new().expect("a directory");
         let round_ms = |round: u64| QUICKNET.genesis_ms + (round - 1) * QUICKNET.period_ms;
         let opens_at_ms = round.map_or(OPENS_AT_MS, |round| round_ms(round) - 4_000);
-        let clock = Arc::new(SteppedClock(AtomicU64::new(opens_at_ms)));
+        let clock = Arc::new(SteppedClock { now_ms: AtomicU64::new(opens_at_ms), jump_ms: AtomicI64::new(0) });
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path(), clock.clone()).expect("a store"));
         hold_draw(&*store, &clock, round).await;
         let registry = registry().expect("a registry");
         let rooms = RoomMetrics::new(&registry).expect("metrics");
         rooms.observe_room("final", &store.view("final").await.expect("a view"));
+        let supervisor = Supervisor::new(&registry).expect("metrics");
+        let doorman = Arc::new(Doorman::new(&["admin.internal".to_owned()], &registry).expect("metrics"));
         let accepts_visitors = Arc::new(AtomicBool::new(true));
         let accepts = Arc::clone(&accepts_visitors);
         let admin = Admin {
@@ -69,13 +74,15 @@ impl TestEdge {
             registry,
             audit: Arc::new(AuditLog::open(&dir.path().join("audit.jsonl")).expect("an audit log")),
             changing: Arc::default(),
+            doorman,
+            supervisor: supervisor.clone(),
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
             alarms: Arc::new(Vec::new),
         };
         let listener = crate::sandbox::listen_async().expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let server = tokio::spawn(async move { axum::serve(listener, router(admin)).await.expect("a server") });
-        Self { url, store, accepts_visitors, server, _dir: dir }
+        let server = tokio::spawn(async move { serve(listener, router(admin)).await.expect("a server") });
+        Self { url, store, accepts_visitors, supervisor, clock, server, _dir: dir }
     }
 }
 
@@ -87,11 +94,24 @@ impl Drop for TestEdge {
 
 const OPENS_AT_MS: u64 = 1_790_000_000_000;
 
-struct SteppedClock(AtomicU64);
+pub(crate) struct SteppedClock {
+    now_ms: AtomicU64,
+    /// How far the clock that it follows has jumped.
+    pub(crate) jump_ms: AtomicI64,
+}
 
 impl Clock for SteppedClock {
     fn now_ms(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    fn jump_ms(&self) -> Option<i64> {
+        Some(self.jump_ms.load(Ordering::Relaxed)).filter(|jump_ms| *jump_ms != 0)
+    }
+
+    fn accept(&self) {
+        let jump_ms = self.jump_ms.swap(0, Ordering::Relaxed);
+        self.now_ms.fetch_add(jump_ms.cast_unsigned(), Ordering::Relaxed);
     }
 }
 
@@ -125,6 +145,6 @@ async fn hold_draw(store: &dyn Store, clock: &SteppedClock, round: Option<u64>) 
     let reveal = round.is_none().then_some(Command::Reveal { beacon: None });
     for command in [Command::Schedule(plan), Command::Freeze { entries, root }].into_iter().chain(reveal) {
         store.apply("final", command).await.expect("the room goes on");
-        clock.0.fetch_add(2_000, Ordering::Relaxed);
+        clock.now_ms.fetch_add(2_000, Ordering::Relaxed);
     }
 }

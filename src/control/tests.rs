@@ -204,6 +204,84 @@ async fn health_and_metrics_need_no_token() {
 }
 
 #[tokio::test]
+async fn whose_heartbeat_has_stopped_is_said_by_name() {
+    let edge = TestEdge::start().await;
+    let get = |path: &str| send(Http::new().get(format!("{}{path}", edge.url)));
+    let pulse = edge.supervisor.pulse_within("room final", std::time::Duration::ZERO);
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let answer = get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.body.as_str().expect("text").contains("room final has been silent for"), "{:?}", answer.body);
+    let metrics = get("/metrics").await;
+    assert!(metrics.body.as_str().expect("text").contains(r#"fairgate_heartbeat_age_seconds{task="room final"}"#));
+    drop(pulse);
+    assert_eq!(get("/readyz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_guesses_tokens_is_not_listened_to() {
+    let edge = TestEdge::start().await;
+    let guess = || call(&edge, "wrong-0123456789abc", Method::GET, "/api/v1/rooms", None);
+    for _ in 0..10 {
+        assert_problem(&guess().await, StatusCode::UNAUTHORIZED, "wrong-token");
+    }
+    let refused = guess().await;
+    assert_problem(&refused, StatusCode::TOO_MANY_REQUESTS, "too-many-wrong-tokens");
+    assert!(refused.headers.contains_key("retry-after"));
+    let metrics = send(Http::new().get(format!("{}/metrics", edge.url))).await;
+    let text = metrics.body.as_str().expect("text");
+    assert!(text.contains(r#"fairgate_admin_refused_requests_total{reason="wrong_token"} 10"#), "{text}");
+}
+
+#[tokio::test]
+async fn a_name_that_was_made_to_point_here_reads_nothing() {
+    let edge = TestEdge::start().await;
+    let by = |host: &str, path: &str| send(Http::new().get(format!("{}{path}", edge.url)).header("host", host));
+    for path in ["/metrics", "/api/v1/rooms", "/openapi.json", "/nowhere"] {
+        assert_problem(&by("rebound.example", path).await, StatusCode::MISDIRECTED_REQUEST, "unknown-host");
+    }
+    assert_eq!(by("admin.internal:9090", "/metrics").await.status, StatusCode::OK);
+    assert_eq!(by("shop.example", "/readyz").await.status, StatusCode::OK, "load balancers ask by any name");
+}
+
+#[tokio::test]
+async fn half_a_head_holds_nobody_up() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let edge = TestEdge::start().await;
+    let address = edge.url.strip_prefix("http://").expect("a URL");
+    let mut half = Vec::new();
+    for _ in 0..100 {
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ").await.ok();
+        half.push(stream);
+    }
+    // Those beyond what one address may have are closed at once, the others when their time is over.
+    let mut closed = 0;
+    for stream in &mut half {
+        let read = tokio::time::timeout(std::time::Duration::from_millis(20), stream.read(&mut [0; 1])).await;
+        closed += usize::from(matches!(read, Ok(Ok(0) | Err(_))));
+    }
+    assert_eq!(closed, 36);
+    let read = tokio::time::timeout(std::time::Duration::from_secs(15), half[0].read(&mut [0; 1])).await;
+    assert!(matches!(read, Ok(Ok(_) | Err(_))), "it is still open");
+    drop(half);
+    assert_eq!(send(Http::new().get(format!("{}/healthz", edge.url))).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_message_is_plain_text() {
+    let edge = TestEdge::start().await;
+    for sign in ["\u{1b}[2J", "\u{202e}", "\u{2066}", "\0", "\u{85}", "\u{2028}"] {
+        let body = Some(json!({ "message": format!("Soon{sign}") }));
+        let patched = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", body).await;
+        assert_problem(&patched, StatusCode::UNPROCESSABLE_ENTITY, "bad-value");
+    }
+    let fine = Some(json!({ "message": "Zwei\nZeilen, مرحبا" }));
+    let patched = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", fine).await;
+    assert_eq!(patched.status, StatusCode::OK, "{}", patched.body);
+}
+
+#[tokio::test]
 async fn the_api_describes_itself() {
     let edge = TestEdge::start().await;
     let api = send(Http::new().get(format!("{}/openapi.json", edge.url))).await.body;

@@ -14,6 +14,7 @@ use anyhow::Context;
 use fairgate_crowd::Report;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::observe::announce;
 pub use plan::DemoPlan;
 use servers::Servers;
 
@@ -83,7 +84,7 @@ async fn told_to_stop() -> anyhow::Result<()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the demo talks to whoever started it")]
+/// Tells whoever started the demo, if anybody still listens.
 fn say(text: &str) {
-    println!("{text}");
+    announce(text);
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
-use prometheus::Registry;
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::server::EdgeParts;
 use super::state::Edge;
-use crate::control::{self, Admin, AuditLog, RoomName, Tokens};
+use crate::control::{self, Admin, AuditLog, Doorman, RoomName};
 
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 1_024;
@@ -26,11 +26,11 @@ pub(crate) struct AdminService {
 impl AdminService {
     pub(crate) fn new(
         edge: &Arc<Edge>,
-        listen: SocketAddr,
-        tokens: Tokens,
-        registry: Registry,
+        (listen, doorman): (SocketAddr, Doorman),
+        parts: EdgeParts,
         audit: AuditLog,
     ) -> Self {
+        let EdgeParts { tokens, registry, supervisor, .. } = parts;
         let rooms =
             edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
         let (watched, alarmed) = (Arc::clone(edge), Arc::clone(edge));
@@ -41,6 +41,8 @@ impl AdminService {
             registry,
             audit: Arc::new(audit),
             changing: Arc::default(),
+            supervisor,
+            doorman: Arc::new(doorman),
             accepts_visitors: Arc::new(move || watched.accepts_visitors()),
             alarms: Arc::new(move || alarmed.alarms()),
         };
@@ -51,25 +53,30 @@ impl AdminService {
 #[async_trait]
 impl BackgroundService for AdminService {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let listener = match listen(self.listen) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(listen = %self.listen, %error, "the admin listener cannot be opened");
-                return;
-            }
-        };
-        let edge = Arc::clone(&self.edge);
-        let until_taken_over = async move {
+        let until_taken_over = async {
             let _ = shutdown.wait_for(|stopping| *stopping).await;
             // Health is told until the very end: whoever asks must learn that this edge is stopping, unless there is
             // another one to ask.
-            if !edge.traffic.is_handing_over() {
+            if !self.edge.traffic.is_handing_over() {
                 std::future::pending().await
             }
         };
-        let serve = axum::serve(listener, control::router(self.admin.clone()));
-        if let Err(error) = serve.with_graceful_shutdown(until_taken_over).await {
-            tracing::error!(%error, "the admin listener has failed");
+        tokio::select! {
+            () = self.admin.supervisor.keep("admin", || self.serve()) => {}
+            () = until_taken_over => {}
+        }
+    }
+}
+
+impl AdminService {
+    /// Serves until the listener fails.
+    async fn serve(&self) {
+        let served = match listen(self.listen) {
+            Ok(listener) => control::serve(listener, control::router(self.admin.clone())).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = served {
+            tracing::error!(listen = %self.listen, %error, "the admin listener does not serve");
         }
     }
 }

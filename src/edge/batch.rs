@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::room::Refusal;
 use crate::store::StoreError;
@@ -46,13 +46,13 @@ pub(crate) struct Batcher<I, O> {
 
 /// The end that calls the store.
 pub(crate) struct BatchWorker<I, O> {
-    queue: mpsc::Receiver<Ask<I, O>>,
+    queue: Mutex<mpsc::Receiver<Ask<I, O>>>,
 }
 
 /// Both ends.
 pub(crate) fn batcher<I: Send, O: Send>() -> (Batcher<I, O>, BatchWorker<I, O>) {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-    (Batcher { queue: sender }, BatchWorker { queue: receiver })
+    (Batcher { queue: sender }, BatchWorker { queue: Mutex::new(receiver) })
 }
 
 impl<I, O> Batcher<I, O> {
@@ -68,38 +68,45 @@ impl<I, O> Batcher<I, O> {
 }
 
 impl<I: Send, O: Send> BatchWorker<I, O> {
-    /// Serves batches until every asker is gone.
-    pub(crate) async fn run<F, Fut>(mut self, apply: F)
+    /// Serves batches until every asker is gone. May be started again: a batch that panicked is told that nobody knows, and
+    /// the others still wait.
+    pub(crate) async fn run<F, Fut>(&self, apply: F)
     where
         F: Fn(Vec<I>) -> Fut + Send,
         Fut: Future<Output = Result<Vec<O>, StoreError>> + Send,
     {
+        let mut queue = self.queue.lock().await;
         let mut busy = false;
-        while let Some(first) = self.queue.recv().await {
-            busy = self.run_once(first, busy, &apply).await > 1;
+        while let Some(first) = queue.recv().await {
+            busy = run_once(&mut queue, first, busy, &apply).await > 1;
         }
     }
+}
 
-    /// Serves one batch; says how large it was.
-    async fn run_once<F, Fut>(&mut self, first: Ask<I, O>, gather: bool, apply: &F) -> usize
-    where
-        F: Fn(Vec<I>) -> Fut + Send,
-        Fut: Future<Output = Result<Vec<O>, StoreError>> + Send,
-    {
-        if gather {
-            tokio::time::sleep(GATHER).await;
-        }
-        let (mut inputs, mut replies) = (vec![first.input], vec![first.reply]);
-        while inputs.len() < BATCH_MAX
-            && let Ok(ask) = self.queue.try_recv()
-        {
-            inputs.push(ask.input);
-            replies.push(ask.reply);
-        }
-        let asked = inputs.len();
-        answer_all(replies, apply(inputs).await);
-        asked
+/// Serves one batch; says how large it was.
+async fn run_once<I, O, F, Fut>(
+    queue: &mut mpsc::Receiver<Ask<I, O>>,
+    first: Ask<I, O>,
+    gather: bool,
+    apply: &F,
+) -> usize
+where
+    F: Fn(Vec<I>) -> Fut,
+    Fut: Future<Output = Result<Vec<O>, StoreError>>,
+{
+    if gather {
+        tokio::time::sleep(GATHER).await;
     }
+    let (mut inputs, mut replies) = (vec![first.input], vec![first.reply]);
+    while inputs.len() < BATCH_MAX
+        && let Ok(ask) = queue.try_recv()
+    {
+        inputs.push(ask.input);
+        replies.push(ask.reply);
+    }
+    let asked = inputs.len();
+    answer_all(replies, apply(inputs).await);
+    asked
 }
 
 fn answer_all<O>(replies: Vec<oneshot::Sender<Result<O, BatchError>>>, outcome: Result<Vec<O>, StoreError>) {
@@ -129,19 +136,21 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::supervise::Supervisor;
 
     #[tokio::test(start_paused = true)]
     async fn asks_share_calls_and_keep_their_order() {
         let (asker, worker) = batcher::<u64, u64>();
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
-        tokio::spawn(worker.run(move |inputs| {
+        let doubled = move |inputs: Vec<u64>| {
             counted.fetch_add(1, Ordering::Relaxed);
             async move {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 Ok(inputs.into_iter().map(|input| input * 2).collect())
             }
-        }));
+        };
+        tokio::spawn(async move { worker.run(doubled).await });
         let asks = (0..1000).map(|input| asker.ask(input));
         let answers = futures_util::future::join_all(asks).await;
         assert!(answers.into_iter().enumerate().all(|(index, answer)| answer == Ok(index as u64 * 2)));
@@ -162,10 +171,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refusal_reaches_everyone_and_silence_is_bounded() {
         let (asker, worker) = batcher::<u64, u64>();
-        tokio::spawn(worker.run(|_| async { Err(StoreError::Refused(Refusal::Ended)) }));
+        tokio::spawn(async move { worker.run(|_| async { Err(StoreError::Refused(Refusal::Ended)) }).await });
         assert_eq!(asker.ask(1).await, Err(BatchError::Refused(Refusal::Ended)));
         let (asker, worker) = batcher::<u64, u64>();
-        tokio::spawn(worker.run(|_| std::future::pending()));
+        tokio::spawn(async move { worker.run(|_| std::future::pending()).await });
         assert_eq!(asker.ask(1).await, Err(BatchError::Unavailable));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_panics_costs_its_askers_an_answer_and_nobody_else() {
+        let (asker, worker) = batcher::<u64, u64>();
+        let supervisor = Supervisor::new(&prometheus::Registry::new()).unwrap();
+        tokio::spawn(async move {
+            let apply = |inputs: Vec<u64>| async move {
+                assert_ne!(inputs, [13], "as a test wants it");
+                Ok(inputs)
+            };
+            supervisor.keep_until_done("joins", || worker.run(apply)).await;
+        });
+        assert_eq!(asker.ask(13).await, Err(BatchError::Unavailable));
+        assert_eq!(asker.ask(14).await, Ok(14));
     }
 }

@@ -116,7 +116,7 @@ async fn claim(
 }
 
 fn admitted(edge: &Edge, room: &LiveRoom, pass: &Pass, admitted_at_ms: u64, secure: bool) -> Answer {
-    let token = edge.keys.sign_pass(pass);
+    let token = edge.keys.now().sign_pass(pass);
     let kept_s = pass.expires_at_ms.saturating_sub(pass.issued_at_ms) / 1000;
     let body = Admitted {
         pass: &token,

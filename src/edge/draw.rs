@@ -49,7 +49,7 @@ struct Proof {
 pub(crate) fn record(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let kept = kept(request, &snapshot)?;
-    let record = edge.keys.sign_record(public_record(&snapshot).ok_or(Problem::Internal)?, edge.now_ms());
+    let record = edge.keys.now().sign_record(public_record(&snapshot).ok_or(Problem::Internal)?, edge.now_ms());
     let cache = if record.is_final() { kept } else { GROWING };
     Ok(Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))

@@ -30,7 +30,7 @@ impl Written {
     fn new(edge: &Edge, room: &LiveRoom, of: Arc<BTreeMap<u64, u64>>, draw: [u8; 32]) -> Self {
         let ended = Ended {
             room: room.name().to_owned(),
-            issuer: edge.keys.public().issuer().to_owned(),
+            issuer: edge.keys.now().public().issuer().to_owned(),
             draw: hex::encode(draw),
             places: of.keys().copied().collect(),
         };

@@ -15,7 +15,7 @@ use super::{beacon, claim, cors, draw, join, leave, lists, poll, waiting};
 use crate::arrive::origin::is_own_origin;
 use crate::arrive::route::FanCall;
 use crate::fields::{self, bearer};
-use crate::pass::Ticket;
+use crate::pass::{JwsError, Ticket, TicketError};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -140,7 +140,11 @@ pub(crate) fn ticket(
 }
 
 fn believe(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, token: &str) -> Result<Ticket, Problem> {
-    let ticket = edge.keys.verify_ticket(token, room.name()).map_err(|error| Problem::BadTicket(error.to_string()))?;
+    let keys = edge.keys.now();
+    let ticket = keys.verify_ticket(token, room.name()).map_err(|error| match error {
+        TicketError::Token(JwsError::UnknownKey) if keys.public().is_behind(token) => edge.new_key(),
+        error => Problem::BadTicket(error.to_string()),
+    })?;
     if !snapshot.has_draw_of(&ticket) {
         return Err(Problem::OtherDraw);
     }

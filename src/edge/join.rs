@@ -53,9 +53,11 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
             proof::check(edge, room, &snapshot, &ticket).await?;
             ticket
         }
+        // It may be good: another place would be at the tail.
+        Err(problem @ Problem::NewKey { .. }) => return Err(problem),
         Err(_) => enter(edge, room, &snapshot, &nonce(&sent)?, request.address).await?,
     };
-    let token = edge.keys.sign_ticket(&ticket);
+    let token = edge.keys.now().sign_ticket(&ticket);
     let cookie = cookie(edge, room, &snapshot, &token, request.secure);
     Ok(sent.reply(joined(&ticket, &token).set_cookie(&cookie)))
 }

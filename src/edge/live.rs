@@ -25,6 +25,7 @@ use crate::pass::Cookie;
 use crate::room::{ClaimOutcome, Claimant, Command, Outcome, Plan, Refusal, RenewOutcome, View};
 use crate::steer::{Advance, Look, Progress};
 use crate::store::{Joined, Joiner, Store, StoreError};
+use crate::supervise::Supervisor;
 
 /// How the room stood at the last tick, with everything that follows from it.
 #[derive(Debug)]
@@ -203,15 +204,27 @@ impl Deref for Snapshot {
 
 impl RoomWorkers {
     /// Serves the room's queues until the edge stops.
-    pub(crate) async fn run(self, room: &LiveRoom, store: &Arc<dyn Store>, metrics: &EdgeMetrics) {
-        let caller = Caller { room: room.name(), store, metrics };
-        let joins = self.joins.run(|joiners| {
-            metrics.observe_join_batch(room.name(), joiners.len());
-            caller.measured("enter", store.join(room.name(), joiners))
-        });
-        let claims = self.claims.run(|claimants| caller.call("claim", Command::Claim(claimants), claimed));
-        let renewals = self.renewals.run(|places| caller.call("renew", Command::Renew(places), renewed));
-        tokio::join!(joins, claims, renewals);
+    pub(crate) async fn run(
+        &self,
+        room: &LiveRoom,
+        store: &Arc<dyn Store>,
+        metrics: &EdgeMetrics,
+        supervisor: &Supervisor,
+    ) {
+        let (name, caller) = (room.name(), Caller { room: room.name(), store, metrics });
+        let enter = |joiners: Vec<Joiner>| {
+            metrics.observe_join_batch(name, joiners.len());
+            caller.measured("enter", store.join(name, joiners))
+        };
+        let claim = |claimants| caller.call("claim", Command::Claim(claimants), claimed);
+        let renew = |places| caller.call("renew", Command::Renew(places), renewed);
+        let task = |queue: &str| format!("{queue} of {name}");
+        let (joins, claims, renewals) = (task("joins"), task("claims"), task("renewals"));
+        tokio::join!(
+            supervisor.keep_until_done(&joins, || self.joins.run(enter)),
+            supervisor.keep_until_done(&claims, || self.claims.run(claim)),
+            supervisor.keep_until_done(&renewals, || self.renewals.run(renew)),
+        );
     }
 }
 

@@ -13,12 +13,14 @@ use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 
 use super::live::LiveRoom;
+use super::server::EdgeParts;
 use super::upstream::Upstream;
 use crate::clock::Clock;
 use crate::observe::EdgeMetrics;
 use crate::room::{Command, Mode, Phase, Steering, View};
 use crate::steer::{self, Controller, Health, STEP_MS, Signals, Window, queue_wait_ms};
 use crate::store::Store;
+use crate::supervise::{Pulse, Supervisor};
 
 /// How often an edge that steers says so, where nothing has changed.
 const RENEW_MS: u64 = 1_000;
@@ -29,6 +31,8 @@ pub(crate) struct Pilot {
     store: Arc<dyn Store>,
     metrics: EdgeMetrics,
     clock: Arc<dyn Clock>,
+    supervisor: Supervisor,
+    pulse: Pulse,
     state: Mutex<State>,
 }
 
@@ -52,18 +56,30 @@ impl Pilot {
         upstream: Arc<Upstream>,
         rooms: Vec<Arc<LiveRoom>>,
         edge: u32,
-        store: Arc<dyn Store>,
-        metrics: EdgeMetrics,
+        parts: &EdgeParts,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let (store, metrics, supervisor) = (Arc::clone(&parts.store), parts.metrics.clone(), parts.supervisor.clone());
+        let pulse = supervisor.pulse(format!("pilot of {}", upstream.name()));
         let window = Window::open(upstream.bounds().0.into());
         let rooms = rooms.into_iter().map(|room| Steered { room, edge, controller: None, told: None }).collect();
         let state = Mutex::new(State { health: Health::default(), window, rooms });
-        Self { upstream, store, metrics, clock, state }
+        Self { upstream, store, metrics, clock, supervisor, pulse, state }
+    }
+
+    /// Steers for ever.
+    async fn run(&self) {
+        let mut steps = tokio::time::interval(Duration::from_millis(STEP_MS));
+        steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            steps.tick().await;
+            self.run_once().await;
+        }
     }
 
     /// One step of both loops.
     pub(crate) async fn run_once(&self) {
+        self.pulse.beat();
         let mut state = self.state.lock().await;
         let State { health, window, rooms } = &mut *state;
         health.observe(self.upstream.take_interval());
@@ -71,6 +87,7 @@ impl Pilot {
         let targets = rooms.iter().filter_map(Steered::target_ms);
         self.resize(window, &signals, targets.min());
         for steered in rooms {
+            self.pulse.beat();
             if let Some(steering) = steered.step(&signals, self.clock.now_ms()) {
                 self.tell(steered, steering).await;
             }
@@ -109,13 +126,10 @@ impl Pilot {
 #[async_trait]
 impl BackgroundService for Pilot {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let mut steps = tokio::time::interval(Duration::from_millis(STEP_MS));
-        steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = steps.tick() => self.run_once().await,
-                _ = shutdown.changed() => return,
-            }
+        let task = format!("pilot of {}", self.upstream.name());
+        tokio::select! {
+            () = self.supervisor.keep(&task, || self.run()) => {}
+            _ = shutdown.changed() => {}
         }
     }
 }

@@ -65,6 +65,10 @@ pub(crate) enum Problem {
     StoreUnavailable { retry_after_ms: u64 },
     #[error("the room is being put right; your place is kept, ask again")]
     Mending { retry_after_ms: u64 },
+    #[error(
+        "this edge does not have the key yet that your ticket or pass was signed with; your place is kept, ask again"
+    )]
+    NewKey { retry_after_ms: u64 },
     #[error("too many are asking at once; ask again")]
     Busy { retry_after_ms: u64 },
     #[error("the shop does not answer; you keep your place, ask again")]
@@ -109,7 +113,7 @@ impl Problem {
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WaitingRoom { status, .. } => *status,
             Self::StoreUnavailable { .. } | Self::Mending { .. } | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ShopDown { .. } | Self::ShopFull { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NewKey { .. } | Self::ShopDown { .. } | Self::ShopFull { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -134,6 +138,7 @@ impl Problem {
             Self::Expired => ("expired", "The place has expired"),
             Self::StoreUnavailable { .. } => ("store-unavailable", "The room cannot be reached"),
             Self::Mending { .. } => ("mending", "The room is being put right"),
+            Self::NewKey { .. } => ("new-key", "A key is not known here yet"),
             Self::Busy { .. } => ("busy", "Too many requests at once"),
             Self::TooMany(_) => ("too-many-requests", "Too many requests"),
             Self::ShopDown { .. } => ("shop-down", "The shop does not answer"),
@@ -152,6 +157,7 @@ impl Problem {
         match self {
             Self::StoreUnavailable { retry_after_ms }
             | Self::Mending { retry_after_ms }
+            | Self::NewKey { retry_after_ms }
             | Self::Busy { retry_after_ms }
             | Self::ShopDown { retry_after_ms }
             | Self::ShopFull { retry_after_ms }
@@ -224,6 +230,7 @@ impl Problem {
             Self::NoTicket | Self::BadTicket(_) | Self::OtherDraw => Told::Ticket,
             Self::Expired => Told::Expired,
             Self::StoreUnavailable { .. } | Self::Mending { .. } | Self::Busy { .. } => Told::Busy,
+            Self::NewKey { .. } => Told::Busy,
             Self::ShopDown { .. } => Told::Down,
             Self::ShopFull { .. } => Told::Full,
             Self::TooMany(_) => Told::Often,

@@ -21,11 +21,14 @@ use prometheus::Registry;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::admin::AdminService;
+use super::certificate::LiveCertificate;
 use super::connections::Connections;
 use super::front::Front;
 use super::gate::GatePhases;
 use super::greeting::Greeting;
-use super::handover::{self, Sockets};
+use super::handover::Sockets;
+use super::keys::LiveKeys;
+use super::listening::Listening;
 use super::live::{LiveRoom, RoomWorkers};
 use super::pilot::Pilot;
 use super::quotas::Quotas;
@@ -34,16 +37,19 @@ use super::state::{Edge, Traffic};
 use super::stock::StockWatch;
 use super::stop::{Finish, Stop};
 use super::ticker::Ticker;
+use super::timekeeper::{StoreClock, Timekeeper};
 use super::upstream::{UnresolvedUpstream, Upstream};
+use super::watched::FileWatch;
 use crate::arrive::forged::Forged;
 use crate::arrive::route::{RoomRoutes, RouteTable};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, Host, RoomConfig, TlsListener};
-use crate::control::{AuditLog, Tokens};
+use crate::control::{AuditLog, Doorman, Tokens};
 use crate::observe::EdgeMetrics;
 use crate::page::PageError;
-use crate::pass::{KeyError, KeyRing, PassCache};
+use crate::pass::{KeyError, PassCache};
 use crate::store::Store;
+use crate::supervise::Supervisor;
 
 /// Verified passes remembered: about 30 MB.
 const PASSES_MAX: u64 = 100_000;
@@ -105,9 +111,18 @@ pub enum EdgeError {
         /// What is wrong.
         source: std::io::Error,
     },
+    /// Something is measured twice.
+    #[error("cannot measure: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// A thread cannot be started.
     #[error("cannot start a thread for the server: {0}")]
     Thread(std::io::Error),
+    /// The server has ended without having been told to.
+    #[error("the server's thread has ended by itself: see the log; start the edge again")]
+    Ended,
+    /// Nobody serves after this edge.
+    #[error("the edge that took over has died, and so has every one that was started in its place: see their logs")]
+    NoHeir,
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}; is another server running there?")]
     Listen {
@@ -138,6 +153,8 @@ pub struct EdgeParts {
     pub registry: Registry,
     /// Who may use the admin API.
     pub tokens: Tokens,
+    /// Who keeps the edge's tasks going.
+    pub supervisor: Supervisor,
     /// Whether it stops when standard input ends.
     pub exit_with_stdin: bool,
 }
@@ -148,8 +165,10 @@ pub struct EdgeParts {
 /// When it cannot start.
 pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), EdgeError> {
     super::sockets::raise_limit();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Sockets { mut server, takes_over, prepared } = sockets;
+    let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(&parts.store));
+    let Sockets { mut server, takes_over, prepared, handover } = sockets;
+    let handover = Arc::new(handover);
+    let certificates = prepared.certificates.clone();
     let (edge, tickers) = build(config, prepared, &parts, &clock)?;
     if !takes_over {
         addresses(config).try_for_each(check_listen)?;
@@ -160,44 +179,55 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     for address in &config.edge.listen {
         gate.add_listener(listener(*address));
     }
-    for tls in &config.edge.tls {
-        gate.add_listener(listener(tls.listen).tls(tls_settings(tls)?));
+    for (tls, certificate) in config.edge.tls.iter().zip(&certificates) {
+        gate.add_listener(listener(tls.listen).tls(tls_settings(tls, certificate)?));
     }
     let rooms: Vec<ServiceHandle> =
         tickers.into_iter().map(|ticker| server.add_service(background_service("room", ticker))).collect();
     for pilot in pilots(&edge, &parts)? {
         server.add_service(background_service("pilot", pilot));
     }
+    server.add_service(background_service("files", FileWatch::new(&edge, certificates, &parts)));
+    server.add_service(background_service("timekeeper", Timekeeper::new(&edge, &parts)));
     for watch in stock_watches(&edge, &parts)? {
         server.add_service(background_service("stock", watch));
     }
     let audit_path = config.store.path.join("audit.jsonl");
     let audit = AuditLog::open(&audit_path).map_err(|source| EdgeError::Audit { path: audit_path, source })?;
-    let admin = AdminService::new(&edge, config.admin.listen, parts.tokens, parts.registry, audit);
+    let exit_with_stdin = parts.exit_with_stdin;
+    let doorman = Doorman::new(&config.admin.hosts, &parts.registry)?;
+    let admin = AdminService::new(&edge, (config.admin.listen, doorman), parts, audit);
     server.add_service(background_service("admin", admin));
     // Fans who come in the first moment find their rooms.
-    server.add_service(gate).add_dependencies(&rooms);
-    let stop = Stop::new(edge, config, parts.exit_with_stdin);
+    let listening = Listening {
+        service: gate,
+        handover: Arc::clone(&handover),
+        edge: Arc::clone(&edge),
+        addresses: gate_addresses(config).map(|address| address.to_string()).collect(),
+    };
+    server.add_service(listening).add_dependencies(&rooms);
+    let stop = Stop::new(edge, config, Arc::clone(&handover), exit_with_stdin);
     // Pingora's own thread would sit out the whole grace, though everything is answered.
     let serve = move || {
         server.run(RunArgs { shutdown_signal: Box::new(stop) });
         let _ = finished.send(());
     };
     thread::Builder::new().name("server".to_owned()).spawn(serve).map_err(EdgeError::Thread)?;
-    // Whoever could say that it is finished is gone where it is.
-    let _ = wait.recv();
-    Ok(())
+    // Nobody is left who could say that it is finished where the server's thread has panicked.
+    let ended = wait.recv().map_err(|_| EdgeError::Ended);
+    if handover.settle() { ended } else { Err(EdgeError::NoHeir) }
 }
 
 /// What an edge serves, as far as its configuration says.
 pub(crate) struct Prepared {
-    keys: KeyRing,
+    keys: LiveKeys,
+    certificates: Vec<Arc<LiveCertificate>>,
     rooms: Vec<(Arc<LiveRoom>, RoomWorkers)>,
 }
 
 /// Does everything that may fail or take time before anything else is touched.
 pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
-    let keys = KeyRing::load(&config.edge.keys, &config.edge.issuer)?;
+    let keys = LiveKeys::load(config.edge.keys.clone(), &config.edge.issuer)?;
     let upstreams = resolve(config)?;
     tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
     let prepare_room = |room| {
@@ -205,8 +235,9 @@ pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
         Ok((Arc::new(live), workers))
     };
     let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
-    config.edge.tls.iter().try_for_each(|tls| tls_settings(tls).map(drop))?;
-    Ok(Prepared { keys, rooms })
+    let certificates = config.edge.tls.iter().map(|tls| LiveCertificate::load(tls).map(Arc::new));
+    let certificates = certificates.collect::<Result<_, _>>()?;
+    Ok(Prepared { keys, certificates, rooms })
 }
 
 fn resolve(config: &Config) -> Result<Vec<Arc<Upstream>>, EdgeError> {
@@ -222,7 +253,7 @@ fn upstream_of(upstreams: &[Arc<Upstream>], room: &RoomConfig) -> Result<Arc<Ups
 
 pub(crate) fn build(
     config: &Config,
-    Prepared { keys, rooms: prepared }: Prepared,
+    Prepared { keys, rooms: prepared, .. }: Prepared,
     parts: &EdgeParts,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
@@ -239,7 +270,6 @@ pub(crate) fn build(
         rooms,
         store: Arc::clone(&parts.store),
         clock: Arc::clone(clock),
-        jwks: Edge::jwks_answer(&keys),
         keys,
         passes: PassCache::new(PASSES_MAX),
         slid: Slid::new(),
@@ -270,17 +300,14 @@ fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<Pilot>, EdgeError> {
             None => shops.push((Arc::clone(&room.upstream), vec![Arc::clone(room)])),
         }
     }
-    let pilot = |(upstream, rooms)| {
-        let (store, metrics, clock) = (Arc::clone(&parts.store), parts.metrics.clone(), Arc::clone(&edge.clock));
-        Pilot::new(upstream, rooms, number, store, metrics, clock)
-    };
+    let pilot = |(upstream, rooms)| Pilot::new(upstream, rooms, number, parts, Arc::clone(&edge.clock));
     Ok(shops.into_iter().map(pilot).collect())
 }
 
 fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<StockWatch>, reqwest::Error> {
     let watch = |room: &Arc<LiveRoom>| {
         let path = room.config.stock.as_deref()?;
-        Some(StockWatch::new(Arc::clone(room), path, Arc::clone(&parts.store), parts.metrics.clone()))
+        Some(StockWatch::new(Arc::clone(room), path, parts))
     };
     edge.rooms.iter().filter_map(watch).collect()
 }
@@ -309,7 +336,6 @@ pub(super) fn server_conf(config: &Config) -> ServerConf {
         grace_period_seconds: Some(Finish::longest(config).as_secs() + LAST_SECOND_S),
         graceful_shutdown_timeout_seconds: Some(LAST_SECOND_S),
         max_retries: TRIES_MAX,
-        upgrade_sock: handover::socket_path(&config.store.path).to_string_lossy().into_owned(),
         ..ServerConf::default()
     }
 }
@@ -341,22 +367,25 @@ fn listener(address: SocketAddr) -> ListenerConfig {
     ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered())
 }
 
-fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, EdgeError> {
-    let (certificate, key) = (listener.certificate.to_string_lossy(), listener.key.to_string_lossy());
-    let wrong = |error: Box<pingora::Error>| EdgeError::Tls {
+fn tls_settings(listener: &TlsListener, certificate: &Arc<LiveCertificate>) -> Result<TlsSettings, EdgeError> {
+    let files = [&listener.certificate, &listener.key].map(|path| path.to_string_lossy());
+    let settings = TlsSettings::intermediate(&files[0], &files[1]);
+    let mut settings = settings.map_err(|error| EdgeError::Tls {
         address: listener.listen,
-        certificate: certificate.clone().into_owned(),
+        certificate: certificate.name().to_owned(),
         reason: error.to_string(),
-    };
-    let mut settings = TlsSettings::intermediate(&certificate, &key).map_err(wrong)?;
-    settings.set_certificate_chain_file(&certificate).map_err(wrong)?;
-    settings.set_private_key_file(&key).map_err(wrong)?;
+    })?;
+    settings.set_cert_resolver(Arc::clone(certificate) as _);
     settings.enable_h2();
     Ok(settings)
 }
 
+fn gate_addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    config.edge.listen.iter().copied().chain(config.edge.tls.iter().map(|tls| tls.listen))
+}
+
 fn addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
-    config.edge.listen.iter().copied().chain(config.edge.tls.iter().map(|tls| tls.listen)).chain([config.admin.listen])
+    gate_addresses(config).chain([config.admin.listen])
 }
 
 /// Pingora binds in a task of its own, where nobody could be told that it failed.

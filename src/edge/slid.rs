@@ -68,7 +68,7 @@ async fn revive_one(edge: &Edge, room: &LiveRoom, token: &str) -> Option<Holder>
     if edge.slid.over.contains_key(&shown) {
         return None;
     }
-    let old = edge.keys.public().verify_past_pass(token, room.name()).ok()?;
+    let old = edge.keys.now().public().verify_past_pass(token, room.name()).ok()?;
     let to_the_end = Pass { expires_at_ms: old.hard_end_at_ms, ..old.clone() };
     let snapshot = room.snapshot();
     if old.expires_at_ms > now_ms || gate(room, snapshot.as_deref()).check(&to_the_end, now_ms).is_err() {

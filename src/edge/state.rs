@@ -5,13 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use http::HeaderValue;
-use http::StatusCode;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use ipnet::IpNet;
 
-use super::answer::Answer;
 use super::connections::{Connection, Connections};
-use super::draw::ANYBODY;
+use super::keys::LiveKeys;
 use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::Quotas;
@@ -20,7 +17,7 @@ use crate::arrive::forged::Forged;
 use crate::arrive::route::RouteTable;
 use crate::clock::Clock;
 use crate::observe::{EdgeMetrics, Shed};
-use crate::pass::{KeyRing, PassCache};
+use crate::pass::PassCache;
 use crate::store::Store;
 
 /// How long after a request was turned away the next one may be turned away before anything else looks at it.
@@ -33,13 +30,12 @@ pub(crate) struct Edge {
     pub(crate) rooms: Vec<Arc<LiveRoom>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: LiveKeys,
     pub(crate) passes: PassCache,
     pub(crate) slid: Slid,
     /// `Strict-Transport-Security`, where it is configured.
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) metrics: EdgeMetrics,
-    pub(crate) jwks: Answer,
     pub(crate) prefix: String,
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// What no client may say to a shop.
@@ -91,6 +87,11 @@ impl Edge {
         1_000 + self.now_ms() % 4_000
     }
 
+    /// A credential is signed with a key that this edge has not read yet.
+    pub(crate) fn new_key(&self) -> Problem {
+        Problem::NewKey { retry_after_ms: self.retry_after_ms() }
+    }
+
     pub(crate) fn mending(&self) -> Problem {
         Problem::Mending { retry_after_ms: self.retry_after_ms() }
     }
@@ -103,15 +104,6 @@ impl Edge {
 
     pub(crate) fn store_unavailable(&self) -> Problem {
         Problem::StoreUnavailable { retry_after_ms: self.retry_after_ms() }
-    }
-
-    /// The public keys, as they are answered to everyone.
-    pub(crate) fn jwks_answer(keys: &KeyRing) -> Answer {
-        Answer::empty(StatusCode::OK)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"))
-            .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))
-            .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
-            .body(keys.jwks())
     }
 }
 

@@ -13,14 +13,18 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 
 use super::live::LiveRoom;
+use super::server::EdgeParts;
 use crate::fields::trim;
 use crate::observe::EdgeMetrics;
 use crate::room::{Command, Phase};
 use crate::store::Store;
+use crate::supervise::{Pulse, Supervisor};
 
 const STOCK: &str = "x-fairgate-stock";
 const EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// A shop that is slow to answer, and a store that is slow to hear of it, are no dead watch.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// A bit an item: eight million items.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -31,6 +35,8 @@ pub(crate) struct StockWatch {
     client: reqwest::Client,
     store: Arc<dyn Store>,
     metrics: EdgeMetrics,
+    supervisor: Supervisor,
+    pulse: Pulse,
 }
 
 /// Why nothing is known.
@@ -51,15 +57,23 @@ impl StockWatch {
     ///
     /// # Errors
     /// No client can be made.
-    pub(crate) fn new(
-        room: Arc<LiveRoom>,
-        path: &str,
-        store: Arc<dyn Store>,
-        metrics: EdgeMetrics,
-    ) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(room: Arc<LiveRoom>, path: &str, parts: &EdgeParts) -> Result<Self, reqwest::Error> {
+        let (store, metrics, supervisor) = (Arc::clone(&parts.store), parts.metrics.clone(), parts.supervisor.clone());
+        let pulse = supervisor.pulse_within(format!("stock of {}", room.name()), SILENCE_MAX);
         let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
         let url = format!("{}{path}", room.upstream.base_url());
-        Ok(Self { room, url, client, store, metrics })
+        Ok(Self { room, url, client, store, metrics, supervisor, pulse })
+    }
+
+    /// Asks for ever.
+    async fn run(&self) {
+        let mut looks = tokio::time::interval(EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            self.pulse.beat();
+            self.run_once().await;
+        }
     }
 
     /// Asks once, and tells the room if that changes anything.
@@ -126,13 +140,10 @@ fn is_bitfield(headers: &HeaderMap) -> bool {
 #[async_trait]
 impl BackgroundService for StockWatch {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let mut looks = tokio::time::interval(EVERY);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = looks.tick() => self.run_once().await,
-                _ = shutdown.changed() => return,
-            }
+        let task = format!("stock of {}", self.room.name());
+        tokio::select! {
+            () = self.supervisor.keep(&task, || self.run()) => {}
+            _ = shutdown.changed() => {}
         }
     }
 }

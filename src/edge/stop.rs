@@ -1,10 +1,10 @@
 //! How the edge stops: it takes nothing new, finishes what it is doing, within bounds, and gives its store back.
 //!
 //! Told to stop (SIGTERM, SIGINT), it says so at `/readyz` and goes on for a while, so that load balancers notice; then it
-//! listens no more. Asked for its sockets (SIGQUIT), it hands them over to the next edge. Either way answers close their
-//! connections from then on, and what is in flight has a grace.
+//! listens no more. Asked for its sockets (SIGQUIT), it hands them over to the next edge, and goes on until that one serves.
+//! Then, as when it was told to stop, answers close their connections, and what is in flight has a grace.
 
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -14,12 +14,14 @@ use pingora::server::{ShutdownSignal, ShutdownSignalWatch};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-use super::handover::{is_awaited, socket_path};
+use super::handover::{Fate, Handover};
 use super::state::Edge;
 use crate::config::Config;
 
 /// How often a draining edge looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long answers say that their connections end, before a single edge takes no more of them.
+const NOTICE: Duration = Duration::from_secs(5);
 /// How long requests keep a store that the next edge waits for.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -28,8 +30,7 @@ pub(crate) struct Stop {
     edge: Arc<Edge>,
     /// How long it goes on taking visitors.
     delay: Duration,
-    /// Where the next edge waits.
-    socket: PathBuf,
+    handover: Arc<Handover>,
     stdin_ended: Arc<Notify>,
 }
 
@@ -43,9 +44,9 @@ impl ShutdownSignalWatch for Stop {
     async fn recv(&self) -> ShutdownSignal {
         match self.reason().await {
             Reason::HandOver => {
-                tracing::info!(connections = self.edge.connections.count(), "handing over to the next edge");
+                tracing::info!(connections = self.edge.connections.count(), "the next edge has the sockets: ending");
                 self.edge.traffic.hand_over();
-                ShutdownSignal::GracefulUpgrade
+                ShutdownSignal::GracefulTerminate
             }
             Reason::End => {
                 tracing::info!(connections = self.edge.connections.count(), "stopping: not ready any more");
@@ -61,27 +62,63 @@ impl ShutdownSignalWatch for Stop {
 
 impl Stop {
     /// `with_stdin`: whether the end of standard input, which comes when the parent dies, is a reason to stop.
-    pub(crate) fn new(edge: Arc<Edge>, config: &Config, with_stdin: bool) -> Self {
+    pub(crate) fn new(edge: Arc<Edge>, config: &Config, handover: Arc<Handover>, with_stdin: bool) -> Self {
         let stdin_ended = Arc::new(Notify::new());
         if with_stdin {
             watch_stdin(Arc::clone(&stdin_ended));
         }
         let delay = Duration::from_millis(config.edge.shutdown_delay_ms);
-        Self { edge, delay, socket: socket_path(&config.store.path), stdin_ended }
+        Self { edge, delay, handover, stdin_ended }
     }
 
     async fn reason(&self) -> Reason {
-        loop {
-            tokio::select! {
-                () = ended() => return Reason::End,
-                () = self.stdin_ended.notified() => return Reason::End,
-                () = received(SignalKind::quit()) => {}
-            }
-            if is_awaited(&self.socket) {
-                return Reason::HandOver;
-            }
-            tracing::error!("asked for the sockets, but nobody waits for them: start the next edge with --upgrade");
+        tokio::select! {
+            () = ended() => Reason::End,
+            () = self.stdin_ended.notified() => Reason::End,
+            () = self.handed_over() => Reason::HandOver,
         }
+    }
+
+    /// Waits until another edge has the sockets and this one has to end.
+    async fn handed_over(&self) {
+        loop {
+            received(SignalKind::quit()).await;
+            if !self.handover.is_awaited() {
+                tracing::error!("asked for the sockets, but nobody waits for them: start the next edge with --upgrade");
+                continue;
+            }
+            match self.give().await {
+                Ok(Fate::Serves) => return,
+                Ok(Fate::Died) => tracing::error!("the next edge has died before it served: this one goes on"),
+                Err(error) => tracing::error!(%error, "the sockets cannot be given away: this edge goes on"),
+            }
+        }
+    }
+
+    /// Gives the sockets away. With a shared store both edges listen until the next one serves; the embedded store has to be
+    /// given up first.
+    async fn give(&self) -> io::Result<Fate> {
+        if !self.edge.store.is_shared() {
+            return self.give_for_good().await;
+        }
+        let handover = Arc::clone(&self.handover);
+        tokio::task::spawn_blocking(move || handover.give()).await.map_err(io::Error::other)??;
+        loop {
+            match self.handover.fate() {
+                Some(fate) => return Ok(fate),
+                None => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// The sockets are gone, and the store will be: from here on somebody else has to serve. Answers say for a while that their
+    /// connections end, so that few are left on which a client could write when they are closed.
+    async fn give_for_good(&self) -> io::Result<Fate> {
+        let handover = Arc::clone(&self.handover);
+        tokio::task::spawn_blocking(move || handover.give_for_good()).await.map_err(io::Error::other)??;
+        self.edge.traffic.hand_over();
+        tokio::time::sleep(NOTICE).await;
+        Ok(Fate::Serves)
     }
 }
 
@@ -136,7 +173,8 @@ async fn until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
     tokio::time::timeout(patience, looks).await.is_ok()
 }
 
-async fn ended() {
+/// Waits for the signals that end a process.
+pub(super) async fn ended() {
     tokio::select! {
         () = received(SignalKind::terminate()) => {}
         () = received(SignalKind::interrupt()) => {}

@@ -25,12 +25,16 @@ use crate::clock::Clock;
 use crate::observe::EdgeMetrics;
 use crate::room::{Command, Control, Refusal, View};
 use crate::store::{Store, StoreError};
+use crate::supervise::{Pulse, Supervisor};
 
 /// How old what browsers see of a room may be.
 pub const TICK: Duration = Duration::from_millis(200);
 
 /// How long a room that nobody has scheduled is left to edges that may know it.
 pub const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
+
+/// How long the freeze of a large roster may take before it counts as hung.
+const FREEZE_WITHIN: Duration = Duration::from_secs(120);
 
 /// How long the gate waits for the first look at its rooms before it opens.
 const READY_WITHIN: Duration = Duration::from_secs(3);
@@ -41,7 +45,9 @@ pub(crate) struct Ticker {
     store: Arc<dyn Store>,
     metrics: EdgeMetrics,
     clock: Arc<dyn Clock>,
-    workers: Mutex<Option<RoomWorkers>>,
+    supervisor: Supervisor,
+    pulse: Pulse,
+    workers: RoomWorkers,
     beacon: Option<BeaconFetcher>,
     roster: RosterKeeper,
 }
@@ -57,7 +63,9 @@ impl Ticker {
         let fetcher = |config| BeaconFetcher::new(Arc::clone(&room), config, Arc::clone(&store), metrics.clone());
         let beacon = room.config.beacon.as_ref().map(fetcher).transpose()?;
         let roster = RosterKeeper::new(Arc::clone(&room), Arc::clone(&store));
-        Ok(Self { room, store, metrics, clock, workers: Mutex::new(Some(workers)), beacon, roster })
+        let supervisor = parts.supervisor.clone();
+        let pulse = supervisor.pulse(format!("room {}", room.name()));
+        Ok(Self { room, store, metrics, clock, supervisor, pulse, workers, beacon, roster })
     }
 
     /// Tells the store what the configuration wants of the room. Safe to repeat.
@@ -97,7 +105,7 @@ impl Ticker {
         match step {
             DrawStep::None => Ok(()),
             DrawStep::Freeze { entries } => {
-                self.freeze(entries).await?;
+                self.pulse.during(FREEZE_WITHIN, self.freeze(entries)).await?;
                 self.say_if_too_late(round.as_ref());
                 Ok(())
             }
@@ -166,6 +174,7 @@ impl Ticker {
                 return;
             }
             tracing::warn!(room = self.room.name(), %error, "the room could not be scheduled; trying again");
+            self.pulse.beat();
             tokio::time::sleep(TICK).await;
         }
     }
@@ -189,13 +198,15 @@ impl Ticker {
     }
 
     /// Tells whoever waits for the first look at the room; nobody waits for a store that is out of reach.
-    async fn beat_for_ever(&self, ready: ServiceReadyNotifier) {
+    async fn beat_for_ever(&self, ready: Option<ServiceReadyNotifier>) {
         let mut scheduling = pin!(self.schedule_until_done());
         let is_scheduled = timeout(READY_WITHIN, &mut scheduling).await.is_ok();
         if is_scheduled {
             self.beat().await;
         }
-        ready.notify_ready();
+        if let Some(ready) = ready {
+            ready.notify_ready();
+        }
         if !is_scheduled {
             scheduling.await;
         }
@@ -206,6 +217,7 @@ impl Ticker {
                 _ = ticks.tick() => {}
                 () = self.store.changed(self.room.name()) => ticks.reset(),
             }
+            self.pulse.beat();
             self.beat().await;
         }
     }
@@ -215,24 +227,24 @@ impl Ticker {
 impl BackgroundService for Ticker {
     /// Runs until the runtime ends: requests that are still being answered during a shutdown need the queues.
     async fn start_with_ready_notifier(&self, mut shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
-        let workers = self.workers.lock().await.take();
-        let serve = async {
-            if let Some(workers) = workers {
-                workers.run(&self.room, &self.store, &self.metrics).await;
-            }
-        };
+        let (keep, name) = (&self.supervisor, self.room.name());
+        let (heart, fetcher, copier) =
+            (format!("room {name}"), format!("beacon of {name}"), format!("roster of {name}"));
+        let ready = Mutex::new(Some(ready));
+        let beat = keep.keep(&heart, || async { self.beat_for_ever(ready.lock().await.take()).await });
         let fetch = async {
             if let Some(beacon) = &self.beacon {
-                beacon.run().await;
+                keep.keep(&fetcher, || beacon.run()).await;
             }
         };
         // The embedded store is given up then.
         let beat_to_the_end = async {
             tokio::select! {
-                () = self.beat_for_ever(ready) => {}
+                () = beat => {}
                 _ = shutdown.wait_for(|stopping| *stopping), if !self.store.is_shared() => {}
             }
         };
-        tokio::join!(serve, beat_to_the_end, fetch, self.roster.run());
+        let serve = self.workers.run(&self.room, &self.store, &self.metrics, keep);
+        tokio::join!(serve, beat_to_the_end, fetch, keep.keep(&copier, || self.roster.run()));
     }
 }

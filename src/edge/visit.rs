@@ -105,7 +105,7 @@ impl Holder {
     /// The holder of a pass that follows another.
     pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u64) -> Self {
         let pass = Pass::new(&old.room, old.draw, old.place, edge.now_ms(), expires_at_ms, old.hard_end_at_ms);
-        Self { token: edge.keys.sign_pass(&pass), pass: Arc::new(pass), shown, is_owed: true }
+        Self { token: edge.keys.now().sign_pass(&pass), pass: Arc::new(pass), shown, is_owed: true }
     }
 }
 
@@ -197,7 +197,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Route::Fan { room: index, call } => {
             fan_call(edge, session, room(index), call, &arrival, visit.origin.is_some()).await?
         }
-        Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.jwks.clone())),
+        Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.keys.now().jwks.clone())),
         Route::RecordSchema => document(session, RequestKind::Draw, || Ok(draw::schema())),
         Route::Ended { room: index } => document(session, RequestKind::Ended, || {
             ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
@@ -300,7 +300,11 @@ async fn protected(
         upgrade: header.headers.contains_key(UPGRADE),
         has_pass: holder.is_some(),
     };
-    match decide(ask, room.state()) {
+    let decision = decide(ask, room.state());
+    if decision != Decision::Forward && is_ahead(edge, &room, &header.headers, arrival.client.secure) {
+        return Outcome::Problem(RequestKind::Proxy, edge.new_key());
+    }
+    match decision {
         Decision::Forward => forward(edge, session, visit, room, arrival, holder).await,
         Decision::WaitingPage => Outcome::Answer(RequestKind::Page, waiting::page(edge, &room, header, &arrival)),
         Decision::ComeBack => {
@@ -323,9 +327,16 @@ pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &Heade
     })
 }
 
+/// Whether somebody shows a pass whose key this edge has not read yet: another edge has let them in.
+fn is_ahead(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> bool {
+    let keys = edge.keys.now();
+    let shown = [room.cookies(secure).pass.find(headers), fields::first(headers, &AUTHORIZATION).and_then(bearer)];
+    shown.into_iter().flatten().any(|token| keys.public().is_behind(token))
+}
+
 fn check(edge: &Edge, tally: Tally, room: &LiveRoom, token: &str, now_ms: u64) -> Option<Checked> {
     let snapshot = room.snapshot();
-    let checked = edge.passes.check(edge.keys.public(), token, gate(room, snapshot.as_deref()), now_ms).ok();
+    let checked = edge.passes.check(edge.keys.now().public(), token, gate(room, snapshot.as_deref()), now_ms).ok();
     if tally == Tally::Count {
         edge.metrics.observe_pass_check(match &checked {
             Some(Checked { from_cache: true, .. }) => PassCheck::Known,

@@ -105,7 +105,7 @@ fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &He
         .cookies(secure)
         .ticket
         .find(headers)
-        .and_then(|token| edge.keys.verify_ticket(token, room.name()).ok())
+        .and_then(|token| edge.keys.now().verify_ticket(token, room.name()).ok())
         .filter(|ticket| ticket.draw == view.draw.descriptor_digest);
     match (view.phase, ticket) {
         (Phase::Ended, _) => State::Ended,
@@ -152,7 +152,7 @@ pub(crate) async fn come_back(
     // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let ticket = join::enter(edge, room, &snapshot, &join::random_nonce()?, address).await?;
-    let token = edge.keys.sign_ticket(&ticket);
+    let token = edge.keys.now().sign_ticket(&ticket);
     let cookie = join::cookie(edge, room, &snapshot, &token, secure);
     Ok(problem.answer().set_cookie(&cookie))
 }

@@ -51,6 +51,14 @@ metrics! {
         upstream_in_flight_requests: IntGaugeVec["upstream"],
         /// Requests that wait for a slot at a shop, by upstream.
         upstream_queued_requests: IntGaugeVec["upstream"],
+        /// When a listener's certificate ends, Unix seconds, by its file.
+        certificate_ends_timestamp_seconds: IntGaugeVec["certificate"],
+        /// Watched files (signing keys, certificates) that have changed and cannot be used: what was read before stays in force.
+        unusable_files: IntGauge,
+        /// How far this machine's clock is ahead of the rooms' time; less than 0 where it is behind.
+        clock_skew_seconds: Gauge,
+        /// How far the clock that the rooms should go by has jumped ahead of them, and is not believed; 0 where it is.
+        clock_jump_seconds: Gauge,
     }
 }
 
@@ -239,6 +247,23 @@ impl EdgeMetrics {
         let in_flight_max = i64::try_from(in_flight_max).unwrap_or(i64::MAX);
         self.metrics.upstream_in_flight_requests_max.with_label_values(&[upstream]).set(in_flight_max);
         self.metrics.upstream_circuit_open.with_label_values(&[upstream]).set(is_dead.into());
+    }
+
+    /// A listener's certificate ends then, Unix seconds.
+    pub fn observe_certificate(&self, file: &str, ends_at_s: i64) {
+        self.metrics.certificate_ends_timestamp_seconds.with_label_values(&[file]).set(ends_at_s);
+    }
+
+    /// So many watched files cannot be used.
+    pub fn observe_unusable_files(&self, files: usize) {
+        self.metrics.unusable_files.set(i64::try_from(files).unwrap_or(i64::MAX));
+    }
+
+    /// How far this machine's clock is ahead of the rooms' time, and how far the clock that the rooms should go by is, where it
+    /// is not believed.
+    pub fn observe_time(&self, skew_ms: i64, jump_ms: i64) {
+        self.metrics.clock_skew_seconds.set(skew_ms as f64 / 1_000.0);
+        self.metrics.clock_jump_seconds.set(jump_ms as f64 / 1_000.0);
     }
 
     /// The shop said how much it has left.

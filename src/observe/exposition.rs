@@ -2,16 +2,19 @@
 
 use prometheus::{Encoder, Registry, TextEncoder};
 
+use super::logs::lost_lines;
+
 /// The content type of [`expose`].
 pub const EXPOSITION_TYPE: &str = prometheus::TEXT_FORMAT;
 
-/// A registry that knows the process itself: memory, CPU, open files.
+/// A registry that knows the process itself: memory, CPU, open files, and the lines of its log that were lost.
 ///
 /// # Errors
 /// When the process cannot be observed.
 pub fn registry() -> prometheus::Result<Registry> {
     let registry = Registry::new();
     registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    registry.register(Box::new(lost_lines()))?;
     Ok(registry)
 }
 

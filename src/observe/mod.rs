@@ -6,13 +6,14 @@
 
 mod edge;
 mod exposition;
+mod lines;
 mod logs;
 pub(crate) mod metric;
 mod rooms;
 
 pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed};
 pub use exposition::{EXPOSITION_TYPE, expose, registry};
-pub use logs::init_logs;
+pub use logs::{announce, flush_logs, init_logs, last_word};
 pub use rooms::RoomMetrics;
 
 pub(crate) use metric::metrics;

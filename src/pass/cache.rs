@@ -45,6 +45,11 @@ impl PassCache {
         Self { verified: Cache::new(passes_max) }
     }
 
+    /// Verifies everything anew from now on: keys have been withdrawn.
+    pub fn forget(&self) {
+        self.verified.invalidate_all();
+    }
+
     /// Whether a token opens the gate now.
     ///
     /// # Errors

@@ -248,6 +248,11 @@ fn kid(signs_from_ms: u64, pair: &Ed25519KeyPair) -> Result<String, KeyError> {
     Ok(format!("{name}-{}", hex::encode(&hash.as_ref()[..4])))
 }
 
+/// Whether an id is one that [`create_key`] gives.
+pub(super) fn is_key_name(kid: &str) -> bool {
+    signs_from_ms(kid).is_some()
+}
+
 fn signs_from_ms(kid: &str) -> Option<u64> {
     let (time, hash) = kid.split_once('-')?;
     let named_by_us = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::jws::{self, JwsError};
+use super::keys::is_key_name;
 
 /// Why a JWKS document cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,15 @@ impl KeySet {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Whether a token names a key that may still come to be known here: one of ours by its name, and younger than the oldest
+    /// that is known. The key of an older one was withdrawn.
+    #[must_use]
+    pub fn is_behind(&self, token: &str) -> bool {
+        let Some(kid) = jws::kid(token) else { return false };
+        let is_younger = self.keys.keys().next().is_some_and(|oldest| *oldest < kid);
+        is_younger && !self.keys.contains_key(&kid) && is_key_name(&kid)
     }
 
     /// The ids of the keys.

@@ -235,6 +235,10 @@ fn the_newest_key_whose_time_has_come_signs_and_all_verify() {
     let after = both.sign_pass(&later);
     assert_eq!(old.verify_pass(&after, "final", NOW_MS + 60_000), Err(PassError::Token(JwsError::UnknownKey)));
     assert_eq!(both.verify_pass(&after, "final", NOW_MS + 60_000), Ok(later));
+    assert!(old.public().is_behind(&after) && !both.public().is_behind(&after));
+    let withdrawn = keys_in(TempDir::new().expect("a directory").path(), &[NOW_MS - 172_800_000]).sign_pass(&pass());
+    assert!(!old.public().is_behind(&withdrawn) && !old.public().is_behind(&before));
+    assert!(!old.public().is_behind("no token"));
 }
 
 #[test]

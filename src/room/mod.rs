@@ -46,6 +46,7 @@ pub(crate) use draw::{check_beacon, verified};
 pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, Session, Settings};
 pub use places::Places;
 pub use refusal::Refusal;
+pub use schedule::is_command;
 pub(crate) use shared::SHARED_NUMBERS;
 
 use sale::Sale;

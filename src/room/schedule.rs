@@ -223,12 +223,25 @@ impl Control {
                 check_rate(ramp.to_per_minute)?;
                 within("over_ms", ramp.over_ms, RAMP_MIN_MS, RAMP_MAX_MS)
             }
-            Self::Message(message) => {
-                within("the bytes of a message", message.as_deref().map_or(0, str::len) as u64, 0, MESSAGE_BYTES_MAX)
-            }
+            Self::Message(message) => check_message(message.as_deref().unwrap_or_default()),
             Self::EndsAt(ends_at_ms) => check_time(*ends_at_ms),
         }
     }
+}
+
+fn check_message(message: &str) -> Result<(), Refusal> {
+    within("the bytes of a message", message.len() as u64, 0, MESSAGE_BYTES_MAX)?;
+    match message.chars().find(|sign| is_command(*sign) && *sign != '\n') {
+        None => Ok(()),
+        Some(sign) => invalid(&format!("a message is plain text: take out the character U+{:04X}", u32::from(sign))),
+    }
+}
+
+/// Whether a character commands whatever shows it, instead of being shown: control characters, separators of lines, and those
+/// that turn the direction of what follows.
+#[must_use]
+pub fn is_command(sign: char) -> bool {
+    sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn check_rate(rate_per_minute: u32) -> Result<(), Refusal> {

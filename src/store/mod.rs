@@ -38,6 +38,24 @@ pub enum StoreError {
     Damaged(String),
 }
 
+/// The time of the rooms, and how far clocks are from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreTime {
+    /// The time that rooms go by, Unix ms.
+    pub now_ms: u64,
+    /// How far the clock that rooms should go by is ahead of them (behind, where negative) and not believed.
+    pub jump_ms: Option<i64>,
+    /// How far this machine's clock is ahead of the rooms' (behind, where negative).
+    pub skew_ms: i64,
+}
+
+impl StoreTime {
+    /// The jump that is farthest from nothing.
+    fn widest(jumps: Vec<i64>) -> Option<i64> {
+        jumps.into_iter().max_by_key(|jump_ms| jump_ms.unsigned_abs())
+    }
+}
+
 /// A room's shared state.
 ///
 /// Commands are applied one at a time for each room, at the store's own clock, and are durable before they are
@@ -91,6 +109,26 @@ pub trait Store: Send + Sync + 'static {
     /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
     /// the order of admission; shorter where the list ends. It is of the present draw.
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// The time that rooms go by, as far as the clocks around it are believed, Unix ms; nothing where the store has no time of
+    /// its own. Cheap enough for every request.
+    fn now_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// What is known of that time.
+    fn time(&self) -> Option<StoreTime> {
+        None
+    }
+
+    /// Believes the clock that rooms should go by, however far it has jumped. Rooms' time never goes back: where the clock is
+    /// behind them, they wait for it.
+    fn accept_time(&self) {}
+
+    /// How often a part of the store had panicked and was started again, since it was opened.
+    fn restarts(&self) -> u64 {
+        0
+    }
 
     /// Finishes what it has begun and lets go of its directory, so that the next process can use it. From then on this
     /// store is unavailable.

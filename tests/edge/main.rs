@@ -7,6 +7,8 @@ mod beacon;
 mod fan;
 mod forms;
 mod headers;
+mod keys;
+mod logs;
 mod nginx;
 mod polls;
 mod proxies;

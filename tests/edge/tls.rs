@@ -30,6 +30,12 @@ impl Client {
         Self { connector: Connector::new(None), peer }
     }
 
+    /// What tells the server's certificate from others.
+    pub(crate) async fn certificate(&self) -> Vec<u8> {
+        let (http, _) = self.connector.get_http_session(&self.peer).await.unwrap();
+        http.digest().unwrap().ssl_digest.as_ref().unwrap().cert_digest.clone()
+    }
+
     pub(crate) async fn send(&self, method: &str, path: &str, cookies: &[&str], body: &'static str) -> Answer {
         let (mut http, _) = self.connector.get_http_session(&self.peer).await.unwrap();
         let is_http2 = self.peer.options.alpn.get_min_http_version() == 2;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -89,10 +89,15 @@ impl World {
     /// Starts the edge, and waits until it knows its room.
     pub(crate) fn start_edge(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
+        self.start_edge_logging("info", log.into());
+    }
+
+    /// Starts the edge with another level and another end of its log.
+    pub(crate) fn start_edge_logging(&mut self, level: &str, log: Stdio) {
         let edge = Command::new(env!("CARGO_BIN_EXE_fairgate"))
             .args(["edge", "--exit-with-stdin", "--config"])
             .arg(self.dir.path().join("fairgate.toml"))
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", level)
             .env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -141,6 +146,11 @@ impl World {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// The end of the edge's log, where it is a pipe.
+    pub(crate) fn log_pipe(&mut self) -> Option<ChildStderr> {
+        self.edge.as_mut().unwrap().stderr.take()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         let mut edge = self.edge.take().unwrap();
@@ -169,6 +179,11 @@ impl World {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// Where everything is that belongs to the edge.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
     /// Where the store is, for a test that opens it while the edge is down.
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
@@ -194,7 +209,7 @@ pub(crate) fn now_ms() -> i64 {
     i64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-fn fairgate(args: &[&str]) {
+pub(crate) fn fairgate(args: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_fairgate")).args(args).output().unwrap();
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -232,7 +247,7 @@ fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], sho
     text
 }
 
-fn write_certificate(dir: &Path) {
+pub(crate) fn write_certificate(dir: &Path) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     fs::write(dir.join("certificate.pem"), made.cert.pem()).unwrap();
     fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();

@@ -17,8 +17,11 @@ use crate::edges::{free_address, make_keys, now_ms, program};
 use crate::fan::{Answer, Fan, HTML, connect, read_answer};
 use crate::shop::Shop;
 
-/// Pingora keeps the old edge's listeners for five seconds, and idle connections have three.
+/// Idle connections have three seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Edges are told apart by what they tell browsers.
+const FLOORS: [u64; 4] = [2, 3, 4, 5];
 
 /// One address, and the edges that serve it one after another.
 struct Site {
@@ -33,7 +36,7 @@ impl Site {
         let site = Self { gate: free_address(), shop: Shop::start(), dir: TempDir::new().unwrap(), redis };
         make_keys(site.dir.path());
         let admin = free_address();
-        for floor_s in [2, 3] {
+        for floor_s in FLOORS {
             fs::write(site.config(floor_s), site.text(admin, floor_s)).unwrap();
         }
         site
@@ -61,8 +64,14 @@ impl Site {
 
     /// Starts an edge, and waits until it serves.
     fn start(&self, floor_s: u64) -> Child {
+        let edge = self.spawn(floor_s);
+        self.wait_until("served by the new edge", || self.floor_s() == Some(floor_s));
+        edge
+    }
+
+    fn spawn(&self, floor_s: u64) -> Child {
         let log = fs::File::create(self.dir.path().join(format!("edge-{floor_s}.log"))).unwrap();
-        let edge = Command::new(program())
+        Command::new(program())
             .args(["edge", "--upgrade", "--exit-with-stdin", "--config"])
             .arg(self.config(floor_s))
             .env("RUST_LOG", "info,fairgate::access=warn")
@@ -70,9 +79,11 @@ impl Site {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap();
-        self.wait_until("served by the new edge", || self.floor_s() == Some(floor_s));
-        edge
+            .unwrap()
+    }
+
+    fn log(&self, floor_s: u64) -> String {
+        fs::read_to_string(self.dir.path().join(format!("edge-{floor_s}.log"))).unwrap_or_default()
     }
 
     fn floor_s(&self) -> Option<u64> {
@@ -89,7 +100,7 @@ impl Site {
     }
 
     fn logs(&self) -> String {
-        [2, 3]
+        FLOORS
             .map(|floor_s| fs::read_to_string(self.dir.path().join(format!("edge-{floor_s}.log"))).unwrap_or_default())
             .join("\n")
     }
@@ -238,7 +249,7 @@ fn replace_under_load(redis: Option<PrivateRedis>) {
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), given, "a place was given twice");
-        assert!(tunnel.join().unwrap() > ms(5_000), "the tunnel had no grace");
+        assert!(tunnel.join().unwrap() > ms(3_000), "the tunnel had no grace");
         second
     });
     let _ = second.kill();
@@ -257,4 +268,76 @@ fn an_edge_is_replaced_under_load_and_nobody_notices() {
         fleet.join().unwrap();
         single.join().unwrap();
     });
+}
+
+fn end(mut edge: Child) {
+    let _ = edge.kill();
+    let _ = edge.wait();
+}
+
+/// Everybody who joins gets a place, whichever edge answers.
+fn join(site: &Site, nonce: u8) {
+    let answer = Fan::new(site.gate).try_join(nonce).unwrap();
+    assert_eq!(answer.status, 200, "{}\n{}", answer.text(), site.logs());
+}
+
+#[test]
+fn two_upgrades_at_once_follow_each_other() {
+    let site = Site::new(Some(PrivateRedis::start().unwrap()));
+    let first = site.start(2);
+    let (second, third) = (site.spawn(3), site.spawn(4));
+    let mut edges = [first, second, third];
+    let has_ended = |edge: &mut Child| edge.try_wait().unwrap().is_some();
+    site.wait_until("down to one edge", || edges.iter_mut().map(has_ended).filter(|ended| *ended).count() == 2);
+    let mut ends = edges.iter_mut().filter_map(|edge| edge.try_wait().unwrap());
+    assert!(ends.all(|end| end.success()), "{}", site.logs());
+    join(&site, 1);
+    edges.into_iter().for_each(end);
+}
+
+#[test]
+fn an_edge_that_dies_before_it_serves_costs_nobody_the_site() {
+    let site = Site::new(Some(PrivateRedis::start().unwrap()));
+    let first = site.start(2);
+    // One that never gets to know its room, since its Redis is not there.
+    let nowhere = format!("redis = \"redis://{}/\"", free_address());
+    let config = fs::read_to_string(site.config(3)).unwrap();
+    let redis = config.lines().find(|line| line.starts_with("redis =")).unwrap();
+    fs::write(site.config(3), config.replace(redis, &nowhere)).unwrap();
+    let second = site.spawn(3);
+    site.wait_until("taken over", || site.log(3).contains("the sockets are taken over"));
+    sleep(Duration::from_secs(1));
+    join(&site, 1);
+    assert_eq!(site.floor_s(), Some(2), "the first one answers all the time");
+    end(second);
+    site.wait_until("aware of it", || site.log(2).contains("has died before it served: this one goes on"));
+    for nonce in 2..20 {
+        join(&site, nonce);
+    }
+    let third = site.start(4);
+    [first, third].into_iter().for_each(end);
+}
+
+#[test]
+fn an_edge_whose_heir_dies_starts_another() {
+    let site = Site::new(None);
+    let mut first = site.start(2);
+    join(&site, 1);
+    // The store cannot be opened as long as this is there.
+    let rotten = site.dir.path().join("data/rotten");
+    fs::create_dir_all(rotten.join("1.journal")).unwrap();
+    let mut second = site.spawn(3);
+    site.wait_until("dead", || second.try_wait().unwrap().is_some());
+    assert!(!second.wait().unwrap().success());
+    fs::remove_dir_all(rotten).unwrap();
+    site.wait_until("served again", || site.floor_s() == Some(2));
+    join(&site, 2);
+    assert!(first.try_wait().unwrap().is_none(), "whoever supervises it would end the other one, too");
+    join(&site, 3);
+    let serving = fs::read_to_string(site.dir.path().join("data/serving")).unwrap();
+    let heir = rustix::process::Pid::from_raw(serving.split(' ').next().unwrap().parse().unwrap()).unwrap();
+    assert_ne!(heir, rustix::process::Pid::from_child(&first));
+    rustix::process::kill_process(heir, rustix::process::Signal::TERM).unwrap();
+    site.wait_until("done", || first.try_wait().unwrap().is_some());
+    assert!(first.wait().unwrap().success(), "{}", site.logs());
 }

@@ -10,6 +10,7 @@ use fairgate::booking::metrics::BookingMetrics;
 use fairgate::booking::mirror::Stock;
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, expose, registry};
 use fairgate::room::{Command as RoomCommand, Late, Limit, Mode, Plan, Policy, Room, View};
+use fairgate::supervise::Supervisor;
 use http::StatusCode;
 use serde_json::Value;
 
@@ -70,6 +71,13 @@ fn shown() -> BTreeSet<String> {
     edge.observe_upstream_load("shop", 0, 0);
     edge.observe_upstream_bounds("shop", 1, false);
     edge.observe_stock("final", 1);
+    edge.observe_time(0, 0);
+    edge.observe_certificate("certificate.pem", 0);
+    edge.observe_unusable_files(0);
+    let supervisor = Supervisor::new(&registry).expect("metrics");
+    let _pulse = supervisor.pulse("room final");
+    supervisor.measure();
+    supervisor.count_restarts("store", 0);
     let core = BookingMetrics::new(&registry).expect("metrics");
     core.observe_request("POST /api/v1/bookings/reserve", StatusCode::OK, Duration::ZERO);
     core.set_queued("final", 1);

@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
-use fairgate::clock::Clock;
+use fairgate::clock::{Clock, SteadyClock};
 use fairgate::room::{Command, Late, Mode, Outcome, Policy, Position, Room};
 use fairgate::store::embedded::{EmbeddedStore, OpenError};
 use fairgate::store::{LockError, Store, StoreError};
@@ -15,7 +16,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, TrippedClock};
 use crate::conformance::{Reference, concurrent_joins_get_each_position_once, follows_the_model};
 use crate::operations::{Op, ROOM, START_MS, any_history, any_history_with_receipts, as_planned, entry, plan};
 
@@ -293,4 +294,39 @@ async fn rooms_that_are_not_scheduled_or_have_no_proper_name_are_refused() {
     }
     let error = store.apply("foyer", Command::Schedule(plan(0, policy()))).await.unwrap_err();
     assert_eq!(error.to_string(), "the plan is of the room \"arena\", not of \"foyer\"");
+}
+
+#[tokio::test]
+async fn a_room_whose_keeper_panics_is_read_back_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(TrippedClock::at(START_MS));
+    let store = EmbeddedStore::open(dir.path(), Arc::clone(&clock) as _).unwrap();
+    store.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.clock.set(START_MS + 60_000);
+    store.apply(ROOM, Command::Enter(vec![entry(1)])).await.unwrap();
+
+    clock.trip();
+    let torn = store.apply(ROOM, Command::Enter(vec![entry(2)])).await;
+    assert!(matches!(torn, Err(StoreError::Unavailable(_))), "{torn:?}");
+    let next = store.apply(ROOM, Command::Enter(vec![entry(1), entry(3)])).await.unwrap();
+    assert_eq!(next, Outcome::Entered(vec![Position::Pool(0), Position::Pool(1)]), "what was answered is still there");
+    assert_eq!(store.restarts(), 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_closes_no_pool() {
+    let dir = tempfile::tempdir().unwrap();
+    let wall = Arc::new(ManualClock::at(START_MS + 30_000));
+    let store = EmbeddedStore::open(dir.path(), Arc::new(SteadyClock::over(Arc::clone(&wall) as _))).unwrap();
+    store.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    let hour_ms = 3_600_000;
+    wall.set(START_MS + 30_000 + hour_ms);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    let view = store.view(ROOM).await.unwrap();
+    assert!(view.now_ms < START_MS + 40_000, "{} ms too far", view.now_ms - START_MS - 30_000);
+    assert!(store.time().unwrap().jump_ms.unwrap() > hour_ms.cast_signed() - 10_000);
+    store.accept_time();
+    assert!(store.view(ROOM).await.unwrap().now_ms >= START_MS + 30_000 + hour_ms);
+    assert_eq!(store.time().unwrap().jump_ms, None);
 }

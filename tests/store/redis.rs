@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate::clock::Clock;
+use fairgate::clock::{Clock, SteadyClock, SystemClock};
 use fairgate::config::Secret;
 use fairgate::limit::Quota;
 use fairgate::room::{BeaconPlan, ClaimOutcome, Command, Control, Outcome, Phase, Plan, Policy, Position, Room};
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, TrippedClock};
 use crate::conformance::{self, Reference};
 use crate::embedded::policy;
 use crate::operations::{Op, ROOM, START_MS, any_history_with_receipts, as_planned, claimant, entry, plan};
@@ -100,6 +100,48 @@ fn follows_the_model() {
             }
         });
     });
+}
+
+/// A server whose clock is an hour ahead, as this machine sees it. Whether one of them was set, or which, nobody knows.
+#[tokio::test]
+async fn a_server_whose_clock_jumps_takes_no_room_along() {
+    let redis = PrivateRedis::start().unwrap();
+    let (hour_ms, now_ms) = (3_600_000, SystemClock.now_ms());
+    let behind = || SteadyClock::over(Arc::new(ManualClock::at(now_ms - hour_ms)));
+    let edge = RedisStore::open_beside(&options_in(&redis, None), None, behind()).unwrap();
+    let (opens_at_ms, starts_at_ms) = (now_ms - 2 * hour_ms, now_ms - hour_ms / 2);
+    let plan = Plan { opens_at_ms, starts_at_ms, ends_at_ms: None, ..plan(0, policy()) };
+    edge.apply(ROOM, Command::Schedule(plan)).await.unwrap();
+    let view = edge.view(ROOM).await.unwrap();
+    assert_eq!(view.phase, Phase::Pooling, "the pool is open by this machine's clock");
+    let time = edge.time().unwrap();
+    assert!(time.now_ms < now_ms - hour_ms + 30_000, "{time:?}");
+
+    // Somebody who knows says that the server is right; whoever goes by another clock follows.
+    let other = RedisStore::open_beside(&options_in(&redis, None), None, behind()).unwrap();
+    other.view(ROOM).await.unwrap();
+    edge.accept_time();
+    assert_eq!(edge.view(ROOM).await.unwrap().phase, Phase::Drawing);
+    other.view(ROOM).await.unwrap();
+    for edge in [&edge, &other] {
+        let time = edge.time().unwrap();
+        assert!(time.now_ms > now_ms - 1_000 && time.jump_ms.is_none(), "{time:?}");
+        assert!(time.skew_ms < -3_500_000, "this machine's clock is behind: {time:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_room_whose_task_panics_goes_on() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(TrippedClock::at(START_MS));
+    let edge = RedisStore::open(&options_in(&redis, None), Some(Arc::clone(&clock) as _)).unwrap();
+    edge.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.trip();
+    let torn = edge.apply(ROOM, Command::Tick).await;
+    assert!(matches!(torn, Err(StoreError::Unavailable(_))), "{torn:?}");
+    assert_eq!(edge.apply(ROOM, Command::Tick).await.unwrap(), Outcome::Done);
+    edge.view(ROOM).await.unwrap();
+    assert_eq!(edge.restarts(), 1);
 }
 
 /// An edge that applies a plan looks once more than others do. Here more came than the last calls let expect, and each

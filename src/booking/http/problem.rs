@@ -193,7 +193,7 @@ impl From<DeskError> for Problem {
 
 impl From<GateError> for Problem {
     fn from(error: GateError) -> Self {
-        if error == GateError::NoKeys {
+        if matches!(error, GateError::NoKeys | GateError::NewKey) {
             let detail = "The gate's keys could not be fetched, so no pass can be checked. Ask again in a moment.";
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-keys", "Out of order for a moment", detail)
                 .retry_after(1);

@@ -20,6 +20,7 @@ use super::super::sql;
 use super::log::{Happened, Log};
 use super::message::Message;
 use super::streams::{Redis, StreamError};
+use crate::supervise::Supervisor;
 
 /// Messages in one call to Redis.
 const BATCH: i64 = 500;
@@ -62,9 +63,14 @@ impl Relay {
     }
 
     /// Carries for ever.
-    pub async fn run(mut self) {
-        let wake = Arc::new(Notify::new());
-        tokio::spawn(listen(self.database.clone(), Arc::clone(&wake)));
+    pub async fn run(mut self, supervisor: &Supervisor) {
+        let (database, wake) = (self.database.clone(), Arc::new(Notify::new()));
+        // Where nothing can be listened for, polls have to do.
+        let ears = supervisor.keep_until_done("relay's ears", || listen(database.clone(), Arc::clone(&wake)));
+        tokio::join!(ears, self.carry(&wake));
+    }
+
+    async fn carry(&mut self, wake: &Notify) {
         let mut tidied_at: Option<Instant> = None;
         loop {
             match self.run_once().await {

@@ -3,7 +3,7 @@
 mod organize;
 mod reconcile;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::booking::payment::signature::WebhookSecret;
 use crate::booking::prune::Retention;
 use crate::booking::server::{Core, Payments, Settings};
 use crate::config::{LogConfig, LogFormat};
-use crate::observe::init_logs;
+use crate::observe::{announce, init_logs};
 
 /// The environment variable with the organizer's token.
 pub(super) const ORGANIZER_TOKEN: &str = "FAIRGATE_ORGANIZER_TOKEN";
@@ -150,9 +150,8 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
     })
     .await?;
     let (fans, operators) = core.addresses()?;
-    let mut out = std::io::stdout();
-    writeln!(out, "metrics on http://{operators}/metrics")?;
-    writeln!(out, "listening on http://{fans}")?;
+    announce(&format!("metrics on http://{operators}/metrics"));
+    announce(&format!("listening on http://{fans}"));
     core.serve(stop).await;
     Ok(())
 }

@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::Secret;
-use crate::control::{Audit, AuditEntry, Changed, Client, RampPatch, Revocation, RoomPatch, RoomState};
-use crate::room::{Limit, Mode, Phase};
+use crate::control::{
+    Audit, AuditEntry, Change, Changed, Client, ClockState, RampPatch, Revocation, RoomPatch, RoomState,
+};
+use crate::room::{Limit, Mode, Phase, is_command};
 
 /// Watch and tune rooms that are live.
 ///
@@ -91,6 +93,13 @@ enum Step {
     Top {
         /// The room's name.
         room: String,
+    },
+    /// Show the rooms' time and how far clocks are from it, or have a clock believed that has jumped.
+    Clock {
+        /// Believe the clock that the rooms should go by (this machine's, or Redis's) from now on. In a fleet one edge is
+        /// enough. Rooms' time never goes back: where the clock is behind, they wait for it.
+        #[arg(long)]
+        accept: bool,
     },
     /// Change a room's rate, caps, message, or end.
     Set {
@@ -242,6 +251,10 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
             let audit = client.audit(&room).await?;
             if json { print_json(out, &audit) } else { print_audit(out, &audit) }
         }
+        Step::Clock { accept } => {
+            let clock = if accept { client.accept_clock().await? } else { client.clock().await? };
+            if json { print_json(out, &clock) } else { print_clock(out, &clock) }
+        }
         Step::Top { room } => top::run(client, &room).await,
         Step::Set { target, values } => change(client, &target, values.patch(), json, out).await,
     }
@@ -264,7 +277,7 @@ fn print_changed(out: &mut impl Write, changed: &Changed, json: bool) -> anyhow:
 fn print_audit(out: &mut impl Write, audit: &Audit) -> anyhow::Result<()> {
     for AuditEntry { at_ms, who, role, change, .. } in &audit.changes {
         let role = format!("{role:?}").to_lowercase();
-        writeln!(out, "{} {who} ({role}): {} from {} to {}", time(*at_ms), change.what, change.before, change.after)?;
+        writeln!(out, "{} {who} ({role}): {}", time(*at_ms), said(change))?;
     }
     if audit.changes.is_empty() {
         writeln!(out, "nothing was changed through this edge")?;
@@ -295,7 +308,7 @@ fn print_list(out: &mut impl Write, rooms: &[RoomState]) -> anyhow::Result<()> {
 }
 
 fn print_room(out: &mut impl Write, room: &RoomState) -> anyhow::Result<()> {
-    writeln!(out, "{} ({})", room.title, room.name)?;
+    writeln!(out, "{} ({})", plain(&room.title), room.name)?;
     for (what, value) in [
         ("phase", phase(room).to_owned()),
         ("draw", draw(room)),
@@ -303,7 +316,7 @@ fn print_room(out: &mut impl Write, room: &RoomState) -> anyhow::Result<()> {
         ("starts at", time(room.starts_at_ms)),
         ("ends at", room.ends_at_ms.map_or("no end".into(), time)),
         ("sold out", if room.sold_out { "yes" } else { "no" }.into()),
-        ("message", room.message.clone().unwrap_or_else(|| "none".into())),
+        ("message", room.message.as_deref().map_or_else(|| "none".into(), plain)),
         ("rate", format!("{} a minute, {} at once", room.rate_per_minute, room.burst)),
         ("sessions", format!("{} of {}", room.active, room.max_active)),
         ("leak", leak(room)),
@@ -323,10 +336,25 @@ fn draw(room: &RoomState) -> String {
     format!("{}: {meaning}", room.draw)
 }
 
+fn print_clock(out: &mut impl Write, clock: &ClockState) -> anyhow::Result<()> {
+    writeln!(out, "rooms' time          {}", time(clock.now_ms))?;
+    writeln!(out, "this machine's clock {}", apart(clock.skew_ms))?;
+    if let Some(jump_ms) = clock.jump_ms {
+        writeln!(out, "NOT BELIEVED         the clock that the rooms should go by is {}", apart(jump_ms))?;
+        writeln!(out, "Put it right, or, if it is right, let the rooms follow it: fairgate room clock --accept")?;
+    }
+    Ok(())
+}
+
+fn apart(ahead_ms: i64) -> String {
+    let seconds = ahead_ms.unsigned_abs() as f64 / 1_000.0;
+    format!("{seconds:.1} s {}", if ahead_ms < 0 { "behind" } else { "ahead" })
+}
+
 fn print_changes(out: &mut impl Write, changed: &Changed) -> anyhow::Result<()> {
     let verb = if changed.dry_run { "would change" } else { "changed" };
     for change in &changed.changes {
-        writeln!(out, "{}: {verb} {} from {} to {}", changed.room.name, change.what, change.before, change.after)?;
+        writeln!(out, "{}: {verb} {}", changed.room.name, said(change))?;
     }
     if changed.changes.is_empty() {
         writeln!(out, "{}: nothing to change", changed.room.name)?;
@@ -335,6 +363,10 @@ fn print_changes(out: &mut impl Write, changed: &Changed) -> anyhow::Result<()> 
         writeln!(out, "{}: warning: {warning}", changed.room.name)?;
     }
     Ok(())
+}
+
+fn said(Change { what, before, after }: &Change) -> String {
+    plain(&format!("{what} from {before} to {after}"))
 }
 
 /// What the leak does at this moment, and why not more.
@@ -354,6 +386,15 @@ fn phase(room: &RoomState) -> &'static str {
         Phase::Serving => "serving",
         Phase::Ended => "ended",
     }
+}
+
+/// Text from elsewhere, as a terminal may be given it: what would command the terminal is spelled out.
+fn plain(text: &str) -> String {
+    let plain = |sign: char| match is_command(sign) {
+        true => sign.escape_unicode().to_string(),
+        false => sign.to_string(),
+    };
+    text.chars().map(plain).collect()
 }
 
 fn time(at_ms: u64) -> String {
@@ -405,6 +446,35 @@ mod tests {
         assert!(!changed.room.paused);
         let removed = says(&edge, TOKEN_ORGANIZER, "set final --no-message").await.unwrap();
         assert_eq!(removed, "final: changed message from \"Soon\" to null\n");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_has_jumped_is_said_and_believed_by_one_command() {
+        let edge = TestEdge::start().await;
+        let ready = || async { reqwest::get(format!("{}/readyz", edge.url)).await.unwrap().text().await.unwrap() };
+        assert!(!says(&edge, TOKEN_ORGANIZER, "clock").await.unwrap().contains("NOT BELIEVED"));
+        assert_eq!(ready().await, "ok\n");
+        edge.clock.jump_ms.store(3_600_000, std::sync::atomic::Ordering::Relaxed);
+        let said = says(&edge, TOKEN_ORGANIZER, "clock").await.unwrap();
+        assert!(
+            said.contains("NOT BELIEVED         the clock that the rooms should go by is 3600.0 s ahead"),
+            "{said}"
+        );
+        assert!(
+            ready().await.starts_with("ok\nwarning: the clock that the rooms should go by is 3600.0 s ahead of theirs")
+        );
+        let before_ms = edge.store.view("final").await.unwrap().now_ms;
+        assert!(says(&edge, TOKEN_ORGANIZER, "clock --accept").await.unwrap_err().to_string().contains("role"));
+        assert!(!says(&edge, TOKEN_SRE, "clock --accept").await.unwrap().contains("NOT BELIEVED"));
+        assert_eq!(edge.store.view("final").await.unwrap().now_ms, before_ms + 3_600_000);
+        let audit = says(&edge, TOKEN_SRE, "audit final").await.unwrap();
+        assert!(audit.contains("sre (sre): now_ms from"), "{audit}");
+    }
+
+    #[test]
+    fn no_text_commands_the_terminal() {
+        assert_eq!(plain("Soon \u{1b}[2J\u{202e}!"), "Soon \\u{1b}[2J\\u{202e}!");
+        assert_eq!(plain("Größe مرحبا"), "Größe مرحبا");
     }
 
     #[tokio::test]

@@ -10,7 +10,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Gauge, Paragraph, Sparkline};
 use ratatui::{DefaultTerminal, Frame};
 
-use super::{leak, phase};
+use super::{apart, leak, phase, plain};
+use crate::clock::JUMP_MS;
 use crate::control::{Client, ClientError, RoomState};
 
 /// A look a second, and in between so many looks at the keys.
@@ -97,14 +98,17 @@ impl Screen {
             let text = self.error.as_deref().unwrap_or("asking …");
             return frame.render_widget(Paragraph::new(text), frame.area());
         };
-        let heading = format!("{} ({})  {}", room.title, room.name, phase(room));
+        let heading = format!("{} ({})  {}", plain(&room.title), room.name, phase(room));
         frame.render_widget(Line::from(heading).bold(), title);
         frame.render_widget(Paragraph::new(facts_of(room)), facts);
         frame.render_widget(gauge(room), sessions);
         frame.render_widget(curve("inside", &self.active), active);
         frame.render_widget(curve("let in, a second", &self.admitted), admitted);
-        let foot_text = self.error.as_deref().unwrap_or("q quits");
-        let style = if self.error.is_some() { Style::new().fg(Color::Red) } else { Style::new().dim() };
+        let clock = room.clock_jump_ms.or(room.clock_skew_ms.filter(|skew_ms| skew_ms.unsigned_abs() > JUMP_MS));
+        let clock = clock.map(|ahead_ms| format!("a clock is {} (fairgate room clock)", apart(ahead_ms)));
+        let trouble = self.error.clone().or(clock);
+        let foot_text = trouble.as_deref().unwrap_or("q quits");
+        let style = if trouble.is_some() { Style::new().fg(Color::Red) } else { Style::new().dim() };
         frame.render_widget(Line::from(foot_text).style(style), foot);
     }
 }
@@ -120,7 +124,7 @@ fn facts_of(room: &RoomState) -> Vec<Line<'static>> {
         format!("called    {outstanding} not yet in, {expected} of them expected"),
         format!("gone      {expired} too late, {honoured} of those let in, {left} gave up"),
         format!("let in    {admitted}"),
-        format!("message   {}", room.message.as_deref().unwrap_or("none")),
+        format!("message   {}", room.message.as_deref().map_or_else(|| "none".into(), plain)),
     ]
     .map(Line::from)
     .into()

@@ -31,6 +31,7 @@ use crate::edge::ticker::Ticker;
 use crate::observe::{expose, registry};
 use crate::room::{Claimant, Command, Phase, Position};
 use crate::store::embedded::EmbeddedStore;
+use crate::supervise::Supervisor;
 
 /// Round 1000 of quicknet, from `docs/DRAW.md`, as a relay answers it.
 const ROUND: &str = r#"{"round":1000,"randomness":"fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd","signature":"b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39"}"#;
@@ -104,8 +105,14 @@ impl World {
         let store = Arc::new(EmbeddedStore::open(dir.path().join("data"), clock.clone()).unwrap());
         let registry = registry().unwrap();
         let metrics = EdgeMetrics::new(&registry).unwrap();
-        let parts =
-            EdgeParts { store, metrics, registry: registry.clone(), tokens: Tokens::new(&[]), exit_with_stdin: false };
+        let parts = EdgeParts {
+            store,
+            metrics,
+            registry: registry.clone(),
+            tokens: Tokens::new(&[]),
+            supervisor: Supervisor::new(&registry).unwrap(),
+            exit_with_stdin: false,
+        };
         let (edge, mut tickers) =
             build(&config, prepare(&config).unwrap(), &parts, &(clock.clone() as Arc<dyn Clock>)).unwrap();
         let beacon = config.rooms[0].beacon.as_ref().unwrap();
@@ -163,7 +170,7 @@ impl World {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("draw.json"), record.to_string()).unwrap();
         std::fs::write(folder.join("roster"), self.edge.store.roster("final", 0..5).await.unwrap()).unwrap();
-        std::fs::write(folder.join("jwks.json"), self.edge.keys.jwks()).unwrap();
+        std::fs::write(folder.join("jwks.json"), self.edge.keys.now().jwks()).unwrap();
         let report = audit(&Source::Folder(folder.clone()), &Evidence::default(), &mut |_, _| ()).unwrap();
         let failed = report.findings.iter().find(|finding| matches!(finding.verdict, Verdict::Fails(_)));
         assert_eq!(failed, None);
@@ -183,6 +190,8 @@ impl World {
             registry: self.registry.clone(),
             audit: Arc::new(AuditLog::open(&self.dir.path().join("audit.jsonl")).unwrap()),
             changing: Arc::default(),
+            supervisor: Supervisor::new(&prometheus::Registry::new()).unwrap(),
+            doorman: Arc::new(control::Doorman::new(&[], &prometheus::Registry::new()).unwrap()),
             accepts_visitors: Arc::new(|| true),
             alarms: Arc::new(Vec::new),
         };

@@ -1,11 +1,12 @@
 //! The one thread that changes a room.
 //!
 //! Guarantees: a command is answered after the commit that has it, never before; commands that wait while a commit is
-//! under way share the next one; after a failed write the room is read back from the disk before anything else happens,
-//! so that nobody is ever told of a change that is not there.
+//! under way share the next one; after a failed write or a panic the room is read back from the disk before anything else
+//! happens, so that nobody is ever told of a change that is not there.
 
 use std::io::ErrorKind;
 use std::iter::Peekable;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
@@ -45,7 +46,7 @@ pub(super) struct Keeper {
     roster: SharedRoster,
     claims: Option<ClaimList>,
     shared_claims: SharedClaims,
-    /// After a failed write the room in memory is ahead of the disk.
+    /// After a failed write or a panic the room in memory is ahead of the disk.
     is_ahead: bool,
 }
 
@@ -95,8 +96,17 @@ impl Keeper {
         self.share_claims();
     }
 
-    /// Serves requests until nobody can send any.
-    pub(super) fn run(mut self, requests: &Receiver<Request>) {
+    /// Serves requests until nobody can send any. After a panic the room is read back from the disk, as after a failed
+    /// write: whoever waited is told that nobody knows what came of it.
+    pub(super) fn run(&mut self, requests: &Receiver<Request>) {
+        while catch_unwind(AssertUnwindSafe(|| self.serve_all(requests))).is_err() {
+            error!(room = self.name, "the room's keeper has panicked: reading the room back from the disk");
+            self.counters.restarts.fetch_add(1, Relaxed);
+            self.is_ahead = true;
+        }
+    }
+
+    fn serve_all(&mut self, requests: &Receiver<Request>) {
         while let Ok(first) = requests.recv() {
             let waiting = std::iter::once(first).chain(requests.try_iter()).take(REQUESTS_MAX);
             let mut steps = put_together(waiting).into_iter().peekable();

@@ -39,7 +39,7 @@ pub(super) use self::look::look_at_journals;
 pub(super) use self::look::count_commits;
 pub use self::restore::{Gap, Restore, RestoreError, Restored, restore};
 use super::batch::{Reply, Request};
-use super::{DirLock, LockError, Store, StoreError, check_name, check_plan_is_of};
+use super::{DirLock, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of};
 use crate::clock::Clock;
 use crate::room::{Command, Outcome, Refusal, View};
 
@@ -99,6 +99,7 @@ pub enum OpenError {
 struct Counters {
     commits: AtomicU64,
     commands: AtomicU64,
+    restarts: AtomicU64,
 }
 
 /// The embedded store.
@@ -151,7 +152,7 @@ impl EmbeddedStore {
     /// Starts the thread that keeps a room.
     fn start(&self, name: &str, loaded: Loaded) -> Result<RoomHandle, OpenError> {
         let dir = self.dir.join(name);
-        let keeper = Keeper::new(name, dir.clone(), loaded, Arc::clone(&self.clock), Arc::clone(&self.counters));
+        let mut keeper = Keeper::new(name, dir.clone(), loaded, Arc::clone(&self.clock), Arc::clone(&self.counters));
         let (roster, claims) = (keeper.roster(), keeper.claims());
         let (requests, queue) = sync_channel(WAITING_MAX);
         let thread = thread::Builder::new()
@@ -197,8 +198,9 @@ impl EmbeddedStore {
         let rooms = std::mem::take(&mut *self.lock_rooms());
         for RoomHandle { requests, thread, .. } in rooms.into_values() {
             drop(requests);
-            // A keeper that panicked has told so already.
-            drop(thread.join());
+            if thread.join().is_err() {
+                tracing::error!("a room's keeper has panicked while it was told to end");
+            }
         }
         drop(lock);
     }
@@ -237,6 +239,24 @@ impl Store for EmbeddedStore {
         let read = move || file.map_or_else(|| Ok(Bytes::new()), |file| file.read(claims));
         let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
         bytes.map_err(|error| unavailable(&error))
+    }
+
+    fn now_ms(&self) -> Option<u64> {
+        Some(self.clock.now_ms())
+    }
+
+    fn time(&self) -> Option<StoreTime> {
+        let (now_ms, jump_ms) = (self.clock.now_ms(), self.clock.jump_ms());
+        // The one clock there is.
+        Some(StoreTime { now_ms, jump_ms, skew_ms: jump_ms.unwrap_or_default() })
+    }
+
+    fn accept_time(&self) {
+        self.clock.accept();
+    }
+
+    fn restarts(&self) -> u64 {
+        self.counters.restarts.load(Relaxed)
     }
 
     async fn close(&self) {
@@ -278,5 +298,5 @@ fn unavailable(why: &impl ToString) -> StoreError {
 }
 
 fn stopped(room: &str) -> StoreError {
-    unavailable(&format!("the room {room} has stopped: restart fairgate, and report what it logged"))
+    unavailable(&format!("the room {room} has panicked and is read back from the disk: report what it logged"))
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::link::Link;
 use super::rows::ROSTER;
 use super::script::Scripts;
+use super::time::CallTime;
 use super::transition::Room;
 use super::view::Closed;
 use super::{OpenError, RedisOptions, key, put_back};
@@ -121,7 +122,7 @@ impl Calls {
     fn room<'a>(&'a self, stamp: Option<&'a Stamp>, now_ms: u64) -> Room<'a> {
         Room {
             key: &self.key,
-            now_ms: Some(now_ms),
+            time: CallTime::Exactly(now_ms),
             scripts: &self.scripts,
             link: &self.link,
             stamp,

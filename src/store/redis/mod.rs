@@ -20,6 +20,7 @@ mod rows;
 mod script;
 mod server;
 mod subscription;
+mod time;
 mod transition;
 mod view;
 
@@ -49,10 +50,11 @@ use self::room_task::{Parts, RoomTask};
 use self::rows::{CLAIMS, ROSTER, Rows};
 use self::script::Scripts;
 use self::subscription::Changes;
+use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};
-use super::{Joined, Joiner, LockError, RosterCopy, Store, StoreError, check_name, check_plan_is_of, copy};
-use crate::clock::Clock;
+use super::{Joined, Joiner, LockError, RosterCopy, Store, StoreError, StoreTime, check_name, check_plan_is_of, copy};
+use crate::clock::{Clock, SteadyClock};
 use crate::room::{Command, Outcome, View};
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -80,6 +82,7 @@ pub enum OpenError {
 struct Counters {
     calls: AtomicU64,
     commands: AtomicU64,
+    restarts: AtomicU64,
 }
 
 /// A store in Redis.
@@ -91,6 +94,7 @@ pub struct RedisStore {
     clock: Option<Arc<dyn Clock>>,
     /// What this run of this edge is called in Redis, so that it is known who has not been heard after a loss.
     edge: Arc<str>,
+    time: Arc<EdgeTime>,
     ledger: Option<Arc<LedgerDir>>,
     counters: Arc<Counters>,
     /// None once the store is closed.
@@ -101,21 +105,36 @@ pub struct RedisStore {
 /// How to reach a room's task.
 struct RoomHandle {
     requests: mpsc::Sender<Request>,
+    time: Arc<RoomTime>,
     task: JoinHandle<()>,
 }
 
 impl RedisStore {
-    /// Opens a store; Redis need not be there yet. Rooms go by the server's clock, unless another one is given.
+    /// Opens a store; Redis need not be there yet. Rooms go by the server's clock as far as it is believed, unless another one
+    /// is given.
     ///
     /// # Errors
     /// The options cannot be used, or another edge has the directory.
     pub fn open(options: &RedisOptions, clock: Option<Arc<dyn Clock>>) -> Result<Self, OpenError> {
+        Self::open_beside(options, clock, SteadyClock::new())
+    }
+
+    /// Opens a store on a machine whose own clock is this one.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn open_beside(
+        options: &RedisOptions,
+        clock: Option<Arc<dyn Clock>>,
+        own: SteadyClock,
+    ) -> Result<Self, OpenError> {
         let link = Link::new(options)?;
         let open_ledger = |path| LedgerDir::open(path, options.takes_over).map(Arc::new);
         let ledger = options.ledger.as_deref().map(open_ledger).transpose()?;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("redis").enable_all().build();
         let (runtime, changes) = (runtime.map_err(OpenError::Thread)?, Changes::default());
-        runtime.spawn(subscription::run(link.clone(), changes.clone()));
+        let counters = Arc::<Counters>::default();
+        runtime.spawn(subscription::keep(link.clone(), changes.clone(), Arc::clone(&counters)));
         Ok(Self {
             runtime: Some(runtime),
             link,
@@ -123,8 +142,9 @@ impl RedisStore {
             scripts: Arc::new(Scripts::new()),
             clock,
             edge: hex::encode(rand::random::<[u8; 8]>()).into(),
+            time: Arc::new(EdgeTime::new(own)),
             ledger,
-            counters: Arc::default(),
+            counters,
             rooms: Mutex::new(Some(HashMap::new())),
         })
     }
@@ -181,16 +201,18 @@ impl RedisStore {
 
     fn start(&self, room: &str, runtime: &Runtime) -> RoomHandle {
         let (requests, queue) = mpsc::channel(WAITING_MAX);
+        let time = Arc::new(RoomTime::new(&self.time));
         let parts = Parts {
             key: key(room),
             clock: self.clock.clone(),
             edge: Arc::clone(&self.edge),
+            time: Arc::clone(&time),
             scripts: Arc::clone(&self.scripts),
             link: self.link.clone(),
             counters: Arc::clone(&self.counters),
         };
-        let task = RoomTask::new(parts, self.ledger.as_ref(), room);
-        RoomHandle { requests, task: runtime.spawn(task.run(queue)) }
+        let mut task = RoomTask::new(parts, self.ledger.as_ref(), room);
+        RoomHandle { requests, time, task: runtime.spawn(async move { task.run(queue).await }) }
     }
 
     fn lock_rooms(&self) -> MutexGuard<'_, Option<HashMap<String, RoomHandle>>> {
@@ -238,9 +260,30 @@ impl Store for RedisStore {
         self.read(CLAIMS, room, claims).await
     }
 
+    fn time(&self) -> Option<StoreTime> {
+        if self.clock.is_some() {
+            return None;
+        }
+        let jumps = self.lock_rooms().iter().flat_map(HashMap::values).filter_map(|room| room.time.jump_ms()).collect();
+        let jump_ms = StoreTime::widest(jumps);
+        Some(StoreTime { now_ms: self.time.now_ms(), jump_ms, skew_ms: self.time.skew_ms() })
+    }
+
+    fn now_ms(&self) -> Option<u64> {
+        self.clock.is_none().then(|| self.time.now_ms())
+    }
+
+    fn accept_time(&self) {
+        self.lock_rooms().iter().flat_map(HashMap::values).for_each(|room| room.time.accept());
+    }
+
+    fn restarts(&self) -> u64 {
+        self.counters.restarts.load(Relaxed)
+    }
+
     async fn close(&self) {
         let rooms = self.lock_rooms().take().unwrap_or_default();
-        for RoomHandle { requests, task } in rooms.into_values() {
+        for RoomHandle { requests, task, .. } in rooms.into_values() {
             drop(requests);
             // It ends with what it has to write down; one that panicked has told so already.
             drop(task.await);

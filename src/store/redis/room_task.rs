@@ -1,14 +1,18 @@
 //! The task through which one edge's requests for one room go, one call after another.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::ledger::{Ledger, LedgerDir};
 use super::link::Link;
 use super::put_back;
 use super::script::Scripts;
+use super::time::{CallTime, RoomTime};
 use super::transition::Room;
 use super::view::Closed;
 use super::{Counters, StoreError};
@@ -21,6 +25,9 @@ use crate::store::batch::{Request, Step, put_together};
 /// The most requests that are looked at together.
 const REQUESTS_MAX: usize = 8_192;
 
+/// The pause after a panic, which may come again at once.
+const AFTER_PANIC: Duration = Duration::from_millis(100);
+
 /// What it takes to ask Redis about a room.
 pub(super) struct Parts {
     /// The room's hash.
@@ -29,6 +36,8 @@ pub(super) struct Parts {
     pub(super) clock: Option<Arc<dyn Clock>>,
     /// The name of this run of this edge.
     pub(super) edge: Arc<str>,
+    /// How far the server's clock is believed.
+    pub(super) time: Arc<RoomTime>,
     /// The scripts.
     pub(super) scripts: Arc<Scripts>,
     /// The way to Redis.
@@ -55,8 +64,18 @@ impl RoomTask {
         Self { parts, closed: Closed::default(), knowledge, ledger, view: None }
     }
 
-    /// Serves requests until nobody can send any.
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    /// Serves requests until nobody can send any. A panic costs those an answer whose call it was: what the edge knows only
+    /// grows, and the room itself is in Redis.
+    pub(super) async fn run(&mut self, mut requests: mpsc::Receiver<Request>) {
+        while AssertUnwindSafe(self.serve_all(&mut requests)).catch_unwind().await.is_err() {
+            tracing::error!(key = self.parts.key, "the room's task has panicked, and goes on");
+            self.parts.counters.restarts.fetch_add(1, Relaxed);
+            (self.closed, self.view) = (Closed::default(), None);
+            tokio::time::sleep(AFTER_PANIC).await;
+        }
+    }
+
+    async fn serve_all(&mut self, requests: &mut mpsc::Receiver<Request>) {
         let mut waiting = Vec::new();
         while requests.recv_many(&mut waiting, REQUESTS_MAX).await > 0 {
             for step in put_together(waiting.drain(..)) {
@@ -107,6 +126,9 @@ impl RoomTask {
         let reply = match call {
             Call::Ask => room.apply(command).await.map(Reply::Answered),
             Call::Look | Call::LookAround => room.view(&mut self.closed).await.map(|look| {
+                if self.parts.clock.is_none() {
+                    self.parts.time.observe(look.server_ms, look.view.now_ms);
+                }
                 self.view = Some(look.view);
                 let has_copy = self.ledger.as_ref().is_some_and(|ledger| ledger.has_copy(&look.sight.memory));
                 Reply::Looked(Box::new(Sight { has_copy, ..look.sight }))
@@ -170,7 +192,7 @@ impl RoomTask {
 fn room<'a>(parts: &'a Parts, stamp: Option<&'a Stamp>) -> Room<'a> {
     Room {
         key: &parts.key,
-        now_ms: parts.clock.as_ref().map(|clock| clock.now_ms()),
+        time: parts.clock.as_ref().map_or_else(|| parts.time.of_call(), |clock| CallTime::Exactly(clock.now_ms())),
         scripts: &parts.scripts,
         link: &parts.link,
         stamp,

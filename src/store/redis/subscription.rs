@@ -5,13 +5,16 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use redis::RedisResult;
 use tokio::sync::Notify;
 
+use super::Counters;
 use super::link::Link;
 
 /// All rooms' channels; see `lua/room.lua`.
@@ -54,8 +57,16 @@ fn first_look() -> Arc<Notify> {
     Arc::new(waiting)
 }
 
-/// Listens for ever; returns where there is nothing to listen to.
-pub(super) async fn run(link: Link, changes: Changes) {
+/// Listens for ever, also after a panic; returns where there is nothing to listen to.
+pub(super) async fn keep(link: Link, changes: Changes, counters: Arc<Counters>) {
+    while AssertUnwindSafe(run(link.clone(), changes.clone())).catch_unwind().await.is_err() {
+        tracing::error!("the subscription to Redis has panicked, and is made again");
+        counters.restarts.fetch_add(1, Relaxed);
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}
+
+async fn run(link: Link, changes: Changes) {
     while let Err(error) = listen(&link, &changes).await {
         tracing::debug!(%error, "not subscribed to Redis; polls have to do");
         tokio::time::sleep(RETRY_AFTER).await;

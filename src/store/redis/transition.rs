@@ -6,6 +6,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::refusal::accepted;
 use super::script::{Reply, Scripts, nonsense, number, run, word};
+use super::time::CallTime;
 use super::view::Look;
 use super::{Closed, Link, restore, reveal, view};
 use crate::recover::{Knowledge, Stamp};
@@ -34,8 +35,8 @@ const NUMBER_MAX: u64 = (1 << 53) - 1;
 pub(super) struct Room<'a> {
     /// The room's hash.
     pub(super) key: &'a str,
-    /// The time, or nothing for the server's own.
-    pub(super) now_ms: Option<u64>,
+    /// The time.
+    pub(super) time: CallTime,
     /// The scripts.
     pub(super) scripts: &'a Scripts,
     /// The way to Redis.
@@ -139,7 +140,7 @@ impl Room<'_> {
     /// Begins the call of a script.
     pub(super) fn call<'s>(&self, script: &'s redis::Script) -> ScriptInvocation<'s> {
         let mut call = script.key(self.key);
-        call.arg(self.now_ms.map_or_else(String::new, |now_ms| now_ms.to_string()));
+        call.arg(self.time.to_arg());
         call.arg(self.stamp.map_or(&[][..], |stamp| &stamp.epoch)).arg(self.stamp.map_or(0, |stamp| stamp.revision));
         call
     }

@@ -51,6 +51,8 @@ pub(super) struct Look {
     pub(super) view: View,
     /// For the edge.
     pub(super) sight: Sight,
+    /// What the server's own clock says.
+    pub(super) server_ms: u64,
     /// Whether all closed sessions have been told.
     is_whole: bool,
 }
@@ -111,7 +113,7 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
     let sight =
         Sight { stamp, memory: state.memory(&view)?, frozen_in, intact: state.number("intact")?, has_copy: false };
     let is_whole = closed.count >= state.number("closed_count")?;
-    Ok(Look { view: view.paced(), sight, is_whole })
+    Ok(Look { view: view.paced(), sight, server_ms: state.number("server_ms")?, is_whole })
 }
 
 /// The room's hash.
