@@ -46,7 +46,7 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
                 for room in &config.rooms {
                     writeln!(out, "    {}: {}", room.name, schedule(room))?;
                 }
-                for note in missing_tokens(&config) {
+                for note in missing_tokens(&config).into_iter().chain(unsaid_returns(&config)) {
                     writeln!(out, "    note: {note}")?;
                 }
             }
@@ -81,6 +81,18 @@ fn in_zone(at_ms: u64, zone: Option<&str>) -> String {
         Some(zone) => timestamp.to_zoned(zone).strftime("%a %F %H:%M:%S %Z (%:Q)").to_string(),
         None => timestamp.strftime("%a %F %H:%M:%S UTC").to_string(),
     }
+}
+
+/// A form that a bank sends comes without the pass, since browsers keep cookies of this kind from other sites' forms.
+fn unsaid_returns(config: &Config) -> impl Iterator<Item = String> {
+    let unsaid = config.rooms.iter().filter(|room| room.return_paths.is_none());
+    unsaid.map(|room| {
+        format!(
+            "room {:?}: does a bank or payment provider send fans back with a form (3-D Secure)? Then name where to in \
+             return_paths, like [\"/checkout/return\"], or they are asked first; if none does, write return_paths = []",
+            room.name
+        )
+    })
 }
 
 /// Tokens belong to the machine that runs the edge, which need not be the one that checks the file.

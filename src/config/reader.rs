@@ -107,6 +107,11 @@ impl<'s> Section<'s> {
         }
     }
 
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// The value of a key that must be there.
     pub(super) fn require<T: Value>(&self, key: &'static str, example: &str) -> Option<T> {
         if !self.table.contains_key(key) {

@@ -40,6 +40,8 @@ pub struct RoomConfig {
     pub upstream: String,
     /// Path prefixes that a share of the shop is kept for: checkout and payment.
     pub priority_paths: Vec<String>,
+    /// Path prefixes to which other sites (banks, payment providers) send fans back by a `POST`; `None` where nothing was said.
+    pub return_paths: Option<Vec<String>>,
     /// Where the shop says how much it has left to sell.
     pub stock: Option<String>,
     /// When it opens, starts and ends.
@@ -139,6 +141,7 @@ impl RoomConfig {
         let case_insensitive = section.get_or("case_insensitive", true);
         let upstream = section.require("upstream", r#""shop""#);
         let priority_paths = read_paths(section, "priority_paths");
+        let return_paths = section.has("return_paths").then(|| read_paths(section, "return_paths"));
         let stock: Option<String> = section.get("stock");
         section.check(
             stock.as_ref().is_none_or(|path| path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok()),
@@ -171,6 +174,7 @@ impl RoomConfig {
             case_insensitive,
             upstream: upstream?,
             priority_paths,
+            return_paths,
             stock,
             schedule: schedule?,
             allowed_origins,

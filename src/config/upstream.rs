@@ -24,6 +24,10 @@ pub struct UpstreamConfig {
     pub queue_max: u32,
     /// How long a request may wait for a slot.
     pub queue_wait_ms: u64,
+    /// Of slots and queue, what those without a pass may have, in hundredths.
+    pub open_percent: u32,
+    /// Tunnels and event streams that may be open at once.
+    pub streams_max: u32,
 }
 
 impl UpstreamConfig {
@@ -36,6 +40,13 @@ impl UpstreamConfig {
         let parts = address.and_then(|address| host_and_port(section, &address));
         let in_flight_max = section.get_or("max_in_flight", 512);
         section.check(in_flight_max > 0, "max_in_flight", "is 0: no request would ever reach the shop", "at least 1");
+        let open_percent = section.get_or("open_percent", 25);
+        section.check(
+            (1..=90).contains(&open_percent),
+            "open_percent",
+            format!("{open_percent} is not a share that leaves both something"),
+            "write 1 to 90; 25 where most of the shop is behind the room, more where most of it is beside it",
+        );
         let (host, port) = parts?;
         Some(Self {
             name: name?,
@@ -47,6 +58,8 @@ impl UpstreamConfig {
             in_flight_max,
             queue_max: section.get_or("queue", 128),
             queue_wait_ms: section.timeout("queue_wait", Span::seconds(1)),
+            open_percent,
+            streams_max: section.get_or("max_streams", 1_000),
         })
     }
 }

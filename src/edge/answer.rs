@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::Serialize;
 
@@ -21,14 +21,16 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// Header fields, in order.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body.
+    /// What the body begins with where that is shared by many answers.
+    pub(crate) shared: Bytes,
+    /// The body, or the rest of it.
     pub(crate) body: Bytes,
 }
 
 impl Answer {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::with_capacity(8), body: Bytes::new() }
+        Self { status, headers: Vec::with_capacity(8), shared: Bytes::new(), body: Bytes::new() }
     }
 
     /// A private JSON answer.
@@ -50,6 +52,17 @@ impl Answer {
     pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
+    }
+
+    /// A body whose beginning is shared.
+    pub(crate) fn shared_body(mut self, shared: Bytes, rest: Bytes) -> Self {
+        (self.shared, self.body) = (shared, rest);
+        self
+    }
+
+    /// How long the body is.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.shared.len() + self.body.len()
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -75,7 +88,7 @@ impl Answer {
 
     /// The whole answer, dated, as HTTP/1.1 for a connection that is kept.
     pub(crate) fn http1(self, now_ms: u64) -> Bytes {
-        let mut bytes = BytesMut::with_capacity(self.body.len() + 512);
+        let mut bytes = BytesMut::with_capacity(self.body_bytes() + 512);
         self.text(DATE, &http_date(now_ms)).write_http1(&mut bytes, "keep-alive");
         bytes.freeze()
     }
@@ -91,9 +104,10 @@ impl Answer {
             bytes.put_slice(b"\r\n");
         }
         if self.has_length() {
-            put(bytes, format_args!("content-length: {}\r\n", self.body.len()));
+            put(bytes, format_args!("content-length: {}\r\n", self.body_bytes()));
         }
         put(bytes, format_args!("connection: {connection}\r\n\r\n"));
+        bytes.put_slice(&self.shared);
         bytes.put_slice(&self.body);
     }
 
@@ -102,9 +116,16 @@ impl Answer {
         !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 
-    /// The bytes to send after the head: none to `HEAD`.
-    pub(crate) fn body_for(&self, method: &Method) -> Bytes {
-        if method == Method::HEAD { Bytes::new() } else { self.body.clone() }
+    /// The bytes to send after the head, in order: none to `HEAD`. What is shared stays so over HTTP/2, where many may wait
+    /// at once on one connection; over HTTP/1 one packet is worth a copy.
+    pub(crate) fn body_for(&self, method: &Method, version: Version) -> [Bytes; 2] {
+        if method == Method::HEAD {
+            [Bytes::new(), Bytes::new()]
+        } else if self.shared.is_empty() || version == Version::HTTP_2 {
+            [self.shared.clone(), self.body.clone()]
+        } else {
+            [Bytes::new(), [&self.shared[..], &self.body].concat().into()]
+        }
     }
 }
 

@@ -117,6 +117,7 @@ async fn claim(
 
 fn admitted(edge: &Edge, room: &LiveRoom, pass: &Pass, admitted_at_ms: u64, secure: bool) -> Answer {
     let token = edge.keys.now().sign_pass(pass);
+    edge.passes.remember(&token, pass.clone());
     let kept_s = pass.expires_at_ms.saturating_sub(pass.issued_at_ms) / 1000;
     let body = Admitted {
         pass: &token,

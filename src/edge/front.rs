@@ -1,7 +1,7 @@
 //! The front of every HTTP/1 connection: reads one head at a time, strictly, and hands it to Pingora.
 //!
 //! Guarantees: a head that could be framed in two ways never reaches Pingora; a head arrives whole within the client's
-//! time, however slowly its bytes trickle in; an idle connection holds no buffer. Plain polls, which are most of all
+//! time, however slowly its bytes trickle in, and so does HTTP/2's preface; an idle connection holds no buffer. Plain polls, which are most of all
 //! requests, and those that are turned away are answered right here ([`lane`]).
 
 use std::future::poll_fn;
@@ -13,14 +13,14 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{ALPN, Shutdown, SocketDigest, Stream};
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use pingora::time::timeout;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::answer::Answer;
 use super::arrival::Origin;
@@ -30,9 +30,14 @@ use super::leash::Leash;
 use super::overlong;
 use super::problem::Problem;
 use super::served::{Message, Served};
+use super::shop::is_event_stream;
 use super::state::Edge;
 use super::stop::Finish;
+use super::upgrade::is_websocket;
 use crate::arrive::head::{BadHead, HEAD_BYTES_MAX, header_slots, read_head};
+
+/// What every client of HTTP/2 says first (RFC 9113, 3.4).
+const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
@@ -53,8 +58,8 @@ pub(crate) struct Front {
 
 /// What became of waiting for a head.
 enum Next {
-    /// It is whole, and Pingora's.
-    Head { upgrade: bool, message_bytes: Option<u64> },
+    /// It is whole, and Pingora's; perhaps it asks for something that lasts.
+    Head { lasts: bool, message_bytes: Option<u64> },
     /// It has so many bytes, and this is the answer.
     Ready { bytes: usize, answer: Ready },
     /// The client has gone, or said nothing for too long.
@@ -74,6 +79,7 @@ impl ServerApp for Front {
             Some(_) => None,
         };
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            let stream = self.begin_http2(stream).await?;
             return self.proxy.process_new(stream, shutdown).await;
         }
         // In a task of its own: Pingora's has room for a TLS handshake (9 KB) and would keep it while the fan is idle.
@@ -92,6 +98,14 @@ impl ServerApp for Front {
 }
 
 impl Front {
+    /// Waits for the preface, for which Pingora would wait for ever; what comes after it has an idle connection's time.
+    async fn begin_http2(&self, mut stream: Stream) -> Option<Stream> {
+        let mut preface = [0; PREFACE_BYTES];
+        let patience = Duration::from_millis(self.edge.client_timeout_ms);
+        let read = timeout(patience, stream.read_exact(&mut preface)).await;
+        matches!(read, Ok(Ok(_))).then(|| Served::hand_over_http2(stream, Bytes::copy_from_slice(&preface)))
+    }
+
     async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
         let mut patience = Duration::from_millis(self.edge.client_timeout_ms);
         let mut shutdown_seen = shutdown.clone();
@@ -105,10 +119,10 @@ impl Front {
                         return;
                     }
                 }
-                Next::Head { upgrade, message_bytes } => {
+                Next::Head { lasts, message_bytes } => {
                     // In a box: it has room for a whole request, which an idle connection does not need.
                     let (request, message) = split(std::mem::take(&mut bytes), message_bytes);
-                    let request = self.hand_over(stream, request, message, upgrade, shutdown);
+                    let request = self.hand_over(stream, request, message, lasts, shutdown);
                     let reused = Box::pin(request).await;
                     let Some((again, ahead)) = reused else { return };
                     (stream, bytes) = (again, ahead);
@@ -181,9 +195,11 @@ impl Front {
         if let Some(answer) = lane::answer(&self.edge, &head, origin) {
             return Some(Next::Ready { bytes: head.bytes, answer });
         }
-        let upgrade = head.has("upgrade");
-        let message_bytes = head.content_length.filter(|_| !upgrade).map(|body| body.saturating_add(head.bytes as u64));
-        Some(Next::Head { upgrade, message_bytes })
+        let asks_for_tunnel = head.only("upgrade").is_some_and(is_websocket);
+        let lasts = asks_for_tunnel || head.only("accept").is_some_and(is_event_stream);
+        let message_bytes =
+            head.content_length.filter(|_| !asks_for_tunnel).map(|body| body.saturating_add(head.bytes as u64));
+        Some(Next::Head { lasts, message_bytes })
     }
 
     /// Whether the client took it.
@@ -201,16 +217,16 @@ impl Front {
         stream: Stream,
         bytes: BytesMut,
         message: Message,
-        upgrade: bool,
+        lasts: bool,
         shutdown: &ShutdownWatch,
     ) -> Option<(Stream, BytesMut)> {
-        let leash = upgrade.then(Leash::default);
+        let leash = lasts.then(Leash::default);
         let mut session = ServerSession::new_http1(Served::hand_over(stream, leash.clone(), message));
         session.set_pipelined_prefix(bytes);
         session.set_connection_user_context(leash.map(|leash| Box::new(leash) as _));
         let reused = self.proxy.process_new_http(session, shutdown).await;
-        // One leash a connection: after an upgrade that was refused, the client connects anew.
-        reused.filter(|_| !upgrade).and_then(|reused| Served::take_back(reused.consume().0))
+        // One leash a connection: after a tunnel that was refused, the client connects anew.
+        reused.filter(|_| !lasts).and_then(|reused| Served::take_back(reused.consume().0))
     }
 }
 

@@ -14,7 +14,7 @@ use pingora::{Error, Result};
 
 use super::state::Edge;
 use super::visit::{self, Visit};
-use super::{access_log, shop};
+use super::{access_log, body, shop};
 
 /// The gate, as Pingora sees it.
 pub(crate) struct GatePhases {
@@ -56,11 +56,11 @@ impl ProxyHttp for GatePhases {
     async fn request_body_filter(
         &self,
         _session: &mut Session,
-        body: &mut Option<Bytes>,
-        _end: bool,
+        piece: &mut Option<Bytes>,
+        end: bool,
         visit: &mut Visit,
     ) -> Result<()> {
-        visit::count_body(&self.edge, visit, body.as_ref().map_or(0, Bytes::len))
+        body::pass_on(&self.edge, visit, piece, end)
     }
 
     async fn response_filter(
@@ -80,7 +80,7 @@ impl ProxyHttp for GatePhases {
         visit: &mut Visit,
     ) -> Result<Option<Duration>> {
         visit::keep_body(visit, body);
-        Ok(None)
+        shop::pass_back(visit, body.as_ref().map_or(0, Bytes::len)).map(|()| None)
     }
 
     fn fail_to_connect(

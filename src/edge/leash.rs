@@ -1,8 +1,9 @@
-//! Tunnels (WebSockets) that end with the pass that opened them.
+//! Tunnels (WebSockets) and event streams that end with the pass that opened them.
 //!
-//! Pingora moves a tunnel's bytes by itself, so the connection is held on a leash: when it is cut, the next look at the
-//! client's side of the stream is an error, and Pingora takes the tunnel down. Traffic counts as use and renews the
-//! session; release, hard end and idleness cut it within a second.
+//! Pingora moves their bytes by itself, so the connection is held on a leash: when it is cut, the next look at the
+//! client's side of the stream is an error, and Pingora takes it down; nothing that the shop says goes to the fan any
+//! more, whatever the connection. Traffic counts as use and renews the session; release, hard end and idleness cut it
+//! within a second. A tunnel that the shop does not answer is cut like any request that it does not answer.
 
 use std::io;
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
+use super::holder::Holder;
 use super::live::LiveRoom;
 use super::state::Edge;
-use super::visit::Holder;
 use crate::room::RenewOutcome;
 
 /// How often a tunnel's pass is looked at.
@@ -27,6 +28,7 @@ pub(crate) struct Leash(Arc<Held>);
 #[derive(Debug, Default)]
 struct Held {
     is_cut: AtomicBool,
+    is_answered: AtomicBool,
     waker: AtomicWaker,
     /// Bytes moved either way since the last look.
     traffic: AtomicU64,
@@ -39,13 +41,36 @@ impl Leash {
         self.0.waker.wake();
     }
 
+    /// Whether that was done.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.0.is_cut.load(Ordering::Acquire)
+    }
+
+    /// The shop has answered the request.
+    pub(crate) fn answer(&self) {
+        self.0.is_answered.store(true, Ordering::Release);
+    }
+
+    /// Whether it was cut because the shop did not answer.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.is_cut() && !self.0.is_answered.load(Ordering::Acquire)
+    }
+
+    /// Cuts the connection where the shop does not answer in time.
+    pub(crate) async fn answered_within(self, silence: Duration) {
+        tokio::time::sleep(silence).await;
+        if !self.0.is_answered.load(Ordering::Acquire) {
+            self.cut();
+        }
+    }
+
     /// Wakes the task at hand when the leash is cut.
     ///
     /// # Errors
     /// It has been cut.
     pub(crate) fn check(&self, cx: &Context<'_>) -> io::Result<()> {
         self.0.waker.register(cx.waker());
-        if self.0.is_cut.load(Ordering::Acquire) {
+        if self.is_cut() {
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the pass has ended"));
         }
         Ok(())

@@ -1,8 +1,11 @@
 //! The two public lists, read part by part: the frozen roster, and the claims that were made with it.
 //!
-//! Guarantees: an answer holds a part of a list in memory, never all of it; what was public of a list once never changes.
+//! Guarantees: an answer holds a part of a list in memory, never all of it, and reads the next one when the client has taken
+//! it; there are so many answers at once, in all and of one network, and none for a client that takes next to nothing; what
+//! was public of a list once never changes.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fairgate_draw::{CLAIM_BYTES, Claim};
@@ -10,8 +13,10 @@ use http::StatusCode;
 use http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE,
 };
+use ipnet::IpNet;
 
 use super::answer::Answer;
+use super::bounded::{Bounded, Taken};
 use super::draw::{ANYBODY, GROWING, kept};
 use super::fan::FanRequest;
 use super::live::LiveRoom;
@@ -21,7 +26,15 @@ use crate::room::View;
 use crate::store::{Store, StoreError};
 
 /// Bytes of a list that are in memory at once for one answer.
-const PART_BYTES: u64 = 256 * 1024;
+const PART_BYTES: u64 = 64 * 1024;
+
+/// Answers at once, in all and of a network: with the parts of all of them in memory, 8 MB.
+const READERS_MAX: u32 = 128;
+const NETWORK_READERS_MAX: u32 = 16;
+
+/// A reader that takes less than this holds up others, once it has had [`READER_PATIENCE`].
+const READ_BYTES_A_SECOND_MIN: u64 = 64 * 1024;
+const READER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A claim is public once its fan's random bytes are of no use to anybody else: a join with the same bytes is answered
 /// with the same place for two minutes at most.
@@ -54,6 +67,33 @@ pub(crate) struct ListAnswer {
     pub(crate) list: List,
     /// The bytes of it that are the body.
     pub(crate) bytes: Range<u64>,
+}
+
+/// Who may read the lists at once.
+pub(crate) fn readers(unlimited: &[IpNet]) -> Bounded {
+    Bounded::new(READERS_MAX, NETWORK_READERS_MAX, unlimited)
+}
+
+/// One reader, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    begun: Instant,
+    _taken: Taken,
+}
+
+impl Reader {
+    pub(crate) fn new(taken: Taken) -> Self {
+        Self { begun: Instant::now(), _taken: taken }
+    }
+
+    /// Whether it is too slow after so many bytes.
+    pub(crate) fn is_slow(&self, bytes: u64) -> bool {
+        is_slow(self.begun.elapsed(), bytes)
+    }
+}
+
+fn is_slow(took: Duration, bytes: u64) -> bool {
+    took > READER_PATIENCE && bytes < took.as_secs() * READ_BYTES_A_SECOND_MIN
 }
 
 impl List {
@@ -150,6 +190,12 @@ fn byte_range(header: &[u8], bytes: u64) -> Option<Range<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn readers_may_not_dawdle() {
+        let s = Duration::from_secs;
+        assert!(!is_slow(s(60), 0) && is_slow(s(61), 3 << 20) && !is_slow(s(61), 4 << 20));
+    }
 
     #[test]
     fn reads_one_byte_range() {

@@ -110,6 +110,7 @@ impl Pilot {
         self.upstream.resize(u32::try_from(window.size()).unwrap_or(in_flight_max), wait_ms);
         let (in_flight, queued) = self.upstream.load();
         self.metrics.observe_upstream_load(self.upstream.name(), in_flight, queued);
+        self.metrics.observe_upstream_streams(self.upstream.name(), self.upstream.streams());
         self.metrics.observe_upstream_bounds(self.upstream.name(), window.size(), self.upstream.is_dead());
     }
 

@@ -94,7 +94,7 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Head(BadHead::TooLarge) | Self::TooManyCookies { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Target(BadTarget::TooLong) => StatusCode::URI_TOO_LONG,
@@ -153,7 +153,7 @@ impl Problem {
         }
     }
 
-    fn retry_after_ms(&self) -> Option<u64> {
+    pub(crate) fn retry_after_ms(&self) -> Option<u64> {
         match self {
             Self::StoreUnavailable { retry_after_ms }
             | Self::Mending { retry_after_ms }

@@ -11,7 +11,7 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use crate::config::LimitsConfig;
-use crate::limit::{Network, Quota, Table, Verdict, networks};
+use crate::limit::{Network, Quota, Spread, Table, Verdict, networks};
 use crate::observe::RouteClass;
 use crate::pass::SessionId;
 use crate::store::CountedNetwork;
@@ -22,11 +22,16 @@ pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 /// Joins that a network may have made here lately before the store counts them, too.
 const BUSY_JOINS: u32 = 3;
 
+/// Those of a network that are turned away come back within this.
+const NETWORK_SPREAD_MS: u64 = 10_000;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
-    /// Any request of a network.
+    /// Any request of a network, but polls.
     Network,
+    /// A poll of a network.
+    Poll,
     /// A join of a network.
     Join,
     /// A claim of a network.
@@ -66,11 +71,17 @@ pub(crate) struct Quotas {
     config: LimitsConfig,
     table: Table,
     begun: Instant,
+    spread: Spread,
 }
 
 impl Quotas {
     pub(crate) fn new(config: &LimitsConfig) -> Self {
-        Self { table: Table::new(config.keys_max as usize), config: config.clone(), begun: Instant::now() }
+        Self {
+            table: Table::new(config.keys_max as usize),
+            config: config.clone(),
+            begun: Instant::now(),
+            spread: Spread::default(),
+        }
     }
 
     /// Asks for a request of a network.
@@ -84,6 +95,7 @@ impl Quotas {
         }
         networks(address)
             .try_for_each(|Network { key, factor }| self.ask(tally, counted, key, quota.times(factor), at).map(drop))
+            .map_err(|over| self.apart(over))
     }
 
     /// The networks of an address that have joined more than a few times lately here: their joins are counted where the
@@ -102,10 +114,21 @@ impl Quotas {
 
     /// The joins of a network are used up over all edges.
     pub(crate) fn over_joins(&self, retry_after_ms: u64) -> Over {
-        Over { counted: Counted::Join, quota: self.config.joins, retry_after_ms }
+        self.apart(Over { counted: Counted::Join, quota: self.config.joins, retry_after_ms })
     }
 
-    fn is_unlimited(&self, address: IpAddr) -> bool {
+    /// A network is many clients: they are not told to come back together.
+    fn apart(&self, over: Over) -> Over {
+        Over { retry_after_ms: over.retry_after_ms + self.spread.next_ms(NETWORK_SPREAD_MS), ..over }
+    }
+
+    /// When to ask again, spread so that those who are turned away together do not come back together.
+    pub(crate) fn spread_ms(&self, within_ms: u64) -> u64 {
+        self.spread.next_ms(within_ms)
+    }
+
+    /// Whether an address has no limit.
+    pub(crate) fn is_unlimited(&self, address: IpAddr) -> bool {
         self.config.unlimited.iter().any(|net: &IpNet| net.contains(&address))
     }
 
@@ -128,9 +151,10 @@ impl Quotas {
     }
 
     fn quota(&self, counted: Counted) -> Option<Quota> {
-        let LimitsConfig { network, joins, claims, session, .. } = self.config;
+        let LimitsConfig { network, polls, joins, claims, session, .. } = self.config;
         let quota = match counted {
             Counted::Network => network,
+            Counted::Poll => polls,
             Counted::Join => joins,
             Counted::Claim => claims,
             Counted::Session(_) => session,
@@ -160,6 +184,7 @@ impl Counted {
             Self::Claim => 2,
             Self::Session(RouteClass::Priority) => 3,
             Self::Session(RouteClass::Other) => 4,
+            Self::Poll => 5,
         }
     }
 
@@ -167,6 +192,7 @@ impl Counted {
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Network => "network",
+            Self::Poll => "polls",
             Self::Join => "joins",
             Self::Claim => "claims",
             Self::Session(RouteClass::Priority) => "session-priority",
@@ -213,8 +239,8 @@ mod tests {
             claims: quota(0, 0),
             session: quota(60, 1),
             keys_max: 1_000,
-            network_connections: 0,
             unlimited: vec!["127.0.0.0/8".parse().unwrap()],
+            ..LimitsConfig::default()
         })
     }
 
@@ -235,6 +261,28 @@ mod tests {
         assert_eq!(of_a_48.sum::<usize>(), 32);
         let of_a_32 = (2..100).map(|net| count(&quotas, Counted::Network, &format!("2001:db8:{net:x}::1"), 1));
         assert_eq!(of_a_32.sum::<usize>(), 32, "and half of it had been asked for by one /48");
+    }
+
+    #[test]
+    fn a_crowd_behind_one_address_gets_in_and_is_not_told_to_come_back_together() {
+        let quotas = Quotas::new(&LimitsConfig::default());
+        let (address, mut at, mut told): (IpAddr, _, Vec<Over>) =
+            ("192.0.2.1".parse().unwrap(), quotas.begun, Vec::new());
+        let mut waiting = 5_000;
+        while waiting > 0 {
+            for _ in 0..waiting {
+                match quotas.network(Tally::Count, Counted::Join, address, at) {
+                    Ok(()) => waiting -= 1,
+                    Err(over) => told.push(over),
+                }
+            }
+            at += std::time::Duration::from_secs(10);
+        }
+        let took_s = (at - quotas.begun).as_secs();
+        assert!(took_s <= 240, "5,000 fans behind one address have joined after {took_s} s");
+        let in_s = |s: u64| told.iter().filter(|over| over.retry_after_ms / 1_000 == s).count() * 100 / told.len();
+        let in_each_s: Vec<usize> = (0..=10).map(in_s).collect();
+        assert!(in_each_s[1..10].iter().all(|share| (8..=12).contains(share)), "hundredths by second: {in_each_s:?}");
     }
 
     #[test]

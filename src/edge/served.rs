@@ -4,6 +4,9 @@
 //! with Pingora's own buffer (a flush, or [`CORK_BYTES`]); the buffer lives for one request, so that a connection that
 //! says nothing has none. Pingora reads what is of its request and no more, so that one which follows without waiting is
 //! not lost. A tunnel's connection is on its [`Leash`].
+//!
+//! A connection that speaks HTTP/2 is Pingora's for good; what was read of it to see that it does so is read first, and its
+//! answers are gathered by HTTP/2 itself.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -13,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
 use pingora::protocols::{
@@ -31,9 +34,15 @@ const CORK_BYTES: usize = 1_460;
 /// Bytes read at once where the request's end is near.
 const READ_BYTES: usize = 4 * 1024;
 
+/// The most that is read at once: what Pingora reads of a body comes in pieces no larger than this.
+pub(crate) const PIECE_BYTES_MAX: usize = 16 * 1024;
+
 /// The connection.
 pub(crate) struct Served {
     stream: Stream,
+    /// What was read already.
+    unread: Bytes,
+    corks: bool,
     corked: Vec<u8>,
     leash: Option<Leash>,
     message: Message,
@@ -51,7 +60,13 @@ pub(crate) struct Message {
 impl Served {
     /// Puts a connection into Pingora's hands.
     pub(crate) fn hand_over(stream: Stream, leash: Option<Leash>, message: Message) -> Stream {
-        Box::new(Self { stream, corked: Vec::new(), leash, message })
+        Box::new(Self { stream, unread: Bytes::new(), corks: true, corked: Vec::new(), leash, message })
+    }
+
+    /// Puts a connection into Pingora's hands that has begun to speak HTTP/2, with what was read of it.
+    pub(crate) fn hand_over_http2(stream: Stream, unread: Bytes) -> Stream {
+        let message = Message::default();
+        Box::new(Self { stream, unread, corks: false, corked: Vec::new(), leash: None, message })
     }
 
     /// Takes it back, with what has come ahead of its time; `None` where something is left that was not sent.
@@ -109,6 +124,17 @@ impl Served {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
+    fn poll_read_piece(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buf.remaining() <= PIECE_BYTES_MAX {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let mut space = [MaybeUninit::uninit(); PIECE_BYTES_MAX];
+        let mut piece = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+        buf.put_slice(piece.filled());
+        Poll::Ready(Ok(()))
+    }
+
     fn take_sent(&mut self, bytes: usize) -> io::Result<()> {
         if bytes == 0 {
             return Err(io::ErrorKind::WriteZero.into());
@@ -129,11 +155,16 @@ impl AsyncRead for Served {
         if let Some(leash) = &self.leash {
             leash.check(cx)?;
         }
+        if !self.unread.is_empty() {
+            let bytes = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread.split_to(bytes));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let polled = match self.message.left_bytes {
             Some(0) => self.poll_ahead(cx),
             Some(left_bytes) if left_bytes < buf.remaining() as u64 => self.poll_rest(cx, buf, left_bytes),
-            _ => Pin::new(&mut self.stream).poll_read(cx, buf),
+            _ => self.poll_read_piece(cx, buf),
         };
         let bytes = buf.filled().len() - before;
         if let Some(left_bytes) = &mut self.message.left_bytes {
@@ -146,6 +177,9 @@ impl AsyncRead for Served {
 
 impl AsyncWrite for Served {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.corks {
+            return Pin::new(&mut self.stream).poll_write(cx, buf);
+        }
         let written = if self.corked.len() + buf.len() <= CORK_BYTES {
             self.corked.extend_from_slice(buf);
             buf.len()
@@ -154,6 +188,22 @@ impl AsyncWrite for Served {
         };
         self.count(written);
         Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if !self.corks {
+            return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        }
+        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+        self.poll_write(cx, first)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        !self.corks && self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -231,8 +281,21 @@ mod tests {
 
     fn connection(room_bytes: usize) -> (Served, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(room_bytes);
-        let message = Message::default();
-        (Served { stream: Box::new(ours), corked: Vec::new(), leash: None, message }, theirs)
+        let (unread, corked, message) = (Bytes::new(), Vec::new(), Message::default());
+        (Served { stream: Box::new(ours), unread, corks: true, corked, leash: None, message }, theirs)
+    }
+
+    #[tokio::test]
+    async fn what_was_read_already_is_read_first() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut served = Served::hand_over_http2(Box::new(ours), Bytes::from_static(b"PRI * "));
+        theirs.write_all(b"HTTP/2.0").await.unwrap();
+        let mut read = [0; 14];
+        served.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"PRI * HTTP/2.0");
+        served.write_all(b"at once").await.unwrap();
+        let mut heard = [0; 7];
+        theirs.read_exact(&mut heard).await.unwrap();
     }
 
     #[tokio::test]

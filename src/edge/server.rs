@@ -21,6 +21,8 @@ use prometheus::Registry;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::admin::AdminService;
+use super::body;
+use super::bounded::Bounded;
 use super::certificate::LiveCertificate;
 use super::connections::Connections;
 use super::front::Front;
@@ -29,6 +31,7 @@ use super::greeting::Greeting;
 use super::handover::Sockets;
 use super::keys::LiveKeys;
 use super::listening::Listening;
+use super::lists;
 use super::live::{LiveRoom, RoomWorkers};
 use super::pilot::Pilot;
 use super::quotas::Quotas;
@@ -57,9 +60,14 @@ const PASSES_MAX: u64 = 100_000;
 /// Requests that get a second try at the shop: only those of which nothing was sent.
 const TRIES_MAX: usize = 2;
 
+/// Requests of strangers that are being answered at once, in all and of a network: some 30 KB each, for as long as a client
+/// may take for an answer.
+const REQUESTS_MAX: u32 = 10_000;
+const NETWORK_REQUESTS_MAX: u32 = 1_000;
+
 /// HTTP/2: requests of one connection at a time, of those the ones that may be reset before they were looked at, and the
 /// header fields of one.
-const STREAMS_MAX: u32 = 100;
+const STREAMS_MAX: u32 = 64;
 const RESETS_MAX: usize = 20;
 /// More than an HTTP/1 head, so that who sends too many cookies gets a page that says so.
 const HEADERS_BYTES_MAX: u32 = 48 * 1024;
@@ -283,6 +291,9 @@ pub(crate) fn build(
         keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
         quotas: Quotas::new(&config.edge.limits),
         connections: Connections::new(&config.edge, super::sockets::connections_max()),
+        bodies: body::memory(&config.edge.limits),
+        readers: lists::readers(&config.edge.limits.unlimited),
+        strangers: Bounded::new(REQUESTS_MAX, NETWORK_REQUESTS_MAX, &config.edge.limits.unlimited),
         traffic: Traffic::default(),
     };
     Ok((Arc::new(edge), tickers))

@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use http::header::HeaderName;
+use http::header::{CONTENT_TYPE, HeaderName};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
+use super::kept_form;
+use super::leash::Leash;
 use super::problem::Problem;
 use super::quotas::Left;
 use super::request_id::X_REQUEST_ID;
 use super::respond::respond;
 use super::state::Edge;
 use super::upstream::{ShopAnswer, shop_queue};
-use super::visit::{Inside, Stage, Visit, problem_answer};
+use super::visit::{Inside, Stage, Visit, problem_answer, shut};
 use super::{cors, headers, session};
 use crate::fields::first;
 
@@ -25,19 +27,23 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Where to send the request. Called again for a retry, so nothing is spent here.
 pub(crate) fn peer(visit: &Visit) -> Result<Box<HttpPeer>> {
     let inside = inside(visit)?;
-    // A tunnel may keep silent for as long as the pass lasts; its leash ends it.
-    let silence_ms = inside
-        .leash
-        .as_ref()
-        .zip(inside.holder.as_ref())
-        .map(|(_, holder)| holder.pass.hard_end_at_ms.saturating_sub(holder.pass.issued_at_ms));
-    Ok(Box::new(inside.room.upstream.peer(silence_ms)))
+    let upstream = &inside.room.upstream;
+    let silence_ms = match (&inside.leash, &inside.holder) {
+        // A tunnel may keep silent for as long as the pass lasts; its leash ends it, also where the shop does not answer.
+        (Some(_), Some(holder)) if inside.asks_for_tunnel => {
+            holder.pass.hard_end_at_ms.saturating_sub(holder.pass.issued_at_ms)
+        }
+        _ => upstream.silence_ms() + inside.sending.extra_ms(inside.body_bytes_max),
+    };
+    Ok(Box::new(upstream.peer(silence_ms)))
 }
 
 /// Makes the request one that the shop can believe.
 pub(crate) fn request(edge: &Edge, request: &mut RequestHeader, visit: &Visit) -> Result<()> {
     let id = visit.id(&request.headers).value();
-    headers::to_shop(&edge.forged, request, inside(visit)?)?;
+    let inside = inside(visit)?;
+    inside.sending.describe(request)?;
+    headers::to_shop(&edge.forged, request, inside)?;
     request.insert_header(X_REQUEST_ID, id)
 }
 
@@ -56,6 +62,9 @@ pub(crate) async fn response(
         return Ok(());
     }
     observe(edge, visit.begun, inside, response);
+    if let Some(leash) = &inside.leash {
+        leash.answer();
+    }
     session::on_answer(edge, inside, response).await?;
     if inside.is_preflight {
         cors::reduce(response)?;
@@ -68,7 +77,10 @@ pub(crate) async fn response(
         response.append_header(name, value)?;
     }
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
-        begin_tunnel(edge, inside);
+        inside.is_tunnel = true;
+        last(edge, inside);
+    } else if response.headers.get(CONTENT_TYPE).is_some_and(|kind| is_event_stream(kind.as_bytes())) {
+        begin_stream(edge, inside)?;
     }
     Ok(())
 }
@@ -85,16 +97,53 @@ fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHead
         is_error: response.status.is_server_error(),
     };
     let upstream = &inside.room.upstream;
-    upstream.observe_answer(&answer);
+    upstream.observe_answer(&answer, edge.now_ms());
     let waited = answer.waited + answer.shop_queue.unwrap_or_default();
     edge.metrics.observe_upstream_response(upstream.name(), inside.class, answer.in_shop, waited);
 }
 
-fn begin_tunnel(edge: &Arc<Edge>, inside: &mut Inside) {
+/// Whether a media type is that of an event stream.
+pub(crate) fn is_event_stream(kind: &[u8]) -> bool {
+    const KIND: &[u8] = b"text/event-stream";
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(KIND)
+}
+
+/// An event stream is a tunnel from the shop to the fan.
+fn begin_stream(edge: &Arc<Edge>, inside: &mut Inside) -> Result<()> {
+    match inside.room.upstream.lasting(inside.ask) {
+        Ok(lasting) => inside.lasting = Some(lasting),
+        Err(closed) => {
+            shut(edge, closed);
+            let code = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+            return Error::e_explain(ErrorType::HTTPStatus(code), "there are as many streams as there may be");
+        }
+    }
+    inside.leash.get_or_insert_default();
+    last(edge, inside);
+    Ok(())
+}
+
+/// From here on it is bounded by its pass, and holds no slot.
+fn last(edge: &Arc<Edge>, inside: &mut Inside) {
     inside.slot = None;
     if let (Some(leash), Some(holder)) = (inside.leash.clone(), inside.holder.clone()) {
         tokio::spawn(leash.watch(Arc::clone(edge), Arc::clone(&inside.room), holder));
     }
+}
+
+/// Looks at a piece of the shop's answer on its way to the fan.
+///
+/// # Errors
+/// The pass of a stream has ended.
+pub(crate) fn pass_back(visit: &Visit, bytes: usize) -> Result<()> {
+    let Stage::Inside(inside) = &visit.stage else { return Ok(()) };
+    let Some(leash) = &inside.leash else { return Ok(()) };
+    leash.count(bytes);
+    if leash.is_cut() {
+        return Err(Error::explain(ErrorType::ConnectionClosed, "the pass has ended").into_down());
+    }
+    Ok(())
 }
 
 /// Nothing has been sent yet: another try is safe.
@@ -106,15 +155,24 @@ pub(crate) fn unreachable(mut error: Box<Error>) -> Box<Error> {
 /// Tells the fan what went wrong, as far as there is still somebody to tell.
 pub(crate) async fn failed(edge: &Edge, session: &mut Session, error: &Error, visit: &Visit) -> FailToProxy {
     session.set_keepalive(None);
-    let Some(problem) = problem(edge, error) else {
+    let inside = inside(visit).ok();
+    let is_unanswered = inside.and_then(|inside| inside.leash.as_ref()).is_some_and(Leash::is_unanswered);
+    let told = if is_unanswered { Some(shop_down(edge)) } else { problem(edge, error, inside) };
+    let Some(problem) = told else {
         return FailToProxy { error_code: 0, can_reuse_downstream: false };
     };
-    let answer = problem_answer(edge, session, &problem);
-    if let Stage::Inside(inside) = &visit.stage
+    let kept = match inside.filter(|_| session.response_written().is_none()) {
+        Some(inside) => kept_form::answer(edge, session, &inside.room, &inside.arrival, &problem).await,
+        None => None,
+    };
+    let answer = kept.unwrap_or_else(|| problem_answer(edge, session, &problem));
+    if let Some(inside) = inside
         && matches!(problem, Problem::ShopDown { .. })
+        && (inside.is_body_sent || is_unanswered || is_connecting(error))
     {
-        inside.room.upstream.observe_failure(edge.now_ms());
-        edge.metrics.observe_upstream_failure(inside.room.upstream.name());
+        let (now_ms, upstream) = (edge.now_ms(), &inside.room.upstream);
+        upstream.observe_failure(now_ms.saturating_sub(ms(inside.sent_at.elapsed())), now_ms);
+        edge.metrics.observe_upstream_failure(upstream.name());
     }
     if session.response_written().is_none() && respond(edge, session, &answer).await.is_err() {
         tracing::debug!("the client was gone before it could be told");
@@ -122,12 +180,38 @@ pub(crate) async fn failed(edge: &Edge, session: &mut Session, error: &Error, vi
     FailToProxy { error_code: answer.status.as_u16(), can_reuse_downstream: false }
 }
 
-fn problem(edge: &Edge, error: &Error) -> Option<Problem> {
-    if *error.etype() == ErrorType::HTTPStatus(StatusCode::PAYLOAD_TOO_LARGE.as_u16()) {
-        return Some(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
+/// A request whose body has not come is the client's failure and not the shop's, unless there is no shop.
+fn is_connecting(error: &Error) -> bool {
+    matches!(
+        error.etype(),
+        ErrorType::ConnectTimedout
+            | ErrorType::ConnectRefused
+            | ErrorType::ConnectNoRoute
+            | ErrorType::ConnectError
+            | ErrorType::TLSHandshakeFailure
+            | ErrorType::TLSHandshakeTimedout
+            | ErrorType::InvalidCert
+    )
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn shop_down(edge: &Edge) -> Problem {
+    Problem::ShopDown { retry_after_ms: edge.retry_after_ms() }
+}
+
+fn problem(edge: &Edge, error: &Error, inside: Option<&Inside>) -> Option<Problem> {
+    match error.etype() {
+        ErrorType::HTTPStatus(413) => return Some(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max }),
+        ErrorType::HTTPStatus(503) => return Some(Problem::ShopFull { retry_after_ms: edge.retry_after_ms() }),
+        _ => {}
     }
+    let waits_for_body = inside.is_some_and(|inside| !inside.is_body_sent);
     match (error.esource(), error.etype()) {
-        (ErrorSource::Upstream, _) => Some(Problem::ShopDown { retry_after_ms: edge.retry_after_ms() }),
+        (ErrorSource::Upstream, ErrorType::ReadTimedout) if waits_for_body => Some(Problem::Slow),
+        (ErrorSource::Upstream, _) => Some(shop_down(edge)),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Problem::Slow),
         (
             ErrorSource::Downstream,

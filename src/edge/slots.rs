@@ -1,16 +1,49 @@
 //! How many requests may be with a shop at once, and the short queue of those that wait for their turn.
 //!
-//! Guarantees: never more are in than the window allows (a window that shrinks is kept to as those inside leave); a tenth
-//! of it is kept for priority paths, which also go first; the queue is bounded in number and time, and who finds it full
-//! is told so at once; a slot is given back when its guard is dropped, however the request ended.
+//! Guarantees: never more are in than the window allows (a window that shrinks is kept to as those inside leave). It has
+//! parts: a tenth is kept for those inside on priority paths, who also go first; those without a pass (exempt and open
+//! pages) have [`SlotAsk`]s of the part [`Part::Open`], which is a share of the window and of the queue and never more, so they
+//! cannot take what those inside need. No session and no network has more than a part of its part, and bodies that stream
+//! while they hold a slot are fewer still. The queue is bounded in number and time, and who finds it full is told so at
+//! once. A slot is given back when its guard is dropped, however the request ended.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use crate::observe::Shed;
+
+/// Whose part of the window a request takes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// Nobody's in particular: exempt and open pages.
+    Open,
+    /// Those inside.
+    Inside,
+    /// Those inside, on priority paths.
+    Priority,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotAsk {
+    pub(crate) part: Part,
+    /// The session, or the network; `None` where it is not counted.
+    pub(crate) key: Option<u128>,
+    /// Whether its body streams while it holds the slot.
+    pub(crate) is_long: bool,
+}
+
+/// How a shop's slots are divided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shares {
+    /// Requests that may wait.
+    pub(crate) queue_max: u32,
+    /// Of window and queue, for those without a pass.
+    pub(crate) open_percent: u32,
+}
 
 /// The slots of one shop.
 #[derive(Debug)]
@@ -21,25 +54,48 @@ pub(crate) struct Slots {
 #[derive(Debug)]
 struct State {
     window: u32,
-    queue_max: u32,
+    shares: Shares,
     queue_wait: Duration,
-    taken: u32,
-    first: VecDeque<oneshot::Sender<Slot>>,
-    others: VecDeque<oneshot::Sender<Slot>>,
+    taken: Taken,
+    /// By part, those that go first last.
+    waiting: [VecDeque<Waiter>; 3],
+}
+
+/// What is taken, by what bounds it.
+#[derive(Debug, Default)]
+struct Taken {
+    all: u32,
+    open: u32,
+    /// Bodies that stream, of those without a pass and of those with one.
+    long: [u32; 2],
+    by_key: HashMap<(Part, u128), Of>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Of {
+    all: u32,
+    long: u32,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    ask: SlotAsk,
+    turn: oneshot::Sender<Slot>,
 }
 
 /// The right to have one request with the shop.
 #[derive(Debug)]
 pub(crate) struct Slot {
     slots: Option<Arc<Slots>>,
+    ask: SlotAsk,
     /// How long the request waited for it.
     pub(crate) waited: Duration,
 }
 
 impl Slots {
-    pub(crate) fn new(window: u32, queue_max: u32, queue_wait: Duration) -> Arc<Self> {
-        let (first, others) = (VecDeque::new(), VecDeque::new());
-        Arc::new(Self { state: Mutex::new(State { window, queue_max, queue_wait, taken: 0, first, others }) })
+    pub(crate) fn new(window: u32, shares: Shares, queue_wait: Duration) -> Arc<Self> {
+        let state = State { window, shares, queue_wait, taken: Taken::default(), waiting: Default::default() };
+        Arc::new(Self { state: Mutex::new(state) })
     }
 
     /// So many requests from now on, which wait so long.
@@ -53,14 +109,14 @@ impl Slots {
     ///
     /// # Errors
     /// The shop has all it can take.
-    pub(crate) async fn take(self: &Arc<Self>, is_first: bool) -> Result<Slot, Shed> {
+    pub(crate) async fn take(self: &Arc<Self>, ask: SlotAsk) -> Result<Slot, Shed> {
         let (turn, wait) = {
             let mut state = self.lock();
-            if state.has_room(is_first) {
-                state.taken += 1;
-                return Ok(Slot { slots: Some(Arc::clone(self)), waited: Duration::ZERO });
+            if state.has_room(&ask) {
+                state.taken.add(&ask);
+                return Ok(self.slot(ask));
             }
-            (state.queue_up(is_first).ok_or(Shed::UpstreamQueue)?, state.queue_wait)
+            (state.queue_up(ask).ok_or(Shed::UpstreamQueue)?, state.queue_wait)
         };
         let begun = Instant::now();
         match tokio::time::timeout(wait, turn).await {
@@ -72,30 +128,38 @@ impl Slots {
         }
     }
 
+    /// Whether a request would have to wait.
+    pub(crate) fn has_room(&self, ask: &SlotAsk) -> bool {
+        self.lock().has_room(ask)
+    }
+
     /// Whether a request would be turned away at once.
-    pub(crate) fn is_full(&self, is_first: bool) -> bool {
+    pub(crate) fn is_full(&self, ask: &SlotAsk) -> bool {
         let mut state = self.lock();
-        !state.has_room(is_first) && state.queue_is_full()
+        !state.has_room(ask) && !state.may_wait(ask)
     }
 
     /// Requests with the shop, and waiting for it.
     pub(crate) fn load(&self) -> (usize, usize) {
         let state = self.lock();
-        let waiting = state.first.iter().chain(&state.others).filter(|waiter| !waiter.is_closed()).count();
-        (state.taken as usize, waiting)
+        let waiting = state.waiting.iter().flatten().filter(|waiter| !waiter.turn.is_closed()).count();
+        (state.taken.all as usize, waiting)
     }
 
-    fn give_back(self: &Arc<Self>) {
+    fn slot(self: &Arc<Self>, ask: SlotAsk) -> Slot {
+        Slot { slots: Some(Arc::clone(self)), ask, waited: Duration::ZERO }
+    }
+
+    fn give_back(self: &Arc<Self>, ask: &SlotAsk) {
         let mut state = self.lock();
-        state.taken -= 1;
+        state.taken.remove(ask);
         self.hand_out(&mut state);
     }
 
     fn hand_out(self: &Arc<Self>, state: &mut State) {
-        while let Some(waiter) = state.next_waiter() {
-            let slot = Slot { slots: Some(Arc::clone(self)), waited: Duration::ZERO };
-            match waiter.send(slot) {
-                Ok(()) => state.taken += 1,
+        while let Some(Waiter { ask, turn }) = state.next_waiter() {
+            match turn.send(self.slot(ask)) {
+                Ok(()) => state.taken.add(&ask),
                 // It has given up; its slot was never taken.
                 Err(mut unused) => unused.slots = None,
             }
@@ -108,42 +172,112 @@ impl Slots {
 }
 
 impl State {
-    fn has_room(&self, is_first: bool) -> bool {
-        self.taken < if is_first { self.window } else { self.window - self.window / 10 }
+    fn has_room(&self, ask: &SlotAsk) -> bool {
+        let taken = &self.taken;
+        let has_window = taken.all < if ask.part == Part::Priority { self.window } else { self.window_of_others() };
+        let has_part = ask.part != Part::Open || taken.open < self.open_max();
+        let has_long = !ask.is_long || taken.long[ask.long_of()] < (self.part_max(ask.part) / 4).max(1);
+        has_window && has_part && has_long && self.has_own(ask)
     }
 
-    fn queue_up(&mut self, is_first: bool) -> Option<oneshot::Receiver<Slot>> {
-        if self.queue_is_full() {
+    /// Whether the session, or the network, has not had its own part.
+    fn has_own(&self, ask: &SlotAsk) -> bool {
+        let Some(key) = ask.key else { return true };
+        let of = self.taken.by_key.get(&(ask.part, key)).copied().unwrap_or_default();
+        let (most, long_most) = match ask.part {
+            Part::Open => ((self.open_max() / 2).max(1), 1),
+            // The most that a page asks for at once, of a window that is as wide as it is by itself.
+            Part::Inside | Part::Priority => ((self.window / 8).max(2).min(self.window.max(2) - 1), 2),
+        };
+        of.all < most && (!ask.is_long || of.long < long_most)
+    }
+
+    fn window_of_others(&self) -> u32 {
+        self.window - self.window / 10
+    }
+
+    fn open_max(&self) -> u32 {
+        share(self.window, self.shares.open_percent).max(1)
+    }
+
+    fn part_max(&self, part: Part) -> u32 {
+        if part == Part::Open { self.open_max() } else { self.window }
+    }
+
+    fn queue_up(&mut self, ask: SlotAsk) -> Option<oneshot::Receiver<Slot>> {
+        if !self.may_wait(&ask) {
             return None;
         }
-        let (waiter, turn) = oneshot::channel();
-        if is_first { &mut self.first } else { &mut self.others }.push_back(waiter);
-        Some(turn)
+        let (turn, receiver) = oneshot::channel();
+        self.waiting[ask.part as usize].push_back(Waiter { ask, turn });
+        Some(receiver)
     }
 
-    fn queue_is_full(&mut self) -> bool {
-        let most = self.queue_max as usize;
-        if self.first.len() + self.others.len() >= most {
-            self.first.retain(|waiter| !waiter.is_closed());
-            self.others.retain(|waiter| !waiter.is_closed());
+    /// Whether the queue takes one more: no part of it is one client's.
+    fn may_wait(&mut self, ask: &SlotAsk) -> bool {
+        let most = self.shares.queue_max;
+        let of_part =
+            if ask.part == Part::Open { share(most, self.shares.open_percent).max(1).min(most) } else { most };
+        let waits = |waiting: &[VecDeque<Waiter>; 3]| waiting.iter().map(VecDeque::len).sum::<usize>();
+        if waits(&self.waiting) >= most as usize || self.waiting[ask.part as usize].len() >= of_part as usize {
+            self.waiting.iter_mut().for_each(|part| part.retain(|waiter| !waiter.turn.is_closed()));
         }
-        self.first.len() + self.others.len() >= most
+        let part = &self.waiting[ask.part as usize];
+        let of_one = part.iter().filter(|waiter| ask.key.is_some() && waiter.ask.key == ask.key).count();
+        waits(&self.waiting) < most as usize && part.len() < of_part as usize && of_one < (of_part as usize).div_ceil(2)
     }
 
-    fn next_waiter(&mut self) -> Option<oneshot::Sender<Slot>> {
-        if self.has_room(true)
-            && let Some(waiter) = self.first.pop_front()
-        {
-            return Some(waiter);
+    fn next_waiter(&mut self) -> Option<Waiter> {
+        for part in (0..self.waiting.len()).rev() {
+            let next = self.waiting[part].iter().position(|waiter| self.has_room(&waiter.ask));
+            if let Some(waiter) = next.and_then(|next| self.waiting[part].remove(next)) {
+                return Some(waiter);
+            }
         }
-        if self.has_room(false) { self.others.pop_front() } else { None }
+        None
     }
+}
+
+impl SlotAsk {
+    fn long_of(&self) -> usize {
+        usize::from(self.part != Part::Open)
+    }
+}
+
+impl Taken {
+    fn add(&mut self, ask: &SlotAsk) {
+        self.all += 1;
+        self.open += u32::from(ask.part == Part::Open);
+        self.long[ask.long_of()] += u32::from(ask.is_long);
+        if let Some(key) = ask.key {
+            let of = self.by_key.entry((ask.part, key)).or_default();
+            of.all += 1;
+            of.long += u32::from(ask.is_long);
+        }
+    }
+
+    fn remove(&mut self, ask: &SlotAsk) {
+        self.all -= 1;
+        self.open -= u32::from(ask.part == Part::Open);
+        self.long[ask.long_of()] -= u32::from(ask.is_long);
+        let Some(key) = ask.key.map(|key| (ask.part, key)) else { return };
+        let Some(of) = self.by_key.get_mut(&key) else { return };
+        of.all -= 1;
+        of.long -= u32::from(ask.is_long);
+        if of.all == 0 {
+            self.by_key.remove(&key);
+        }
+    }
+}
+
+fn share(whole: u32, percent: u32) -> u32 {
+    u32::try_from(u64::from(whole) * u64::from(percent) / 100).unwrap_or(whole)
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(slots) = self.slots.take() {
-            slots.give_back();
+            slots.give_back(&self.ask);
         }
     }
 }
@@ -152,17 +286,31 @@ impl Drop for Slot {
 mod tests {
     use super::*;
 
+    /// Somebody inside of whom nobody counts what they have.
+    pub(crate) const INSIDE: SlotAsk = SlotAsk { part: Part::Inside, key: None, is_long: false };
+    const PRIORITY: SlotAsk = SlotAsk { part: Part::Priority, ..INSIDE };
+
     fn slots(window: u32, queue_max: u32) -> Arc<Slots> {
-        Slots::new(window, queue_max, Duration::from_secs(1))
+        Slots::new(window, Shares { queue_max, open_percent: 25 }, Duration::from_secs(1))
+    }
+
+    fn of(part: Part, key: u128) -> SlotAsk {
+        SlotAsk { part, key: Some(key), is_long: false }
+    }
+
+    /// Takes as many of these as there are slots for at once.
+    fn take_all(slots: &Arc<Slots>, asks: impl IntoIterator<Item = SlotAsk>) -> Vec<Slot> {
+        use futures_util::FutureExt;
+        asks.into_iter().filter_map(|ask| slots.take(ask).now_or_never()?.ok()).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn slots_are_bounded_and_come_back() {
         let slots = slots(1, 1);
-        let first = slots.take(false).await.unwrap();
-        let (waited, too_many) = tokio::join!(slots.take(false), slots.take(false));
+        let first = slots.take(INSIDE).await.unwrap();
+        let (waited, too_many) = tokio::join!(slots.take(INSIDE), slots.take(INSIDE));
         assert_eq!((waited.unwrap_err(), too_many.unwrap_err()), (Shed::UpstreamWait, Shed::UpstreamQueue));
-        let (second, ()) = tokio::join!(slots.take(false), async { drop(first) });
+        let (second, ()) = tokio::join!(slots.take(INSIDE), async { drop(first) });
         assert!(second.is_ok());
         assert_eq!(slots.load(), (1, 0));
         drop(second);
@@ -172,40 +320,76 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_a_queue_it_is_now_or_not() {
         let slots = slots(1, 0);
-        assert!(!slots.is_full(true));
-        let _slot = slots.take(true).await.unwrap();
-        assert!(slots.is_full(true));
+        assert!(!slots.is_full(&PRIORITY));
+        let _slot = slots.take(PRIORITY).await.unwrap();
+        assert!(slots.is_full(&PRIORITY));
         let before = tokio::time::Instant::now();
-        assert_eq!(slots.take(true).await.unwrap_err(), Shed::UpstreamQueue);
+        assert_eq!(slots.take(PRIORITY).await.unwrap_err(), Shed::UpstreamQueue);
         assert_eq!(before.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_share_is_kept_for_priority_paths_and_they_go_first() {
         let slots = slots(10, 8);
-        let mut held = Vec::new();
-        for _ in 0..9 {
-            held.push(slots.take(false).await.unwrap());
-        }
-        assert_eq!(slots.take(false).await.unwrap_err(), Shed::UpstreamWait);
-        held.push(slots.take(true).await.unwrap());
-        let (late, early) = (slots.take(false), slots.take(true));
+        let mut held = take_all(&slots, [INSIDE; 20]);
+        assert_eq!(held.len(), 9);
+        assert_eq!(slots.take(INSIDE).await.unwrap_err(), Shed::UpstreamWait);
+        held.push(slots.take(PRIORITY).await.unwrap());
+        let (late, early) = (slots.take(INSIDE), slots.take(PRIORITY));
         let give_back = async { drop(held.pop()) };
         let (late, early, ()) = tokio::join!(late, early, give_back);
         assert!(late.is_err() && early.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
+    async fn strangers_have_their_share_and_one_network_half_of_it() {
+        let slots = slots(100, 40);
+        let flood = take_all(&slots, (0..500).map(|_| of(Part::Open, 7)));
+        let crowd = take_all(&slots, (0..500).map(|key| of(Part::Open, 100 + key)));
+        assert_eq!((flood.len(), crowd.len()), (12, 13));
+        assert_eq!(slots.load().1, 0, "who gives up does not wait");
+        // All of them ask again, and wait: that is their part of the queue, not those inside's.
+        let waiting: Vec<_> = (0..500).map(|key| slots.take(of(Part::Open, key))).collect();
+        let told = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            (slots.load().1, take_all(&slots, (0..500).map(|key| of(Part::Inside, key))).len())
+        };
+        let (_, (waiting, inside)) = tokio::join!(futures_util::future::join_all(waiting), told);
+        assert_eq!((waiting, inside), (10, 65), "90 for those inside but for priority, less the 25 of strangers");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_has_a_part_of_the_window_and_its_checkout_counts_apart() {
+        let slots = slots(512, 128);
+        let greedy = take_all(&slots, [of(Part::Inside, 7); 500]);
+        let checkout = take_all(&slots, [of(Part::Priority, 7); 500]);
+        assert_eq!((greedy.len(), checkout.len()), (64, 64));
+        assert_eq!(take_all(&slots, (0..500).map(|key| of(Part::Inside, 1_000 + key))).len(), 461 - 128);
+        let narrow = Slots::new(2, Shares { queue_max: 0, open_percent: 25 }, Duration::from_secs(1));
+        assert_eq!(take_all(&narrow, [of(Part::Inside, 7); 9]).len(), 1, "one of two is left for somebody else");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_that_stream_are_few() {
+        let slots = slots(512, 0);
+        let long = |part, key| SlotAsk { is_long: true, ..of(part, key) };
+        let of_one = take_all(&slots, [long(Part::Open, 7); 50]);
+        let of_many = take_all(&slots, (0..500).map(|key| long(Part::Open, 100 + key)));
+        assert_eq!((of_one.len(), of_many.len()), (1, 31));
+        let of_a_session = take_all(&slots, [long(Part::Inside, 7); 50]);
+        let inside = take_all(&slots, (0..500).map(|key| long(Part::Inside, 100 + key)));
+        assert_eq!((of_a_session.len(), inside.len()), (2, 126));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_window_that_shrinks_is_kept_to_as_requests_end() {
         let slots = slots(20, 4);
-        let mut held = Vec::new();
-        for _ in 0..18 {
-            held.push(slots.take(false).await.unwrap());
-        }
+        let mut held = take_all(&slots, [INSIDE; 18]);
+        assert_eq!(held.len(), 18);
         slots.resize(10, Duration::from_millis(100));
         held.truncate(9);
-        assert_eq!(slots.take(false).await.unwrap_err(), Shed::UpstreamWait);
-        let (more, ()) = tokio::join!(slots.take(false), async { slots.resize(20, Duration::from_secs(1)) });
+        assert_eq!(slots.take(INSIDE).await.unwrap_err(), Shed::UpstreamWait);
+        let (more, ()) = tokio::join!(slots.take(INSIDE), async { slots.resize(20, Duration::from_secs(1)) });
         assert!(more.is_ok(), "and one that opens lets in who waits");
     }
 }

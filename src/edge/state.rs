@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use super::bounded::Bounded;
 use super::connections::{Connection, Connections};
 use super::keys::LiveKeys;
 use super::live::LiveRoom;
@@ -45,6 +46,12 @@ pub(crate) struct Edge {
     pub(crate) keepalive_timeout_ms: u64,
     pub(crate) quotas: Quotas,
     pub(crate) connections: Connections,
+    /// Memory of bodies, in KB.
+    pub(crate) bodies: Bounded,
+    /// Readers of lists.
+    pub(crate) readers: Bounded,
+    /// Requests of those who are not known to be inside.
+    pub(crate) strangers: Bounded,
     pub(crate) traffic: Traffic,
 }
 
@@ -84,7 +91,7 @@ impl Edge {
 
     /// When to ask again, spread so that those who are turned away together do not come back together.
     pub(crate) fn retry_after_ms(&self) -> u64 {
-        1_000 + self.now_ms() % 4_000
+        1_000 + self.quotas.spread_ms(4_000)
     }
 
     /// A credential is signed with a key that this edge has not read yet.

@@ -12,16 +12,17 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::answer::Answer;
 use super::arrival::{Arrival, Origin};
 use super::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
+use super::forward::inside_ask;
+use super::holder::{holder, known_inside};
 use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::Tally;
 use super::state::Edge;
-use super::visit::{holder, shut, too_many, within_quota};
+use super::visit::{shut, too_many, within_quota};
 use crate::arrive::decide::NAVIGATION;
 use crate::arrive::head::Head;
 use crate::arrive::route::Route;
 use crate::fields::first;
-use crate::observe::RouteClass;
 
 /// All that turning away depends on, besides whether a page is wanted.
 const READ: [HeaderName; 6] = [HOST, COOKIE, AUTHORIZATION, ACCEPT_LANGUAGE, X_FORWARDED_FOR, X_FORWARDED_PROTO];
@@ -51,16 +52,19 @@ fn read(head: &Head<'_, '_>) -> Option<HeaderMap> {
 }
 
 fn refusal(edge: &Edge, headers: &HeaderMap, arrival: &Arrival, at: Instant) -> Option<Problem> {
-    if let Err(over) = within_quota(edge, Tally::Look, arrival, at) {
+    let known = known_inside(edge, Tally::Look, headers, arrival);
+    if known.is_none()
+        && let Err(over) = within_quota(edge, Tally::Look, arrival, at)
+    {
         return Some(too_many(edge, over));
     }
     let Route::Protected { room } = arrival.route else { return None };
     let room: &LiveRoom = &edge.rooms[room];
-    let holder = holder(edge, Tally::Look, room, headers, arrival.client.secure)?;
+    let holder = known.or_else(|| holder(edge, Tally::Look, room, headers, arrival.client.secure))?;
     let class = room.class_of(arrival.target.path());
     if let Err(over) = edge.quotas.session(Tally::Look, class, holder.pass.session, at) {
         return Some(too_many(edge, over));
     }
-    let closed = room.upstream.refuses(class == RouteClass::Priority, edge.now_ms())?;
+    let closed = room.upstream.refuses(&inside_ask(&holder.pass, class), edge.now_ms())?;
     Some(shut(edge, closed))
 }

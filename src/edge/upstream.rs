@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use pingora::upstreams::peer::HttpPeer;
 
-use super::slots::{Slot, Slots};
+use super::lasting::{Lasting, LastingOne};
+use super::slots::{Shares, Slot, SlotAsk, Slots};
 use crate::config::UpstreamConfig;
 use crate::observe::Shed;
 use crate::steer::{Breaker, Interval, Meter};
@@ -23,6 +24,7 @@ pub(crate) struct Upstream {
     config: UpstreamConfig,
     address: SocketAddr,
     slots: Arc<Slots>,
+    lasting: Arc<Lasting>,
     breaker: Mutex<Breaker>,
     /// Whether the breaker has anything to say; saves its lock while all is well.
     is_troubled: AtomicBool,
@@ -85,11 +87,13 @@ impl Upstream {
         let mut addresses =
             (&*config.host, config.port).to_socket_addrs().map_err(|error| unresolved(error.to_string()))?;
         let address = addresses.next().ok_or_else(|| unresolved("it has no address".to_owned()))?;
-        let slots = Slots::new(config.in_flight_max, config.queue_max, Duration::from_millis(config.queue_wait_ms));
+        let shares = Shares { queue_max: config.queue_max, open_percent: config.open_percent };
+        let slots = Slots::new(config.in_flight_max, shares, Duration::from_millis(config.queue_wait_ms));
         Ok(Self {
             config: config.clone(),
             address,
             slots,
+            lasting: Lasting::new(config.streams_max),
             breaker: Mutex::default(),
             is_troubled: AtomicBool::new(false),
             measured: Measured::default(),
@@ -101,17 +105,21 @@ impl Upstream {
         &self.config.name
     }
 
-    /// Where to connect. `silence_ms` is how long the shop may keep silent, where that is not the configured time.
-    pub(crate) fn peer(&self, silence_ms: Option<u64>) -> HttpPeer {
+    /// Where to connect. `silence_ms` is how long the shop may keep silent.
+    pub(crate) fn peer(&self, silence_ms: u64) -> HttpPeer {
         let mut peer = HttpPeer::new(self.address, self.config.tls, self.config.host.clone());
         let connect = Duration::from_millis(self.config.connect_timeout_ms);
-        let silence = Duration::from_millis(silence_ms.unwrap_or(self.config.read_timeout_ms));
         peer.options.connection_timeout = Some(connect);
         peer.options.total_connection_timeout = Some(connect);
-        peer.options.read_timeout = Some(silence);
+        peer.options.read_timeout = Some(Duration::from_millis(silence_ms));
         peer.options.write_timeout = Some(Duration::from_millis(self.config.read_timeout_ms));
         peer.options.idle_timeout = Some(IDLE);
         peer
+    }
+
+    /// How long it may keep silent before an answer, and within one.
+    pub(crate) fn silence_ms(&self) -> u64 {
+        self.config.read_timeout_ms
     }
 
     /// What its configuration allows to be in flight, and for how long a request may wait for a slot.
@@ -128,18 +136,36 @@ impl Upstream {
     ///
     /// # Errors
     /// The shop has all it can take, or is dead.
-    pub(crate) async fn slot(&self, is_first: bool, now_ms: u64) -> Result<Slot, Closed> {
+    pub(crate) async fn slot(&self, ask: SlotAsk, now_ms: u64) -> Result<Slot, Closed> {
         self.ask_breaker(|breaker| breaker.look(now_ms))?;
-        let slot = self.slots.take(is_first).await.map_err(|shed| self.full(shed))?;
+        let slot = self.slots.take(ask).await.map_err(|shed| self.full(shed))?;
         // Only who has a slot can be the probe.
         self.ask_breaker(|breaker| breaker.pass(now_ms))?;
         Ok(slot)
     }
 
     /// What a request would be told at once instead of getting a slot; it counts as having been told so.
-    pub(crate) fn refuses(&self, is_first: bool, now_ms: u64) -> Option<Closed> {
+    pub(crate) fn refuses(&self, ask: &SlotAsk, now_ms: u64) -> Option<Closed> {
         let dead = self.ask_breaker(|breaker| breaker.look(now_ms)).err();
-        dead.or_else(|| self.slots.is_full(is_first).then(|| self.full(Shed::UpstreamQueue)))
+        dead.or_else(|| self.slots.is_full(ask).then(|| self.full(Shed::UpstreamQueue)))
+    }
+
+    /// Whether a request would get a slot at once.
+    pub(crate) fn has_room(&self, ask: &SlotAsk) -> bool {
+        self.slots.has_room(ask)
+    }
+
+    /// A tunnel or event stream, which holds no slot.
+    ///
+    /// # Errors
+    /// There are as many as there may be.
+    pub(crate) fn lasting(&self, ask: SlotAsk) -> Result<LastingOne, Closed> {
+        self.lasting.begin(ask).ok_or(Closed::Full(Shed::Streams))
+    }
+
+    /// Tunnels and event streams that are open.
+    pub(crate) fn streams(&self) -> u32 {
+        self.lasting.count()
     }
 
     /// Asks it where it has anything to say.
@@ -156,7 +182,7 @@ impl Upstream {
     }
 
     /// The shop began to answer.
-    pub(crate) fn observe_answer(&self, answer: &ShopAnswer) {
+    pub(crate) fn observe_answer(&self, answer: &ShopAnswer, now_ms: u64) {
         let measured = &self.measured;
         measured.answers.record(us(answer.total));
         measured.in_shop.record(us(answer.in_shop));
@@ -175,7 +201,7 @@ impl Upstream {
         if self.is_troubled.load(Relaxed) {
             let mut breaker = self.lock();
             let was_open = breaker.is_open();
-            breaker.succeed();
+            breaker.succeed(now_ms);
             self.is_troubled.store(false, Relaxed);
             drop(breaker);
             if was_open {
@@ -184,12 +210,12 @@ impl Upstream {
         }
     }
 
-    /// The shop could not be reached, or did not answer.
-    pub(crate) fn observe_failure(&self, now_ms: u64) {
+    /// The shop could not be reached, or did not answer, with a request that was sent at that time.
+    pub(crate) fn observe_failure(&self, sent_at_ms: u64, now_ms: u64) {
         self.measured.errors.fetch_add(1, Relaxed);
         let mut breaker = self.lock();
         let was_open = breaker.is_open();
-        breaker.fail(now_ms);
+        breaker.fail(sent_at_ms, now_ms);
         self.is_troubled.store(true, Relaxed);
         if breaker.is_open() && !was_open {
             tracing::warn!(shop = self.name(), "the shop does not answer: it is left alone but for probes");
@@ -244,6 +270,7 @@ pub(crate) fn shop_queue(server_timing: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slots::Part;
     use super::*;
 
     #[test]
@@ -268,20 +295,25 @@ mod tests {
             in_flight_max: 4,
             queue_max: 1,
             queue_wait_ms: 1_000,
+            open_percent: 25,
+            streams_max: 1,
         })
         .unwrap();
-        (0..5).for_each(|_| shop.observe_failure(0));
-        assert_eq!(shop.slot(true, 0).await.unwrap_err(), Closed::Dead { retry_after_ms: 1_000 });
-        let probe = shop.slot(false, 1_000).await.unwrap();
-        assert!(shop.slot(false, 1_000).await.is_err());
-        let held: Vec<_> = futures_util::future::join_all((0..3).map(|_| shop.slots.take(true))).await;
-        let (told, _) = tokio::join!(async { shop.refuses(true, 1_000) }, shop.slots.take(true));
-        assert_eq!(told, Some(Closed::Dead { retry_after_ms: 10_000 }), "that it is dead, not that it is full");
+        let inside = SlotAsk { part: Part::Inside, key: None, is_long: false };
+        let first = SlotAsk { part: Part::Priority, ..inside };
+        (0..5).for_each(|_| shop.observe_failure(0, 2_000));
+        assert_eq!(shop.slot(first, 2_000).await.unwrap_err(), Closed::Dead { retry_after_ms: 1_000 });
+        let probe = shop.slot(inside, 3_000).await.unwrap();
+        assert!(shop.slot(inside, 3_000).await.is_err());
+        let held: Vec<_> = futures_util::future::join_all((0..3).map(|_| shop.slots.take(first))).await;
+        let (told, _) = tokio::join!(async { shop.refuses(&first, 3_000) }, shop.slots.take(first));
+        assert_eq!(told, Some(Closed::Dead { retry_after_ms: 3_000 }), "that it is dead, not that it is full");
         drop(held);
         let ms = Duration::from_millis;
         let (total, in_shop, waited) = (ms(5), ms(4), probe.waited);
-        shop.observe_answer(&ShopAnswer { total, in_shop, waited, shop_queue: Some(ms(2)), is_error: false });
-        assert!(shop.slot(false, 1_000).await.is_ok() && !shop.is_dead());
+        let answer = ShopAnswer { total, in_shop, waited, shop_queue: Some(ms(2)), is_error: false };
+        shop.observe_answer(&answer, 3_500);
+        assert!(shop.slot(inside, 3_500).await.is_ok() && !shop.is_dead());
         let interval = shop.take_interval();
         assert_eq!((interval.answers.count(), interval.errors, interval.tells_waits), (1, 5, true));
         assert_eq!(interval.in_flight, 1);

@@ -1,42 +1,40 @@
 //! One request's way through the gate: what Pingora's phases call, in their order.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::STRICT_TRANSPORT_SECURITY;
+use http::{HeaderMap, HeaderValue, Method};
 use pingora::proxy::Session;
 
 use super::answer::Answer;
 use super::arrival::Arrival;
+use super::body::{self, Sending};
+use super::bounded::Taken;
 use super::draw;
 use super::ended;
 use super::fan::{self, FanRequest, Reply};
+use super::forward::{forward, keep_form};
+pub(crate) use super::holder::{Holder, gate, holder};
+use super::holder::{is_ahead, known_inside};
+use super::lasting::LastingOne;
 use super::leash::Leash;
-use super::lists::ListAnswer;
-use super::live::{LiveRoom, Snapshot};
+use super::lists::{ListAnswer, Reader};
+use super::live::LiveRoom;
 use super::problem::Problem;
 use super::quotas::{Counted, Left, Over, Tally};
 use super::request_id::RequestId;
-use super::respond::{has_body, read_body, respond, respond_list};
+use super::respond::{respond, respond_list};
 use super::session::Renewal;
-use super::slots::Slot;
+use super::slots::{Slot, SlotAsk};
 use super::state::{Edge, InFlight};
+use super::upgrade::asks_for_tunnel;
 use super::upstream::Closed;
 use super::{cors, overlong, slid, waiting};
 use crate::arrive::decide::{Ask, Decision, decide, wants_page};
 use crate::arrive::route::{FanCall, Route};
-use crate::fields::{self, bearer};
-use crate::observe::{PassCheck, RequestKind, RouteClass, Shed};
-use crate::pass::{Checked, Gate, Pass, token_id};
-
-/// The largest body that a fan's call may have.
-const FAN_BODY_BYTES_MAX: u64 = 16 * 1024;
-
-/// A body that comes more slowly than this, after the client's time, holds a slot that others need.
-const BODY_BYTES_A_SECOND_MIN: u64 = 1_024;
+use crate::observe::{RequestKind, RouteClass, Shed};
 
 /// One request.
 pub(crate) struct Visit {
@@ -50,8 +48,11 @@ pub(crate) struct Visit {
     pub(crate) room: Option<usize>,
     /// Once somebody has asked for it.
     id: OnceLock<RequestId>,
-    /// The connection's, where the request asks for a tunnel.
-    leash: Option<Leash>,
+    /// The connection's, where the request asks for something that lasts.
+    pub(super) leash: Option<Leash>,
+    pub(super) asks_for_tunnel: bool,
+    /// A stranger's place among the requests that are answered at once.
+    place: Option<Taken>,
     _in_flight: InFlight,
 }
 
@@ -77,42 +78,43 @@ pub(crate) struct Inside {
     pub(crate) class: RouteClass,
     /// When it went to the shop.
     pub(crate) sent_at: Instant,
-    /// Given back when the answer has been sent, or the connection becomes a tunnel.
+    /// Whose part of the shop it takes from.
+    pub(crate) ask: SlotAsk,
+    /// Given back when the answer has been sent, or turns out to last.
     pub(crate) slot: Option<Slot>,
+    /// Held instead by what lasts.
+    pub(crate) lasting: Option<LastingOne>,
     pub(crate) renewal: Option<Renewal>,
     /// Of the session, where that is so little that it should be told.
     pub(crate) quota_left: Option<Left>,
+    pub(crate) sending: Sending,
     pub(crate) body_bytes: u64,
-    /// Ends the tunnel with the pass, where this request opens one.
+    pub(crate) body_bytes_max: u64,
+    /// Whether the shop has all of the request.
+    pub(crate) is_body_sent: bool,
+    pub(crate) asks_for_tunnel: bool,
+    /// Whether the shop has made it one.
+    pub(crate) is_tunnel: bool,
+    /// Ends what lasts with the pass.
     pub(crate) leash: Option<Leash>,
     /// Whether a browser only asks what another origin's script may do.
     pub(crate) is_preflight: bool,
 }
 
-/// Who shows a pass.
-#[derive(Clone, Debug)]
-pub(crate) struct Holder {
-    /// The newest pass of the session.
-    pub(crate) pass: Arc<Pass>,
-    pub(crate) token: String,
-    /// The token that the fan shows, by its id.
-    pub(crate) shown: [u8; 32],
-    /// Whether that is an older one.
-    pub(crate) is_owed: bool,
-}
-
-impl Holder {
-    /// The holder of a pass that follows another.
-    pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u64) -> Self {
-        let pass = Pass::new(&old.room, old.draw, old.place, edge.now_ms(), expires_at_ms, old.hard_end_at_ms);
-        Self { token: edge.keys.now().sign_pass(&pass), pass: Arc::new(pass), shown, is_owed: true }
-    }
-}
-
 impl Visit {
     pub(crate) fn new(edge: &Arc<Edge>) -> Self {
-        let (begun, stage, _in_flight) = (Instant::now(), Stage::Arriving, InFlight::enter(edge));
-        Self { begun, stage, secure: false, origin: None, room: None, id: OnceLock::new(), leash: None, _in_flight }
+        Self {
+            begun: Instant::now(),
+            stage: Stage::Arriving,
+            secure: false,
+            origin: None,
+            room: None,
+            id: OnceLock::new(),
+            leash: None,
+            asks_for_tunnel: false,
+            place: None,
+            _in_flight: InFlight::enter(edge),
+        }
     }
 
     /// The request's name. `headers` are those that it came with.
@@ -139,14 +141,21 @@ impl Visit {
 /// Decides on a request; `true` where the gate has answered it itself.
 pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
     super::limits::apply(edge, session);
+    visit.asks_for_tunnel = asks_for_tunnel(session.req_header_mut());
     let (kind, mut answer) = match admit(edge, session, visit).await? {
         Outcome::Forward => return Ok(false),
         Outcome::Answer(kind, answer) => (kind, answer),
         Outcome::Problem(kind, problem) => (kind, problem_answer(edge, session, &problem)),
-        Outcome::List(room, mut answer) => {
+        Outcome::Kept(kind, answer) => {
+            if !session.as_mut().is_body_done() {
+                session.set_keepalive(None);
+            }
+            (kind, answer)
+        }
+        Outcome::List(room, mut answer, reader) => {
             visit.dress(edge, &mut answer.head);
             visit.stage = Stage::Answered { kind: RequestKind::Draw };
-            return respond_list(edge, session, &room, answer).await.map(|()| true);
+            return respond_list(edge, session, &room, answer, &reader).await.map(|()| true);
         }
     };
     visit.stage = Stage::Answered { kind };
@@ -155,10 +164,13 @@ pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut 
     Ok(true)
 }
 
-enum Outcome {
+/// What is to be done with a request.
+pub(super) enum Outcome {
     Forward,
     Answer(RequestKind, Answer),
-    List(Arc<LiveRoom>, ListAnswer),
+    List(Arc<LiveRoom>, ListAnswer, Reader),
+    /// What was sent is in the answer.
+    Kept(RequestKind, Answer),
     Problem(RequestKind, Problem),
 }
 
@@ -170,7 +182,7 @@ impl Outcome {
         }
     }
 
-    fn refused(problem: Problem) -> Self {
+    pub(super) fn refused(problem: Problem) -> Self {
         Self::Problem(RequestKind::Refused, problem)
     }
 }
@@ -188,8 +200,27 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     if let Route::Fan { room, .. } | Route::Protected { room } = arrival.route {
         visit.origin = cors::named_origin(&edge.rooms[room], &session.req_header().headers);
     }
-    if let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun) {
-        return Ok(Outcome::refused(too_many(edge, over)));
+    let headers = &session.req_header().headers;
+    let known = known_inside(edge, Tally::Count, headers, &arrival);
+    if known.is_none()
+        && let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun)
+    {
+        let problem = too_many(edge, over);
+        return Ok(match arrival.route {
+            Route::Protected { room } | Route::Open { room } => {
+                keep_form(edge, session, &edge.rooms[room], &arrival, RequestKind::Refused, problem).await
+            }
+            _ => Outcome::refused(problem),
+        });
+    }
+    if known.is_none() {
+        match edge.strangers.take(arrival.client.address, 1) {
+            Ok(place) => visit.place = Some(place),
+            Err(_) => {
+                edge.shed(Shed::Requests);
+                return Ok(Outcome::refused(Problem::Busy { retry_after_ms: edge.retry_after_ms() }));
+            }
+        }
     }
     visit.room = arrival.route.room();
     let room = |room: usize| Arc::clone(&edge.rooms[room]);
@@ -202,8 +233,8 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Route::Ended { room: index } => document(session, RequestKind::Ended, || {
             ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
         }),
-        Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival).await,
-        Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await,
+        Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival, known).await?,
+        Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await?,
         Route::NoSuchCall => Outcome::refused(Problem::NoSuchCall),
         Route::UnknownHost => Outcome::refused(Problem::UnknownHost),
     })
@@ -212,6 +243,9 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
 /// Asks whether the request's network may ask so much.
 pub(crate) fn within_quota(edge: &Edge, tally: Tally, arrival: &Arrival, at: Instant) -> Result<(), Over> {
     let address = arrival.client.address;
+    if matches!(arrival.route, Route::Fan { call: FanCall::Status, .. }) {
+        return edge.quotas.network(tally, Counted::Poll, address, at);
+    }
     edge.quotas.network(tally, Counted::Network, address, at)?;
     match arrival.route {
         Route::Fan { call: FanCall::Join, .. } => edge.quotas.network(tally, Counted::Join, address, at),
@@ -228,14 +262,9 @@ async fn fan_call(
     arrival: &Arrival,
     is_from_named_origin: bool,
 ) -> pingora::Result<Outcome> {
-    let body = if has_body(&session.req_header().method) {
-        let Some(body) = read_body(session, FAN_BODY_BYTES_MAX, Duration::from_millis(edge.client_timeout_ms)).await?
-        else {
-            return Ok(Outcome::refused(Problem::BodyTooLarge { max_bytes: FAN_BODY_BYTES_MAX }));
-        };
-        body
-    } else {
-        bytes::Bytes::new()
+    let (body, _kept) = match body::read(edge, session, arrival.client.address).await? {
+        Ok(body) => body,
+        Err(problem) => return Ok(Outcome::refused(problem)),
     };
     let header = session.req_header();
     let request = FanRequest {
@@ -250,8 +279,19 @@ async fn fan_call(
     };
     Ok(match fan::answer(edge, &room, call, &request).await {
         Ok(Reply::Whole(answer)) => Outcome::Answer(kind(call), answer),
-        Ok(Reply::List(answer)) => Outcome::List(room, answer),
+        Ok(Reply::List(answer)) => match begin_list(edge, arrival) {
+            Ok(reader) => Outcome::List(room, answer, reader),
+            Err(problem) => Outcome::refused(problem),
+        },
         Err(problem) => Outcome::Problem(kind(call), problem),
+    })
+}
+
+fn begin_list(edge: &Edge, arrival: &Arrival) -> Result<Reader, Problem> {
+    let address = arrival.client.address;
+    edge.readers.take(address, 1).map(Reader::new).map_err(|_| {
+        edge.shed(Shed::Lists);
+        Problem::Busy { retry_after_ms: edge.retry_after_ms() }
     })
 }
 
@@ -284,120 +324,35 @@ async fn protected(
     visit: &mut Visit,
     room: Arc<LiveRoom>,
     arrival: Arrival,
-) -> Outcome {
+    known: Option<Holder>,
+) -> pingora::Result<Outcome> {
     let header = session.req_header();
     if cors::is_preflight(&header.method, &header.headers) && !cors::has_body(&header.headers) {
         return forward(edge, session, visit, room, arrival, None).await;
     }
     let secure = arrival.client.secure;
-    let holder = match holder(edge, Tally::Count, &room, &header.headers, secure) {
+    let holder = match known.or_else(|| holder(edge, Tally::Count, &room, &header.headers, secure)) {
         Some(holder) => Some(holder),
         None => slid::revive(edge, &room, &header.headers, secure).await,
     };
     let ask = Ask {
         method: &header.method,
         wants_page: wants_page(&header.headers),
-        upgrade: header.headers.contains_key(UPGRADE),
+        upgrade: visit.asks_for_tunnel,
         has_pass: holder.is_some(),
     };
     let decision = decide(ask, room.state());
     if decision != Decision::Forward && is_ahead(edge, &room, &header.headers, arrival.client.secure) {
-        return Outcome::Problem(RequestKind::Proxy, edge.new_key());
+        return Ok(Outcome::Problem(RequestKind::Proxy, edge.new_key()));
     }
-    match decision {
-        Decision::Forward => forward(edge, session, visit, room, arrival, holder).await,
+    Ok(match decision {
+        Decision::Forward => return forward(edge, session, visit, room, arrival, holder).await,
         Decision::WaitingPage => Outcome::Answer(RequestKind::Page, waiting::page(edge, &room, header, &arrival)),
-        Decision::ComeBack => {
-            Outcome::of(RequestKind::ComeBack, waiting::come_back(edge, &room, header, &arrival).await)
-        }
-    }
-}
-
-/// Who shows a pass that is good now, by cookie or as a bearer token.
-pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
-    let cookie = room.cookies(secure).pass.find(headers);
-    let authorization = fields::first(headers, &AUTHORIZATION);
-    let now_ms = edge.now_ms();
-    [cookie, authorization.and_then(bearer)].into_iter().flatten().find_map(|token| {
-        let Checked { pass, .. } = check(edge, tally, room, token, now_ms)?;
-        let shown = token_id(token);
-        // Most passes are young, and nothing newer is known of them.
-        let newer = pass.is_due(room.config.policy.session_idle_ms, now_ms).then(|| edge.slid.newer(&shown, now_ms));
-        newer.flatten().or_else(|| Some(Holder { pass, token: token.to_owned(), shown, is_owed: false }))
+        Decision::ComeBack => match waiting::come_back(edge, &room, header, &arrival).await {
+            Ok(answer) => Outcome::Answer(RequestKind::ComeBack, answer),
+            Err(problem) => keep_form(edge, session, &room, &arrival, RequestKind::ComeBack, problem).await,
+        },
     })
-}
-
-/// Whether somebody shows a pass whose key this edge has not read yet: another edge has let them in.
-fn is_ahead(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> bool {
-    let keys = edge.keys.now();
-    let shown = [room.cookies(secure).pass.find(headers), fields::first(headers, &AUTHORIZATION).and_then(bearer)];
-    shown.into_iter().flatten().any(|token| keys.public().is_behind(token))
-}
-
-fn check(edge: &Edge, tally: Tally, room: &LiveRoom, token: &str, now_ms: u64) -> Option<Checked> {
-    let snapshot = room.snapshot();
-    let checked = edge.passes.check(edge.keys.now().public(), token, gate(room, snapshot.as_deref()), now_ms).ok();
-    if tally == Tally::Count {
-        edge.metrics.observe_pass_check(match &checked {
-            Some(Checked { from_cache: true, .. }) => PassCheck::Known,
-            Some(Checked { from_cache: false, .. }) => PassCheck::Verified,
-            None => PassCheck::Refused,
-        });
-    }
-    checked
-}
-
-/// What a pass of the room is held against.
-pub(crate) fn gate<'a>(room: &'a LiveRoom, snapshot: Option<&'a Snapshot>) -> Gate<'a> {
-    static NOBODY: BTreeMap<u64, u64> = BTreeMap::new();
-    Gate {
-        room: room.name(),
-        draw: snapshot.map(|snapshot| &snapshot.view.draw.descriptor_digest),
-        closed: snapshot.map_or(&NOBODY, |snapshot| &snapshot.view.closed),
-    }
-}
-
-async fn forward(
-    edge: &Arc<Edge>,
-    session: &mut Session,
-    visit: &mut Visit,
-    room: Arc<LiveRoom>,
-    arrival: Arrival,
-    holder: Option<Holder>,
-) -> Outcome {
-    let route = arrival.route;
-    if declared_bytes(session) > edge.body_bytes_max {
-        return Outcome::refused(Problem::BodyTooLarge { max_bytes: edge.body_bytes_max });
-    }
-    let header = session.req_header();
-    let is_preflight = holder.is_none() && cors::is_preflight(&header.method, &header.headers);
-    let class = room.class_of(arrival.target.path());
-    let counted = holder
-        .as_ref()
-        .map_or(Ok(None), |holder| edge.quotas.session(Tally::Count, class, holder.pass.session, visit.begun));
-    let quota_left = match counted {
-        Ok(left) => left,
-        Err(over) => return Outcome::Problem(RequestKind::Proxy, too_many(edge, over)),
-    };
-    let slot = match room.upstream.slot(class == RouteClass::Priority, edge.now_ms()).await {
-        Ok(slot) => slot,
-        Err(closed) => return Outcome::Problem(RequestKind::Proxy, shut(edge, closed)),
-    };
-    let renewal = holder.as_ref().and_then(|holder| Renewal::begin(edge, &room, &holder.pass));
-    visit.stage = Stage::Inside(Box::new(Inside {
-        room,
-        arrival,
-        holder,
-        class,
-        sent_at: Instant::now(),
-        slot: Some(slot),
-        renewal,
-        quota_left,
-        body_bytes: 0,
-        leash: visit.leash.take(),
-        is_preflight: is_preflight && matches!(route, Route::Protected { .. }),
-    }));
-    Outcome::Forward
 }
 
 /// Counts a request of a client that is over its quota.
@@ -420,11 +375,6 @@ pub(super) fn shut(edge: &Edge, closed: Closed) -> Problem {
     }
 }
 
-fn declared_bytes(session: &Session) -> u64 {
-    let declared = fields::list(&session.req_header().headers, &CONTENT_LENGTH).next();
-    declared.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).unwrap_or(0)
-}
-
 /// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
 pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Problem) -> Answer {
     if problem.closes() {
@@ -440,41 +390,5 @@ pub(crate) fn keep_body(visit: &Visit, body: &mut Option<bytes::Bytes>) {
         && inside.is_preflight
     {
         *body = None;
-    }
-}
-
-/// Counts the body that goes to the shop.
-///
-/// # Errors
-/// When it grows beyond the limit.
-pub(crate) fn count_body(edge: &Edge, visit: &mut Visit, bytes: usize) -> pingora::Result<()> {
-    let Stage::Inside(inside) = &mut visit.stage else { return Ok(()) };
-    inside.body_bytes += bytes as u64;
-    if inside.leash.is_none() && inside.body_bytes > edge.body_bytes_max {
-        let code = StatusCode::PAYLOAD_TOO_LARGE.as_u16();
-        return pingora::Error::e_explain(pingora::ErrorType::HTTPStatus(code), "the body is larger than allowed");
-    }
-    if inside.leash.is_none() && is_trickle(inside.sent_at.elapsed(), inside.body_bytes, edge.client_timeout_ms) {
-        let slow = pingora::Error::explain(pingora::ErrorType::ReadTimedout, "the body comes too slowly");
-        return Err(slow.into_down());
-    }
-    Ok(())
-}
-
-/// Whether a body that has been coming for a while would hold its slot for ever.
-fn is_trickle(took: Duration, bytes: u64, patience_ms: u64) -> bool {
-    took > Duration::from_millis(patience_ms) && bytes < took.as_secs() * BODY_BYTES_A_SECOND_MIN
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_may_be_slow_but_not_for_ever() {
-        let s = Duration::from_secs;
-        assert!(!is_trickle(s(15), 1, 15_000), "slow, but within the time of one silence");
-        assert!(is_trickle(s(16), 10_000, 15_000));
-        assert!(!is_trickle(s(600), 1 << 20, 15_000));
     }
 }

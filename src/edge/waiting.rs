@@ -90,7 +90,7 @@ fn html(status: StatusCode, document: Document) -> Answer {
         .header(CONTENT_SECURITY_POLICY, document.csp)
         .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
         .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
-        .body(document.body);
+        .shared_body(document.shared, document.body);
     match document.content_encoding {
         Some(encoding) => answer.header(CONTENT_ENCODING, HeaderValue::from_static(encoding)),
         None => answer,

@@ -6,9 +6,11 @@
 mod gcra;
 mod network;
 mod occupancy;
+mod spread;
 mod table;
 
 pub use gcra::{Quota, Verdict};
 pub use network::{Network, networks};
 pub use occupancy::{Held, Occupancy};
+pub use spread::Spread;
 pub use table::Table;

@@ -24,6 +24,7 @@ pub struct Occupancy {
 pub struct Held {
     occupancy: Arc<Occupancy>,
     address: IpAddr,
+    count: u32,
 }
 
 impl Occupancy {
@@ -35,13 +36,18 @@ impl Occupancy {
 
     /// Holds one more; none where the address's network holds all it may.
     pub fn hold(self: &Arc<Self>, address: IpAddr) -> Option<Held> {
+        self.hold_many(address, 1)
+    }
+
+    /// Holds so many more at once, or none.
+    pub fn hold_many(self: &Arc<Self>, address: IpAddr, count: u32) -> Option<Held> {
         for (taken, network) in networks(address).enumerate() {
-            if !self.take(network.key, self.most.saturating_mul(network.factor)) {
-                networks(address).take(taken).for_each(|network| self.give_back(network.key));
+            if !self.take(network.key, count, self.most.saturating_mul(network.factor)) {
+                networks(address).take(taken).for_each(|network| self.give_back(network.key, count));
                 return None;
             }
         }
-        Some(Held { occupancy: Arc::clone(self), address })
+        Some(Held { occupancy: Arc::clone(self), address, count })
     }
 
     /// How many networks hold anything; a /48 counts beside its /64s, and a /32 beside those.
@@ -50,18 +56,20 @@ impl Occupancy {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    fn take(&self, key: u128, most: u32) -> bool {
+    fn take(&self, key: u128, count: u32, most: u32) -> bool {
         let mut shard = self.shard(key);
-        let held = shard.entry(key).or_insert(0);
-        let allowed = *held < most;
-        *held += u32::from(allowed);
+        let held = shard.get(&key).copied().unwrap_or(0);
+        let allowed = held.checked_add(count).is_some_and(|held| held <= most);
+        if allowed && count > 0 {
+            shard.insert(key, held + count);
+        }
         allowed
     }
 
-    fn give_back(&self, key: u128) {
+    fn give_back(&self, key: u128, count: u32) {
         let mut shard = self.shard(key);
         if let Some(held) = shard.get_mut(&key) {
-            *held -= 1;
+            *held -= count;
             if *held == 0 {
                 shard.remove(&key);
             }
@@ -75,7 +83,7 @@ impl Occupancy {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        networks(self.address).for_each(|network| self.occupancy.give_back(network.key));
+        networks(self.address).for_each(|network| self.occupancy.give_back(network.key, self.count));
     }
 }
 

@@ -59,6 +59,8 @@ metrics! {
         clock_skew_seconds: Gauge,
         /// How far the clock that the rooms should go by has jumped ahead of them, and is not believed; 0 where it is.
         clock_jump_seconds: Gauge,
+        /// WebSockets and event streams that are open to a shop, by upstream.
+        upstream_open_streams: IntGaugeVec["upstream"],
     }
 }
 
@@ -147,6 +149,16 @@ pub enum Shed {
     Connections,
     /// The client's network has as many connections as it may have.
     NetworkConnections,
+    /// Bodies take all the memory that there is for them.
+    Bodies,
+    /// Bodies of the client's network take all the memory that it may have for them.
+    NetworkBodies,
+    /// There are as many tunnels and event streams as there may be.
+    Streams,
+    /// The public lists are read as often as may be at once.
+    Lists,
+    /// Strangers, or those of one network, have as many requests under way as they may have.
+    Requests,
 }
 
 /// What an edge measures of itself. Cloning shares the metrics.
@@ -276,6 +288,11 @@ impl EdgeMetrics {
         self.metrics.upstream_failures_total.with_label_values(&[upstream]).inc();
     }
 
+    /// How many WebSockets and event streams a shop has.
+    pub fn observe_upstream_streams(&self, upstream: &str, open: u32) {
+        self.metrics.upstream_open_streams.with_label_values(&[upstream]).set(open.into());
+    }
+
     /// How busy a shop is.
     pub fn observe_upstream_load(&self, upstream: &str, in_flight: usize, queued: usize) {
         self.metrics.upstream_in_flight_requests.with_label_values(&[upstream]).set(in_flight as i64);
@@ -361,6 +378,11 @@ impl Shed {
             Self::ClientQuota => "client_quota",
             Self::Connections => "connections",
             Self::NetworkConnections => "network_connections",
+            Self::Bodies => "bodies",
+            Self::NetworkBodies => "network_bodies",
+            Self::Streams => "streams",
+            Self::Lists => "lists",
+            Self::Requests => "requests",
         }
     }
 }

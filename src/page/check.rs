@@ -40,7 +40,8 @@ impl CheckPage {
         let edition = &self.editions[language::negotiate(accept_language)];
         let encoding = Encoding::negotiate(accept_encoding);
         Document {
-            body: edition.html.with_tail(encoding, b""),
+            shared: edition.html.part(encoding).clone(),
+            body: edition.html.tail(encoding, b""),
             content_encoding: encoding.name(),
             content_language: edition.tag,
             csp: edition.csp.clone(),
@@ -99,7 +100,7 @@ mod tests {
         let page = CheckPage::build(&input).expect("the shipped page");
         for language in language::all() {
             let document = page.document(language.tag.as_bytes(), b"");
-            let html = String::from_utf8(document.body.to_vec()).expect("UTF-8");
+            let html = String::from_utf8([document.shared, document.body].concat()).expect("UTF-8");
             assert_eq!(document.content_language, language.tag);
             assert!(html.contains("Fado &amp; &lt;Friends&gt;") && !html.contains("<Friends>"));
             assert!(html.trim_end().ends_with("</html>"), "the document is complete");

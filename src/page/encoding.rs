@@ -1,7 +1,8 @@
 //! Content codings of a document whose end differs by visitor.
 //!
 //! The head is compressed once, as well as can be, and flushed to a byte boundary; the tail follows it as a stored block
-//! of the same stream. A request costs one copy and, for gzip, the checksum of the tail.
+//! of the same stream. The head's bytes are shared by all who get them; a request costs its tail and, for gzip, the
+//! checksum of that.
 
 use std::io::Write as _;
 
@@ -44,9 +45,9 @@ impl Encoding {
 /// The part of a document that is the same for everyone, in every coding, ready to be continued.
 #[derive(Debug)]
 pub(super) struct Head {
-    identity: Vec<u8>,
-    gzip: Vec<u8>,
-    brotli: Vec<u8>,
+    identity: Bytes,
+    gzip: Bytes,
+    brotli: Bytes,
     crc: crc32fast::Hasher,
 }
 
@@ -54,13 +55,17 @@ impl Head {
     pub(super) fn compress(html: &[u8]) -> Self {
         let mut crc = crc32fast::Hasher::new();
         crc.update(html);
-        Self { identity: html.to_vec(), gzip: gzip_head(html), brotli: brotli_head(html), crc }
+        Self {
+            identity: Bytes::copy_from_slice(html),
+            gzip: gzip_head(html).into(),
+            brotli: brotli_head(html).into(),
+            crc,
+        }
     }
 
-    /// The whole document in one coding.
-    pub(super) fn with_tail(&self, encoding: Encoding, tail: &[u8]) -> Bytes {
-        let mut out = BytesMut::with_capacity(self.part(encoding).len() + tail.len() + 64);
-        out.put_slice(self.part(encoding));
+    /// What follows the head in one coding.
+    pub(super) fn tail(&self, encoding: Encoding, tail: &[u8]) -> Bytes {
+        let mut out = BytesMut::with_capacity(tail.len() + 64);
         match encoding {
             Encoding::Identity => out.put_slice(tail),
             Encoding::Gzip => self.put_gzip_tail(&mut out, tail),
@@ -69,7 +74,8 @@ impl Head {
         out.freeze()
     }
 
-    fn part(&self, encoding: Encoding) -> &[u8] {
+    /// The head in one coding: the same bytes for everybody, not a copy.
+    pub(super) fn part(&self, encoding: Encoding) -> &Bytes {
         match encoding {
             Encoding::Identity => &self.identity,
             Encoding::Gzip => &self.gzip,
@@ -163,7 +169,7 @@ mod tests {
         let head = Head::compress(b"<html>");
         let tail: Vec<u8> = (0..200_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         for encoding in [Encoding::Brotli, Encoding::Gzip, Encoding::Identity] {
-            let body = decoded(encoding, &head.with_tail(encoding, &tail));
+            let body = decoded(encoding, &[&head.part(encoding)[..], &head.tail(encoding, &tail)].concat());
             assert!(body == [b"<html>", tail.as_slice()].concat(), "{encoding:?}");
         }
     }
@@ -173,7 +179,7 @@ mod tests {
         fn every_coding_decodes_to_head_and_tail(head in "\\PC{0,400}", tail in "\\PC{0,400}") {
             let compressed = Head::compress(head.as_bytes());
             for encoding in [Encoding::Brotli, Encoding::Gzip, Encoding::Identity] {
-                let body = decoded(encoding, &compressed.with_tail(encoding, tail.as_bytes()));
+                let body = decoded(encoding, &[&compressed.part(encoding)[..], &compressed.tail(encoding, tail.as_bytes())].concat());
                 prop_assert_eq!(String::from_utf8(body).unwrap(), format!("{head}{tail}"));
             }
         }

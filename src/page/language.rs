@@ -23,6 +23,8 @@ pub(super) struct Language {
     pub(super) text: BTreeMap<String, String>,
     /// Texts of its script.
     pub(super) script: BTreeMap<String, String>,
+    /// Texts of the page that keeps a form.
+    pub(super) kept: BTreeMap<String, String>,
     /// Texts of the page that checks a draw.
     pub(super) check: BTreeMap<String, String>,
     /// Texts of the pages that tell of a refusal.
@@ -86,6 +88,7 @@ mod tests {
             assert_eq!(keys(&other.script), keys(&english.script), "script of {}", other.tag);
             assert_eq!(keys(&other.check), keys(&english.check), "check of {}", other.tag);
             assert_eq!(keys(&other.problem), keys(&english.problem), "problem of {}", other.tag);
+            assert_eq!(keys(&other.kept), keys(&english.kept), "kept of {}", other.tag);
         }
     }
 
@@ -96,7 +99,7 @@ mod tests {
             slots.sort_unstable();
             slots.into_iter().map(|(slot, _)| slot.to_owned()).collect::<Vec<_>>()
         };
-        let parts = |language: &'static Language| [&language.text, &language.script, &language.check];
+        let parts = |language: &'static Language| [&language.text, &language.script, &language.kept, &language.check];
         for other in all() {
             for (theirs, english) in parts(other).into_iter().zip(parts(&all()[0])) {
                 for (key, text) in english {

@@ -6,6 +6,7 @@
 
 mod check;
 mod encoding;
+mod kept;
 mod language;
 mod minify;
 mod names;
@@ -25,6 +26,7 @@ use http::HeaderValue;
 
 pub use check::CheckPage;
 use encoding::{Encoding, Head};
+pub use kept::{KeptForm, KeptPage, KeptWhy};
 use language::Language;
 pub use noscript::{NoScript, State};
 use noscript::{Placeholders, Tail};
@@ -139,7 +141,9 @@ struct Edition {
 /// An answer's body and the headers that describe it.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The body, already encoded.
+    /// The body's beginning, already encoded, which everybody shares.
+    pub shared: Bytes,
+    /// The rest of it.
     pub body: Bytes,
     /// `Content-Encoding`; none for an identity body.
     pub content_encoding: Option<&'static str>,
@@ -168,7 +172,8 @@ impl WaitingPage {
         let edition = &self.languages[language::negotiate(accept_language)];
         let encoding = Encoding::negotiate(accept_encoding);
         Document {
-            body: edition.head.with_tail(encoding, edition.tail(visitor).as_bytes()),
+            shared: edition.head.part(encoding).clone(),
+            body: edition.head.tail(encoding, edition.tail(visitor).as_bytes()),
             content_encoding: encoding.name(),
             content_language: edition.language.tag,
             csp: edition.csp.clone(),
@@ -232,7 +237,8 @@ mod tests {
     }
 
     fn text(page: &WaitingPage, language: &str, state: State) -> String {
-        String::from_utf8(page.document(language.as_bytes(), b"", &visitor(state)).body.to_vec()).expect("UTF-8")
+        let document = page.document(language.as_bytes(), b"", &visitor(state));
+        String::from_utf8([document.shared, document.body].concat()).expect("UTF-8")
     }
 
     fn build_from(template: &str) -> Result<WaitingPage, PageError> {
@@ -242,13 +248,22 @@ mod tests {
     }
 
     #[test]
+    fn visitors_share_all_but_what_is_their_own() {
+        let page = WaitingPage::build(&input()).expect("the shipped page");
+        let state = |place| State::Waiting { place, ahead: place };
+        let documents = [1, 2].map(|place| page.document(b"en", b"br", &visitor(state(place))));
+        assert_eq!(documents[0].shared.as_ptr(), documents[1].shared.as_ptr(), "one document, however many hold it");
+        assert!(documents.iter().all(|document| document.body.len() < 2_000 && document.shared.len() > 5_000));
+    }
+
+    #[test]
     fn every_document_fits_one_initial_window() {
         let page = WaitingPage::build(&input()).expect("the shipped page");
         for language in language::all() {
             for state in State::ALL {
                 for encoding in ["br", "gzip"] {
                     let document = page.document(language.tag.as_bytes(), encoding.as_bytes(), &visitor(state));
-                    let bytes = document.body.len();
+                    let bytes = document.shared.len() + document.body.len();
                     assert!(bytes < COMPRESSED_BYTES_MAX, "{} {state:?} {encoding}: {bytes} bytes", language.tag);
                     assert_eq!(document.content_encoding, Some(encoding));
                     assert_eq!(document.content_language, language.tag);

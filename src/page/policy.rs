@@ -18,6 +18,15 @@ pub(super) fn header(html: &str, frame_ancestors: &[String]) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
+/// The header for a page that sends a fan's form on. Where it may go is not limited: browsers hold redirects to that, too, and a
+/// shop redirects to a bank. The form's address is the gate's own word.
+pub(super) fn of_form(html: &str) -> HeaderValue {
+    let (script, style) = (sources(html, "script"), sources(html, "style"));
+    let policy =
+        format!("default-src 'none'; script-src {script}; style-src {style}; frame-ancestors 'none'; base-uri 'none'");
+    HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+}
+
 /// The hash of every inline element of that name, as CSP sources.
 fn sources(html: &str, element: &str) -> String {
     let hashes: Vec<String> = inline(html, element)

@@ -127,7 +127,13 @@ impl ProblemPage<'_> {
             detail = Self::line(self.detail, " class=\"detail\" lang=\"en\" dir=\"ltr\""),
             refresh = self.refresh(),
         );
-        Document { body: html.into(), content_encoding: None, content_language: language.tag, csp: csp.clone() }
+        Document {
+            shared: bytes::Bytes::new(),
+            body: html.into(),
+            content_encoding: None,
+            content_language: language.tag,
+            csp: csp.clone(),
+        }
     }
 
     /// A paragraph, where there is something to say.

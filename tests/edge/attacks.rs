@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use pingora::connectors::TransportConnector;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpSocket;
 
-use crate::fan::{Answer, connect, read_answer};
+use crate::fan::{Answer, connect, connect_from, read_answer};
 use crate::world::{Setup, World};
 
 #[test]
@@ -23,6 +22,7 @@ fn a_body_that_trickles_is_cut_off_and_its_slot_is_free_again() {
         let mut stream = connect(world.address).unwrap();
         write!(stream, "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n").unwrap();
         let begun = Instant::now();
+        assert_eq!(world.fan().get("/assets/c").status, 200, "{target}: a body that is not here yet has no slot");
         while stream.write_all(b"b").is_ok() && begun.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -63,13 +63,7 @@ fn is_open(stream: &TcpStream) -> bool {
 
 /// Asks for the status from another address of this machine.
 fn status_from(address: [u8; 4], edge: SocketAddr) -> Answer {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let stream = runtime.block_on(async {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::from((address, 0))).unwrap();
-        socket.connect(edge).await.unwrap().into_std().unwrap()
-    });
-    stream.set_nonblocking(false).unwrap();
+    let stream = connect_from(address, edge);
     (&stream).write_all(b"GET /.fairgate/final/status HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     read_answer(&mut { stream }, false).unwrap()
 }

@@ -185,3 +185,124 @@ fn a_page_that_leaves_with_its_ticket_in_both_places_joins_anew() {
     assert!(fan.cookies.is_empty(), "it would bring the place back that was given up: {:?}", fan.cookies);
     assert_eq!(fan.join(2).json()["place"], 1);
 }
+
+/// What a browser sends with a form of the shop's own page.
+const OWN_FORM: [(&str, &str); 5] = [
+    HTML,
+    ("Content-Type", "application/x-www-form-urlencoded"),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Accept-Language", "pt-PT,pt;q=0.9,en;q=0.8"),
+];
+
+/// The form on a page: where it goes, and its fields as a browser would send them again.
+fn form_of(page: &Answer) -> (String, String) {
+    let html = page.text();
+    let between =
+        |text: &str, from: &str, to: &str| text.split(from).nth(1).and_then(|rest| rest.split(to).next()).map(unescape);
+    let action = between(&html, "action=\"", "\"").unwrap_or_else(|| panic!("no form: {html}"));
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    for input in html.split("<input type=\"hidden\"").skip(1) {
+        body.append_pair(&between(input, "name=\"", "\"").unwrap(), &between(input, "value=\"", "\"").unwrap());
+    }
+    (action, body.finish())
+}
+
+fn unescape(text: &str) -> String {
+    let pairs = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&#13;", "\r"),
+        ("&#10;", "\n"),
+        ("&amp;", "&"),
+    ];
+    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+const SEATS: &str = "seat=A%26B+7&note=%3Cb%3E%22%C3%A9%22%0D%0Asecond+line&submit=go";
+
+#[test]
+fn a_form_that_cannot_be_served_now_is_kept_and_sent_again() {
+    let world = World::start(Setup {
+        edge: "limits.session_per_minute = 60\nlimits.session_burst = 3",
+        upstream: "max_in_flight = 1\nqueue = 0",
+        ..Setup::default()
+    });
+    let mut fan = world.fan();
+    let check = |page: &Answer, status: u16, title: &str| {
+        assert_eq!((page.status, page.header("content-language")), (status, Some("pt")), "{}", page.text());
+        assert!(page.text().contains(title) && !page.text().contains("http-equiv"), "{}", page.text());
+        assert!(page.header("retry-after").is_some() && page.header("content-security-policy").is_some());
+        assert_eq!(form_of(page), ("/reserve?event=7".to_owned(), SEATS.to_owned()));
+    };
+    // The pass has ended, or there has been none yet.
+    let outside = fan.send("POST", "/reserve?event=7", &OWN_FORM, SEATS);
+    check(&outside, 503, "O seu formulário está guardado");
+    assert!(outside.text().contains("href=\"/reserve?event=7\" target=\"_blank\""), "{}", outside.text());
+    fan.enter(1);
+    // The shop is full.
+    let slow = std::thread::spawn({
+        let mut fan = fan.clone();
+        move || fan.get("/slow").status
+    });
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while world.shop.seen("/slow").is_empty() {
+        assert!(std::time::Instant::now() < until);
+    }
+    let full = fan.send("POST", "/reserve?event=7", &OWN_FORM, SEATS);
+    check(&full, 503, "A loja não aguenta mais");
+    assert_eq!(slow.join().unwrap(), 200);
+    assert!(world.shop.seen("/reserve").is_empty());
+    // It is sent again as it stands there, and then too often.
+    let (action, body) = form_of(&full);
+    let answers: Vec<Answer> = (0..5).map(|_| fan.send("POST", &action, &OWN_FORM, &body)).collect();
+    assert_eq!(answers[0].status, 200);
+    check(answers.last().unwrap(), 429, "pedem mais vezes");
+    assert_eq!(world.shop.seen("/reserve")[0].body, SEATS.as_bytes());
+    // A form with a file, and a program's request, are told what they need to know.
+    let multipart = [HTML, ("Content-Type", "multipart/form-data; boundary=x"), OWN_FORM[4]];
+    assert!(fan.send("POST", "/reserve", &multipart, "--x--").text().contains("não chegou"));
+    let program = fan.send("POST", "/reserve", &[("Content-Type", "application/json")], "{}");
+    assert_eq!(program.problem(), "too-many-requests");
+    let mut second = world.fan();
+    second.enter(2);
+    let down = second.send("POST", "/hang-up", &OWN_FORM, SEATS);
+    assert!(down.status == 503 && down.text().contains("A loja não responde"), "{}", down.text());
+    assert_eq!(form_of(&down), ("/hang-up".to_owned(), SEATS.to_owned()));
+}
+
+#[test]
+fn what_a_bank_sends_back_arrives() {
+    let world = World::start(Setup { room: "return_paths = [\"/pay/return\"]", ..Setup::default() });
+    let mut fan = world.fan();
+    fan.enter(1);
+    let bank = [
+        HTML,
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Origin", "https://acs.bank.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Mode", "navigate"),
+    ];
+    let cres = "cres=eyJhY3NUcmFuc0lEIjoiMSJ9&threeDSSessionData=a%2Bb%3D%3D";
+    // A browser sends no SameSite=Lax cookies with it.
+    let mut without = world.fan();
+    let page = without.send("POST", "/pay/return?order=9", &bank, cres);
+    assert_eq!((page.status, page.header("cache-control")), (200, Some("no-store")));
+    let script = "HTMLFormElement.prototype.submit.call(document.forms[0])";
+    assert!(page.text().contains(&format!("<script>{script}</script>")) && page.text().contains("<button>"));
+    assert!(page.header("content-security-policy").unwrap().contains("script-src 'sha256-"));
+    let (action, body) = form_of(&page);
+    let arrived = fan.send("POST", &action, &OWN_FORM, &body);
+    assert_eq!(arrived.status, 200);
+    let seen = world.shop.seen("/pay/return?order=9").remove(0);
+    assert_eq!(seen.body, cres.as_bytes());
+    // Elsewhere the fan is asked; browsers that say no more than an origin are understood, too.
+    let asked = without.send("POST", "/account/delete", &bank[..3], "sure=yes");
+    assert!(asked.status == 503 && asked.text().contains("acs.bank.example") && !asked.text().contains("<script"));
+    assert!(world.shop.seen("/account").is_empty());
+    // Sent on without a pass, it is not sent round in circles.
+    let still_outside = without.send("POST", &action, &OWN_FORM, &body);
+    assert!(still_outside.status == 503 && !still_outside.text().contains("<script"));
+}

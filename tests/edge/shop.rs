@@ -34,7 +34,8 @@ impl Seen {
 /// - `/slow` takes half a second;
 /// - `/hang-up` closes without an answer;
 /// - `/hang-up-once` closes the first time;
-/// - `/socket` becomes a tunnel that echoes.
+/// - `/events` is a stream of events without an end;
+/// - `…/socket` becomes a tunnel that echoes, and `/mute-socket` never answers.
 pub(crate) struct Shop {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -66,6 +67,11 @@ impl Shop {
         std::thread::sleep(Duration::from_millis(50));
     }
 
+    /// The first line of each request that reached it, whatever it is.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect()
+    }
+
     /// Requests whose target starts with that.
     pub(crate) fn seen(&self, target: &str) -> Vec<Seen> {
         let seen = self.seen.lock().unwrap();
@@ -91,7 +97,9 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
         match path.as_str() {
             "/hang-up" => return Ok(()),
             "/hang-up-once" if before == 0 => return Ok(()),
-            "/socket" => return echo(stream, &mut reader),
+            "/events" => return tell(stream),
+            "/mute-socket" => return reader.read_to_end(&mut Vec::new()).map(drop),
+            socket if socket.ends_with("/socket") => return echo(stream, &mut reader),
             "/slow" => std::thread::sleep(Duration::from_millis(500)),
             _ => {}
         }
@@ -165,6 +173,16 @@ fn read_body(reader: &mut impl BufRead, seen: &Seen) -> std::io::Result<Vec<u8>>
         }
     }
     Ok(body)
+}
+
+fn tell(mut stream: &TcpStream) -> std::io::Result<()> {
+    stream.write_all(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n\r\n",
+    )?;
+    loop {
+        stream.write_all(b"data: tick\n\n")?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn echo(mut stream: &TcpStream, reader: &mut impl Read) -> std::io::Result<()> {

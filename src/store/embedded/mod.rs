@@ -34,9 +34,9 @@ use tokio::sync::oneshot;
 
 use self::keeper::{Keeper, SharedClaims, SharedRoster};
 use self::load::{Loaded, load};
-pub(super) use self::look::look_at_journals;
 #[cfg(any(test, fuzzing))]
 pub(super) use self::look::count_commits;
+pub(super) use self::look::look_at_journals;
 pub use self::restore::{Gap, Restore, RestoreError, Restored, restore};
 use super::batch::{Reply, Request};
 use super::{DirLock, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of};
