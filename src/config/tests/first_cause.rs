@@ -24,9 +24,9 @@ fn a_host_that_does_not_fit_overlaps_with_nobody() {
             )
         })
         .collect();
-    let bad = with("hosts = [\"tickets.example\"]", "hosts = [\"https://tickets.example\"]") + &rooms;
+    let bad = with("hosts = [\"tickets.example\"]", "hosts = [\"https://tickets.example\"]") + rooms.as_str();
     assert_problem(&bad, 9, "room[final].hosts", &["not a host name", "without a scheme"]);
-    let address = with("hosts = [\"tickets.example\"]", "hosts = [\"::1\"]") + &rooms;
+    let address = with("hosts = [\"tickets.example\"]", "hosts = [\"::1\"]") + rooms.as_str();
     assert_problem(&address, 9, "room[final].hosts", &["\"[::1]\""]);
 }
 
