@@ -3,6 +3,7 @@
 
 const ASK_AGAIN_MS = { paying: 1500, refunding: 5000 };
 const OUT_OF_REACH_MS = 3000;
+const TABS_LOOK_AGAIN_MS = 700;
 const PUT_ASIDE = "fairgate:put-aside";
 
 /** Tells other tabs of this shop that a booking has changed. */
@@ -225,8 +226,9 @@ async function end() {
   clearTimeout(shop.timer);
   $("more-time").close();
   const { held } = shop;
-  const goesOn = held?.link && ["paying", "refunding", "refunded"].includes(faceOf(held));
-  if (goesOn && (await core.receipt(held.link).catch(() => null))) return location.replace(held.link);
+  const seen = held?.link && (await core.receipt(held.link).catch(() => null));
+  // It may have been paid in another tab, which ended the visit of this one, too.
+  if (seen && ["paying", "refunding", "refunded", "confirmed"].includes(faceOf(seen))) return location.replace(held.link);
   $("ended-booking").hidden = !held;
   if (held) $("ended-number").textContent = held.number;
   setState("ended");
@@ -236,7 +238,10 @@ async function end() {
 }
 
 tabs?.addEventListener("message", ({ data }) => {
-  if (data === shop.held?.booking_id && !shop.paying) lookAgain();
+  if (data !== shop.held?.booking_id || shop.paying) return;
+  lookAgain();
+  // What the other tab has asked for, the core may not have begun yet.
+  setTimeout(() => shop.paying || lookAgain(), TABS_LOOK_AGAIN_MS);
 });
 $("payment").addEventListener("submit", (event) => {
   event.preventDefault();
