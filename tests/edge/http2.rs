@@ -165,7 +165,8 @@ async fn connections_that_have_ended_give_their_memory_back() {
         after_kb.push(world.resident_kb());
     }
     let grown_kb = after_kb[3].saturating_sub(after_kb[1]);
-    assert!(grown_kb < 4_096, "{after_kb:?} KB after {CONNECTIONS} connections each time");
+    // An idle connection takes some 60 KB: what were kept of 400 would be twice as much.
+    assert!(grown_kb < 12_288, "{after_kb:?} KB after {CONNECTIONS} connections each time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
