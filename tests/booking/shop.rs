@@ -37,10 +37,14 @@ struct Published {
     ended: Mutex<Vec<u64>>,
 }
 
+/// When the first key begins to sign, Unix ms.
+const SIGNS_FROM_MS: u64 = 10_000;
+
 impl Gate {
     pub(crate) fn open() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let (keys, forged) = (new_key(dir.path()), new_key(&dir.path().join("other")));
+        // A key that is older than those that are published was withdrawn; a younger one may be on its way.
+        let (keys, forged) = (new_key(dir.path(), SIGNS_FROM_MS), new_key(&dir.path().join("other"), 0));
         let listener = fairgate::sandbox::listen().expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
         let published = Arc::new(Published {
@@ -55,7 +59,7 @@ impl Gate {
 
     /// Another key signs from now on; the one before stays published.
     pub(crate) fn rotate(&mut self) {
-        create_key(self.dir.path(), 1000, &ring::rand::SystemRandom::new()).expect("a key");
+        create_key(self.dir.path(), 2 * SIGNS_FROM_MS, &ring::rand::SystemRandom::new()).expect("a key");
         self.keys = KeyRing::load(self.dir.path(), "fairgate").expect("the keys");
         *self.published.jwks.lock().expect("unpoisoned") = self.keys.jwks();
     }
@@ -88,8 +92,8 @@ impl Gate {
     }
 }
 
-fn new_key(dir: &Path) -> KeyRing {
-    create_key(dir, 0, &ring::rand::SystemRandom::new()).expect("a key");
+fn new_key(dir: &Path, signs_from_ms: u64) -> KeyRing {
+    create_key(dir, signs_from_ms, &ring::rand::SystemRandom::new()).expect("a key");
     KeyRing::load(dir, "fairgate").expect("the key")
 }
 
