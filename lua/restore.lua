@@ -12,9 +12,10 @@ load_state()
 local server = server_id()
 local now = called_ms()
 local is_anothers = s.generation ~= nil and s.server ~= server
--- Older than the caller knows, or of another descent.
+-- Older than the caller knows, or of another descent; or it may be, and the pool is open: entries that somebody has yet to put
+-- back need numbers in the pool, and the pool may close before all have been heard.
 local is_lost = s.generation ~= nil and (s.epoch == ARGV[2] and s.revision < tonumber(ARGV[3])
-  or is_anothers and ARGV[2] ~= '' and s.epoch ~= ARGV[2])
+  or is_anothers and (s.pool_is_closed == 0 or ARGV[2] ~= '' and s.epoch ~= ARGV[2]))
 -- As far as it is known, all is there: whether anybody knows more is to be heard.
 local is_suspect = s.generation ~= nil and ((is_anothers and not is_lost) or s.gap_owed == 1)
 -- A part of it is gone that was there when the last script ended; nothing else is.

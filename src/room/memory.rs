@@ -147,6 +147,7 @@ impl Room {
     /// Takes back what somebody knows. `gone`: where a part of the room was taken away, and nothing else, how many entries of
     /// the roster were in it.
     pub fn restore(&mut self, memory: Option<&Memory>, claims: &Claims, loss: Loss, gone: Option<u64>, now_ms: u64) {
+        let loss = self.loss_of(loss);
         let known_ms = now_ms.max(self.now_ms).max(memory.map_or(0, |memory| memory.now_ms));
         let was_missing = match memory {
             Some(memory) => self.restore_from(memory, claims, loss, gone.is_some(), known_ms),
@@ -162,6 +163,15 @@ impl Room {
             }
             (Some(_), Loss::Suspected { others }) => self.suspect(others, now_ms),
             _ => {}
+        }
+    }
+
+    /// While the pool is open, what may be lost counts as lost: entries that somebody has yet to put back need numbers in the
+    /// pool, and the pool may close before all have been heard.
+    fn loss_of(&self, loss: Loss) -> Loss {
+        match (&self.sale, loss) {
+            (Some(sale), Loss::Suspected { .. }) if !sale.pool_is_closed => Loss::Proven,
+            _ => loss,
         }
     }
 

@@ -53,6 +53,11 @@ impl Fault {
         }
     }
 
+    /// Whether numbers may be left out for it.
+    pub(crate) fn may_leave_gap(&self) -> bool {
+        self.is_loss() || matches!(self, Self::StartAgain { .. })
+    }
+
     /// Whether the store loses something.
     pub(crate) fn is_loss(&self) -> bool {
         matches!(self, Self::Wipe | Self::Empty { .. } | Self::FailOver { .. } | Self::TwoMasters { .. })

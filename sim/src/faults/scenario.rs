@@ -64,7 +64,7 @@ impl Scenario {
     /// that were left out, five of which are called for one that is expected; and what clocks may stand still for.
     pub(crate) fn drains_by_ms(&self) -> u64 {
         let policy = &self.plan.policy;
-        let losses = self.faults.iter().filter(|(_, fault)| fault.is_loss()).count() as u64;
+        let losses = self.faults.iter().filter(|(_, fault)| fault.may_leave_gap()).count() as u64;
         let by_rate_ms = (self.fans as u64 + losses * GAP) * 60_000 / u64::from(policy.rate_per_minute);
         let by_room_ms = self.fans as u64 * self.session_ms / policy.max_active;
         self.heals_at_ms

@@ -127,7 +127,8 @@ impl World {
         let is_whole = self.scenario.faults.iter().all(|(at_ms, fault)| {
             !fault.is_loss() || *at_ms > self.now_ms || at_ms + fault.for_ms() + LONG_MS < self.now_ms
         });
-        let numbers = self.server.view().map(|view| view.pool_size.max(view.line_size));
+        // While the pool is open, what may be lost counts as lost.
+        let numbers = self.server.view().map(|view| view.line_size).filter(|places| *places > 0);
         self.restart = numbers
             .filter(|_| are_all_here && is_whole)
             .map(|numbers| Restart { numbers, until_ms: self.now_ms + LOOKS_MS });
