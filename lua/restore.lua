@@ -12,10 +12,9 @@ load_state()
 local server = server_id()
 local now = called_ms()
 local is_anothers = s.generation ~= nil and s.server ~= server
--- Older than the caller knows, or of another descent; or it may be, and the pool is open: entries that somebody has yet to put
--- back need numbers in the pool, and the pool may close before all have been heard.
+-- Older than the caller knows, or of another descent.
 local is_lost = s.generation ~= nil and (s.epoch == ARGV[2] and s.revision < tonumber(ARGV[3])
-  or is_anothers and (s.pool_is_closed == 0 or ARGV[2] ~= '' and s.epoch ~= ARGV[2]))
+  or is_anothers and ARGV[2] ~= '' and s.epoch ~= ARGV[2])
 -- As far as it is known, all is there: whether anybody knows more is to be heard.
 local is_suspect = s.generation ~= nil and ((is_anothers and not is_lost) or s.gap_owed == 1)
 -- A part of it is gone that was there when the last script ended; nothing else is.
@@ -35,6 +34,35 @@ local m = {}
 for _ = 1, tonumber(ARGV[7]) do
   local name, value = next_argument(), next_argument()
   m[name] = TEXTS[name] and value or tonumber(value)
+end
+
+local EDGE, AWAITED = 'edge:', 'await:'
+-- An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
+local SEEN_MS = 10000
+
+local function names(prefix)
+  local found = {}
+  for name in pairs(s) do
+    if name:sub(1, #prefix) == prefix then
+      found[#found + 1] = name
+    end
+  end
+  return found
+end
+
+local function has_seen_others()
+  for _, name in ipairs(names(EDGE)) do
+    if name ~= EDGE .. m.edge and s.now - s[name] <= SEEN_MS then
+      return true
+    end
+  end
+  return false
+end
+
+-- While the pool is open and others may know more, what may be lost counts as lost: entries that they have yet to put back need
+-- numbers in the pool, and the pool may close before all have been heard.
+if is_anothers and not is_lost and s.pool_is_closed == 0 and has_seen_others() then
+  is_lost, is_suspect = true, s.gap_owed == 1
 end
 
 local function set_numbers(early, late, is_guess)
@@ -224,20 +252,6 @@ local function restore()
       leave_gap()
     end
   end
-end
-
-local EDGE, AWAITED = 'edge:', 'await:'
--- An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
-local SEEN_MS = 10000
-
-local function names(prefix)
-  local found = {}
-  for name in pairs(s) do
-    if name:sub(1, #prefix) == prefix then
-      found[#found + 1] = name
-    end
-  end
-  return found
 end
 
 -- Whether others than the caller may know more than what is here.

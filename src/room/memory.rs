@@ -166,11 +166,11 @@ impl Room {
         }
     }
 
-    /// While the pool is open, what may be lost counts as lost: entries that somebody has yet to put back need numbers in the
-    /// pool, and the pool may close before all have been heard.
+    /// While the pool is open and others may know more, what may be lost counts as lost: entries that they have yet to put back
+    /// need numbers in the pool, and the pool may close before all have been heard.
     fn loss_of(&self, loss: Loss) -> Loss {
         match (&self.sale, loss) {
-            (Some(sale), Loss::Suspected { .. }) if !sale.pool_is_closed => Loss::Proven,
+            (Some(sale), Loss::Suspected { others: true }) if !sale.pool_is_closed => Loss::Proven,
             _ => loss,
         }
     }
