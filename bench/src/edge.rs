@@ -175,6 +175,8 @@ joins_per_minute = 60_000_000
 joins_burst = 1_000_000
 claims_per_minute = 60_000_000
 claims_burst = 1_000_000
+polls_per_minute = 60_000_000
+polls_burst = 1_000_000
 {session}
 [store]
 path = "{files}/rooms"
