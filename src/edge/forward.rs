@@ -55,7 +55,7 @@ pub(super) async fn forward(
         Ok(sending) => sending,
         Err(problem) => return Ok(Outcome::refused(problem)),
     };
-    let whose = ask(edge, &session.req_header().headers, &room, &arrival, holder.as_ref());
+    let whose = ask(edge, &session.req_header().headers, &room, &arrival, class, holder.as_ref());
     // A preflight of a protected page is a stranger's, whoever sends it.
     let part = if is_preflight { Part::Open } else { whose.part };
     let whose = SlotAsk { part, is_long: sending.is_streamed(), ..whose };
@@ -128,8 +128,14 @@ async fn take(
 }
 
 /// Whose part of the shop a request takes from.
-fn ask(edge: &Edge, headers: &HeaderMap, room: &LiveRoom, arrival: &Arrival, shown: Option<&Holder>) -> SlotAsk {
-    let class = room.class_of(arrival.target.path());
+fn ask(
+    edge: &Edge,
+    headers: &HeaderMap,
+    room: &LiveRoom,
+    arrival: &Arrival,
+    class: RouteClass,
+    shown: Option<&Holder>,
+) -> SlotAsk {
     if let Some(shown) = shown {
         return inside_ask(&shown.pass, class);
     }

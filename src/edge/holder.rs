@@ -16,7 +16,7 @@ use super::state::Edge;
 use crate::arrive::route::Route;
 use crate::fields::{self, bearer};
 use crate::observe::PassCheck;
-use crate::pass::{Checked, Gate, Pass, token_id};
+use crate::pass::{Checked, Gate, Pass};
 
 /// Who shows a pass.
 #[derive(Clone, Debug)]
@@ -40,8 +40,8 @@ impl Holder {
     }
 
     /// Who shows a pass that is good, by the newest of the session.
-    fn of(edge: &Edge, room: &LiveRoom, pass: Arc<Pass>, token: &str, now_ms: u64) -> Self {
-        let shown = token_id(token);
+    fn of(edge: &Edge, room: &LiveRoom, checked: Checked, token: &str, now_ms: u64) -> Self {
+        let Checked { pass, id: shown, .. } = checked;
         // Most passes are young, and nothing newer is known of them.
         let newer = pass.is_due(room.config.policy.session_idle_ms, now_ms).then(|| edge.slid.newer(&shown, now_ms));
         newer.flatten().unwrap_or_else(|| Self { pass, token: token.to_owned(), shown, is_owed: false })
@@ -56,8 +56,8 @@ pub(crate) fn known_inside(edge: &Edge, tally: Tally, headers: &HeaderMap, arriv
     let now_ms = edge.now_ms();
     let known = tokens(room, headers, arrival.client.secure).find_map(|token| {
         let snapshot = room.snapshot();
-        let pass = edge.passes.known(token, gate(room, snapshot.as_deref()), now_ms)?;
-        Some(Holder::of(edge, room, pass, token, now_ms))
+        let checked = edge.passes.known(token, gate(room, snapshot.as_deref()), now_ms)?;
+        Some(Holder::of(edge, room, checked, token, now_ms))
     });
     if known.is_some() && tally == Tally::Count && matches!(arrival.route, Route::Protected { .. }) {
         edge.metrics.observe_pass_check(PassCheck::Known);
@@ -69,13 +69,17 @@ pub(crate) fn known_inside(edge: &Edge, tally: Tally, headers: &HeaderMap, arriv
 pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
     let now_ms = edge.now_ms();
     tokens(room, headers, secure).find_map(|token| {
-        let Checked { pass, .. } = check(edge, tally, room, token, now_ms)?;
-        Some(Holder::of(edge, room, pass, token, now_ms))
+        let checked = check(edge, tally, room, token, now_ms)?;
+        Some(Holder::of(edge, room, checked, token, now_ms))
     })
 }
 
-/// What may be a pass.
-fn tokens<'h>(room: &LiveRoom, headers: &'h HeaderMap, secure: bool) -> impl Iterator<Item = &'h str> + use<'h> {
+/// What may be a pass: the cookie, then a bearer token.
+pub(super) fn tokens<'h>(
+    room: &LiveRoom,
+    headers: &'h HeaderMap,
+    secure: bool,
+) -> impl Iterator<Item = &'h str> + use<'h> {
     let cookie = room.cookies(secure).pass.find(headers);
     let authorization = fields::first(headers, &AUTHORIZATION);
     [cookie, authorization.and_then(bearer)].into_iter().flatten()

@@ -12,9 +12,10 @@ use pingora::http::ResponseHeader;
 use tokio::task::JoinHandle;
 
 use super::batch::BatchError;
+use super::holder::Holder;
 use super::live::LiveRoom;
 use super::state::Edge;
-use super::visit::{Holder, Inside};
+use super::visit::Inside;
 use crate::fields::{self, trim};
 use crate::pass::Pass;
 use crate::room::{Command, RenewOutcome};

@@ -6,13 +6,11 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use moka::sync::Cache;
 
+use super::holder::{Holder, gate, tokens};
 use super::live::LiveRoom;
 use super::state::Edge;
-use super::visit::{Holder, gate};
-use crate::fields::{self, bearer};
 use crate::pass::{Pass, token_id};
 use crate::room::RenewOutcome;
 
@@ -53,9 +51,7 @@ impl Slid {
 
 /// Who shows a pass that has run out while the session goes on.
 pub(crate) async fn revive(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
-    let by_cookie = room.cookies(secure).pass.find(headers);
-    let by_bearer = fields::first(headers, &AUTHORIZATION).and_then(bearer);
-    for token in [by_cookie, by_bearer].into_iter().flatten() {
+    for token in tokens(room, headers, secure) {
         if let Some(holder) = revive_one(edge, room, token).await {
             return Some(holder);
         }

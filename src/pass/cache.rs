@@ -28,6 +28,8 @@ pub struct Gate<'a> {
 pub struct Checked {
     /// The pass.
     pub pass: Arc<Pass>,
+    /// What its token is remembered by ([`token_id`]).
+    pub id: [u8; 32],
     /// Whether the signature had been checked before.
     pub from_cache: bool,
 }
@@ -67,16 +69,15 @@ impl PassCache {
         if !from_cache {
             self.verified.insert(id, Arc::clone(&pass));
         }
-        Ok(Checked { pass, from_cache })
+        Ok(Checked { pass, id, from_cache })
     }
-}
 
-impl PassCache {
     /// Whether a token opens the gate now and is known to: costs a hash, whatever a stranger sends.
     #[must_use]
-    pub fn known(&self, token: &str, gate: Gate<'_>, now_ms: u64) -> Option<Arc<Pass>> {
-        let pass = self.verified.get(&token_id(token))?;
-        gate.check(&pass, now_ms).is_ok().then_some(pass)
+    pub fn known(&self, token: &str, gate: Gate<'_>, now_ms: u64) -> Option<Checked> {
+        let id = token_id(token);
+        let pass = self.verified.get(&id)?;
+        gate.check(&pass, now_ms).ok().map(|()| Checked { pass, id, from_cache: true })
     }
 
     /// Remembers a pass that was signed here.
