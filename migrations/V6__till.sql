@@ -17,3 +17,18 @@ alter table event
 alter table seat_row
     drop constraint seat_row_label_check,
     add constraint seat_row_label_check check (char_length(label) between 1 and 8);
+
+-- Bookings as they stand now: a hold whose time is up has expired, whether or not it was tidied up, and of several payments that
+-- decides which is furthest.
+create view booking_now as
+select booking_id, event_id, session, units, amount, created_at, expires_at,
+    case when status = 'held' and expires_at <= now() then 'expired' else status end as status,
+    told.payment_id, told.state as payment_state, told.reason as payment_reason
+from booking
+left join lateral (
+    select payment_id, state, reason
+    from payment
+    where payment.booking_id = booking.booking_id
+    order by case state when 'confirmed' then 0 when 'started' then 1 when 'refunding' then 2 else 3 end, started_at desc
+    limit 1
+) as told on true;

@@ -64,6 +64,16 @@ async fn a_hold_is_kept_as_long_as_the_seller_allows_and_not_longer() {
     drop(second_core);
 }
 
+/// Holds have a second left, whatever they were before. `also`: what else is changed of them.
+async fn end_in_a_second(shop: &Shop, also: &str) {
+    let sql = shop.sql().await;
+    let booking = format!("update booking set expires_at = now() + interval '1 s', {also}");
+    let seats = "update seat set held_until = (select max(expires_at) from booking) where booking_id is not null";
+    for change in [booking.as_str(), seats] {
+        sql.execute(change, &[]).await.expect("late");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_check_is_made_again() {
     let shop = Shop::open();
@@ -80,35 +90,11 @@ async fn every_check_is_made_again() {
         ("fan_seats_max = 1", "fan_seats_max = 6", "seats-limit"),
         ("hold_total_max_s = 3", "hold_total_max_s = null", "no-more-time"),
     ] {
-        shop.sql()
-            .await
-            .execute("update booking set created_at = now() - interval '2 s', expires_at = now() + interval '1 s'", &[])
-            .await
-            .expect("late");
-        shop.sql()
-            .await
-            .execute(
-                "update seat set held_until = (select max(expires_at) from booking) where booking_id is not null",
-                &[],
-            )
-            .await
-            .expect("late");
+        end_in_a_second(&shop, "created_at = now() - interval '2 s'").await;
         set(&shop, change).await;
         let refused = extend(&fan, &id).await;
         assert!(refused.text.contains(problem), "{change}: {}", refused.text);
-        shop.sql()
-            .await
-            .execute("update booking set expires_at = now() + interval '1 s', status = 'held'", &[])
-            .await
-            .expect("late");
-        shop.sql()
-            .await
-            .execute(
-                "update seat set held_until = (select max(expires_at) from booking) where booking_id is not null",
-                &[],
-            )
-            .await
-            .expect("late");
+        end_in_a_second(&shop, "status = 'held'").await;
         set(&shop, back).await;
         let kept = extend(&fan, &id).await;
         assert_eq!(kept.status, StatusCode::OK, "{back}: {}", kept.text);
