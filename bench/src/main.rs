@@ -19,6 +19,7 @@ mod nginx;
 mod proxy;
 mod report;
 mod reservations;
+mod servers;
 mod soak;
 mod status;
 mod tls;

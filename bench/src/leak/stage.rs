@@ -1,13 +1,12 @@
 //! A whole shop with its gate: Postgres behind a cable that can be throttled, provider, booking core and edge.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use fairgate::booking::db::Database;
-use fairgate::booking::hall;
-use fairgate::booking::plan::{Facts, Row, Section, SectionKind};
+#[cfg(test)]
+use anyhow::Context;
+use anyhow::bail;
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::create_key;
 use fairgate::sandbox::{ChildProcess, PrivatePostgres};
@@ -17,15 +16,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::throttle::Throttle;
-use crate::edge::fairgate_program;
 use crate::nginx::free_port;
+use crate::servers::{CoreLinks, core, local, open_event, provider, ready, start};
 
 pub(super) const ROOM: &str = "leak";
 pub(super) const EVENT: &str = "leak";
-const ROW_SEATS: u32 = 100;
-const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const SECRET: (&str, &str) = ("FAIRGATE_WEBHOOK_SECRET", "0123456789abcdef");
+const HOLD_S: i32 = 300;
 
 /// What is on sale, and how fans come in.
 pub(super) struct Sale {
@@ -58,12 +55,14 @@ impl Stage {
         let throttle = Throttle::start(postgres.socket_dir())?;
         let [gate, admin, core_port, provider_port] = [free_port()?, free_port()?, free_port()?, free_port()?];
         let (core_url, provider_url) = (local(core_port), local(provider_port));
-        let provider = provider(provider_port, &core_url)?;
+        let provider = provider(provider_port, &core_url, None, Stdio::inherit())?;
         ready(&format!("{provider_url}/healthz")).await?;
         let database = postgres.url().replace(&encoded(postgres.socket_dir()), &encoded(throttle.socket_dir()));
-        let core = core(core_port, &database, &provider_url, &format!("{}/.fairgate/jwks.json", local(gate)))?;
+        let links =
+            CoreLinks { room: ROOM, database_url: &database, provider_url: &provider_url, edge_url: &local(gate) };
+        let core = core(core_port, &links, Stdio::inherit())?;
         ready(&format!("{core_url}/healthz")).await?;
-        open_event(&postgres, &core_url, sale.rows).await?;
+        open_event(&postgres, &core_url, EVENT, sale.rows, HOLD_S).await?;
         let edge = edge(files.path(), gate, admin, core_port, sale)?;
         ready(&format!("{}/.fairgate/{ROOM}/status", local(gate))).await?;
         let (_edge, _core, _provider, _postgres, _files) = (edge, core, provider, postgres, files);
@@ -96,63 +95,9 @@ impl Stage {
     }
 }
 
-fn local(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
-}
-
 /// A socket's directory as the host of a URL.
 fn encoded(socket_dir: &Path) -> String {
     socket_dir.to_string_lossy().replace('/', "%2F")
-}
-
-async fn ready(url: &str) -> anyhow::Result<()> {
-    let client = reqwest::Client::new();
-    let answered = async {
-        while !client.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    tokio::time::timeout(READY_WITHIN, answered).await.with_context(|| format!("{url} did not answer"))
-}
-
-fn start(name: &str, verb: &str, set: impl FnOnce(&mut Command)) -> anyhow::Result<ChildProcess> {
-    let mut command = Command::new(fairgate_program()?);
-    command.args([verb, "--exit-with-stdin"]).env(SECRET.0, SECRET.1).stderr(Stdio::inherit());
-    command.env("RUST_LOG", "error").stdout(Stdio::null());
-    set(&mut command);
-    Ok(ChildProcess::spawn(name, command)?)
-}
-
-fn provider(port: u16, core_url: &str) -> anyhow::Result<ChildProcess> {
-    start("the provider", "provider", |command| {
-        command.args(["--listen", &format!("127.0.0.1:{port}")]);
-        command.args(["--webhook-url", &format!("{core_url}/api/v1/webhooks/payment")]);
-    })
-}
-
-fn core(port: u16, database: &str, provider_url: &str, jwks_url: &str) -> anyhow::Result<ChildProcess> {
-    let metrics = free_port()?;
-    start("the booking core", "booking", |command| {
-        command.args(["--listen", &format!("127.0.0.1:{port}"), "--metrics-listen", &format!("127.0.0.1:{metrics}")]);
-        command.args(["--room", ROOM, "--jwks-url", jwks_url, "--provider-url", provider_url]);
-        command.env("FAIRGATE_DATABASE_URL", database);
-    })
-}
-
-async fn open_event(postgres: &PrivatePostgres, core_url: &str, rows: u32) -> anyhow::Result<()> {
-    let facts = Facts { slug: EVENT.to_owned(), hold_s: 300, ..hall::demo_facts() };
-    let row = |row: u32| Row {
-        label: format!("R{row}"),
-        first_unit: row * ROW_SEATS,
-        seats: (1..=ROW_SEATS).map(|seat| seat.to_string()).collect(),
-    };
-    let (slug, title, rows) = ("hall".into(), "HALL".into(), (0..rows).map(row).collect());
-    let hall = Section { slug, title, kind: SectionKind::Seated, tier: 0, price: 5_000, rows };
-    ensure!(
-        hall::create(&Database::new(&postgres.url())?, facts, vec![hall], |_| ()).await?,
-        "there is an event already"
-    );
-    ready(&format!("{core_url}/api/v1/events/{EVENT}")).await
 }
 
 fn edge(files: &Path, gate: u16, admin: u16, core: u16, sale: &Sale) -> anyhow::Result<ChildProcess> {
@@ -187,7 +132,7 @@ idle = "10s"
     );
     let path = Path::new(&files.to_string()).join("fairgate.toml");
     std::fs::write(&path, config)?;
-    start("the edge", "edge", |command| {
+    start("the edge", "edge", Stdio::inherit(), |command| {
         command.arg("--config").arg(&path);
     })
 }

@@ -2,13 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use fairgate::booking::db::Database;
-use fairgate::booking::hall;
-use fairgate::booking::plan::{Facts, Row, Section, SectionKind};
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::create_key;
 use fairgate::sandbox::{ChildProcess, PrivatePostgres, PrivateRedis};
@@ -17,17 +13,14 @@ use jiff::{SignedDuration, Timestamp};
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
-use crate::edge::fairgate_program;
 use crate::nginx::free_port;
+use crate::servers::{self, CoreLinks, local, open_event, ready, start};
 
 pub(super) const ROOM: &str = "soak";
 pub(super) const EVENT: &str = "soak";
 /// More seats than all crowds of an hour buy.
 const ROWS: u32 = 2_000;
-const ROW_SEATS: u32 = 100;
-const READY_WITHIN: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-const SECRET: (&str, &str) = ("FAIRGATE_WEBHOOK_SECRET", "0123456789abcdef");
+const HOLD_S: i32 = 60;
 
 /// Everything that runs. Fields are dropped in order: the gates close first, the databases last.
 pub(super) struct Town {
@@ -61,12 +54,9 @@ impl Town {
             provider: free_port()?,
         };
         create_key(&files.path().join("keys"), SystemClock.now_ms(), &SystemRandom::new())?;
-        let provider = provider(ports, files.path())?;
-        ready(ports.provider, "/healthz").await?;
-        let core = core(ports, &postgres.url())?;
-        ready(ports.core, "/healthz").await?;
-        open_event(&postgres).await?;
-        ready(ports.core, &format!("/api/v1/events/{EVENT}")).await?;
+        let provider = ports.provider(files.path()).await?;
+        let core = ports.core(&postgres.url()).await?;
+        open_event(&postgres, &local(ports.core), EVENT, ROWS, HOLD_S).await?;
         let opened = SystemClock.now_ms();
         let edge = |number: usize| -> anyhow::Result<ChildProcess> {
             let config = config(files.path(), ports, number, &redis.url(), opened)?;
@@ -74,7 +64,7 @@ impl Town {
         };
         let (watched_edge, other_edge) = (edge(0)?, edge(1)?);
         for gate in ports.gates {
-            ready(gate, &format!("/.fairgate/{ROOM}/status")).await?;
+            ready(&status(gate)).await?;
         }
         Ok(Self { watched_edge, other_edge, core, provider, redis, postgres, files, ports })
     }
@@ -85,7 +75,7 @@ impl Town {
     }
 
     pub(super) fn target(&self) -> anyhow::Result<Target> {
-        let target = Target::on_this_machine(&format!("http://127.0.0.1:{}/", self.ports.gates[0]))?;
+        let target = Target::on_this_machine(&format!("{}/", local(self.ports.gates[0])))?;
         Ok(target.spread_over([SocketAddr::from(([127, 0, 0, 1], self.ports.gates[1]))]))
     }
 
@@ -93,14 +83,14 @@ impl Town {
         self.other_edge.kill9();
         tokio::time::sleep(away).await;
         self.other_edge = run_edge(&config_path(self.files.path(), 1))?;
-        ready(self.ports.gates[1], &format!("/.fairgate/{ROOM}/status")).await
+        ready(&status(self.ports.gates[1])).await
     }
 
     pub(super) async fn replace_provider(&mut self, away: Duration) -> anyhow::Result<()> {
         self.provider.kill9();
         tokio::time::sleep(away).await;
-        self.provider = provider(self.ports, self.files.path())?;
-        ready(self.ports.provider, "/healthz").await
+        self.provider = self.ports.provider(self.files.path()).await?;
+        Ok(())
     }
 
     pub(super) async fn silence_redis(&mut self, silent: Duration) -> anyhow::Result<()> {
@@ -112,63 +102,32 @@ impl Town {
     }
 }
 
-fn start(name: &str, verb: &str, set: impl FnOnce(&mut Command)) -> anyhow::Result<ChildProcess> {
-    let mut command = Command::new(fairgate_program()?);
-    command.args([verb, "--exit-with-stdin"]).env(SECRET.0, SECRET.1).stdout(Stdio::null());
-    // What goes wrong is meant to: the rounds say what came of it.
-    command.stderr(Stdio::null());
-    set(&mut command);
-    Ok(ChildProcess::spawn(name, command)?)
+/// The servers behind the gates. What goes wrong there is meant to, so nobody reads their logs: the rounds say what came of it.
+impl Ports {
+    async fn provider(self, files: &Path) -> anyhow::Result<ChildProcess> {
+        let ledger = files.join("ledger");
+        let provider = servers::provider(self.provider, &local(self.core), Some(&ledger), Stdio::null())?;
+        ready(&format!("{}/healthz", local(self.provider))).await?;
+        Ok(provider)
+    }
+
+    async fn core(self, database_url: &str) -> anyhow::Result<ChildProcess> {
+        let (provider_url, edge_url) = (local(self.provider), local(self.gates[0]));
+        let links = CoreLinks { room: ROOM, database_url, provider_url: &provider_url, edge_url: &edge_url };
+        let core = servers::core(self.core, &links, Stdio::null())?;
+        ready(&format!("{}/healthz", local(self.core))).await?;
+        Ok(core)
+    }
 }
 
-fn provider(ports: Ports, files: &Path) -> anyhow::Result<ChildProcess> {
-    start("the provider", "provider", |command| {
-        command.args(["--listen", &format!("127.0.0.1:{}", ports.provider)]);
-        command.arg("--ledger").arg(files.join("ledger"));
-        command.args(["--webhook-url", &format!("http://127.0.0.1:{}/api/v1/webhooks/payment", ports.core)]);
-    })
-}
-
-fn core(ports: Ports, database: &str) -> anyhow::Result<ChildProcess> {
-    let metrics = free_port()?;
-    start("the booking core", "booking", |command| {
-        let local = |port: u16| format!("http://127.0.0.1:{port}");
-        command.args(["--listen", &format!("127.0.0.1:{}", ports.core)]);
-        command.args(["--metrics-listen", &format!("127.0.0.1:{metrics}"), "--room", ROOM]);
-        command.args(["--jwks-url", &format!("{}/.fairgate/jwks.json", local(ports.gates[0]))]);
-        command.args(["--provider-url", &local(ports.provider)]);
-        command.env("FAIRGATE_DATABASE_URL", database);
-    })
+fn status(gate: u16) -> String {
+    format!("{}/.fairgate/{ROOM}/status", local(gate))
 }
 
 fn run_edge(config: &Path) -> anyhow::Result<ChildProcess> {
-    start("an edge", "edge", |command| {
+    start("an edge", "edge", Stdio::null(), |command| {
         command.arg("--config").arg(config);
     })
-}
-
-async fn ready(port: u16, path: &str) -> anyhow::Result<()> {
-    let (client, url) = (reqwest::Client::new(), format!("http://127.0.0.1:{port}{path}"));
-    let answered = async {
-        while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    tokio::time::timeout(READY_WITHIN, answered).await.with_context(|| format!("{url} did not answer"))
-}
-
-async fn open_event(postgres: &PrivatePostgres) -> anyhow::Result<()> {
-    let facts = Facts { slug: EVENT.to_owned(), hold_s: 60, ..hall::demo_facts() };
-    let row = |row: u32| Row {
-        label: format!("R{row}"),
-        first_unit: row * ROW_SEATS,
-        seats: (1..=ROW_SEATS).map(|seat| seat.to_string()).collect(),
-    };
-    let (slug, title, rows) = ("hall".into(), "HALL".into(), (0..ROWS).map(row).collect());
-    let hall = Section { slug, title, kind: SectionKind::Seated, tier: 0, price: 5_000, rows };
-    let made = hall::create(&Database::new(&postgres.url())?, facts, vec![hall], |_| ()).await?;
-    ensure!(made, "there is an event already");
-    Ok(())
 }
 
 fn config_path(files: &Path, number: usize) -> PathBuf {
