@@ -202,7 +202,7 @@ impl Way {
         if !self.is_pooled.swap(true, Ordering::Relaxed) {
             info!(
                 "a pooler stands in front of the database: statements are sent whole each time, and other cores' sales are \
-                 seen after a third of a second (docs/POSTGRES.md)"
+                 seen after a third of a second (docs/operations/postgres.md)"
             );
         }
     }
