@@ -2,7 +2,7 @@
 //!
 //! The modules mirror the visitor's way: arrive → pool → draw → line → admit → pass → proxy → book.
 //! Pure modules ([`arrive`], [`room`], [`pass`], the draw in [`fairgate_draw`]) take the time and randomness as
-//! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `ARCHITECTURE.md`.
+//! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `docs/architecture.md`.
 
 pub mod arrive;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! What strangers cost, measured: the table in ARCHITECTURE.md ("How much a stranger can cost").
+//! What strangers cost, measured: the table in docs/internals/strangers.md ("How much a stranger can cost").
 //!
 //! `cargo test --release -p fairgate --test edge what_strangers_cost -- --ignored --nocapture`: some two minutes, on loopback.
 

@@ -1,4 +1,4 @@
-//! What strangers can take: each row of the table in ARCHITECTURE.md ("What must be shown before what is held").
+//! What strangers can take: each row of the table in docs/internals/strangers.md.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

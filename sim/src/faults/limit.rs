@@ -1,4 +1,4 @@
-//! What a run may not be blamed for: a loss beyond what `ARCHITECTURE.md` promises ("When Redis loses what it had").
+//! What a run may not be blamed for: a loss beyond what `docs/operations/redis-loss.md` promises.
 //!
 //! It is excused only where all who had seen the lost list are away until another one is made: one who is there has to
 //! put it back, and a run in which he does not is judged as any other.

@@ -1,6 +1,6 @@
 //! Everything that a seed decides beforehand: the sale, the crowd, and what breaks when.
 //!
-//! What breaks keeps to what `ARCHITECTURE.md` promises ("When Redis loses what it had"): no more than one machine burns
+//! What breaks keeps to what `docs/operations/redis-loss.md` promises: no more than one machine burns
 //! down with its disk, between two looks of an edge fewer numbers are given out than are left out after a loss, and no
 //! outage is as long as a session may be idle.
 
