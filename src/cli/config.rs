@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, RoomConfig, ScheduleConfig, Zones};
 
-/// Check configurations.
+/// Check configuration files.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     #[command(subcommand)]
@@ -19,9 +19,9 @@ pub(super) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Tell every mistake in these files, with line, key and remedy; exit with 1 where there is one.
+    /// Report every mistake with its file, line, key and remedy. Exit code 1 means that there is at least one.
     Check {
-        /// Configuration files.
+        /// The configuration files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

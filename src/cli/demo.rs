@@ -9,40 +9,40 @@ use jiff::SignedDuration;
 
 use crate::demo::{self, DemoPlan};
 
-/// Play a whole on-sale on this machine: Postgres, booking core, gate, and a crowd if you like.
+/// Run a whole sale on this machine: Postgres, booking core, edge and, on request, a simulated crowd.
 ///
-/// Without --fans it runs until Ctrl-C: open the shop's address in a browser. With --fans it ends after the report, with
-/// exit code 0 only if every promise was kept.
+/// Without --fans it runs until Ctrl-C: open the printed address in a browser. With --fans it prints a report and ends. Exit
+/// code 0 then means that every invariant held.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// From now to the start of the sale, as a span ("90s", "2m") or in plain seconds; the pool is open until then.
+    /// Time until the sale starts, such as 90s, 2m or plain seconds. The pool is open until then.
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = parse_span)]
     starts_in: Duration,
-    /// Simulated fans to send.
+    /// The number of simulated fans.
     #[arg(long, value_name = "N", default_value_t = 0)]
     fans: u32,
-    /// Simulated bots to send.
+    /// The number of simulated bots.
     #[arg(long, value_name = "N", default_value_t = 0)]
     bots: u32,
-    /// Decides who of the crowd behaves how.
+    /// The random seed that decides how each simulated fan behaves.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// People let in per minute; unless given, a crowd of thousands is through in under two minutes.
+    /// Admissions per minute. The default admits a crowd of thousands in under two minutes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// Edges to start, each on ports of its own, with the crowd spread over them; more than one need --redis.
+    /// The number of edges. The crowd is spread over them. More than one needs --redis.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
     edges: u16,
-    /// Keep the room in a private Redis that all edges share.
+    /// Keep the room in a private Redis server that all edges share.
     #[arg(long)]
     redis: bool,
-    /// Stay up after the crowd's report.
+    /// Keep running after the crowd's report.
     #[arg(long)]
     keep_running: bool,
-    /// Write the crowd's report as JSON, too.
+    /// Also write the crowd's report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Write what every fan did and was told, one JSON object a line.
+    /// Write every request of every fan and its answer to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ pub(super) struct DemoArgs {
 /// # Errors
 /// Where a server does not start or stops by itself, or a file cannot be written.
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(args.edges == 1 || args.redis, "several edges have to share their room: add --redis");
+    anyhow::ensure!(args.edges == 1 || args.redis, "several edges need a shared store: add --redis");
     let plan = DemoPlan {
         starts_in: args.starts_in,
         fans: args.fans,
@@ -72,8 +72,9 @@ fn parse_span(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }
-    let span: SignedDuration = text.parse().map_err(|_| "write a span like 90s or 2m, or plain seconds".to_owned())?;
-    Duration::try_from(span).map_err(|_| "lies in the past: give a span from now on".to_owned())
+    let span: SignedDuration =
+        text.parse().map_err(|_| "write a time span such as 90s or 2m, or plain seconds".to_owned())?;
+    Duration::try_from(span).map_err(|_| "is negative: write a time span from now on".to_owned())
 }
 
 #[cfg(test)]

@@ -24,14 +24,14 @@ const FREE_PATIENCE: Duration = Duration::from_secs(30);
 /// How often to look whether it is free.
 const FREE_LOOK: Duration = Duration::from_millis(10);
 
-/// Run the gate in front of the shop.
+/// Run the waiting room as a reverse proxy in front of the shop.
 #[derive(Debug, Args)]
 pub(super) struct EdgeArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Take over from the edge that uses the same store.path: its listening sockets first, so that no connection is
-    /// refused, and its connections as they end. Without such an edge, just start.
+    /// Replace the edge that runs with the same store.path: take over its listening sockets, so that no connection is
+    /// refused. Without such an edge, just start.
     #[arg(long)]
     upgrade: bool,
     /// Stop when standard input ends, which it does when the parent process is gone.

@@ -19,7 +19,7 @@ use crate::booking::plan::Section;
 
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Import seat plans, look at events and edit them.
+/// Import events from seat plans, show them and change them.
 #[derive(Debug, Args)]
 pub(super) struct EventArgs {
     #[command(subcommand)]
@@ -28,55 +28,56 @@ pub(super) struct EventArgs {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Make an event out of a seat plan: all of it, or nothing and every mistake by its line.
+    /// Create an event from a seat plan. A plan with mistakes creates nothing; each mistake is reported with its line.
     ///
-    /// JSON has everything in it. CSV has one line a seat (section,title,kind,tier,price,row,seat), and the event is told
-    /// by the options; it may be what a spreadsheet saves: with commas, semicolons or tabs, and prices in the smallest unit
-    /// (9800) or with decimals (98.00 or 98,00), all of them alike. config/event.json and config/event.csv are examples.
+    /// A JSON file holds the whole event. A CSV file has one line per seat (section,title,kind,tier,price,row,seat); the
+    /// options describe the event. A CSV file from a spreadsheet will do: commas, semicolons or tabs, and prices in the
+    /// smallest unit (9800) or with decimals (98.00 or 98,00), the same in the whole file. config/event.json and
+    /// config/event.csv are examples.
     Import(Box<ImportArgs>),
-    /// Show an event, with its version.
+    /// Show one event.
     Show {
         #[command(flatten)]
         api: OrganizerArgs,
-        /// Its id.
+        /// The event's id.
         event: String,
     },
-    /// Change what is named and nothing else; somebody else's edit in between is never lost.
+    /// Change the given values of an event. A concurrent edit by somebody else is never overwritten.
     Set(Box<SetArgs>),
 }
 
 #[derive(Debug, Args)]
 struct ImportArgs {
-    /// The plan, *.json or *.csv.
+    /// The seat plan, *.json or *.csv.
     file: PathBuf,
-    /// Where the booking core's tables are.
+    /// The Postgres database of the booking core.
     #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
     database_url: String,
-    /// Look for mistakes, and write nothing.
+    /// Check the plan and create nothing.
     #[arg(long)]
     dry_run: bool,
     /// With CSV: the event's id.
     #[arg(long)]
     id: Option<String>,
-    /// With CSV: its name for people.
+    /// With CSV: the event's name for people.
     #[arg(long)]
     title: Option<String>,
-    /// With CSV: where it takes place.
+    /// With CSV: the venue.
     #[arg(long)]
     venue: Option<String>,
-    /// With CSV: when it begins, with the zone of the place.
+    /// With CSV: when the event begins, with the time zone of the venue.
     #[arg(long, value_name = "2027-06-21T20:30[Europe/Lisbon]")]
     starts_at: Option<String>,
-    /// With CSV: its currency.
+    /// With CSV: the currency of all prices.
     #[arg(long, value_name = "EUR")]
     currency: Option<String>,
-    /// With CSV: how long a hold lasts.
+    /// With CSV: how long seats are held for a fan who has not paid.
     #[arg(long, value_name = "SECONDS")]
     hold_s: Option<i32>,
-    /// With CSV: how long a hold may last in all, however often its fan asks for more time.
+    /// With CSV: how long a hold may last in total, extensions included.
     #[arg(long, value_name = "SECONDS")]
     hold_total_max_s: Option<i32>,
-    /// With CSV: seats that one fan may have.
+    /// With CSV: the number of seats that one fan may have.
     #[arg(long, value_name = "N")]
     fan_seats_max: Option<u32>,
 }
@@ -87,37 +88,37 @@ struct SetArgs {
     api: OrganizerArgs,
     /// The event's id.
     event: String,
-    /// Its name for people.
+    /// The event's name for people.
     #[arg(long)]
     title: Option<String>,
-    /// Where it takes place.
+    /// The venue.
     #[arg(long)]
     venue: Option<String>,
-    /// When it begins.
+    /// When the event begins.
     #[arg(long, value_name = "TIME")]
     starts_at: Option<String>,
-    /// The zone in which people are told the time.
+    /// The time zone in which times are shown.
     #[arg(long)]
     zone: Option<String>,
-    /// How long a hold lasts, from now on.
+    /// How long seats are held for a fan who has not paid, for holds from now on.
     #[arg(long, value_name = "SECONDS")]
     hold_s: Option<i32>,
-    /// How long a hold may last in all, however often its fan asks for more time; as long as a hold allows no more time.
+    /// How long a hold may last in total, extensions included. The same value as --hold-s allows no extension.
     #[arg(long, value_name = "SECONDS")]
     hold_total_max_s: Option<i32>,
-    /// Seats that one fan may have.
+    /// The number of seats that one fan may have.
     #[arg(long, value_name = "N")]
     fan_seats_max: Option<u32>,
-    /// Whether seats can be reserved, within the window.
+    /// Whether seats can be reserved at all.
     #[arg(long, value_name = "true|false")]
     on_sale: Option<bool>,
-    /// From when seats can be reserved; `none` takes the bound away.
+    /// When reservations begin; `none` removes the bound.
     #[arg(long, value_name = "TIME")]
     sale_starts_at: Option<String>,
-    /// Until when seats can be reserved; `none` takes the bound away.
+    /// When reservations end; `none` removes the bound.
     #[arg(long, value_name = "TIME")]
     sale_ends_at: Option<String>,
-    /// A section's price in the smallest unit of the currency, for holds from now on; may be repeated.
+    /// A section's price in the smallest unit of the currency, for holds from now on. May be repeated.
     #[arg(long, value_name = "SECTION=PRICE", value_parser = parse_price)]
     price: Vec<(String, u32)>,
 }

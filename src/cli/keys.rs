@@ -15,15 +15,15 @@ use crate::pass::{KeyFile, create_key, list_keys};
 /// How long a new key is only verified with, so that a fleet has it before it meets its tokens.
 const SPREAD_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Make and list the keys that sign tickets and passes.
+/// Create and list the keys that sign tickets and passes.
 ///
-/// Each key is an Ed25519 key in a file of its own (PKCS#8 PEM, readable by its owner only), named by its id: the second
-/// from which it signs, then a hash of its public half. The newest key whose time has come signs; every key in the
-/// directory verifies.
+/// Each key is an Ed25519 key in a file of its own (PKCS#8 PEM, readable by its owner only). The file's name is the key's id:
+/// the Unix second from which it signs, then a hash of its public half. The newest key whose time has come signs. Every
+/// key in the directory verifies.
 ///
-/// To rotate: 1. `fairgate keys new`: the key signs in ten minutes; 2. copy the file to every edge before that: edges read
-/// new keys within seconds, without a restart; 3. once the sales that were open at that time are over, delete the old file:
-/// tickets signed with it mean nothing from then on.
+/// To rotate: 1. Run `fairgate keys new`: the new key signs after ten minutes. 2. Copy its file to every edge before that;
+/// edges read new keys within seconds, without a restart. 3. When the sales that were open at that time are over, delete
+/// the old file: tickets signed with it are invalid from then on.
 #[derive(Debug, Args)]
 pub(super) struct KeysArgs {
     #[command(subcommand)]
@@ -32,16 +32,16 @@ pub(super) struct KeysArgs {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Make a key.
+    /// Create a key.
     New {
         #[command(flatten)]
         place: Place,
-        /// How long until it signs; it verifies at once. The first key of a directory signs at once, others in 10m: until then
-        /// every edge has to have it.
+        /// Time until the key signs; it verifies at once. The default is 0s for the first key of a directory and 10m for
+        /// others. Copy the file to every edge within that time.
         #[arg(long, value_name = "SPAN")]
         signs_in: Option<SignedDuration>,
     },
-    /// List the keys in the order in which they sign.
+    /// List the keys, in the order in which they sign.
     List {
         #[command(flatten)]
         place: Place,
@@ -50,7 +50,7 @@ enum Step {
 
 #[derive(Debug, Args)]
 struct Place {
-    /// The directory of keys, as in `edge.keys` of the configuration.
+    /// The directory of keys: `edge.keys` in the configuration.
     #[arg(long, value_name = "DIR", default_value = "keys")]
     dir: PathBuf,
 }

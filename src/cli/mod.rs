@@ -18,9 +18,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// An edge virtual waiting room that a ticket seller runs itself.
+/// A virtual waiting room in front of a ticket shop: a public draw, a fair line, and a metered flow of buyers.
+///
+/// `fairgate edge` is the proxy that fans reach. `fairgate booking` sells the seats behind it. The other commands operate,
+/// check and try out these two. Start with `fairgate demo`.
 #[derive(Debug, Parser)]
-#[command(name = "fairgate", version, about, long_about = None, arg_required_else_help = true)]
+#[command(name = "fairgate", version, about, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,

@@ -16,7 +16,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Where the organizer's API is. The token comes from the environment variable `FAIRGATE_ORGANIZER_TOKEN`.
 #[derive(Debug, Args)]
 pub(super) struct OrganizerArgs {
-    /// The booking core's operators' listener.
+    /// The booking core's address for operators (its --metrics-listen). The token comes from FAIRGATE_ORGANIZER_TOKEN.
     #[arg(long, env = "FAIRGATE_BOOKING_ADMIN", value_name = "URL", default_value = "http://127.0.0.1:9091")]
     admin: String,
 }

@@ -1,4 +1,4 @@
-//! `fairgate outbox`: carry what happened to Redis Streams, send mails about it, and look after dead letters.
+//! `fairgate outbox`: publish booking events to a Redis stream, send confirmation mails, and retry those that failed.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,13 +22,13 @@ const MAIL: &str = "mail";
 /// Dead letters in one listing.
 const LISTED_MAX: usize = 1000;
 
-/// Carry what happened in the booking core to the rest of the house.
+/// Publish booking events to a Redis stream, and send mails about them.
 ///
-/// `relay` publishes it to the Redis stream {fairgate.outbox}, in order and at least once; `mail` is a worker behind it.
-/// Any number of each may run, and each may be killed at any moment.
+/// `relay` copies events from Postgres to the Redis stream {fairgate.outbox}, in order and at least once. `mail` reads the
+/// stream and sends mails to fans. Several of each may run, and each may be killed at any moment.
 #[derive(Debug, Args)]
 pub(super) struct OutboxArgs {
-    /// Where the streams are.
+    /// The Redis server that holds the stream.
     #[arg(long, global = true, env = "FAIRGATE_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     redis_url: Option<String>,
     #[command(subcommand)]
@@ -37,38 +37,38 @@ pub(super) struct OutboxArgs {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Publish what happened, until told to stop.
+    /// Publish booking events until stopped.
     Relay {
         #[command(flatten)]
         source: Source,
     },
-    /// Send mails about bookings, until told to stop. What fails is tried again, and is a dead letter at last.
+    /// Send mails about bookings until stopped. A mail that fails is retried; after the last attempt it is a dead letter.
     Mail {
         #[command(flatten)]
         source: Source,
         #[command(flatten)]
         post: PostArgs,
-        /// Who writes.
+        /// The sender of the mails.
         #[arg(long, value_name = "ADDRESS", default_value = "Box office <tickets@localhost>")]
         from: Mailbox,
-        /// Where fans find the shop, for the address of their booking in each mail. Without it mails have none.
+        /// The shop's public address, for the link to the booking in each mail. Without it mails have no link.
         #[arg(long, env = "FAIRGATE_PUBLIC_URL", value_name = "https://…", value_parser = public_url)]
         public_url: Option<String>,
-        /// The waits between attempts.
+        /// The waits between attempts to send a mail.
         #[arg(long, value_name = "SPANS", default_value = "1s,5s,10s,30s,60s", value_parser = Schedule::parse)]
         retry_after: Schedule,
     },
-    /// Look after the mails that failed for good.
+    /// List and retry the mails that failed for good.
     #[command(subcommand)]
     Dead(DeadStep),
 }
 
 #[derive(Debug, Args)]
 struct Source {
-    /// Where the booking core's tables are.
+    /// The Postgres database of the booking core.
     #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
     database_url: String,
-    /// Stop at the end of standard input: for whoever runs this as a child.
+    /// Stop when standard input ends, which it does when the parent process is gone.
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
 }
@@ -76,10 +76,10 @@ struct Source {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct PostArgs {
-    /// The mail server, like smtps://user:password@mail.example.com.
+    /// The mail server, such as smtps://user:password@mail.example.com.
     #[arg(long, env = "FAIRGATE_SMTP_URL", value_name = "URL", hide_env_values = true)]
     smtp_url: Option<String>,
-    /// Write mails into this directory instead, one file each.
+    /// Write each mail to a file in this directory instead of sending it.
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
 }
@@ -88,16 +88,16 @@ struct PostArgs {
 enum DeadStep {
     /// List the dead letters, the oldest first.
     List {
-        /// Print JSON, one object a line.
+        /// Print JSON, one object per line.
         #[arg(long)]
         json: bool,
     },
-    /// Give dead letters back to the worker, with all their attempts.
+    /// Return dead letters to the mail worker, with all attempts left.
     Retry {
-        /// Which, by their ids in the list.
+        /// The ids of the dead letters, from the list.
         #[arg(required_unless_present = "all")]
         ids: Vec<String>,
-        /// All of them.
+        /// Return all dead letters.
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
@@ -109,8 +109,9 @@ enum DeadStep {
 /// Where Redis or the database cannot be reached.
 pub(super) fn run(args: OutboxArgs) -> anyhow::Result<ExitCode> {
     init_logs(&LogConfig::default())?;
-    let url =
-        args.redis_url.context("name Redis with --redis-url or FAIRGATE_REDIS_URL, like redis://127.0.0.1:6379/")?;
+    let url = args.redis_url.context(
+        "the Redis server is missing: add --redis-url or set FAIRGATE_REDIS_URL, for example redis://127.0.0.1:6379/",
+    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let done = runtime.block_on(async {
         let redis = Redis::connect(&url).await?;
@@ -152,7 +153,7 @@ fn public_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.map(|rest| rest.trim_end_matches('/'));
     let fits = host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']));
-    let remedy = "the shop's address without a path, like https://tickets.example.com, please";
+    let remedy = "write the shop's address without a path, such as https://tickets.example.com";
     if fits { Ok(text.trim_end_matches('/').to_owned()) } else { Err(remedy.to_owned()) }
 }
 
@@ -198,7 +199,7 @@ async fn dead(redis: Redis, step: DeadStep, mut out: impl Write) -> anyhow::Resu
         DeadStep::Retry { ids, all } => {
             let ids = if all { letters.into_iter().map(|letter| letter.id).collect() } else { ids };
             let found = group.retry(&ids).await?;
-            writeln!(out, "{found} given back to the worker")?;
+            writeln!(out, "{found} returned to the mail worker")?;
             anyhow::ensure!(found == ids.len(), "{} of them are not among the dead letters", ids.len() - found);
             Ok(())
         }

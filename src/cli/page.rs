@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::page::{PageInput, SHIPPED_TEMPLATE, WaitingPage};
 
-/// Print and check templates of the waiting page.
+/// Print and check the template of the waiting page.
 #[derive(Debug, Args)]
 pub(super) struct PageArgs {
     #[command(subcommand)]
@@ -19,15 +19,15 @@ pub(super) struct PageArgs {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Print the template that ships, to change and name in `room.page.template`.
+    /// Print the built-in template. Change it and name your file in `room.page.template`.
     Eject {
-        /// Where to write it; a file that is there already is left alone. Standard output unless given.
+        /// The file to create. An existing file is not overwritten. The default is standard output.
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Tell what a browser would miss or block in these templates; exit with 1 where there is anything.
+    /// Check templates for what a browser would miss or block. Exit code 1 means that there is a problem.
     Check {
-        /// Templates.
+        /// The templates.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

@@ -13,32 +13,32 @@ use crate::config::LogConfig;
 use crate::observe::{announce, init_logs};
 use crate::provider::{Behaviour, Provider, ProviderSettings, WebhookTarget};
 
-/// Run a payment provider for demonstrations and tests: it takes no money, but keeps books and misbehaves on request.
+/// Run a simulated payment provider for trials and tests.
 ///
-/// How it treats a payment is told by words in the payment token, joined by `-`, like `demo-slow-twice`; by --behave for
-/// tokens that do not say; or while it runs: curl -X PUT -d '{"behaviour": "down"}' -H 'content-type: application/json'
-/// http://…/v1/behaviour.
+/// It takes no money. It records payments, and it fails on request. Words in the payment token say how it treats a payment;
+/// they are joined by `-`, as in `demo-slow-twice`. --behave sets the words for other tokens. To change them while it runs:
+/// curl -X PUT -d '{"behaviour": "down"}' -H 'content-type: application/json' http://…/v1/behaviour.
 ///
-/// declined: says no.  slow: takes 3 s.  flaky: the first call fails.  down: every call fails.  never: never answers and
-/// takes no money.  lost: takes the money and never answers that call.  early: the webhook comes before the answer.
-/// twice: each webhook is sent twice.  silent: no webhook.
+/// declined: refuses the payment.  slow: answers after 3 s.  flaky: the first call fails.  down: every call fails.  never:
+/// does not answer and takes no money.  lost: takes the money and does not answer.  early: the webhook comes before the
+/// answer.  twice: each webhook is sent twice.  silent: no webhook is sent.
 ///
 /// Webhooks are signed with the secret in the environment variable FAIRGATE_WEBHOOK_SECRET.
 #[derive(Debug, Args)]
 pub(super) struct ProviderArgs {
-    /// Where it listens.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:4000")]
     listen: SocketAddr,
-    /// Where the booking core takes webhooks; none are sent without it.
+    /// The booking core's URL for webhooks. Without it none are sent.
     #[arg(long, value_name = "http://…/api/v1/webhooks/payment")]
     webhook_url: Option<String>,
-    /// Keep the books in this file, so that they outlive the process.
+    /// Record the payments in this file, so that they outlive the process.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// How payments are treated whose token does not say.
+    /// How to treat payments whose token does not say.
     #[arg(long, value_name = "WORDS", default_value = "", value_parser = Behaviour::parse, hide_default_value = true)]
     behave: Behaviour,
-    /// Stop at the end of standard input: for whoever runs this as a child.
+    /// Stop when standard input ends, which it does when the parent process is gone.
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
 }

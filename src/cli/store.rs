@@ -1,4 +1,4 @@
-//! `fairgate store`: how the directory of a store is, and how a backup becomes one.
+//! `fairgate store`: check the files of a store, and restore a backup.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::store::check;
 use crate::store::embedded::{Gap, Restore, Restored, restore};
 
-/// Look after the directory of a store.
+/// Check the files of a store, and restore a backup.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
     #[command(subcommand)]
@@ -20,39 +20,40 @@ pub(super) struct StoreArgs {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Tell what is in a store's directory, file by file: whole, torn, rotten, missing or unreadable.
+    /// Report the state of each file in a store's directory: whole, torn, rotten, missing or unreadable.
     ///
-    /// Nothing is changed, and an edge may be running meanwhile. A torn file ends in a write that was cut short, for which
-    /// nobody was answered: it is no damage. Exits with 1 where something is rotten, missing or unreadable.
+    /// Changes nothing; the edge may keep running. A torn file ends in an incomplete write that no fan got an answer for: that
+    /// is no damage. A rotten file has bytes that differ from those written. Exit code 1 means that a file is rotten, missing
+    /// or unreadable.
     Check {
-        /// The directory: `store.path` of an edge, or a backup of one.
+        /// The directory: an edge's `store.path`, or a backup of it.
         dir: PathBuf,
     },
-    /// Make a backup of an embedded store the store again, so that nothing is given twice that was given since.
+    /// Restore an embedded store from a backup, so that no number is given out twice.
     ///
-    /// Stop the edge, move what is left of its store.path away and keep it, restore, start the edge. A backup is a copy of
-    /// the directory, and may be made while the edge runs. Behind the last number that the backup knows some are left out,
-    /// since they may have been given: whoever holds one of them keeps it. Those who were let in since are called again,
-    /// unless --lost finds the list of claims: then their sessions go on.
+    /// Stop the edge. Move the rest of its store.path away and keep it. Restore, then start the edge. A backup is a copy of the
+    /// directory, and may be made while the edge runs. Numbers after the last one in the backup may have been given out since:
+    /// some of them are skipped, and fans who hold one keep it. Fans who were admitted since are called again, unless --lost
+    /// finds the list of claims: then their sessions continue.
     Restore(RestoreArgs),
 }
 
 #[derive(Debug, Args)]
 struct RestoreArgs {
-    /// The backup.
+    /// The directory of the backup.
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// The store's directory, as the configuration's store.path has it; made where it is missing, and without rooms.
+    /// The store's directory: `store.path` in the configuration. It is created if missing, and must hold no rooms.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// What is left of the store that was lost: who was let in since the backup is taken from there.
+    /// The rest of the lost store. Its list of claims says who was admitted since the backup.
     #[arg(long, value_name = "DIR")]
     lost: Option<PathBuf>,
-    /// Leave out so many numbers in each room. Without it: twice as many as at the highest pace in the backup would have
-    /// been given since, and 1,000 at least.
+    /// The count of numbers to skip in each room. The default is twice what the highest pace in the backup would have given
+    /// out since, and at least 1,000.
     #[arg(long, value_name = "NUMBERS")]
     gap: Option<u64>,
-    /// Restore a room whose pool was open in the backup and has closed since, though two fans may hold one place then.
+    /// Restore a room whose pool was open in the backup and has closed since. Two fans may then hold the same place.
     #[arg(long)]
     across_start: bool,
 }

@@ -25,7 +25,10 @@ use crate::observe::{announce, init_logs};
 /// The environment variable with the organizer's token.
 pub(super) const ORGANIZER_TOKEN: &str = "FAIRGATE_ORGANIZER_TOKEN";
 
-/// Run the booking core: sells every seat once, out of Postgres, to fans with a pass.
+/// Run the booking core, or show, cancel and reconcile bookings.
+///
+/// Without a subcommand this starts the server. It sells each seat once, to fans with a pass from the waiting room, and
+/// keeps everything in Postgres.
 #[derive(Debug, Args)]
 pub(super) struct BookingArgs {
     #[command(subcommand)]
@@ -44,37 +47,37 @@ enum Step {
 /// What a core is started with.
 #[derive(Debug, Args)]
 struct CoreArgs {
-    /// Where the tables are; the schema is brought up to date at the start.
+    /// The Postgres database. Its schema is created, or brought up to date, at the start.
     #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
     database_url: Option<String>,
-    /// Where the shop is served. The edge stands in front of it.
+    /// The address for fans. Only the edge should reach it.
     #[arg(long, env = "FAIRGATE_BOOKING_LISTEN", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Where metrics and health are served; not for fans.
+    /// The address for operators: metrics, health and the organizer's API. Keep it off the public network.
     #[arg(long, env = "FAIRGATE_BOOKING_METRICS_LISTEN", default_value = "127.0.0.1:9091")]
     metrics_listen: SocketAddr,
-    /// Where the edge publishes its public keys.
+    /// The URL at which the edge publishes its public keys.
     #[arg(long, env = "FAIRGATE_JWKS_URL", value_name = "http://…/.fairgate/jwks.json")]
     jwks_url: Option<String>,
-    /// The room whose passes are taken, as the edge's configuration names it.
+    /// The room whose passes are accepted, by its name in the edge's configuration.
     #[arg(long, env = "FAIRGATE_ROOM")]
     room: Option<String>,
-    /// The issuer that passes name; `edge.issuer` in the edge's configuration.
+    /// The issuer that a pass must name: `edge.issuer` in the edge's configuration.
     #[arg(long, env = "FAIRGATE_ISSUER", default_value = "fairgate")]
     issuer: String,
-    /// The payment provider. Its webhooks come to /api/v1/webhooks/payment and are signed with the secret in the
-    /// environment variable FAIRGATE_WEBHOOK_SECRET; without that, none are taken.
+    /// The payment provider. It sends webhooks to /api/v1/webhooks/payment, signed with the secret in the environment
+    /// variable FAIRGATE_WEBHOOK_SECRET. Without a secret no webhook is accepted.
     #[arg(long, env = "FAIRGATE_PROVIDER_URL", value_name = "http://…")]
     provider_url: Option<String>,
     #[command(flatten)]
     keep: KeepArgs,
-    /// Make the example event (5,000 seats) if it is not there. Without --provider-url its payments are pretended.
+    /// Create the example event (5,000 seats) if it does not exist. Without --provider-url its payments are simulated.
     #[arg(long)]
     seed_demo: bool,
-    /// How logs look.
+    /// The format of log lines.
     #[arg(long, env = "FAIRGATE_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
     log_format: String,
-    /// Stop at the end of standard input: for whoever runs this as a child.
+    /// Stop when standard input ends, which it does when the parent process is gone.
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
 }
@@ -82,14 +85,14 @@ struct CoreArgs {
 /// How long rows are kept once they have served. Events, seats, bookings and payments are never removed.
 #[derive(Debug, Args)]
 struct KeepArgs {
-    /// How long what happened is kept once the relay has published it: a Redis that lost everything is told it again. What
-    /// no relay has published stays.
+    /// How long an outbox message is kept after the relay has published it. A Redis that lost its data gets these again.
+    /// Messages that were never published are kept.
     #[arg(long, env = "FAIRGATE_KEEP_HAPPENINGS", value_name = "SPAN", default_value = "2d", value_parser = Retention::parse)]
     keep_happenings: Duration,
-    /// How long organizers may repeat a request with the same Idempotency-Key and get the same answer.
+    /// How long an organizer's request can be repeated with the same Idempotency-Key and get the same answer.
     #[arg(long, env = "FAIRGATE_KEEP_ANSWERS", value_name = "SPAN", default_value = "7d", value_parser = Retention::parse)]
     keep_answers: Duration,
-    /// How long the steps of a payment can be read once it is settled.
+    /// How long the steps of a payment are kept after it is settled.
     #[arg(long, env = "FAIRGATE_KEEP_PAYMENT_STEPS", value_name = "SPAN", default_value = "400d", value_parser = Retention::parse)]
     keep_payment_steps: Duration,
 }
@@ -133,12 +136,16 @@ fn run_core(args: CoreArgs) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: CoreArgs) -> anyhow::Result<()> {
     let stop = stop_when_told(args.exit_with_stdin)?;
-    let jwks_url = args.jwks_url.context("say where the edge publishes its keys: --jwks-url or FAIRGATE_JWKS_URL")?;
+    let jwks_url = args
+        .jwks_url
+        .context("the URL of the edge's public keys is missing: add --jwks-url or set FAIRGATE_JWKS_URL")?;
     let room = args
         .room
-        .context("name the room whose passes are taken, as the edge's configuration does: --room or FAIRGATE_ROOM")?;
+        .context("the room is missing: add --room or set FAIRGATE_ROOM to a room's name in the edge's configuration")?;
     let core = Core::start(Settings {
-        database_url: args.database_url.context("name the database: --database-url or FAIRGATE_DATABASE_URL")?,
+        database_url: args
+            .database_url
+            .context("the database is missing: add --database-url or set FAIRGATE_DATABASE_URL")?,
         listen: args.listen,
         metrics_listen: args.metrics_listen,
         passes: PassSettings { jwks_url, room, issuer: args.issuer },
@@ -158,7 +165,7 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
 
 fn payments(provider_url: Option<String>, seed_demo: bool) -> anyhow::Result<Payments> {
     let Some(url) = provider_url else {
-        let remedy = "name the payment provider with --provider-url (`fairgate provider` is one to try things out)";
+        let remedy = "the payment provider is missing: add --provider-url (`fairgate provider` is one for trials)";
         return if seed_demo { Ok(Payments::Pretended) } else { Err(anyhow::anyhow!(remedy)) };
     };
     let secret = std::env::var("FAIRGATE_WEBHOOK_SECRET").ok().filter(|secret| !secret.is_empty());

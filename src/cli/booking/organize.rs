@@ -9,23 +9,23 @@ use serde_json::{Value, json};
 use super::super::organizer::{Api, OrganizerArgs};
 use crate::booking::money::money;
 
-/// Show a booking with every step of its payments.
+/// Show one booking and every step of its payments.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     #[command(flatten)]
     api: OrganizerArgs,
-    /// Its id, or its number as the fan has it.
+    /// The booking's id, or the number that the fan was given.
     booking: String,
 }
 
-/// Cancel a booking: its seats are free at once, and what was paid is given back.
+/// Cancel one booking: free its seats at once and refund what was paid.
 #[derive(Debug, Args)]
 pub(super) struct CancelArgs {
     #[command(flatten)]
     api: OrganizerArgs,
-    /// Its id, or its number as the fan has it.
+    /// The booking's id, or the number that the fan was given.
     booking: String,
-    /// Why; it is kept with the payment.
+    /// The reason, which is kept with the payment.
     #[arg(long)]
     reason: String,
 }

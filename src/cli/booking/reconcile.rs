@@ -13,12 +13,12 @@ use crate::booking::payment::{Difference, Reconciliation, RemoteProvider, reconc
 /// The books differ. (1 is for a comparison that did not take place.)
 const DIFFERENT: u8 = 2;
 
-/// Compare payments and bookings with the provider's books, and say what differs.
+/// Compare payments and bookings with the payment provider's records.
 ///
-/// Reads only. Exit code 0: nothing differs; 2: something does; 1: it could not be found out.
+/// Changes nothing. Exit code 0: no difference; 1: the comparison failed; 2: there are differences.
 #[derive(Debug, Args)]
 pub(super) struct ReconcileArgs {
-    /// Where the tables are.
+    /// The Postgres database of the booking core.
     #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
     database_url: String,
     /// The payment provider.

@@ -17,10 +17,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 pub(super) struct BeaconArgs {
-    /// The draw's URL (https://…/.fairgate/{room}/draw), where anyone may hand it in, or the room's name, for the admin API.
+    /// The draw's URL (https://…/.fairgate/{room}/draw), or a room's name to submit it through the admin API.
     #[arg(value_name = "URL|ROOM")]
     target: String,
-    /// The round, as a drand relay answers it: https://api.drand.sh/CHAIN/public/ROUND.
+    /// A file with the round as a drand relay returns it: https://api.drand.sh/CHAIN/public/ROUND.
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
     /// The edge's admin API. The token comes from the environment variable FAIRGATE_ADMIN_TOKEN.

@@ -13,16 +13,16 @@ use crate::pass::Hearsay;
 
 #[derive(Debug, Args)]
 pub(super) struct DisputeArgs {
-    /// The ticket, or a file that has it: alone, or among what a browser kept (from the page that checks the draw).
+    /// The ticket, a file with the ticket, or a file that was saved from the page that checks the draw.
     ticket: String,
-    /// The draw's URL, or a folder with `draw.json`, `roster` and perhaps `jwks.json`; without it the issuer that the
-    /// ticket names is asked.
+    /// The draw's URL, or a folder with `draw.json`, `roster` and optionally `jwks.json`. The default is the issuer that
+    /// the ticket names.
     #[arg(value_name = "URL|FOLDER")]
     source: Option<String>,
-    /// A pass that was given for the ticket, or a file that has it: was it for the right place?
+    /// A pass that was issued for the ticket, or a file with it. Its place is checked, too.
     #[arg(long)]
     pass: Option<String>,
-    /// The operator's keys, from a source you trust; otherwise those published beside the record.
+    /// The operator's public keys from a source that you trust. The default is the keys published beside the record.
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `fairgate draw`: recompute and check a draw from what is public of it.
+//! `fairgate draw`: verify a published draw, and compute places of it.
 
 mod beacon;
 mod dispute;
@@ -16,7 +16,7 @@ use fairgate_draw::{Hash, Shuffle};
 
 use crate::pass::KeySet;
 
-/// Recompute and check a draw from what is public of it.
+/// Verify a published draw.
 #[derive(Debug, Args)]
 pub(super) struct DrawArgs {
     #[command(subcommand)]
@@ -25,7 +25,7 @@ pub(super) struct DrawArgs {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Print the place of one entry.
+    /// Compute the place of one entry.
     Place {
         #[command(flatten)]
         draw: DrawNumbers,
@@ -33,26 +33,32 @@ enum Step {
         #[arg(long)]
         index: u64,
     },
-    /// Print every place, one a line, in index order.
+    /// Compute every place, one per line, in the order of the entries.
     Places {
         #[command(flatten)]
         draw: DrawNumbers,
     },
-    /// Check a whole draw; exit code 0: it holds, 1: a step fails, 2: it cannot be read, 3: it is not finished.
+    /// Verify every step of a draw and write a report.
+    ///
+    /// Exit code 0: the draw holds; 1: a step fails; 2: the draw cannot be read; 3: the draw is not finished.
     Verify(verify::VerifyArgs),
-    /// Hand in the public randomness that a draw waits for, where its edge reaches no relay; anyone may.
+    /// Submit the public randomness (a drand round) that a draw waits for.
+    ///
+    /// Anyone may do so. It is needed only where the edge reaches none of its drand relays.
     Beacon(beacon::BeaconArgs),
-    /// Hold a ticket against the published draw; exit code 0: honoured, 1: contradicted, 2: nothing to hold against it.
+    /// Check whether a published draw honours a fan's ticket.
+    ///
+    /// Exit code 0: honoured; 1: contradicted; 2: nothing to compare with.
     Dispute(dispute::DisputeArgs),
 }
 
 /// What fixes every place.
 #[derive(Debug, Args)]
 struct DrawNumbers {
-    /// The draw's seed, 64 hex digits.
+    /// The draw's seed: 64 hex digits.
     #[arg(long, value_parser = parse_hash, value_name = "HEX")]
     seed: Hash,
-    /// How many entries the frozen roster has (N).
+    /// The number of entries in the frozen roster (N).
     #[arg(long, value_name = "N")]
     entries: u64,
 }

@@ -17,20 +17,20 @@ use crate::clock::{Clock, SystemClock};
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The draw's URL (https://…/.fairgate/{room}/draw), or a folder with `draw.json`, `roster` and perhaps `jwks.json`.
+    /// The draw's URL (https://…/.fairgate/{room}/draw), or a folder with `draw.json`, `roster` and optionally `jwks.json`.
     #[arg(value_name = "URL|FOLDER")]
     source: String,
-    /// The operator's keys, from a source you trust; otherwise those published beside the record.
+    /// The operator's public keys from a source that you trust. The default is the keys published beside the record.
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// A record or status that someone saved earlier, or what a browser kept (from the page that checks the draw); may be
-    /// given several times.
+    /// A record or status that was saved earlier, or a file that was saved from the page that checks the draw. May be
+    /// repeated.
     #[arg(long, value_name = "FILE")]
     witness: Vec<PathBuf>,
-    /// Write the report for people here.
+    /// Write the report for people to this file, as Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Write the report for programs here.
+    /// Write the report for programs to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `fairgate room`: watch and tune rooms that are live, over the admin API.
+//! `fairgate room`: watch and change live rooms, over the admin API.
 
 mod top;
 
@@ -17,7 +17,7 @@ use crate::control::{
 };
 use crate::room::{Limit, Mode, Phase, is_command};
 
-/// Watch and tune rooms that are live.
+/// Watch and change live rooms.
 ///
 /// Calls the admin API of a running edge. The token comes from the environment variable FAIRGATE_ADMIN_TOKEN.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(super) struct RoomArgs {
     /// The edge's admin API.
     #[arg(long, global = true, env = "FAIRGATE_ADMIN", value_name = "URL", default_value = "http://127.0.0.1:9090")]
     admin: String,
-    /// Print JSON, as the API answers it.
+    /// Print the API's answer as JSON.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -41,67 +41,67 @@ enum Step {
         /// The room's name.
         room: String,
     },
-    /// Hold the line: nobody is called or let in until it is resumed. Those inside go on.
+    /// Stop calling and admitting fans until `resume`. Fans inside the shop are not affected.
     Pause {
         #[command(flatten)]
         target: Target,
     },
-    /// Go on after a pause.
+    /// Continue after `pause` or `drain`.
     Resume {
         #[command(flatten)]
         target: Target,
     },
-    /// Let the room run dry: nobody more is called; whoever was called may still come in. `resume` ends it.
+    /// Stop calling fans until `resume`. Fans who were called already may still come in.
     Drain {
         #[command(flatten)]
         target: Target,
     },
-    /// Let people in now, beyond the rate, as far as there is room for them.
+    /// Call a number of fans now, beyond the rate, as far as the limit on sessions allows.
     LetIn {
         #[command(flatten)]
         target: Target,
-        /// How many.
+        /// The number of fans.
         people: u32,
     },
-    /// Change the rate step by step, from what it is now or from a given rate.
+    /// Change the rate gradually, from its present value or from a given one.
     Ramp {
         #[command(flatten)]
         target: Target,
-        /// The rate at the end, people a minute.
+        /// The rate at the end, in fans per minute.
         #[arg(long, value_name = "PER_MINUTE")]
         to: u32,
-        /// How long it takes, like 10m.
+        /// The duration of the change, such as 10m.
         #[arg(long, value_name = "SPAN", value_parser = span_ms)]
         over: u64,
-        /// The rate at the start, people a minute.
+        /// The rate at the start, in fans per minute.
         #[arg(long, value_name = "PER_MINUTE")]
         from: Option<u32>,
     },
-    /// End a session, or take a place away.
+    /// End one session, or invalidate one place.
     Revoke {
         #[command(flatten)]
         target: Target,
         #[command(flatten)]
         whom: Whom,
     },
-    /// Show who changed what, when, from which value to which.
+    /// Show the audit log: who changed which value, when, and from what to what.
     Audit {
         /// The room's name.
         room: String,
     },
-    /// Watch a room live, in the terminal.
+    /// Watch one room live in the terminal.
     Top {
         /// The room's name.
         room: String,
     },
-    /// Show the rooms' time and how far clocks are from it, or have a clock believed that has jumped.
+    /// Show the rooms' time and the deviation of the clocks, or accept a clock that was set.
     Clock {
-        /// Believe the clock that the rooms should go by (this machine's, or Redis's) from now on. In a fleet one edge is
-        /// enough. Rooms' time never goes back: where the clock is behind, they wait for it.
+        /// Follow the reference clock (this machine's, or Redis's) again after it was set. In a fleet, run this on one
+        /// edge. The rooms' time never goes back: where the clock is behind, rooms wait for it.
         #[arg(long)]
         accept: bool,
     },
-    /// Change a room's rate, caps, message, or end.
+    /// Change a room's rate, limits, message or end.
     Set {
         #[command(flatten)]
         target: Target,
@@ -114,7 +114,7 @@ enum Step {
 struct Target {
     /// The room's name.
     room: String,
-    /// Only say what would change.
+    /// Only show what would change.
     #[arg(long)]
     dry_run: bool,
 }
@@ -122,34 +122,34 @@ struct Target {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Values {
-    /// People let in per minute.
+    /// Fans admitted per minute.
     #[arg(long, value_name = "PER_MINUTE")]
     rate: Option<u32>,
-    /// People let in at once beyond the rate.
+    /// Fans who may be admitted at once beyond the rate.
     #[arg(long, value_name = "PEOPLE")]
     burst: Option<u32>,
-    /// Sessions that may be inside at once.
+    /// The limit on sessions inside the shop at the same time.
     #[arg(long, value_name = "SESSIONS")]
     max_active: Option<u64>,
-    /// "fixed", or "adaptive": less than rate and max-active while the shop suffers.
+    /// `fixed`, or `adaptive`: lower than --rate and --max-active while the shop is slow or fails.
     #[arg(long, value_name = "MODE", value_parser = mode)]
     mode: Option<Mode>,
-    /// For "adaptive": how long the slowest hundredth of the shop's answers may take, like 500ms.
+    /// For `adaptive`: the 99th percentile of the shop's response time to aim for, such as 500ms.
     #[arg(long, value_name = "SPAN", value_parser = span_ms)]
     target: Option<u64>,
-    /// A message to everyone who waits.
+    /// A message to every waiting fan.
     #[arg(long, value_name = "TEXT", conflicts_with = "no_message")]
     message: Option<String>,
     /// Remove the message.
     #[arg(long)]
     no_message: bool,
-    /// Whether nothing is left: stops the leak and tells the line.
+    /// Whether the sale is sold out: stops admission and informs waiting fans.
     #[arg(long, value_name = "BOOL")]
     sold_out: Option<bool>,
-    /// When the sale ends, like 2026-12-01T22:00[Europe/Lisbon].
+    /// When the sale ends, such as 2026-12-01T22:00[Europe/Lisbon].
     #[arg(long, value_name = "TIME", conflicts_with = "no_end")]
     ends_at: Option<String>,
-    /// The sale has no end.
+    /// Remove the end of the sale.
     #[arg(long)]
     no_end: bool,
 }
@@ -160,7 +160,7 @@ struct Whom {
     /// The place in the line.
     #[arg(long)]
     place: Option<u64>,
-    /// The session, as the shop sees it in X-Fairgate-Session.
+    /// The session, as the shop receives it in X-Fairgate-Session.
     #[arg(long)]
     session: Option<String>,
 }
@@ -184,8 +184,8 @@ fn mode(text: &str) -> Result<Mode, String> {
 
 fn span_ms(text: &str) -> Result<u64, String> {
     let span: jiff::SignedDuration =
-        text.parse().map_err(|error| format!("{error}; write a span like 500ms or 10m"))?;
-    u64::try_from(span.as_millis()).map_err(|_| "a span is not negative".into())
+        text.parse().map_err(|error| format!("{error}; write a time span such as 500ms or 10m"))?;
+    u64::try_from(span.as_millis()).map_err(|_| "is negative: write a time span such as 500ms or 10m".into())
 }
 
 impl Values {
