@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 ARGS ?=
+SBOM := target/sbom/fairgate.cdx.json
 # Property tests draw the same cases on every machine; `make properties` draws others.
 export PROPTEST_RNG_SEED ?= 1
 # Most tests bring servers or a browser of their own, and watch the clock with them: one at a time.
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test properties fuzz lint bench chaos leak soak sim sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties fuzz lint sbom bench chaos leak soak sim sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,6 +20,7 @@ setup: ## Install what is missing on this machine (Debian packages; says what an
 
 build: setup ## Build the fairgate and crowd binaries (release)
 	$(CARGO) build --release --locked --workspace --bins
+	@scripts/sbom.py --binary target/release/fairgate --output $(SBOM)
 
 demo: build ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
 	target/release/fairgate demo $(ARGS)
@@ -41,10 +43,15 @@ sim-leak: ## Run the leak against a shop that breaks down and comes back: a tabl
 leak: build ## The crowd against a real edge and core while Postgres loses half of its capacity: six minutes, a table
 	target/release/fairgate-bench leak
 
-lint: ## Format, clippy, rustdoc and (where installed) cargo-deny: all without warnings
+sbom: ## Write what the program is made of (CycloneDX 1.6) to target/sbom/fairgate.cdx.json; `make build` does it, too
+	@scripts/sbom.py --output $(SBOM)
+	@echo "$(SBOM)"
+
+lint: ## Format, clippy, rustdoc, links in documents and (where installed) cargo-deny: all without warnings
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	@scripts/check-links.py
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then echo "lint: cargo-deny is not installed: skipped"; \
 	else $(CARGO) deny --offline check bans licenses sources && \
 		{ $(CARGO) deny check advisories || echo "lint: advisories not checked, or not clean: see above"; }; fi
