@@ -4,7 +4,6 @@
 //! Pure modules ([`arrive`], [`room`], [`pass`], the draw in [`fairgate_draw`]) take the time and randomness as
 //! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `docs/architecture.md`.
 
-pub mod arrive;
 pub mod audit;
 pub mod booking;
 pub mod cli;
@@ -13,17 +12,14 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod edge;
-pub mod fields;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-pub mod limit;
 pub mod observe;
 pub mod page;
 pub mod pass;
 pub mod provider;
-pub mod recover;
-pub mod room;
 pub mod sandbox;
-pub mod steer;
 pub mod store;
 pub mod supervise;
+
+pub use fairgate_core::{fields, overload as steer, rate_limit as limit, recovery as recover, request as arrive, room};

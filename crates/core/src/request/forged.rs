@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_documentation_has_every_name() {
-        let text = include_str!("../../docs/reference/headers.md");
+        let text = include_str!("../../../../docs/reference/headers.md");
         for name in NAMES.iter().map(|name| format!("`{name}`")).chain(FAMILIES.iter().map(|name| format!("`{name}*`")))
         {
             assert!(text.contains(&name), "{name}");

@@ -5,7 +5,7 @@
 //! flight to a shop, so that those who are inside already cannot push it over while the outer loop takes effect. People
 //! stay for minutes and requests for milliseconds, so neither loop can do the other's work.
 //!
-//! Everything here is pure: times, counts and signals in, decisions out. [`crate::edge`] measures and applies.
+//! Everything here is pure: times, counts and signals in, decisions out. The edge measures and applies.
 
 mod breaker;
 mod controller;

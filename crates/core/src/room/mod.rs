@@ -41,13 +41,12 @@ pub use command::{
     BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan,
     Policy, Position, Ramp, RenewOutcome, Steering, View,
 };
-pub use draw::{Beacon, Frozen, Revealed};
-pub(crate) use draw::{check_beacon, verified};
+pub use draw::{Beacon, Frozen, Revealed, check_beacon, verified};
 pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, Session, Settings};
 pub use places::Places;
 pub use refusal::Refusal;
 pub use schedule::is_command;
-pub(crate) use shared::SHARED_NUMBERS;
+pub use shared::SHARED_NUMBERS;
 
 use sale::Sale;
 
@@ -139,7 +138,8 @@ impl Room {
     }
 
     /// Entries of the pool so far, those that were left out included.
-    pub(crate) fn pooled(&self) -> u64 {
+    #[must_use]
+    pub fn pooled(&self) -> u64 {
         self.sale.as_ref().map_or(0, |sale| sale.arrivals.early)
     }
 

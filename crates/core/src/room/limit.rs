@@ -6,7 +6,8 @@ use super::{Limit, Mode, Phase, View};
 
 impl View {
     /// The view with its rate, its limit of sessions and its limit filled in.
-    pub(crate) fn paced(self) -> Self {
+    #[must_use]
+    pub fn paced(self) -> Self {
         let pace = Pace { ramp: self.ramp, steering: self.steering };
         let rate_per_minute = pace.per_minute(&self.policy, self.now_ms);
         let max_active = pace.max_active(&self.policy, self.now_ms);

@@ -261,7 +261,10 @@ impl Command {
     }
 
     /// Refuses a command that would hold everyone else up for too long.
-    pub(crate) fn check_size(&self) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// It names more than [`BATCH_MAX`] fans, or an end that no line reaches.
+    pub fn check_size(&self) -> Result<(), Refusal> {
         match (self, self.fans()) {
             (Self::Learn { end, left_out }, _) if end.saturating_add(*left_out) > NUMBER_MAX => {
                 Err(Refusal::beyond_any_line(end.saturating_add(*left_out)))

@@ -11,7 +11,7 @@ use super::pace::{STEER_MS, STEP_MS};
 use super::recent::MINUTE_MS;
 
 /// Each with its name.
-pub(crate) const SHARED_NUMBERS: [(&str, u64); 13] = [
+pub const SHARED_NUMBERS: [(&str, u64); 13] = [
     ("PERSON", PERSON.unsigned_abs()),
     ("GAP", GAP),
     ("MENDING_MS", MENDING_MS),

@@ -201,7 +201,10 @@ impl Draw {
 }
 
 /// A signature that is that of the round which the descriptor names.
-pub(crate) fn verified(round: Option<&BeaconRound>, signature: &BeaconSignature) -> Result<Beacon, Refusal> {
+///
+/// # Errors
+/// The descriptor names no round, or the signature is not the round's.
+pub fn verified(round: Option<&BeaconRound>, signature: &BeaconSignature) -> Result<Beacon, Refusal> {
     let Some(round) = round else {
         return Err(Refusal::Contradiction("the descriptor names no beacon".into()));
     };
@@ -211,8 +214,12 @@ pub(crate) fn verified(round: Option<&BeaconRound>, signature: &BeaconSignature)
     }
 }
 
-/// Whether a seed may be made with this round, or without one, at this time. Any store asks this before it reveals.
-pub(crate) fn check_beacon(
+/// Whether a seed may be made with this round, or without one, at this time (Unix ms). Any store asks this before it
+/// reveals.
+///
+/// # Errors
+/// Not with this round, not without one, or not yet.
+pub fn check_beacon(
     round: Option<&BeaconRound>,
     beacon: Option<&Beacon>,
     frozen_at_ms: u64,

@@ -48,39 +48,57 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn another_room() -> Self {
+    /// The plan of another room.
+    #[must_use]
+    pub fn another_room() -> Self {
         Self::Invalid("the plan is of another room".into())
     }
 
-    pub(crate) fn too_many(fans: usize) -> Self {
+    /// A command that names more fans than [`BATCH_MAX`].
+    #[must_use]
+    pub fn too_many(fans: usize) -> Self {
         Self::Invalid(format!("one command may name {BATCH_MAX} fans, not {fans}: split it"))
     }
 
-    pub(crate) fn beyond_any_line(end: u64) -> Self {
+    /// An end of the line that no line reaches.
+    #[must_use]
+    pub fn beyond_any_line(end: u64) -> Self {
         Self::Invalid(format!("{end} is beyond the end of any line"))
     }
 
-    pub(crate) fn pool_is_open(starts_at_ms: u64) -> Self {
+    /// A root before the pool closes, at `starts_at_ms` (Unix ms).
+    #[must_use]
+    pub fn pool_is_open(starts_at_ms: u64) -> Self {
         Self::OutOfPhase(format!("the pool is open until {starts_at_ms} (Unix ms)"))
     }
 
-    pub(crate) fn wrong_count(entries: u64, pool: u64) -> Self {
+    /// A root over another number of entries than the pool has.
+    #[must_use]
+    pub fn wrong_count(entries: u64, pool: u64) -> Self {
         Self::Contradiction(format!("the root covers {entries} entries, the pool has {pool}"))
     }
 
-    pub(crate) fn another_root() -> Self {
+    /// A root beside the one that is public.
+    #[must_use]
+    pub fn another_root() -> Self {
         Self::Contradiction("another root is public already".into())
     }
 
-    pub(crate) fn no_root() -> Self {
+    /// A secret before the root.
+    #[must_use]
+    pub fn no_root() -> Self {
         Self::OutOfPhase("the root must be published before the secret".into())
     }
 
-    pub(crate) fn not_witnessed(left_ms: u64) -> Self {
+    /// A secret that comes `left_ms` (milliseconds) too early after the root.
+    #[must_use]
+    pub fn not_witnessed(left_ms: u64) -> Self {
         Self::OutOfPhase(format!("the root must be public for another {left_ms} ms"))
     }
 
-    pub(crate) fn too_late() -> Self {
+    /// A round of public randomness after the draw went on without one.
+    #[must_use]
+    pub fn too_late() -> Self {
         Self::OutOfPhase("the round comes too late: the draw went on without it, as its descriptor foresees".into())
     }
 }

@@ -199,7 +199,7 @@ impl Room {
     }
 
     /// Takes back places and sessions of which a record says that they came in.
-    pub(crate) fn put_back(&mut self, claims: &Claims) {
+    pub fn put_back(&mut self, claims: &Claims) {
         let now_ms = self.now_ms;
         if self.sale.as_mut().is_some_and(|sale| sale.put_back(claims, now_ms)) {
             self.revision += 1;

@@ -10,7 +10,6 @@ pub mod decide;
 pub mod forged;
 pub mod head;
 pub mod host;
-#[cfg(any(test, fuzzing))]
 pub mod model;
 pub mod origin;
 pub mod path;

@@ -265,7 +265,8 @@ fn are_among(prefix: &str, names: &str, case_insensitive: bool) -> bool {
 }
 
 /// Whether a path lies under a prefix, in whole segments, as a shop may see it.
-pub(crate) fn is_under(prefix: &str, path: &str) -> bool {
+#[must_use]
+pub fn is_under(prefix: &str, path: &str) -> bool {
     lies_under(prefix, path, false)
 }
 
@@ -535,7 +536,7 @@ mod tests {
         ]);
         let paths = prop::collection::vec(pieces, 0..10).prop_map(|pieces| format!("/{}", pieces.concat()));
         proptest!(|(path in paths)| {
-            crate::arrive::model::check(path.as_bytes());
+            crate::request::model::check(path.as_bytes());
         });
     }
 }
