@@ -7,7 +7,6 @@
 pub mod audit;
 pub mod booking;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod control;
 pub mod demo;
@@ -20,6 +19,7 @@ pub mod pass;
 pub mod provider;
 pub mod sandbox;
 pub mod store;
-pub mod supervise;
+
+pub use fairgate_telemetry::{clock, supervise};
 
 pub use fairgate_core::{fields, overload as steer, rate_limit as limit, recovery as recover, request as arrive, room};

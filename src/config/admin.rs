@@ -2,9 +2,9 @@
 //!
 //! The file names the environment variables that hold tokens; the tokens themselves are looked up at the start.
 
-use std::fmt;
 use std::net::SocketAddr;
 
+use fairgate_telemetry::secret::Secret;
 use serde::{Deserialize, Serialize};
 use toml::de::DeValue;
 use utoipa::ToSchema;
@@ -60,30 +60,6 @@ pub struct AdminToken {
     pub role: Role,
     /// The token.
     pub secret: Secret,
-}
-
-/// A secret that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a secret.
-    #[must_use]
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The secret, for comparing and sending.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 impl AdminConfig {

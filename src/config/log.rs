@@ -1,48 +1,24 @@
 //! `[log]`: how it logs.
 
+use fairgate_telemetry::check_level;
 use toml::de::DeValue;
-use tracing_subscriber::EnvFilter;
 
 use super::reader::Section;
 use super::value::{Misfit, Value, one_of};
 
-/// The form of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines: one JSON object a line.
-    Json,
-}
+pub use fairgate_telemetry::{LogConfig, LogFormat};
 
-/// How it logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConfig {
-    /// The form of log lines.
-    pub format: LogFormat,
-    /// What is logged, in the words of `RUST_LOG`, which wins where it is set.
-    pub level: String,
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".into() }
+pub(super) fn read_log(section: &Section<'_>) -> Option<LogConfig> {
+    let default = LogConfig::default();
+    let level = section.get_or("level", default.level);
+    if let Err(error) = check_level(&level) {
+        section.problem(
+            "level",
+            format!("{level:?} cannot be read: {error}"),
+            r#"write "info", "debug" or "warn,fairgate=info""#,
+        );
     }
-}
-
-impl LogConfig {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let default = Self::default();
-        let level = section.get_or("level", default.level);
-        if let Err(error) = EnvFilter::try_new(&level) {
-            section.problem(
-                "level",
-                format!("{level:?} cannot be read: {error}"),
-                r#"write "info", "debug" or "warn,fairgate=info""#,
-            );
-        }
-        Some(Self { format: section.get_or("format", default.format), level })
-    }
+    Some(LogConfig { format: section.get_or("format", default.format), level })
 }
 
 impl Value for LogFormat {

@@ -30,9 +30,10 @@ mod tests;
 
 use std::path::Path;
 
-pub use admin::{AdminConfig, AdminToken, Role, Secret, TokenSource};
+pub use admin::{AdminConfig, AdminToken, Role, TokenSource};
 pub use draw::{BeaconConfig, Relay};
 pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
+pub use fairgate_telemetry::secret::Secret;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use origin::Origin;
@@ -99,7 +100,7 @@ impl Config {
         let edge = root.section("edge", EdgeConfig::read);
         let store = root.section("store", StoreConfig::read);
         let admin = root.section("admin", AdminConfig::read);
-        let log = root.section("log", LogConfig::read);
+        let log = root.section("log", log::read_log);
         let upstreams = root.sections("upstream", UpstreamConfig::read);
         let rooms = root.sections("room", RoomConfig::read);
         let mut rooms = rooms?;

@@ -1,22 +1,16 @@
-//! Metrics and logs, handed in and never looked up; no raw address, token or e-mail leaves through them.
+//! The metrics of an edge and of its rooms, handed in and never looked up.
 //!
-//! A metric's documentation is its help text, its name ends in its unit, and what is observed is a verb:
-//! `metrics.observe_join_batch(…)`. Labels have few values that are known beforehand; rooms and upstreams come from the
-//! configuration, never from a request.
+//! What is observed is a verb: `metrics.observe_join_batch(…)`. Rooms and upstreams come from the configuration, never from a
+//! request. How metrics and logs are made is [`fairgate_telemetry`]'s matter.
 
 mod edge;
-mod exposition;
-mod lines;
-mod logs;
-pub(crate) mod metric;
 mod rooms;
 
 pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed};
-pub use exposition::{EXPOSITION_TYPE, expose, registry};
-pub use logs::{announce, flush_logs, init_logs, last_word};
+pub use fairgate_telemetry::{EXPOSITION_TYPE, announce, expose, flush_logs, init_logs, last_word, registry};
 pub use rooms::RoomMetrics;
 
-pub(crate) use metric::metrics;
+pub(crate) use fairgate_telemetry::metrics;
 
 #[cfg(test)]
 mod tests;

@@ -40,7 +40,7 @@ pub struct RedisOptions {
     /// The user, where it is not the default one.
     pub user: Option<String>,
     /// The user's password.
-    pub password: Option<crate::config::Secret>,
+    pub password: Option<fairgate_telemetry::secret::Secret>,
     /// Certificates of the authority that signed the server's, in PEM, where the system does not know it.
     pub authority_pem: Option<Vec<u8>>,
     /// The directory in which this edge writes down what it could put back; `None`: only what it has in memory.

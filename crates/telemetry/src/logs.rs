@@ -17,7 +17,30 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
 use super::lines::Lines;
-use crate::config::{LogConfig, LogFormat};
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// How a process logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The form of log lines.
+    pub format: LogFormat,
+    /// What is logged, in the words of `RUST_LOG`, which wins where it is set.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
+}
 
 /// How long the end of the process waits for its last lines.
 const LAST_LINES_WITHIN: Duration = Duration::from_secs(1);
@@ -109,6 +132,14 @@ const ALWAYS: [&str; 2] = ["audit=info", "panic=error"];
 /// try at a shop that does not answer is told without the room and the shop: our line of the request has both.
 const NEVER: [&str; 3] =
     ["pingora_core::services::listening=off", "pingora_core::server::transfer_fd=off", "pingora_proxy=error"];
+
+/// Whether a level can be read.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn check_level(level: &str) -> Result<(), String> {
+    EnvFilter::try_new(level).map(drop).map_err(|error| error.to_string())
+}
 
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let filter = EnvFilter::try_new(level)

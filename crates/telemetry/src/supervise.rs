@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use prometheus::Registry;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::observe::{last_word, metrics};
+use crate::{last_word, metrics};
 
 /// How long a pulse may be silent, where nothing else is said.
 pub const SILENCE_MAX: Duration = Duration::from_secs(2);
@@ -247,7 +247,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
-    use crate::observe::expose;
+    use crate::expose;
 
     fn supervisor() -> (Supervisor, Registry, Arc<Mutex<Vec<String>>>) {
         let (registry, words) = (Registry::new(), Arc::new(Mutex::new(Vec::new())));

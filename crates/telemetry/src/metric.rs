@@ -7,9 +7,17 @@ use prometheus::{
 };
 
 /// A kind of metric that can be made from a name, a help text and labels.
-pub(crate) trait Metric: Collector + Clone + Sized + 'static {
+pub trait Metric: Collector + Clone + Sized + 'static {
+    /// Makes one. Kinds without labels or buckets take no notice of them.
+    ///
+    /// # Errors
+    /// When the name or a label is none for Prometheus.
     fn make(opts: Opts, labels: &[&str], buckets: &[f64]) -> prometheus::Result<Self>;
 
+    /// Makes one that a registry shows.
+    ///
+    /// # Errors
+    /// When it cannot be made, or the registry has one of that name already.
     fn register(registry: &Registry, opts: Opts, labels: &[&str], buckets: &[f64]) -> prometheus::Result<Self> {
         let metric = Self::make(opts, labels, buckets)?;
         registry.register(Box::new(metric.clone()))?;
@@ -52,7 +60,25 @@ impl Metric for HistogramVec {
     }
 }
 
-/// Declares a struct of metrics with `new(&Registry)`. Each metric is called `fairgate_` and the field's name.
+/// Declares a struct of metrics with `new(&Registry)`. Each metric is called `fairgate_` and the field's name; the field's
+/// documentation is its help text.
+///
+/// ```
+/// fairgate_telemetry::metrics! {
+///     /// What a till measures.
+///     struct Till {
+///         /// Tickets sold, by hall.
+///         tickets_sold_total: IntCounterVec["hall"],
+///     }
+/// }
+///
+/// let registry = fairgate_telemetry::registry()?;
+/// Till::new(&registry)?.tickets_sold_total.with_label_values(&["large"]).inc();
+/// let text = String::from_utf8(fairgate_telemetry::expose(&registry)?).expect("UTF-8");
+/// assert!(text.contains(r#"fairgate_tickets_sold_total{hall="large"} 1"#));
+/// # Ok::<(), prometheus::Error>(())
+/// ```
+#[macro_export]
 macro_rules! metrics {
     (
         $(#[$struct_doc:meta])*
@@ -63,7 +89,7 @@ macro_rules! metrics {
         $(#[$struct_doc])*
         #[derive(Clone, Debug)]
         $visibility struct $name {
-            $( #[doc = $help] pub(crate) $field: prometheus::$kind, )*
+            $( #[doc = $help] pub(crate) $field: $crate::prometheus::$kind, )*
         }
 
         impl $name {
@@ -71,19 +97,17 @@ macro_rules! metrics {
             ///
             /// # Errors
             /// When the registry has one of them already.
-            $visibility fn new(registry: &prometheus::Registry) -> prometheus::Result<Self> {
+            $visibility fn new(registry: &$crate::prometheus::Registry) -> $crate::prometheus::Result<Self> {
                 Ok(Self {
                     $( $field: {
-                        let opts = prometheus::Opts::new(concat!("fairgate_", stringify!($field)), $help.trim());
+                        let opts = $crate::prometheus::Opts::new(concat!("fairgate_", stringify!($field)), $help.trim());
                         let labels: &[&str] = &[$($($label),*)?];
                         let buckets: &[&[f64]] = &[$(&$buckets)?];
                         let buckets = &buckets.concat();
-                        <prometheus::$kind as $crate::observe::metric::Metric>::register(registry, opts, labels, buckets)?
+                        <$crate::prometheus::$kind as $crate::Metric>::register(registry, opts, labels, buckets)?
                     }, )*
                 })
             }
         }
     };
 }
-
-pub(crate) use metrics;
