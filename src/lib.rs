@@ -15,11 +15,11 @@ pub mod edge;
 pub mod fuzz;
 pub mod observe;
 pub mod page;
-pub mod pass;
 pub mod provider;
 pub mod sandbox;
 pub mod store;
 
 pub use fairgate_telemetry::{clock, supervise};
+pub use fairgate_token as pass;
 
 pub use fairgate_core::{fields, overload as steer, rate_limit as limit, recovery as recover, request as arrive, room};

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fairgate_telemetry::entropy;
 use proptest::prelude::*;
-use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
 use super::*;
-use crate::room::Position;
+use fairgate_core::room::Position;
 
 const NOW_MS: u64 = 1_790_000_000_000;
 const DRAW: [u8; 32] = [7; 32];
@@ -18,7 +18,7 @@ const ISSUER: &str = "https://tickets.example";
 
 fn keys_in(dir: &Path, signs_from_ms: &[u64]) -> KeyRing {
     for &from_ms in signs_from_ms {
-        create_key(dir, from_ms, &SystemRandom::new()).expect("a key");
+        create_key(dir, from_ms, &entropy::system()).expect("a key");
     }
     KeyRing::load(dir, ISSUER).expect("keys")
 }
@@ -266,7 +266,7 @@ fn keys_that_others_can_read_or_that_are_no_keys_are_refused() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TempDir::new().expect("a directory");
     assert!(matches!(KeyRing::load(dir.path(), ISSUER), Err(KeyError::NoKey { .. })));
-    let key = create_key(dir.path(), NOW_MS, &SystemRandom::new()).expect("a key");
+    let key = create_key(dir.path(), NOW_MS, &entropy::system()).expect("a key");
     let mode = |mode| std::fs::set_permissions(&key.path, std::fs::Permissions::from_mode(mode)).expect("chmod");
     assert_eq!(std::fs::metadata(&key.path).expect("the file").permissions().mode() & 0o777, 0o600);
     mode(0o640);

@@ -103,7 +103,7 @@ pub struct KeyRing {
 
 /// One private key, ready to sign.
 #[derive(Debug)]
-pub(super) struct Signer {
+pub(crate) struct Signer {
     signs_from_ms: u64,
     pair: Ed25519KeyPair,
     kid: String,
@@ -144,7 +144,7 @@ impl KeyRing {
     }
 
     /// The newest key whose time has come; before the first one's time, the first one.
-    pub(super) fn signer(&self, now_ms: u64) -> &Signer {
+    pub(crate) fn signer(&self, now_ms: u64) -> &Signer {
         let come = self.signers.partition_point(|signer| signer.signs_from_ms <= now_ms);
         &self.signers[come.saturating_sub(1)]
     }
@@ -157,15 +157,15 @@ impl Signer {
         Self { signs_from_ms, pair, kid: kid.to_owned(), ticket_header, pass_header }
     }
 
-    pub(super) fn sign_ticket(&self, claims: &impl Serialize) -> String {
+    pub(crate) fn sign_ticket(&self, claims: &impl Serialize) -> String {
         jws::sign(&self.pair, &self.ticket_header, claims)
     }
 
-    pub(super) fn sign_pass(&self, claims: &impl Serialize) -> String {
+    pub(crate) fn sign_pass(&self, claims: &impl Serialize) -> String {
         jws::sign(&self.pair, &self.pass_header, claims)
     }
 
-    pub(super) fn sign_detached(&self, typ: &str, payload: &[u8]) -> String {
+    pub(crate) fn sign_detached(&self, typ: &str, payload: &[u8]) -> String {
         jws::sign_detached(&self.pair, &jws::header(&self.kid, typ), payload)
     }
 }
@@ -249,7 +249,7 @@ fn kid(signs_from_ms: u64, pair: &Ed25519KeyPair) -> Result<String, KeyError> {
 }
 
 /// Whether an id is one that [`create_key`] gives.
-pub(super) fn is_key_name(kid: &str) -> bool {
+pub(crate) fn is_key_name(kid: &str) -> bool {
     signs_from_ms(kid).is_some()
 }
 

@@ -5,7 +5,7 @@
 
 use http::HeaderMap;
 
-use crate::fields::cookies;
+use fairgate_core::fields::cookies;
 
 /// One cookie of a room: its name and how it is set.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,15 +58,15 @@ impl KeySet {
 #[cfg(test)]
 mod tests {
     use fairgate_draw::Descriptor;
-    use ring::rand::SystemRandom;
+    use fairgate_telemetry::entropy;
     use serde_json::json;
 
     use super::*;
-    use crate::pass::create_key;
+    use crate::create_key;
 
     fn ring() -> KeyRing {
         let dir = tempfile::tempdir().unwrap();
-        create_key(dir.path(), 1_000, &SystemRandom::new()).unwrap();
+        create_key(dir.path(), 1_000, &entropy::system()).unwrap();
         KeyRing::load(dir.path(), "https://tickets.example").unwrap()
     }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::jws::{self, JwsError};
 use super::keys::KeyRing;
 use super::keyset::KeySet;
-use crate::room::{Entry, Position};
+use fairgate_core::room::{Entry, Position};
 
-pub(super) const TYPE: &str = "fairgate-ticket+jwt";
+pub(crate) const TYPE: &str = "fairgate-ticket+jwt";
 
 /// A fan's receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn read(claims: Claims) -> Option<Ticket> {
     })
 }
 
-pub(super) fn bytes(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn bytes(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)

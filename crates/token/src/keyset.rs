@@ -114,11 +114,11 @@ impl KeySet {
         self.keys.keys().map(String::as_str)
     }
 
-    pub(super) fn verify<C: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Result<C, JwsError> {
+    pub(crate) fn verify<C: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Result<C, JwsError> {
         jws::verify(token, typ, |kid| self.keys.get(kid))
     }
 
-    pub(super) fn verify_detached(&self, token: &str, payload: &[u8], typ: &str) -> Result<String, JwsError> {
+    pub(crate) fn verify_detached(&self, token: &str, payload: &[u8], typ: &str) -> Result<String, JwsError> {
         jws::verify_detached(token, payload, typ, |kid| self.keys.get(kid))
     }
 }

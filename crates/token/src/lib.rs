@@ -7,6 +7,9 @@
 //! Everything here is pure but for [`KeyRing::load`] and [`create_key`], which read and write key files. The time is an
 //! argument. The edge signs and verifies with a [`KeyRing`]; whoever stands behind it (the booking core, an API gateway)
 //! verifies with a [`KeySet`] read from the edge's `jwks.json`.
+//!
+//! The compiler keeps one promise here: this crate names no store, no server and no client, so a token is judged without
+//! asking anybody.
 
 mod admission;
 mod cache;

@@ -56,12 +56,12 @@ struct Typed {
 }
 
 /// The encoded header that a key puts before claims of a type.
-pub(super) fn header(kid: &str, typ: &str) -> String {
+pub(crate) fn header(kid: &str, typ: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"{typ}"}}"#))
 }
 
 /// Signs claims under an encoded [`header`].
-pub(super) fn sign(key: &Ed25519KeyPair, header: &str, claims: &impl Serialize) -> String {
+pub(crate) fn sign(key: &Ed25519KeyPair, header: &str, claims: &impl Serialize) -> String {
     let claims = serde_json::to_vec(claims).expect("claims are plain structs of numbers and strings");
     let mut token = String::with_capacity(header.len() + 4 * claims.len() / 3 + 96);
     token.push_str(header);
@@ -74,13 +74,13 @@ pub(super) fn sign(key: &Ed25519KeyPair, header: &str, claims: &impl Serialize) 
 }
 
 /// Signs bytes that travel beside the signature: a detached JWS (RFC 7515, appendix F).
-pub(super) fn sign_detached(key: &Ed25519KeyPair, header: &str, payload: &[u8]) -> String {
+pub(crate) fn sign_detached(key: &Ed25519KeyPair, header: &str, payload: &[u8]) -> String {
     let signature = key.sign(signing_input(header, payload).as_bytes());
     format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
 }
 
 /// Checks a detached JWS of a type over these bytes; answers the id of the key that signed them.
-pub(super) fn verify_detached<'k>(
+pub(crate) fn verify_detached<'k>(
     token: &str,
     payload: &[u8],
     typ: &str,
@@ -102,7 +102,7 @@ fn signing_input(header: &str, payload: &[u8]) -> String {
 
 /// Checks a token of a type with the key that `find` has under its id, and reads its claims. Issuer, audience and times are
 /// the caller's to judge.
-pub(super) fn verify<'k, C: DeserializeOwned>(
+pub(crate) fn verify<'k, C: DeserializeOwned>(
     token: &str,
     typ: &str,
     find: impl FnOnce(&str) -> Option<&'k [u8; 32]>,
@@ -119,7 +119,7 @@ pub(super) fn verify<'k, C: DeserializeOwned>(
 }
 
 /// The claims of a token that nobody has checked.
-pub(super) fn unchecked_claims<C: DeserializeOwned>(token: &str) -> Option<C> {
+pub(crate) fn unchecked_claims<C: DeserializeOwned>(token: &str) -> Option<C> {
     if token.len() > TOKEN_BYTES_MAX {
         return None;
     }
@@ -127,7 +127,7 @@ pub(super) fn unchecked_claims<C: DeserializeOwned>(token: &str) -> Option<C> {
 }
 
 /// The id of the key that a token names, which nobody has checked.
-pub(super) fn kid(token: &str) -> Option<String> {
+pub(crate) fn kid(token: &str) -> Option<String> {
     if token.len() > TOKEN_BYTES_MAX {
         return None;
     }

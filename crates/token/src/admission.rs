@@ -11,7 +11,7 @@ use super::keyset::KeySet;
 use super::session::SessionId;
 use super::ticket::bytes;
 
-pub(super) const TYPE: &str = "fairgate-pass+jwt";
+pub(crate) const TYPE: &str = "fairgate-pass+jwt";
 
 /// How far ahead of the checker's clock a pass may have been signed. There is none at the other end: `exp` is exact.
 pub const CLOCK_SKEW_MS: u64 = 5_000;
