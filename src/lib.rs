@@ -4,7 +4,6 @@
 //! Pure modules ([`arrive`], [`room`], [`pass`], the draw in [`fairgate_draw`]) take the time and randomness as
 //! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `docs/architecture.md`.
 
-pub mod audit;
 pub mod booking;
 pub mod cli;
 pub mod config;
@@ -17,9 +16,10 @@ pub mod observe;
 pub mod page;
 pub mod provider;
 pub mod sandbox;
-pub mod store;
 
+pub use fairgate_store as store;
 pub use fairgate_telemetry::{clock, supervise};
 pub use fairgate_token as pass;
+pub use fairgate_verify as audit;
 
 pub use fairgate_core::{fields, overload as steer, rate_limit as limit, recovery as recover, request as arrive, room};

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
+use crate::control::audit_line;
 use crate::store::check;
 use crate::store::embedded::{Gap, Restore, Restored, restore};
 
@@ -66,7 +67,8 @@ pub(super) fn run(args: &StoreArgs) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     match &args.step {
         Step::Check { dir } => {
-            let findings = check::check(dir).with_context(|| format!("{} cannot be read", dir.display()))?;
+            let findings = check::check(dir, |line| audit_line(line).is_some())
+                .with_context(|| format!("{} cannot be read", dir.display()))?;
             for finding in &findings {
                 writeln!(out, "{:<10}  {}: {}", finding.condition, finding.path.display(), finding.what)?;
             }

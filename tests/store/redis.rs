@@ -197,7 +197,7 @@ async fn a_round_that_the_descriptor_names_is_verified_and_goes_into_the_seed() 
 /// A header that drifts from its script misleads; a refusal that Rust does not know is an error of another kind.
 #[test]
 fn every_script_says_what_it_takes_and_answers_and_every_refusal_is_known() {
-    let known = include_str!("../../src/store/redis/refusal.rs");
+    let known = include_str!("../../crates/store/src/redis/refusal.rs");
     let mut scripts = 0;
     for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/lua")).unwrap() {
         let path = file.unwrap().path();

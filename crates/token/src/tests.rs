@@ -5,12 +5,12 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fairgate_core::room::Position;
 use fairgate_telemetry::entropy;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use fairgate_core::room::Position;
 
 const NOW_MS: u64 = 1_790_000_000_000;
 const DRAW: [u8; 32] = [7; 32];

@@ -2,12 +2,12 @@
 //!
 //! It has no end: it is worth something as long as the room's draw stands. What it says is what the roster must say.
 
+use fairgate_core::room::{Entry, Position};
 use serde::{Deserialize, Serialize};
 
 use super::jws::{self, JwsError};
 use super::keys::KeyRing;
 use super::keyset::KeySet;
-use fairgate_core::room::{Entry, Position};
 
 pub(crate) const TYPE: &str = "fairgate-ticket+jwt";
 

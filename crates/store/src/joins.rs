@@ -1,0 +1,39 @@
+//! Fans who join, with the networks whose joins are counted where the room is, so that several edges give a network no more
+//! than one would.
+//!
+//! Guarantees: counting costs no call of its own, and nothing where few come from a network; what is kept of a network ends
+//! by itself as soon as its quota is whole again, and its name says nothing of its address to who does not know the
+//! room's secret.
+
+use fairgate_core::rate_limit::Quota;
+use fairgate_core::room::{Entry, Position};
+
+/// A network that has joined more than a few times lately, and what it may ask in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedNetwork {
+    /// A number that no other network has.
+    pub key: u128,
+    /// Joins that it may ask for, at however many edges.
+    pub quota: Quota,
+}
+
+/// A fan who joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joiner {
+    /// The roster entry.
+    pub entry: Entry,
+    /// The fan's networks whose joins are to be counted, the narrowest first; most fans have none.
+    pub networks: Vec<CountedNetwork>,
+}
+
+/// What became of one join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// There is a number.
+    At(Position),
+    /// One of the networks has had its share, over all edges.
+    Over {
+        /// When it may ask again.
+        retry_after_ms: u64,
+    },
+}

@@ -1,0 +1,170 @@
+//! Where rooms live: one trait, transitions that are atomic, durable before they are answered, and safe to retry.
+//!
+//! Guarantees: an answered command is on a disk, or in Redis, before its caller hears of it; a command that is asked for again
+//! after a lost answer changes nothing more; commands of one room take effect one at a time.
+//!
+//! | module | keeps a room |
+//! |---|---|
+//! | [`embedded`] | in memory, with a journal on the disk of one edge |
+//! | [`redis`] | in Redis, for a fleet of edges; the transitions are the scripts in `lua/` |
+//! | [`check`] | in files: reads them and says which are damaged |
+//!
+//! The compiler keeps one promise here: this crate names no edge, no admin API and no configuration file. A store takes its
+//! room's decisions from [`fairgate_core`] and has none of its own.
+
+mod batch;
+pub mod check;
+mod copy;
+pub mod embedded;
+mod framing;
+#[doc(hidden)]
+pub mod fuzzed;
+mod joins;
+mod lock;
+pub mod redis;
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fairgate_core::room::{Command, Outcome, Refusal, View};
+use fairgate_draw::Hash;
+
+pub use self::copy::{KeptCopy, RosterCopy};
+pub use self::framing::Damage;
+pub use self::joins::{CountedNetwork, Joined, Joiner};
+pub use self::lock::{DirLock, LockError};
+
+/// Why a store could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The room refused; nothing has changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store cannot be reached or cannot write; whether the command took effect is unknown, and a retry is safe.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What is on disk (or in the store) is damaged, and says where.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The time of the rooms, and how far clocks are from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreTime {
+    /// The time that rooms go by, Unix ms.
+    pub now_ms: u64,
+    /// How far the clock that rooms should go by is ahead of them (behind, where negative) and not believed.
+    pub jump_ms: Option<i64>,
+    /// How far this machine's clock is ahead of the rooms' (behind, where negative).
+    pub skew_ms: i64,
+}
+
+impl StoreTime {
+    /// The jump that is farthest from nothing.
+    fn widest(jumps: Vec<i64>) -> Option<i64> {
+        jumps.into_iter().max_by_key(|jump_ms| jump_ms.unsigned_abs())
+    }
+}
+
+/// A room's shared state.
+///
+/// Commands are applied one at a time for each room, at the store's own clock, and are durable before they are
+/// answered. Commands that wait at the same moment may share one commit.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Applies one command to a room.
+    async fn apply(&self, room: &str, command: Command) -> Result<Outcome, StoreError>;
+
+    /// Applies [`Command::Enter`], but for those whose networks have had their share over all edges. A store that only this
+    /// process uses leaves that to it.
+    async fn join(&self, room: &str, joiners: Vec<Joiner>) -> Result<Vec<Joined>, StoreError> {
+        let entries = joiners.into_iter().map(|joiner| joiner.entry).collect();
+        match self.apply(room, Command::Enter(entries)).await? {
+            Outcome::Entered(positions) => Ok(positions.into_iter().map(Joined::At).collect()),
+            _ => Err(Refusal::Invalid("the store answered another command".to_owned()).into()),
+        }
+    }
+
+    /// Applies [`Command::Tick`] and says how the room stands; refused with [`Refusal::NotScheduled`] where there is no
+    /// plan.
+    async fn view(&self, room: &str) -> Result<View, StoreError>;
+
+    /// Whether other edges have the same rooms.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Waits until the room may have changed in a way that is worth a look before the next one is due: phase, plan, draw
+    /// or controls. What changed while nobody waited is told to the next who does. A store that only this process
+    /// changes has nothing to tell.
+    async fn changed(&self, _room: &str) {
+        std::future::pending().await
+    }
+
+    /// The roster's bytes, 32 an entry, for a range of entry indexes; shorter where the roster ends. The roster is the
+    /// pool of the present draw: those who came later are not in it.
+    async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// Whether the roster with this root could be put back from this process's own disk. A store that is that disk needs
+    /// no copy of it.
+    fn has_copy(&self, _room: &str, _root: &Hash) -> bool {
+        true
+    }
+
+    /// Begins a copy of the roster on this process's own disk; none where none is needed or none can be written.
+    fn begin_copy(&self, _room: &str) -> Result<Option<RosterCopy>, StoreError> {
+        Ok(None)
+    }
+
+    /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
+    /// the order of admission; shorter where the list ends. It is of the present draw.
+    async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// The time that rooms go by, as far as the clocks around it are believed, Unix ms; nothing where the store has no time of
+    /// its own. Cheap enough for every request.
+    fn now_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// What is known of that time.
+    fn time(&self) -> Option<StoreTime> {
+        None
+    }
+
+    /// Believes the clock that rooms should go by, however far it has jumped. Rooms' time never goes back: where the clock is
+    /// behind them, they wait for it.
+    fn accept_time(&self) {}
+
+    /// How often a part of the store had panicked and was started again, since it was opened.
+    fn restarts(&self) -> u64 {
+        0
+    }
+
+    /// Finishes what it has begun and lets go of its directory, so that the next process can use it. From then on this
+    /// store is unavailable.
+    async fn close(&self);
+}
+
+/// The most bytes of a room's name.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A room's name becomes the name of a directory, or a part of keys.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain) {
+        true => Ok(()),
+        false => Err(Refusal::Invalid(format!(
+            "a room's name has 1 to {NAME_BYTES_MAX} characters of a-z, 0-9 and -, not {name:?}"
+        ))),
+    }
+}
+
+fn check_plan_is_of(room: &str, command: &Command) -> Result<(), Refusal> {
+    match command {
+        Command::Schedule(plan) if plan.room != room => {
+            Err(Refusal::Invalid(format!("the plan is of the room {:?}, not of {room:?}", plan.room)))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,144 @@
+//! Single calls of the scripts, as a room's task makes them one after another: whoever has a model of what the scripts do
+//! can hold it against them.
+
+use bytes::Bytes;
+use fairgate_core::recovery::{Knowledge, Sight, Stamp};
+use fairgate_core::room::{Command, Entry, Outcome, View};
+
+use super::link::Link;
+use super::rows::ROSTER;
+use super::script::Scripts;
+use super::time::CallTime;
+use super::transition::Room;
+use super::view::Closed;
+use super::{OpenError, RedisOptions, key, put_back};
+use crate::StoreError;
+
+/// Why a call was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The state is another one than the caller knows, or older; nothing was done.
+    #[error("the state is another one: put back what is known and ask again")]
+    Lost,
+    /// It was refused, or nobody knows what came of it.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+/// The scripts of one room. Every call names the state that the caller knows, and the time.
+pub struct Calls {
+    key: String,
+    edge: String,
+    link: Link,
+    scripts: Scripts,
+}
+
+impl Calls {
+    /// Prepares the way; nothing is connected before the first call.
+    ///
+    /// # Errors
+    /// The options cannot be used.
+    pub fn open(options: &RedisOptions, room: &str) -> Result<Self, OpenError> {
+        Ok(Self { key: key(room), edge: String::new(), link: Link::new(options)?, scripts: Scripts::new() })
+    }
+
+    /// From now on calls are those of the edge with this name.
+    pub fn be(&mut self, edge: impl Into<String>) {
+        self.edge = edge.into();
+    }
+
+    /// Applies a command.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn apply(&self, stamp: Option<&Stamp>, command: &Command, now_ms: u64) -> Result<Outcome, CallError> {
+        let mut room = self.room(stamp, now_ms);
+        let answer = room.apply(command).await;
+        told(&room, answer)
+    }
+
+    /// Looks how the room stands.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn look(&self, stamp: Option<&Stamp>, now_ms: u64) -> Result<(View, Sight), CallError> {
+        let mut room = self.room(stamp, now_ms);
+        let answer = room.view(&mut Closed::default()).await.map(|look| (look.view, look.sight));
+        told(&room, answer)
+    }
+
+    /// Puts back what an edge knows.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn restore(&self, stamp: Option<&Stamp>, known: &Knowledge, now_ms: u64) -> Result<(), CallError> {
+        let mut room = self.room(stamp, now_ms);
+        let answer = room.restore(known).await;
+        told(&room, answer)
+    }
+
+    /// Puts back entries that an edge has answered; answers whether it came too late for some. `is_under_root`: they were
+    /// all in the roster when its root was made.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn refill(
+        &self,
+        stamp: Option<&Stamp>,
+        entries: &[(u64, Entry)],
+        is_under_root: bool,
+        now_ms: u64,
+    ) -> Result<bool, CallError> {
+        let mut room = self.room(stamp, now_ms);
+        let answer = put_back::entries(&mut room, entries.iter().copied(), is_under_root).await;
+        told(&room, answer)
+    }
+
+    /// Puts the end of the frozen roster back, which has to fit into one call.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn put_back(
+        &self,
+        stamp: Option<&Stamp>,
+        root: &[u8; 32],
+        from: u64,
+        entries: &[Entry],
+        now_ms: u64,
+    ) -> Result<(), CallError> {
+        let mut room = self.room(stamp, now_ms);
+        let answer = put_back::piece(&mut room, root, from, entries.as_flattened(), true).await;
+        told(&room, answer)
+    }
+
+    /// The first entries of the roster.
+    ///
+    /// # Errors
+    /// There is no room, or Redis cannot be reached.
+    pub async fn roster(&self, entries: u64) -> Result<Bytes, StoreError> {
+        ROSTER.read(&self.link, &self.key, 0..entries).await
+    }
+
+    fn room<'a>(&'a self, stamp: Option<&'a Stamp>, now_ms: u64) -> Room<'a> {
+        Room {
+            key: &self.key,
+            time: CallTime::Exactly(now_ms),
+            scripts: &self.scripts,
+            link: &self.link,
+            stamp,
+            edge: &self.edge,
+            calls: 0,
+            is_lost: false,
+        }
+    }
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Calls").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+fn told<T>(room: &Room<'_>, answer: Result<T, StoreError>) -> Result<T, CallError> {
+    answer.map_err(|error| if room.is_lost { CallError::Lost } else { error.into() })
+}

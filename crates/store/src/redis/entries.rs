@@ -1,0 +1,440 @@
+//! The entries of the pool that this edge has answered, in a file of the edge's own disk.
+//!
+//! Guarantees: an entry is in here before its fan is answered, and the page cache keeps it through kill -9; a record that
+//! was cut short, or has rotted, costs the entries that it had and no others; what cannot be read is told, and how much
+//! of it there is.
+//!
+//! `<draw>.ledger` is a head and one frame for each batch that was answered (see [`framing`](crate::framing)), with
+//! 40 bytes an entry: its index as `u64be`, and itself. `<draw>.entries`, its first version, has the
+//! same bytes without head and frames; it is read as far as it goes and not written any more.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use fairgate_core::room::{Entry, Position};
+
+use crate::Damage;
+use crate::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind, Stored, u64_at};
+
+/// How the file begins.
+const LEDGER: FileKind = FileKind { magic: *b"fairledg", version: 1 };
+/// What was answered together.
+const BATCH: FrameKind =
+    FrameKind { magic: *b"FGL1", payload_min: RECORD_BYTES, payload_max: RECORD_BYTES * (1 << 17) };
+const RECORD_BYTES: usize = 8 + size_of::<Entry>();
+/// No pool is as large: an index above is none, but bytes that are read out of step.
+const INDEX_MAX: u64 = 1 << 40;
+
+/// The file of one draw, open for writing.
+#[derive(Debug)]
+pub(super) struct EntriesFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// What of a file could not be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// Bytes of writes that were cut short.
+    pub(crate) torn_bytes: u64,
+    /// Bytes that are not as they were written.
+    pub(crate) rotten_bytes: u64,
+}
+
+impl EntriesFile {
+    /// Opens the file of a draw, or makes it; a write that was cut short when it was used last is cut off.
+    pub(super) fn open(dir: &Path, draw: &str) -> io::Result<Self> {
+        let path = dir.join(draw).with_extension("ledger");
+        let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&path)?;
+        let entries = Self { path, file };
+        entries.locked(|file| entries.cut_to_whole_frames(file))?;
+        Ok(entries)
+    }
+
+    /// Adds the entries of the pool among those that are about to be answered. What could not be written whole is taken
+    /// away again.
+    pub(super) fn push(&self, entries: &[Entry], positions: &[Position]) -> io::Result<()> {
+        let Some(frame) = frame(entries, positions) else { return Ok(()) };
+        self.locked(|mut file| {
+            let length = file.metadata()?.len();
+            let is_new = length < FILE_HEAD_BYTES as u64;
+            let head = if is_new { LEDGER.head().to_vec() } else { Vec::new() };
+            let written = file.write_all(&[head, frame].concat());
+            if written.is_err() {
+                file.set_len(if is_new { 0 } else { length })?;
+            }
+            written
+        })
+    }
+
+    /// While an edge takes over from another both write here: one after the other.
+    fn locked<T>(&self, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+        self.file.lock()?;
+        let written = write(&self.file);
+        self.file.unlock()?;
+        written
+    }
+
+    fn cut_to_whole_frames(&self, file: &File) -> io::Result<()> {
+        let length = file.metadata()?.len();
+        if length < FILE_HEAD_BYTES as u64 {
+            return file.set_len(0);
+        }
+        let mut reader = Reader::open(&self.path)?;
+        while reader.next()?.is_some() {}
+        if reader.at < length && reader.unread.rotten_bytes == 0 {
+            let torn_bytes = length - reader.at;
+            tracing::info!(path = %self.path.display(), torn_bytes, "a torn write was cut off");
+            file.set_len(reader.at)?;
+        }
+        Ok(())
+    }
+}
+
+/// What was answered together, as a frame; none where nobody came into the pool.
+fn frame(entries: &[Entry], positions: &[Position]) -> Option<Vec<u8>> {
+    let records = entries.iter().zip(positions).filter_map(record);
+    let mut frame = BATCH.begin(FRAME_HEAD_BYTES + entries.len() * RECORD_BYTES);
+    records.for_each(|record| frame.extend_from_slice(&record));
+    BATCH.seal(&mut frame);
+    (frame.len() > FRAME_HEAD_BYTES).then_some(frame)
+}
+
+/// A file of entries in memory, for whoever plays a disk.
+#[derive(Clone, Debug, Default)]
+pub struct PlayedEntries {
+    /// The file, byte for byte.
+    pub bytes: Vec<u8>,
+}
+
+impl PlayedEntries {
+    /// Opens it: a write that was cut short is cut off.
+    pub fn open(&mut self) {
+        let mut reader = Reader::of(PathBuf::new(), Some(std::mem::take(&mut self.bytes).into_boxed_slice()));
+        while reader.next().is_ok_and(|records| records.is_some()) {}
+        let whole = if reader.unread.rotten_bytes == 0 { usize::try_from(reader.at).ok() } else { None };
+        self.bytes = reader.file.take().map(Vec::from).unwrap_or_default();
+        self.bytes.truncate(whole.unwrap_or(usize::MAX));
+    }
+
+    /// Adds the entries of the pool among those that are about to be answered.
+    pub fn push(&mut self, entries: &[Entry], positions: &[Position]) {
+        if let Some(frame) = frame(entries, positions) {
+            if self.bytes.is_empty() {
+                self.bytes = LEDGER.head().to_vec();
+            }
+            self.bytes.extend(frame);
+        }
+    }
+
+    /// The entries that can be read.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(u64, Entry)> {
+        let mut reader = Reader::of(PathBuf::new(), Some(self.bytes.clone().into_boxed_slice()));
+        let frames = std::iter::from_fn(|| reader.next().ok().flatten());
+        frames.flatten().collect()
+    }
+}
+
+/// Reads the entries of a draw a frame at a time, in the order of the answers; each may come more than once.
+pub(super) fn read(dir: &Path, draw: &str) -> io::Result<impl Iterator<Item = (u64, Entry)> + use<>> {
+    let of_before = read_released(&dir.join(draw).with_extension("entries"))?;
+    let mut reader = Some(Reader::open(&dir.join(draw).with_extension("ledger"))?);
+    let frames = std::iter::from_fn(move || {
+        let records = reader.as_mut()?.next().unwrap_or_else(|error| {
+            tracing::error!(%error, "the entries that were answered cannot be read to their end");
+            None
+        });
+        if records.is_none() {
+            reader.take().iter().for_each(Reader::tell);
+        }
+        records
+    });
+    Ok(of_before.into_iter().chain(frames.flatten()))
+}
+
+/// How many entries a file has that can be read, and what of it cannot.
+pub(crate) fn read_ledger(path: &Path) -> io::Result<(usize, Unread)> {
+    let (mut reader, mut entries) = (Reader::open(path)?, 0);
+    while let Some(records) = reader.next()? {
+        entries += records.len();
+    }
+    Ok((entries, reader.unread))
+}
+
+/// Whether this is a file of entries, of whatever version.
+pub(super) fn is_entries(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "ledger" || extension == "entries")
+}
+
+/// Reads a file frame by frame, and goes on behind what is no frame.
+#[derive(Debug)]
+struct Reader<F> {
+    path: PathBuf,
+    file: Option<F>,
+    at: u64,
+    unread: Unread,
+}
+
+impl Reader<File> {
+    /// Opens a file; one that is not there is empty.
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened?),
+        };
+        let mut reader = Self::of(path.to_owned(), file);
+        reader.check_head()?;
+        Ok(reader)
+    }
+}
+
+impl<F: AsBytes> Reader<F> {
+    fn of(path: PathBuf, file: Option<F>) -> Self {
+        Self { path, file, at: FILE_HEAD_BYTES as u64, unread: Unread::default() }
+    }
+
+    fn check_head(&mut self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut head = [0; FILE_HEAD_BYTES];
+        let read = file.stored().read_full_at(&mut head, 0)?;
+        match LEDGER.version_of(&head) {
+            Some(version) if version == LEDGER.version => {}
+            Some(version) => {
+                let why = format!("{} is of version {version}, which this program cannot read", self.path.display());
+                return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+            }
+            // Its frames say by themselves what they are.
+            None if read == FILE_HEAD_BYTES => self.unread.rotten_bytes += FILE_HEAD_BYTES as u64,
+            None => self.unread.torn_bytes += read as u64,
+        }
+        Ok(())
+    }
+
+    /// The records of the next whole frame; none at the end.
+    fn next(&mut self) -> io::Result<Option<Vec<(u64, Entry)>>> {
+        let Some(file) = self.file.as_ref().map(AsBytes::stored) else { return Ok(None) };
+        if let Some(payload) = read_frame(file, self.at)? {
+            self.at += (FRAME_HEAD_BYTES + payload.len()) as u64;
+            return Ok(Some(records(&payload)));
+        }
+        let length = file.length()?;
+        let next = BATCH.find(file, self.at + 1)?;
+        let unread = next.unwrap_or(length).saturating_sub(self.at);
+        let mut bytes = vec![0; usize::try_from(unread.min(BATCH.payload_max as u64)).unwrap_or(0)];
+        file.read_full_at(&mut bytes, self.at)?;
+        match BATCH.judge(self.at, &bytes) {
+            Damage::Torn => self.unread.torn_bytes += unread,
+            Damage::Rotten => self.unread.rotten_bytes += unread,
+        }
+        match next {
+            Some(next) => {
+                self.at = next;
+                self.next()
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn tell(&self) {
+        let (path, Unread { torn_bytes, rotten_bytes }) = (self.path.display(), self.unread);
+        if rotten_bytes > 0 {
+            tracing::error!(
+                %path,
+                rotten_bytes,
+                "entries that were answered have rotted on this disk and cannot be put back: look after the disk; other \
+                 edges may have them"
+            );
+        }
+        if torn_bytes > 0 {
+            tracing::info!(%path, torn_bytes, "writes that were cut short were passed over: nobody was answered for them");
+        }
+    }
+}
+
+/// A file, or the bytes of one.
+trait AsBytes {
+    type Bytes: Stored + ?Sized;
+
+    fn stored(&self) -> &Self::Bytes;
+}
+
+impl AsBytes for File {
+    type Bytes = Self;
+
+    fn stored(&self) -> &Self {
+        self
+    }
+}
+
+impl AsBytes for Box<[u8]> {
+    type Bytes = [u8];
+
+    fn stored(&self) -> &[u8] {
+        self
+    }
+}
+
+fn read_frame(file: &(impl Stored + ?Sized), at: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut head = [0; FRAME_HEAD_BYTES];
+    if file.read_full_at(&mut head, at)? < FRAME_HEAD_BYTES {
+        return Ok(None);
+    }
+    let Some(head) = BATCH.head(&head) else { return Ok(None) };
+    let mut payload = vec![0; head.length];
+    file.read_full_at(&mut payload, at + FRAME_HEAD_BYTES as u64)?;
+    Ok(head.fits(&payload).then_some(payload))
+}
+
+fn records(payload: &[u8]) -> Vec<(u64, Entry)> {
+    payload.as_chunks().0.iter().map(read_record).collect()
+}
+
+/// The records of a file of 40 bytes an entry and nothing else. Where one was torn those behind it are out of step: an
+/// index that no pool has says so, and the next place where the indexes make sense again is where it goes on.
+fn read_released(path: &Path) -> io::Result<Vec<(u64, Entry)>> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read?,
+    };
+    let (mut entries, mut at, mut skipped) = (Vec::new(), 0, 0);
+    while let Some(record) = bytes[at..].first_chunk::<RECORD_BYTES>() {
+        let follows = bytes[at + RECORD_BYTES..].first_chunk::<8>();
+        let is_in_step = is_index(record) && follows.is_none_or(|next| is_index(next));
+        if is_in_step {
+            entries.push(read_record(record));
+        } else {
+            skipped += 1;
+        }
+        at += if is_in_step { RECORD_BYTES } else { 1 };
+    }
+    let torn_bytes = skipped + bytes.len() - at;
+    if torn_bytes > 0 {
+        tracing::info!(path = %path.display(), torn_bytes, "torn writes were passed over");
+    }
+    Ok(entries)
+}
+
+fn is_index(bytes: &[u8]) -> bool {
+    u64_at(bytes, 0).swap_bytes() < INDEX_MAX
+}
+
+fn record((entry, position): (&Entry, &Position)) -> Option<[u8; RECORD_BYTES]> {
+    let Position::Pool(index) = position else { return None };
+    let mut record = [0; RECORD_BYTES];
+    record[..8].copy_from_slice(&index.to_be_bytes());
+    record[8..].copy_from_slice(entry);
+    Some(record)
+}
+
+fn read_record(record: &[u8; RECORD_BYTES]) -> (u64, Entry) {
+    let (index, entry) = record.split_first_chunk().expect("a record has an index");
+    (u64::from_be_bytes(*index), entry.try_into().expect("the rest of a record is an entry"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    const DRAW: &str = "0123";
+
+    /// Ten batches of three.
+    fn written(dir: &Path) -> PathBuf {
+        let file = EntriesFile::open(dir, DRAW).unwrap();
+        for batch in 0..10_u64 {
+            let positions: Vec<_> = (0..3).map(|n| Position::Pool(batch * 3 + n)).collect();
+            let entries: Vec<Entry> = positions.iter().map(|position| [position.number() as u8 + 1; 32]).collect();
+            file.push(&entries, &positions).unwrap();
+        }
+        file.path.clone()
+    }
+
+    fn indexes(dir: &Path) -> Vec<u64> {
+        let read: Vec<_> = read(dir, DRAW).unwrap().collect();
+        assert!(read.iter().all(|(index, entry)| *entry == [*index as u8 + 1; 32]));
+        read.into_iter().map(|(index, _)| index).collect()
+    }
+
+    #[test]
+    fn a_torn_write_costs_its_own_entries_and_is_cut_off_when_the_file_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = written(dir.path());
+        let whole = fs::metadata(&path).unwrap().len();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(whole - 50).unwrap();
+        assert_eq!(indexes(dir.path()), (0..27).collect::<Vec<_>>());
+        let again = EntriesFile::open(dir.path(), DRAW).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), whole - (whole - 16) / 10);
+        again.push(&[[31; 32]], &[Position::Pool(30)]).unwrap();
+        assert_eq!(indexes(dir.path()), (0..27).chain([30]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_torn_write_in_the_middle_puts_nothing_behind_it_out_of_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = written(dir.path());
+        let bytes = fs::read(&path).unwrap();
+        let frame = (bytes.len() - 16) / 10;
+        let cut = 16 + 4 * frame + 30;
+        fs::write(&path, [&bytes[..cut], &bytes[16 + 5 * frame..]].concat()).unwrap();
+        let expected: Vec<_> = (0..12).chain(15..30).collect();
+        assert_eq!(indexes(dir.path()), expected);
+        let mut reader = Reader::open(&path).unwrap();
+        while reader.next().unwrap().is_some() {}
+        assert_eq!(reader.unread, Unread { torn_bytes: 30, rotten_bytes: 0 });
+    }
+
+    #[test]
+    fn a_rotten_bit_costs_its_own_entries_and_nothing_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = written(dir.path());
+        let bytes = fs::read(&path).unwrap();
+        let frame = (bytes.len() - 16) / 10;
+        for batch in [0, 4, 9] {
+            let mut rotten = bytes.clone();
+            rotten[16 + batch * frame + 40] ^= 4;
+            fs::write(&path, &rotten).unwrap();
+            drop(EntriesFile::open(dir.path(), DRAW).unwrap());
+            let lost = batch as u64 * 3..batch as u64 * 3 + 3;
+            assert_eq!(indexes(dir.path()), (0..30).filter(|index| !lost.contains(index)).collect::<Vec<_>>());
+            assert_eq!(fs::read(&path).unwrap(), rotten);
+            let mut reader = Reader::open(&path).unwrap();
+            while reader.next().unwrap().is_some() {}
+            assert_eq!(reader.unread, Unread { torn_bytes: 0, rotten_bytes: frame as u64 });
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_released_is_read_and_a_tear_in_it_costs_few_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let entry = |index: u64| [index as u8 + 1; 32];
+        let records: Vec<u8> =
+            (0..20).flat_map(|index| record((&entry(index), &Position::Pool(index))).unwrap()).collect();
+        let path = dir.path().join(DRAW).with_extension("entries");
+        fs::write(&path, &records).unwrap();
+        assert_eq!(indexes(dir.path()), (0..20).collect::<Vec<_>>());
+        fs::write(&path, [&records[..7 * 40 + 11], &records[8 * 40..]].concat()).unwrap();
+        let read: Vec<u64> = read(dir.path(), DRAW).unwrap().map(|(index, _)| index).collect();
+        assert!((8..20).all(|index| read.contains(&index)), "{read:?}");
+        // Both are read while an edge takes over from one of before.
+        EntriesFile::open(dir.path(), DRAW).unwrap().push(&[entry(20)], &[Position::Pool(20)]).unwrap();
+        assert!(super::read(dir.path(), DRAW).unwrap().any(|(index, _)| index == 20));
+    }
+
+    #[test]
+    fn what_could_not_be_written_whole_is_taken_away_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = written(dir.path());
+        let length = fs::metadata(&path).unwrap().len();
+        let read_only = EntriesFile { path: path.clone(), file: File::open(&path).unwrap() };
+        assert!(read_only.push(&[[9; 32]], &[Position::Pool(99)]).is_err());
+        assert_eq!(fs::metadata(&path).unwrap().len(), length);
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(b"?", length).unwrap();
+        assert_eq!(indexes(dir.path()), (0..30).collect::<Vec<_>>());
+    }
+}

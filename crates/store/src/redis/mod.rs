@@ -1,0 +1,326 @@
+//! The store of a fleet: any number of edges on one Redis, Valkey, or cluster of them.
+//!
+//! Guarantees: the same transitions as the embedded store's, each of them one atomic script on the server's clock
+//! (`lua/`), so any edge can do anything; every call has a time limit, and what it did is safe to ask for again.
+//!
+//! Requests that wait while a call is under way share the next one. Room and edge hold nothing but what is cached here:
+//! which closed sessions a view has told of already.
+
+mod address;
+mod calls;
+mod entries;
+mod ledger;
+mod link;
+mod put_back;
+mod refusal;
+mod restore;
+mod reveal;
+mod room_task;
+mod rows;
+mod script;
+mod server;
+mod subscription;
+mod time;
+mod transition;
+mod view;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fairgate_core::room::{Command, Outcome, View};
+use fairgate_draw::Hash;
+use fairgate_telemetry::clock::{Clock, SteadyClock};
+use fairgate_telemetry::entropy::{NoRandomness, random_bytes};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+pub use self::address::{AddressError, Node, RedisAddress, Topology};
+pub use self::calls::{CallError, Calls};
+pub use self::entries::PlayedEntries;
+pub(super) use self::entries::{Unread, read_ledger};
+use self::ledger::LedgerDir;
+pub(super) use self::ledger::{Unreadable, read_knowledge};
+use self::link::Link;
+pub use self::link::RedisOptions;
+use self::room_task::{Parts, RoomTask};
+use self::rows::{CLAIMS, ROSTER, Rows};
+use self::script::Scripts;
+use self::subscription::Changes;
+use self::time::{EdgeTime, RoomTime};
+use self::view::Closed;
+use super::batch::{Reply, Request};
+use super::{Joined, Joiner, LockError, RosterCopy, Store, StoreError, StoreTime, check_name, check_plan_is_of, copy};
+
+/// The most requests that wait for one room; more are told that the store is unavailable.
+const WAITING_MAX: usize = 16_384;
+
+/// Why Redis cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The thread for it cannot be started.
+    #[error("cannot start a thread for Redis: {0}")]
+    Thread(std::io::Error),
+    /// The options cannot be used.
+    #[error("cannot prepare the connection to Redis: {0}; check the URL and the certificates")]
+    Redis(#[from] redis::RedisError),
+    /// The server would lose what it is given.
+    #[error("it must not be used: {0}")]
+    Unfit(String),
+    /// The directory for what this edge could put back cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LockError),
+    /// The system has no random numbers for this run's name.
+    #[error(transparent)]
+    Entropy(#[from] NoRandomness),
+}
+
+/// What a store has done since it was opened.
+#[derive(Debug, Default)]
+struct Counters {
+    calls: AtomicU64,
+    commands: AtomicU64,
+    restarts: AtomicU64,
+}
+
+/// A store in Redis.
+pub struct RedisStore {
+    /// Of its own, so that it does not matter which of the edge's runtimes asks; there until the store is dropped.
+    runtime: Option<Runtime>,
+    link: Link,
+    scripts: Arc<Scripts>,
+    clock: Option<Arc<dyn Clock>>,
+    /// What this run of this edge is called in Redis, so that it is known who has not been heard after a loss.
+    edge: Arc<str>,
+    time: Arc<EdgeTime>,
+    ledger: Option<Arc<LedgerDir>>,
+    counters: Arc<Counters>,
+    /// None once the store is closed.
+    rooms: Mutex<Option<HashMap<String, RoomHandle>>>,
+    changes: Changes,
+}
+
+/// How to reach a room's task.
+struct RoomHandle {
+    requests: mpsc::Sender<Request>,
+    time: Arc<RoomTime>,
+    task: JoinHandle<()>,
+}
+
+impl RedisStore {
+    /// Opens a store; Redis need not be there yet. Rooms go by the server's clock as far as it is believed, unless another one
+    /// is given.
+    ///
+    /// # Errors
+    /// The options cannot be used, or another edge has the directory.
+    pub fn open(options: &RedisOptions, clock: Option<Arc<dyn Clock>>) -> Result<Self, OpenError> {
+        Self::open_beside(options, clock, SteadyClock::new())
+    }
+
+    /// Opens a store on a machine whose own clock is this one.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn open_beside(
+        options: &RedisOptions,
+        clock: Option<Arc<dyn Clock>>,
+        own: SteadyClock,
+    ) -> Result<Self, OpenError> {
+        let link = Link::new(options)?;
+        let open_ledger = |path| LedgerDir::open(path, options.takes_over).map(Arc::new);
+        let ledger = options.ledger.as_deref().map(open_ledger).transpose()?;
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("redis").enable_all().build();
+        let (runtime, changes) = (runtime.map_err(OpenError::Thread)?, Changes::default());
+        let counters = Arc::<Counters>::default();
+        runtime.spawn(subscription::keep(link.clone(), changes.clone(), Arc::clone(&counters)));
+        Ok(Self {
+            runtime: Some(runtime),
+            link,
+            changes,
+            scripts: Arc::new(Scripts::new()),
+            clock,
+            edge: hex::encode(random_bytes::<8>()?).into(),
+            time: Arc::new(EdgeTime::new(own)),
+            ledger,
+            counters,
+            rooms: Mutex::new(Some(HashMap::new())),
+        })
+    }
+
+    /// Looks whether the server that is there may be used; one that is out of reach may, once it is back.
+    ///
+    /// # Errors
+    /// It may not, and why.
+    pub fn check_server(&self) -> Result<(), OpenError> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let link = self.link.clone();
+        runtime.block_on(async move { link.check().await }).map_or(Ok(()), |why| Err(OpenError::Unfit(why)))
+    }
+
+    /// Scripts run since the store was opened.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.counters.calls.load(Relaxed)
+    }
+
+    /// Commands answered since the store was opened.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.counters.commands.load(Relaxed)
+    }
+
+    /// Sends a request to a room's task and waits for the answer.
+    async fn ask<T>(&self, room: &str, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, StoreError> {
+        check_name(room)?;
+        let (reply, answer) = oneshot::channel();
+        let sent = self.task(room)?.try_send(request(reply));
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable(format!("{WAITING_MAX} requests wait for {room}")),
+            TrySendError::Closed(_) => stopped(),
+        })?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn read(&self, list: Rows, room: &str, rows: Range<u64>) -> Result<Bytes, StoreError> {
+        check_name(room)?;
+        let (link, key) = (self.link.clone(), key(room));
+        // Connections belong to the store's own runtime.
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
+        runtime.spawn(async move { list.read(&link, &key, rows).await }).await.map_err(|_| stopped())?
+    }
+
+    /// The way to a room's task, which is started with the first request.
+    fn task(&self, room: &str) -> Result<mpsc::Sender<Request>, StoreError> {
+        let mut rooms = self.lock_rooms();
+        let (Some(rooms), Some(runtime)) = (&mut *rooms, &self.runtime) else { return Err(stopped()) };
+        let handle = rooms.entry(room.to_owned()).or_insert_with(|| self.start(room, runtime));
+        Ok(handle.requests.clone())
+    }
+
+    fn start(&self, room: &str, runtime: &Runtime) -> RoomHandle {
+        let (requests, queue) = mpsc::channel(WAITING_MAX);
+        let time = Arc::new(RoomTime::new(&self.time));
+        let parts = Parts {
+            key: key(room),
+            clock: self.clock.clone(),
+            edge: Arc::clone(&self.edge),
+            time: Arc::clone(&time),
+            scripts: Arc::clone(&self.scripts),
+            link: self.link.clone(),
+            counters: Arc::clone(&self.counters),
+        };
+        let mut task = RoomTask::new(parts, self.ledger.as_ref(), room);
+        RoomHandle { requests, time, task: runtime.spawn(async move { task.run(queue).await }) }
+    }
+
+    fn lock_rooms(&self) -> MutexGuard<'_, Option<HashMap<String, RoomHandle>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn apply(&self, room: &str, command: Command) -> Result<Outcome, StoreError> {
+        check_plan_is_of(room, &command)?;
+        self.ask(room, |reply| Request::Apply(command, reply)).await
+    }
+
+    async fn join(&self, room: &str, joiners: Vec<Joiner>) -> Result<Vec<Joined>, StoreError> {
+        self.ask(room, |reply| Request::Join(joiners, reply)).await
+    }
+
+    async fn view(&self, room: &str) -> Result<View, StoreError> {
+        self.ask(room, Request::View).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn changed(&self, room: &str) {
+        self.changes.next(room).await;
+    }
+
+    async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read(ROSTER, room, entries).await
+    }
+
+    fn has_copy(&self, room: &str, root: &Hash) -> bool {
+        self.ledger.as_ref().is_none_or(|ledger| copy::has(&ledger.room(room), root))
+    }
+
+    fn begin_copy(&self, room: &str) -> Result<Option<RosterCopy>, StoreError> {
+        check_name(room)?;
+        self.ledger.as_ref().map_or(Ok(None), |ledger| RosterCopy::begin(&ledger.room(room)))
+    }
+
+    async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read(CLAIMS, room, claims).await
+    }
+
+    fn time(&self) -> Option<StoreTime> {
+        if self.clock.is_some() {
+            return None;
+        }
+        let jumps = self.lock_rooms().iter().flat_map(HashMap::values).filter_map(|room| room.time.jump_ms()).collect();
+        let jump_ms = StoreTime::widest(jumps);
+        Some(StoreTime { now_ms: self.time.now_ms(), jump_ms, skew_ms: self.time.skew_ms() })
+    }
+
+    fn now_ms(&self) -> Option<u64> {
+        self.clock.is_none().then(|| self.time.now_ms())
+    }
+
+    fn accept_time(&self) {
+        self.lock_rooms().iter().flat_map(HashMap::values).for_each(|room| room.time.accept());
+    }
+
+    fn restarts(&self) -> u64 {
+        self.counters.restarts.load(Relaxed)
+    }
+
+    async fn close(&self) {
+        let rooms = self.lock_rooms().take().unwrap_or_default();
+        for RoomHandle { requests, task, .. } in rooms.into_values() {
+            drop(requests);
+            // It ends with what it has to write down; one that panicked has told so already.
+            drop(task.await);
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.close();
+        }
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // A call that is under way is abandoned, which is as good as a reply that got lost.
+            runtime.shutdown_background();
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.close();
+        }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedisStore").finish_non_exhaustive()
+    }
+}
+
+/// The room's hash; the braces put all keys of a room into one slot of a cluster.
+fn key(room: &str) -> String {
+    format!("fairgate:{{{room}}}")
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the store has been closed".into())
+}

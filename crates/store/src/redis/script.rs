@@ -1,0 +1,123 @@
+//! The transitions as Redis runs them: the numbers that both forms of the room share, `lua/room.lua` and `lua/begin.lua`
+//! before one file for each command.
+
+use redis::{Script, ScriptInvocation, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::link::Link;
+use super::rows::{CLAIMS, ROSTER};
+use crate::StoreError;
+
+const ROOM: &str = include_str!("../../../../lua/room.lua");
+const BEGIN: &str = include_str!("../../../../lua/begin.lua");
+
+/// Every script, by what it does.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    pub(super) schedule: Script,
+    pub(super) enter: Script,
+    pub(super) freeze: Script,
+    pub(super) reveal: Script,
+    pub(super) claim: Script,
+    pub(super) renew: Script,
+    pub(super) release: Script,
+    pub(super) leave: Script,
+    pub(super) control: Script,
+    pub(super) steer: Script,
+    pub(super) stock: Script,
+    pub(super) learn: Script,
+    pub(super) view: Script,
+    pub(super) restore: Script,
+    pub(super) refill: Script,
+    pub(super) put_back: Script,
+}
+
+impl Scripts {
+    /// The scripts of this version; Redis keeps them by their hash, and gets them again when it has forgotten them.
+    pub(super) fn new() -> Self {
+        let numbers = numbers();
+        let script = |body: &str| Script::new(&format!("{numbers}{ROOM}\n{BEGIN}\n{body}"));
+        Self {
+            schedule: script(include_str!("../../../../lua/schedule.lua")),
+            enter: script(include_str!("../../../../lua/enter.lua")),
+            freeze: script(include_str!("../../../../lua/freeze.lua")),
+            reveal: script(include_str!("../../../../lua/reveal.lua")),
+            claim: script(include_str!("../../../../lua/claim.lua")),
+            renew: script(include_str!("../../../../lua/renew.lua")),
+            release: script(include_str!("../../../../lua/release.lua")),
+            leave: script(include_str!("../../../../lua/leave.lua")),
+            control: script(include_str!("../../../../lua/control.lua")),
+            steer: script(include_str!("../../../../lua/steer.lua")),
+            stock: script(include_str!("../../../../lua/stock.lua")),
+            learn: script(include_str!("../../../../lua/learn.lua")),
+            view: script(include_str!("../../../../lua/view.lua")),
+            refill: script(include_str!("../../../../lua/refill.lua")),
+            put_back: script(include_str!("../../../../lua/put_back.lua")),
+            // What was lost is put back before time passes.
+            restore: Script::new(&format!("{numbers}{ROOM}\n{}", include_str!("../../../../lua/restore.lua"))),
+        }
+    }
+}
+
+/// The numbers that the room and the scripts share, as the first lines of each script: there is one place for each.
+fn numbers() -> String {
+    let chunks = [("ENTRIES_A_CHUNK", ROSTER.rows_a_chunk), ("CLAIMS_A_CHUNK", CLAIMS.rows_a_chunk)];
+    let shared = fairgate_core::room::SHARED_NUMBERS.iter().copied().chain(chunks);
+    shared.map(|(name, number)| format!("local {name} = {number}\n")).collect()
+}
+
+/// Runs a script; answers what stands behind its first word, and that word.
+pub(super) async fn run(call: &ScriptInvocation<'_>, link: &Link) -> Result<Reply, StoreError> {
+    let run = |mut connection| async move { call.invoke_async(&mut connection).await };
+    let values: Vec<Value> = link.call(run).await.map_err(|error| unavailable(&error))?;
+    let mut values = values.into_iter();
+    let word = values.next().and_then(text).ok_or_else(|| nonsense("a reply without a word"))?;
+    Ok(Reply { word, values: values.collect() })
+}
+
+/// What a script answered.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// `ok`, `refused`, or what the script's header says.
+    pub(super) word: String,
+    /// What came with it.
+    pub(super) values: Vec<Value>,
+}
+
+impl Reply {
+    /// The values as numbers.
+    pub(super) fn numbers(&self) -> Result<Vec<u64>, StoreError> {
+        self.values.iter().map(number).collect()
+    }
+}
+
+/// A value as a number.
+pub(super) fn number(value: &Value) -> Result<u64, StoreError> {
+    redis::from_redis_value_ref(value).map_err(|_| nonsense("a reply with something else instead of a number"))
+}
+
+/// A value as text.
+pub(super) fn text(value: Value) -> Option<String> {
+    redis::from_redis_value(value).ok()
+}
+
+/// A value of an enumeration, as JSON has it.
+pub(super) fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The value that has this word.
+pub(super) fn from_word<T: DeserializeOwned>(word: &str) -> Result<T, StoreError> {
+    serde_json::from_value(word.into()).map_err(|_| nonsense("a word of another version"))
+}
+
+/// Redis cannot be reached, or cannot write.
+pub(super) fn unavailable(error: &redis::RedisError) -> StoreError {
+    StoreError::Unavailable(format!("Redis: {error}"))
+}
+
+/// Redis answered what no script of this version answers.
+pub(super) fn nonsense(what: &str) -> StoreError {
+    StoreError::Damaged(format!("Redis answered {what}: are all edges of the same version of fairgate?"))
+}
