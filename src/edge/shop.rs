@@ -92,7 +92,7 @@ fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHead
     let answer = ShopAnswer {
         total: now - begun,
         in_shop: now - inside.sent_at,
-        waited: inside.slot.as_ref().map_or(Duration::ZERO, |slot| slot.waited),
+        waited: inside.slot.as_ref().map_or(Duration::ZERO, super::slots::Slot::waited),
         shop_queue: told.and_then(shop_queue),
         is_error: response.status.is_server_error(),
     };

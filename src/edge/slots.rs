@@ -7,11 +7,11 @@
 //! while they hold a slot are fewer still. The queue is bounded in number and time, and who finds it full is told so at
 //! once. A slot is given back when its guard is dropped, however the request ended.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use fairgate_semaphore::{Limits, Permit, PrioritySemaphore, Refused, Waiting};
 
 use crate::observe::Shed;
 
@@ -47,18 +47,18 @@ pub(crate) struct Shares {
 
 /// The slots of one shop.
 #[derive(Debug)]
-pub(crate) struct Slots {
-    state: Mutex<State>,
-}
+pub(crate) struct Slots(Arc<PrioritySemaphore<Window>>);
 
+/// The right to have one request with the shop.
+pub(crate) type Slot = Permit<Window>;
+
+/// The account of one shop's slots.
 #[derive(Debug)]
-struct State {
-    window: u32,
+pub(crate) struct Window {
+    width: u32,
     shares: Shares,
     queue_wait: Duration,
     taken: Taken,
-    /// By part, those that go first last.
-    waiting: [VecDeque<Waiter>; 3],
 }
 
 /// What is taken, by what bounds it.
@@ -77,109 +77,92 @@ struct Of {
     long: u32,
 }
 
-#[derive(Debug)]
-struct Waiter {
-    ask: SlotAsk,
-    turn: oneshot::Sender<Slot>,
-}
-
-/// The right to have one request with the shop.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    slots: Option<Arc<Slots>>,
-    ask: SlotAsk,
-    /// How long the request waited for it.
-    pub(crate) waited: Duration,
-}
-
 impl Slots {
-    pub(crate) fn new(window: u32, shares: Shares, queue_wait: Duration) -> Arc<Self> {
-        let state = State { window, shares, queue_wait, taken: Taken::default(), waiting: Default::default() };
-        Arc::new(Self { state: Mutex::new(state) })
+    pub(crate) fn new(width: u32, shares: Shares, queue_wait: Duration) -> Self {
+        Self(PrioritySemaphore::new(Window { width, shares, queue_wait, taken: Taken::default() }))
     }
 
     /// So many requests from now on, which wait so long.
-    pub(crate) fn resize(self: &Arc<Self>, window: u32, queue_wait: Duration) {
-        let mut state = self.lock();
-        (state.window, state.queue_wait) = (window, queue_wait);
-        self.hand_out(&mut state);
+    pub(crate) fn resize(&self, width: u32, queue_wait: Duration) {
+        self.0.change(|window| (window.width, window.queue_wait) = (width, queue_wait));
     }
 
     /// Takes a slot, now or within the queue's time.
     ///
     /// # Errors
     /// The shop has all it can take.
-    pub(crate) async fn take(self: &Arc<Self>, ask: SlotAsk) -> Result<Slot, Shed> {
-        let (turn, wait) = {
-            let mut state = self.lock();
-            if state.has_room(&ask) {
-                state.taken.add(&ask);
-                return Ok(self.slot(ask));
-            }
-            (state.queue_up(ask).ok_or(Shed::UpstreamQueue)?, state.queue_wait)
-        };
-        let begun = Instant::now();
-        match tokio::time::timeout(wait, turn).await {
-            Ok(Ok(mut slot)) => {
-                slot.waited = begun.elapsed();
-                Ok(slot)
-            }
-            Ok(Err(_)) | Err(_) => Err(Shed::UpstreamWait),
-        }
+    pub(crate) async fn take(&self, ask: SlotAsk) -> Result<Slot, Shed> {
+        self.0.acquire(ask).await.map_err(|refused| match refused {
+            Refused::QueueFull => Shed::UpstreamQueue,
+            Refused::TimedOut => Shed::UpstreamWait,
+        })
     }
 
-    /// Whether a request would have to wait.
+    /// Whether a request could have a slot without waiting.
     pub(crate) fn has_room(&self, ask: &SlotAsk) -> bool {
-        self.lock().has_room(ask)
+        self.0.has_room(ask)
     }
 
     /// Whether a request would be turned away at once.
     pub(crate) fn is_full(&self, ask: &SlotAsk) -> bool {
-        let mut state = self.lock();
-        !state.has_room(ask) && !state.may_wait(ask)
+        self.0.is_full(ask)
     }
 
     /// Requests with the shop, and waiting for it.
     pub(crate) fn load(&self) -> (usize, usize) {
-        let state = self.lock();
-        let waiting = state.waiting.iter().flatten().filter(|waiter| !waiter.turn.is_closed()).count();
-        (state.taken.all as usize, waiting)
-    }
-
-    fn slot(self: &Arc<Self>, ask: SlotAsk) -> Slot {
-        Slot { slots: Some(Arc::clone(self)), ask, waited: Duration::ZERO }
-    }
-
-    fn give_back(self: &Arc<Self>, ask: &SlotAsk) {
-        let mut state = self.lock();
-        state.taken.remove(ask);
-        self.hand_out(&mut state);
-    }
-
-    fn hand_out(self: &Arc<Self>, state: &mut State) {
-        while let Some(Waiter { ask, turn }) = state.next_waiter() {
-            match turn.send(self.slot(ask)) {
-                Ok(()) => state.taken.add(&ask),
-                // It has given up; its slot was never taken.
-                Err(mut unused) => unused.slots = None,
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        (self.0.read(|window| window.taken.all as usize), self.0.waiting())
     }
 }
 
-impl State {
+impl Limits for Window {
+    type Ask = SlotAsk;
+    const PRIORITIES: usize = 3;
+
+    fn priority(ask: &SlotAsk) -> usize {
+        match ask.part {
+            Part::Priority => 0,
+            Part::Inside => 1,
+            Part::Open => 2,
+        }
+    }
+
     fn has_room(&self, ask: &SlotAsk) -> bool {
         let taken = &self.taken;
-        let has_window = taken.all < if ask.part == Part::Priority { self.window } else { self.window_of_others() };
+        let has_window = taken.all < if ask.part == Part::Priority { self.width } else { self.width_of_others() };
         let has_part = ask.part != Part::Open || taken.open < self.open_max();
         let has_long = !ask.is_long || taken.long[ask.long_of()] < (self.part_max(ask.part) / 4).max(1);
         has_window && has_part && has_long && self.has_own(ask)
     }
 
+    fn enter(&mut self, ask: &SlotAsk) {
+        self.taken.add(ask);
+    }
+
+    fn leave(&mut self, ask: &SlotAsk) {
+        self.taken.remove(ask);
+    }
+
+    fn is_same_client(one: &SlotAsk, other: &SlotAsk) -> bool {
+        one.key.is_some() && one.key == other.key
+    }
+
+    /// No part of the queue is one client's.
+    fn may_wait(&self, ask: &SlotAsk, waiting: Waiting) -> bool {
+        let most = self.shares.queue_max as usize;
+        let of_part = if ask.part == Part::Open {
+            (share(self.shares.queue_max, self.shares.open_percent).max(1) as usize).min(most)
+        } else {
+            most
+        };
+        waiting.all < most && waiting.alike < of_part && waiting.own < of_part.div_ceil(2)
+    }
+
+    fn patience(&self, _: &SlotAsk) -> Duration {
+        self.queue_wait
+    }
+}
+
+impl Window {
     /// Whether the session, or the network, has not had its own part.
     fn has_own(&self, ask: &SlotAsk) -> bool {
         let Some(key) = ask.key else { return true };
@@ -187,54 +170,21 @@ impl State {
         let (most, long_most) = match ask.part {
             Part::Open => ((self.open_max() / 2).max(1), 1),
             // The most that a page asks for at once, of a window that is as wide as it is by itself.
-            Part::Inside | Part::Priority => ((self.window / 8).max(2).min(self.window.max(2) - 1), 2),
+            Part::Inside | Part::Priority => ((self.width / 8).max(2).min(self.width.max(2) - 1), 2),
         };
         of.all < most && (!ask.is_long || of.long < long_most)
     }
 
-    fn window_of_others(&self) -> u32 {
-        self.window - self.window / 10
+    fn width_of_others(&self) -> u32 {
+        self.width - self.width / 10
     }
 
     fn open_max(&self) -> u32 {
-        share(self.window, self.shares.open_percent).max(1)
+        share(self.width, self.shares.open_percent).max(1)
     }
 
     fn part_max(&self, part: Part) -> u32 {
-        if part == Part::Open { self.open_max() } else { self.window }
-    }
-
-    fn queue_up(&mut self, ask: SlotAsk) -> Option<oneshot::Receiver<Slot>> {
-        if !self.may_wait(&ask) {
-            return None;
-        }
-        let (turn, receiver) = oneshot::channel();
-        self.waiting[ask.part as usize].push_back(Waiter { ask, turn });
-        Some(receiver)
-    }
-
-    /// Whether the queue takes one more: no part of it is one client's.
-    fn may_wait(&mut self, ask: &SlotAsk) -> bool {
-        let most = self.shares.queue_max;
-        let of_part =
-            if ask.part == Part::Open { share(most, self.shares.open_percent).max(1).min(most) } else { most };
-        let waits = |waiting: &[VecDeque<Waiter>; 3]| waiting.iter().map(VecDeque::len).sum::<usize>();
-        if waits(&self.waiting) >= most as usize || self.waiting[ask.part as usize].len() >= of_part as usize {
-            self.waiting.iter_mut().for_each(|part| part.retain(|waiter| !waiter.turn.is_closed()));
-        }
-        let part = &self.waiting[ask.part as usize];
-        let of_one = part.iter().filter(|waiter| ask.key.is_some() && waiter.ask.key == ask.key).count();
-        waits(&self.waiting) < most as usize && part.len() < of_part as usize && of_one < (of_part as usize).div_ceil(2)
-    }
-
-    fn next_waiter(&mut self) -> Option<Waiter> {
-        for part in (0..self.waiting.len()).rev() {
-            let next = self.waiting[part].iter().position(|waiter| self.has_room(&waiter.ask));
-            if let Some(waiter) = next.and_then(|next| self.waiting[part].remove(next)) {
-                return Some(waiter);
-            }
-        }
-        None
+        if part == Part::Open { self.open_max() } else { self.width }
     }
 }
 
@@ -274,14 +224,6 @@ fn share(whole: u32, percent: u32) -> u32 {
     u32::try_from(u64::from(whole) * u64::from(percent) / 100).unwrap_or(whole)
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some(slots) = self.slots.take() {
-            slots.give_back(&self.ask);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,7 +232,7 @@ mod tests {
     pub(crate) const INSIDE: SlotAsk = SlotAsk { part: Part::Inside, key: None, is_long: false };
     const PRIORITY: SlotAsk = SlotAsk { part: Part::Priority, ..INSIDE };
 
-    fn slots(window: u32, queue_max: u32) -> Arc<Slots> {
+    fn slots(window: u32, queue_max: u32) -> Slots {
         Slots::new(window, Shares { queue_max, open_percent: 25 }, Duration::from_secs(1))
     }
 
@@ -299,7 +241,7 @@ mod tests {
     }
 
     /// Takes as many of these as there are slots for at once.
-    fn take_all(slots: &Arc<Slots>, asks: impl IntoIterator<Item = SlotAsk>) -> Vec<Slot> {
+    fn take_all(slots: &Slots, asks: impl IntoIterator<Item = SlotAsk>) -> Vec<Slot> {
         use futures_util::FutureExt;
         asks.into_iter().filter_map(|ask| slots.take(ask).now_or_never()?.ok()).collect()
     }

@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub(crate) struct Upstream {
     config: UpstreamConfig,
     address: SocketAddr,
-    slots: Arc<Slots>,
+    slots: Slots,
     lasting: Arc<Lasting>,
     breaker: Mutex<Breaker>,
     /// Whether the breaker has anything to say; saves its lock while all is well.
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(told, Some(Closed::Dead { retry_after_ms: 3_000 }), "that it is dead, not that it is full");
         drop(held);
         let ms = Duration::from_millis;
-        let (total, in_shop, waited) = (ms(5), ms(4), probe.waited);
+        let (total, in_shop, waited) = (ms(5), ms(4), probe.waited());
         let answer = ShopAnswer { total, in_shop, waited, shop_queue: Some(ms(2)), is_error: false };
         shop.observe_answer(&answer, 3_500);
         assert!(shop.slot(inside, 3_500).await.is_ok() && !shop.is_dead());

@@ -86,7 +86,7 @@ mod embedded {
 pub struct Database {
     pool: Pool<Connections>,
     way: Arc<Way>,
-    turnstile: Arc<Turnstile>,
+    turnstile: Turnstile,
     outage: Arc<Outage>,
     lane: Lane,
 }
