@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::create_key;
 use fairgate::sandbox::ChildProcess;
@@ -87,9 +89,17 @@ impl Edge {
         Ok(self.client.get(self.status_url()).send().await?.error_for_status()?.bytes().await?.to_vec())
     }
 
-    /// Joins, waits to be called, and returns the `Cookie` header of an admitted fan.
-    pub(crate) async fn admitted_cookie(&self) -> anyhow::Result<String> {
-        let nonce = "AAAAAAAAAAAAAAAAAAAAAA";
+    /// So many fans join and are called; the values of their `Cookie` headers.
+    pub(crate) async fn admitted_fans(&self, fans: u32) -> anyhow::Result<Vec<String>> {
+        let mut cookies = Vec::new();
+        for fan in 0..fans {
+            cookies.push(self.admitted_fan(fan).await?);
+        }
+        Ok(cookies)
+    }
+
+    async fn admitted_fan(&self, fan: u32) -> anyhow::Result<String> {
+        let nonce = BASE64_URL_SAFE_NO_PAD.encode(u128::from(fan).to_be_bytes());
         let joined: Value = self.post("join", "", &format!(r#"{{"nonce":"{nonce}"}}"#)).await?.json().await?;
         let ticket = joined["ticket"].as_str().context("join answered no ticket")?.to_owned();
         for _ in 0..100 {
@@ -97,7 +107,7 @@ impl Edge {
             if answer.status() == 200 {
                 let cookies = answer.headers().get_all("set-cookie").iter();
                 let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-                return Ok(format!("Cookie: {}", pairs.collect::<Vec<_>>().join("; ")));
+                return Ok(pairs.collect::<Vec<_>>().join("; "));
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }

@@ -21,13 +21,13 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let bare = Bare::start(&shop.address())?;
     let alike = Bare::with_the_gates_allocator(&shop.address())?;
     let plain = Nginx::proxying(&shop.address())?;
-    let headers = [edge.admitted_cookie().await?];
+    let fans = edge.admitted_fans(CONNECTIONS).await?;
     let closed = Edge::with_session_limit(&shop.address(), NOTHING).await?;
-    let refused = [closed.admitted_cookie().await?];
+    let refused = closed.admitted_fans(1).await?;
     let (mut admitted, mut alike_admitted, mut beside_nginx, mut shed) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let of = |pids: &[u32], url: &str| cpu_us_a_request(pids, url, &headers, false);
+        let of = |pids: &[u32], url: &str| cpu_us_a_request(pids, url, &fans, false);
         let ours = of(&[edge.pid()], &edge.url("/status"))?;
         admitted.push((ours, of(&[bare.pid()], &bare.url("/status"))?));
         alike_admitted.push((ours, of(&[alike.pid()], &alike.url("/status"))?));
@@ -47,8 +47,11 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-fn cpu_us_a_request(pids: &[u32], url: &str, headers: &[String], is_refused: bool) -> anyhow::Result<f64> {
+/// Each connection is another fan's, as long as there are so many.
+fn cpu_us_a_request(pids: &[u32], url: &str, fans: &[String], is_refused: bool) -> anyhow::Result<f64> {
     let before = cpu::seconds(pids)?;
-    let answers = Load { url, connections: CONNECTIONS, seconds: SECONDS, headers, is_refused, script: None }.run()?;
+    let script = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/gate.lua"));
+    let (connections, seconds) = (CONNECTIONS, SECONDS);
+    let answers = Load { url, connections, seconds, headers: &[], is_refused, script, arguments: fans }.run()?;
     Ok((cpu::seconds(pids)? - before) * 1e6 / answers)
 }

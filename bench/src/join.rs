@@ -23,6 +23,7 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
         headers: &[],
         is_refused: false,
         script: Some(script),
+        arguments: &[],
     };
     let mut speeds = Vec::new();
     let mut calls = Vec::new();

@@ -56,7 +56,15 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
 
 /// Answers that these processes give for each second of CPU that they use.
 pub(crate) fn answers_a_cpu_second(pids: &[u32], url: &str, headers: &[String]) -> anyhow::Result<f64> {
-    let load = Load { url, connections: CONNECTIONS, seconds: SECONDS, headers, is_refused: false, script: None };
+    let load = Load {
+        url,
+        connections: CONNECTIONS,
+        seconds: SECONDS,
+        headers,
+        is_refused: false,
+        script: None,
+        arguments: &[],
+    };
     a_cpu_second(pids, || load.run())
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Load<'a> {
     pub(crate) is_refused: bool,
     /// A wrk script, where the request is not a plain GET.
     pub(crate) script: Option<&'a str>,
+    /// What the script is told.
+    pub(crate) arguments: &'a [String],
 }
 
 impl Load<'_> {
@@ -30,7 +32,11 @@ impl Load<'_> {
         if let Some(script) = self.script {
             command.args(["-s", script]);
         }
-        let output = command.arg(self.url).output().context("cannot run wrk: `scripts/setup.sh bench` installs it")?;
+        command.arg(self.url);
+        if !self.arguments.is_empty() {
+            command.arg("--").args(self.arguments);
+        }
+        let output = command.output().context("cannot run wrk: `scripts/setup.sh bench` installs it")?;
         let text = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "wrk {}: {text}{}", self.url, String::from_utf8_lossy(&output.stderr));
         if text.contains("Non-2xx") != self.is_refused || text.contains("Socket errors") {

@@ -33,7 +33,16 @@ pub(super) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
 fn load(edge: &Edge, connections: u32, script: &str) -> anyhow::Result<f64> {
     let script = format!("{}/{script}", env!("CARGO_MANIFEST_DIR"));
     let url = edge.join_url();
-    Load { url: &url, connections, seconds: SECONDS, headers: &[], is_refused: false, script: Some(&script) }.run()
+    Load {
+        url: &url,
+        connections,
+        seconds: SECONDS,
+        headers: &[],
+        is_refused: false,
+        script: Some(&script),
+        arguments: &[],
+    }
+    .run()
 }
 
 /// Of the edge alone: Redis is another machine.
