@@ -22,8 +22,9 @@ build: setup ## Build the fairgate and crowd binaries (release)
 	$(CARGO) build --release --locked --workspace --bins
 	@scripts/sbom.py --binary target/release/fairgate --output $(SBOM)
 
-demo: build ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
-	target/release/fairgate demo $(ARGS)
+demo: setup ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
+	$(CARGO) build --profile demo --locked --package fairgate --bin fairgate
+	target/demo/fairgate demo $(ARGS)
 
 test: setup ## Run every test: unit, property, sockets, Postgres, browser, crowd, kill -9
 	$(CARGO) test --locked --workspace -- --test-threads=$(TEST_THREADS)

@@ -92,8 +92,8 @@ def key(package):
 
 
 def linked_packages(package, target):
-    """Name and version of everything that is linked, with the features that the program is built with."""
-    lines = cargo("tree", "--locked", "--package", package, "--target", target, "--edges", "normal,no-proc-macro",
+    """Name and version of everything that is linked, with the features that a release is built with."""
+    lines = cargo("tree", "--locked", "--package", package, "--target", target, "--no-default-features", "--edges", "normal,no-proc-macro",
                   "--prefix", "none", "--format", "{p}")
     found = re.findall(r"^(\S+) v(\S+)(?![^\n]*\(proc-macro\))", lines, re.MULTILINE)
     return {(name, version) for name, version in found}

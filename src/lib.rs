@@ -8,6 +8,7 @@ pub mod booking;
 pub mod cli;
 pub mod config;
 pub mod control;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod edge;
 #[cfg(any(test, fuzzing))]
@@ -15,7 +16,6 @@ pub mod fuzz;
 pub mod observe;
 pub mod page;
 pub mod provider;
-pub mod sandbox;
 
 pub use fairgate_store as store;
 pub use fairgate_telemetry::{clock, supervise};
@@ -23,3 +23,5 @@ pub use fairgate_token as pass;
 pub use fairgate_verify as audit;
 
 pub use fairgate_core::{fields, overload as steer, rate_limit as limit, recovery as recover, request as arrive, room};
+#[cfg(feature = "demo")]
+pub use fairgate_testkit as sandbox;

@@ -2,6 +2,7 @@
 
 mod booking;
 mod config;
+#[cfg(feature = "demo")]
 mod demo;
 mod draw;
 mod edge;
@@ -10,6 +11,7 @@ mod keys;
 mod organizer;
 mod outbox;
 mod page;
+#[cfg(feature = "demo")]
 mod provider;
 mod room;
 mod store;
@@ -33,6 +35,7 @@ pub struct Cli {
 enum Verb {
     Booking(booking::BookingArgs),
     Config(config::ConfigArgs),
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
     Edge(edge::EdgeArgs),
@@ -40,6 +43,7 @@ enum Verb {
     Keys(keys::KeysArgs),
     Outbox(outbox::OutboxArgs),
     Page(page::PageArgs),
+    #[cfg(feature = "demo")]
     Provider(provider::ProviderArgs),
     Room(room::RoomArgs),
     Store(store::StoreArgs),
@@ -54,6 +58,7 @@ impl Cli {
         match self.verb {
             Verb::Booking(args) => booking::run(args),
             Verb::Config(args) => config::run(args),
+            #[cfg(feature = "demo")]
             Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),
             Verb::Edge(args) => edge::run(&args),
@@ -61,6 +66,7 @@ impl Cli {
             Verb::Keys(args) => keys::run(args),
             Verb::Outbox(args) => outbox::run(args),
             Verb::Page(args) => page::run(args),
+            #[cfg(feature = "demo")]
             Verb::Provider(args) => provider::run(args),
             Verb::Room(args) => room::run(args),
             Verb::Store(args) => store::run(&args),

@@ -79,7 +79,7 @@ impl TestEdge {
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
             alarms: Arc::new(Vec::new),
         };
-        let listener = crate::sandbox::listen_async().expect("a port");
+        let listener = fairgate_testkit::listen_async().expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = tokio::spawn(async move { serve(listener, router(admin)).await.expect("a server") });
         Self { url, store, accepts_visitors, supervisor, clock, server, _dir: dir }

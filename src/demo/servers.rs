@@ -17,7 +17,7 @@ use super::plan::{DemoPlan, ROOM};
 use super::ports::{EdgePorts, Ports};
 use crate::clock::{Clock, SystemClock};
 use crate::pass::create_key;
-use crate::sandbox::{ChildProcess, PrivatePostgres, PrivateRedis};
+use fairgate_testkit::{ChildProcess, PrivatePostgres, PrivateRedis};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -79,7 +79,7 @@ async fn relay(relaying: Relaying) -> (String, Arc<AtomicUsize>) {
             Relaying::Garbage => (AxumStatus::OK, "<html>".to_owned()),
         }
     };
-    let listener = crate::sandbox::listen_async().unwrap();
+    let listener = fairgate_testkit::listen_async().unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().route("/{chain}/public/{round}", get(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -195,7 +195,7 @@ impl World {
             accepts_visitors: Arc::new(|| true),
             alarms: Arc::new(Vec::new),
         };
-        let listener = crate::sandbox::listen_async().unwrap();
+        let listener = fairgate_testkit::listen_async().unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, control::router(admin)).await });
         Client::new(&url, token())
