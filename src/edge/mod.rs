@@ -1,85 +1,46 @@
 //! The edge: the gate in front of the shop, as a Pingora server.
 //!
-//! A request's way: [`front`] reads its head, [`gate`] names Pingora's phases, [`visit`] decides, [`fan`] answers the
-//! calls of those who wait, [`waiting`] shows the page, [`shop`] takes those with a pass to the shop and [`session`]
-//! looks after their session. [`ticker`] keeps each room ([`live`]) going and holds the draw; [`batch`] makes one call
-//! to the store of many asks. [`server`] puts it together, [`stop`] takes it down, and [`handover`] replaces it while it runs.
+//! Its rooms stand in an order, and each names only those before it (`tests/architecture` holds that):
+//!
+//! 1. [`overload`]: how much is taken on at once, and how often one client may ask; no bound is ever passed.
+//! 2. [`http`]: requests and answers as values; every problem has one answer, for programs and for people.
+//! 3. [`upstream`]: one shop; no more requests are with it than it can take, and a dead one is left alone.
+//! 4. [`credentials`]: keys and certificates; files that cannot be used change nothing.
+//! 5. [`room`]: one room as of its last look at the store; what many ask is asked once.
+//! 6. [`context`]: what every request and task of this edge shares.
+//! 7. [`draw`]: the draw in public; what was published once never changes.
+//! 8. [`api`]: the calls of those who wait; nothing is answered before it is durable.
+//! 9. [`proxy`]: a request's way to the shop and back; nobody gets there without a pass.
+//! 10. [`connection`]: connections between requests; a head that could be framed in two ways never reaches Pingora.
+//! 11. [`tasks`]: what goes on without a request; every step may be repeated, by any number of edges.
+//! 12. [`process`]: start, takeover and stop; there is no moment at which a connection is refused.
+//!
+//! A request's way: [`connection::http1`] reads its head, [`proxy::phases`] names Pingora's phases, [`proxy::admit`] decides,
+//! [`api::dispatch`] answers the calls of those who wait, [`api::waiting_page`] shows the page, [`proxy::forward`] takes those
+//! with a pass to the shop, and [`proxy::session`] looks after their session.
 
-mod access_log;
-mod admin;
-mod answer;
-mod arrival;
-mod batch;
-mod beacon;
-mod body;
-mod bounded;
-mod certificate;
-mod claim;
-mod client;
-mod connections;
-mod cors;
+mod api;
+mod connection;
+mod context;
+mod credentials;
 mod draw;
-mod ended;
-mod fan;
-mod form;
-mod forward;
-mod front;
-mod gate;
-mod greeting;
-mod handover;
-mod headers;
-mod heartbeat;
-mod holder;
-mod join;
-mod kept_form;
-mod keys;
-mod lane;
-mod lasting;
-mod leash;
-mod leave;
-mod limits;
-mod listening;
-mod lists;
-mod live;
-mod overlong;
-mod pilot;
-mod poll;
-mod problem;
-mod proof;
-mod quotas;
-mod request_id;
-mod respond;
-mod roster;
-mod served;
-mod server;
-mod session;
-mod shop;
-mod slid;
+mod http;
+mod overload;
+mod process;
+mod proxy;
+mod room;
 mod slots;
-mod sockets;
-mod standing;
-mod state;
-mod status;
-mod stock;
-mod stop;
-mod ticker;
-mod timekeeper;
-mod turn;
-mod turn_away;
-mod upgrade;
+mod tasks;
 mod upstream;
-mod visit;
-mod waiting;
-mod watched;
 
-pub use batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
 #[cfg(any(test, fuzzing))]
-pub(crate) use client::client_address;
-pub use handover::Sockets;
-pub use heartbeat::{DrawStep, copy_due, is_one_roster};
-pub use roster::COPY_EVERY;
-pub use server::{EdgeError, EdgeParts, run};
-pub use standing::{Standing, Verdict};
-pub use status::{PollPolicy, Status, StatusInput};
-pub use ticker::{OTHERS_MAY_KNOW, TICK};
-pub use upstream::UnresolvedUpstream;
+pub(crate) use self::http::client::client_address;
+pub use draw::roster::COPY_EVERY;
+pub use process::handover::Sockets;
+pub use process::server::{EdgeError, EdgeParts, run};
+pub use room::batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
+pub use room::draw_step::{DrawStep, copy_due, is_one_roster};
+pub use room::snapshot::{Standing, Verdict};
+pub use room::status_document::{PollPolicy, Status, StatusInput};
+pub use tasks::heartbeat::{OTHERS_MAY_KNOW, TICK};
+pub use upstream::handle::UnresolvedUpstream;

@@ -1,0 +1,157 @@
+//! `POST claim`: a called fan asks to be let in, and gets the pass.
+//!
+//! Guarantees: who has not been called is told so from memory; everyone else is decided by the store, once a place. A
+//! reply that was lost is given again, for the same session.
+
+use fairgate_draw::ZERO;
+use http::StatusCode;
+use http::header::HeaderValue;
+use serde::{Deserialize, Serialize};
+
+use super::dispatch::{self, FanRequest, Shown};
+use super::join::decode_nonce;
+use super::lost_number;
+use super::waiting_page;
+use crate::edge::context::Edge;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::body::Sent;
+use crate::edge::http::problem::Problem;
+use crate::edge::room::batch::BatchError;
+use crate::edge::room::handle::{LiveRoom, Snapshot};
+use crate::edge::room::snapshot::Verdict;
+use crate::pass::{Pass, Ticket};
+use crate::room::{ClaimOutcome, Refusal};
+
+/// What a claim may bring along.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Claim {
+    /// The 16 random bytes that the fan's entry was made of, base64url: evidence for the public list of claims.
+    nonce: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Admitted<'a> {
+    pass: &'a str,
+    expires_at_ms: u64,
+    hard_end_at_ms: u64,
+    place: u64,
+    admitted_at_ms: u64,
+    session: String,
+}
+
+#[derive(Serialize)]
+struct NotYet {
+    place: Option<u64>,
+    serving: u64,
+    retry_after_ms: u64,
+    reason: &'static str,
+}
+
+pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
+    let sent = Sent::<Claim>::read(request)?;
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let (outcome, judged_cookie) = match dispatch::ticket(edge, room, &snapshot, request) {
+        Ok(Shown { ticket, in_cookie }) => {
+            let nonce = shown_nonce(&sent, &ticket)?;
+            lost_number::check(edge, room, &snapshot, &ticket).await?;
+            (claim(edge, room, &snapshot, &ticket, nonce, request.secure).await, in_cookie)
+        }
+        Err(problem) => (Err(problem), request.has_ticket_cookie(room)),
+    };
+    match outcome {
+        Ok(answer) => Ok(sent.reply(answer)),
+        Err(problem) if is_final(&problem) && judged_cookie => {
+            // The ticket is of no use any more, and would stand in the way of joining again.
+            let cleared = room.cookies(request.secure).ticket.clear();
+            let answer = match (&sent, &problem) {
+                (Sent::Form { return_to }, Problem::Expired) => waiting_page::expired(room, request.headers, return_to),
+                _ => sent.reply(problem.answer()),
+            };
+            Ok(answer.set_cookie(&cleared))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The bytes that the ticket's entry was made of. Others say nothing about it, and are no reason to keep a fan outside.
+fn shown_nonce(sent: &Sent<Claim>, ticket: &Ticket) -> Result<Option<[u8; 16]>, Problem> {
+    let Sent::Json(Claim { nonce: Some(nonce) }) = sent else { return Ok(None) };
+    let nonce = decode_nonce(nonce)?;
+    Ok(Some(nonce).filter(|nonce| fairgate_draw::entry(&ticket.draw, nonce, &ZERO) == ticket.entry))
+}
+
+fn is_final(problem: &Problem) -> bool {
+    matches!(problem, Problem::BadTicket(_) | Problem::OtherDraw | Problem::Expired)
+}
+
+async fn claim(
+    edge: &Edge,
+    room: &LiveRoom,
+    snapshot: &Snapshot,
+    ticket: &Ticket,
+    nonce: Option<[u8; 16]>,
+    secure: bool,
+) -> Result<Answer, Problem> {
+    let claimant = match snapshot.claim(ticket, nonce) {
+        Verdict::Ask(claimant) => claimant,
+        Verdict::NotCalled { place } => return Ok(not_called(room, snapshot, place)),
+        Verdict::OtherDraw => return Err(Problem::OtherDraw),
+    };
+    let place = claimant.place;
+    match room.claims.ask(claimant).await {
+        Ok(ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms }) => {
+            let issued_at_ms = edge.now_ms();
+            let pass = Pass::new(room.name(), ticket.draw, place, issued_at_ms, expires_at_ms, hard_end_at_ms);
+            Ok(admitted(edge, room, &pass, admitted_at_ms, secure))
+        }
+        Ok(ClaimOutcome::NotCalled) => Ok(not_called(room, snapshot, Some(place))),
+        Ok(ClaimOutcome::Wait { retry_after_ms }) => Ok(held(snapshot, place, retry_after_ms)),
+        Ok(ClaimOutcome::Expired) => Err(Problem::Expired),
+        Ok(ClaimOutcome::Unknown) => Err(lost_number::unknown_place(edge, room, place).await),
+        Err(BatchError::Refused(Refusal::Ended)) => Err(Problem::Ended),
+        Err(BatchError::Refused(_) | BatchError::Unavailable) => Err(edge.store_unavailable()),
+        Err(BatchError::Full) => Err(Problem::Busy { retry_after_ms: edge.retry_after_ms() }),
+    }
+}
+
+fn admitted(edge: &Edge, room: &LiveRoom, pass: &Pass, admitted_at_ms: u64, secure: bool) -> Answer {
+    let token = edge.keys.now().sign_pass(pass);
+    edge.passes.remember(&token, pass.clone());
+    let kept_s = pass.expires_at_ms.saturating_sub(pass.issued_at_ms) / 1000;
+    let body = Admitted {
+        pass: &token,
+        expires_at_ms: pass.expires_at_ms,
+        hard_end_at_ms: pass.hard_end_at_ms,
+        place: pass.place,
+        admitted_at_ms,
+        session: pass.session.to_string(),
+    };
+    Answer::json(StatusCode::OK, &body).set_cookie(&room.cookies(secure).pass.set(&token, kept_s))
+}
+
+fn not_called(room: &LiveRoom, snapshot: &Snapshot, place: Option<u64>) -> Answer {
+    let view = &snapshot.view;
+    let poll = &room.config.poll;
+    let ahead = place.map_or(0, |place| place.saturating_sub(view.serving));
+    let expected_wait_ms = room.advance(view).wait_ms(ahead).unwrap_or(poll.ceiling_ms);
+    let retry_after_ms = (expected_wait_ms / u64::from(poll.divisor.max(1))).clamp(poll.floor_ms, poll.ceiling_ms);
+    not_yet(NotYet { place, serving: view.serving, retry_after_ms, reason: "not_called" })
+}
+
+fn held(snapshot: &Snapshot, place: u64, retry_after_ms: u64) -> Answer {
+    let view = &snapshot.view;
+    let reason = match (view.is_sold_out(), view.paused) {
+        (true, _) => "sold_out",
+        (false, true) => "paused",
+        (false, false) => "cap",
+    };
+    not_yet(NotYet { place: Some(place), serving: view.serving, retry_after_ms, reason })
+}
+
+fn not_yet(body: NotYet) -> Answer {
+    let retry_after_ms = body.retry_after_ms;
+    let mut answer = Answer::json(StatusCode::ACCEPTED, &body).retry_after_ms(retry_after_ms);
+    answer.headers.push((http::header::VARY, HeaderValue::from_static("Cookie, Authorization")));
+    answer
+}

@@ -1,0 +1,150 @@
+//! `POST join`: one entry into the pool or the line, and the signed ticket that says where.
+//!
+//! Guarantees: who shows a ticket of this draw gets the same answer again and no second entry; so does a retry with the
+//! same nonce while the store remembers it. Nothing is answered before it is durable.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+use super::dispatch::{self, FanRequest, Shown};
+use super::lost_number;
+use crate::edge::context::Edge;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::body::Sent;
+use crate::edge::http::problem::Problem;
+use crate::edge::proxy::admit::too_many;
+use crate::edge::room::batch::BatchError;
+use crate::edge::room::handle::{LiveRoom, Snapshot};
+use crate::pass::Ticket;
+use crate::room::{Position, Refusal};
+use crate::store::{self, Joiner};
+
+/// How long a ticket's cookie is kept where the sale has no end, and how long beyond its end otherwise.
+const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Join {
+    /// 16 bytes, base64url.
+    nonce: String,
+}
+
+#[derive(Serialize)]
+struct Joined<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<u64>,
+    entry: String,
+    ticket: &'a str,
+}
+
+pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
+    let sent = Sent::<Join>::read(request)?;
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let ticket = match dispatch::ticket(edge, room, &snapshot, request) {
+        Ok(Shown { ticket, .. }) => {
+            lost_number::check(edge, room, &snapshot, &ticket).await?;
+            ticket
+        }
+        // It may be good: another place would be at the tail.
+        Err(problem @ Problem::NewKey { .. }) => return Err(problem),
+        Err(_) => enter(edge, room, &snapshot, &nonce(&sent)?, request.address).await?,
+    };
+    let token = edge.keys.now().sign_ticket(&ticket);
+    let cookie = cookie(edge, room, &snapshot, &token, request.secure);
+    Ok(sent.reply(joined(&ticket, &token).set_cookie(&cookie)))
+}
+
+/// The cookie that keeps a ticket for as long as it may be of use.
+pub(crate) fn cookie(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, token: &str, secure: bool) -> String {
+    let max_age_s = kept_s(edge.now_ms(), snapshot.view.ends_at_ms);
+    room.cookies(secure).ticket.set(token, max_age_s)
+}
+
+/// Enters, and gives the ticket for the position.
+pub(crate) async fn enter(
+    edge: &Edge,
+    room: &LiveRoom,
+    snapshot: &Snapshot,
+    nonce: &[u8; 16],
+    address: IpAddr,
+) -> Result<Ticket, Problem> {
+    let now_ms = edge.now_ms();
+    if let Some(refusal) = snapshot.refuses_joins(now_ms) {
+        return Err(problem(edge, BatchError::Refused(refusal)));
+    }
+    let draw = snapshot.view.draw.descriptor_digest;
+    let entry = snapshot.entry(nonce);
+    let networks = edge.quotas.busy_joiners(address, Instant::now());
+    let position = match room.joins.ask(Joiner { entry, networks }).await.map_err(|error| problem(edge, error))? {
+        store::Joined::At(position) => position,
+        store::Joined::Over { retry_after_ms } => return Err(too_many(edge, edge.quotas.over_joins(retry_after_ms))),
+    };
+    Ok(Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: now_ms })
+}
+
+fn nonce(sent: &Sent<Join>) -> Result<[u8; 16], Problem> {
+    match sent {
+        Sent::Form { .. } => random_nonce(),
+        Sent::Json(Join { nonce }) => decode_nonce(nonce),
+    }
+}
+
+/// A fan's random bytes, as JSON has them.
+pub(crate) fn decode_nonce(text: &str) -> Result<[u8; 16], Problem> {
+    let mut nonce = [0; 16];
+    match URL_SAFE_NO_PAD.decode_slice(text, &mut nonce) {
+        Ok(16) => Ok(nonce),
+        _ => Err(Problem::BadBody("nonce must be 16 random bytes in base64url without padding".to_owned())),
+    }
+}
+
+/// For clients that bring none.
+pub(crate) fn random_nonce() -> Result<[u8; 16], Problem> {
+    let mut nonce = [0; 16];
+    SystemRandom::new().fill(&mut nonce).map_err(|_| Problem::Internal)?;
+    Ok(nonce)
+}
+
+fn joined(ticket: &Ticket, token: &str) -> Answer {
+    let (kind, index, place) = match ticket.position {
+        Position::Pool(index) => ("pool", Some(index), None),
+        Position::Line(place) => ("line", None, Some(place)),
+    };
+    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry: hex::encode(ticket.entry), ticket: token })
+}
+
+fn kept_s(now_ms: u64, ends_at_ms: Option<u64>) -> u64 {
+    ends_at_ms.map_or(0, |ends_at_ms| ends_at_ms.saturating_sub(now_ms) / 1000) + TICKET_KEPT_S
+}
+
+fn problem(edge: &Edge, error: BatchError) -> Problem {
+    match error {
+        BatchError::Refused(Refusal::NotOpen { opens_at_ms }) => {
+            Problem::NotOpen { opens_at_ms, now_ms: edge.now_ms() }
+        }
+        BatchError::Refused(Refusal::Ended) => Problem::Ended,
+        BatchError::Refused(_) | BatchError::Unavailable => edge.store_unavailable(),
+        BatchError::Full => Problem::Busy { retry_after_ms: edge.retry_after_ms() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_are_sixteen_bytes() {
+        assert_eq!(decode_nonce("AAECAwQFBgcICQoLDA0ODw").unwrap(), std::array::from_fn(|index| index as u8));
+        for wrong in ["", "AAECAwQFBgcICQoLDA0O", "AAECAwQFBgcICQoLDA0ODxA", "AAECAwQFBgcICQoLDA0ODw==", "+/"] {
+            assert!(decode_nonce(wrong).is_err(), "{wrong}");
+        }
+    }
+}

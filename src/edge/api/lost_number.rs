@@ -1,0 +1,99 @@
+//! A ticket that this fleet signed for a number that the room never gave: proof that the store has lost its end.
+//!
+//! Guarantees: such a ticket is never cleared nor called another draw's; its fan is told to come back; the store is asked
+//! anew before anything is believed, since a ticket may be younger than the last look; what was lost is said in the log
+//! and the metrics, once for each number that proves more, and the room learns of it, so that it gives nobody a number that somebody has.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tokio::sync::Semaphore;
+
+use crate::edge::context::Edge;
+use crate::edge::http::problem::Problem;
+use crate::edge::room::handle::{LiveRoom, Snapshot};
+use crate::edge::room::snapshot::has_given;
+use crate::pass::Ticket;
+use crate::room::{Command, GAP, Position, View};
+
+/// How long after it was signed a ticket may be younger than the last look of an edge.
+const YOUNG_MS: u64 = 3_000;
+
+/// What the tickets of a room have proved.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    /// Numbers below were given, whatever the store says.
+    given: AtomicU64,
+    /// One ticket at a time is held against the store.
+    asking: Semaphore,
+}
+
+impl Default for Proof {
+    fn default() -> Self {
+        Self { given: AtomicU64::new(0), asking: Semaphore::new(1) }
+    }
+}
+
+impl Proof {
+    /// What is to be said of the room for as long as this process runs; nothing where nothing was lost.
+    pub(crate) fn alarm(&self) -> Option<String> {
+        let given = self.given.load(Relaxed);
+        (given > 0).then(|| format!("a ticket proves that the store has lost numbers below {given}"))
+    }
+}
+
+/// Checks that the room has given a ticket's number.
+///
+/// # Errors
+/// It has lost its end; the fan is to come back.
+pub(crate) async fn check(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, ticket: &Ticket) -> Result<(), Problem> {
+    let is_young = edge.now_ms() < ticket.issued_at_ms.saturating_add(YOUNG_MS);
+    if has_given(&snapshot.view, ticket.position) || is_young {
+        return Ok(());
+    }
+    let Ok(_asking) = room.proof.asking.try_acquire() else { return Err(edge.mending()) };
+    let view = edge.store.view(room.name()).await.map_err(|_| edge.store_unavailable())?;
+    if has_given(&view, ticket.position) {
+        return Ok(());
+    }
+    // While others put back what they know, more may be known in a moment.
+    if !view.mending {
+        prove(edge, room, &view, ticket.position).await;
+    }
+    Err(edge.mending())
+}
+
+/// A claim was answered that there is no such place.
+pub(crate) async fn unknown_place(edge: &Edge, room: &LiveRoom, place: u64) -> Problem {
+    if let Ok(view) = edge.store.view(room.name()).await
+        && !view.mending
+        && place >= view.line_size
+    {
+        prove(edge, room, &view, Position::Line(place)).await;
+    }
+    edge.mending()
+}
+
+async fn prove(edge: &Edge, room: &LiveRoom, view: &View, position: Position) {
+    let (end, known) = (position.number() + 1, view.pool_size.max(view.line_size));
+    let is_news = room.proof.given.fetch_max(end, Relaxed) < end;
+    // The roster is closed: its draw has no place for an entry that it does not have.
+    let may_learn = matches!(position, Position::Line(_)) || view.line_size == 0;
+    if is_news {
+        edge.metrics.rooms().observe_loss_proved(room.name());
+        tracing::error!(
+            room = room.name(),
+            ticket = ?position,
+            known,
+            "a ticket that this fleet signed has a number that the room never gave: its store has lost its end, or an older \
+             backup of it is in use. Nothing was cleared, and the fan was told to come back. {}",
+            if may_learn {
+                "The room leaves the numbers up to it out, and goes on behind them; who was let in since may be let in again"
+            } else {
+                "The roster is closed without this entry: put a later backup in place (see `fairgate store restore --help`)"
+            }
+        );
+    }
+    if may_learn && let Err(error) = edge.store.apply(room.name(), Command::Learn { end, left_out: GAP }).await {
+        tracing::error!(room = room.name(), %error, "the room could not be told what a ticket proves");
+    }
+}

@@ -1,0 +1,10 @@
+//! The calls that fans make: one file a call, from a request to an answer.
+
+pub(super) mod claim;
+pub(super) mod dispatch;
+pub(super) mod ended;
+pub(super) mod join;
+pub(super) mod leave;
+pub(super) mod lost_number;
+pub(super) mod status;
+pub(super) mod waiting_page;

@@ -1,0 +1,170 @@
+//! What those without a pass get: the waiting page at the very URL they asked for, or the time to come back.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, REFRESH, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, Method, StatusCode};
+use pingora::http::RequestHeader;
+
+use super::dispatch::FanRequest;
+use super::join;
+use crate::arrive::crawler::is_crawler;
+use crate::arrive::origin::way_back;
+use crate::edge::context::Edge;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::problem::Problem;
+use crate::edge::overload::rate_limit::{Counted, Tally};
+use crate::edge::proxy::admit::too_many;
+use crate::edge::proxy::arrival::Arrival;
+use crate::edge::room::handle::{LiveRoom, Snapshot};
+use crate::fields::first;
+use crate::page::{Document, NoScript, State};
+use crate::room::{Phase, View};
+
+/// When a crawler is to come again.
+const CRAWLERS_RETRY_MS: u64 = 3_600_000;
+
+/// The waiting page.
+pub(crate) fn page(edge: &Edge, room: &LiveRoom, request: &RequestHeader, arrival: &Arrival) -> Answer {
+    let is_crawler = is_crawler(&request.headers);
+    if let Some(page) = room.public_page.as_ref().filter(|_| is_crawler) {
+        return public_page(page.clone());
+    }
+    let snapshot = room.snapshot();
+    let state = state(edge, room, snapshot.as_deref(), &request.headers, arrival.client.secure);
+    let message = snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref());
+    let visitor = NoScript { state, return_to: way_back(arrival.target.as_str()), message };
+    let page = waiting_page(room, &request.headers, &visitor);
+    if !is_crawler {
+        return page;
+    }
+    // With 200 the shop's own page at this address would leave the index.
+    Answer { status: StatusCode::SERVICE_UNAVAILABLE, ..page }.retry_after_ms(CRAWLERS_RETRY_MS)
+}
+
+/// What the organizer wants search engines to have of the sale meanwhile.
+fn public_page(page: Bytes) -> Answer {
+    Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header(VARY, HeaderValue::from_static("Accept, User-Agent, Cookie"))
+        .body(page)
+}
+
+/// The waiting page for a fan without scripts who asked to come in too late.
+pub(crate) fn expired(room: &LiveRoom, headers: &HeaderMap, return_to: &str) -> Answer {
+    let page = waiting_page(room, headers, &NoScript { state: State::Expired, return_to, message: None });
+    // The page looks again by itself, and this address answers forms only.
+    page.text(REFRESH, &format!("20; url={return_to}"))
+}
+
+fn waiting_page(room: &LiveRoom, headers: &HeaderMap, visitor: &NoScript<'_>) -> Answer {
+    let document = room.page.document(accept(headers, &ACCEPT_LANGUAGE), accept(headers, &ACCEPT_ENCODING), visitor);
+    let status = StatusCode::from_u16(room.config.page.html_status).unwrap_or(StatusCode::OK);
+    html(status, document)
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header(VARY, HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Cookie"))
+}
+
+/// The page on which anyone checks the draw: the same for everybody.
+pub(crate) fn check(room: &LiveRoom, request: &FanRequest<'_>) -> Answer {
+    let headers = request.headers;
+    let document = room.check.document(accept(headers, &ACCEPT_LANGUAGE), accept(headers, &ACCEPT_ENCODING));
+    html(StatusCode::OK, document)
+        .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))
+        .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"))
+}
+
+fn accept<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h [u8] {
+    first(headers, name).unwrap_or_default()
+}
+
+fn html(status: StatusCode, document: Document) -> Answer {
+    let answer = Answer::empty(status)
+        .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
+        .header(CONTENT_LANGUAGE, HeaderValue::from_static(document.content_language))
+        .header(CONTENT_SECURITY_POLICY, document.csp)
+        .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
+        .shared_body(document.shared, document.body);
+    match document.content_encoding {
+        Some(encoding) => answer.header(CONTENT_ENCODING, HeaderValue::from_static(encoding)),
+        None => answer,
+    }
+}
+
+/// Where a visitor stands, as far as the server can tell without asking the store.
+fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &HeaderMap, secure: bool) -> State {
+    let Some(snapshot) = snapshot else { return State::Unavailable };
+    let view = &snapshot.view;
+    let ticket = room
+        .cookies(secure)
+        .ticket
+        .find(headers)
+        .and_then(|token| edge.keys.now().verify_ticket(token, room.name()).ok())
+        .filter(|ticket| ticket.draw == view.draw.descriptor_digest);
+    match (view.phase, ticket) {
+        (Phase::Ended, _) => State::Ended,
+        (Phase::Idle, _) => State::NotOpen,
+        (phase, None) => State::Join { before_draw: phase == Phase::Pooling },
+        (_, Some(_)) if view.is_sold_out() => State::SoldOut,
+        (_, Some(ticket)) => match snapshot.place(ticket.position) {
+            None => State::Pooled,
+            Some(place) if place < view.serving => State::Called,
+            Some(place) => line_state(place, view),
+        },
+    }
+}
+
+fn line_state(place: u64, view: &View) -> State {
+    let ahead = place - view.serving;
+    match (view.paused, view.draining) {
+        (true, _) => State::Paused { place, ahead },
+        (false, true) => State::Draining { place, ahead },
+        (false, false) => State::Waiting { place, ahead },
+    }
+}
+
+/// The answer to programs, and to everything that is not reading.
+///
+/// # Errors
+/// The problem that says where to join and when to come back.
+pub(crate) async fn come_back(
+    edge: &Edge,
+    room: &LiveRoom,
+    request: &RequestHeader,
+    arrival: &Arrival,
+) -> Result<Answer, Problem> {
+    let problem = waiting_room(edge, room, &request.method);
+    let secure = arrival.client.secure;
+    let has_ticket = room.cookies(secure).ticket.find(&request.headers).is_some();
+    if !room.config.join_on_get || request.method != Method::GET || has_ticket {
+        return Err(problem);
+    }
+    let (address, at) = (arrival.client.address, Instant::now());
+    if let Err(over) = edge.quotas.network(Tally::Count, Counted::Join, address, at) {
+        return Err(too_many(edge, over));
+    }
+    // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let ticket = join::enter(edge, room, &snapshot, &join::random_nonce()?, address).await?;
+    let token = edge.keys.now().sign_ticket(&ticket);
+    let cookie = join::cookie(edge, room, &snapshot, &token, secure);
+    Ok(problem.answer().set_cookie(&cookie))
+}
+
+fn waiting_room(edge: &Edge, room: &LiveRoom, method: &Method) -> Problem {
+    let reads = method == Method::GET || method == Method::HEAD;
+    let configured = if reads { room.config.page.api_status } else { 503 };
+    let base = format!("{}/{}", edge.prefix, room.name());
+    Problem::WaitingRoom {
+        status: StatusCode::from_u16(configured).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+        retry_after_ms: room.config.poll.floor_ms,
+        status_url: format!("{base}/status"),
+        join_url: format!("{base}/join"),
+    }
+}

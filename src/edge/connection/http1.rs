@@ -1,0 +1,298 @@
+//! The front of every HTTP/1 connection: reads one head at a time, strictly, and hands it to Pingora.
+//!
+//! Guarantees: a head that could be framed in two ways never reaches Pingora; a head arrives whole within the client's
+//! time, however slowly its bytes trickle in, and so does HTTP/2's preface; an idle connection holds no buffer. Plain polls, which are most of all
+//! requests, and those that are turned away are answered right here ([`lane`]).
+
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::{ALPN, Shutdown, SocketDigest, Stream};
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use pingora::time::timeout;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+
+use super::cork::{Message, Served};
+use super::fast_path::{self, Ready};
+use crate::arrive::head::{BadHead, HEAD_BYTES_MAX, header_slots, read_head};
+use crate::edge::context::Edge;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::oversized;
+use crate::edge::http::problem::Problem;
+use crate::edge::http::upgrade::is_websocket;
+use crate::edge::process::stop::Finish;
+use crate::edge::proxy::arrival::Origin;
+use crate::edge::proxy::forward::is_event_stream;
+use crate::edge::proxy::kill_switch::Leash;
+use crate::edge::proxy::phases::GatePhases;
+
+/// What every client of HTTP/2 says first (RFC 9113, 3.4).
+const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+
+/// Bytes read at once while a head is incomplete.
+const READ_BYTES: usize = 4 * 1024;
+
+/// How much is read of a head that is too long.
+const OVERLONG_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
+
+/// How long, and how much, is read of a client that was refused.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// All of the edge's connections.
+pub(crate) struct Front {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) proxy: Arc<HttpProxy<GatePhases>>,
+    pub(crate) finish: Finish,
+}
+
+/// What became of waiting for a head.
+enum Next {
+    /// It is whole, and Pingora's; perhaps it asks for something that lasts.
+    Head { lasts: bool, message_bytes: Option<u64> },
+    /// It has so many bytes, and this is the answer.
+    Ready { bytes: usize, answer: Ready },
+    /// The client has gone, or said nothing for too long.
+    Gone,
+    /// It is not to be served.
+    Refused(Problem),
+    /// It does not end.
+    Overlong,
+}
+
+#[async_trait]
+impl ServerApp for Front {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        // One over TLS counts since before its handshake.
+        let connection = match stream.get_ssl_digest() {
+            None => Some(self.edge.connect(peer(stream.get_socket_digest()))?),
+            Some(_) => None,
+        };
+        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            let stream = self.begin_http2(stream).await?;
+            return self.proxy.process_new(stream, shutdown).await;
+        }
+        // In a task of its own: Pingora's has room for a TLS handshake (9 KB) and would keep it while the fan is idle.
+        let (front, shutdown) = (Arc::clone(self), shutdown.clone());
+        tokio::spawn(async move {
+            front.serve(stream, &shutdown).await;
+            drop(connection);
+        });
+        None
+    }
+
+    /// No connection is taken any more. Pingora's own cleanup would refuse what still comes on those that are open.
+    async fn cleanup(&self) {
+        self.finish.run(&self.edge).await;
+    }
+}
+
+impl Front {
+    /// Waits for the preface, for which Pingora would wait for ever; what comes after it has an idle connection's time.
+    async fn begin_http2(&self, mut stream: Stream) -> Option<Stream> {
+        let mut preface = [0; PREFACE_BYTES];
+        let patience = Duration::from_millis(self.edge.client_timeout_ms);
+        let read = timeout(patience, stream.read_exact(&mut preface)).await;
+        matches!(read, Ok(Ok(_))).then(|| Served::hand_over_http2(stream, Bytes::copy_from_slice(&preface)))
+    }
+
+    async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
+        let mut patience = Duration::from_millis(self.edge.client_timeout_ms);
+        let mut shutdown_seen = shutdown.clone();
+        let origin = origin(&stream);
+        let mut bytes = BytesMut::new();
+        loop {
+            match self.next_head(&mut stream, &mut bytes, origin, patience, &mut shutdown_seen).await {
+                Next::Ready { bytes: head, answer } => {
+                    bytes.advance(head);
+                    if !self.send(&mut stream, &answer).await {
+                        return;
+                    }
+                }
+                Next::Head { lasts, message_bytes } => {
+                    // In a box: it has room for a whole request, which an idle connection does not need.
+                    let (request, message) = split(std::mem::take(&mut bytes), message_bytes);
+                    let request = self.hand_over(stream, request, message, lasts, shutdown);
+                    let reused = Box::pin(request).await;
+                    let Some((again, ahead)) = reused else { return };
+                    (stream, bytes) = (again, ahead);
+                }
+                Next::Gone => return,
+                Next::Refused(problem) => return Box::pin(refuse(stream, &problem.answer())).await,
+                Next::Overlong => return Box::pin(refuse_overlong(stream, bytes)).await,
+            }
+            if bytes.is_empty() {
+                bytes = BytesMut::new();
+            }
+            patience = Duration::from_millis(self.edge.keepalive_timeout_ms);
+        }
+    }
+
+    /// Waits for the first byte for as long as `patience` and the edge last, then for the rest of the head.
+    async fn next_head(
+        &self,
+        stream: &mut Stream,
+        bytes: &mut BytesMut,
+        origin: Origin,
+        patience: Duration,
+        shutdown: &mut ShutdownWatch,
+    ) -> Next {
+        // Bytes are left of a client that does not wait for answers.
+        if bytes.is_empty() {
+            let read = tokio::select! {
+                biased;
+                read = timeout(patience, read_some(stream, bytes)) => read,
+                () = self.idle_ends(shutdown) => return Next::Gone,
+            };
+            match read {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0) | Err(_)) | Err(_) => return Next::Gone,
+            }
+        }
+        let whole =
+            timeout(Duration::from_millis(self.edge.client_timeout_ms), self.rest_of_head(stream, bytes, origin));
+        whole.await.unwrap_or(Next::Refused(Problem::Slow))
+    }
+
+    /// Waits until a connection on which nothing is asked is to be closed.
+    async fn idle_ends(&self, shutdown: &mut ShutdownWatch) {
+        // A server that is gone wants it closed, too.
+        let _ = shutdown.wait_for(|stopping| *stopping).await;
+        if self.edge.keeps_idle_connections() {
+            std::future::pending().await
+        }
+    }
+
+    async fn rest_of_head(&self, stream: &mut Stream, bytes: &mut BytesMut, origin: Origin) -> Next {
+        loop {
+            if let Some(next) = self.look_at(bytes, origin) {
+                return next;
+            }
+            if !matches!(read_some(stream, bytes).await, Ok(1..)) {
+                return Next::Gone;
+            }
+        }
+    }
+
+    /// What to do with the head at the start of the bytes; `None` while it is incomplete.
+    fn look_at(&self, bytes: &BytesMut, origin: Origin) -> Option<Next> {
+        let mut slots = header_slots();
+        let head = match read_head(bytes, &mut slots) {
+            Ok(head) => head?,
+            Err(BadHead::TooLarge) => return Some(Next::Overlong),
+            Err(bad) => return Some(Next::Refused(bad.into())),
+        };
+        if let Some(answer) = fast_path::answer(&self.edge, &head, origin) {
+            return Some(Next::Ready { bytes: head.bytes, answer });
+        }
+        let asks_for_tunnel = head.only("upgrade").is_some_and(is_websocket);
+        let lasts = asks_for_tunnel || head.only("accept").is_some_and(is_event_stream);
+        let message_bytes =
+            head.content_length.filter(|_| !asks_for_tunnel).map(|body| body.saturating_add(head.bytes as u64));
+        Some(Next::Head { lasts, message_bytes })
+    }
+
+    /// Whether the client took it.
+    async fn send(&self, stream: &mut Stream, answer: &Ready) -> bool {
+        let begun = Instant::now();
+        let sent = async { stream.write_all(&answer.bytes).await.is_ok() && stream.flush().await.is_ok() };
+        let took = timeout(Duration::from_millis(self.edge.client_timeout_ms), sent).await;
+        self.edge.metrics.observe_request(answer.kind, answer.status, begun.elapsed());
+        took.unwrap_or(false)
+    }
+
+    /// Lets Pingora serve one request; gives the connection back where it can be used again.
+    async fn hand_over(
+        &self,
+        stream: Stream,
+        bytes: BytesMut,
+        message: Message,
+        lasts: bool,
+        shutdown: &ShutdownWatch,
+    ) -> Option<(Stream, BytesMut)> {
+        let leash = lasts.then(Leash::default);
+        let mut session = ServerSession::new_http1(Served::hand_over(stream, leash.clone(), message));
+        session.set_pipelined_prefix(bytes);
+        session.set_connection_user_context(leash.map(|leash| Box::new(leash) as _));
+        let reused = self.proxy.process_new_http(session, shutdown).await;
+        // One leash a connection: after a tunnel that was refused, the client connects anew.
+        reused.filter(|_| !lasts).and_then(|reused| Served::take_back(reused.consume().0))
+    }
+}
+
+/// What is of a request and what follows it. Where only Pingora finds its end (chunks, an upgrade), all of it is.
+fn split(mut bytes: BytesMut, message_bytes: Option<u64>) -> (BytesMut, Message) {
+    let Some(message_bytes) = message_bytes else { return (bytes, Message::default()) };
+    let here = usize::try_from(message_bytes).unwrap_or(usize::MAX).min(bytes.len());
+    let ahead = bytes.split_off(here);
+    (bytes, Message { left_bytes: Some(message_bytes - here as u64), ahead })
+}
+
+/// The other end's address.
+pub(crate) fn peer(socket: Option<Arc<SocketDigest>>) -> Option<IpAddr> {
+    socket?.peer_addr()?.as_inet().map(SocketAddr::ip)
+}
+
+fn origin(stream: &Stream) -> Origin {
+    Origin::of(peer(stream.get_socket_digest()), stream.get_ssl_digest().is_some())
+}
+
+/// Reads what is there, by way of the stack: while there is nothing, no buffer is held.
+async fn read_some(stream: &mut Stream, bytes: &mut BytesMut) -> std::io::Result<usize> {
+    poll_fn(|cx| {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
+        bytes.put_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
+}
+
+/// Tells the sender of a head that is too long, having looked at more of it: whether a page is wanted may stand behind the
+/// cookies.
+async fn refuse_overlong(mut stream: Stream, mut bytes: BytesMut) {
+    let rest = async {
+        while bytes.len() < OVERLONG_BYTES_MAX && memchr::memmem::find(&bytes, b"\r\n\r\n").is_none() {
+            if !matches!(read_some(&mut stream, &mut bytes).await, Ok(1..)) {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LINGER, rest).await;
+    refuse(stream, &oversized::answer(&bytes)).await;
+}
+
+/// Answers without Pingora, and closes. That the client may have gone is no news. What it is still sending is read for a
+/// moment: closed on unread bytes, a connection is reset, and the answer with it.
+async fn refuse(mut stream: Stream, answer: &Answer) {
+    let mut bytes = BytesMut::with_capacity(512);
+    answer.write_http1(&mut bytes, "close");
+    if stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok() {
+        let end = async { stream.shutdown().await.is_ok() && drain(&mut stream).await.is_ok() };
+        let _ = timeout(LINGER, end).await;
+        Shutdown::shutdown(&mut *stream).await;
+    }
+}
+
+async fn drain(stream: &mut Stream) -> std::io::Result<()> {
+    let mut drained = 0;
+    while drained < LINGER_BYTES {
+        let mut bytes = BytesMut::new();
+        match read_some(stream, &mut bytes).await? {
+            0 => break,
+            read => drained += read,
+        }
+    }
+    Ok(())
+}

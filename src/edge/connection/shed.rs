@@ -1,0 +1,70 @@
+//! The short way out: while clients are over their quotas, or a shop is full or dead, a plain request that would be turned away
+//! for it is turned away before Pingora sees it, for little more than a poll costs.
+//!
+//! Guarantees: it turns away only whom the gate would turn away at this instant, with the same answer; it counts nothing
+//! for whoever may go on, and lets nobody in; in quiet times it does not look at all.
+
+use std::time::Instant;
+
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::arrive::decide::NAVIGATION;
+use crate::arrive::head::Head;
+use crate::arrive::route::Route;
+use crate::edge::context::Edge;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
+use crate::edge::http::problem::Problem;
+use crate::edge::overload::rate_limit::Tally;
+use crate::edge::proxy::acquire::inside_ask;
+use crate::edge::proxy::admit::{shut, too_many, within_quota};
+use crate::edge::proxy::arrival::{Arrival, Origin};
+use crate::edge::proxy::holder::{holder, known_inside};
+use crate::edge::room::handle::LiveRoom;
+use crate::fields::first;
+
+/// All that turning away depends on, besides whether a page is wanted.
+const READ: [HeaderName; 6] = [HOST, COOKIE, AUTHORIZATION, ACCEPT_LANGUAGE, X_FORWARDED_FOR, X_FORWARDED_PROTO];
+
+/// The answer to a request without a body that is turned away; `None` where the gate is to look at it.
+pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option<Answer> {
+    if !edge.is_pressed() {
+        return None;
+    }
+    let headers = read(head)?;
+    let authority = std::str::from_utf8(first(&headers, &HOST)?).ok()?;
+    // What is wrong with a request is said on the other way.
+    let arrival = Arrival::judge(edge, origin, &headers, authority, head.target.as_bytes()).ok()?;
+    let problem = refusal(edge, &headers, &arrival, Instant::now())?;
+    Some(problem.told(edge, &headers, authority, head.target.as_bytes()))
+}
+
+fn read(head: &Head<'_, '_>) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(READ.len());
+    for header in head.headers {
+        if let Some(name) = READ.iter().chain(&NAVIGATION).find(|name| header.name.eq_ignore_ascii_case(name.as_str()))
+        {
+            headers.append(name, HeaderValue::from_bytes(header.value).ok()?);
+        }
+    }
+    Some(headers)
+}
+
+fn refusal(edge: &Edge, headers: &HeaderMap, arrival: &Arrival, at: Instant) -> Option<Problem> {
+    let known = known_inside(edge, Tally::Look, headers, arrival);
+    if known.is_none()
+        && let Err(over) = within_quota(edge, Tally::Look, arrival, at)
+    {
+        return Some(too_many(edge, over));
+    }
+    let Route::Protected { room } = arrival.route else { return None };
+    let room: &LiveRoom = &edge.rooms[room];
+    let holder = known.or_else(|| holder(edge, Tally::Look, room, headers, arrival.client.secure))?;
+    let class = room.class_of(arrival.target.path());
+    if let Err(over) = edge.quotas.session(Tally::Look, class, holder.pass.session, at) {
+        return Some(too_many(edge, over));
+    }
+    let closed = room.upstream.refuses(&inside_ask(&holder.pass, class), edge.now_ms())?;
+    Some(shut(edge, closed))
+}

@@ -1,0 +1,174 @@
+//! What every request of this edge shares.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use http::HeaderValue;
+use ipnet::IpNet;
+
+use crate::arrive::forged::Forged;
+use crate::arrive::route::RouteTable;
+use crate::clock::Clock;
+use crate::edge::credentials::keys::LiveKeys;
+use crate::edge::http::problem::Problem;
+use crate::edge::overload::connections::{Connection, Connections};
+use crate::edge::overload::network_semaphore::Bounded;
+use crate::edge::overload::rate_limit::Quotas;
+use crate::edge::proxy::renewed::Slid;
+use crate::edge::room::handle::LiveRoom;
+use crate::observe::{EdgeMetrics, Shed};
+use crate::pass::PassCache;
+use crate::store::Store;
+
+/// How long after a request was turned away the next one may be turned away before anything else looks at it.
+const PRESSED_MS: u64 = 1_000;
+
+/// The edge.
+pub(crate) struct Edge {
+    pub(crate) routes: RouteTable,
+    /// In the order of the routes.
+    pub(crate) rooms: Vec<Arc<LiveRoom>>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: LiveKeys,
+    pub(crate) passes: PassCache,
+    pub(crate) slid: Slid,
+    /// `Strict-Transport-Security`, where it is configured.
+    pub(crate) hsts: Option<HeaderValue>,
+    pub(crate) metrics: EdgeMetrics,
+    pub(crate) prefix: String,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// What no client may say to a shop.
+    pub(crate) forged: Forged,
+    pub(crate) body_bytes_max: u64,
+    pub(crate) client_timeout_ms: u64,
+    pub(crate) keepalive_timeout_ms: u64,
+    pub(crate) quotas: Quotas,
+    pub(crate) connections: Connections,
+    /// Memory of bodies, in KB.
+    pub(crate) bodies: Bounded,
+    /// Readers of lists.
+    pub(crate) readers: Bounded,
+    /// Requests of those who are not known to be inside.
+    pub(crate) strangers: Bounded,
+    pub(crate) traffic: Traffic,
+}
+
+impl Edge {
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// Whether visitors should be sent to this edge, or to the next one at the same address.
+    pub(crate) fn accepts_visitors(&self) -> bool {
+        let is_ending = self.traffic.is_draining() && !self.traffic.is_handing_over();
+        !is_ending && self.rooms.iter().all(|room| room.snapshot().is_some())
+    }
+
+    /// Whether connections on which nothing is asked just now are kept to their end, though no new ones are taken: another
+    /// edge serves beside this one, and this one still can.
+    pub(crate) fn keeps_idle_connections(&self) -> bool {
+        self.traffic.is_handing_over() && self.store.is_shared()
+    }
+
+    /// Counts a connection; `None` where there are as many as there may be, and it is to be closed.
+    pub(crate) fn connect(&self, peer: Option<IpAddr>) -> Option<Connection> {
+        self.connections.open(peer).map_err(|shed| self.metrics.observe_shed(shed)).ok()
+    }
+
+    /// Counts a request that is turned away.
+    pub(crate) fn shed(&self, reason: Shed) {
+        self.metrics.observe_shed(reason);
+        self.traffic.pressed_until_ms.store(self.now_ms() + PRESSED_MS, Ordering::Relaxed);
+    }
+
+    /// Whether somebody was turned away just now.
+    pub(crate) fn is_pressed(&self) -> bool {
+        let until_ms = self.traffic.pressed_until_ms.load(Ordering::Relaxed);
+        until_ms > 0 && self.now_ms() < until_ms
+    }
+
+    /// When to ask again, spread so that those who are turned away together do not come back together.
+    pub(crate) fn retry_after_ms(&self) -> u64 {
+        1_000 + self.quotas.spread_ms(4_000)
+    }
+
+    /// A credential is signed with a key that this edge has not read yet.
+    pub(crate) fn new_key(&self) -> Problem {
+        Problem::NewKey { retry_after_ms: self.retry_after_ms() }
+    }
+
+    pub(crate) fn mending(&self) -> Problem {
+        Problem::Mending { retry_after_ms: self.retry_after_ms() }
+    }
+
+    /// What is to be said of the rooms at `/readyz`.
+    pub(crate) fn alarms(&self) -> Vec<String> {
+        let alarm = |room: &Arc<LiveRoom>| Some(format!("{}: {}", room.name(), room.proof.alarm()?));
+        self.rooms.iter().filter_map(alarm).collect()
+    }
+
+    pub(crate) fn store_unavailable(&self) -> Problem {
+        Problem::StoreUnavailable { retry_after_ms: self.retry_after_ms() }
+    }
+}
+
+/// What is going on at this edge, and whether it is about to stop.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    requests: AtomicUsize,
+    draining: AtomicBool,
+    handing_over: AtomicBool,
+    /// The end of the time in which more requests are likely to be turned away.
+    pressed_until_ms: AtomicU64,
+}
+
+/// One request that is being answered.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Edge>);
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge").field("traffic", &self.traffic).finish_non_exhaustive()
+    }
+}
+
+impl InFlight {
+    pub(crate) fn enter(edge: &Arc<Edge>) -> Self {
+        edge.traffic.requests.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(edge))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.traffic.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Traffic {
+    /// Requests that are being answered.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether connections are to be closed after their request.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the next edge has, or is about to have, the listening sockets.
+    pub(crate) fn is_handing_over(&self) -> bool {
+        self.handing_over.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn hand_over(&self) {
+        self.handing_over.store(true, Ordering::Relaxed);
+        self.drain();
+    }
+}

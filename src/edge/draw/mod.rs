@@ -1,0 +1,6 @@
+//! The draw in public: its record, its lists, and the public randomness that it waits for.
+
+pub(super) mod beacon;
+pub(super) mod public_lists;
+pub(super) mod record;
+pub(super) mod roster;

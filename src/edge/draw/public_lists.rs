@@ -1,0 +1,221 @@
+//! The two public lists, read part by part: the frozen roster, and the claims that were made with it.
+//!
+//! Guarantees: an answer holds a part of a list in memory, never all of it, and reads the next one when the client has taken
+//! it; there are so many answers at once, in all and of one network, and none for a client that takes next to nothing; what
+//! was public of a list once never changes.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fairgate_draw::{CLAIM_BYTES, Claim};
+use http::StatusCode;
+use http::header::{
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE,
+};
+use ipnet::IpNet;
+
+use super::record::{ANYBODY, GROWING, kept};
+use crate::edge::api::dispatch::FanRequest;
+use crate::edge::context::Edge;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::problem::Problem;
+use crate::edge::overload::network_semaphore::{Bounded, Taken};
+use crate::edge::room::handle::LiveRoom;
+use crate::room::View;
+use crate::store::{Store, StoreError};
+
+/// Bytes of a list that are in memory at once for one answer.
+const PART_BYTES: u64 = 64 * 1024;
+
+/// Answers at once, in all and of a network: with the parts of all of them in memory, 8 MB.
+const READERS_MAX: u32 = 128;
+const NETWORK_READERS_MAX: u32 = 16;
+
+/// A reader that takes less than this holds up others, once it has had [`READER_PATIENCE`].
+const READ_BYTES_A_SECOND_MIN: u64 = 64 * 1024;
+const READER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A claim is public once its fan's random bytes are of no use to anybody else: a join with the same bytes is answered
+/// with the same place for two minutes at most.
+const CLAIM_PRIVATE_MS: u64 = 3 * 60_000;
+
+/// Claims looked at in one heartbeat: a megabyte.
+const CLAIMS_A_LOOK: u64 = 16 * 1024;
+
+/// A public list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    /// The frozen entries, in index order.
+    Roster,
+    /// Who was let in, in the order of admission.
+    Claims,
+}
+
+/// How many claims of a draw are public.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PublicClaims {
+    draw: [u8; 32],
+    count: u64,
+}
+
+/// An answer whose body is read from the store part by part.
+pub(crate) struct ListAnswer {
+    /// Everything but the body.
+    pub(crate) head: Answer,
+    /// Which list.
+    pub(crate) list: List,
+    /// The bytes of it that are the body.
+    pub(crate) bytes: Range<u64>,
+}
+
+/// Who may read the lists at once.
+pub(crate) fn readers(unlimited: &[IpNet]) -> Bounded {
+    Bounded::new(READERS_MAX, NETWORK_READERS_MAX, unlimited)
+}
+
+/// One reader, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    begun: Instant,
+    _taken: Taken,
+}
+
+impl Reader {
+    pub(crate) fn new(taken: Taken) -> Self {
+        Self { begun: Instant::now(), _taken: taken }
+    }
+
+    /// Whether it is too slow after so many bytes.
+    pub(crate) fn is_slow(&self, bytes: u64) -> bool {
+        is_slow(self.begun.elapsed(), bytes)
+    }
+}
+
+fn is_slow(took: Duration, bytes: u64) -> bool {
+    took > READER_PATIENCE && bytes < took.as_secs() * READ_BYTES_A_SECOND_MIN
+}
+
+impl List {
+    fn line_bytes(self) -> u64 {
+        match self {
+            Self::Roster => 32,
+            Self::Claims => CLAIM_BYTES as u64,
+        }
+    }
+}
+
+/// `GET draw/roster`.
+pub(crate) fn roster(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<ListAnswer, Problem> {
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let pending = || Problem::DrawPending { retry_after_ms: edge.retry_after_ms() };
+    let entries = snapshot.view.draw.entries.ok_or_else(pending)?;
+    answer(List::Roster, entries, kept(request, &snapshot)?, request)
+}
+
+/// `GET draw/claims`: it grows at its end, so only a part of it can be kept.
+pub(crate) fn claims(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<ListAnswer, Problem> {
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let public = **room.public_claims.load();
+    let count = if public.draw == snapshot.view.draw.descriptor_digest { public.count } else { 0 };
+    kept(request, &snapshot)?;
+    answer(List::Claims, count, GROWING, request)
+}
+
+fn answer(list: List, lines: u64, cache: HeaderValue, request: &FanRequest<'_>) -> Result<ListAnswer, Problem> {
+    let bytes = lines * list.line_bytes();
+    let asked = request.header(&RANGE).map(|range| byte_range(range, bytes).ok_or(Problem::Range { bytes }));
+    let asked = asked.transpose()?;
+    let status = if asked.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let head = Answer::empty(status)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
+        .header(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
+        .header(CACHE_CONTROL, cache)
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
+    Ok(match asked {
+        Some(asked) => {
+            let range = format!("bytes {}-{}/{bytes}", asked.start, asked.end - 1);
+            ListAnswer { head: head.text(CONTENT_RANGE, &range), list, bytes: asked }
+        }
+        None => ListAnswer { head, list, bytes: 0..bytes },
+    })
+}
+
+/// The next part of a list's bytes; shorter than what is left where that is much.
+pub(crate) async fn part(edge: &Edge, room: &LiveRoom, list: List, left: &Range<u64>) -> Result<Bytes, StoreError> {
+    let line_bytes = list.line_bytes();
+    let end = left.end.min(left.start + PART_BYTES);
+    let lines = left.start / line_bytes..end.div_ceil(line_bytes);
+    let first = lines.start * line_bytes;
+    let read = match list {
+        List::Roster => edge.store.roster(room.name(), lines).await?,
+        List::Claims => edge.store.claims(room.name(), lines).await?,
+    };
+    let within = |at: u64| usize::try_from(at - first).ok().filter(|at| *at <= read.len());
+    match (within(left.start), within(end)) {
+        (Some(start), Some(end)) => Ok(read.slice(start..end)),
+        _ => Err(StoreError::Damaged("a list is shorter than it was".to_owned())),
+    }
+}
+
+/// Publishes the claims that are old enough.
+pub(crate) async fn publish_claims(store: &dyn Store, room: &LiveRoom, view: &View) -> Result<(), StoreError> {
+    let draw = view.draw.descriptor_digest;
+    let known = **room.public_claims.load();
+    let from = if known.draw == draw { known.count } else { 0 };
+    if from >= view.admitted {
+        return Ok(());
+    }
+    let bytes = store.claims(room.name(), from..from + CLAIMS_A_LOOK).await?;
+    let until_ms = view.now_ms.saturating_sub(CLAIM_PRIVATE_MS);
+    let (lines, _) = bytes.as_chunks::<CLAIM_BYTES>();
+    let old = lines.iter().take_while(|line| Claim::from_bytes(line).admitted_at_ms <= until_ms).count() as u64;
+    room.public_claims.store(PublicClaims { draw, count: from + old }.into());
+    Ok(())
+}
+
+/// One `bytes=` range of a resource of that many bytes; several ranges, and what lies beyond the end, are none.
+fn byte_range(header: &[u8], bytes: u64) -> Option<Range<u64>> {
+    let (first, last) = std::str::from_utf8(header).ok()?.strip_prefix("bytes=")?.split_once('-')?;
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
+    let range = match (first, last) {
+        ("", suffix) => bytes.saturating_sub(number(suffix)?)..bytes,
+        (first, "") => number(first)?..bytes,
+        (first, last) => number(first)?..number(last)?.saturating_add(1).min(bytes),
+    };
+    (range.start < range.end).then_some(range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_may_not_dawdle() {
+        let s = Duration::from_secs;
+        assert!(!is_slow(s(60), 0) && is_slow(s(61), 3 << 20) && !is_slow(s(61), 4 << 20));
+    }
+
+    #[test]
+    fn reads_one_byte_range() {
+        for (header, range) in [
+            ("bytes=0-31", Some(0..32)),
+            ("bytes=32-", Some(32..320)),
+            ("bytes=-32", Some(288..320)),
+            ("bytes=-9999", Some(0..320)),
+            ("bytes=300-9999", Some(300..320)),
+            ("bytes=0-0", Some(0..1)),
+            ("bytes=320-", None),
+            ("bytes=5-4", None),
+            ("bytes=0-1,3-4", None),
+            ("bytes=-", None),
+            ("bytes=-0", None),
+            ("bytes=+1-2", None),
+            ("entries=0-1", None),
+        ] {
+            assert_eq!(byte_range(header.as_bytes(), 320), range, "{header}");
+        }
+        assert_eq!(byte_range(b"bytes=0-", 0), None);
+    }
+}

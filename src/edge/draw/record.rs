@@ -1,0 +1,132 @@
+//! The draw in public: its record, and the proof that an entry stands in the roster.
+
+use std::sync::Arc;
+
+use fairgate_draw::{Descriptor, Record, RosterTree};
+use http::StatusCode;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LINK};
+use serde::Serialize;
+
+use super::roster::read_tree;
+use crate::edge::api::dispatch::FanRequest;
+use crate::edge::context::Edge;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::problem::Problem;
+use crate::edge::room::handle::{LiveRoom, Snapshot};
+
+/// What is public may be read by scripts of any origin: whoever checks a draw may do it in a browser.
+pub(crate) const ANYBODY: HeaderValue = HeaderValue::from_static("*");
+/// What never changes again, at an address that names the draw.
+const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// What may be out of date in a second.
+pub(crate) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
+
+/// How long what is final of the present draw may be kept: for ever where the address names the draw (`?d=…`), and a moment
+/// where it does not, since the room's next draw has the same address.
+///
+/// # Errors
+/// The address names another draw: whatever is answered would be kept under its name.
+pub(crate) fn kept(request: &FanRequest<'_>, snapshot: &Snapshot) -> Result<HeaderValue, Problem> {
+    let query = form_urlencoded::parse(request.query.unwrap_or_default().as_bytes());
+    let mut named = query.filter(|(name, _)| name == "d").map(|(_, digest)| digest);
+    match named.next() {
+        None => Ok(GROWING),
+        Some(digest) if *digest == hex::encode(snapshot.view.draw.descriptor_digest) => Ok(FINAL),
+        Some(_) => Err(Problem::NoSuchDraw),
+    }
+}
+
+#[derive(Serialize)]
+struct Proof {
+    index: u64,
+    entries: u64,
+    entry: String,
+    path: Vec<String>,
+    root: String,
+}
+
+/// `GET draw`.
+pub(crate) fn record(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let kept = kept(request, &snapshot)?;
+    let record = edge.keys.now().sign_record(public_record(&snapshot).ok_or(Problem::Internal)?, edge.now_ms());
+    let cache = if record.is_final() { kept } else { GROWING };
+    Ok(Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .header(CACHE_CONTROL, cache)
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
+        .text(LINK, &format!("<{}/draw-record.schema.json>; rel=\"describedby\"", edge.prefix))
+        .body(record.canonical_json()))
+}
+
+/// `GET /.fairgate/draw-record.schema.json`: what a record is, for programs.
+pub(crate) fn schema() -> Answer {
+    Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/schema+json"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"))
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
+        .body(include_str!("../../../docs/draw-record.schema.json"))
+}
+
+/// Everything that is public of a draw, before it is signed.
+pub(crate) fn public_record(snapshot: &Snapshot) -> Option<Record> {
+    let known = &snapshot.view.draw;
+    let scheduled = Record::scheduled(Descriptor::parse(&known.descriptor).ok()?);
+    Some(Record {
+        beacon: known.beacon,
+        beacon_signature: known.beacon_signature,
+        entries: known.entries,
+        frozen_at_ms: known.frozen_at_ms,
+        left_out: known.left_out.filter(|left_out| *left_out > 0),
+        missing: known.missing.filter(|missing| *missing > 0),
+        revealed_at_ms: known.revealed_at_ms,
+        root: known.root,
+        secret: known.secret,
+        seed: known.seed,
+        ..scheduled
+    })
+}
+
+/// `GET draw/proof/{index}`.
+pub(crate) async fn proof(
+    edge: &Edge,
+    room: &LiveRoom,
+    index: u64,
+    request: &FanRequest<'_>,
+) -> Result<Answer, Problem> {
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let kept = kept(request, &snapshot)?;
+    let (entries, root) = snapshot.view.draw.entries.zip(snapshot.view.draw.root).ok_or_else(|| pending(edge))?;
+    let tree = tree(edge, room, entries, root).await?;
+    let chunk_range = tree.chunk(index).ok_or(Problem::NoSuchEntry { index, entries })?;
+    let bytes = edge.store.roster(room.name(), chunk_range.clone()).await.map_err(|_| edge.store_unavailable())?;
+    let (chunk, _) = bytes.as_chunks::<32>();
+    let proof = tree.proof(index, chunk).map_err(|_| Problem::Internal)?;
+    let entry =
+        usize::try_from(index - chunk_range.start).ok().and_then(|at| chunk.get(at)).ok_or(Problem::Internal)?;
+    let body = Proof {
+        index,
+        entries,
+        entry: hex::encode(entry),
+        path: proof.path.iter().map(hex::encode).collect(),
+        root: hex::encode(root),
+    };
+    let mut answer = Answer::json(StatusCode::OK, &body);
+    answer.headers.retain(|(name, _)| name != CACHE_CONTROL);
+    Ok(answer.header(CACHE_CONTROL, kept).header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY))
+}
+
+/// The frozen roster's tree, read anew after a restart.
+async fn tree(edge: &Edge, room: &LiveRoom, entries: u64, root: [u8; 32]) -> Result<Arc<RosterTree>, Problem> {
+    if let Some(tree) = room.tree.load_full().filter(|tree| tree.root() == root) {
+        return Ok(tree);
+    }
+    let tree = read_tree(&*edge.store, room.name(), entries).await.map_err(|_| edge.store_unavailable())?;
+    let tree = Arc::new(tree);
+    room.tree.store(Some(Arc::clone(&tree)));
+    Ok(tree)
+}
+
+fn pending(edge: &Edge) -> Problem {
+    Problem::DrawPending { retry_after_ms: edge.retry_after_ms() }
+}

@@ -1,0 +1,10 @@
+//! Values of HTTP: who asks, what was asked, and what is answered. Nothing here waits or counts.
+
+pub(super) mod answer;
+pub(super) mod body;
+pub(super) mod client;
+pub(super) mod cors;
+pub(super) mod oversized;
+pub(super) mod problem;
+pub(super) mod request_id;
+pub(super) mod upgrade;

@@ -1,0 +1,7 @@
+//! The process: how it starts, hands its sockets over, and stops.
+
+pub(super) mod handover;
+pub(super) mod listening;
+pub(super) mod server;
+pub(super) mod stop;
+pub(super) mod turn;

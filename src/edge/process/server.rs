@@ -1,0 +1,405 @@
+//! Puts the edge together from its configuration and runs it until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use http::HeaderValue;
+use pingora::apps::HttpServerOptions;
+use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
+use pingora::protocols::http::v2::server::H2Options;
+use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::server::configuration::ServerConf;
+use pingora::server::{RunArgs, Server};
+use pingora::services::ServiceHandle;
+use pingora::services::background::background_service;
+use pingora::services::listening::Service;
+use prometheus::Registry;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::handover::Sockets;
+use super::listening::Listening;
+use super::stop::{Finish, Stop};
+use crate::arrive::forged::Forged;
+use crate::arrive::route::{RoomRoutes, RouteTable};
+use crate::clock::Clock;
+use crate::config::{Config, Host, RoomConfig, TlsListener};
+use crate::control::{AuditLog, Doorman, Tokens};
+use crate::edge::connection::http1::Front;
+use crate::edge::connection::pre_tls::Greeting;
+use crate::edge::context::{Edge, Traffic};
+use crate::edge::credentials::certificate::LiveCertificate;
+use crate::edge::credentials::keys::LiveKeys;
+use crate::edge::draw::public_lists;
+use crate::edge::overload::connections::Connections;
+use crate::edge::overload::network_semaphore::Bounded;
+use crate::edge::overload::rate_limit::Quotas;
+use crate::edge::proxy::phases::GatePhases;
+use crate::edge::proxy::renewed::Slid;
+use crate::edge::proxy::request_body;
+use crate::edge::room::handle::{LiveRoom, RoomWorkers};
+use crate::edge::tasks::admin::AdminService;
+use crate::edge::tasks::file_watch::FileWatch;
+use crate::edge::tasks::heartbeat::Ticker;
+use crate::edge::tasks::inventory::StockWatch;
+use crate::edge::tasks::overload_control::Pilot;
+use crate::edge::tasks::timekeeper::{StoreClock, Timekeeper};
+use crate::edge::upstream::handle::{UnresolvedUpstream, Upstream};
+use crate::observe::EdgeMetrics;
+use crate::page::PageError;
+use crate::pass::{KeyError, PassCache};
+use crate::store::Store;
+use crate::supervise::Supervisor;
+
+/// Verified passes remembered: about 30 MB.
+const PASSES_MAX: u64 = 100_000;
+
+/// Requests that get a second try at the shop: only those of which nothing was sent.
+const TRIES_MAX: usize = 2;
+
+/// Requests of strangers that are being answered at once, in all and of a network: some 30 KB each, for as long as a client
+/// may take for an answer.
+const REQUESTS_MAX: u32 = 10_000;
+const NETWORK_REQUESTS_MAX: u32 = 1_000;
+
+/// HTTP/2: requests of one connection at a time, of those the ones that may be reset before they were looked at, and the
+/// header fields of one.
+const STREAMS_MAX: u32 = 64;
+const RESETS_MAX: usize = 20;
+/// More than an HTTP/1 head, so that who sends too many cookies gets a page that says so.
+const HEADERS_BYTES_MAX: u32 = 48 * 1024;
+
+/// For runtimes to end, after everything was answered.
+const LAST_SECOND_S: u64 = 1;
+
+/// Why the edge does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A waiting page cannot be built.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// Relays of public randomness cannot be asked.
+    #[error("cannot ask the relays of [room.draw]: {0}")]
+    Relays(#[from] reqwest::Error),
+    /// A shop cannot be found.
+    #[error(transparent)]
+    Upstream(#[from] UnresolvedUpstream),
+    /// A room names a shop that is not configured.
+    #[error(
+        "room {room:?} names the upstream {upstream:?}, which is not configured; add [[upstream]] or change `upstream`"
+    )]
+    NoUpstream {
+        /// The room.
+        room: String,
+        /// What it names.
+        upstream: String,
+    },
+    /// The audit log cannot be written.
+    #[error("cannot write the audit log {}: {source}; check store.path", path.display())]
+    Audit {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system has no randomness.
+    #[error("the system has no randomness; is /dev/urandom there?")]
+    NoRandomness,
+    /// The edge that runs cannot be asked for its sockets.
+    #[error("cannot take over from the edge that uses {}: {source}", dir.display())]
+    TakeOver {
+        /// Its directory.
+        dir: std::path::PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// Something is measured twice.
+    #[error("cannot measure: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A thread cannot be started.
+    #[error("cannot start a thread for the server: {0}")]
+    Thread(std::io::Error),
+    /// The server has ended without having been told to.
+    #[error("the server's thread has ended by itself: see the log; start the edge again")]
+    Ended,
+    /// Nobody serves after this edge.
+    #[error("the edge that took over has died, and so has every one that was started in its place: see their logs")]
+    NoHeir,
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another server running there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A certificate or key cannot be used.
+    #[error("cannot use the certificate {certificate} for {address}: {reason}")]
+    Tls {
+        /// The address.
+        address: SocketAddr,
+        /// The certificate's file.
+        certificate: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What the edge runs on, besides its configuration.
+pub struct EdgeParts {
+    /// Where rooms live.
+    pub store: Arc<dyn Store>,
+    /// What it measures of itself.
+    pub metrics: EdgeMetrics,
+    /// What the admin listener shows of what is measured.
+    pub registry: Registry,
+    /// Who may use the admin API.
+    pub tokens: Tokens,
+    /// Who keeps the edge's tasks going.
+    pub supervisor: Supervisor,
+    /// Whether it stops when standard input ends.
+    pub exit_with_stdin: bool,
+}
+
+/// Runs the edge until it is told to stop, or another one has taken over from it.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), EdgeError> {
+    crate::edge::overload::open_files::raise_limit();
+    let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(&parts.store));
+    let Sockets { mut server, takes_over, prepared, handover } = sockets;
+    let handover = Arc::new(handover);
+    let certificates = prepared.certificates.clone();
+    let (edge, tickers) = build(config, prepared, &parts, &clock)?;
+    if !takes_over {
+        addresses(config).try_for_each(check_listen)?;
+    }
+    let (finished, wait) = channel();
+    let mut gate = gate_service(&server, &edge, Finish::new(config, finished.clone()));
+    gate.endpoints().set_pre_tls_callback(Arc::new(Greeting { edge: Arc::clone(&edge) }));
+    for address in &config.edge.listen {
+        gate.add_listener(listener(*address));
+    }
+    for (tls, certificate) in config.edge.tls.iter().zip(&certificates) {
+        gate.add_listener(listener(tls.listen).tls(tls_settings(tls, certificate)?));
+    }
+    let rooms: Vec<ServiceHandle> =
+        tickers.into_iter().map(|ticker| server.add_service(background_service("room", ticker))).collect();
+    for pilot in pilots(&edge, &parts)? {
+        server.add_service(background_service("pilot", pilot));
+    }
+    server.add_service(background_service("files", FileWatch::new(&edge, certificates, &parts)));
+    server.add_service(background_service("timekeeper", Timekeeper::new(&edge, &parts)));
+    for watch in stock_watches(&edge, &parts)? {
+        server.add_service(background_service("stock", watch));
+    }
+    let audit_path = config.store.path.join("audit.jsonl");
+    let audit = AuditLog::open(&audit_path).map_err(|source| EdgeError::Audit { path: audit_path, source })?;
+    let exit_with_stdin = parts.exit_with_stdin;
+    let doorman = Doorman::new(&config.admin.hosts, &parts.registry)?;
+    let admin = AdminService::new(&edge, (config.admin.listen, doorman), parts, audit);
+    server.add_service(background_service("admin", admin));
+    // Fans who come in the first moment find their rooms.
+    let listening = Listening {
+        service: gate,
+        handover: Arc::clone(&handover),
+        edge: Arc::clone(&edge),
+        addresses: gate_addresses(config).map(|address| address.to_string()).collect(),
+    };
+    server.add_service(listening).add_dependencies(&rooms);
+    let stop = Stop::new(edge, config, Arc::clone(&handover), exit_with_stdin);
+    // Pingora's own thread would sit out the whole grace, though everything is answered.
+    let serve = move || {
+        server.run(RunArgs { shutdown_signal: Box::new(stop) });
+        let _ = finished.send(());
+    };
+    thread::Builder::new().name("server".to_owned()).spawn(serve).map_err(EdgeError::Thread)?;
+    // Nobody is left who could say that it is finished where the server's thread has panicked.
+    let ended = wait.recv().map_err(|_| EdgeError::Ended);
+    if handover.settle() { ended } else { Err(EdgeError::NoHeir) }
+}
+
+/// What an edge serves, as far as its configuration says.
+pub(crate) struct Prepared {
+    keys: LiveKeys,
+    certificates: Vec<Arc<LiveCertificate>>,
+    rooms: Vec<(Arc<LiveRoom>, RoomWorkers)>,
+}
+
+/// Does everything that may fail or take time before anything else is touched.
+pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
+    let keys = LiveKeys::load(config.edge.keys.clone(), &config.edge.issuer)?;
+    let upstreams = resolve(config)?;
+    tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
+    let prepare_room = |room| {
+        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?)?;
+        Ok((Arc::new(live), workers))
+    };
+    let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
+    let certificates = config.edge.tls.iter().map(|tls| LiveCertificate::load(tls).map(Arc::new));
+    let certificates = certificates.collect::<Result<_, _>>()?;
+    Ok(Prepared { keys, certificates, rooms })
+}
+
+fn resolve(config: &Config) -> Result<Vec<Arc<Upstream>>, EdgeError> {
+    let resolved = config.upstreams.iter().map(|upstream| Upstream::resolve(upstream).map(Arc::new));
+    Ok(resolved.collect::<Result<_, _>>()?)
+}
+
+fn upstream_of(upstreams: &[Arc<Upstream>], room: &RoomConfig) -> Result<Arc<Upstream>, EdgeError> {
+    let named = upstreams.iter().find(|upstream| upstream.name() == room.upstream);
+    let missing = || EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() };
+    named.map(Arc::clone).ok_or_else(missing)
+}
+
+pub(crate) fn build(
+    config: &Config,
+    Prepared { keys, rooms: prepared, .. }: Prepared,
+    parts: &EdgeParts,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
+    let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
+    for (live, workers) in prepared {
+        tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
+        rooms.push(live);
+    }
+    let edge = Edge {
+        routes: RouteTable::new(
+            &config.edge.prefix,
+            config.rooms.iter().map(|room| room_routes(config, room)).collect(),
+        ),
+        rooms,
+        store: Arc::clone(&parts.store),
+        clock: Arc::clone(clock),
+        keys,
+        passes: PassCache::new(PASSES_MAX),
+        slid: Slid::new(),
+        hsts: config.edge.hsts.as_ref().and_then(|hsts| HeaderValue::from_str(hsts).ok()),
+        metrics: parts.metrics.clone(),
+        prefix: config.edge.prefix.clone(),
+        trusted_proxies: config.edge.trusted_proxies.clone(),
+        forged: Forged::new(&config.edge.headers.strip, &config.edge.headers.allow),
+        body_bytes_max: config.edge.body_bytes_max,
+        client_timeout_ms: config.edge.client_timeout_ms,
+        keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
+        quotas: Quotas::new(&config.edge.limits),
+        connections: Connections::new(&config.edge, crate::edge::overload::open_files::connections_max()),
+        bodies: request_body::memory(&config.edge.limits),
+        readers: public_lists::readers(&config.edge.limits.unlimited),
+        strangers: Bounded::new(REQUESTS_MAX, NETWORK_REQUESTS_MAX, &config.edge.limits.unlimited),
+        traffic: Traffic::default(),
+    };
+    Ok((Arc::new(edge), tickers))
+}
+
+/// One pilot for each shop, with the rooms in front of it.
+fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<Pilot>, EdgeError> {
+    let mut number = [0; 4];
+    SystemRandom::new().fill(&mut number).map_err(|_| EdgeError::NoRandomness)?;
+    let number = u32::from_be_bytes(number);
+    let mut shops: Vec<(Arc<Upstream>, Vec<Arc<LiveRoom>>)> = Vec::new();
+    for room in &edge.rooms {
+        match shops.iter_mut().find(|(upstream, _)| Arc::ptr_eq(upstream, &room.upstream)) {
+            Some((_, rooms)) => rooms.push(Arc::clone(room)),
+            None => shops.push((Arc::clone(&room.upstream), vec![Arc::clone(room)])),
+        }
+    }
+    let pilot = |(upstream, rooms)| Pilot::new(upstream, rooms, number, parts, Arc::clone(&edge.clock));
+    Ok(shops.into_iter().map(pilot).collect())
+}
+
+fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<StockWatch>, reqwest::Error> {
+    let watch = |room: &Arc<LiveRoom>| {
+        let path = room.config.stock.as_deref()?;
+        Some(StockWatch::new(Arc::clone(room), path, parts))
+    };
+    edge.rooms.iter().filter_map(watch).collect()
+}
+
+fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {
+    let host = |host: &Host| match host {
+        Host::Any => "*".to_owned(),
+        Host::Name(name) => name.clone(),
+    };
+    // Two names of one address are one shop.
+    let shop = config.upstream(&room.upstream).map_or_else(String::new, |shop| format!("{}:{}", shop.host, shop.port));
+    RoomRoutes {
+        shop,
+        well_known: room.well_known.clone(),
+        case_insensitive: room.case_insensitive,
+        name: room.name.clone(),
+        hosts: room.hosts.iter().map(host).collect(),
+        paths: room.paths.clone(),
+        exempt: room.exempt.clone(),
+    }
+}
+
+pub(crate) fn server_conf(config: &Config) -> ServerConf {
+    ServerConf {
+        threads: thread::available_parallelism().map_or(1, usize::from),
+        grace_period_seconds: Some(Finish::longest(config).as_secs() + LAST_SECOND_S),
+        graceful_shutdown_timeout_seconds: Some(LAST_SECOND_S),
+        max_retries: TRIES_MAX,
+        ..ServerConf::default()
+    }
+}
+
+fn gate_service(server: &Server, edge: &Arc<Edge>, finish: Finish) -> Service<Front> {
+    let phases = GatePhases { edge: Arc::clone(edge) };
+    let mut proxy: HttpProxy<GatePhases> = http_proxy(&server.configuration, phases);
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(Duration::from_millis(edge.keepalive_timeout_ms));
+    proxy.server_options = Some(options);
+    proxy.h2_options = Some(h2_options());
+    Service::new("gate".to_owned(), Front { edge: Arc::clone(edge), proxy: Arc::new(proxy), finish })
+}
+
+/// A client that opens streams only to reset them (rapid reset) is cut off, as is one that makes errors on purpose.
+fn h2_options() -> H2Options {
+    let mut options = H2Options::new();
+    options
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(Some(RESETS_MAX))
+        .max_header_list_size(HEADERS_BYTES_MAX);
+    options
+}
+
+/// Heads are read whole by the front, and answers are gathered while they are served: no connection needs a buffer of
+/// its own.
+fn listener(address: SocketAddr) -> ListenerConfig {
+    ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered())
+}
+
+fn tls_settings(listener: &TlsListener, certificate: &Arc<LiveCertificate>) -> Result<TlsSettings, EdgeError> {
+    let files = [&listener.certificate, &listener.key].map(|path| path.to_string_lossy());
+    let settings = TlsSettings::intermediate(&files[0], &files[1]);
+    let mut settings = settings.map_err(|error| EdgeError::Tls {
+        address: listener.listen,
+        certificate: certificate.name().to_owned(),
+        reason: error.to_string(),
+    })?;
+    settings.set_cert_resolver(Arc::clone(certificate) as _);
+    settings.enable_h2();
+    Ok(settings)
+}
+
+fn gate_addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    config.edge.listen.iter().copied().chain(config.edge.tls.iter().map(|tls| tls.listen))
+}
+
+fn addresses(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    gate_addresses(config).chain([config.admin.listen])
+}
+
+/// Pingora binds in a task of its own, where nobody could be told that it failed.
+fn check_listen(address: SocketAddr) -> Result<(), EdgeError> {
+    TcpListener::bind(address).map(drop).map_err(|source| EdgeError::Listen { address, source })
+}

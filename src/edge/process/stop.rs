@@ -1,0 +1,207 @@
+//! How the edge stops: it takes nothing new, finishes what it is doing, within bounds, and gives its store back.
+//!
+//! Told to stop (SIGTERM, SIGINT), it says so at `/readyz` and goes on for a while, so that load balancers notice; then it
+//! listens no more. Asked for its sockets (SIGQUIT), it hands them over to the next edge, and goes on until that one serves.
+//! Then, as when it was told to stop, answers close their connections, and what is in flight has a grace.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::server::{ShutdownSignal, ShutdownSignalWatch};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::handover::{Fate, Handover};
+use crate::config::Config;
+use crate::edge::context::Edge;
+
+/// How often a draining edge looks whether it is done.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long answers say that their connections end, before a single edge takes no more of them.
+const NOTICE: Duration = Duration::from_secs(5);
+/// How long requests keep a store that the next edge waits for.
+const STORE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Waits for the reason to stop.
+pub(crate) struct Stop {
+    edge: Arc<Edge>,
+    /// How long it goes on taking visitors.
+    delay: Duration,
+    handover: Arc<Handover>,
+    stdin_ended: Arc<Notify>,
+}
+
+enum Reason {
+    End,
+    HandOver,
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for Stop {
+    async fn recv(&self) -> ShutdownSignal {
+        match self.reason().await {
+            Reason::HandOver => {
+                tracing::info!(connections = self.edge.connections.count(), "the next edge has the sockets: ending");
+                self.edge.traffic.hand_over();
+                ShutdownSignal::GracefulTerminate
+            }
+            Reason::End => {
+                tracing::info!(connections = self.edge.connections.count(), "stopping: not ready any more");
+                self.edge.traffic.drain();
+                tokio::select! {
+                    () = tokio::time::sleep(self.delay) => ShutdownSignal::GracefulTerminate,
+                    () = ended() => ShutdownSignal::FastShutdown,
+                }
+            }
+        }
+    }
+}
+
+impl Stop {
+    /// `with_stdin`: whether the end of standard input, which comes when the parent dies, is a reason to stop.
+    pub(crate) fn new(edge: Arc<Edge>, config: &Config, handover: Arc<Handover>, with_stdin: bool) -> Self {
+        let stdin_ended = Arc::new(Notify::new());
+        if with_stdin {
+            watch_stdin(Arc::clone(&stdin_ended));
+        }
+        let delay = Duration::from_millis(config.edge.shutdown_delay_ms);
+        Self { edge, delay, handover, stdin_ended }
+    }
+
+    async fn reason(&self) -> Reason {
+        tokio::select! {
+            () = ended() => Reason::End,
+            () = self.stdin_ended.notified() => Reason::End,
+            () = self.handed_over() => Reason::HandOver,
+        }
+    }
+
+    /// Waits until another edge has the sockets and this one has to end.
+    async fn handed_over(&self) {
+        loop {
+            received(SignalKind::quit()).await;
+            if !self.handover.is_awaited() {
+                tracing::error!("asked for the sockets, but nobody waits for them: start the next edge with --upgrade");
+                continue;
+            }
+            match self.give().await {
+                Ok(Fate::Serves) => return,
+                Ok(Fate::Died) => tracing::error!("the next edge has died before it served: this one goes on"),
+                Err(error) => tracing::error!(%error, "the sockets cannot be given away: this edge goes on"),
+            }
+        }
+    }
+
+    /// Gives the sockets away. With a shared store both edges listen until the next one serves; the embedded store has to be
+    /// given up first.
+    async fn give(&self) -> io::Result<Fate> {
+        if !self.edge.store.is_shared() {
+            return self.give_for_good().await;
+        }
+        let handover = Arc::clone(&self.handover);
+        tokio::task::spawn_blocking(move || handover.give()).await.map_err(io::Error::other)??;
+        loop {
+            match self.handover.fate() {
+                Some(fate) => return Ok(fate),
+                None => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// The sockets are gone, and the store will be: from here on somebody else has to serve. Answers say for a while that their
+    /// connections end, so that few are left on which a client could write when they are closed.
+    async fn give_for_good(&self) -> io::Result<Fate> {
+        let handover = Arc::clone(&self.handover);
+        tokio::task::spawn_blocking(move || handover.give_for_good()).await.map_err(io::Error::other)??;
+        self.edge.traffic.hand_over();
+        tokio::time::sleep(NOTICE).await;
+        Ok(Fate::Serves)
+    }
+}
+
+/// What is left to do once no connection is taken any more.
+pub(crate) struct Finish {
+    /// How long requests and tunnels may take.
+    grace: Duration,
+    /// How long connections are kept for the requests that may still come on them; the rest of their time, at most.
+    keepalive: Duration,
+    finished: Sender<()>,
+}
+
+impl Finish {
+    pub(crate) fn new(config: &Config, finished: Sender<()>) -> Self {
+        let grace = Duration::from_millis(config.edge.shutdown_grace_ms);
+        Self { grace, keepalive: Duration::from_millis(config.edge.keepalive_timeout_ms), finished }
+    }
+
+    /// The longest that it may take, for whoever else waits.
+    pub(crate) fn longest(config: &Config) -> Duration {
+        Duration::from_millis(config.edge.shutdown_grace_ms.max(config.edge.keepalive_timeout_ms)) + STORE_PATIENCE
+    }
+
+    /// Waits until all that was begun is done, or the grace is over, and gives the store back.
+    pub(crate) async fn run(&self, edge: &Edge) {
+        if edge.traffic.is_handing_over() && !edge.store.is_shared() {
+            // The next edge serves nobody before it has the store.
+            until(STORE_PATIENCE, || edge.traffic.requests() == 0).await;
+            edge.store.close().await;
+        }
+        let grace = if edge.keeps_idle_connections() { self.grace.max(self.keepalive) } else { self.grace };
+        tokio::select! {
+            is_done = until(grace, || edge.connections.count() == 0) => if !is_done {
+                tracing::warn!(connections = edge.connections.count(), "ending before everything was answered");
+            },
+            // Asked a second time: somebody is in a hurry.
+            () = ended() => {}
+        }
+        edge.store.close().await;
+        // Nobody waits any more where Pingora was quicker.
+        let _ = self.finished.send(());
+    }
+}
+
+/// Waits until something is so; answers whether it became so in time.
+async fn until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    let looks = async {
+        while !is_so() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(patience, looks).await.is_ok()
+}
+
+/// Waits for the signals that end a process.
+pub(crate) async fn ended() {
+    tokio::select! {
+        () = received(SignalKind::terminate()) => {}
+        () = received(SignalKind::interrupt()) => {}
+    }
+}
+
+async fn received(kind: SignalKind) {
+    match signal(kind) {
+        Ok(signal) => wait(signal).await,
+        Err(error) => {
+            tracing::error!(%error, "a signal cannot be listened for");
+            std::future::pending().await
+        }
+    }
+}
+
+async fn wait(mut signal: Signal) {
+    if signal.recv().await.is_none() {
+        std::future::pending().await
+    }
+}
+
+/// On a thread of its own: a runtime would wait for the read at its end.
+fn watch_stdin(ended: Arc<Notify>) {
+    std::thread::spawn(move || {
+        // Whatever comes is not for us.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        ended.notify_one();
+    });
+}

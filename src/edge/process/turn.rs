@@ -1,0 +1,132 @@
+//! Whose turn it is: one edge takes over at a time, and whoever serves is written down.
+//!
+//! Guarantees: the kernel gives a turn back when its process ends, however it ends, so a turn that is free without anybody
+//! serving means that whoever had it is dead; a process is known by its id and the time at which it was started, so another one that
+//! got the id later is not taken for it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+const LOCK: &str = "upgrade.lock";
+const SERVING: &str = "serving";
+const SERVING_NEXT: &str = "serving.next";
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The right to take over.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _lock: File,
+}
+
+impl Turn {
+    /// Takes the turn, or finds that somebody has it.
+    pub(crate) fn take(dir: &Path) -> io::Result<Option<Self>> {
+        fs::create_dir_all(dir)?;
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).truncate(false).write(true).mode(0o600).open(dir.join(LOCK))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _lock: lock })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Waits for the turn.
+    pub(crate) fn wait(dir: &Path, patience: Duration) -> io::Result<Self> {
+        let (deadline, mut is_said) = (Instant::now() + patience, false);
+        loop {
+            if let Some(turn) = Self::take(dir)? {
+                return Ok(turn);
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::new(
+                    ErrorKind::TimedOut,
+                    "another edge is taking over and does not come to serve",
+                ));
+            }
+            if !std::mem::replace(&mut is_said, true) {
+                tracing::info!("another edge is taking over: waiting for it");
+            }
+            sleep(LOOK);
+        }
+    }
+}
+
+/// The process that serves.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) process: Pid,
+    started: String,
+}
+
+impl Serving {
+    pub(crate) fn is_alive(&self) -> bool {
+        started(self.process).is_some_and(|started| started == self.started)
+    }
+
+    pub(crate) fn is_this_process(&self) -> bool {
+        self.process == rustix::process::getpid()
+    }
+}
+
+/// Writes down that this process serves.
+pub(crate) fn say_serving(dir: &Path) -> io::Result<()> {
+    let process = rustix::process::getpid();
+    let started = started(process).ok_or_else(|| io::Error::other("/proc does not know this process"))?;
+    let next = dir.join(SERVING_NEXT);
+    fs::write(&next, format!("{} {started}\n", process.as_raw_nonzero()))?;
+    fs::rename(next, dir.join(SERVING))
+}
+
+/// Who wrote that last.
+pub(crate) fn serving(dir: &Path) -> Option<Serving> {
+    let text = fs::read_to_string(dir.join(SERVING)).ok()?;
+    let (process, started) = text.trim().split_once(' ')?;
+    Some(Serving { process: Pid::from_raw(process.parse().ok()?)?, started: started.to_owned() })
+}
+
+/// When a process was started, in ticks since the machine was; nothing where there is none.
+fn started(process: Pid) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
+    // The name in parentheses may have spaces.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let state_and_more: Vec<&str> = fields.split_whitespace().collect();
+    let is_dead = matches!(state_and_more.first(), Some(&("Z" | "X")));
+    state_and_more.get(19).filter(|_| !is_dead).map(|started| (*started).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_one_processes_and_free_when_that_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let turn = Turn::take(dir.path()).unwrap().unwrap();
+        assert!(Turn::take(dir.path()).unwrap().is_none());
+        assert_eq!(Turn::wait(dir.path(), Duration::ZERO).unwrap_err().kind(), ErrorKind::TimedOut);
+        drop(turn);
+        assert!(Turn::take(dir.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_serves_is_known_by_more_than_its_number() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(serving(dir.path()).is_none());
+        say_serving(dir.path()).unwrap();
+        let this = serving(dir.path()).unwrap();
+        assert!(this.is_alive() && this.is_this_process());
+        fs::write(dir.path().join(SERVING), format!("{} 1\n", std::process::id())).unwrap();
+        assert!(!serving(dir.path()).unwrap().is_alive(), "another process with the same id");
+        fs::write(dir.path().join(SERVING), "nonsense").unwrap();
+        assert!(serving(dir.path()).is_none());
+    }
+}

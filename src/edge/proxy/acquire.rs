@@ -1,0 +1,162 @@
+//! The way of a request to the shop: what it must have shown, in the order of what that costs.
+//!
+//! Guarantees: a session's quota is counted once; a body is here, or known to be one of the few that stream, before a slot
+//! is asked for; a slot comes last, and from the part of whoever asks ([`SlotAsk`]).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method};
+use pingora::proxy::Session;
+
+use super::admit::{Inside, Outcome, Stage, Visit, shut, too_many};
+use super::arrival::Arrival;
+use super::holder::{Holder, holder};
+use super::kept_form;
+use super::request_body;
+use super::session::Renewal;
+use crate::arrive::route::Route;
+use crate::edge::context::Edge;
+use crate::edge::http::cors;
+use crate::edge::http::problem::Problem;
+use crate::edge::overload::rate_limit::Tally;
+use crate::edge::overload::streams::LastingOne;
+use crate::edge::room::handle::LiveRoom;
+use crate::edge::slots::{Part, Slot, SlotAsk};
+use crate::edge::upstream::handle::Closed;
+use crate::limit::networks;
+use crate::observe::{RequestKind, RouteClass};
+use crate::pass::Pass;
+
+/// Lets a request through, or says why not.
+pub(crate) async fn forward(
+    edge: &Arc<Edge>,
+    session: &mut Session,
+    visit: &mut Visit,
+    room: Arc<LiveRoom>,
+    arrival: Arrival,
+    holder: Option<Holder>,
+) -> pingora::Result<Outcome> {
+    let header = session.req_header();
+    let is_preflight = holder.is_none() && cors::is_preflight(&header.method, &header.headers);
+    let class = room.class_of(arrival.target.path());
+    let counted = holder.as_ref().map_or(Ok(None), |holder| {
+        let counted = counted_as(class, &session.req_header().method);
+        edge.quotas.session(Tally::Count, counted, holder.pass.session, visit.begun)
+    });
+    let quota_left = match counted {
+        Ok(left) => left,
+        Err(over) => {
+            let problem = too_many(edge, over);
+            return Ok(keep_form(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
+        }
+    };
+    let sending = match request_body::receive(edge, session, arrival.client.address).await? {
+        Ok(sending) => sending,
+        Err(problem) => return Ok(Outcome::refused(problem)),
+    };
+    let whose = ask(edge, &session.req_header().headers, &room, &arrival, class, holder.as_ref());
+    // A preflight of a protected page is a stranger's, whoever sends it.
+    let part = if is_preflight { Part::Open } else { whose.part };
+    let whose = SlotAsk { part, is_long: sending.is_streamed(), ..whose };
+    let (slot, lasting) = match take(edge, &room, whose, visit.asks_for_tunnel).await {
+        Ok(taken) => taken,
+        Err(closed) => {
+            let problem = shut(edge, closed);
+            return Ok(keep_form(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
+        }
+    };
+    let renewal = holder.as_ref().and_then(|holder| Renewal::begin(edge, &room, &holder.pass));
+    let leash = visit.leash.take();
+    if let (Some(leash), true) = (leash.clone(), visit.asks_for_tunnel) {
+        tokio::spawn(leash.answered_within(Duration::from_millis(room.upstream.silence_ms())));
+    }
+    let is_protected = matches!(arrival.route, Route::Protected { .. });
+    visit.stage = Stage::Inside(Box::new(Inside {
+        room,
+        arrival,
+        holder,
+        class,
+        sent_at: Instant::now(),
+        ask: whose,
+        slot: Some(slot),
+        lasting,
+        renewal,
+        quota_left,
+        sending,
+        body_bytes: 0,
+        body_bytes_max: edge.body_bytes_max,
+        is_body_sent: false,
+        asks_for_tunnel: visit.asks_for_tunnel,
+        is_tunnel: false,
+        is_preflight: is_preflight && is_protected,
+        leash,
+    }));
+    Ok(Outcome::Forward)
+}
+
+/// What changes something (a reservation, a payment) counts apart from the pictures of a page, like a priority path.
+fn counted_as(class: RouteClass, method: &Method) -> RouteClass {
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if reads { class } else { RouteClass::Priority }
+}
+
+/// The problem, with the fan's form where there is one.
+pub(crate) async fn keep_form(
+    edge: &Edge,
+    session: &mut Session,
+    room: &LiveRoom,
+    arrival: &Arrival,
+    kind: RequestKind,
+    problem: Problem,
+) -> Outcome {
+    match kept_form::answer(edge, session, room, arrival, &problem).await {
+        Some(answer) => Outcome::Kept(kind, answer),
+        None => Outcome::Problem(kind, problem),
+    }
+}
+
+/// Takes what a request needs to go to the shop. A tunnel has a slot only until it is one.
+async fn take(
+    edge: &Edge,
+    room: &LiveRoom,
+    ask: SlotAsk,
+    asks_for_tunnel: bool,
+) -> Result<(Slot, Option<LastingOne>), Closed> {
+    let lasting = asks_for_tunnel.then(|| room.upstream.lasting(ask)).transpose()?;
+    Ok((room.upstream.slot(ask, edge.now_ms()).await?, lasting))
+}
+
+/// Whose part of the shop a request takes from.
+fn ask(
+    edge: &Edge,
+    headers: &HeaderMap,
+    room: &LiveRoom,
+    arrival: &Arrival,
+    class: RouteClass,
+    shown: Option<&Holder>,
+) -> SlotAsk {
+    if let Some(shown) = shown {
+        return inside_ask(&shown.pass, class);
+    }
+    let address = arrival.client.address;
+    let of_network = || networks(address).take(2).last().map(|network| network.key);
+    let key = if edge.quotas.is_unlimited(address) { None } else { of_network() };
+    if !matches!(arrival.route, Route::Open { .. }) {
+        // The sale has ended, and the shop is everybody's.
+        return SlotAsk { part: Part::Inside, key, is_long: false };
+    }
+    let open = SlotAsk { part: Part::Open, key, is_long: false };
+    if room.upstream.has_room(&open) {
+        return open;
+    }
+    // Those inside need what is exempt, too.
+    let holder = holder(edge, Tally::Look, room, headers, arrival.client.secure);
+    holder.map_or(open, |holder| inside_ask(&holder.pass, class))
+}
+
+/// What somebody with a pass asks for.
+pub(crate) fn inside_ask(pass: &Pass, class: RouteClass) -> SlotAsk {
+    let part = if class == RouteClass::Priority { Part::Priority } else { Part::Inside };
+    SlotAsk { part, key: Some(pass.session.number()), is_long: false }
+}

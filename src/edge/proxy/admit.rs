@@ -1,0 +1,396 @@
+//! One request's way through the gate: what Pingora's phases call, in their order.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use http::header::STRICT_TRANSPORT_SECURITY;
+use http::{HeaderMap, HeaderValue, Method};
+use pingora::proxy::Session;
+
+use super::acquire::{forward, keep_form};
+use super::arrival::Arrival;
+use super::holder::{Holder, holder, is_ahead, known_inside};
+use super::kill_switch::Leash;
+use super::renewed;
+use super::request_body::{self, Sending};
+use super::respond::{respond, respond_list};
+use super::session::Renewal;
+use crate::arrive::decide::{Ask, Decision, decide, wants_page};
+use crate::arrive::route::{FanCall, Route};
+use crate::edge::api::dispatch::{self, FanRequest, Reply};
+use crate::edge::api::ended;
+use crate::edge::api::waiting_page;
+use crate::edge::context::{Edge, InFlight};
+use crate::edge::draw::public_lists::{ListAnswer, Reader};
+use crate::edge::draw::record;
+use crate::edge::http::answer::Answer;
+use crate::edge::http::cors;
+use crate::edge::http::oversized;
+use crate::edge::http::problem::Problem;
+use crate::edge::http::request_id::RequestId;
+use crate::edge::http::upgrade::asks_for_tunnel;
+use crate::edge::overload::network_semaphore::Taken;
+use crate::edge::overload::rate_limit::{Counted, Left, Over, Tally};
+use crate::edge::overload::streams::LastingOne;
+use crate::edge::room::handle::LiveRoom;
+use crate::edge::slots::{Slot, SlotAsk};
+use crate::edge::upstream::handle::Closed;
+use crate::observe::{RequestKind, RouteClass, Shed};
+
+/// One request.
+pub(crate) struct Visit {
+    pub(crate) begun: Instant,
+    pub(crate) stage: Stage,
+    /// Whether the fan came by TLS.
+    secure: bool,
+    /// Where the script is from that sent it, if the room lets it read the answer.
+    origin: Option<HeaderValue>,
+    /// The room that the request is about, if any: its index.
+    pub(crate) room: Option<usize>,
+    /// Once somebody has asked for it.
+    id: OnceLock<RequestId>,
+    /// The connection's, where the request asks for something that lasts.
+    pub(crate) leash: Option<Leash>,
+    pub(crate) asks_for_tunnel: bool,
+    /// A stranger's place among the requests that are answered at once.
+    place: Option<Taken>,
+    _in_flight: InFlight,
+}
+
+/// How far a request has come.
+pub(crate) enum Stage {
+    /// Nothing has been decided.
+    Arriving,
+    /// The gate has answered it.
+    Answered {
+        /// What it was.
+        kind: RequestKind,
+    },
+    /// It is with the shop.
+    Inside(Box<Inside>),
+}
+
+/// A request that was let through.
+pub(crate) struct Inside {
+    pub(crate) room: Arc<LiveRoom>,
+    pub(crate) arrival: Arrival,
+    /// Who is inside; nobody in particular on exempt pages.
+    pub(crate) holder: Option<Holder>,
+    pub(crate) class: RouteClass,
+    /// When it went to the shop.
+    pub(crate) sent_at: Instant,
+    /// Whose part of the shop it takes from.
+    pub(crate) ask: SlotAsk,
+    /// Given back when the answer has been sent, or turns out to last.
+    pub(crate) slot: Option<Slot>,
+    /// Held instead by what lasts.
+    pub(crate) lasting: Option<LastingOne>,
+    pub(crate) renewal: Option<Renewal>,
+    /// Of the session, where that is so little that it should be told.
+    pub(crate) quota_left: Option<Left>,
+    pub(crate) sending: Sending,
+    pub(crate) body_bytes: u64,
+    pub(crate) body_bytes_max: u64,
+    /// Whether the shop has all of the request.
+    pub(crate) is_body_sent: bool,
+    pub(crate) asks_for_tunnel: bool,
+    /// Whether the shop has made it one.
+    pub(crate) is_tunnel: bool,
+    /// Ends what lasts with the pass.
+    pub(crate) leash: Option<Leash>,
+    /// Whether a browser only asks what another origin's script may do.
+    pub(crate) is_preflight: bool,
+}
+
+impl Visit {
+    pub(crate) fn new(edge: &Arc<Edge>) -> Self {
+        Self {
+            begun: Instant::now(),
+            stage: Stage::Arriving,
+            secure: false,
+            origin: None,
+            room: None,
+            id: OnceLock::new(),
+            leash: None,
+            asks_for_tunnel: false,
+            place: None,
+            _in_flight: InFlight::enter(edge),
+        }
+    }
+
+    /// The request's name. `headers` are those that it came with.
+    pub(crate) fn id(&self, headers: &HeaderMap) -> &RequestId {
+        self.id.get_or_init(|| RequestId::of(headers))
+    }
+
+    /// Takes what the front has put on the connection.
+    pub(crate) fn take_leash(&mut self, carried: Box<dyn Any + Send + Sync>) {
+        self.leash = carried.downcast().ok().map(|leash| *leash);
+    }
+
+    /// What an answer of the gate says to browsers besides.
+    fn dress(&self, edge: &Edge, answer: &mut Answer) {
+        if let Some(origin) = &self.origin {
+            cors::open_to(origin, answer);
+        }
+        if let Some(hsts) = edge.hsts.as_ref().filter(|_| self.secure) {
+            answer.headers.push((STRICT_TRANSPORT_SECURITY, hsts.clone()));
+        }
+    }
+}
+
+/// Decides on a request; `true` where the gate has answered it itself.
+pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
+    super::timeouts::apply(edge, session);
+    visit.asks_for_tunnel = asks_for_tunnel(session.req_header_mut());
+    let (kind, mut answer) = match admit(edge, session, visit).await? {
+        Outcome::Forward => return Ok(false),
+        Outcome::Answer(kind, answer) => (kind, answer),
+        Outcome::Problem(kind, problem) => (kind, problem_answer(edge, session, &problem)),
+        Outcome::Kept(kind, answer) => {
+            if !session.as_mut().is_body_done() {
+                session.set_keepalive(None);
+            }
+            (kind, answer)
+        }
+        Outcome::List(room, mut answer, reader) => {
+            visit.dress(edge, &mut answer.head);
+            visit.stage = Stage::Answered { kind: RequestKind::Draw };
+            return respond_list(edge, session, &room, answer, &reader).await.map(|()| true);
+        }
+    };
+    visit.stage = Stage::Answered { kind };
+    visit.dress(edge, &mut answer);
+    respond(edge, session, &answer).await?;
+    Ok(true)
+}
+
+/// What is to be done with a request.
+pub(crate) enum Outcome {
+    Forward,
+    Answer(RequestKind, Answer),
+    List(Arc<LiveRoom>, ListAnswer, Reader),
+    /// What was sent is in the answer.
+    Kept(RequestKind, Answer),
+    Problem(RequestKind, Problem),
+}
+
+impl Outcome {
+    fn of(kind: RequestKind, result: Result<Answer, Problem>) -> Self {
+        match result {
+            Ok(answer) => Self::Answer(kind, answer),
+            Err(problem) => Self::Problem(kind, problem),
+        }
+    }
+
+    pub(crate) fn refused(problem: Problem) -> Self {
+        Self::Problem(RequestKind::Refused, problem)
+    }
+}
+
+async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<Outcome> {
+    let headers = &session.req_header().headers;
+    if oversized::is_overlong(headers) {
+        return Ok(Outcome::refused(oversized::problem(headers)));
+    }
+    let arrival = match Arrival::read(edge, session) {
+        Ok(arrival) => arrival,
+        Err(problem) => return Ok(Outcome::refused(problem)),
+    };
+    visit.secure = arrival.client.secure;
+    if let Route::Fan { room, .. } | Route::Protected { room } = arrival.route {
+        visit.origin = cors::named_origin(&edge.rooms[room], &session.req_header().headers);
+    }
+    let headers = &session.req_header().headers;
+    let known = known_inside(edge, Tally::Count, headers, &arrival);
+    if known.is_none()
+        && let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun)
+    {
+        let problem = too_many(edge, over);
+        return Ok(match arrival.route {
+            Route::Protected { room } | Route::Open { room } => {
+                keep_form(edge, session, &edge.rooms[room], &arrival, RequestKind::Refused, problem).await
+            }
+            _ => Outcome::refused(problem),
+        });
+    }
+    if known.is_none() {
+        match edge.strangers.take(arrival.client.address, 1) {
+            Ok(place) => visit.place = Some(place),
+            Err(_) => {
+                edge.shed(Shed::Requests);
+                return Ok(Outcome::refused(Problem::Busy { retry_after_ms: edge.retry_after_ms() }));
+            }
+        }
+    }
+    visit.room = arrival.route.room();
+    let room = |room: usize| Arc::clone(&edge.rooms[room]);
+    Ok(match arrival.route {
+        Route::Fan { room: index, call } => {
+            fan_call(edge, session, room(index), call, &arrival, visit.origin.is_some()).await?
+        }
+        Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.keys.now().jwks.clone())),
+        Route::RecordSchema => document(session, RequestKind::Draw, || Ok(record::schema())),
+        Route::Ended { room: index } => document(session, RequestKind::Ended, || {
+            ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
+        }),
+        Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival, known).await?,
+        Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await?,
+        Route::NoSuchCall => Outcome::refused(Problem::NoSuchCall),
+        Route::UnknownHost => Outcome::refused(Problem::UnknownHost),
+    })
+}
+
+/// Asks whether the request's network may ask so much.
+pub(crate) fn within_quota(edge: &Edge, tally: Tally, arrival: &Arrival, at: Instant) -> Result<(), Over> {
+    let address = arrival.client.address;
+    if matches!(arrival.route, Route::Fan { call: FanCall::Status, .. }) {
+        return edge.quotas.network(tally, Counted::Poll, address, at);
+    }
+    edge.quotas.network(tally, Counted::Network, address, at)?;
+    match arrival.route {
+        Route::Fan { call: FanCall::Join, .. } => edge.quotas.network(tally, Counted::Join, address, at),
+        Route::Fan { call: FanCall::Claim, .. } => edge.quotas.network(tally, Counted::Claim, address, at),
+        _ => Ok(()),
+    }
+}
+
+async fn fan_call(
+    edge: &Edge,
+    session: &mut Session,
+    room: Arc<LiveRoom>,
+    call: FanCall,
+    arrival: &Arrival,
+    is_from_named_origin: bool,
+) -> pingora::Result<Outcome> {
+    let (body, _kept) = match request_body::read(edge, session, arrival.client.address).await? {
+        Ok(body) => body,
+        Err(problem) => return Ok(Outcome::refused(problem)),
+    };
+    let header = session.req_header();
+    let request = FanRequest {
+        method: &header.method,
+        headers: &header.headers,
+        authority: &arrival.authority,
+        query: arrival.target.query(),
+        secure: arrival.client.secure,
+        address: arrival.client.address,
+        is_from_named_origin,
+        body,
+    };
+    Ok(match dispatch::answer(edge, &room, call, &request).await {
+        Ok(Reply::Whole(answer)) => Outcome::Answer(kind(call), answer),
+        Ok(Reply::List(answer)) => match begin_list(edge, arrival) {
+            Ok(reader) => Outcome::List(room, answer, reader),
+            Err(problem) => Outcome::refused(problem),
+        },
+        Err(problem) => Outcome::Problem(kind(call), problem),
+    })
+}
+
+fn begin_list(edge: &Edge, arrival: &Arrival) -> Result<Reader, Problem> {
+    let address = arrival.client.address;
+    edge.readers.take(address, 1).map(Reader::new).map_err(|_| {
+        edge.shed(Shed::Lists);
+        Problem::Busy { retry_after_ms: edge.retry_after_ms() }
+    })
+}
+
+fn kind(call: FanCall) -> RequestKind {
+    match call {
+        FanCall::Status => RequestKind::Status,
+        FanCall::Join => RequestKind::Join,
+        FanCall::Claim => RequestKind::Claim,
+        FanCall::Leave => RequestKind::Leave,
+        FanCall::Draw | FanCall::Roster | FanCall::Claims | FanCall::Proof(_) | FanCall::Beacon | FanCall::Check => {
+            RequestKind::Draw
+        }
+    }
+}
+
+/// A document that is the same for everybody.
+fn document(session: &Session, kind: RequestKind, document: impl FnOnce() -> Result<Answer, Problem>) -> Outcome {
+    const ALLOW: &str = "GET, HEAD, OPTIONS";
+    let answer = match session.req_header().method {
+        Method::GET | Method::HEAD => document(),
+        Method::OPTIONS => Ok(Answer::options(ALLOW)),
+        _ => Err(Problem::Method { allow: ALLOW }),
+    };
+    Outcome::of(kind, answer)
+}
+
+async fn protected(
+    edge: &Arc<Edge>,
+    session: &mut Session,
+    visit: &mut Visit,
+    room: Arc<LiveRoom>,
+    arrival: Arrival,
+    known: Option<Holder>,
+) -> pingora::Result<Outcome> {
+    let header = session.req_header();
+    if cors::is_preflight(&header.method, &header.headers) && !cors::has_body(&header.headers) {
+        return forward(edge, session, visit, room, arrival, None).await;
+    }
+    let secure = arrival.client.secure;
+    let holder = match known.or_else(|| holder(edge, Tally::Count, &room, &header.headers, secure)) {
+        Some(holder) => Some(holder),
+        None => renewed::revive(edge, &room, &header.headers, secure).await,
+    };
+    let ask = Ask {
+        method: &header.method,
+        wants_page: wants_page(&header.headers),
+        upgrade: visit.asks_for_tunnel,
+        has_pass: holder.is_some(),
+    };
+    let decision = decide(ask, room.state());
+    if decision != Decision::Forward && is_ahead(edge, &room, &header.headers, arrival.client.secure) {
+        return Ok(Outcome::Problem(RequestKind::Proxy, edge.new_key()));
+    }
+    Ok(match decision {
+        Decision::Forward => return forward(edge, session, visit, room, arrival, holder).await,
+        Decision::WaitingPage => Outcome::Answer(RequestKind::Page, waiting_page::page(edge, &room, header, &arrival)),
+        Decision::ComeBack => match waiting_page::come_back(edge, &room, header, &arrival).await {
+            Ok(answer) => Outcome::Answer(RequestKind::ComeBack, answer),
+            Err(problem) => keep_form(edge, session, &room, &arrival, RequestKind::ComeBack, problem).await,
+        },
+    })
+}
+
+/// Counts a request of a client that is over its quota.
+pub(crate) fn too_many(edge: &Edge, over: Over) -> Problem {
+    edge.shed(Shed::ClientQuota);
+    Problem::TooMany(over)
+}
+
+/// Counts a request that the shop has no room for, or does not answer.
+pub(crate) fn shut(edge: &Edge, closed: Closed) -> Problem {
+    match closed {
+        Closed::Full(shed) => {
+            edge.shed(shed);
+            Problem::ShopFull { retry_after_ms: edge.retry_after_ms() }
+        }
+        Closed::Dead { retry_after_ms } => {
+            edge.shed(Shed::UpstreamUnavailable);
+            Problem::ShopDown { retry_after_ms: retry_after_ms.max(edge.retry_after_ms()) }
+        }
+    }
+}
+
+/// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
+pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Problem) -> Answer {
+    if problem.closes() {
+        session.set_keepalive(None);
+    }
+    let header = session.req_header();
+    problem.told(edge, &header.headers, dispatch::authority(&header.uri, &header.headers), header.raw_path())
+}
+
+/// Drops the body of a shop's answer where only what it says about a preflight is passed on.
+pub(crate) fn keep_body(visit: &Visit, body: &mut Option<bytes::Bytes>) {
+    if let Stage::Inside(inside) = &visit.stage
+        && inside.is_preflight
+    {
+        *body = None;
+    }
+}

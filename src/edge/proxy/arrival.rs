@@ -1,0 +1,82 @@
+//! A request as the gate judges it: one host, one target, one client, one route.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::header::HOST;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
+use pingora::proxy::Session;
+
+use crate::arrive::host::canonical_host;
+use crate::arrive::path::Target;
+use crate::arrive::route::Route;
+use crate::edge::api::dispatch::authority;
+use crate::edge::context::Edge;
+use crate::edge::http::client::{Client, client};
+use crate::edge::http::problem::Problem;
+
+/// A request that has been read and understood.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) route: Route,
+    pub(crate) client: Client,
+    /// The canonical target: what is forwarded.
+    pub(crate) target: PathAndQuery,
+    /// `Host` or `:authority`, as sent.
+    pub(crate) authority: String,
+}
+
+/// Where a request came from: the connection's other end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) peer: IpAddr,
+    pub(crate) tls: bool,
+}
+
+impl Arrival {
+    /// Reads a request and puts its target into the one spelling that everything after this sees.
+    pub(crate) fn read(edge: &Edge, session: &mut Session) -> Result<Self, Problem> {
+        let header = session.req_header();
+        if header.method == Method::TRACE {
+            return Err(Problem::Method { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" });
+        }
+        let authority = authority(&header.uri, &header.headers);
+        let arrival = Self::judge(edge, origin(session), &header.headers, authority, header.raw_path())?;
+        let header = session.req_header_mut();
+        header.set_uri(arrival.target.clone().into());
+        // The authority went with the old target, and the shop is to have the one that was judged.
+        if !header.headers.contains_key(HOST) {
+            header.insert_header(HOST, &*arrival.authority).map_err(|_| Problem::Internal)?;
+        }
+        Ok(arrival)
+    }
+
+    /// Judges a request by what was sent of it.
+    pub(crate) fn judge(
+        edge: &Edge,
+        origin: Origin,
+        headers: &HeaderMap,
+        authority: &str,
+        target: &[u8],
+    ) -> Result<Self, Problem> {
+        let client = client(origin.peer, origin.tls, headers, &edge.trusted_proxies);
+        let host = canonical_host(authority)?;
+        let target = Target::parse(target)?;
+        let route = edge.routes.route(&host, &target);
+        let target: PathAndQuery = target.as_str().parse().map_err(|_| Problem::Internal)?;
+        Ok(Self { route, client, target, authority: authority.to_owned() })
+    }
+}
+
+fn origin(session: &Session) -> Origin {
+    let peer = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
+    let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    Origin::of(peer, tls)
+}
+
+impl Origin {
+    /// Only Unix sockets have no address; there are no such listeners.
+    pub(crate) fn of(peer: Option<IpAddr>, tls: bool) -> Self {
+        Self { peer: peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), tls }
+    }
+}

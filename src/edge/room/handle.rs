@@ -1,0 +1,270 @@
+//! A room as this edge knows it: what the configuration says, and how it stood at the last tick.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
+use fairgate_draw::RosterTree;
+use tokio::sync::Semaphore;
+
+use super::batch::{BatchWorker, Batcher, batcher};
+use super::snapshot::Standing;
+use super::status_document::{PollPolicy, Status, StatusInput};
+use crate::arrive::decide::RoomState;
+use crate::arrive::route::is_under;
+use crate::config::{AfterEnd, RoomConfig};
+use crate::edge::api::ended::Written;
+use crate::edge::api::lost_number::Proof;
+use crate::edge::draw::public_lists::PublicClaims;
+use crate::edge::upstream::handle::Upstream;
+use crate::observe::{EdgeMetrics, RouteClass};
+use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
+use crate::pass::Cookie;
+use crate::room::{ClaimOutcome, Claimant, Command, Outcome, Plan, Refusal, RenewOutcome, View};
+use crate::steer::{Advance, Look, Progress};
+use crate::store::{Joined, Joiner, Store, StoreError};
+use crate::supervise::Supervisor;
+
+/// How the room stood at the last tick, with everything that follows from it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    standing: Standing,
+    pub(crate) status: Status,
+}
+
+/// The cookies of a room, for fans who came with and without TLS.
+#[derive(Debug)]
+pub(crate) struct Cookies {
+    pub(crate) ticket: Cookie,
+    pub(crate) pass: Cookie,
+}
+
+/// A room of this edge.
+pub(crate) struct LiveRoom {
+    pub(crate) config: RoomConfig,
+    pub(crate) page: WaitingPage,
+    pub(crate) check: CheckPage,
+    /// What crawlers get instead of the waiting page.
+    pub(crate) public_page: Option<Bytes>,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) joins: Batcher<Joiner, Joined>,
+    pub(crate) claims: Batcher<Claimant, ClaimOutcome>,
+    pub(crate) renewals: Batcher<u64, RenewOutcome>,
+    cookies: [Cookies; 2],
+    snapshot: ArcSwapOption<Snapshot>,
+    progress: Mutex<Progress>,
+    /// The frozen roster's upper levels, once somebody has read it.
+    pub(crate) tree: ArcSwapOption<RosterTree>,
+    /// How much of the list of claims is public.
+    pub(crate) public_claims: ArcSwap<PublicClaims>,
+    /// What is told of the sessions that ended early.
+    pub(crate) ended: ArcSwapOption<Written>,
+    /// Signatures of rounds that are handed in are checked one at a time.
+    pub(crate) hand_in: Semaphore,
+    /// What tickets have proved of the store.
+    pub(crate) proof: Proof,
+}
+
+/// The ends of a room's queues that call the store.
+pub(crate) struct RoomWorkers {
+    joins: BatchWorker<Joiner, Joined>,
+    claims: BatchWorker<Claimant, ClaimOutcome>,
+    renewals: BatchWorker<u64, RenewOutcome>,
+}
+
+impl LiveRoom {
+    pub(crate) fn build(
+        config: &RoomConfig,
+        prefix: &str,
+        upstream: Arc<Upstream>,
+    ) -> Result<(Self, RoomWorkers), PageError> {
+        let input = PageInput {
+            room: config.name.clone(),
+            prefix: prefix.to_owned(),
+            title: config.title.clone(),
+            template: config.page.template.clone(),
+            frame_ancestors: config.page.frame_ancestors.clone(),
+        };
+        let (page, check) = (WaitingPage::build(&input)?, CheckPage::build(&input)?);
+        let public_page = config.page.public_page.as_deref().map(read_page).transpose()?;
+        let ((joins, join_worker), (claims, claim_worker), (renewals, renewal_worker)) =
+            (batcher(), batcher(), batcher());
+        let cookies = [false, true].map(|secure| Cookies {
+            ticket: Cookie::ticket(&config.name, secure),
+            pass: Cookie::pass(&config.name, secure),
+        });
+        let room = Self {
+            config: config.clone(),
+            page,
+            check,
+            public_page,
+            upstream,
+            joins,
+            claims,
+            renewals,
+            cookies,
+            snapshot: ArcSwapOption::empty(),
+            progress: Mutex::default(),
+            tree: ArcSwapOption::empty(),
+            public_claims: ArcSwap::default(),
+            ended: ArcSwapOption::empty(),
+            hand_in: Semaphore::new(1),
+            proof: Proof::default(),
+        };
+        Ok((room, RoomWorkers { joins: join_worker, claims: claim_worker, renewals: renewal_worker }))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(crate) fn cookies(&self, secure: bool) -> &Cookies {
+        &self.cookies[usize::from(secure)]
+    }
+
+    /// The last tick's snapshot; `None` until the store has answered once.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn state(&self) -> RoomState {
+        let phase = self.snapshot.load().as_deref().map(|snapshot| snapshot.view.phase);
+        RoomState { phase, open_after_end: self.config.schedule.after_end == AfterEnd::Open }
+    }
+
+    /// What the configuration wants of the room; `secret` counts only if the room has none.
+    pub(crate) fn plan(&self, secret: [u8; 32]) -> Plan {
+        let schedule = &self.config.schedule;
+        Plan {
+            room: self.config.name.clone(),
+            opens_at_ms: schedule.opens_at_ms,
+            starts_at_ms: schedule.starts_at_ms,
+            ends_at_ms: schedule.ends_at_ms,
+            beacon: self.config.beacon.as_ref().map(|beacon| beacon.plan(schedule.starts_at_ms)),
+            secret,
+            config_version: self.config.origin.version,
+            policy: self.config.policy.clone(),
+        }
+    }
+
+    /// Whether a share of the shop is kept for requests to this path.
+    pub(crate) fn class_of(&self, path: &str) -> RouteClass {
+        let is_priority = self.config.priority_paths.iter().any(|prefix| is_under(prefix, path));
+        if is_priority { RouteClass::Priority } else { RouteClass::Other }
+    }
+
+    /// Publishes how the room stands.
+    pub(crate) fn publish(&self, view: View) {
+        self.progress().observe(&Look::from(&view));
+        // While a room is being put right its numbers may be lower than they were.
+        let status = self.status(&view, view.now_ms, view.mending);
+        let standing = Standing::after(self.snapshot.load().as_deref().map(|before| &before.standing), view);
+        self.snapshot.store(Some(Arc::new(Snapshot { standing, status })));
+    }
+
+    /// Says that the store is out of reach, and keeps showing what was known.
+    pub(crate) fn publish_stale(&self, now_ms: u64) {
+        let Some(before) = self.snapshot() else { return };
+        let now_ms = now_ms.max(before.view.now_ms);
+        let status = self.status(&before.view, now_ms, true);
+        self.snapshot.store(Some(Arc::new(Snapshot { standing: before.standing.clone(), status })));
+    }
+
+    fn status(&self, view: &View, now_ms: u64, stale: bool) -> Status {
+        let poll = &self.config.poll;
+        let poll = PollPolicy {
+            floor_ms: poll.floor_ms,
+            ceiling_ms: poll.ceiling_ms,
+            divisor: poll.divisor.into(),
+            per_second_max: poll.polls_per_s_max.into(),
+        };
+        let (room, title, advance) = (self.name(), &*self.config.title, self.advance(view));
+        Status::build(StatusInput { room, title, poll, view, advance, now_ms, stale })
+    }
+
+    /// How fast the line will move.
+    pub(crate) fn advance(&self, view: &View) -> Advance {
+        self.progress().advance(&Look::from(view))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = Standing;
+
+    fn deref(&self) -> &Standing {
+        &self.standing
+    }
+}
+
+impl RoomWorkers {
+    /// Serves the room's queues until the edge stops.
+    pub(crate) async fn run(
+        &self,
+        room: &LiveRoom,
+        store: &Arc<dyn Store>,
+        metrics: &EdgeMetrics,
+        supervisor: &Supervisor,
+    ) {
+        let (name, caller) = (room.name(), Caller { room: room.name(), store, metrics });
+        let enter = |joiners: Vec<Joiner>| {
+            metrics.observe_join_batch(name, joiners.len());
+            caller.measured("enter", store.join(name, joiners))
+        };
+        let claim = |claimants| caller.call("claim", Command::Claim(claimants), claimed);
+        let renew = |places| caller.call("renew", Command::Renew(places), renewed);
+        let task = |queue: &str| format!("{queue} of {name}");
+        let (joins, claims, renewals) = (task("joins"), task("claims"), task("renewals"));
+        tokio::join!(
+            supervisor.keep_until_done(&joins, || self.joins.run(enter)),
+            supervisor.keep_until_done(&claims, || self.claims.run(claim)),
+            supervisor.keep_until_done(&renewals, || self.renewals.run(renew)),
+        );
+    }
+}
+
+/// Calls the store for one room, and measures it.
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    room: &'a str,
+    store: &'a Arc<dyn Store>,
+    metrics: &'a EdgeMetrics,
+}
+
+impl Caller<'_> {
+    async fn call<O>(
+        self,
+        name: &'static str,
+        command: Command,
+        read: fn(Outcome) -> Option<Vec<O>>,
+    ) -> Result<Vec<O>, StoreError> {
+        let outcome = self.measured(name, self.store.apply(self.room, command)).await;
+        let misfit = || StoreError::Refused(Refusal::Invalid("the store answered another command".to_owned()));
+        read(outcome?).ok_or_else(misfit)
+    }
+
+    async fn measured<O>(
+        self,
+        name: &'static str,
+        call: impl Future<Output = Result<O, StoreError>>,
+    ) -> Result<O, StoreError> {
+        let begun = Instant::now();
+        let outcome = call.await;
+        let failed = matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Damaged(_)));
+        self.metrics.observe_store_call(name, begun.elapsed(), failed);
+        outcome
+    }
+}
+
+fn claimed(outcome: Outcome) -> Option<Vec<ClaimOutcome>> {
+    if let Outcome::Claimed(outcomes) = outcome { Some(outcomes) } else { None }
+}
+
+fn renewed(outcome: Outcome) -> Option<Vec<RenewOutcome>> {
+    if let Outcome::Renewed(outcomes) = outcome { Some(outcomes) } else { None }
+}

@@ -1,0 +1,7 @@
+//! One room as this edge knows it: its snapshot, its queues to the store, and the documents that are made from it.
+
+pub(super) mod batch;
+pub(super) mod draw_step;
+pub(super) mod handle;
+pub(super) mod snapshot;
+pub(super) mod status_document;

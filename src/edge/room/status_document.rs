@@ -1,0 +1,262 @@
+//! The one public document that serves every waiting browser: built once a tick, sent as it is.
+
+use bytes::Bytes;
+use fairgate_draw::Label;
+use http::StatusCode;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::edge::draw::record::ANYBODY;
+use crate::edge::http::answer::Answer;
+use crate::room::{DrawRecord, Late, Limit, Phase, View};
+use crate::steer::{Advance, Pace};
+
+/// Long enough for a CDN to answer everyone else, short enough that a countdown stays true.
+const STATUS_CACHE_CONTROL: &str = "public, max-age=1";
+
+/// How often browsers may ask, as the room's configuration has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollPolicy {
+    /// The shortest time between two polls.
+    pub floor_ms: u64,
+    /// The longest.
+    pub ceiling_ms: u64,
+    /// The share of the time that is left until something happens to the fan.
+    pub divisor: u64,
+    /// Polls a second that the edges are to see at most; the floor rises to keep to it.
+    pub per_second_max: u64,
+}
+
+/// A room's status document, ready to send.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// JSON.
+    pub body: Bytes,
+    /// A strong tag of exactly these bytes.
+    pub etag: HeaderValue,
+    /// The whole answer as HTTP/1.1, for a connection that goes on.
+    pub http1: Bytes,
+    /// The same for who knows it already.
+    pub http1_known: Bytes,
+}
+
+/// What the status is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusInput<'a> {
+    /// Its name.
+    pub room: &'a str,
+    /// What the fan waits for.
+    pub title: &'a str,
+    /// How often browsers may ask.
+    pub poll: PollPolicy,
+    /// How the room stands.
+    pub view: &'a View,
+    /// How fast the line moves.
+    pub advance: Advance,
+    /// The room's time now; later than the view's where the store is out of reach.
+    pub now_ms: u64,
+    /// Whether the view is older than it should be.
+    pub stale: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    room: &'a str,
+    title: &'a str,
+    phase: Phase,
+    paused: bool,
+    draining: bool,
+    now_ms: u64,
+    opens_at_ms: u64,
+    starts_at_ms: u64,
+    ends_at_ms: Option<u64>,
+    pool_size: u64,
+    line_size: u64,
+    serving: u64,
+    admitted: u64,
+    active: u64,
+    max_active: u64,
+    rate_per_minute: u64,
+    advance: Range,
+    burst: u32,
+    limit: Option<Limit>,
+    sold_out: bool,
+    grace_ms: u64,
+    late: Late,
+    message: Option<&'a str>,
+    stale: bool,
+    poll: Poll,
+    draw: Draw<'a>,
+}
+
+/// How the line will move: not for so long, then some places while there is room, and then so many a minute; probably no
+/// fewer and no more.
+#[derive(Serialize)]
+struct Range {
+    standstill_ms: u64,
+    low_per_minute: f64,
+    high_per_minute: f64,
+    free: Option<Free>,
+}
+
+#[derive(Serialize)]
+struct Free {
+    places: u64,
+    low_per_minute: f64,
+    high_per_minute: f64,
+}
+
+impl Range {
+    fn of(advance: &Advance) -> Self {
+        // Slow rooms call less than one place a minute.
+        let hundredths = |rate: f64| (rate * 100.0).round() / 100.0;
+        let range = |pace: &Pace| (hundredths(pace.low_per_minute), hundredths(pace.high_per_minute));
+        let (low_per_minute, high_per_minute) = range(&advance.pace);
+        let places = advance.free_places as u64;
+        let free = (places > 0).then(|| {
+            let (low_per_minute, high_per_minute) = range(&advance.free);
+            Free { places, low_per_minute, high_per_minute }
+        });
+        Self { standstill_ms: advance.standstill_ms as u64, low_per_minute, high_per_minute, free }
+    }
+}
+
+#[derive(Serialize)]
+struct Poll {
+    floor_ms: u64,
+    ceiling_ms: u64,
+    divisor: u64,
+}
+
+/// What is public of the draw; what is not yet known is null.
+#[derive(Serialize)]
+struct Draw<'a> {
+    label: Label,
+    descriptor: Option<&'a RawValue>,
+    descriptor_digest: String,
+    commitment: String,
+    entries: Option<u64>,
+    root: Option<String>,
+    missing: Option<u64>,
+    frozen_at_ms: Option<u64>,
+    secret: Option<String>,
+    beacon: Option<String>,
+    seed: Option<String>,
+}
+
+impl<'a> Draw<'a> {
+    fn of(record: &'a DrawRecord) -> Self {
+        let text = |bytes: &Option<[u8; 32]>| bytes.map(hex::encode);
+        Self {
+            label: record.label(),
+            // Raw, because its digest is over these bytes.
+            descriptor: serde_json::from_str(&record.descriptor).ok(),
+            descriptor_digest: hex::encode(record.descriptor_digest),
+            commitment: hex::encode(record.commitment),
+            entries: record.entries,
+            root: text(&record.root),
+            missing: record.missing,
+            frozen_at_ms: record.frozen_at_ms,
+            secret: text(&record.secret),
+            beacon: text(&record.beacon),
+            seed: text(&record.seed),
+        }
+    }
+}
+
+impl Status {
+    /// Writes the document and both of its answers.
+    #[must_use]
+    pub fn build(input: StatusInput<'_>) -> Self {
+        let body = serde_json::to_vec(&document(input)).expect("a status has string keys and no failing serializers");
+        let stale = u8::from(input.stale);
+        let etag = format!("\"{:x}-{:x}-{stale}\"", input.view.revision, input.now_ms);
+        let etag = HeaderValue::from_str(&etag).expect("hex digits, dashes and quotes");
+        let body = Bytes::from(body);
+        let http1_new = answer(body.clone(), &etag).http1(input.now_ms);
+        let http1_known = answer_known(&etag).http1(input.now_ms);
+        Self { body, etag, http1: http1_new, http1_known }
+    }
+}
+
+/// To who asks.
+pub(crate) fn answer(body: Bytes, etag: &HeaderValue) -> Answer {
+    Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .header(CACHE_CONTROL, HeaderValue::from_static(STATUS_CACHE_CONTROL))
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
+        .header(ETAG, etag.clone())
+        .body(body)
+}
+
+/// To who asks for something newer than there is.
+pub(crate) fn answer_known(etag: &HeaderValue) -> Answer {
+    Answer::empty(StatusCode::NOT_MODIFIED)
+        .header(CACHE_CONTROL, HeaderValue::from_static(STATUS_CACHE_CONTROL))
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
+        .header(ETAG, etag.clone())
+}
+
+fn document(input: StatusInput<'_>) -> Document<'_> {
+    let view = input.view;
+    let poll =
+        Poll { floor_ms: input.poll.floor_for(view), ceiling_ms: input.poll.ceiling_ms, divisor: input.poll.divisor };
+    Document {
+        room: input.room,
+        title: input.title,
+        phase: view.phase,
+        paused: view.paused,
+        draining: view.draining,
+        now_ms: input.now_ms,
+        opens_at_ms: view.opens_at_ms,
+        starts_at_ms: view.starts_at_ms,
+        ends_at_ms: view.ends_at_ms,
+        pool_size: view.pool_size,
+        line_size: view.line_size,
+        serving: view.serving,
+        admitted: view.admitted,
+        active: view.active,
+        max_active: view.max_active,
+        rate_per_minute: input.advance.pace.per_minute.round() as u64,
+        advance: Range::of(&input.advance),
+        burst: view.policy.burst,
+        limit: view.limit,
+        sold_out: view.is_sold_out(),
+        grace_ms: view.policy.grace_ms,
+        late: view.policy.late,
+        message: view.message.as_deref(),
+        stale: input.stale,
+        poll,
+        draw: Draw::of(&view.draw),
+    }
+}
+
+impl PollPolicy {
+    /// The shortest time between two polls. Before the draw everyone waits for the same moment, so it is long enough that
+    /// all together stay under the ceiling of polls a second. In the line only the few whose turn is near ask that often,
+    /// and they must not learn late that they are called.
+    #[must_use]
+    pub fn floor_for(self, view: &View) -> u64 {
+        self.floor_ms(if view.phase == Phase::Serving { 0 } else { view.pool_size.max(view.line_size) })
+    }
+
+    fn floor_ms(self, waiting: u64) -> u64 {
+        let needed_ms = waiting.saturating_mul(1000) / self.per_second_max.max(1);
+        self.floor_ms.max(needed_ms).min(self.ceiling_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_rises_with_the_crowd() {
+        let poll = PollPolicy { floor_ms: 2_000, ceiling_ms: 180_000, divisor: 10, per_second_max: 50_000 };
+        assert_eq!(poll.floor_ms(0), 2_000);
+        assert_eq!(poll.floor_ms(100_000), 2_000);
+        assert_eq!(poll.floor_ms(1_000_000), 20_000);
+        assert_eq!(poll.floor_ms(14_000_000), 180_000);
+    }
+}

@@ -1,0 +1,91 @@
+//! The admin surface on a listener of its own, beside the gate and outside of its threads.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora::server::ShutdownWatch;
+use pingora::services::background::BackgroundService;
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::control::{self, Admin, AuditLog, Doorman, RoomName};
+use crate::edge::context::Edge;
+use crate::edge::process::server::EdgeParts;
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1_024;
+
+/// Serves the admin API, health and metrics.
+pub(crate) struct AdminService {
+    edge: Arc<Edge>,
+    listen: SocketAddr,
+    admin: Admin,
+}
+
+impl AdminService {
+    pub(crate) fn new(
+        edge: &Arc<Edge>,
+        (listen, doorman): (SocketAddr, Doorman),
+        parts: EdgeParts,
+        audit: AuditLog,
+    ) -> Self {
+        let EdgeParts { tokens, registry, supervisor, .. } = parts;
+        let rooms =
+            edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
+        let (watched, alarmed) = (Arc::clone(edge), Arc::clone(edge));
+        let admin = Admin {
+            store: Arc::clone(&edge.store),
+            rooms: rooms.collect(),
+            tokens: Arc::new(tokens),
+            registry,
+            audit: Arc::new(audit),
+            changing: Arc::default(),
+            supervisor,
+            doorman: Arc::new(doorman),
+            accepts_visitors: Arc::new(move || watched.accepts_visitors()),
+            alarms: Arc::new(move || alarmed.alarms()),
+        };
+        Self { edge: Arc::clone(edge), listen, admin }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for AdminService {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let until_taken_over = async {
+            let _ = shutdown.wait_for(|stopping| *stopping).await;
+            // Health is told until the very end: whoever asks must learn that this edge is stopping, unless there is
+            // another one to ask.
+            if !self.edge.traffic.is_handing_over() {
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            () = self.admin.supervisor.keep("admin", || self.serve()) => {}
+            () = until_taken_over => {}
+        }
+    }
+}
+
+impl AdminService {
+    /// Serves until the listener fails.
+    async fn serve(&self) {
+        let served = match listen(self.listen) {
+            Ok(listener) => control::serve(listener, control::router(self.admin.clone())).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = served {
+            tracing::error!(listen = %self.listen, %error, "the admin listener does not serve");
+        }
+    }
+}
+
+/// Listens beside the edge that is taken over from, until that one ends.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

@@ -1,0 +1,250 @@
+//! The room's heartbeat: asks the store how the room stands, publishes it, and takes the draw from step to step.
+//!
+//! Any number of edges may run it for one room: every step is idempotent, and what one edge has done the others find done.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fairgate_draw::BeaconRound;
+use pingora::server::ShutdownWatch;
+use pingora::services::ServiceReadyNotifier;
+use pingora::services::background::BackgroundService;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::edge::draw::beacon::BeaconFetcher;
+use crate::edge::draw::public_lists;
+use crate::edge::draw::roster::{RosterKeeper, keep, read_roster};
+use crate::edge::process::server::EdgeParts;
+use crate::edge::room::draw_step::{DrawStep, is_one_roster};
+use crate::edge::room::handle::{LiveRoom, RoomWorkers};
+use crate::observe::EdgeMetrics;
+use crate::room::{Command, Control, Refusal, View};
+use crate::store::{Store, StoreError};
+use crate::supervise::{Pulse, Supervisor};
+
+/// How old what browsers see of a room may be.
+pub const TICK: Duration = Duration::from_millis(200);
+
+/// How long a room that nobody has scheduled is left to edges that may know it.
+pub const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
+
+/// How long the freeze of a large roster may take before it counts as hung.
+const FREEZE_WITHIN: Duration = Duration::from_secs(120);
+
+/// How long the gate waits for the first look at its rooms before it opens.
+const READY_WITHIN: Duration = Duration::from_secs(3);
+
+/// Keeps one room going.
+pub(crate) struct Ticker {
+    room: Arc<LiveRoom>,
+    store: Arc<dyn Store>,
+    metrics: EdgeMetrics,
+    clock: Arc<dyn Clock>,
+    supervisor: Supervisor,
+    pulse: Pulse,
+    workers: RoomWorkers,
+    beacon: Option<BeaconFetcher>,
+    roster: RosterKeeper,
+}
+
+impl Ticker {
+    pub(crate) fn new(
+        room: Arc<LiveRoom>,
+        workers: RoomWorkers,
+        parts: &EdgeParts,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, reqwest::Error> {
+        let (store, metrics) = (Arc::clone(&parts.store), parts.metrics.clone());
+        let fetcher = |config| BeaconFetcher::new(Arc::clone(&room), config, Arc::clone(&store), metrics.clone());
+        let beacon = room.config.beacon.as_ref().map(fetcher).transpose()?;
+        let roster = RosterKeeper::new(Arc::clone(&room), Arc::clone(&store));
+        let supervisor = parts.supervisor.clone();
+        let pulse = supervisor.pulse(format!("room {}", room.name()));
+        Ok(Self { room, store, metrics, clock, supervisor, pulse, workers, beacon, roster })
+    }
+
+    /// Tells the store what the configuration wants of the room. Safe to repeat.
+    pub(crate) async fn schedule(&self) -> Result<(), StoreError> {
+        let mut secret = [0; 32];
+        SystemRandom::new().fill(&mut secret).map_err(|_| StoreError::Unavailable("no randomness".to_owned()))?;
+        let known = self.known().await;
+        self.store.apply(self.room.name(), Command::Schedule(self.room.plan(secret))).await?;
+        // The configured message is the first one; later ones are the organizer's.
+        if let (Err(_), Some(message)) = (known, &self.room.config.page.message) {
+            let message = Control::Message(Some(message.clone()));
+            self.store.apply(self.room.name(), Command::Control(vec![message])).await?;
+        }
+        Ok(())
+    }
+
+    /// How the room stands. Where nobody has scheduled it, another edge may know a sale that the store has lost: it gets
+    /// the time to put it back before a new one is begun.
+    async fn known(&self) -> Result<View, StoreError> {
+        match self.store.view(self.room.name()).await {
+            Err(StoreError::Refused(Refusal::NotScheduled)) if self.store.is_shared() => {
+                tokio::time::sleep(OTHERS_MAY_KNOW).await;
+                self.store.view(self.room.name()).await
+            }
+            known => known,
+        }
+    }
+
+    /// One heartbeat.
+    pub(crate) async fn run_once(&self) -> Result<(), StoreError> {
+        let view = self.store.view(self.room.name()).await?;
+        let step = DrawStep::due(&view);
+        self.metrics.rooms().observe_room(self.room.name(), &view);
+        public_lists::publish_claims(&*self.store, &self.room, &view).await?;
+        let round = view.beacon_round();
+        self.room.publish(view);
+        match step {
+            DrawStep::None => Ok(()),
+            DrawStep::Freeze { entries } => {
+                self.pulse.during(FREEZE_WITHIN, self.freeze(entries)).await?;
+                self.say_if_too_late(round.as_ref());
+                Ok(())
+            }
+            DrawStep::Reveal => {
+                self.store.apply(self.room.name(), Command::Reveal { beacon: None }).await?;
+                tracing::info!(
+                    room = self.room.name(),
+                    "the draw is done, without a beacon: secret and seed are public"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    async fn freeze(&self, entries: u64) -> Result<(), StoreError> {
+        let before = self.store.view(self.room.name()).await?;
+        let (tree, copy) = read_roster(&*self.store, self.room.name(), entries).await?;
+        let root = tree.root();
+        let view = self.store.view(self.room.name()).await?;
+        if !is_one_roster(&before, &view) {
+            return Err(StoreError::Unavailable("the roster was put back while it was hashed: hashing it anew".into()));
+        }
+        // Whoever publishes the root can put back what it was made of.
+        let copy = keep(copy, root).await?;
+        self.store.apply(self.room.name(), Command::Freeze { entries, root }).await?;
+        if let Some(copy) = copy {
+            copy.forget_others();
+        }
+        self.room.tree.store(Some(Arc::new(tree)));
+        let missing = view.missing;
+        tracing::info!(room = self.room.name(), entries, missing, root = hex::encode(root), "the pool is frozen");
+        Ok(())
+    }
+
+    /// The roster should have been frozen before anybody could know the round: says what becomes of the draw otherwise.
+    fn say_if_too_late(&self, round: Option<&BeaconRound>) {
+        let Some(round) = round.filter(|round| round.time_ms().is_ok_and(|ms| ms <= self.clock.now_ms())) else {
+            return;
+        };
+        let (room, number) = (self.room.name(), round.round);
+        match round.fallback_after_ms {
+            Some(_) => {
+                tracing::warn!(room, round = number, "the roster was frozen too late for the beacon: committed only")
+            }
+            None => tracing::error!(
+                room,
+                round = number,
+                "the roster was frozen too late for the beacon, and the descriptor allows no fallback: the draw is void; \
+                 end the sale and schedule another"
+            ),
+        }
+    }
+
+    async fn beat(&self) {
+        if let Err(error) = self.run_once().await {
+            tracing::warn!(room = self.room.name(), %error, "the room could not be looked up");
+            self.room.publish_stale(self.clock.now_ms());
+            self.metrics.rooms().observe_stale(self.room.name());
+        }
+    }
+
+    async fn schedule_until_done(&self) {
+        while let Err(error) = self.schedule().await {
+            if let StoreError::Refused(refusal) = &error {
+                self.say_what_it_follows(refusal);
+                return;
+            }
+            tracing::warn!(room = self.room.name(), %error, "the room could not be scheduled; trying again");
+            self.pulse.beat();
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    fn say_what_it_follows(&self, refusal: &Refusal) {
+        let room = self.room.name();
+        let Refusal::OlderConfig { version, followed } = refusal else {
+            tracing::error!(room, error = %refusal, "the room goes on with the schedule it has");
+            return;
+        };
+        let file = self.room.config.origin.file.display();
+        tracing::warn!(
+            room,
+            %file,
+            key = "config_version",
+            version,
+            followed,
+            "the room follows a newer file: this one's schedule, admission and session are not applied. Give this edge the newest file; to \
+             go back to this one on purpose, raise its config_version above {followed}"
+        );
+    }
+
+    /// Tells whoever waits for the first look at the room; nobody waits for a store that is out of reach.
+    async fn beat_for_ever(&self, ready: Option<ServiceReadyNotifier>) {
+        let mut scheduling = pin!(self.schedule_until_done());
+        let is_scheduled = timeout(READY_WITHIN, &mut scheduling).await.is_ok();
+        if is_scheduled {
+            self.beat().await;
+        }
+        if let Some(ready) = ready {
+            ready.notify_ready();
+        }
+        if !is_scheduled {
+            scheduling.await;
+        }
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.store.changed(self.room.name()) => ticks.reset(),
+            }
+            self.pulse.beat();
+            self.beat().await;
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for Ticker {
+    /// Runs until the runtime ends: requests that are still being answered during a shutdown need the queues.
+    async fn start_with_ready_notifier(&self, mut shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
+        let (keep, name) = (&self.supervisor, self.room.name());
+        let (heart, fetcher, copier) =
+            (format!("room {name}"), format!("beacon of {name}"), format!("roster of {name}"));
+        let ready = Mutex::new(Some(ready));
+        let beat = keep.keep(&heart, || async { self.beat_for_ever(ready.lock().await.take()).await });
+        let fetch = async {
+            if let Some(beacon) = &self.beacon {
+                keep.keep(&fetcher, || beacon.run()).await;
+            }
+        };
+        // The embedded store is given up then.
+        let beat_to_the_end = async {
+            tokio::select! {
+                () = beat => {}
+                _ = shutdown.wait_for(|stopping| *stopping), if !self.store.is_shared() => {}
+            }
+        };
+        let serve = self.workers.run(&self.room, &self.store, &self.metrics, keep);
+        tokio::join!(serve, beat_to_the_end, fetch, keep.keep(&copier, || self.roster.run()));
+    }
+}

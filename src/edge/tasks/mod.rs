@@ -1,0 +1,8 @@
+//! What goes on without a request.
+
+pub(super) mod admin;
+pub(super) mod file_watch;
+pub(super) mod heartbeat;
+pub(super) mod inventory;
+pub(super) mod overload_control;
+pub(super) mod timekeeper;

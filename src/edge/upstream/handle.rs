@@ -1,0 +1,321 @@
+//! The shop behind the gate: where it is, how it has answered, and who may go there now.
+//!
+//! Guarantees: no more requests are with a shop than its [`Slots`] allow; a shop that is dead is left alone but for
+//! probes ([`Breaker`]); everything that a request tells of the shop is counted once.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pingora::upstreams::peer::HttpPeer;
+
+use crate::config::UpstreamConfig;
+use crate::edge::overload::streams::{Lasting, LastingOne};
+use crate::edge::slots::{Shares, Slot, SlotAsk, Slots};
+use crate::observe::Shed;
+use crate::steer::{Breaker, Interval, Meter};
+
+/// How long an unused connection to the shop is kept.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A shop.
+pub(crate) struct Upstream {
+    config: UpstreamConfig,
+    address: SocketAddr,
+    slots: Slots,
+    lasting: Arc<Lasting>,
+    breaker: Mutex<Breaker>,
+    /// Whether the breaker has anything to say; saves its lock while all is well.
+    is_troubled: AtomicBool,
+    measured: Measured,
+}
+
+/// What was measured since the last interval was taken out.
+#[derive(Default)]
+struct Measured {
+    answers: Meter,
+    in_shop: Meter,
+    waits: Meter,
+    tells_waits: AtomicBool,
+    errors: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// An answer of a shop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShopAnswer {
+    /// Since the fan's request came.
+    pub(crate) total: Duration,
+    /// Since it went to the shop.
+    pub(crate) in_shop: Duration,
+    /// For a slot.
+    pub(crate) waited: Duration,
+    /// In the shop's own queue, if the shop says so.
+    pub(crate) shop_queue: Option<Duration>,
+    /// Whether it is the shop's fault (5xx).
+    pub(crate) is_error: bool,
+}
+
+/// Why a request does not go to the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The shop has all it can take.
+    Full(Shed),
+    /// The shop is dead; it makes sense to ask again after so long.
+    Dead {
+        /// How long.
+        retry_after_ms: u64,
+    },
+}
+
+/// Why a shop cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the address of upstream {name:?}, {host:?}, cannot be resolved: {reason}; check `address` and the name servers"
+)]
+pub struct UnresolvedUpstream {
+    name: String,
+    host: String,
+    reason: String,
+}
+
+impl Upstream {
+    pub(crate) fn resolve(config: &UpstreamConfig) -> Result<Self, UnresolvedUpstream> {
+        let unresolved =
+            |reason: String| UnresolvedUpstream { name: config.name.clone(), host: config.host.clone(), reason };
+        let mut addresses =
+            (&*config.host, config.port).to_socket_addrs().map_err(|error| unresolved(error.to_string()))?;
+        let address = addresses.next().ok_or_else(|| unresolved("it has no address".to_owned()))?;
+        let shares = Shares { queue_max: config.queue_max, open_percent: config.open_percent };
+        let slots = Slots::new(config.in_flight_max, shares, Duration::from_millis(config.queue_wait_ms));
+        Ok(Self {
+            config: config.clone(),
+            address,
+            slots,
+            lasting: Lasting::new(config.streams_max),
+            breaker: Mutex::default(),
+            is_troubled: AtomicBool::new(false),
+            measured: Measured::default(),
+        })
+    }
+
+    /// What rooms call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Where to connect. `silence_ms` is how long the shop may keep silent.
+    pub(crate) fn peer(&self, silence_ms: u64) -> HttpPeer {
+        let mut peer = HttpPeer::new(self.address, self.config.tls, self.config.host.clone());
+        let connect = Duration::from_millis(self.config.connect_timeout_ms);
+        peer.options.connection_timeout = Some(connect);
+        peer.options.total_connection_timeout = Some(connect);
+        peer.options.read_timeout = Some(Duration::from_millis(silence_ms));
+        peer.options.write_timeout = Some(Duration::from_millis(self.config.read_timeout_ms));
+        peer.options.idle_timeout = Some(IDLE);
+        peer
+    }
+
+    /// How long it may keep silent before an answer, and within one.
+    pub(crate) fn silence_ms(&self) -> u64 {
+        self.config.read_timeout_ms
+    }
+
+    /// What its configuration allows to be in flight, and for how long a request may wait for a slot.
+    pub(crate) fn bounds(&self) -> (u32, u64) {
+        (self.config.in_flight_max, self.config.queue_wait_ms)
+    }
+
+    /// So many requests in flight from now on, which wait so long for a slot.
+    pub(crate) fn resize(&self, window: u32, queue_wait_ms: u64) {
+        self.slots.resize(window, Duration::from_millis(queue_wait_ms));
+    }
+
+    /// Takes a slot, now or within the queue's time.
+    ///
+    /// # Errors
+    /// The shop has all it can take, or is dead.
+    pub(crate) async fn slot(&self, ask: SlotAsk, now_ms: u64) -> Result<Slot, Closed> {
+        self.ask_breaker(|breaker| breaker.look(now_ms))?;
+        let slot = self.slots.take(ask).await.map_err(|shed| self.full(shed))?;
+        // Only who has a slot can be the probe.
+        self.ask_breaker(|breaker| breaker.pass(now_ms))?;
+        Ok(slot)
+    }
+
+    /// What a request would be told at once instead of getting a slot; it counts as having been told so.
+    pub(crate) fn refuses(&self, ask: &SlotAsk, now_ms: u64) -> Option<Closed> {
+        let dead = self.ask_breaker(|breaker| breaker.look(now_ms)).err();
+        dead.or_else(|| self.slots.is_full(ask).then(|| self.full(Shed::UpstreamQueue)))
+    }
+
+    /// Whether a request would get a slot at once.
+    pub(crate) fn has_room(&self, ask: &SlotAsk) -> bool {
+        self.slots.has_room(ask)
+    }
+
+    /// A tunnel or event stream, which holds no slot.
+    ///
+    /// # Errors
+    /// There are as many as there may be.
+    pub(crate) fn lasting(&self, ask: SlotAsk) -> Result<LastingOne, Closed> {
+        self.lasting.begin(ask).ok_or(Closed::Full(Shed::Streams))
+    }
+
+    /// Tunnels and event streams that are open.
+    pub(crate) fn streams(&self) -> u32 {
+        self.lasting.count()
+    }
+
+    /// Asks it where it has anything to say.
+    fn ask_breaker(&self, ask: impl FnOnce(&mut Breaker) -> Result<(), u64>) -> Result<(), Closed> {
+        if !self.is_troubled.load(Relaxed) {
+            return Ok(());
+        }
+        ask(&mut self.lock()).map_err(|retry_after_ms| Closed::Dead { retry_after_ms })
+    }
+
+    fn full(&self, shed: Shed) -> Closed {
+        self.measured.refused.fetch_add(1, Relaxed);
+        Closed::Full(shed)
+    }
+
+    /// The shop began to answer.
+    pub(crate) fn observe_answer(&self, answer: &ShopAnswer, now_ms: u64) {
+        let measured = &self.measured;
+        measured.answers.record(us(answer.total));
+        measured.in_shop.record(us(answer.in_shop));
+        match answer.shop_queue {
+            Some(queue) => {
+                measured.tells_waits.store(true, Relaxed);
+                measured.waits.record(us(answer.waited + queue));
+            }
+            // A shop that tells its waits tells them where there was one.
+            None if measured.tells_waits.load(Relaxed) && answer.waited.is_zero() => {}
+            None => measured.waits.record(us(answer.waited)),
+        }
+        if answer.is_error {
+            measured.errors.fetch_add(1, Relaxed);
+        }
+        if self.is_troubled.load(Relaxed) {
+            let mut breaker = self.lock();
+            let was_open = breaker.is_open();
+            breaker.succeed(now_ms);
+            self.is_troubled.store(false, Relaxed);
+            drop(breaker);
+            if was_open {
+                tracing::info!(shop = self.name(), "the shop answers again");
+            }
+        }
+    }
+
+    /// The shop could not be reached, or did not answer, with a request that was sent at that time.
+    pub(crate) fn observe_failure(&self, sent_at_ms: u64, now_ms: u64) {
+        self.measured.errors.fetch_add(1, Relaxed);
+        let mut breaker = self.lock();
+        let was_open = breaker.is_open();
+        breaker.fail(sent_at_ms, now_ms);
+        self.is_troubled.store(true, Relaxed);
+        if breaker.is_open() && !was_open {
+            tracing::warn!(shop = self.name(), "the shop does not answer: it is left alone but for probes");
+        }
+    }
+
+    /// Whether it is left alone.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().is_open()
+    }
+
+    /// Takes out what was measured since the last time.
+    pub(crate) fn take_interval(&self) -> Interval {
+        let measured = &self.measured;
+        Interval {
+            answers: measured.answers.take(),
+            in_shop: measured.in_shop.take(),
+            waits: measured.waits.take(),
+            tells_waits: measured.tells_waits.load(Relaxed),
+            errors: measured.errors.swap(0, Relaxed),
+            refused: measured.refused.swap(0, Relaxed),
+            in_flight: self.load().0 as u64,
+        }
+    }
+
+    /// Requests with the shop, and waiting for it.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        self.slots.load()
+    }
+
+    /// Where it is, as a URL without a path.
+    pub(crate) fn base_url(&self) -> String {
+        let scheme = if self.config.tls { "https" } else { "http" };
+        format!("{scheme}://{}:{}", self.config.host, self.config.port)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// How long a request waited in the shop's own queue: `queue;dur=` of `Server-Timing`, in milliseconds.
+pub(crate) fn shop_queue(server_timing: &str) -> Option<Duration> {
+    let metric = server_timing.split(',').map(str::trim).find(|metric| metric.split(';').next() == Some("queue"))?;
+    let ms: f64 = metric.split(';').find_map(|part| part.trim().strip_prefix("dur="))?.parse().ok()?;
+    Duration::try_from_secs_f64(ms / 1_000.0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::slots::Part;
+
+    #[test]
+    fn reads_the_shops_queue() {
+        let ms = |text| shop_queue(text).map(|queue| queue.as_micros());
+        assert_eq!(ms("queue;dur=12.5, db;dur=3"), Some(12_500));
+        assert_eq!(ms("total;dur=2.0, inflight;desc=1, queue;desc=x;dur=0"), Some(0));
+        for without in ["", "db;dur=3", "queue", "queue;dur=", "queue;dur=-4", "queue;dur=NaN", "queues;dur=3"] {
+            assert_eq!(ms(without), None, "{without}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dead_shop_is_left_alone_until_a_probe_succeeds() {
+        let shop = Upstream::resolve(&UpstreamConfig {
+            name: "shop".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            tls: false,
+            connect_timeout_ms: 1_000,
+            read_timeout_ms: 1_000,
+            in_flight_max: 4,
+            queue_max: 1,
+            queue_wait_ms: 1_000,
+            open_percent: 25,
+            streams_max: 1,
+        })
+        .unwrap();
+        let inside = SlotAsk { part: Part::Inside, key: None, is_long: false };
+        let first = SlotAsk { part: Part::Priority, ..inside };
+        (0..5).for_each(|_| shop.observe_failure(0, 2_000));
+        assert_eq!(shop.slot(first, 2_000).await.unwrap_err(), Closed::Dead { retry_after_ms: 1_000 });
+        let probe = shop.slot(inside, 3_000).await.unwrap();
+        assert!(shop.slot(inside, 3_000).await.is_err());
+        let held: Vec<_> = futures_util::future::join_all((0..3).map(|_| shop.slots.take(first))).await;
+        let (told, _) = tokio::join!(async { shop.refuses(&first, 3_000) }, shop.slots.take(first));
+        assert_eq!(told, Some(Closed::Dead { retry_after_ms: 3_000 }), "that it is dead, not that it is full");
+        drop(held);
+        let ms = Duration::from_millis;
+        let (total, in_shop, waited) = (ms(5), ms(4), probe.waited());
+        let answer = ShopAnswer { total, in_shop, waited, shop_queue: Some(ms(2)), is_error: false };
+        shop.observe_answer(&answer, 3_500);
+        assert!(shop.slot(inside, 3_500).await.is_ok() && !shop.is_dead());
+        let interval = shop.take_interval();
+        assert_eq!((interval.answers.count(), interval.errors, interval.tells_waits), (1, 5, true));
+        assert_eq!(interval.in_flight, 1);
+    }
+}
