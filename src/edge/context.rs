@@ -1,4 +1,4 @@
-//! What every request of this edge shares.
+//! What every request and every task of this edge shares.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use http::HeaderValue;
 use ipnet::IpNet;
+use prometheus::Registry;
 
 use crate::arrive::forged::Forged;
 use crate::arrive::route::RouteTable;
 use crate::clock::Clock;
+use crate::control::Tokens;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::connections::{Connection, Connections};
@@ -20,9 +22,26 @@ use crate::edge::room::handle::LiveRoom;
 use crate::observe::{EdgeMetrics, Shed};
 use crate::pass::PassCache;
 use crate::store::Store;
+use crate::supervise::Supervisor;
 
 /// How long after a request was turned away the next one may be turned away before anything else looks at it.
 const PRESSED_MS: u64 = 1_000;
+
+/// What the edge runs on, besides its configuration.
+pub struct EdgeParts {
+    /// Where rooms live.
+    pub store: Arc<dyn Store>,
+    /// What it measures of itself.
+    pub metrics: EdgeMetrics,
+    /// What the admin listener shows of what is measured.
+    pub registry: Registry,
+    /// Who may use the admin API.
+    pub tokens: Tokens,
+    /// Who keeps the edge's tasks going.
+    pub supervisor: Supervisor,
+    /// Whether it stops when standard input ends.
+    pub exit_with_stdin: bool,
+}
 
 /// The edge.
 pub(crate) struct Edge {

@@ -35,9 +35,10 @@ mod upstream;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::http::client::client_address;
+pub use context::EdgeParts;
 pub use draw::roster::COPY_EVERY;
 pub use process::handover::Sockets;
-pub use process::server::{EdgeError, EdgeParts, run};
+pub use process::server::{EdgeError, run};
 pub use room::batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
 pub use room::draw_step::{DrawStep, copy_due, is_one_roster};
 pub use room::snapshot::{Standing, Verdict};

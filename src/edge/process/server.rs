@@ -17,7 +17,6 @@ use pingora::server::{RunArgs, Server};
 use pingora::services::ServiceHandle;
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
-use prometheus::Registry;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::handover::Sockets;
@@ -27,10 +26,10 @@ use crate::arrive::forged::Forged;
 use crate::arrive::route::{RoomRoutes, RouteTable};
 use crate::clock::Clock;
 use crate::config::{Config, Host, RoomConfig, TlsListener};
-use crate::control::{AuditLog, Doorman, Tokens};
+use crate::control::{AuditLog, Doorman};
 use crate::edge::connection::http1::Front;
 use crate::edge::connection::pre_tls::Greeting;
-use crate::edge::context::{Edge, Traffic};
+use crate::edge::context::{Edge, EdgeParts, Traffic};
 use crate::edge::credentials::certificate::LiveCertificate;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::draw::public_lists;
@@ -48,11 +47,8 @@ use crate::edge::tasks::inventory::StockWatch;
 use crate::edge::tasks::overload_control::Pilot;
 use crate::edge::tasks::timekeeper::{StoreClock, Timekeeper};
 use crate::edge::upstream::handle::{UnresolvedUpstream, Upstream};
-use crate::observe::EdgeMetrics;
 use crate::page::PageError;
 use crate::pass::{KeyError, PassCache};
-use crate::store::Store;
-use crate::supervise::Supervisor;
 
 /// Verified passes remembered: about 30 MB.
 const PASSES_MAX: u64 = 100_000;
@@ -149,22 +145,6 @@ pub enum EdgeError {
         /// What is wrong.
         reason: String,
     },
-}
-
-/// What the edge runs on, besides its configuration.
-pub struct EdgeParts {
-    /// Where rooms live.
-    pub store: Arc<dyn Store>,
-    /// What it measures of itself.
-    pub metrics: EdgeMetrics,
-    /// What the admin listener shows of what is measured.
-    pub registry: Registry,
-    /// Who may use the admin API.
-    pub tokens: Tokens,
-    /// Who keeps the edge's tasks going.
-    pub supervisor: Supervisor,
-    /// Whether it stops when standard input ends.
-    pub exit_with_stdin: bool,
 }
 
 /// Runs the edge until it is told to stop, or another one has taken over from it.

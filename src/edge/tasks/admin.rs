@@ -10,8 +10,7 @@ use pingora::services::background::BackgroundService;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::control::{self, Admin, AuditLog, Doorman, RoomName};
-use crate::edge::context::Edge;
-use crate::edge::process::server::EdgeParts;
+use crate::edge::context::{Edge, EdgeParts};
 
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 1_024;

@@ -14,9 +14,8 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 
-use crate::edge::context::Edge;
+use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::credentials::certificate::LiveCertificate;
-use crate::edge::process::server::EdgeParts;
 use crate::observe::EdgeMetrics;
 use crate::supervise::{Pulse, Supervisor};
 

@@ -16,10 +16,10 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
+use crate::edge::context::EdgeParts;
 use crate::edge::draw::beacon::BeaconFetcher;
 use crate::edge::draw::public_lists;
 use crate::edge::draw::roster::{RosterKeeper, keep, read_roster};
-use crate::edge::process::server::EdgeParts;
 use crate::edge::room::draw_step::{DrawStep, is_one_roster};
 use crate::edge::room::handle::{LiveRoom, RoomWorkers};
 use crate::observe::EdgeMetrics;

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 
-use crate::edge::process::server::EdgeParts;
+use crate::edge::context::EdgeParts;
 use crate::edge::room::handle::LiveRoom;
 use crate::fields::trim;
 use crate::observe::EdgeMetrics;

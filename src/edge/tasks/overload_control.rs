@@ -13,7 +13,7 @@ use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::edge::process::server::EdgeParts;
+use crate::edge::context::EdgeParts;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::EdgeMetrics;

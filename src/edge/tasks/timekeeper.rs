@@ -12,8 +12,7 @@ use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 
 use crate::clock::{Clock, JUMP_MS, SteadyClock, difference_ms};
-use crate::edge::context::Edge;
-use crate::edge::process::server::EdgeParts;
+use crate::edge::context::{Edge, EdgeParts};
 use crate::observe::EdgeMetrics;
 use crate::store::{Store, StoreTime};
 use crate::supervise::{Pulse, Supervisor};
