@@ -8,14 +8,15 @@ use http::StatusCode;
 use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use super::dispatch::{self, FanRequest, Shown};
 use super::join::decode_nonce;
 use super::lost_number;
+use super::ticket::{self, Shown};
 use super::waiting_page;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
 use crate::edge::room::snapshot::Verdict;
@@ -51,13 +52,13 @@ struct NotYet {
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Claim>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let (outcome, judged_cookie) = match dispatch::ticket(edge, room, &snapshot, request) {
+    let (outcome, judged_cookie) = match ticket::shown(edge, room, &snapshot, request) {
         Ok(Shown { ticket, in_cookie }) => {
             let nonce = shown_nonce(&sent, &ticket)?;
             lost_number::check(edge, room, &snapshot, &ticket).await?;
             (claim(edge, room, &snapshot, &ticket, nonce, request.secure).await, in_cookie)
         }
-        Err(problem) => (Err(problem), request.has_ticket_cookie(room)),
+        Err(problem) => (Err(problem), room.cookies(request.secure).ticket.find(request.headers).is_some()),
     };
     match outcome {
         Ok(answer) => Ok(sent.reply(answer)),

@@ -12,12 +12,13 @@ use http::StatusCode;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use super::dispatch::{self, FanRequest, Shown};
 use super::lost_number;
+use super::ticket::{self, Shown};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::proxy::admit::too_many;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
@@ -48,7 +49,7 @@ struct Joined<'a> {
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Join>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let ticket = match dispatch::ticket(edge, room, &snapshot, request) {
+    let ticket = match ticket::shown(edge, room, &snapshot, request) {
         Ok(Shown { ticket, .. }) => {
             lost_number::check(edge, room, &snapshot, &ticket).await?;
             ticket

@@ -2,12 +2,13 @@
 
 use http::StatusCode;
 
-use super::dispatch::{self, FanRequest, Shown};
 use super::lost_number;
+use super::ticket::{self, Shown};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::{Nothing, Sent};
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::room::Command;
 use crate::store::StoreError;
@@ -15,7 +16,7 @@ use crate::store::StoreError;
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Nothing>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let Shown { ticket, in_cookie } = dispatch::ticket(edge, room, &snapshot, request)?;
+    let Shown { ticket, in_cookie } = ticket::shown(edge, room, &snapshot, request)?;
     lost_number::check(edge, room, &snapshot, &ticket).await?;
     // Before the draw there is no place to give up: the entry stays in the public roster and becomes a no-show.
     if let Some(place) = snapshot.place(ticket.position) {

@@ -7,4 +7,5 @@ pub(super) mod join;
 pub(super) mod leave;
 pub(super) mod lost_number;
 pub(super) mod status;
+pub(super) mod ticket;
 pub(super) mod waiting_page;

@@ -2,10 +2,10 @@
 
 use http::header::IF_NONE_MATCH;
 
-use super::dispatch::FanRequest;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::status_document;
 use crate::fields::{names_tag, values};

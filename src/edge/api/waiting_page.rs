@@ -10,13 +10,13 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode};
 use pingora::http::RequestHeader;
 
-use super::dispatch::FanRequest;
 use super::join;
 use crate::arrive::crawler::is_crawler;
 use crate::arrive::origin::way_back;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::overload::rate_limit::{Counted, Tally};
 use crate::edge::proxy::admit::too_many;
 use crate::edge::proxy::arrival::Arrival;

@@ -16,10 +16,10 @@ use http::header::{
 use ipnet::IpNet;
 
 use super::record::{ANYBODY, GROWING, kept};
-use crate::edge::api::dispatch::FanRequest;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::overload::network_semaphore::{Bounded, Taken};
 use crate::edge::room::handle::LiveRoom;
 use crate::room::View;

@@ -8,10 +8,10 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, Hea
 use serde::Serialize;
 
 use super::roster::read_tree;
-use crate::edge::api::dispatch::FanRequest;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
 
 /// What is public may be read by scripts of any origin: whoever checks a draw may do it in a browser.

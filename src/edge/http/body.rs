@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use super::problem::Problem;
+use super::request::FanRequest;
 use crate::arrive::origin::return_path;
-use crate::edge::api::dispatch::FanRequest;
 use crate::fields::essence;
 
 /// A fan's body.

@@ -6,5 +6,6 @@ pub(super) mod client;
 pub(super) mod cors;
 pub(super) mod oversized;
 pub(super) mod problem;
+pub(super) mod request;
 pub(super) mod request_id;
 pub(super) mod upgrade;

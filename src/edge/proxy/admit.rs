@@ -18,7 +18,7 @@ use super::respond::{respond, respond_list};
 use super::session::Renewal;
 use crate::arrive::decide::{Ask, Decision, decide, wants_page};
 use crate::arrive::route::{FanCall, Route};
-use crate::edge::api::dispatch::{self, FanRequest, Reply};
+use crate::edge::api::dispatch::{self, Reply};
 use crate::edge::api::ended;
 use crate::edge::api::waiting_page;
 use crate::edge::context::{Edge, InFlight};
@@ -28,6 +28,7 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::cors;
 use crate::edge::http::oversized;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::{FanRequest, authority};
 use crate::edge::http::request_id::RequestId;
 use crate::edge::http::upgrade::asks_for_tunnel;
 use crate::edge::overload::network_semaphore::Taken;
@@ -383,7 +384,7 @@ pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Probl
         session.set_keepalive(None);
     }
     let header = session.req_header();
-    problem.told(edge, &header.headers, dispatch::authority(&header.uri, &header.headers), header.raw_path())
+    problem.told(edge, &header.headers, authority(&header.uri, &header.headers), header.raw_path())
 }
 
 /// Drops the body of a shop's answer where only what it says about a preflight is passed on.

@@ -10,10 +10,10 @@ use pingora::proxy::Session;
 use crate::arrive::host::canonical_host;
 use crate::arrive::path::Target;
 use crate::arrive::route::Route;
-use crate::edge::api::dispatch::authority;
 use crate::edge::context::Edge;
 use crate::edge::http::client::{Client, client};
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::authority;
 
 /// A request that has been read and understood.
 #[derive(Clone, Debug)]

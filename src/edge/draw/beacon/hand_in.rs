@@ -7,10 +7,10 @@ use fairgate_draw::BeaconAnswer;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::edge::api::dispatch::FanRequest;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
+use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::observe::BeaconResult;
 use crate::room::{Refusal, View};

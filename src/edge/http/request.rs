@@ -1,0 +1,47 @@
+//! A fan's request as a value, read to its end: no listener, no connection.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderName, ORIGIN};
+use http::{HeaderMap, Method};
+
+use crate::arrive::origin::is_own_origin;
+use crate::fields;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A fan's request, read to its end.
+pub(crate) struct FanRequest<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) headers: &'r HeaderMap,
+    /// `Host` or `:authority`, as sent.
+    pub(crate) authority: &'r str,
+    /// The target's query, without its question mark.
+    pub(crate) query: Option<&'r str>,
+    /// Whether the fan came by TLS.
+    pub(crate) secure: bool,
+    /// Whose quotas the request counts for.
+    pub(crate) address: IpAddr,
+    /// Whether a page sent it whose origin the room names.
+    pub(crate) is_from_named_origin: bool,
+    pub(crate) body: Bytes,
+}
+
+impl FanRequest<'_> {
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&[u8]> {
+        fields::first(self.headers, name)
+    }
+
+    /// Whether it may change something: it comes from a page of this origin, of one that the room names, or of none.
+    pub(crate) fn is_own(&self) -> bool {
+        self.is_from_named_origin || is_own_origin(self.header(&SEC_FETCH_SITE), self.header(&ORIGIN), self.authority)
+    }
+}
+
+/// The authority a request was sent to: `:authority`, which all of HTTP/2 has, or `Host`. Pingora refuses a request in which
+/// they differ.
+pub(crate) fn authority<'r>(uri: &'r http::Uri, headers: &'r HeaderMap) -> &'r str {
+    let host = || fields::first(headers, &HOST).and_then(|host| std::str::from_utf8(host).ok());
+    uri.authority().map(http::uri::Authority::as_str).or_else(host).unwrap_or_default()
+}
