@@ -11,7 +11,7 @@ use crate::arrive::head::Head;
 use crate::arrive::host::canonical_host;
 use crate::arrive::route::{FanCall, Route};
 use crate::edge::context::Edge;
-use crate::edge::proxy::arrival::Origin;
+use crate::edge::http::client::Peer;
 use crate::fields::names_tag;
 use crate::observe::RequestKind;
 
@@ -23,12 +23,12 @@ pub(crate) struct Ready {
 }
 
 /// The answer to a plain request; `None` where the other lane is to look at it.
-pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option<Ready> {
+pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, peer: Peer) -> Option<Ready> {
     if !is_plain(head) || edge.traffic.is_draining() {
         return None;
     }
     poll(edge, head).or_else(|| {
-        let answer = shed::answer(edge, head, origin)?;
+        let answer = shed::answer(edge, head, peer)?;
         Some(Ready { kind: RequestKind::Refused, status: answer.status, bytes: answer.http1(edge.now_ms()) })
     })
 }

@@ -6,7 +6,6 @@
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -16,7 +15,7 @@ use async_trait::async_trait;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::{ALPN, Shutdown, SocketDigest, Stream};
+use pingora::protocols::{ALPN, Shutdown, Stream};
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use pingora::time::timeout;
@@ -27,11 +26,11 @@ use super::fast_path::{self, Ready};
 use crate::arrive::head::{BadHead, HEAD_BYTES_MAX, header_slots, read_head};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
+use crate::edge::http::client::{Peer, peer_address};
 use crate::edge::http::oversized;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::upgrade::is_websocket;
 use crate::edge::process::stop::Finish;
-use crate::edge::proxy::arrival::Origin;
 use crate::edge::proxy::forward::is_event_stream;
 use crate::edge::proxy::kill_switch::Leash;
 use crate::edge::proxy::phases::GatePhases;
@@ -75,7 +74,7 @@ impl ServerApp for Front {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         // One over TLS counts since before its handshake.
         let connection = match stream.get_ssl_digest() {
-            None => Some(self.edge.connect(peer(stream.get_socket_digest()))?),
+            None => Some(self.edge.connect(peer_address(stream.get_socket_digest()))?),
             Some(_) => None,
         };
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
@@ -109,10 +108,10 @@ impl Front {
     async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
         let mut patience = Duration::from_millis(self.edge.client_timeout_ms);
         let mut shutdown_seen = shutdown.clone();
-        let origin = origin(&stream);
+        let peer = peer(&stream);
         let mut bytes = BytesMut::new();
         loop {
-            match self.next_head(&mut stream, &mut bytes, origin, patience, &mut shutdown_seen).await {
+            match self.next_head(&mut stream, &mut bytes, peer, patience, &mut shutdown_seen).await {
                 Next::Ready { bytes: head, answer } => {
                     bytes.advance(head);
                     if !self.send(&mut stream, &answer).await {
@@ -143,7 +142,7 @@ impl Front {
         &self,
         stream: &mut Stream,
         bytes: &mut BytesMut,
-        origin: Origin,
+        peer: Peer,
         patience: Duration,
         shutdown: &mut ShutdownWatch,
     ) -> Next {
@@ -159,8 +158,7 @@ impl Front {
                 Ok(Ok(0) | Err(_)) | Err(_) => return Next::Gone,
             }
         }
-        let whole =
-            timeout(Duration::from_millis(self.edge.client_timeout_ms), self.rest_of_head(stream, bytes, origin));
+        let whole = timeout(Duration::from_millis(self.edge.client_timeout_ms), self.rest_of_head(stream, bytes, peer));
         whole.await.unwrap_or(Next::Refused(Problem::Slow))
     }
 
@@ -173,9 +171,9 @@ impl Front {
         }
     }
 
-    async fn rest_of_head(&self, stream: &mut Stream, bytes: &mut BytesMut, origin: Origin) -> Next {
+    async fn rest_of_head(&self, stream: &mut Stream, bytes: &mut BytesMut, peer: Peer) -> Next {
         loop {
-            if let Some(next) = self.look_at(bytes, origin) {
+            if let Some(next) = self.look_at(bytes, peer) {
                 return next;
             }
             if !matches!(read_some(stream, bytes).await, Ok(1..)) {
@@ -185,14 +183,14 @@ impl Front {
     }
 
     /// What to do with the head at the start of the bytes; `None` while it is incomplete.
-    fn look_at(&self, bytes: &BytesMut, origin: Origin) -> Option<Next> {
+    fn look_at(&self, bytes: &BytesMut, peer: Peer) -> Option<Next> {
         let mut slots = header_slots();
         let head = match read_head(bytes, &mut slots) {
             Ok(head) => head?,
             Err(BadHead::TooLarge) => return Some(Next::Overlong),
             Err(bad) => return Some(Next::Refused(bad.into())),
         };
-        if let Some(answer) = fast_path::answer(&self.edge, &head, origin) {
+        if let Some(answer) = fast_path::answer(&self.edge, &head, peer) {
             return Some(Next::Ready { bytes: head.bytes, answer });
         }
         let asks_for_tunnel = head.only("upgrade").is_some_and(is_websocket);
@@ -238,13 +236,8 @@ fn split(mut bytes: BytesMut, message_bytes: Option<u64>) -> (BytesMut, Message)
     (bytes, Message { left_bytes: Some(message_bytes - here as u64), ahead })
 }
 
-/// The other end's address.
-pub(crate) fn peer(socket: Option<Arc<SocketDigest>>) -> Option<IpAddr> {
-    socket?.peer_addr()?.as_inet().map(SocketAddr::ip)
-}
-
-fn origin(stream: &Stream) -> Origin {
-    Origin::of(peer(stream.get_socket_digest()), stream.get_ssl_digest().is_some())
+fn peer(stream: &Stream) -> Peer {
+    Peer::new(peer_address(stream.get_socket_digest()), stream.get_ssl_digest().is_some())
 }
 
 /// Reads what is there, by way of the stack: while there is nothing, no buffer is held.

@@ -12,8 +12,8 @@ use pingora::protocols::l4::stream::Stream;
 use pingora::upstreams::peer::{Tracer, Tracing};
 use pingora::{Error, ErrorType, Result};
 
-use super::http1::peer;
 use crate::edge::context::Edge;
+use crate::edge::http::client::peer_address;
 use crate::edge::overload::connections::Connection;
 
 /// Lets connections begin their handshakes.
@@ -24,7 +24,7 @@ pub(crate) struct Greeting {
 #[async_trait]
 impl PreTlsProcess for Greeting {
     async fn process(&self, stream: &mut Stream) -> Result<()> {
-        match self.edge.connect(peer(stream.get_socket_digest())) {
+        match self.edge.connect(peer_address(stream.get_socket_digest())) {
             Some(connection) => {
                 stream.tracer = Some(Tracer(Box::new(Counted(Arc::new(connection)))));
                 Ok(())

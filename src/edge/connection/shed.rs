@@ -14,12 +14,12 @@ use crate::arrive::head::Head;
 use crate::arrive::route::Route;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
-use crate::edge::http::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
+use crate::edge::http::client::{Peer, X_FORWARDED_FOR, X_FORWARDED_PROTO};
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::rate_limit::Tally;
 use crate::edge::proxy::acquire::inside_ask;
 use crate::edge::proxy::admit::{shut, too_many, within_quota};
-use crate::edge::proxy::arrival::{Arrival, Origin};
+use crate::edge::proxy::arrival::Arrival;
 use crate::edge::proxy::holder::{holder, known_inside};
 use crate::edge::room::handle::LiveRoom;
 use crate::fields::first;
@@ -28,14 +28,14 @@ use crate::fields::first;
 const READ: [HeaderName; 6] = [HOST, COOKIE, AUTHORIZATION, ACCEPT_LANGUAGE, X_FORWARDED_FOR, X_FORWARDED_PROTO];
 
 /// The answer to a request without a body that is turned away; `None` where the gate is to look at it.
-pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, origin: Origin) -> Option<Answer> {
+pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, peer: Peer) -> Option<Answer> {
     if !edge.is_pressed() {
         return None;
     }
     let headers = read(head)?;
     let authority = std::str::from_utf8(first(&headers, &HOST)?).ok()?;
     // What is wrong with a request is said on the other way.
-    let arrival = Arrival::judge(edge, origin, &headers, authority, head.target.as_bytes()).ok()?;
+    let arrival = Arrival::judge(edge, peer, &headers, authority, head.target.as_bytes()).ok()?;
     let problem = refusal(edge, &headers, &arrival, Instant::now())?;
     Some(problem.told(edge, &headers, authority, head.target.as_bytes()))
 }

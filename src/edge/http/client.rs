@@ -1,10 +1,12 @@
 //! Who is asking, from which address, and whether by TLS: from the socket, or from proxies that the configuration trusts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::HeaderName;
 use ipnet::IpNet;
+use pingora::protocols::SocketDigest;
 
 use crate::fields;
 
@@ -14,6 +16,25 @@ const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) tls: bool,
+}
+
+impl Peer {
+    /// Only Unix sockets have no address; there are no such listeners.
+    pub(crate) fn new(address: Option<IpAddr>, tls: bool) -> Self {
+        Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), tls }
+    }
+}
+
+/// The address of a socket's other end.
+pub(crate) fn peer_address(socket: Option<Arc<SocketDigest>>) -> Option<IpAddr> {
+    socket?.peer_addr()?.as_inet().map(SocketAddr::ip)
+}
 
 /// A client, as far as it can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +47,12 @@ pub(crate) struct Client {
 /// The client's address, for fuzzing.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    client(peer, false, headers, trusted).address
+    client(Peer { address: peer, tls: false }, headers, trusted).address
 }
 
-/// Reads the client of a connection from `peer`.
-pub(crate) fn client(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
-    let peer = peer.to_canonical();
+/// Reads the client of a connection.
+pub(crate) fn client(Peer { address, tls }: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
+    let peer = address.to_canonical();
     if !is_trusted(peer, trusted) {
         return Client { address: peer, secure: tls };
     }
@@ -78,7 +99,7 @@ mod tests {
             headers.append(X_FORWARDED_FOR, HeaderValue::from_static(field));
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        client(peer.parse().unwrap(), false, &headers, &trusted).address.to_string()
+        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
 
     #[test]
@@ -99,7 +120,7 @@ mod tests {
     fn what_a_client_writes_never_makes_it_a_proxy() {
         let behind = |field: &[u8]| {
             let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, HeaderValue::from_bytes(field).unwrap())]);
-            client("10.0.0.1".parse().unwrap(), false, &headers, &["10.0.0.0/8".parse().unwrap()]).address.to_string()
+            client_address("10.0.0.1".parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
         };
         // As nginx passes it on, with the address that it sees at the end.
         assert_eq!(behind(b"\xff, 198.51.100.1"), "198.51.100.1");
@@ -113,7 +134,7 @@ mod tests {
     fn tls_may_end_at_a_trusted_proxy() {
         let headers = HeaderMap::from_iter([(X_FORWARDED_PROTO, HeaderValue::from_static("https"))]);
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        assert!(client("10.0.0.1".parse().unwrap(), false, &headers, &trusted).secure);
-        assert!(!client("203.0.113.9".parse().unwrap(), false, &headers, &trusted).secure);
+        let is_secure = |peer: &str| client(Peer::new(peer.parse().ok(), false), &headers, &trusted).secure;
+        assert!(is_secure("10.0.0.1") && !is_secure("203.0.113.9"));
     }
 }

@@ -1,6 +1,6 @@
 //! A request as the gate judges it: one host, one target, one client, one route.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::SocketAddr;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
@@ -11,7 +11,7 @@ use crate::arrive::host::canonical_host;
 use crate::arrive::path::Target;
 use crate::arrive::route::Route;
 use crate::edge::context::Edge;
-use crate::edge::http::client::{Client, client};
+use crate::edge::http::client::{Client, Peer, client};
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::authority;
 
@@ -26,13 +26,6 @@ pub(crate) struct Arrival {
     pub(crate) authority: String,
 }
 
-/// Where a request came from: the connection's other end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    pub(crate) peer: IpAddr,
-    pub(crate) tls: bool,
-}
-
 impl Arrival {
     /// Reads a request and puts its target into the one spelling that everything after this sees.
     pub(crate) fn read(edge: &Edge, session: &mut Session) -> Result<Self, Problem> {
@@ -41,7 +34,7 @@ impl Arrival {
             return Err(Problem::Method { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" });
         }
         let authority = authority(&header.uri, &header.headers);
-        let arrival = Self::judge(edge, origin(session), &header.headers, authority, header.raw_path())?;
+        let arrival = Self::judge(edge, peer(session), &header.headers, authority, header.raw_path())?;
         let header = session.req_header_mut();
         header.set_uri(arrival.target.clone().into());
         // The authority went with the old target, and the shop is to have the one that was judged.
@@ -54,12 +47,12 @@ impl Arrival {
     /// Judges a request by what was sent of it.
     pub(crate) fn judge(
         edge: &Edge,
-        origin: Origin,
+        peer: Peer,
         headers: &HeaderMap,
         authority: &str,
         target: &[u8],
     ) -> Result<Self, Problem> {
-        let client = client(origin.peer, origin.tls, headers, &edge.trusted_proxies);
+        let client = client(peer, headers, &edge.trusted_proxies);
         let host = canonical_host(authority)?;
         let target = Target::parse(target)?;
         let route = edge.routes.route(&host, &target);
@@ -68,15 +61,8 @@ impl Arrival {
     }
 }
 
-fn origin(session: &Session) -> Origin {
-    let peer = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
+fn peer(session: &Session) -> Peer {
+    let address = session.client_addr().and_then(|address| address.as_inet()).map(SocketAddr::ip);
     let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
-    Origin::of(peer, tls)
-}
-
-impl Origin {
-    /// Only Unix sockets have no address; there are no such listeners.
-    pub(crate) fn of(peer: Option<IpAddr>, tls: bool) -> Self {
-        Self { peer: peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), tls }
-    }
+    Peer::new(address, tls)
 }
