@@ -124,7 +124,7 @@ impl Edge {
 
     /// What is to be said of the rooms at `/readyz`.
     pub(crate) fn alarms(&self) -> Vec<String> {
-        let alarm = |room: &Arc<LiveRoom>| Some(format!("{}: {}", room.name(), room.proof.alarm()?));
+        let alarm = |room: &Arc<LiveRoom>| Some(format!("{}: {}", room.name(), room.loss.alarm()?));
         self.rooms.iter().filter_map(alarm).collect()
     }
 

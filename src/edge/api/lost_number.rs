@@ -4,10 +4,6 @@
 //! anew before anything is believed, since a ticket may be younger than the last look; what was lost is said in the log
 //! and the metrics, once for each number that proves more, and the room learns of it, so that it gives nobody a number that somebody has.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-use tokio::sync::Semaphore;
-
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
@@ -18,29 +14,6 @@ use crate::room::{Command, GAP, Position, View};
 /// How long after it was signed a ticket may be younger than the last look of an edge.
 const YOUNG_MS: u64 = 3_000;
 
-/// What the tickets of a room have proved.
-#[derive(Debug)]
-pub(crate) struct Proof {
-    /// Numbers below were given, whatever the store says.
-    given: AtomicU64,
-    /// One ticket at a time is held against the store.
-    asking: Semaphore,
-}
-
-impl Default for Proof {
-    fn default() -> Self {
-        Self { given: AtomicU64::new(0), asking: Semaphore::new(1) }
-    }
-}
-
-impl Proof {
-    /// What is to be said of the room for as long as this process runs; nothing where nothing was lost.
-    pub(crate) fn alarm(&self) -> Option<String> {
-        let given = self.given.load(Relaxed);
-        (given > 0).then(|| format!("a ticket proves that the store has lost numbers below {given}"))
-    }
-}
-
 /// Checks that the room has given a ticket's number.
 ///
 /// # Errors
@@ -50,7 +23,7 @@ pub(crate) async fn check(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, tic
     if has_given(&snapshot.view, ticket.position) || is_young {
         return Ok(());
     }
-    let Ok(_asking) = room.proof.asking.try_acquire() else { return Err(edge.mending()) };
+    let Some(_asking) = room.loss.try_ask() else { return Err(edge.mending()) };
     let view = edge.store.view(room.name()).await.map_err(|_| edge.store_unavailable())?;
     if has_given(&view, ticket.position) {
         return Ok(());
@@ -75,7 +48,7 @@ pub(crate) async fn unknown_place(edge: &Edge, room: &LiveRoom, place: u64) -> P
 
 async fn prove(edge: &Edge, room: &LiveRoom, view: &View, position: Position) {
     let (end, known) = (position.number() + 1, view.pool_size.max(view.line_size));
-    let is_news = room.proof.given.fetch_max(end, Relaxed) < end;
+    let is_news = room.loss.note(end);
     // The roster is closed: its draw has no place for an entry that it does not have.
     let may_learn = matches!(position, Position::Line(_)) || view.line_size == 0;
     if is_news {

@@ -15,13 +15,14 @@ use http::header::{
 };
 use ipnet::IpNet;
 
-use super::record::{ANYBODY, GROWING, kept};
+use super::record::{GROWING, kept};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
+use crate::edge::http::cors::ANYBODY;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::overload::network_semaphore::{Bounded, Taken};
-use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::handle::{LiveRoom, PublicClaims};
 use crate::room::View;
 use crate::store::{Store, StoreError};
 
@@ -50,13 +51,6 @@ pub(crate) enum List {
     Roster,
     /// Who was let in, in the order of admission.
     Claims,
-}
-
-/// How many claims of a draw are public.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PublicClaims {
-    draw: [u8; 32],
-    count: u64,
 }
 
 /// An answer whose body is read from the store part by part.

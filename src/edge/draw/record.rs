@@ -10,12 +10,11 @@ use serde::Serialize;
 use super::roster::read_tree;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
+use crate::edge::http::cors::ANYBODY;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
 
-/// What is public may be read by scripts of any origin: whoever checks a draw may do it in a browser.
-pub(crate) const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 /// What never changes again, at an address that names the draw.
 const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// What may be out of date in a second.

@@ -13,15 +13,16 @@ use http::{HeaderMap, Method, StatusCode};
 use pingora::http::ResponseHeader;
 
 use super::answer::Answer;
-use crate::edge::room::handle::LiveRoom;
 use crate::fields;
+
+/// What is public may be read by scripts of any origin: whoever checks a draw may do it in a browser.
+pub(crate) const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 
 /// What a script of another origin may read of an answer, besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static("etag, ratelimit, ratelimit-policy, retry-after");
 
-/// The request's origin, where the room names it.
-pub(crate) fn named_origin(room: &LiveRoom, headers: &HeaderMap) -> Option<HeaderValue> {
-    let names = &room.config.allowed_origins;
+/// The request's origin, where it is one of the `names` that a room has.
+pub(crate) fn named_origin(names: &[String], headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN).filter(|_| !names.is_empty())?;
     names.iter().any(|name| name.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }

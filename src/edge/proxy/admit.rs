@@ -201,7 +201,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     };
     visit.secure = arrival.client.secure;
     if let Route::Fan { room, .. } | Route::Protected { room } = arrival.route {
-        visit.origin = cors::named_origin(&edge.rooms[room], &session.req_header().headers);
+        visit.origin = cors::named_origin(&edge.rooms[room].config.allowed_origins, &session.req_header().headers);
     }
     let headers = &session.req_header().headers;
     let known = known_inside(edge, Tally::Count, headers, &arrival);

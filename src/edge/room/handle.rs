@@ -10,14 +10,13 @@ use fairgate_draw::RosterTree;
 use tokio::sync::Semaphore;
 
 use super::batch::{BatchWorker, Batcher, batcher};
+use super::ended_sessions::EndedSessions;
+use super::loss::ProvedLoss;
 use super::snapshot::Standing;
 use super::status_document::{PollPolicy, Status, StatusInput};
 use crate::arrive::decide::RoomState;
 use crate::arrive::route::is_under;
 use crate::config::{AfterEnd, RoomConfig};
-use crate::edge::api::ended::Written;
-use crate::edge::api::lost_number::Proof;
-use crate::edge::draw::public_lists::PublicClaims;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::{EdgeMetrics, RouteClass};
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
@@ -41,6 +40,13 @@ pub(crate) struct Cookies {
     pub(crate) pass: Cookie,
 }
 
+/// How many claims of a draw are public.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PublicClaims {
+    pub(crate) draw: [u8; 32],
+    pub(crate) count: u64,
+}
+
 /// A room of this edge.
 pub(crate) struct LiveRoom {
     pub(crate) config: RoomConfig,
@@ -60,11 +66,11 @@ pub(crate) struct LiveRoom {
     /// How much of the list of claims is public.
     pub(crate) public_claims: ArcSwap<PublicClaims>,
     /// What is told of the sessions that ended early.
-    pub(crate) ended: ArcSwapOption<Written>,
+    pub(crate) ended: ArcSwapOption<EndedSessions>,
     /// Signatures of rounds that are handed in are checked one at a time.
     pub(crate) hand_in: Semaphore,
     /// What tickets have proved of the store.
-    pub(crate) proof: Proof,
+    pub(crate) loss: ProvedLoss,
 }
 
 /// The ends of a room's queues that call the store.
@@ -111,7 +117,7 @@ impl LiveRoom {
             public_claims: ArcSwap::default(),
             ended: ArcSwapOption::empty(),
             hand_in: Semaphore::new(1),
-            proof: Proof::default(),
+            loss: ProvedLoss::default(),
         };
         Ok((room, RoomWorkers { joins: join_worker, claims: claim_worker, renewals: renewal_worker }))
     }

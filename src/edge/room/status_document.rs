@@ -7,8 +7,8 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETA
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::edge::draw::record::ANYBODY;
 use crate::edge::http::answer::Answer;
+use crate::edge::http::cors::ANYBODY;
 use crate::room::{DrawRecord, Late, Limit, Phase, View};
 use crate::steer::{Advance, Pace};
 
