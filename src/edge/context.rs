@@ -4,21 +4,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use prometheus::Registry;
 
 use crate::arrive::forged::Forged;
-use crate::arrive::route::RouteTable;
+use crate::arrive::host::canonical_host;
+use crate::arrive::path::Target;
+use crate::arrive::route::{Route, RouteTable};
 use crate::clock::Clock;
 use crate::control::Tokens;
 use crate::edge::credentials::keys::LiveKeys;
+use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::connections::{Connection, Connections};
 use crate::edge::overload::network_semaphore::Bounded;
-use crate::edge::overload::rate_limit::Quotas;
+use crate::edge::overload::rate_limit::{Over, Quotas};
 use crate::edge::proxy::renewed::Slid;
 use crate::edge::room::handle::LiveRoom;
+use crate::edge::upstream::handle::Closed;
 use crate::observe::{EdgeMetrics, Shed};
 use crate::pass::PassCache;
 use crate::store::Store;
@@ -126,6 +130,41 @@ impl Edge {
     pub(crate) fn alarms(&self) -> Vec<String> {
         let alarm = |room: &Arc<LiveRoom>| Some(format!("{}: {}", room.name(), room.loss.alarm()?));
         self.rooms.iter().filter_map(alarm).collect()
+    }
+
+    /// Counts a request of a client that is over its quota.
+    pub(crate) fn too_many(&self, over: Over) -> Problem {
+        self.shed(Shed::ClientQuota);
+        Problem::TooMany(over)
+    }
+
+    /// Counts a request that the shop has no room for, or does not answer.
+    pub(crate) fn shut(&self, closed: Closed) -> Problem {
+        match closed {
+            Closed::Full(shed) => {
+                self.shed(shed);
+                Problem::ShopFull { retry_after_ms: self.retry_after_ms() }
+            }
+            Closed::Dead { retry_after_ms } => {
+                self.shed(Shed::UpstreamUnavailable);
+                Problem::ShopDown { retry_after_ms: retry_after_ms.max(self.retry_after_ms()) }
+            }
+        }
+    }
+
+    /// A problem as people and programs want it told, to a request for this target at this authority.
+    pub(crate) fn tell(&self, problem: &Problem, headers: &HeaderMap, authority: &str, target: &[u8]) -> Answer {
+        problem.told(headers, || self.title(authority, target))
+    }
+
+    /// What a fan came for, where that is known: by the address, or by the host where the address says nothing.
+    fn title(&self, authority: &str, target: &[u8]) -> Option<&str> {
+        let host = canonical_host(authority).ok()?;
+        let room = |target: &[u8]| match self.routes.route(&host, &Target::parse(target).ok()?) {
+            Route::Fan { room, .. } | Route::Protected { room } | Route::Open { room } => Some(&self.rooms[room]),
+            _ => None,
+        };
+        room(target).or_else(|| room(b"/")).map(|room| &*room.config.title)
     }
 
     pub(crate) fn store_unavailable(&self) -> Problem {

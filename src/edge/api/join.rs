@@ -19,7 +19,6 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
-use crate::edge::proxy::admit::too_many;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
 use crate::pass::Ticket;
@@ -86,7 +85,7 @@ pub(crate) async fn enter(
     let networks = edge.quotas.busy_joiners(address, Instant::now());
     let position = match room.joins.ask(Joiner { entry, networks }).await.map_err(|error| problem(edge, error))? {
         store::Joined::At(position) => position,
-        store::Joined::Over { retry_after_ms } => return Err(too_many(edge, edge.quotas.over_joins(retry_after_ms))),
+        store::Joined::Over { retry_after_ms } => return Err(edge.too_many(edge.quotas.over_joins(retry_after_ms))),
     };
     Ok(Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: now_ms })
 }

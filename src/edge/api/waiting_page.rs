@@ -15,11 +15,10 @@ use crate::arrive::crawler::is_crawler;
 use crate::arrive::origin::way_back;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
+use crate::edge::http::client::Client;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::overload::rate_limit::{Counted, Tally};
-use crate::edge::proxy::admit::too_many;
-use crate::edge::proxy::arrival::Arrival;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
 use crate::fields::first;
 use crate::page::{Document, NoScript, State};
@@ -28,17 +27,17 @@ use crate::room::{Phase, View};
 /// When a crawler is to come again.
 const CRAWLERS_RETRY_MS: u64 = 3_600_000;
 
-/// The waiting page.
-pub(crate) fn page(edge: &Edge, room: &LiveRoom, request: &RequestHeader, arrival: &Arrival) -> Answer {
-    let is_crawler = is_crawler(&request.headers);
+/// The waiting page, at the canonical `target` that was asked for; `secure` is whether the visitor came by TLS.
+pub(crate) fn page(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, target: &str, secure: bool) -> Answer {
+    let is_crawler = is_crawler(headers);
     if let Some(page) = room.public_page.as_ref().filter(|_| is_crawler) {
         return public_page(page.clone());
     }
     let snapshot = room.snapshot();
-    let state = state(edge, room, snapshot.as_deref(), &request.headers, arrival.client.secure);
+    let state = state(edge, room, snapshot.as_deref(), headers, secure);
     let message = snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref());
-    let visitor = NoScript { state, return_to: way_back(arrival.target.as_str()), message };
-    let page = waiting_page(room, &request.headers, &visitor);
+    let visitor = NoScript { state, return_to: way_back(target), message };
+    let page = waiting_page(room, headers, &visitor);
     if !is_crawler {
         return page;
     }
@@ -137,17 +136,16 @@ pub(crate) async fn come_back(
     edge: &Edge,
     room: &LiveRoom,
     request: &RequestHeader,
-    arrival: &Arrival,
+    client: Client,
 ) -> Result<Answer, Problem> {
     let problem = waiting_room(edge, room, &request.method);
-    let secure = arrival.client.secure;
+    let Client { address, secure } = client;
     let has_ticket = room.cookies(secure).ticket.find(&request.headers).is_some();
     if !room.config.join_on_get || request.method != Method::GET || has_ticket {
         return Err(problem);
     }
-    let (address, at) = (arrival.client.address, Instant::now());
-    if let Err(over) = edge.quotas.network(Tally::Count, Counted::Join, address, at) {
-        return Err(too_many(edge, over));
+    if let Err(over) = edge.quotas.network(Tally::Count, Counted::Join, address, Instant::now()) {
+        return Err(edge.too_many(over));
     }
     // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;

@@ -18,7 +18,7 @@ use crate::edge::http::client::{Peer, X_FORWARDED_FOR, X_FORWARDED_PROTO};
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::rate_limit::Tally;
 use crate::edge::proxy::acquire::inside_ask;
-use crate::edge::proxy::admit::{shut, too_many, within_quota};
+use crate::edge::proxy::admit::within_quota;
 use crate::edge::proxy::arrival::Arrival;
 use crate::edge::proxy::holder::{holder, known_inside};
 use crate::edge::room::handle::LiveRoom;
@@ -37,7 +37,7 @@ pub(crate) fn answer(edge: &Edge, head: &Head<'_, '_>, peer: Peer) -> Option<Ans
     // What is wrong with a request is said on the other way.
     let arrival = Arrival::judge(edge, peer, &headers, authority, head.target.as_bytes()).ok()?;
     let problem = refusal(edge, &headers, &arrival, Instant::now())?;
-    Some(problem.told(edge, &headers, authority, head.target.as_bytes()))
+    Some(edge.tell(&problem, &headers, authority, head.target.as_bytes()))
 }
 
 fn read(head: &Head<'_, '_>) -> Option<HeaderMap> {
@@ -56,15 +56,15 @@ fn refusal(edge: &Edge, headers: &HeaderMap, arrival: &Arrival, at: Instant) -> 
     if known.is_none()
         && let Err(over) = within_quota(edge, Tally::Look, arrival, at)
     {
-        return Some(too_many(edge, over));
+        return Some(edge.too_many(over));
     }
     let Route::Protected { room } = arrival.route else { return None };
     let room: &LiveRoom = &edge.rooms[room];
     let holder = known.or_else(|| holder(edge, Tally::Look, room, headers, arrival.client.secure))?;
     let class = room.class_of(arrival.target.path());
     if let Err(over) = edge.quotas.session(Tally::Look, class, holder.pass.session, at) {
-        return Some(too_many(edge, over));
+        return Some(edge.too_many(over));
     }
     let closed = room.upstream.refuses(&inside_ask(&holder.pass, class), edge.now_ms())?;
-    Some(shut(edge, closed))
+    Some(edge.shut(closed))
 }

@@ -18,7 +18,7 @@ const NAMED: usize = 5;
 /// The answer to the beginning of an HTTP/1 head that goes on for too long.
 pub(crate) fn answer(read: &[u8]) -> Answer {
     let headers = lenient(read);
-    problem(&headers).told_unread(&headers)
+    problem(&headers).told(&headers, || None)
 }
 
 /// What is wrong with fields that are too long.

@@ -11,10 +11,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::answer::Answer;
 use crate::arrive::decide::wants_page;
 use crate::arrive::head::BadHead;
-use crate::arrive::host::{BadHost, canonical_host};
-use crate::arrive::path::{BadTarget, Target};
-use crate::arrive::route::Route;
-use crate::edge::context::Edge;
+use crate::arrive::host::BadHost;
+use crate::arrive::path::BadTarget;
 use crate::edge::overload::rate_limit::Over;
 use crate::fields::first;
 use crate::page::{ProblemPage, Told};
@@ -177,14 +175,9 @@ impl Problem {
         )
     }
 
-    /// As a page for people and as problem details for programs, to a request for this target at this authority.
-    pub(crate) fn told(&self, edge: &Edge, headers: &HeaderMap, authority: &str, target: &[u8]) -> Answer {
-        if wants_page(headers) { self.page(headers, title(edge, authority, target)) } else { self.answer() }
-    }
-
-    /// The same to a request that was not read as far as its target.
-    pub(crate) fn told_unread(&self, headers: &HeaderMap) -> Answer {
-        if wants_page(headers) { self.page(headers, None) } else { self.answer() }
+    /// A page for people, and problem details for programs. `title` is what the fan came for, where that is known.
+    pub(crate) fn told<'t>(&self, headers: &HeaderMap, title: impl FnOnce() -> Option<&'t str>) -> Answer {
+        if wants_page(headers) { self.page(headers, title()) } else { self.answer() }
     }
 
     /// The answer to a program.
@@ -256,16 +249,6 @@ impl Problem {
             _ => answer,
         }
     }
-}
-
-/// What the fan came for, where that is known: by the address, or by the host where the address says nothing.
-fn title<'e>(edge: &'e Edge, authority: &str, target: &[u8]) -> Option<&'e str> {
-    let host = canonical_host(authority).ok()?;
-    let room = |target: &[u8]| match edge.routes.route(&host, &Target::parse(target).ok()?) {
-        Route::Fan { room, .. } | Route::Protected { room } | Route::Open { room } => Some(&edge.rooms[room]),
-        _ => None,
-    };
-    room(target).or_else(|| room(b"/")).map(|room| &*room.config.title)
 }
 
 /// A problem as RFC 9457 writes it.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Method};
 use pingora::proxy::Session;
 
-use super::admit::{Inside, Outcome, Stage, Visit, shut, too_many};
+use super::admit::{Inside, Outcome, Stage, Visit};
 use super::arrival::Arrival;
 use super::holder::{Holder, holder};
 use super::kept_form;
@@ -47,7 +47,7 @@ pub(crate) async fn forward(
     let quota_left = match counted {
         Ok(left) => left,
         Err(over) => {
-            let problem = too_many(edge, over);
+            let problem = edge.too_many(over);
             return Ok(keep_form(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
         }
     };
@@ -62,7 +62,7 @@ pub(crate) async fn forward(
     let (slot, lasting) = match take(edge, &room, whose, visit.asks_for_tunnel).await {
         Ok(taken) => taken,
         Err(closed) => {
-            let problem = shut(edge, closed);
+            let problem = edge.shut(closed);
             return Ok(keep_form(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
         }
     };

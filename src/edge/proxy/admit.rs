@@ -36,7 +36,6 @@ use crate::edge::overload::rate_limit::{Counted, Left, Over, Tally};
 use crate::edge::overload::streams::LastingOne;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::slots::{Slot, SlotAsk};
-use crate::edge::upstream::handle::Closed;
 use crate::observe::{RequestKind, RouteClass, Shed};
 
 /// One request.
@@ -208,7 +207,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     if known.is_none()
         && let Err(over) = within_quota(edge, Tally::Count, &arrival, visit.begun)
     {
-        let problem = too_many(edge, over);
+        let problem = edge.too_many(over);
         return Ok(match arrival.route {
             Route::Protected { room } | Route::Open { room } => {
                 keep_form(edge, session, &edge.rooms[room], &arrival, RequestKind::Refused, problem).await
@@ -345,37 +344,20 @@ async fn protected(
         has_pass: holder.is_some(),
     };
     let decision = decide(ask, room.state());
-    if decision != Decision::Forward && is_ahead(edge, &room, &header.headers, arrival.client.secure) {
+    if decision != Decision::Forward && is_ahead(edge, &room, &header.headers, secure) {
         return Ok(Outcome::Problem(RequestKind::Proxy, edge.new_key()));
     }
     Ok(match decision {
         Decision::Forward => return forward(edge, session, visit, room, arrival, holder).await,
-        Decision::WaitingPage => Outcome::Answer(RequestKind::Page, waiting_page::page(edge, &room, header, &arrival)),
-        Decision::ComeBack => match waiting_page::come_back(edge, &room, header, &arrival).await {
+        Decision::WaitingPage => {
+            let page = waiting_page::page(edge, &room, &header.headers, arrival.target.as_str(), secure);
+            Outcome::Answer(RequestKind::Page, page)
+        }
+        Decision::ComeBack => match waiting_page::come_back(edge, &room, header, arrival.client).await {
             Ok(answer) => Outcome::Answer(RequestKind::ComeBack, answer),
             Err(problem) => keep_form(edge, session, &room, &arrival, RequestKind::ComeBack, problem).await,
         },
     })
-}
-
-/// Counts a request of a client that is over its quota.
-pub(crate) fn too_many(edge: &Edge, over: Over) -> Problem {
-    edge.shed(Shed::ClientQuota);
-    Problem::TooMany(over)
-}
-
-/// Counts a request that the shop has no room for, or does not answer.
-pub(crate) fn shut(edge: &Edge, closed: Closed) -> Problem {
-    match closed {
-        Closed::Full(shed) => {
-            edge.shed(shed);
-            Problem::ShopFull { retry_after_ms: edge.retry_after_ms() }
-        }
-        Closed::Dead { retry_after_ms } => {
-            edge.shed(Shed::UpstreamUnavailable);
-            Problem::ShopDown { retry_after_ms: retry_after_ms.max(edge.retry_after_ms()) }
-        }
-    }
 }
 
 /// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
@@ -384,7 +366,7 @@ pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Probl
         session.set_keepalive(None);
     }
     let header = session.req_header();
-    problem.told(edge, &header.headers, authority(&header.uri, &header.headers), header.raw_path())
+    edge.tell(problem, &header.headers, authority(&header.uri, &header.headers), header.raw_path())
 }
 
 /// Drops the body of a shop's answer where only what it says about a preflight is passed on.

@@ -10,7 +10,7 @@ use pingora::proxy::{FailToProxy, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
-use super::admit::{Inside, Stage, Visit, problem_answer, shut};
+use super::admit::{Inside, Stage, Visit, problem_answer};
 use super::headers;
 use super::kept_form;
 use super::kill_switch::Leash;
@@ -116,7 +116,7 @@ fn begin_stream(edge: &Arc<Edge>, inside: &mut Inside) -> Result<()> {
     match inside.room.upstream.lasting(inside.ask) {
         Ok(lasting) => inside.lasting = Some(lasting),
         Err(closed) => {
-            shut(edge, closed);
+            edge.shut(closed);
             let code = StatusCode::SERVICE_UNAVAILABLE.as_u16();
             return Error::e_explain(ErrorType::HTTPStatus(code), "there are as many streams as there may be");
         }
