@@ -15,12 +15,12 @@ use crate::arrive::route::{Route, RouteTable};
 use crate::clock::Clock;
 use crate::control::Tokens;
 use crate::edge::credentials::keys::LiveKeys;
+use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::connections::{Connection, Connections};
 use crate::edge::overload::network_semaphore::Bounded;
 use crate::edge::overload::rate_limit::{Over, Quotas};
-use crate::edge::proxy::renewed::Slid;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Closed;
 use crate::observe::{EdgeMetrics, Shed};
@@ -56,7 +56,7 @@ pub(crate) struct Edge {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: LiveKeys,
     pub(crate) passes: PassCache,
-    pub(crate) slid: Slid,
+    pub(crate) renewed: RenewedPasses,
     /// `Strict-Transport-Security`, where it is configured.
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) metrics: EdgeMetrics,

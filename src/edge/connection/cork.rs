@@ -27,15 +27,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::arrive::head::HEAD_BYTES_MAX;
 use crate::edge::proxy::kill_switch::Leash;
+use crate::edge::proxy::request_body::PIECE_BYTES_MAX;
 
 /// What may wait for more: a segment, as in Pingora's own buffer (`DEFAULT_L4_WRITE_BUFFER_SIZE`).
 const CORK_BYTES: usize = 1_460;
 
 /// Bytes read at once where the request's end is near.
 const READ_BYTES: usize = 4 * 1024;
-
-/// The most that is read at once: what Pingora reads of a body comes in pieces no larger than this.
-pub(crate) const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The connection.
 pub(crate) struct Served {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{ALPN, Shutdown, Stream};
@@ -30,7 +31,6 @@ use crate::edge::http::client::{Peer, peer_address};
 use crate::edge::http::oversized;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::upgrade::is_websocket;
-use crate::edge::process::stop::Finish;
 use crate::edge::proxy::forward::is_event_stream;
 use crate::edge::proxy::kill_switch::Leash;
 use crate::edge::proxy::phases::GatePhases;
@@ -47,6 +47,9 @@ const OVERLONG_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
 /// How long, and how much, is read of a client that was refused.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
+
+/// What is left to do once no connection is taken any more.
+pub(crate) type Finish = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// All of the edge's connections.
 pub(crate) struct Front {
@@ -92,7 +95,7 @@ impl ServerApp for Front {
 
     /// No connection is taken any more. Pingora's own cleanup would refuse what still comes on those that are open.
     async fn cleanup(&self) {
-        self.finish.run(&self.edge).await;
+        (self.finish)().await;
     }
 }
 

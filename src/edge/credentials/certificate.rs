@@ -2,15 +2,31 @@
 //!
 //! Guarantee: a file that is broken, or a key that does not fit, leaves the one before in force.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use pingora::tls::{self, ClientHello, ResolvesServerCert, sign::CertifiedKey};
 
+use super::fingerprint::Fingerprint;
 use crate::config::TlsListener;
-use crate::edge::process::server::EdgeError;
-use crate::edge::tasks::file_watch::Fingerprint;
+
+/// Why a certificate or key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the certificate {certificate} for {address}: {reason}")]
+pub struct CertificateError {
+    address: SocketAddr,
+    certificate: String,
+    reason: String,
+}
+
+impl CertificateError {
+    pub(crate) fn new(listener: &TlsListener, reason: impl ToString) -> Self {
+        let certificate = listener.certificate.display().to_string();
+        Self { address: listener.listen, certificate, reason: reason.to_string() }
+    }
+}
 
 /// The certificate of one listener, whichever it is at the moment.
 pub(crate) struct LiveCertificate {
@@ -27,7 +43,7 @@ struct Loaded {
 
 impl LiveCertificate {
     /// Reads it.
-    pub(crate) fn load(listener: &TlsListener) -> Result<Self, EdgeError> {
+    pub(crate) fn load(listener: &TlsListener) -> Result<Self, CertificateError> {
         let now = ArcSwap::from_pointee(read(listener)?);
         let name = listener.certificate.display().to_string();
         Ok(Self { listener: listener.clone(), name, now })
@@ -44,7 +60,7 @@ impl LiveCertificate {
     }
 
     /// Reads it again if its files are others; answers whether they were.
-    pub(crate) fn reload(&self) -> Result<bool, EdgeError> {
+    pub(crate) fn reload(&self) -> Result<bool, CertificateError> {
         if fingerprint(&self.listener) == self.now.load().files {
             return Ok(false);
         }
@@ -73,12 +89,8 @@ fn fingerprint(listener: &TlsListener) -> Fingerprint {
     Fingerprint::of(files(listener).into_iter().map(PathBuf::as_path))
 }
 
-fn read(listener: &TlsListener) -> Result<Loaded, EdgeError> {
-    let wrong = |reason: String| EdgeError::Tls {
-        address: listener.listen,
-        certificate: listener.certificate.display().to_string(),
-        reason,
-    };
+fn read(listener: &TlsListener) -> Result<Loaded, CertificateError> {
+    let wrong = |reason: String| CertificateError::new(listener, reason);
     let files = fingerprint(listener);
     let (certificate, key) = (listener.certificate.to_string_lossy(), listener.key.to_string_lossy());
     let pair = tls::load_certs_and_key_files(&certificate, &key).map_err(|error| wrong(error.to_string()))?;

@@ -11,9 +11,9 @@ use arc_swap::{ArcSwap, Guard};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
+use super::fingerprint::Fingerprint;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
-use crate::edge::tasks::file_watch::Fingerprint;
 use crate::pass::{KeyError, KeyRing, list_keys};
 
 /// The keys of one moment, and how they are published.

@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::HeaderValue;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
@@ -30,14 +31,14 @@ use crate::control::{AuditLog, Doorman};
 use crate::edge::connection::http1::Front;
 use crate::edge::connection::pre_tls::Greeting;
 use crate::edge::context::{Edge, EdgeParts, Traffic};
-use crate::edge::credentials::certificate::LiveCertificate;
+use crate::edge::credentials::certificate::{CertificateError, LiveCertificate};
 use crate::edge::credentials::keys::LiveKeys;
+use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::draw::public_lists;
 use crate::edge::overload::connections::Connections;
 use crate::edge::overload::network_semaphore::Bounded;
 use crate::edge::overload::rate_limit::Quotas;
 use crate::edge::proxy::phases::GatePhases;
-use crate::edge::proxy::renewed::Slid;
 use crate::edge::proxy::request_body;
 use crate::edge::room::handle::{LiveRoom, RoomWorkers};
 use crate::edge::tasks::admin::AdminService;
@@ -136,15 +137,8 @@ pub enum EdgeError {
         source: std::io::Error,
     },
     /// A certificate or key cannot be used.
-    #[error("cannot use the certificate {certificate} for {address}: {reason}")]
-    Tls {
-        /// The address.
-        address: SocketAddr,
-        /// The certificate's file.
-        certificate: String,
-        /// What is wrong.
-        reason: String,
-    },
+    #[error(transparent)]
+    Tls(#[from] CertificateError),
 }
 
 /// Runs the edge until it is told to stop, or another one has taken over from it.
@@ -260,7 +254,7 @@ pub(crate) fn build(
         clock: Arc::clone(clock),
         keys,
         passes: PassCache::new(PASSES_MAX),
-        slid: Slid::new(),
+        renewed: RenewedPasses::new(),
         hsts: config.edge.hsts.as_ref().and_then(|hsts| HeaderValue::from_str(hsts).ok()),
         metrics: parts.metrics.clone(),
         prefix: config.edge.prefix.clone(),
@@ -332,6 +326,11 @@ pub(crate) fn server_conf(config: &Config) -> ServerConf {
 }
 
 fn gate_service(server: &Server, edge: &Arc<Edge>, finish: Finish) -> Service<Front> {
+    let (finish, finished_edge) = (Arc::new(finish), Arc::clone(edge));
+    let finish = Box::new(move || {
+        let (finish, edge) = (Arc::clone(&finish), Arc::clone(&finished_edge));
+        async move { finish.run(&edge).await }.boxed()
+    });
     let phases = GatePhases { edge: Arc::clone(edge) };
     let mut proxy: HttpProxy<GatePhases> = http_proxy(&server.configuration, phases);
     let mut options = HttpServerOptions::default();
@@ -361,11 +360,7 @@ fn listener(address: SocketAddr) -> ListenerConfig {
 fn tls_settings(listener: &TlsListener, certificate: &Arc<LiveCertificate>) -> Result<TlsSettings, EdgeError> {
     let files = [&listener.certificate, &listener.key].map(|path| path.to_string_lossy());
     let settings = TlsSettings::intermediate(&files[0], &files[1]);
-    let mut settings = settings.map_err(|error| EdgeError::Tls {
-        address: listener.listen,
-        certificate: certificate.name().to_owned(),
-        reason: error.to_string(),
-    })?;
+    let mut settings = settings.map_err(|error| CertificateError::new(listener, error))?;
     settings.set_cert_resolver(Arc::clone(certificate) as _);
     settings.enable_h2();
     Ok(settings)

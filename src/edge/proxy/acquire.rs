@@ -11,12 +11,13 @@ use pingora::proxy::Session;
 
 use super::admit::{Inside, Outcome, Stage, Visit};
 use super::arrival::Arrival;
-use super::holder::{Holder, holder};
+use super::holder::holder;
 use super::kept_form;
 use super::request_body;
 use super::session::Renewal;
 use crate::arrive::route::Route;
 use crate::edge::context::Edge;
+use crate::edge::credentials::renewed_passes::Holder;
 use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::rate_limit::Tally;

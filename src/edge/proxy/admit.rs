@@ -10,11 +10,11 @@ use pingora::proxy::Session;
 
 use super::acquire::{forward, keep_form};
 use super::arrival::Arrival;
-use super::holder::{Holder, holder, is_ahead, known_inside};
+use super::holder::{holder, is_ahead, known_inside};
 use super::kill_switch::Leash;
-use super::renewed;
 use super::request_body::{self, Sending};
 use super::respond::{respond, respond_list};
+use super::revive;
 use super::session::Renewal;
 use crate::arrive::decide::{Ask, Decision, decide, wants_page};
 use crate::arrive::route::{FanCall, Route};
@@ -22,6 +22,7 @@ use crate::edge::api::dispatch::{self, Reply};
 use crate::edge::api::ended;
 use crate::edge::api::waiting_page;
 use crate::edge::context::{Edge, InFlight};
+use crate::edge::credentials::renewed_passes::Holder;
 use crate::edge::draw::public_lists::{ListAnswer, Reader};
 use crate::edge::draw::record;
 use crate::edge::http::answer::Answer;
@@ -335,7 +336,7 @@ async fn protected(
     let secure = arrival.client.secure;
     let holder = match known.or_else(|| holder(edge, Tally::Count, &room, &header.headers, secure)) {
         Some(holder) => Some(holder),
-        None => renewed::revive(edge, &room, &header.headers, secure).await,
+        None => revive::revive(edge, &room, &header.headers, secure).await,
     };
     let ask = Ask {
         method: &header.method,

@@ -12,40 +12,27 @@ use http::header::AUTHORIZATION;
 use super::arrival::Arrival;
 use crate::arrive::route::Route;
 use crate::edge::context::Edge;
+use crate::edge::credentials::renewed_passes::Holder;
 use crate::edge::overload::rate_limit::Tally;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
 use crate::fields::{self, bearer};
 use crate::observe::PassCheck;
 use crate::pass::{Checked, Gate, Pass};
 
-/// Who shows a pass.
-#[derive(Clone, Debug)]
-pub(crate) struct Holder {
-    /// The newest pass of the session.
-    pub(crate) pass: Arc<Pass>,
-    pub(crate) token: String,
-    /// The token that the fan shows, by its id.
-    pub(crate) shown: [u8; 32],
-    /// Whether that is an older one.
-    pub(crate) is_owed: bool,
+/// The holder of a pass that follows another.
+pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u64) -> Holder {
+    let pass = Pass::new(&old.room, old.draw, old.place, edge.now_ms(), expires_at_ms, old.hard_end_at_ms);
+    let token = edge.keys.now().sign_pass(&pass);
+    edge.passes.remember(&token, pass.clone());
+    Holder { token, pass: Arc::new(pass), shown, is_owed: true }
 }
 
-impl Holder {
-    /// The holder of a pass that follows another.
-    pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u64) -> Self {
-        let pass = Pass::new(&old.room, old.draw, old.place, edge.now_ms(), expires_at_ms, old.hard_end_at_ms);
-        let token = edge.keys.now().sign_pass(&pass);
-        edge.passes.remember(&token, pass.clone());
-        Self { token, pass: Arc::new(pass), shown, is_owed: true }
-    }
-
-    /// Who shows a pass that is good, by the newest of the session.
-    fn of(edge: &Edge, room: &LiveRoom, checked: Checked, token: &str, now_ms: u64) -> Self {
-        let Checked { pass, id: shown, .. } = checked;
-        // Most passes are young, and nothing newer is known of them.
-        let newer = pass.is_due(room.config.policy.session_idle_ms, now_ms).then(|| edge.slid.newer(&shown, now_ms));
-        newer.flatten().unwrap_or_else(|| Self { pass, token: token.to_owned(), shown, is_owed: false })
-    }
+/// Who shows a pass that is good, by the newest of the session.
+fn newest(edge: &Edge, room: &LiveRoom, checked: Checked, token: &str, now_ms: u64) -> Holder {
+    let Checked { pass, id: shown, .. } = checked;
+    // Most passes are young, and nothing newer is known of them.
+    let newer = pass.is_due(room.config.policy.session_idle_ms, now_ms).then(|| edge.renewed.newer(&shown, now_ms));
+    newer.flatten().unwrap_or_else(|| Holder { pass, token: token.to_owned(), shown, is_owed: false })
 }
 
 /// Who shows a pass that is known already: what those inside do is counted by session and not by network,
@@ -57,7 +44,7 @@ pub(crate) fn known_inside(edge: &Edge, tally: Tally, headers: &HeaderMap, arriv
     let known = tokens(room, headers, arrival.client.secure).find_map(|token| {
         let snapshot = room.snapshot();
         let checked = edge.passes.known(token, gate(room, snapshot.as_deref()), now_ms)?;
-        Some(Holder::of(edge, room, checked, token, now_ms))
+        Some(newest(edge, room, checked, token, now_ms))
     });
     if known.is_some() && tally == Tally::Count && matches!(arrival.route, Route::Protected { .. }) {
         edge.metrics.observe_pass_check(PassCheck::Known);
@@ -70,7 +57,7 @@ pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &Heade
     let now_ms = edge.now_ms();
     tokens(room, headers, secure).find_map(|token| {
         let checked = check(edge, tally, room, token, now_ms)?;
-        Some(Holder::of(edge, room, checked, token, now_ms))
+        Some(newest(edge, room, checked, token, now_ms))
     })
 }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
-use super::holder::Holder;
 use crate::edge::context::Edge;
+use crate::edge::credentials::renewed_passes::Holder;
 use crate::edge::room::handle::LiveRoom;
 use crate::room::RenewOutcome;
 

@@ -17,12 +17,14 @@ use pingora::{Error, ErrorType};
 
 use super::admit::{Inside, Stage, Visit};
 use crate::config::LimitsConfig;
-use crate::edge::connection::cork::PIECE_BYTES_MAX;
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::network_semaphore::{Bounded, Reached, Taken};
 use crate::fields;
 use crate::observe::Shed;
+
+/// The most that is read of a connection at once: what Pingora reads of a body comes in pieces no larger than this.
+pub(crate) const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The longest body that is read before a slot is taken. Pingora replays 64 KB to the shop; one of unknown length is known
 /// to be longer only with the next piece.

@@ -12,7 +12,7 @@ use pingora::http::ResponseHeader;
 use tokio::task::JoinHandle;
 
 use super::admit::Inside;
-use super::holder::Holder;
+use super::holder::renewed;
 use crate::edge::context::Edge;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::LiveRoom;
@@ -62,7 +62,7 @@ pub(crate) async fn on_answer(
         && let Some(expires_at_ms) = renewal.expires_at_ms().await
         && let Some(holder) = &mut inside.holder
     {
-        *holder = Holder::renewed(edge, &holder.pass, holder.shown, expires_at_ms);
+        *holder = renewed(edge, &holder.pass, holder.shown, expires_at_ms);
     }
     hand_out(edge, inside, answer)
 }
@@ -71,7 +71,7 @@ pub(crate) async fn on_answer(
 fn hand_out(edge: &Edge, inside: &Inside, answer: &mut ResponseHeader) -> pingora::Result<()> {
     let Some(holder) = inside.holder.as_ref().filter(|holder| holder.is_owed) else { return Ok(()) };
     if is_shared(answer) {
-        edge.slid.keep(holder);
+        edge.renewed.keep(holder);
         return Ok(());
     }
     let kept_s = holder.pass.expires_at_ms.saturating_sub(edge.now_ms()) / 1000;

@@ -1,0 +1,65 @@
+//! Passes that follow others in their session, and that their fans may not have yet: an answer that a cache may keep carries no
+//! cookie.
+//!
+//! Guarantee: memory is bounded; what is forgotten is asked of the room again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::pass::Pass;
+
+/// Sessions that are remembered, about a kilobyte each.
+const SESSIONS_MAX: u64 = 20_000;
+
+/// How long a session that is over is known to be, so that who goes on asking with its pass does not ask the store each time.
+const OVER_FOR: Duration = Duration::from_secs(2);
+
+/// Who shows a pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    /// The newest pass of the session.
+    pub(crate) pass: Arc<Pass>,
+    pub(crate) token: String,
+    /// The token that the fan shows, by its id.
+    pub(crate) shown: [u8; 32],
+    /// Whether that is an older one.
+    pub(crate) is_owed: bool,
+}
+
+/// The newer passes of sessions, by the pass that their fans show.
+#[derive(Debug)]
+pub(crate) struct RenewedPasses {
+    fresh: Cache<[u8; 32], Holder>,
+    over: Cache<[u8; 32], ()>,
+}
+
+impl RenewedPasses {
+    pub(crate) fn new() -> Self {
+        Self {
+            fresh: Cache::new(SESSIONS_MAX),
+            over: Cache::builder().max_capacity(SESSIONS_MAX).time_to_live(OVER_FOR).build(),
+        }
+    }
+
+    /// Keeps the pass that the fan should have.
+    pub(crate) fn keep(&self, holder: &Holder) {
+        self.fresh.insert(holder.shown, holder.clone());
+    }
+
+    /// The pass that the fan should have instead of the shown one, where that is known here.
+    pub(crate) fn newer(&self, shown: &[u8; 32], now_ms: u64) -> Option<Holder> {
+        self.fresh.get(shown).filter(|holder| holder.pass.check_time(now_ms).is_ok())
+    }
+
+    /// Notes that the session of a pass is over.
+    pub(crate) fn end(&self, shown: [u8; 32]) {
+        self.over.insert(shown, ());
+    }
+
+    /// Whether the session of a pass was over a moment ago.
+    pub(crate) fn is_over(&self, shown: &[u8; 32]) -> bool {
+        self.over.contains_key(shown)
+    }
+}
