@@ -49,13 +49,13 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
 /// What is left to do once no connection is taken any more.
-pub(crate) type Finish = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+pub(crate) type OnStop = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// All of the edge's connections.
 pub(crate) struct Front {
     pub(crate) edge: Arc<Edge>,
     pub(crate) proxy: Arc<HttpProxy<GatePhases>>,
-    pub(crate) finish: Finish,
+    pub(crate) on_stop: OnStop,
 }
 
 /// What became of waiting for a head.
@@ -95,7 +95,7 @@ impl ServerApp for Front {
 
     /// No connection is taken any more. Pingora's own cleanup would refuse what still comes on those that are open.
     async fn cleanup(&self) {
-        (self.finish)().await;
+        (self.on_stop)().await;
     }
 }
 

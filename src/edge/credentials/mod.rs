@@ -2,5 +2,6 @@
 
 pub(super) mod certificate;
 pub(super) mod fingerprint;
+pub(super) mod holder;
 pub(super) mod keys;
 pub(super) mod renewed_passes;

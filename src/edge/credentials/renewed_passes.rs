@@ -3,30 +3,17 @@
 //!
 //! Guarantee: memory is bounded; what is forgotten is asked of the room again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::pass::Pass;
+use super::holder::Holder;
 
 /// Sessions that are remembered, about a kilobyte each.
 const SESSIONS_MAX: u64 = 20_000;
 
 /// How long a session that is over is known to be, so that who goes on asking with its pass does not ask the store each time.
 const OVER_FOR: Duration = Duration::from_secs(2);
-
-/// Who shows a pass.
-#[derive(Clone, Debug)]
-pub(crate) struct Holder {
-    /// The newest pass of the session.
-    pub(crate) pass: Arc<Pass>,
-    pub(crate) token: String,
-    /// The token that the fan shows, by its id.
-    pub(crate) shown: [u8; 32],
-    /// Whether that is an older one.
-    pub(crate) is_owed: bool,
-}
 
 /// The newer passes of sessions, by the pass that their fans show.
 #[derive(Debug)]

@@ -24,8 +24,9 @@ use pingora::server::{Fds, ListenFds, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Builder;
 
-use super::server::{EdgeError, Prepared, prepare, server_conf};
-use super::stop::ended;
+use super::error::EdgeError;
+use super::prepare::{Prepared, prepare, server_conf};
+use super::signals::ended;
 use super::turn::{self, Turn};
 use crate::config::Config;
 use crate::store::DirLock;

@@ -7,60 +7,39 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::HeaderValue;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::proxy::{HttpProxy, http_proxy};
-use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
 use pingora::services::ServiceHandle;
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::drain::Finish;
+use super::error::EdgeError;
 use super::handover::Sockets;
 use super::listening::Listening;
-use super::stop::{Finish, Stop};
-use crate::arrive::forged::Forged;
-use crate::arrive::route::{RoomRoutes, RouteTable};
+use super::prepare::build;
+use super::stop::Stop;
 use crate::clock::Clock;
-use crate::config::{Config, Host, RoomConfig, TlsListener};
+use crate::config::{Config, TlsListener};
 use crate::control::{AuditLog, Doorman};
 use crate::edge::connection::http1::Front;
 use crate::edge::connection::pre_tls::Greeting;
-use crate::edge::context::{Edge, EdgeParts, Traffic};
+use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::credentials::certificate::{CertificateError, LiveCertificate};
-use crate::edge::credentials::keys::LiveKeys;
-use crate::edge::credentials::renewed_passes::RenewedPasses;
-use crate::edge::draw::public_lists;
-use crate::edge::overload::connections::Connections;
-use crate::edge::overload::network_semaphore::Bounded;
-use crate::edge::overload::rate_limit::Quotas;
+use crate::edge::overload::open_files::raise_limit;
 use crate::edge::proxy::phases::GatePhases;
-use crate::edge::proxy::request_body;
-use crate::edge::room::handle::{LiveRoom, RoomWorkers};
+use crate::edge::room::handle::LiveRoom;
 use crate::edge::tasks::admin::AdminService;
 use crate::edge::tasks::file_watch::FileWatch;
-use crate::edge::tasks::heartbeat::Ticker;
 use crate::edge::tasks::inventory::StockWatch;
 use crate::edge::tasks::overload_control::Pilot;
 use crate::edge::tasks::timekeeper::{StoreClock, Timekeeper};
-use crate::edge::upstream::handle::{UnresolvedUpstream, Upstream};
-use crate::page::PageError;
-use crate::pass::{KeyError, PassCache};
-
-/// Verified passes remembered: about 30 MB.
-const PASSES_MAX: u64 = 100_000;
-
-/// Requests that get a second try at the shop: only those of which nothing was sent.
-const TRIES_MAX: usize = 2;
-
-/// Requests of strangers that are being answered at once, in all and of a network: some 30 KB each, for as long as a client
-/// may take for an answer.
-const REQUESTS_MAX: u32 = 10_000;
-const NETWORK_REQUESTS_MAX: u32 = 1_000;
+use crate::edge::upstream::handle::Upstream;
 
 /// HTTP/2: requests of one connection at a time, of those the ones that may be reset before they were looked at, and the
 /// header fields of one.
@@ -69,84 +48,12 @@ const RESETS_MAX: usize = 20;
 /// More than an HTTP/1 head, so that who sends too many cookies gets a page that says so.
 const HEADERS_BYTES_MAX: u32 = 48 * 1024;
 
-/// For runtimes to end, after everything was answered.
-const LAST_SECOND_S: u64 = 1;
-
-/// Why the edge does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum EdgeError {
-    /// The keys cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// A waiting page cannot be built.
-    #[error(transparent)]
-    Page(#[from] PageError),
-    /// Relays of public randomness cannot be asked.
-    #[error("cannot ask the relays of [room.draw]: {0}")]
-    Relays(#[from] reqwest::Error),
-    /// A shop cannot be found.
-    #[error(transparent)]
-    Upstream(#[from] UnresolvedUpstream),
-    /// A room names a shop that is not configured.
-    #[error(
-        "room {room:?} names the upstream {upstream:?}, which is not configured; add [[upstream]] or change `upstream`"
-    )]
-    NoUpstream {
-        /// The room.
-        room: String,
-        /// What it names.
-        upstream: String,
-    },
-    /// The audit log cannot be written.
-    #[error("cannot write the audit log {}: {source}; check store.path", path.display())]
-    Audit {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The system has no randomness.
-    #[error("the system has no randomness; is /dev/urandom there?")]
-    NoRandomness,
-    /// The edge that runs cannot be asked for its sockets.
-    #[error("cannot take over from the edge that uses {}: {source}", dir.display())]
-    TakeOver {
-        /// Its directory.
-        dir: std::path::PathBuf,
-        /// What is wrong.
-        source: std::io::Error,
-    },
-    /// Something is measured twice.
-    #[error("cannot measure: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// A thread cannot be started.
-    #[error("cannot start a thread for the server: {0}")]
-    Thread(std::io::Error),
-    /// The server has ended without having been told to.
-    #[error("the server's thread has ended by itself: see the log; start the edge again")]
-    Ended,
-    /// Nobody serves after this edge.
-    #[error("the edge that took over has died, and so has every one that was started in its place: see their logs")]
-    NoHeir,
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; is another server running there?")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A certificate or key cannot be used.
-    #[error(transparent)]
-    Tls(#[from] CertificateError),
-}
-
 /// Runs the edge until it is told to stop, or another one has taken over from it.
 ///
 /// # Errors
 /// When it cannot start.
 pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), EdgeError> {
-    crate::edge::overload::open_files::raise_limit();
+    raise_limit();
     let clock: Arc<dyn Clock> = Arc::new(StoreClock::new(&parts.store));
     let Sockets { mut server, takes_over, prepared, handover } = sockets;
     let handover = Arc::new(handover);
@@ -200,79 +107,6 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     if handover.settle() { ended } else { Err(EdgeError::NoHeir) }
 }
 
-/// What an edge serves, as far as its configuration says.
-pub(crate) struct Prepared {
-    keys: LiveKeys,
-    certificates: Vec<Arc<LiveCertificate>>,
-    rooms: Vec<(Arc<LiveRoom>, RoomWorkers)>,
-}
-
-/// Does everything that may fail or take time before anything else is touched.
-pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
-    let keys = LiveKeys::load(config.edge.keys.clone(), &config.edge.issuer)?;
-    let upstreams = resolve(config)?;
-    tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
-    let prepare_room = |room| {
-        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?)?;
-        Ok((Arc::new(live), workers))
-    };
-    let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
-    let certificates = config.edge.tls.iter().map(|tls| LiveCertificate::load(tls).map(Arc::new));
-    let certificates = certificates.collect::<Result<_, _>>()?;
-    Ok(Prepared { keys, certificates, rooms })
-}
-
-fn resolve(config: &Config) -> Result<Vec<Arc<Upstream>>, EdgeError> {
-    let resolved = config.upstreams.iter().map(|upstream| Upstream::resolve(upstream).map(Arc::new));
-    Ok(resolved.collect::<Result<_, _>>()?)
-}
-
-fn upstream_of(upstreams: &[Arc<Upstream>], room: &RoomConfig) -> Result<Arc<Upstream>, EdgeError> {
-    let named = upstreams.iter().find(|upstream| upstream.name() == room.upstream);
-    let missing = || EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() };
-    named.map(Arc::clone).ok_or_else(missing)
-}
-
-pub(crate) fn build(
-    config: &Config,
-    Prepared { keys, rooms: prepared, .. }: Prepared,
-    parts: &EdgeParts,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
-    let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
-    for (live, workers) in prepared {
-        tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
-        rooms.push(live);
-    }
-    let edge = Edge {
-        routes: RouteTable::new(
-            &config.edge.prefix,
-            config.rooms.iter().map(|room| room_routes(config, room)).collect(),
-        ),
-        rooms,
-        store: Arc::clone(&parts.store),
-        clock: Arc::clone(clock),
-        keys,
-        passes: PassCache::new(PASSES_MAX),
-        renewed: RenewedPasses::new(),
-        hsts: config.edge.hsts.as_ref().and_then(|hsts| HeaderValue::from_str(hsts).ok()),
-        metrics: parts.metrics.clone(),
-        prefix: config.edge.prefix.clone(),
-        trusted_proxies: config.edge.trusted_proxies.clone(),
-        forged: Forged::new(&config.edge.headers.strip, &config.edge.headers.allow),
-        body_bytes_max: config.edge.body_bytes_max,
-        client_timeout_ms: config.edge.client_timeout_ms,
-        keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
-        quotas: Quotas::new(&config.edge.limits),
-        connections: Connections::new(&config.edge, crate::edge::overload::open_files::connections_max()),
-        bodies: request_body::memory(&config.edge.limits),
-        readers: public_lists::readers(&config.edge.limits.unlimited),
-        strangers: Bounded::new(REQUESTS_MAX, NETWORK_REQUESTS_MAX, &config.edge.limits.unlimited),
-        traffic: Traffic::default(),
-    };
-    Ok((Arc::new(edge), tickers))
-}
-
 /// One pilot for each shop, with the rooms in front of it.
 fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<Pilot>, EdgeError> {
     let mut number = [0; 4];
@@ -295,34 +129,6 @@ fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<StockWatch>, reqw
         Some(StockWatch::new(Arc::clone(room), path, parts))
     };
     edge.rooms.iter().filter_map(watch).collect()
-}
-
-fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {
-    let host = |host: &Host| match host {
-        Host::Any => "*".to_owned(),
-        Host::Name(name) => name.clone(),
-    };
-    // Two names of one address are one shop.
-    let shop = config.upstream(&room.upstream).map_or_else(String::new, |shop| format!("{}:{}", shop.host, shop.port));
-    RoomRoutes {
-        shop,
-        well_known: room.well_known.clone(),
-        case_insensitive: room.case_insensitive,
-        name: room.name.clone(),
-        hosts: room.hosts.iter().map(host).collect(),
-        paths: room.paths.clone(),
-        exempt: room.exempt.clone(),
-    }
-}
-
-pub(crate) fn server_conf(config: &Config) -> ServerConf {
-    ServerConf {
-        threads: thread::available_parallelism().map_or(1, usize::from),
-        grace_period_seconds: Some(Finish::longest(config).as_secs() + LAST_SECOND_S),
-        graceful_shutdown_timeout_seconds: Some(LAST_SECOND_S),
-        max_retries: TRIES_MAX,
-        ..ServerConf::default()
-    }
 }
 
 fn gate_service(server: &Server, edge: &Arc<Edge>, finish: Finish) -> Service<Front> {

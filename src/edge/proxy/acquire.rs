@@ -17,7 +17,7 @@ use super::request_body;
 use super::session::Renewal;
 use crate::arrive::route::Route;
 use crate::edge::context::Edge;
-use crate::edge::credentials::renewed_passes::Holder;
+use crate::edge::credentials::holder::Holder;
 use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::rate_limit::Tally;

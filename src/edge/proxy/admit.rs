@@ -22,7 +22,7 @@ use crate::edge::api::dispatch::{self, Reply};
 use crate::edge::api::ended;
 use crate::edge::api::waiting_page;
 use crate::edge::context::{Edge, InFlight};
-use crate::edge::credentials::renewed_passes::Holder;
+use crate::edge::credentials::holder::Holder;
 use crate::edge::draw::public_lists::{ListAnswer, Reader};
 use crate::edge::draw::record;
 use crate::edge::http::answer::Answer;

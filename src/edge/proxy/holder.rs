@@ -12,7 +12,7 @@ use http::header::AUTHORIZATION;
 use super::arrival::Arrival;
 use crate::arrive::route::Route;
 use crate::edge::context::Edge;
-use crate::edge::credentials::renewed_passes::Holder;
+use crate::edge::credentials::holder::Holder;
 use crate::edge::overload::rate_limit::Tally;
 use crate::edge::room::handle::{LiveRoom, Snapshot};
 use crate::fields::{self, bearer};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 
 use crate::edge::context::Edge;
-use crate::edge::credentials::renewed_passes::Holder;
+use crate::edge::credentials::holder::Holder;
 use crate::edge::room::handle::LiveRoom;
 use crate::room::RenewOutcome;
 

@@ -11,7 +11,7 @@ use http::HeaderMap;
 
 use super::holder::{gate, renewed, tokens};
 use crate::edge::context::Edge;
-use crate::edge::credentials::renewed_passes::Holder;
+use crate::edge::credentials::holder::Holder;
 use crate::edge::room::handle::LiveRoom;
 use crate::pass::{Pass, token_id};
 use crate::room::RenewOutcome;

@@ -28,7 +28,7 @@ use crate::edge::context::Edge;
 use crate::edge::context::EdgeParts;
 use crate::edge::draw::public_lists::{self, List};
 use crate::edge::http::request::FanRequest;
-use crate::edge::process::server::{build, prepare};
+use crate::edge::process::prepare::{build, prepare};
 use crate::edge::tasks::heartbeat::Ticker;
 use crate::observe::{expose, registry};
 use crate::room::{Claimant, Command, Phase, Position};

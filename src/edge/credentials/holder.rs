@@ -1,0 +1,17 @@
+//! Who shows a pass, as far as the pass says.
+
+use std::sync::Arc;
+
+use crate::pass::Pass;
+
+/// Who shows a pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    /// The newest pass of the session.
+    pub(crate) pass: Arc<Pass>,
+    pub(crate) token: String,
+    /// The token that the fan shows, by its id.
+    pub(crate) shown: [u8; 32],
+    /// Whether that is an older one.
+    pub(crate) is_owed: bool,
+}

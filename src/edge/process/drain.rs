@@ -1,0 +1,67 @@
+//! What is left to do once no connection is taken any more: what was begun is answered within a grace, and the store is given
+//! back.
+//!
+//! Guarantee: the store is given back before the process ends, also where the grace is over.
+
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use super::signals::ended;
+use crate::config::Config;
+use crate::edge::context::Edge;
+
+/// How often a draining edge looks whether it is done.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long requests keep a store that the next edge waits for.
+const STORE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is left to do once no connection is taken any more.
+pub(crate) struct Finish {
+    /// How long requests and tunnels may take.
+    grace: Duration,
+    /// How long connections are kept for the requests that may still come on them; the rest of their time, at most.
+    keepalive: Duration,
+    finished: Sender<()>,
+}
+
+impl Finish {
+    pub(crate) fn new(config: &Config, finished: Sender<()>) -> Self {
+        let grace = Duration::from_millis(config.edge.shutdown_grace_ms);
+        Self { grace, keepalive: Duration::from_millis(config.edge.keepalive_timeout_ms), finished }
+    }
+
+    /// The longest that it may take, for whoever else waits.
+    pub(crate) fn longest(config: &Config) -> Duration {
+        Duration::from_millis(config.edge.shutdown_grace_ms.max(config.edge.keepalive_timeout_ms)) + STORE_PATIENCE
+    }
+
+    /// Waits until all that was begun is done, or the grace is over, and gives the store back.
+    pub(crate) async fn run(&self, edge: &Edge) {
+        if edge.traffic.is_handing_over() && !edge.store.is_shared() {
+            // The next edge serves nobody before it has the store.
+            until(STORE_PATIENCE, || edge.traffic.requests() == 0).await;
+            edge.store.close().await;
+        }
+        let grace = if edge.keeps_idle_connections() { self.grace.max(self.keepalive) } else { self.grace };
+        tokio::select! {
+            is_done = until(grace, || edge.connections.count() == 0) => if !is_done {
+                tracing::warn!(connections = edge.connections.count(), "ending before everything was answered");
+            },
+            // Asked a second time: somebody is in a hurry.
+            () = ended() => {}
+        }
+        edge.store.close().await;
+        // Nobody waits any more where Pingora was quicker.
+        let _ = self.finished.send(());
+    }
+}
+
+/// Waits until something is so; answers whether it became so in time.
+async fn until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    let looks = async {
+        while !is_so() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(patience, looks).await.is_ok()
+}

@@ -1,0 +1,77 @@
+//! Why the edge does not start, or ends by itself.
+
+use std::net::SocketAddr;
+
+use crate::edge::credentials::certificate::CertificateError;
+use crate::edge::upstream::handle::UnresolvedUpstream;
+use crate::page::PageError;
+use crate::pass::KeyError;
+
+/// Why the edge does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A waiting page cannot be built.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// Relays of public randomness cannot be asked.
+    #[error("cannot ask the relays of [room.draw]: {0}")]
+    Relays(#[from] reqwest::Error),
+    /// A shop cannot be found.
+    #[error(transparent)]
+    Upstream(#[from] UnresolvedUpstream),
+    /// A room names a shop that is not configured.
+    #[error(
+        "room {room:?} names the upstream {upstream:?}, which is not configured; add [[upstream]] or change `upstream`"
+    )]
+    NoUpstream {
+        /// The room.
+        room: String,
+        /// What it names.
+        upstream: String,
+    },
+    /// The audit log cannot be written.
+    #[error("cannot write the audit log {}: {source}; check store.path", path.display())]
+    Audit {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system has no randomness.
+    #[error("the system has no randomness; is /dev/urandom there?")]
+    NoRandomness,
+    /// The edge that runs cannot be asked for its sockets.
+    #[error("cannot take over from the edge that uses {}: {source}", dir.display())]
+    TakeOver {
+        /// Its directory.
+        dir: std::path::PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// Something is measured twice.
+    #[error("cannot measure: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A thread cannot be started.
+    #[error("cannot start a thread for the server: {0}")]
+    Thread(std::io::Error),
+    /// The server has ended without having been told to.
+    #[error("the server's thread has ended by itself: see the log; start the edge again")]
+    Ended,
+    /// Nobody serves after this edge.
+    #[error("the edge that took over has died, and so has every one that was started in its place: see their logs")]
+    NoHeir,
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another server running there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] CertificateError),
+}

@@ -1,0 +1,145 @@
+//! Makes of a configuration what an edge serves.
+//!
+//! Guarantee: what may fail or take time is done before anything else is touched, such as another edge's sockets.
+
+use std::sync::Arc;
+use std::thread;
+
+use http::HeaderValue;
+use pingora::server::configuration::ServerConf;
+
+use super::drain::Finish;
+use super::error::EdgeError;
+use crate::arrive::forged::Forged;
+use crate::arrive::route::{RoomRoutes, RouteTable};
+use crate::clock::Clock;
+use crate::config::{Config, Host, RoomConfig};
+use crate::edge::context::{Edge, EdgeParts, Traffic};
+use crate::edge::credentials::certificate::LiveCertificate;
+use crate::edge::credentials::keys::LiveKeys;
+use crate::edge::credentials::renewed_passes::RenewedPasses;
+use crate::edge::draw::public_lists;
+use crate::edge::overload::connections::Connections;
+use crate::edge::overload::network_semaphore::Bounded;
+use crate::edge::overload::open_files;
+use crate::edge::overload::rate_limit::Quotas;
+use crate::edge::proxy::request_body;
+use crate::edge::room::handle::{LiveRoom, RoomWorkers};
+use crate::edge::tasks::heartbeat::Ticker;
+use crate::edge::upstream::handle::Upstream;
+use crate::pass::PassCache;
+
+/// Verified passes remembered: about 30 MB.
+const PASSES_MAX: u64 = 100_000;
+
+/// Requests that get a second try at the shop: only those of which nothing was sent.
+const TRIES_MAX: usize = 2;
+
+/// Requests of strangers that are being answered at once, in all and of a network: some 30 KB each, for as long as a client
+/// may take for an answer.
+const REQUESTS_MAX: u32 = 10_000;
+const NETWORK_REQUESTS_MAX: u32 = 1_000;
+
+/// For runtimes to end, after everything was answered.
+const LAST_SECOND_S: u64 = 1;
+
+/// What an edge serves, as far as its configuration says.
+pub(crate) struct Prepared {
+    keys: LiveKeys,
+    pub(crate) certificates: Vec<Arc<LiveCertificate>>,
+    rooms: Vec<(Arc<LiveRoom>, RoomWorkers)>,
+}
+
+/// Does everything that may fail or take time before anything else is touched.
+pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
+    let keys = LiveKeys::load(config.edge.keys.clone(), &config.edge.issuer)?;
+    let upstreams = resolve(config)?;
+    tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
+    let prepare_room = |room| {
+        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?)?;
+        Ok((Arc::new(live), workers))
+    };
+    let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
+    let certificates = config.edge.tls.iter().map(|tls| LiveCertificate::load(tls).map(Arc::new));
+    let certificates = certificates.collect::<Result<_, _>>()?;
+    Ok(Prepared { keys, certificates, rooms })
+}
+
+fn resolve(config: &Config) -> Result<Vec<Arc<Upstream>>, EdgeError> {
+    let resolved = config.upstreams.iter().map(|upstream| Upstream::resolve(upstream).map(Arc::new));
+    Ok(resolved.collect::<Result<_, _>>()?)
+}
+
+fn upstream_of(upstreams: &[Arc<Upstream>], room: &RoomConfig) -> Result<Arc<Upstream>, EdgeError> {
+    let named = upstreams.iter().find(|upstream| upstream.name() == room.upstream);
+    let missing = || EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() };
+    named.map(Arc::clone).ok_or_else(missing)
+}
+
+pub(crate) fn build(
+    config: &Config,
+    Prepared { keys, rooms: prepared, .. }: Prepared,
+    parts: &EdgeParts,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
+    let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
+    for (live, workers) in prepared {
+        tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
+        rooms.push(live);
+    }
+    let edge = Edge {
+        routes: RouteTable::new(
+            &config.edge.prefix,
+            config.rooms.iter().map(|room| room_routes(config, room)).collect(),
+        ),
+        rooms,
+        store: Arc::clone(&parts.store),
+        clock: Arc::clone(clock),
+        keys,
+        passes: PassCache::new(PASSES_MAX),
+        renewed: RenewedPasses::new(),
+        hsts: config.edge.hsts.as_ref().and_then(|hsts| HeaderValue::from_str(hsts).ok()),
+        metrics: parts.metrics.clone(),
+        prefix: config.edge.prefix.clone(),
+        trusted_proxies: config.edge.trusted_proxies.clone(),
+        forged: Forged::new(&config.edge.headers.strip, &config.edge.headers.allow),
+        body_bytes_max: config.edge.body_bytes_max,
+        client_timeout_ms: config.edge.client_timeout_ms,
+        keepalive_timeout_ms: config.edge.keepalive_timeout_ms,
+        quotas: Quotas::new(&config.edge.limits),
+        connections: Connections::new(&config.edge, open_files::connections_max()),
+        bodies: request_body::memory(&config.edge.limits),
+        readers: public_lists::readers(&config.edge.limits.unlimited),
+        strangers: Bounded::new(REQUESTS_MAX, NETWORK_REQUESTS_MAX, &config.edge.limits.unlimited),
+        traffic: Traffic::default(),
+    };
+    Ok((Arc::new(edge), tickers))
+}
+
+fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {
+    let host = |host: &Host| match host {
+        Host::Any => "*".to_owned(),
+        Host::Name(name) => name.clone(),
+    };
+    // Two names of one address are one shop.
+    let shop = config.upstream(&room.upstream).map_or_else(String::new, |shop| format!("{}:{}", shop.host, shop.port));
+    RoomRoutes {
+        shop,
+        well_known: room.well_known.clone(),
+        case_insensitive: room.case_insensitive,
+        name: room.name.clone(),
+        hosts: room.hosts.iter().map(host).collect(),
+        paths: room.paths.clone(),
+        exempt: room.exempt.clone(),
+    }
+}
+
+pub(crate) fn server_conf(config: &Config) -> ServerConf {
+    ServerConf {
+        threads: thread::available_parallelism().map_or(1, usize::from),
+        grace_period_seconds: Some(Finish::longest(config).as_secs() + LAST_SECOND_S),
+        graceful_shutdown_timeout_seconds: Some(LAST_SECOND_S),
+        max_retries: TRIES_MAX,
+        ..ServerConf::default()
+    }
+}
