@@ -3,7 +3,7 @@
 //! Guarantees: an answer's head leaves together with the beginning of its body, in one write; nothing waits longer than
 //! with Pingora's own buffer (a flush, or [`CORK_BYTES`]); the buffer lives for one request, so that a connection that
 //! says nothing has none. Pingora reads what is of its request and no more, so that one which follows without waiting is
-//! not lost. A tunnel's connection is on its [`Leash`].
+//! not lost. A tunnel's connection has a [`KillSwitch`].
 //!
 //! A connection that speaks HTTP/2 is Pingora's for good; what was read of it to see that it does so is read first, and its
 //! answers are gathered by HTTP/2 itself.
@@ -26,7 +26,7 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::arrive::head::HEAD_BYTES_MAX;
-use crate::edge::proxy::kill_switch::Leash;
+use crate::edge::proxy::kill_switch::KillSwitch;
 use crate::edge::proxy::request_body::PIECE_BYTES_MAX;
 
 /// What may wait for more: a segment, as in Pingora's own buffer (`DEFAULT_L4_WRITE_BUFFER_SIZE`).
@@ -42,7 +42,7 @@ pub(crate) struct Served {
     unread: Bytes,
     corks: bool,
     corked: Vec<u8>,
-    leash: Option<Leash>,
+    kill_switch: Option<KillSwitch>,
     message: Message,
 }
 
@@ -57,14 +57,14 @@ pub(crate) struct Message {
 
 impl Served {
     /// Puts a connection into Pingora's hands.
-    pub(crate) fn hand_over(stream: Stream, leash: Option<Leash>, message: Message) -> Stream {
-        Box::new(Self { stream, unread: Bytes::new(), corks: true, corked: Vec::new(), leash, message })
+    pub(crate) fn hand_over(stream: Stream, kill_switch: Option<KillSwitch>, message: Message) -> Stream {
+        Box::new(Self { stream, unread: Bytes::new(), corks: true, corked: Vec::new(), kill_switch, message })
     }
 
     /// Puts a connection into Pingora's hands that has begun to speak HTTP/2, with what was read of it.
     pub(crate) fn hand_over_http2(stream: Stream, unread: Bytes) -> Stream {
         let message = Message::default();
-        Box::new(Self { stream, unread, corks: false, corked: Vec::new(), leash: None, message })
+        Box::new(Self { stream, unread, corks: false, corked: Vec::new(), kill_switch: None, message })
     }
 
     /// Takes it back, with what has come ahead of its time; `None` where something is left that was not sent.
@@ -142,16 +142,16 @@ impl Served {
     }
 
     fn count(&self, bytes: usize) {
-        if let Some(leash) = &self.leash {
-            leash.count(bytes);
+        if let Some(kill_switch) = &self.kill_switch {
+            kill_switch.count(bytes);
         }
     }
 }
 
 impl AsyncRead for Served {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(leash) = &self.leash {
-            leash.check(cx)?;
+        if let Some(kill_switch) = &self.kill_switch {
+            kill_switch.check(cx)?;
         }
         if !self.unread.is_empty() {
             let bytes = self.unread.len().min(buf.remaining());
@@ -280,7 +280,7 @@ mod tests {
     fn connection(room_bytes: usize) -> (Served, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(room_bytes);
         let (unread, corked, message) = (Bytes::new(), Vec::new(), Message::default());
-        (Served { stream: Box::new(ours), unread, corks: true, corked, leash: None, message }, theirs)
+        (Served { stream: Box::new(ours), unread, corks: true, corked, kill_switch: None, message }, theirs)
     }
 
     #[tokio::test]

@@ -30,9 +30,8 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::client::{Peer, peer_address};
 use crate::edge::http::oversized;
 use crate::edge::http::problem::Problem;
-use crate::edge::http::upgrade::is_websocket;
-use crate::edge::proxy::forward::is_event_stream;
-use crate::edge::proxy::kill_switch::Leash;
+use crate::edge::http::upgrade::{is_event_stream, is_websocket};
+use crate::edge::proxy::kill_switch::KillSwitch;
 use crate::edge::proxy::phases::GatePhases;
 
 /// What every client of HTTP/2 says first (RFC 9113, 3.4).
@@ -221,12 +220,12 @@ impl Front {
         lasts: bool,
         shutdown: &ShutdownWatch,
     ) -> Option<(Stream, BytesMut)> {
-        let leash = lasts.then(Leash::default);
-        let mut session = ServerSession::new_http1(Served::hand_over(stream, leash.clone(), message));
+        let kill_switch = lasts.then(KillSwitch::default);
+        let mut session = ServerSession::new_http1(Served::hand_over(stream, kill_switch.clone(), message));
         session.set_pipelined_prefix(bytes);
-        session.set_connection_user_context(leash.map(|leash| Box::new(leash) as _));
+        session.set_connection_user_context(kill_switch.map(|kill_switch| Box::new(kill_switch) as _));
         let reused = self.proxy.process_new_http(session, shutdown).await;
-        // One leash a connection: after a tunnel that was refused, the client connects anew.
+        // One kill switch a connection: after a tunnel that was refused, the client connects anew.
         reused.filter(|_| !lasts).and_then(|reused| Served::take_back(reused.consume().0))
     }
 }

@@ -1,4 +1,4 @@
-//! Requests for another protocol: a WebSocket is the only one there is.
+//! Requests for what lasts: another protocol, of which a WebSocket is the only one there is, or a stream of events.
 //!
 //! Guarantees: a request asks for a tunnel only if it does so by RFC 6455 (GET, HTTP/1.1, one `Upgrade: websocket` that its
 //! `Connection` names, no body); whatever else stands in `Upgrade` is forgotten before anything looks at it, so that no
@@ -36,6 +36,13 @@ fn is_by_the_book(request: &RequestHeader) -> bool {
 /// The value of an `Upgrade` field that asks for a WebSocket.
 pub(crate) fn is_websocket(value: &[u8]) -> bool {
     value.eq_ignore_ascii_case(b"websocket")
+}
+
+/// Whether a media type is that of an event stream.
+pub(crate) fn is_event_stream(kind: &[u8]) -> bool {
+    const KIND: &[u8] = b"text/event-stream";
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(KIND)
 }
 
 #[cfg(test)]

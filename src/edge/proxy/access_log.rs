@@ -3,7 +3,7 @@
 use pingora::Error;
 use pingora::proxy::Session;
 
-use super::admit::{Stage, Visit};
+use super::visit::{Stage, Visit};
 use crate::edge::context::Edge;
 use crate::observe::RequestKind;
 

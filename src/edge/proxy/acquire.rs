@@ -9,17 +9,16 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Method};
 use pingora::proxy::Session;
 
-use super::admit::{Inside, Outcome, Stage, Visit};
 use super::arrival::Arrival;
 use super::holder::holder;
 use super::kept_form;
+use super::renewal::Renewal;
 use super::request_body;
-use super::session::Renewal;
+use super::visit::{Inside, Outcome, Stage, Visit};
 use crate::arrive::route::Route;
 use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::http::cors;
-use crate::edge::http::problem::Problem;
 use crate::edge::overload::rate_limit::Tally;
 use crate::edge::overload::streams::LastingOne;
 use crate::edge::room::handle::LiveRoom;
@@ -30,7 +29,7 @@ use crate::observe::{RequestKind, RouteClass};
 use crate::pass::Pass;
 
 /// Lets a request through, or says why not.
-pub(crate) async fn forward(
+pub(crate) async fn acquire(
     edge: &Arc<Edge>,
     session: &mut Session,
     visit: &mut Visit,
@@ -49,7 +48,7 @@ pub(crate) async fn forward(
         Ok(left) => left,
         Err(over) => {
             let problem = edge.too_many(over);
-            return Ok(keep_form(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
+            return Ok(kept_form::keep(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
         }
     };
     let sending = match request_body::receive(edge, session, arrival.client.address).await? {
@@ -64,13 +63,13 @@ pub(crate) async fn forward(
         Ok(taken) => taken,
         Err(closed) => {
             let problem = edge.shut(closed);
-            return Ok(keep_form(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
+            return Ok(kept_form::keep(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
         }
     };
     let renewal = holder.as_ref().and_then(|holder| Renewal::begin(edge, &room, &holder.pass));
-    let leash = visit.leash.take();
-    if let (Some(leash), true) = (leash.clone(), visit.asks_for_tunnel) {
-        tokio::spawn(leash.answered_within(Duration::from_millis(room.upstream.silence_ms())));
+    let kill_switch = visit.kill_switch.take();
+    if let (Some(kill_switch), true) = (kill_switch.clone(), visit.asks_for_tunnel) {
+        tokio::spawn(kill_switch.answered_within(Duration::from_millis(room.upstream.silence_ms())));
     }
     let is_protected = matches!(arrival.route, Route::Protected { .. });
     visit.stage = Stage::Inside(Box::new(Inside {
@@ -91,7 +90,7 @@ pub(crate) async fn forward(
         asks_for_tunnel: visit.asks_for_tunnel,
         is_tunnel: false,
         is_preflight: is_preflight && is_protected,
-        leash,
+        kill_switch,
     }));
     Ok(Outcome::Forward)
 }
@@ -100,21 +99,6 @@ pub(crate) async fn forward(
 fn counted_as(class: RouteClass, method: &Method) -> RouteClass {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     if reads { class } else { RouteClass::Priority }
-}
-
-/// The problem, with the fan's form where there is one.
-pub(crate) async fn keep_form(
-    edge: &Edge,
-    session: &mut Session,
-    room: &LiveRoom,
-    arrival: &Arrival,
-    kind: RequestKind,
-    problem: Problem,
-) -> Outcome {
-    match kept_form::answer(edge, session, room, arrival, &problem).await {
-        Some(answer) => Outcome::Kept(kind, answer),
-        None => Outcome::Problem(kind, problem),
-    }
 }
 
 /// Takes what a request needs to go to the shop. A tunnel has a slot only until it is one.

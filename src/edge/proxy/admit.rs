@@ -1,149 +1,44 @@
-//! One request's way through the gate: what Pingora's phases call, in their order.
+//! Decides on a request: the gate answers it itself, or lets it through to the shop.
+//!
+//! Guarantees: what is cheap is asked first; a request counts once for a quota; nobody without a pass gets to a protected page.
 
-use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::STRICT_TRANSPORT_SECURITY;
-use http::{HeaderMap, HeaderValue, Method};
+use http::Method;
 use pingora::proxy::Session;
 
-use super::acquire::{forward, keep_form};
+use super::acquire::acquire;
 use super::arrival::Arrival;
 use super::holder::{holder, is_ahead, known_inside};
-use super::kill_switch::Leash;
-use super::request_body::{self, Sending};
-use super::respond::{respond, respond_list};
+use super::kept_form;
+use super::request_body;
+use super::respond::{problem_answer, respond, respond_list};
 use super::revive;
-use super::session::Renewal;
+use super::timeouts;
+use super::visit::{Outcome, Stage, Visit};
 use crate::arrive::decide::{Ask, Decision, decide, wants_page};
 use crate::arrive::route::{FanCall, Route};
 use crate::edge::api::dispatch::{self, Reply};
 use crate::edge::api::ended;
 use crate::edge::api::waiting_page;
-use crate::edge::context::{Edge, InFlight};
+use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
-use crate::edge::draw::public_lists::{ListAnswer, Reader};
+use crate::edge::draw::public_lists::Reader;
 use crate::edge::draw::record;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors;
 use crate::edge::http::oversized;
 use crate::edge::http::problem::Problem;
-use crate::edge::http::request::{FanRequest, authority};
-use crate::edge::http::request_id::RequestId;
+use crate::edge::http::request::FanRequest;
 use crate::edge::http::upgrade::asks_for_tunnel;
-use crate::edge::overload::network_semaphore::Taken;
-use crate::edge::overload::rate_limit::{Counted, Left, Over, Tally};
-use crate::edge::overload::streams::LastingOne;
+use crate::edge::overload::rate_limit::{Counted, Over, Tally};
 use crate::edge::room::handle::LiveRoom;
-use crate::edge::slots::{Slot, SlotAsk};
-use crate::observe::{RequestKind, RouteClass, Shed};
-
-/// One request.
-pub(crate) struct Visit {
-    pub(crate) begun: Instant,
-    pub(crate) stage: Stage,
-    /// Whether the fan came by TLS.
-    secure: bool,
-    /// Where the script is from that sent it, if the room lets it read the answer.
-    origin: Option<HeaderValue>,
-    /// The room that the request is about, if any: its index.
-    pub(crate) room: Option<usize>,
-    /// Once somebody has asked for it.
-    id: OnceLock<RequestId>,
-    /// The connection's, where the request asks for something that lasts.
-    pub(crate) leash: Option<Leash>,
-    pub(crate) asks_for_tunnel: bool,
-    /// A stranger's place among the requests that are answered at once.
-    place: Option<Taken>,
-    _in_flight: InFlight,
-}
-
-/// How far a request has come.
-pub(crate) enum Stage {
-    /// Nothing has been decided.
-    Arriving,
-    /// The gate has answered it.
-    Answered {
-        /// What it was.
-        kind: RequestKind,
-    },
-    /// It is with the shop.
-    Inside(Box<Inside>),
-}
-
-/// A request that was let through.
-pub(crate) struct Inside {
-    pub(crate) room: Arc<LiveRoom>,
-    pub(crate) arrival: Arrival,
-    /// Who is inside; nobody in particular on exempt pages.
-    pub(crate) holder: Option<Holder>,
-    pub(crate) class: RouteClass,
-    /// When it went to the shop.
-    pub(crate) sent_at: Instant,
-    /// Whose part of the shop it takes from.
-    pub(crate) ask: SlotAsk,
-    /// Given back when the answer has been sent, or turns out to last.
-    pub(crate) slot: Option<Slot>,
-    /// Held instead by what lasts.
-    pub(crate) lasting: Option<LastingOne>,
-    pub(crate) renewal: Option<Renewal>,
-    /// Of the session, where that is so little that it should be told.
-    pub(crate) quota_left: Option<Left>,
-    pub(crate) sending: Sending,
-    pub(crate) body_bytes: u64,
-    pub(crate) body_bytes_max: u64,
-    /// Whether the shop has all of the request.
-    pub(crate) is_body_sent: bool,
-    pub(crate) asks_for_tunnel: bool,
-    /// Whether the shop has made it one.
-    pub(crate) is_tunnel: bool,
-    /// Ends what lasts with the pass.
-    pub(crate) leash: Option<Leash>,
-    /// Whether a browser only asks what another origin's script may do.
-    pub(crate) is_preflight: bool,
-}
-
-impl Visit {
-    pub(crate) fn new(edge: &Arc<Edge>) -> Self {
-        Self {
-            begun: Instant::now(),
-            stage: Stage::Arriving,
-            secure: false,
-            origin: None,
-            room: None,
-            id: OnceLock::new(),
-            leash: None,
-            asks_for_tunnel: false,
-            place: None,
-            _in_flight: InFlight::enter(edge),
-        }
-    }
-
-    /// The request's name. `headers` are those that it came with.
-    pub(crate) fn id(&self, headers: &HeaderMap) -> &RequestId {
-        self.id.get_or_init(|| RequestId::of(headers))
-    }
-
-    /// Takes what the front has put on the connection.
-    pub(crate) fn take_leash(&mut self, carried: Box<dyn Any + Send + Sync>) {
-        self.leash = carried.downcast().ok().map(|leash| *leash);
-    }
-
-    /// What an answer of the gate says to browsers besides.
-    fn dress(&self, edge: &Edge, answer: &mut Answer) {
-        if let Some(origin) = &self.origin {
-            cors::open_to(origin, answer);
-        }
-        if let Some(hsts) = edge.hsts.as_ref().filter(|_| self.secure) {
-            answer.headers.push((STRICT_TRANSPORT_SECURITY, hsts.clone()));
-        }
-    }
-}
+use crate::observe::{RequestKind, Shed};
 
 /// Decides on a request; `true` where the gate has answered it itself.
 pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
-    super::timeouts::apply(edge, session);
+    timeouts::apply(edge, session);
     visit.asks_for_tunnel = asks_for_tunnel(session.req_header_mut());
     let (kind, mut answer) = match admit(edge, session, visit).await? {
         Outcome::Forward => return Ok(false),
@@ -167,29 +62,6 @@ pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut 
     Ok(true)
 }
 
-/// What is to be done with a request.
-pub(crate) enum Outcome {
-    Forward,
-    Answer(RequestKind, Answer),
-    List(Arc<LiveRoom>, ListAnswer, Reader),
-    /// What was sent is in the answer.
-    Kept(RequestKind, Answer),
-    Problem(RequestKind, Problem),
-}
-
-impl Outcome {
-    fn of(kind: RequestKind, result: Result<Answer, Problem>) -> Self {
-        match result {
-            Ok(answer) => Self::Answer(kind, answer),
-            Err(problem) => Self::Problem(kind, problem),
-        }
-    }
-
-    pub(crate) fn refused(problem: Problem) -> Self {
-        Self::Problem(RequestKind::Refused, problem)
-    }
-}
-
 async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<Outcome> {
     let headers = &session.req_header().headers;
     if oversized::is_overlong(headers) {
@@ -211,7 +83,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         let problem = edge.too_many(over);
         return Ok(match arrival.route {
             Route::Protected { room } | Route::Open { room } => {
-                keep_form(edge, session, &edge.rooms[room], &arrival, RequestKind::Refused, problem).await
+                kept_form::keep(edge, session, &edge.rooms[room], &arrival, RequestKind::Refused, problem).await
             }
             _ => Outcome::refused(problem),
         });
@@ -237,7 +109,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
             ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
         }),
         Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival, known).await?,
-        Route::Open { room: index } => forward(edge, session, visit, room(index), arrival, None).await?,
+        Route::Open { room: index } => acquire(edge, session, visit, room(index), arrival, None).await?,
         Route::NoSuchCall => Outcome::refused(Problem::NoSuchCall),
         Route::UnknownHost => Outcome::refused(Problem::UnknownHost),
     })
@@ -331,7 +203,7 @@ async fn protected(
 ) -> pingora::Result<Outcome> {
     let header = session.req_header();
     if cors::is_preflight(&header.method, &header.headers) && !cors::has_body(&header.headers) {
-        return forward(edge, session, visit, room, arrival, None).await;
+        return acquire(edge, session, visit, room, arrival, None).await;
     }
     let secure = arrival.client.secure;
     let holder = match known.or_else(|| holder(edge, Tally::Count, &room, &header.headers, secure)) {
@@ -349,32 +221,14 @@ async fn protected(
         return Ok(Outcome::Problem(RequestKind::Proxy, edge.new_key()));
     }
     Ok(match decision {
-        Decision::Forward => return forward(edge, session, visit, room, arrival, holder).await,
+        Decision::Forward => return acquire(edge, session, visit, room, arrival, holder).await,
         Decision::WaitingPage => {
             let page = waiting_page::page(edge, &room, &header.headers, arrival.target.as_str(), secure);
             Outcome::Answer(RequestKind::Page, page)
         }
         Decision::ComeBack => match waiting_page::come_back(edge, &room, header, arrival.client).await {
             Ok(answer) => Outcome::Answer(RequestKind::ComeBack, answer),
-            Err(problem) => keep_form(edge, session, &room, &arrival, RequestKind::ComeBack, problem).await,
+            Err(problem) => kept_form::keep(edge, session, &room, &arrival, RequestKind::ComeBack, problem).await,
         },
     })
-}
-
-/// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
-pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Problem) -> Answer {
-    if problem.closes() {
-        session.set_keepalive(None);
-    }
-    let header = session.req_header();
-    edge.tell(problem, &header.headers, authority(&header.uri, &header.headers), header.raw_path())
-}
-
-/// Drops the body of a shop's answer where only what it says about a preflight is passed on.
-pub(crate) fn keep_body(visit: &Visit, body: &mut Option<bytes::Bytes>) {
-    if let Stage::Inside(inside) = &visit.stage
-        && inside.is_preflight
-    {
-        *body = None;
-    }
 }

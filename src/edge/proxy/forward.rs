@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -10,16 +11,18 @@ use pingora::proxy::{FailToProxy, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
-use super::admit::{Inside, Stage, Visit, problem_answer};
 use super::headers;
 use super::kept_form;
-use super::kill_switch::Leash;
-use super::respond::respond;
+use super::kill_switch::KillSwitch;
+use super::respond::{problem_answer, respond};
 use super::session;
+use super::tunnel;
+use super::visit::{Inside, Stage, Visit};
 use crate::edge::context::Edge;
 use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request_id::X_REQUEST_ID;
+use crate::edge::http::upgrade::is_event_stream;
 use crate::edge::overload::rate_limit::Left;
 use crate::edge::upstream::handle::{ShopAnswer, shop_queue};
 use crate::fields::first;
@@ -30,8 +33,8 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(crate) fn peer(visit: &Visit) -> Result<Box<HttpPeer>> {
     let inside = inside(visit)?;
     let upstream = &inside.room.upstream;
-    let silence_ms = match (&inside.leash, &inside.holder) {
-        // A tunnel may keep silent for as long as the pass lasts; its leash ends it, also where the shop does not answer.
+    let silence_ms = match (&inside.kill_switch, &inside.holder) {
+        // A tunnel may keep silent for as long as the pass lasts; its kill switch ends it, also where the shop does not answer.
         (Some(_), Some(holder)) if inside.asks_for_tunnel => {
             holder.pass.hard_end_at_ms.saturating_sub(holder.pass.issued_at_ms)
         }
@@ -49,7 +52,32 @@ pub(crate) fn request(edge: &Edge, request: &mut RequestHeader, visit: &Visit) -
     request.insert_header(X_REQUEST_ID, id)
 }
 
-/// Looks after the session, and hands a tunnel over to its leash.
+/// Looks at a piece of a body on its way to the shop.
+///
+/// # Errors
+/// When it grows beyond the limit, or trickles.
+pub(crate) fn pass_on(edge: &Edge, visit: &mut Visit, piece: &mut Option<Bytes>, is_end: bool) -> pingora::Result<()> {
+    let Stage::Inside(inside) = &mut visit.stage else { return Ok(()) };
+    inside.is_body_sent |= is_end;
+    // Pingora would write the empty piece that ends an HTTP/2 body as the last chunk, and then the last chunk.
+    if is_end && piece.as_ref().is_some_and(Bytes::is_empty) {
+        *piece = None;
+    }
+    if inside.is_tunnel {
+        return Ok(());
+    }
+    inside.body_bytes += piece.as_ref().map_or(0, Bytes::len) as u64;
+    if inside.body_bytes > edge.body_bytes_max {
+        let code = StatusCode::PAYLOAD_TOO_LARGE.as_u16();
+        return Error::e_explain(ErrorType::HTTPStatus(code), "the body is larger than allowed");
+    }
+    if inside.sending.is_slow(inside.sent_at.elapsed(), inside.body_bytes, edge.client_timeout_ms) {
+        return Err(Error::explain(ErrorType::ReadTimedout, "the body comes too slowly").into_down());
+    }
+    Ok(())
+}
+
+/// Looks after the session, and hands a tunnel over to its watch.
 pub(crate) async fn response(
     edge: &Arc<Edge>,
     session: &mut Session,
@@ -64,8 +92,8 @@ pub(crate) async fn response(
         return Ok(());
     }
     observe(edge, visit.begun, inside, response);
-    if let Some(leash) = &inside.leash {
-        leash.answer();
+    if let Some(kill_switch) = &inside.kill_switch {
+        kill_switch.answer();
     }
     session::on_answer(edge, inside, response).await?;
     if inside.is_preflight {
@@ -104,13 +132,6 @@ fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHead
     edge.metrics.observe_upstream_response(upstream.name(), inside.class, answer.in_shop, waited);
 }
 
-/// Whether a media type is that of an event stream.
-pub(crate) fn is_event_stream(kind: &[u8]) -> bool {
-    const KIND: &[u8] = b"text/event-stream";
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    kind.eq_ignore_ascii_case(KIND)
-}
-
 /// An event stream is a tunnel from the shop to the fan.
 fn begin_stream(edge: &Arc<Edge>, inside: &mut Inside) -> Result<()> {
     match inside.room.upstream.lasting(inside.ask) {
@@ -121,7 +142,7 @@ fn begin_stream(edge: &Arc<Edge>, inside: &mut Inside) -> Result<()> {
             return Error::e_explain(ErrorType::HTTPStatus(code), "there are as many streams as there may be");
         }
     }
-    inside.leash.get_or_insert_default();
+    inside.kill_switch.get_or_insert_default();
     last(edge, inside);
     Ok(())
 }
@@ -129,8 +150,17 @@ fn begin_stream(edge: &Arc<Edge>, inside: &mut Inside) -> Result<()> {
 /// From here on it is bounded by its pass, and holds no slot.
 fn last(edge: &Arc<Edge>, inside: &mut Inside) {
     inside.slot = None;
-    if let (Some(leash), Some(holder)) = (inside.leash.clone(), inside.holder.clone()) {
-        tokio::spawn(leash.watch(Arc::clone(edge), Arc::clone(&inside.room), holder));
+    if let (Some(kill_switch), Some(holder)) = (inside.kill_switch.clone(), inside.holder.clone()) {
+        tokio::spawn(tunnel::watch(kill_switch, Arc::clone(edge), Arc::clone(&inside.room), holder));
+    }
+}
+
+/// Drops the body of a shop's answer where only what it says about a preflight is passed on.
+pub(crate) fn keep_body(visit: &Visit, body: &mut Option<Bytes>) {
+    if let Stage::Inside(inside) = &visit.stage
+        && inside.is_preflight
+    {
+        *body = None;
     }
 }
 
@@ -140,9 +170,9 @@ fn last(edge: &Arc<Edge>, inside: &mut Inside) {
 /// The pass of a stream has ended.
 pub(crate) fn pass_back(visit: &Visit, bytes: usize) -> Result<()> {
     let Stage::Inside(inside) = &visit.stage else { return Ok(()) };
-    let Some(leash) = &inside.leash else { return Ok(()) };
-    leash.count(bytes);
-    if leash.is_cut() {
+    let Some(kill_switch) = &inside.kill_switch else { return Ok(()) };
+    kill_switch.count(bytes);
+    if kill_switch.is_cut() {
         return Err(Error::explain(ErrorType::ConnectionClosed, "the pass has ended").into_down());
     }
     Ok(())
@@ -158,7 +188,7 @@ pub(crate) fn unreachable(mut error: Box<Error>) -> Box<Error> {
 pub(crate) async fn failed(edge: &Edge, session: &mut Session, error: &Error, visit: &Visit) -> FailToProxy {
     session.set_keepalive(None);
     let inside = inside(visit).ok();
-    let is_unanswered = inside.and_then(|inside| inside.leash.as_ref()).is_some_and(Leash::is_unanswered);
+    let is_unanswered = inside.and_then(|inside| inside.kill_switch.as_ref()).is_some_and(KillSwitch::is_unanswered);
     let told = if is_unanswered { Some(shop_down(edge)) } else { problem(edge, error, inside) };
     let Some(problem) = told else {
         return FailToProxy { error_code: 0, can_reuse_downstream: false };

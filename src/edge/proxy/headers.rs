@@ -10,7 +10,7 @@ use http::header::{
 };
 use pingora::http::{RequestHeader, ResponseHeader};
 
-use super::admit::Inside;
+use super::visit::Inside;
 use crate::arrive::credentials::is_gate_cookie;
 use crate::arrive::forged::Forged;
 use crate::edge::context::Edge;

@@ -14,6 +14,7 @@ use pingora::proxy::Session;
 
 use super::arrival::Arrival;
 use super::request_body;
+use super::visit::Outcome;
 use crate::arrive::decide::wants_page;
 use crate::arrive::origin::is_own_origin;
 use crate::arrive::route::is_under;
@@ -22,6 +23,7 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
 use crate::edge::room::handle::LiveRoom;
 use crate::fields::{essence, first};
+use crate::observe::RequestKind;
 use crate::page::{KeptForm, KeptWhy};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -60,6 +62,21 @@ pub(crate) async fn answer(
         Some(retry_after_ms) if why != KeptWhy::Returning => answer.retry_after_ms(retry_after_ms),
         _ => answer,
     })
+}
+
+/// The problem, with the fan's form where there is one.
+pub(crate) async fn keep(
+    edge: &Edge,
+    session: &mut Session,
+    room: &LiveRoom,
+    arrival: &Arrival,
+    kind: RequestKind,
+    problem: Problem,
+) -> Outcome {
+    match answer(edge, session, room, arrival, &problem).await {
+        Some(answer) => Outcome::Kept(kind, answer),
+        None => Outcome::Problem(kind, problem),
+    }
 }
 
 fn why(problem: &Problem, headers: &HeaderMap, room: &LiveRoom, arrival: &Arrival) -> Option<KeptWhy> {

@@ -1,9 +1,7 @@
-//! Tunnels (WebSockets) and event streams that end with the pass that opened them.
+//! The kill switch of a connection (WebSocket or event stream), which is shared by whoever moves its bytes and whoever watches it.
 //!
-//! Pingora moves their bytes by itself, so the connection is held on a leash: when it is cut, the next look at the
-//! client's side of the stream is an error, and Pingora takes it down; nothing that the shop says goes to the fan any
-//! more, whatever the connection. Traffic counts as use and renews the session; release, hard end and idleness cut it
-//! within a second. A tunnel that the shop does not answer is cut like any request that it does not answer.
+//! Guarantees: once it is cut, the next look at the client's side of the stream is an error, and Pingora takes the connection down;
+//! nothing that the shop says goes to the fan any more. A cut is never taken back.
 
 use std::io;
 use std::sync::Arc;
@@ -13,17 +11,9 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
-use crate::edge::context::Edge;
-use crate::edge::credentials::holder::Holder;
-use crate::edge::room::handle::LiveRoom;
-use crate::room::RenewOutcome;
-
-/// How often a tunnel's pass is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// The hand's end.
+/// Ends a connection whose bytes Pingora moves by itself.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Leash(Arc<Held>);
+pub(crate) struct KillSwitch(Arc<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -34,7 +24,7 @@ struct Held {
     traffic: AtomicU64,
 }
 
-impl Leash {
+impl KillSwitch {
     /// Ends the connection.
     pub(crate) fn cut(&self) {
         self.0.is_cut.store(true, Ordering::Release);
@@ -64,7 +54,7 @@ impl Leash {
         }
     }
 
-    /// Wakes the task at hand when the leash is cut.
+    /// Wakes the task at hand when it is cut.
     ///
     /// # Errors
     /// It has been cut.
@@ -81,24 +71,13 @@ impl Leash {
         self.0.traffic.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Cuts the connection when the pass ends; gives up when the connection is gone.
-    pub(crate) async fn watch(self, edge: Arc<Edge>, room: Arc<LiveRoom>, holder: Holder) {
-        let mut expires_at_ms = holder.pass.expires_at_ms;
-        while Arc::strong_count(&self.0) > 1 {
-            tokio::time::sleep(LOOK).await;
-            let now_ms = edge.now_ms();
-            let is_closed = room.snapshot().is_some_and(|now| now.view.closed.contains_key(&holder.pass.place));
-            if is_closed || now_ms >= expires_at_ms.min(holder.pass.hard_end_at_ms) {
-                return self.cut();
-            }
-            let is_due = expires_at_ms.saturating_sub(now_ms) < room.config.policy.session_idle_ms / 3 * 2;
-            if is_due && self.0.traffic.swap(0, Ordering::Relaxed) > 0 {
-                match room.renewals.ask(holder.pass.place).await {
-                    Ok(RenewOutcome::Renewed { expires_at_ms: later }) => expires_at_ms = later,
-                    Ok(RenewOutcome::Ended) => return self.cut(),
-                    Err(_) => {}
-                }
-            }
-        }
+    /// Whether anybody but the asker holds it: the connection is still there.
+    pub(crate) fn is_held_by_others(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Bytes moved either way since the last look.
+    pub(crate) fn take_traffic(&self) -> u64 {
+        self.0.traffic.swap(0, Ordering::Relaxed)
     }
 }

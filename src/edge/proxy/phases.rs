@@ -13,9 +13,9 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, Result};
 
 use super::access_log;
-use super::admit::{self, Visit};
+use super::admit;
 use super::forward;
-use super::request_body;
+use super::visit::Visit;
 use crate::edge::context::Edge;
 
 /// The gate, as Pingora sees it.
@@ -35,7 +35,7 @@ impl ProxyHttp for GatePhases {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     fn on_connection_reuse(&self, _session: &mut Session, visit: &mut Visit, carried: Box<dyn Any + Send + Sync>) {
-        visit.take_leash(carried);
+        visit.take_kill_switch(carried);
     }
 
     async fn request_filter(&self, session: &mut Session, visit: &mut Visit) -> Result<bool> {
@@ -62,7 +62,7 @@ impl ProxyHttp for GatePhases {
         end: bool,
         visit: &mut Visit,
     ) -> Result<()> {
-        request_body::pass_on(&self.edge, visit, piece, end)
+        forward::pass_on(&self.edge, visit, piece, end)
     }
 
     async fn response_filter(
@@ -81,7 +81,7 @@ impl ProxyHttp for GatePhases {
         _end: bool,
         visit: &mut Visit,
     ) -> Result<Option<Duration>> {
-        admit::keep_body(visit, body);
+        forward::keep_body(visit, body);
         forward::pass_back(visit, body.as_ref().map_or(0, Bytes::len)).map(|()| None)
     }
 

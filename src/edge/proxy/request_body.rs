@@ -9,13 +9,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
-use http::{Method, StatusCode};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType};
 
-use super::admit::{Inside, Stage, Visit};
 use crate::config::LimitsConfig;
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
@@ -86,6 +85,11 @@ impl Sending {
             }
             Self::Streamed { _kept: None, .. } | Self::Nothing => Ok(()),
         }
+    }
+
+    /// Whether it streams, and trickles: so many bytes in that time.
+    pub(crate) fn is_slow(&self, took: Duration, bytes: u64, patience_ms: u64) -> bool {
+        self.is_streamed() && is_trickle(took, bytes, patience_ms)
     }
 
     /// How much longer than any other answer the shop's may take to begin, since the body has to be there first.
@@ -201,35 +205,6 @@ async fn invite(session: &mut Session) -> pingora::Result<()> {
 fn declared_bytes(session: &Session) -> Option<u64> {
     let declared = fields::list(&session.req_header().headers, &CONTENT_LENGTH).next()?;
     std::str::from_utf8(declared).ok()?.parse().ok()
-}
-
-/// Looks at a piece of a body on its way to the shop.
-///
-/// # Errors
-/// When it grows beyond the limit, or trickles.
-pub(crate) fn pass_on(edge: &Edge, visit: &mut Visit, piece: &mut Option<Bytes>, is_end: bool) -> pingora::Result<()> {
-    let Stage::Inside(inside) = &mut visit.stage else { return Ok(()) };
-    inside.is_body_sent |= is_end;
-    // Pingora would write the empty piece that ends an HTTP/2 body as the last chunk, and then the last chunk.
-    if is_end && piece.as_ref().is_some_and(Bytes::is_empty) {
-        *piece = None;
-    }
-    if inside.is_tunnel {
-        return Ok(());
-    }
-    inside.body_bytes += piece.as_ref().map_or(0, Bytes::len) as u64;
-    if inside.body_bytes > edge.body_bytes_max {
-        let code = StatusCode::PAYLOAD_TOO_LARGE.as_u16();
-        return Error::e_explain(ErrorType::HTTPStatus(code), "the body is larger than allowed");
-    }
-    if is_slow(inside, edge.client_timeout_ms) {
-        return Err(Error::explain(ErrorType::ReadTimedout, "the body comes too slowly").into_down());
-    }
-    Ok(())
-}
-
-fn is_slow(inside: &Inside, patience_ms: u64) -> bool {
-    inside.sending.is_streamed() && is_trickle(inside.sent_at.elapsed(), inside.body_bytes, patience_ms)
 }
 
 /// Whether a body that has been coming for a while would hold its slot for ever.

@@ -9,6 +9,8 @@ use pingora::{Error, ErrorType, OrErr};
 use crate::edge::context::Edge;
 use crate::edge::draw::public_lists::{self, ListAnswer, Reader};
 use crate::edge::http::answer::Answer;
+use crate::edge::http::problem::Problem;
+use crate::edge::http::request::authority;
 use crate::edge::room::handle::LiveRoom;
 
 /// Sends an answer. Connections are kept unless the edge is stopping.
@@ -47,6 +49,15 @@ pub(crate) async fn respond_list(
         }
     }
     Ok(())
+}
+
+/// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
+pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Problem) -> Answer {
+    if problem.closes() {
+        session.set_keepalive(None);
+    }
+    let header = session.req_header();
+    edge.tell(problem, &header.headers, authority(&header.uri, &header.headers), header.raw_path())
 }
 
 async fn begin(

@@ -2,49 +2,22 @@
 //!
 //! A pass that has used up a third of its idle time is renewed on the way: the store's lease first, then a new pass in
 //! the answer's cookie. What another session might be given from a shared cache never carries a cookie: the new pass is
-//! kept for the next answer that may (`slid.rs`).
+//! kept for the next answer that may ([`RenewedPasses`]).
+//!
+//! [`RenewedPasses`]: crate::edge::credentials::renewed_passes::RenewedPasses
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, HeaderName, SET_COOKIE};
 use pingora::http::ResponseHeader;
-use tokio::task::JoinHandle;
 
-use super::admit::Inside;
 use super::holder::renewed;
+use super::visit::Inside;
 use crate::edge::context::Edge;
-use crate::edge::room::batch::BatchError;
-use crate::edge::room::handle::LiveRoom;
 use crate::fields::{self, trim};
-use crate::pass::Pass;
-use crate::room::{Command, RenewOutcome};
+use crate::room::Command;
 
 const RELEASE: HeaderName = HeaderName::from_static("x-fairgate-release");
-
-/// How long an answer waits for its renewal. The next request tries again.
-const RENEW_WITHIN: Duration = Duration::from_millis(250);
-
-/// A renewal under way while the shop works.
-pub(crate) struct Renewal(JoinHandle<Result<RenewOutcome, BatchError>>);
-
-impl Renewal {
-    /// Begins to renew a pass that is due.
-    pub(crate) fn begin(edge: &Edge, room: &Arc<LiveRoom>, pass: &Pass) -> Option<Self> {
-        if !pass.is_due(room.config.policy.session_idle_ms, edge.now_ms()) {
-            return None;
-        }
-        let (room, place) = (Arc::clone(room), pass.place);
-        Some(Self(tokio::spawn(async move { room.renewals.ask(place).await })))
-    }
-
-    async fn expires_at_ms(self) -> Option<u64> {
-        match tokio::time::timeout(RENEW_WITHIN, self.0).await {
-            Ok(Ok(Ok(RenewOutcome::Renewed { expires_at_ms }))) => Some(expires_at_ms),
-            _ => None,
-        }
-    }
-}
 
 /// Looks after the session when the shop has answered.
 pub(crate) async fn on_answer(
