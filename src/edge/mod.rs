@@ -31,12 +31,13 @@ mod proxy;
 mod room;
 mod slots;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::http::client::client_address;
 pub use context::EdgeParts;
-pub use draw::roster::COPY_EVERY;
 pub use process::error::EdgeError;
 pub use process::handover::Sockets;
 pub use process::server::run;
@@ -45,4 +46,5 @@ pub use room::draw_step::{DrawStep, copy_due, is_one_roster};
 pub use room::snapshot::{Standing, Verdict};
 pub use room::status_document::{PollPolicy, Status, StatusInput};
 pub use tasks::heartbeat::{OTHERS_MAY_KNOW, TICK};
+pub use tasks::roster_copy::COPY_EVERY;
 pub use upstream::handle::UnresolvedUpstream;

@@ -18,8 +18,8 @@ use crate::edge::http::body::Sent;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::batch::BatchError;
-use crate::edge::room::handle::{LiveRoom, Snapshot};
-use crate::edge::room::snapshot::Verdict;
+use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::snapshot::{Snapshot, Verdict};
 use crate::pass::{Pass, Ticket};
 use crate::room::{ClaimOutcome, Refusal};
 

@@ -6,8 +6,8 @@
 
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
-use crate::edge::room::handle::{LiveRoom, Snapshot};
-use crate::edge::room::snapshot::has_given;
+use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::snapshot::{Snapshot, has_given};
 use crate::pass::Ticket;
 use crate::room::{Command, GAP, Position, View};
 

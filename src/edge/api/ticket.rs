@@ -5,7 +5,8 @@ use http::header::AUTHORIZATION;
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
-use crate::edge::room::handle::{LiveRoom, Snapshot};
+use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::snapshot::Snapshot;
 use crate::fields::bearer;
 use crate::pass::{JwsError, Ticket, TicketError};
 

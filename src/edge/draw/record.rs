@@ -13,7 +13,8 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
-use crate::edge::room::handle::{LiveRoom, Snapshot};
+use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::snapshot::Snapshot;
 
 /// What never changes again, at an address that names the draw.
 const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

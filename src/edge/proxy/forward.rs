@@ -24,7 +24,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request_id::X_REQUEST_ID;
 use crate::edge::http::upgrade::is_event_stream;
 use crate::edge::overload::rate_limit::Left;
-use crate::edge::upstream::handle::{ShopAnswer, shop_queue};
+use crate::edge::upstream::measurements::{ShopAnswer, shop_queue};
 use crate::fields::first;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");

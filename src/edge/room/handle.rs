@@ -1,37 +1,28 @@
 //! A room as this edge knows it: what the configuration says, and how it stood at the last tick.
 
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use fairgate_draw::RosterTree;
 use tokio::sync::Semaphore;
 
-use super::batch::{BatchWorker, Batcher, batcher};
+use super::batch::{Batcher, batcher};
 use super::ended_sessions::EndedSessions;
 use super::loss::ProvedLoss;
-use super::snapshot::Standing;
+use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
+use super::workers::RoomWorkers;
 use crate::arrive::decide::RoomState;
 use crate::arrive::route::is_under;
 use crate::config::{AfterEnd, RoomConfig};
 use crate::edge::upstream::handle::Upstream;
-use crate::observe::{EdgeMetrics, RouteClass};
+use crate::observe::RouteClass;
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
 use crate::pass::Cookie;
-use crate::room::{ClaimOutcome, Claimant, Command, Outcome, Plan, Refusal, RenewOutcome, View};
+use crate::room::{ClaimOutcome, Claimant, Plan, RenewOutcome, View};
 use crate::steer::{Advance, Look, Progress};
-use crate::store::{Joined, Joiner, Store, StoreError};
-use crate::supervise::Supervisor;
-
-/// How the room stood at the last tick, with everything that follows from it.
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    standing: Standing,
-    pub(crate) status: Status,
-}
+use crate::store::{Joined, Joiner};
 
 /// The cookies of a room, for fans who came with and without TLS.
 #[derive(Debug)]
@@ -71,13 +62,6 @@ pub(crate) struct LiveRoom {
     pub(crate) hand_in: Semaphore,
     /// What tickets have proved of the store.
     pub(crate) loss: ProvedLoss,
-}
-
-/// The ends of a room's queues that call the store.
-pub(crate) struct RoomWorkers {
-    joins: BatchWorker<Joiner, Joined>,
-    claims: BatchWorker<Claimant, ClaimOutcome>,
-    renewals: BatchWorker<u64, RenewOutcome>,
 }
 
 impl LiveRoom {
@@ -198,79 +182,4 @@ impl LiveRoom {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Deref for Snapshot {
-    type Target = Standing;
-
-    fn deref(&self) -> &Standing {
-        &self.standing
-    }
-}
-
-impl RoomWorkers {
-    /// Serves the room's queues until the edge stops.
-    pub(crate) async fn run(
-        &self,
-        room: &LiveRoom,
-        store: &Arc<dyn Store>,
-        metrics: &EdgeMetrics,
-        supervisor: &Supervisor,
-    ) {
-        let (name, caller) = (room.name(), Caller { room: room.name(), store, metrics });
-        let enter = |joiners: Vec<Joiner>| {
-            metrics.observe_join_batch(name, joiners.len());
-            caller.measured("enter", store.join(name, joiners))
-        };
-        let claim = |claimants| caller.call("claim", Command::Claim(claimants), claimed);
-        let renew = |places| caller.call("renew", Command::Renew(places), renewed);
-        let task = |queue: &str| format!("{queue} of {name}");
-        let (joins, claims, renewals) = (task("joins"), task("claims"), task("renewals"));
-        tokio::join!(
-            supervisor.keep_until_done(&joins, || self.joins.run(enter)),
-            supervisor.keep_until_done(&claims, || self.claims.run(claim)),
-            supervisor.keep_until_done(&renewals, || self.renewals.run(renew)),
-        );
-    }
-}
-
-/// Calls the store for one room, and measures it.
-#[derive(Clone, Copy)]
-struct Caller<'a> {
-    room: &'a str,
-    store: &'a Arc<dyn Store>,
-    metrics: &'a EdgeMetrics,
-}
-
-impl Caller<'_> {
-    async fn call<O>(
-        self,
-        name: &'static str,
-        command: Command,
-        read: fn(Outcome) -> Option<Vec<O>>,
-    ) -> Result<Vec<O>, StoreError> {
-        let outcome = self.measured(name, self.store.apply(self.room, command)).await;
-        let misfit = || StoreError::Refused(Refusal::Invalid("the store answered another command".to_owned()));
-        read(outcome?).ok_or_else(misfit)
-    }
-
-    async fn measured<O>(
-        self,
-        name: &'static str,
-        call: impl Future<Output = Result<O, StoreError>>,
-    ) -> Result<O, StoreError> {
-        let begun = Instant::now();
-        let outcome = call.await;
-        let failed = matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Damaged(_)));
-        self.metrics.observe_store_call(name, begun.elapsed(), failed);
-        outcome
-    }
-}
-
-fn claimed(outcome: Outcome) -> Option<Vec<ClaimOutcome>> {
-    if let Outcome::Claimed(outcomes) = outcome { Some(outcomes) } else { None }
-}
-
-fn renewed(outcome: Outcome) -> Option<Vec<RenewOutcome>> {
-    if let Outcome::Renewed(outcomes) = outcome { Some(outcomes) } else { None }
 }

@@ -7,3 +7,4 @@ pub(super) mod handle;
 pub(super) mod loss;
 pub(super) mod snapshot;
 pub(super) mod status_document;
+pub(super) mod workers;

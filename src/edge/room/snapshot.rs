@@ -4,10 +4,12 @@
 //! Guarantees: a ticket is worth the same place at every edge and at any time; nobody is sent to the store who was not
 //! called.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use fairgate_draw::{Shuffle, ZERO};
 
+use super::status_document::Status;
 use crate::pass::Ticket;
 use crate::room::{Claimant, Entry, Phase, Position, Refusal, View};
 
@@ -18,6 +20,21 @@ pub struct Standing {
     pub view: View,
     /// From the reveal on.
     shuffle: Option<Arc<Shuffle>>,
+}
+
+/// How the room stood at the last tick, with everything that follows from it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) standing: Standing,
+    pub(crate) status: Status,
+}
+
+impl Deref for Snapshot {
+    type Target = Standing;
+
+    fn deref(&self) -> &Standing {
+        &self.standing
+    }
 }
 
 /// What a claim comes to at first sight.

@@ -15,13 +15,15 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::roster_copy::RosterKeeper;
 use crate::clock::Clock;
 use crate::edge::context::EdgeParts;
 use crate::edge::draw::beacon::BeaconFetcher;
 use crate::edge::draw::public_lists;
-use crate::edge::draw::roster::{RosterKeeper, keep, read_roster};
+use crate::edge::draw::roster::{keep, read_roster};
 use crate::edge::room::draw_step::{DrawStep, is_one_roster};
-use crate::edge::room::handle::{LiveRoom, RoomWorkers};
+use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::workers::RoomWorkers;
 use crate::observe::EdgeMetrics;
 use crate::room::{Command, Control, Refusal, View};
 use crate::store::{Store, StoreError};
@@ -244,7 +246,7 @@ impl BackgroundService for Ticker {
                 _ = shutdown.wait_for(|stopping| *stopping), if !self.store.is_shared() => {}
             }
         };
-        let serve = self.workers.run(&self.room, &self.store, &self.metrics, keep);
+        let serve = self.workers.run(name, &self.store, &self.metrics, keep);
         tokio::join!(serve, beat_to_the_end, fetch, keep.keep(&copier, || self.roster.run()));
     }
 }

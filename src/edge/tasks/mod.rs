@@ -5,4 +5,5 @@ pub(super) mod file_watch;
 pub(super) mod heartbeat;
 pub(super) mod inventory;
 pub(super) mod overload_control;
+pub(super) mod roster_copy;
 pub(super) mod timekeeper;

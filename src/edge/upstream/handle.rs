@@ -4,17 +4,18 @@
 //! probes ([`Breaker`]); everything that a request tells of the shop is counted once.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pingora::upstreams::peer::HttpPeer;
 
+use super::measurements::{Measured, ShopAnswer};
 use crate::config::UpstreamConfig;
 use crate::edge::overload::streams::{Lasting, LastingOne};
 use crate::edge::slots::{Shares, Slot, SlotAsk, Slots};
 use crate::observe::Shed;
-use crate::steer::{Breaker, Interval, Meter};
+use crate::steer::{Breaker, Interval};
 
 /// How long an unused connection to the shop is kept.
 const IDLE: Duration = Duration::from_secs(60);
@@ -29,32 +30,6 @@ pub(crate) struct Upstream {
     /// Whether the breaker has anything to say; saves its lock while all is well.
     is_troubled: AtomicBool,
     measured: Measured,
-}
-
-/// What was measured since the last interval was taken out.
-#[derive(Default)]
-struct Measured {
-    answers: Meter,
-    in_shop: Meter,
-    waits: Meter,
-    tells_waits: AtomicBool,
-    errors: AtomicU64,
-    refused: AtomicU64,
-}
-
-/// An answer of a shop.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ShopAnswer {
-    /// Since the fan's request came.
-    pub(crate) total: Duration,
-    /// Since it went to the shop.
-    pub(crate) in_shop: Duration,
-    /// For a slot.
-    pub(crate) waited: Duration,
-    /// In the shop's own queue, if the shop says so.
-    pub(crate) shop_queue: Option<Duration>,
-    /// Whether it is the shop's fault (5xx).
-    pub(crate) is_error: bool,
 }
 
 /// Why a request does not go to the shop.
@@ -177,27 +152,13 @@ impl Upstream {
     }
 
     fn full(&self, shed: Shed) -> Closed {
-        self.measured.refused.fetch_add(1, Relaxed);
+        self.measured.refusal();
         Closed::Full(shed)
     }
 
     /// The shop began to answer.
     pub(crate) fn observe_answer(&self, answer: &ShopAnswer, now_ms: u64) {
-        let measured = &self.measured;
-        measured.answers.record(us(answer.total));
-        measured.in_shop.record(us(answer.in_shop));
-        match answer.shop_queue {
-            Some(queue) => {
-                measured.tells_waits.store(true, Relaxed);
-                measured.waits.record(us(answer.waited + queue));
-            }
-            // A shop that tells its waits tells them where there was one.
-            None if measured.tells_waits.load(Relaxed) && answer.waited.is_zero() => {}
-            None => measured.waits.record(us(answer.waited)),
-        }
-        if answer.is_error {
-            measured.errors.fetch_add(1, Relaxed);
-        }
+        self.measured.answer(answer);
         if self.is_troubled.load(Relaxed) {
             let mut breaker = self.lock();
             let was_open = breaker.is_open();
@@ -212,7 +173,7 @@ impl Upstream {
 
     /// The shop could not be reached, or did not answer, with a request that was sent at that time.
     pub(crate) fn observe_failure(&self, sent_at_ms: u64, now_ms: u64) {
-        self.measured.errors.fetch_add(1, Relaxed);
+        self.measured.failure();
         let mut breaker = self.lock();
         let was_open = breaker.is_open();
         breaker.fail(sent_at_ms, now_ms);
@@ -229,16 +190,7 @@ impl Upstream {
 
     /// Takes out what was measured since the last time.
     pub(crate) fn take_interval(&self) -> Interval {
-        let measured = &self.measured;
-        Interval {
-            answers: measured.answers.take(),
-            in_shop: measured.in_shop.take(),
-            waits: measured.waits.take(),
-            tells_waits: measured.tells_waits.load(Relaxed),
-            errors: measured.errors.swap(0, Relaxed),
-            refused: measured.refused.swap(0, Relaxed),
-            in_flight: self.load().0 as u64,
-        }
+        self.measured.take(self.load().0 as u64)
     }
 
     /// Requests with the shop, and waiting for it.
@@ -257,31 +209,10 @@ impl Upstream {
     }
 }
 
-fn us(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// How long a request waited in the shop's own queue: `queue;dur=` of `Server-Timing`, in milliseconds.
-pub(crate) fn shop_queue(server_timing: &str) -> Option<Duration> {
-    let metric = server_timing.split(',').map(str::trim).find(|metric| metric.split(';').next() == Some("queue"))?;
-    let ms: f64 = metric.split(';').find_map(|part| part.trim().strip_prefix("dur="))?.parse().ok()?;
-    Duration::try_from_secs_f64(ms / 1_000.0).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::edge::slots::Part;
-
-    #[test]
-    fn reads_the_shops_queue() {
-        let ms = |text| shop_queue(text).map(|queue| queue.as_micros());
-        assert_eq!(ms("queue;dur=12.5, db;dur=3"), Some(12_500));
-        assert_eq!(ms("total;dur=2.0, inflight;desc=1, queue;desc=x;dur=0"), Some(0));
-        for without in ["", "db;dur=3", "queue", "queue;dur=", "queue;dur=-4", "queue;dur=NaN", "queues;dur=3"] {
-            assert_eq!(ms(without), None, "{without}");
-        }
-    }
 
     #[tokio::test]
     async fn a_dead_shop_is_left_alone_until_a_probe_succeeds() {

@@ -6,8 +6,6 @@
 
 mod hand_in;
 mod relay;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,0 +1,67 @@
+//! Copies the frozen roster of a room to this edge's own disk.
+//!
+//! Guarantees: an edge that was away when the root was published makes its own copy within seconds, and keeps it only if its root
+//! is the public one. (An edge that publishes a root has a copy before that.)
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::edge::draw::roster::{keep, read};
+use crate::edge::room::draw_step::copy_due;
+use crate::edge::room::handle::LiveRoom;
+use crate::store::{Store, StoreError};
+
+/// How often an edge sees to it that it has a copy of the roster.
+pub const COPY_EVERY: Duration = Duration::from_secs(1);
+
+/// How long an edge waits whose disk takes no copy: each attempt may read the whole roster.
+const DISK_RETRY: Duration = Duration::from_secs(60);
+
+/// Sees to it that this edge has a copy of the frozen roster.
+pub(crate) struct RosterKeeper {
+    room: Arc<LiveRoom>,
+    store: Arc<dyn Store>,
+}
+
+impl RosterKeeper {
+    pub(crate) fn new(room: Arc<LiveRoom>, store: Arc<dyn Store>) -> Self {
+        Self { room, store }
+    }
+
+    /// Looks again and again, for ever.
+    pub(crate) async fn run(&self) {
+        let mut pause = COPY_EVERY;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = match self.run_once().await {
+                Ok(true) => COPY_EVERY,
+                Ok(false) => DISK_RETRY,
+                Err(error) => {
+                    tracing::warn!(room = self.room.name(), %error, "the roster could not be copied; trying again");
+                    COPY_EVERY
+                }
+            };
+        }
+    }
+
+    /// Makes a copy where there is none of the public root; answers whether the disk takes one.
+    async fn run_once(&self) -> Result<bool, StoreError> {
+        let name = self.room.name();
+        let Some((entries, root)) = self.room.snapshot().and_then(|snapshot| copy_due(&snapshot.view)) else {
+            return Ok(true);
+        };
+        if self.store.has_copy(name, &root) {
+            return Ok(true);
+        }
+        let Some(copy) = self.store.begin_copy(name)? else { return Ok(false) };
+        let (tree, copy) = read(&*self.store, name, entries, Some(copy)).await?;
+        if tree.root() != root {
+            return Err(StoreError::Unavailable("it is not what its root was made of at the moment".into()));
+        }
+        self.room.tree.store(Some(Arc::new(tree)));
+        let Some(copy) = keep(copy, root).await? else { return Ok(false) };
+        copy.forget_others();
+        tracing::info!(room = name, entries, "the frozen roster was copied");
+        Ok(true)
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests that need a whole edge, but no socket of it.
+
+mod beacon;
