@@ -19,7 +19,7 @@ use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::connections::{Connection, Connections};
-use crate::edge::overload::network_semaphore::Bounded;
+use crate::edge::overload::network_semaphore::NetworkSemaphore;
 use crate::edge::overload::rate_limit::{Over, Quotas};
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Closed;
@@ -70,11 +70,11 @@ pub(crate) struct Edge {
     pub(crate) quotas: Quotas,
     pub(crate) connections: Connections,
     /// Memory of bodies, in KB.
-    pub(crate) bodies: Bounded,
+    pub(crate) bodies: NetworkSemaphore,
     /// Readers of lists.
-    pub(crate) readers: Bounded,
+    pub(crate) readers: NetworkSemaphore,
     /// Requests of those who are not known to be inside.
-    pub(crate) strangers: Bounded,
+    pub(crate) strangers: NetworkSemaphore,
     pub(crate) traffic: Traffic,
 }
 

@@ -36,7 +36,7 @@ const CORK_BYTES: usize = 1_460;
 const READ_BYTES: usize = 4 * 1024;
 
 /// The connection.
-pub(crate) struct Served {
+pub(crate) struct CorkedStream {
     stream: Stream,
     /// What was read already.
     unread: Bytes,
@@ -55,7 +55,7 @@ pub(crate) struct Message {
     pub(crate) ahead: BytesMut,
 }
 
-impl Served {
+impl CorkedStream {
     /// Puts a connection into Pingora's hands.
     pub(crate) fn hand_over(stream: Stream, kill_switch: Option<KillSwitch>, message: Message) -> Stream {
         Box::new(Self { stream, unread: Bytes::new(), corks: true, corked: Vec::new(), kill_switch, message })
@@ -148,7 +148,7 @@ impl Served {
     }
 }
 
-impl AsyncRead for Served {
+impl AsyncRead for CorkedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if let Some(kill_switch) = &self.kill_switch {
             kill_switch.check(cx)?;
@@ -173,7 +173,7 @@ impl AsyncRead for Served {
     }
 }
 
-impl AsyncWrite for Served {
+impl AsyncWrite for CorkedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if !self.corks {
             return Pin::new(&mut self.stream).poll_write(cx, buf);
@@ -215,7 +215,7 @@ impl AsyncWrite for Served {
     }
 }
 
-impl fmt::Debug for Served {
+impl fmt::Debug for CorkedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Served").finish_non_exhaustive()
     }
@@ -224,19 +224,19 @@ impl fmt::Debug for Served {
 // Everything else is the connection's own.
 
 #[async_trait]
-impl Shutdown for Served {
+impl Shutdown for CorkedStream {
     async fn shutdown(&mut self) {
         self.stream.shutdown().await;
     }
 }
 
-impl UniqueID for Served {
+impl UniqueID for CorkedStream {
     fn id(&self) -> UniqueIDType {
         self.stream.id()
     }
 }
 
-impl Ssl for Served {
+impl Ssl for CorkedStream {
     fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
         self.stream.get_ssl_digest()
     }
@@ -246,26 +246,26 @@ impl Ssl for Served {
     }
 }
 
-impl GetTimingDigest for Served {
+impl GetTimingDigest for CorkedStream {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
         self.stream.get_timing_digest()
     }
 }
 
-impl GetProxyDigest for Served {
+impl GetProxyDigest for CorkedStream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         self.stream.get_proxy_digest()
     }
 }
 
-impl GetSocketDigest for Served {
+impl GetSocketDigest for CorkedStream {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         self.stream.get_socket_digest()
     }
 }
 
 #[async_trait]
-impl Peek for Served {
+impl Peek for CorkedStream {
     async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
         self.stream.try_peek(buf).await
     }
@@ -277,16 +277,16 @@ mod tests {
 
     use super::*;
 
-    fn connection(room_bytes: usize) -> (Served, tokio::io::DuplexStream) {
+    fn connection(room_bytes: usize) -> (CorkedStream, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(room_bytes);
         let (unread, corked, message) = (Bytes::new(), Vec::new(), Message::default());
-        (Served { stream: Box::new(ours), unread, corks: true, corked, kill_switch: None, message }, theirs)
+        (CorkedStream { stream: Box::new(ours), unread, corks: true, corked, kill_switch: None, message }, theirs)
     }
 
     #[tokio::test]
     async fn what_was_read_already_is_read_first() {
         let (ours, mut theirs) = tokio::io::duplex(64);
-        let mut served = Served::hand_over_http2(Box::new(ours), Bytes::from_static(b"PRI * "));
+        let mut served = CorkedStream::hand_over_http2(Box::new(ours), Bytes::from_static(b"PRI * "));
         theirs.write_all(b"HTTP/2.0").await.unwrap();
         let mut read = [0; 14];
         served.read_exact(&mut read).await.unwrap();
@@ -308,7 +308,7 @@ mod tests {
         let mut got = vec![0; 2_009];
         client.read_exact(&mut got).await.unwrap();
         assert!(got.starts_with(b"head x") && got.ends_with(b"xtail"));
-        assert!(Served::take_back(Box::new(served)).is_some());
+        assert!(CorkedStream::take_back(Box::new(served)).is_some());
     }
 
     #[tokio::test]
@@ -340,7 +340,7 @@ mod tests {
         drop(client);
         let more = tokio::time::timeout(std::time::Duration::from_millis(20), served.read(&mut body)).await;
         assert!(more.is_err(), "a client that has asked for more still waits for its answers");
-        let (_, ahead) = Served::take_back(Box::new(served)).unwrap();
+        let (_, ahead) = CorkedStream::take_back(Box::new(served)).unwrap();
         assert_eq!(&ahead[..], b"GET / HTTP/1.1");
     }
 
@@ -356,6 +356,6 @@ mod tests {
     async fn what_was_not_sent_is_not_forgotten() {
         let (mut served, _client) = connection(16);
         served.write_all(b"late").await.unwrap();
-        assert!(Served::take_back(Box::new(served)).is_none());
+        assert!(CorkedStream::take_back(Box::new(served)).is_none());
     }
 }

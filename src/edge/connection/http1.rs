@@ -22,7 +22,7 @@ use pingora::server::ShutdownWatch;
 use pingora::time::timeout;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
-use super::cork::{Message, Served};
+use super::cork::{CorkedStream, Message};
 use super::fast_path::{self, Ready};
 use crate::arrive::head::{BadHead, HEAD_BYTES_MAX, header_slots, read_head};
 use crate::edge::context::Edge;
@@ -32,7 +32,7 @@ use crate::edge::http::oversized;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::upgrade::{is_event_stream, is_websocket};
 use crate::edge::proxy::kill_switch::KillSwitch;
-use crate::edge::proxy::phases::GatePhases;
+use crate::edge::proxy::phases::Phases;
 
 /// What every client of HTTP/2 says first (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
@@ -51,9 +51,9 @@ const LINGER_BYTES: usize = 256 * 1024;
 pub(crate) type OnStop = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// All of the edge's connections.
-pub(crate) struct Front {
+pub(crate) struct ClientConnections {
     pub(crate) edge: Arc<Edge>,
-    pub(crate) proxy: Arc<HttpProxy<GatePhases>>,
+    pub(crate) proxy: Arc<HttpProxy<Phases>>,
     pub(crate) on_stop: OnStop,
 }
 
@@ -72,7 +72,7 @@ enum Next {
 }
 
 #[async_trait]
-impl ServerApp for Front {
+impl ServerApp for ClientConnections {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         // One over TLS counts since before its handshake.
         let connection = match stream.get_ssl_digest() {
@@ -98,13 +98,13 @@ impl ServerApp for Front {
     }
 }
 
-impl Front {
+impl ClientConnections {
     /// Waits for the preface, for which Pingora would wait for ever; what comes after it has an idle connection's time.
     async fn begin_http2(&self, mut stream: Stream) -> Option<Stream> {
         let mut preface = [0; PREFACE_BYTES];
         let patience = Duration::from_millis(self.edge.client_timeout_ms);
         let read = timeout(patience, stream.read_exact(&mut preface)).await;
-        matches!(read, Ok(Ok(_))).then(|| Served::hand_over_http2(stream, Bytes::copy_from_slice(&preface)))
+        matches!(read, Ok(Ok(_))).then(|| CorkedStream::hand_over_http2(stream, Bytes::copy_from_slice(&preface)))
     }
 
     async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
@@ -221,12 +221,12 @@ impl Front {
         shutdown: &ShutdownWatch,
     ) -> Option<(Stream, BytesMut)> {
         let kill_switch = lasts.then(KillSwitch::default);
-        let mut session = ServerSession::new_http1(Served::hand_over(stream, kill_switch.clone(), message));
+        let mut session = ServerSession::new_http1(CorkedStream::hand_over(stream, kill_switch.clone(), message));
         session.set_pipelined_prefix(bytes);
         session.set_connection_user_context(kill_switch.map(|kill_switch| Box::new(kill_switch) as _));
         let reused = self.proxy.process_new_http(session, shutdown).await;
         // One kill switch a connection: after a tunnel that was refused, the client connects anew.
-        reused.filter(|_| !lasts).and_then(|reused| Served::take_back(reused.consume().0))
+        reused.filter(|_| !lasts).and_then(|reused| CorkedStream::take_back(reused.consume().0))
     }
 }
 

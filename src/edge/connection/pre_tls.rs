@@ -17,12 +17,12 @@ use crate::edge::http::client::peer_address;
 use crate::edge::overload::connections::Connection;
 
 /// Lets connections begin their handshakes.
-pub(crate) struct Greeting {
+pub(crate) struct PreTls {
     pub(crate) edge: Arc<Edge>,
 }
 
 #[async_trait]
-impl PreTlsProcess for Greeting {
+impl PreTlsProcess for PreTls {
     async fn process(&self, stream: &mut Stream) -> Result<()> {
         match self.edge.connect(peer_address(stream.get_socket_digest())) {
             Some(connection) => {

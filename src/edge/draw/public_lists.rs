@@ -21,7 +21,7 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
-use crate::edge::overload::network_semaphore::{Bounded, Taken};
+use crate::edge::overload::network_semaphore::{NetworkPermit, NetworkSemaphore};
 use crate::edge::room::handle::{LiveRoom, PublicClaims};
 use crate::room::View;
 use crate::store::{Store, StoreError};
@@ -64,19 +64,19 @@ pub(crate) struct ListAnswer {
 }
 
 /// Who may read the lists at once.
-pub(crate) fn readers(unlimited: &[IpNet]) -> Bounded {
-    Bounded::new(READERS_MAX, NETWORK_READERS_MAX, unlimited)
+pub(crate) fn readers(unlimited: &[IpNet]) -> NetworkSemaphore {
+    NetworkSemaphore::new(READERS_MAX, NETWORK_READERS_MAX, unlimited)
 }
 
 /// One reader, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Reader {
     begun: Instant,
-    _taken: Taken,
+    _taken: NetworkPermit,
 }
 
 impl Reader {
-    pub(crate) fn new(taken: Taken) -> Self {
+    pub(crate) fn new(taken: NetworkPermit) -> Self {
         Self { begun: Instant::now(), _taken: taken }
     }
 

@@ -13,7 +13,7 @@ use crate::limit::{Held, Occupancy};
 
 /// Both bounds.
 #[derive(Debug)]
-pub(crate) struct Bounded {
+pub(crate) struct NetworkSemaphore {
     all: Arc<Semaphore>,
     /// None where networks have no limit.
     by_network: Option<Arc<Occupancy>>,
@@ -22,7 +22,7 @@ pub(crate) struct Bounded {
 
 /// What was taken, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct NetworkPermit {
     _of_all: OwnedSemaphorePermit,
     _of_network: Option<Held>,
 }
@@ -36,7 +36,7 @@ pub(crate) enum Reached {
     Network,
 }
 
-impl Bounded {
+impl NetworkSemaphore {
     /// So much in all, and for each network that has a limit; 0 for none.
     pub(crate) fn new(all: u32, of_network: u32, unlimited: &[IpNet]) -> Self {
         Self {
@@ -50,14 +50,14 @@ impl Bounded {
     ///
     /// # Errors
     /// Which bound stands against it.
-    pub(crate) fn take(&self, client: IpAddr, count: u32) -> Result<Taken, Reached> {
+    pub(crate) fn take(&self, client: IpAddr, count: u32) -> Result<NetworkPermit, Reached> {
         let is_limited = !self.unlimited.iter().any(|net| net.contains(&client));
         let of_network = match self.by_network.as_ref().filter(|_| is_limited) {
             Some(networks) => Some(networks.hold_many(client, count).ok_or(Reached::Network)?),
             None => None,
         };
         let of_all = Arc::clone(&self.all).try_acquire_many_owned(count).map_err(|_| Reached::All)?;
-        Ok(Taken { _of_all: of_all, _of_network: of_network })
+        Ok(NetworkPermit { _of_all: of_all, _of_network: of_network })
     }
 }
 
@@ -67,9 +67,9 @@ mod tests {
 
     #[test]
     fn neither_bound_is_passed_and_all_comes_back() {
-        let bounded = Bounded::new(100, 24, &["127.0.0.0/8".parse().unwrap()]);
+        let bounded = NetworkSemaphore::new(100, 24, &["127.0.0.0/8".parse().unwrap()]);
         let take = |address: &str| bounded.take(address.parse().unwrap(), 5);
-        let mut taken: Vec<Taken> = (0..9).filter_map(|_| take("192.0.2.1").ok()).collect();
+        let mut taken: Vec<NetworkPermit> = (0..9).filter_map(|_| take("192.0.2.1").ok()).collect();
         assert_eq!((taken.len(), take("192.0.2.1").unwrap_err()), (4, Reached::Network));
         taken.extend((0..9).filter_map(|_| take("127.0.0.1").ok()));
         taken.extend((0..99).filter_map(|host| take(&format!("198.51.100.{host}")).ok()));

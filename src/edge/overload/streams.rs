@@ -13,7 +13,7 @@ const OF_A_SESSION_MAX: u32 = 16;
 
 /// The lasting connections to one shop.
 #[derive(Debug)]
-pub(crate) struct Lasting {
+pub(crate) struct StreamLimiter {
     most: u32,
     held: Mutex<HeldBy>,
 }
@@ -27,19 +27,19 @@ struct HeldBy {
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct LastingOne {
-    lasting: Arc<Lasting>,
+pub(crate) struct StreamPermit {
+    limiter: Arc<StreamLimiter>,
     ask: SlotAsk,
 }
 
-impl Lasting {
+impl StreamLimiter {
     /// At most so many.
     pub(crate) fn new(most: u32) -> Arc<Self> {
         Arc::new(Self { most, held: Mutex::default() })
     }
 
     /// One more; `None` where there are as many as there may be.
-    pub(crate) fn begin(self: &Arc<Self>, ask: SlotAsk) -> Option<LastingOne> {
+    pub(crate) fn begin(self: &Arc<Self>, ask: SlotAsk) -> Option<StreamPermit> {
         let mut held = self.lock();
         let open_max = (self.most / 4).max(1);
         let is_open = ask.part == Part::Open;
@@ -56,7 +56,7 @@ impl Lasting {
         }
         held.all += 1;
         held.open += u32::from(is_open);
-        Some(LastingOne { lasting: Arc::clone(self), ask })
+        Some(StreamPermit { limiter: Arc::clone(self), ask })
     }
 
     /// How many there are.
@@ -69,9 +69,9 @@ impl Lasting {
     }
 }
 
-impl Drop for LastingOne {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
-        let mut held = self.lasting.lock();
+        let mut held = self.limiter.lock();
         let is_open = self.ask.part == Part::Open;
         held.all -= 1;
         held.open -= u32::from(is_open);
@@ -95,16 +95,16 @@ mod tests {
 
     #[test]
     fn strangers_have_a_quarter_and_everybody_a_bound() {
-        let lasting = Lasting::new(100);
-        let held = |part, keys: std::ops::Range<u128>| keys.filter_map(|key| lasting.begin(ask(part, key))).collect();
-        let of_one: Vec<_> = (0..50).filter_map(|_| lasting.begin(ask(Part::Open, 7))).collect();
-        let of_many: Vec<LastingOne> = held(Part::Open, 100..200);
+        let limiter = StreamLimiter::new(100);
+        let held = |part, keys: std::ops::Range<u128>| keys.filter_map(|key| limiter.begin(ask(part, key))).collect();
+        let of_one: Vec<_> = (0..50).filter_map(|_| limiter.begin(ask(Part::Open, 7))).collect();
+        let of_many: Vec<StreamPermit> = held(Part::Open, 100..200);
         assert_eq!((of_one.len(), of_many.len()), (6, 19));
-        let of_a_session: Vec<_> = (0..50).filter_map(|_| lasting.begin(ask(Part::Inside, 7))).collect();
-        let inside: Vec<LastingOne> = held(Part::Inside, 100..200);
-        assert_eq!((of_a_session.len(), inside.len(), lasting.count()), (16, 59, 100));
+        let of_a_session: Vec<_> = (0..50).filter_map(|_| limiter.begin(ask(Part::Inside, 7))).collect();
+        let inside: Vec<StreamPermit> = held(Part::Inside, 100..200);
+        assert_eq!((of_a_session.len(), inside.len(), limiter.count()), (16, 59, 100));
         drop((of_one, of_many, of_a_session, inside));
-        let held = lasting.lock();
+        let held = limiter.lock();
         assert_eq!((held.all, held.open, held.by_key.len()), (0, 0, 0));
     }
 }

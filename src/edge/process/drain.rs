@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is left to do once no connection is taken any more.
-pub(crate) struct Finish {
+pub(crate) struct Drain {
     /// How long requests and tunnels may take.
     grace: Duration,
     /// How long connections are kept for the requests that may still come on them; the rest of their time, at most.
@@ -24,7 +24,7 @@ pub(crate) struct Finish {
     finished: Sender<()>,
 }
 
-impl Finish {
+impl Drain {
     pub(crate) fn new(config: &Config, finished: Sender<()>) -> Self {
         let grace = Duration::from_millis(config.edge.shutdown_grace_ms);
         Self { grace, keepalive: Duration::from_millis(config.edge.keepalive_timeout_ms), finished }

@@ -4,7 +4,7 @@
 //! sockets themselves are given away (as copies), so whoever connects meanwhile waits in the kernel's queue at the worst.
 //! Edges take over one at a time: the second waits for the first.
 //!
-//! The next edge has the lock of the handover ([`Turn`]) until it serves, waits at a socket in the directory of the store, and
+//! The next edge has the lock of the handover ([`TakeoverLock`]) until it serves, waits at a socket in the directory of the store, and
 //! sends SIGQUIT to the one that serves. With a shared store that one goes on as if nothing had happened until the next one
 //! serves; if the lock is free before that, the next one has died. The embedded store has one user, so the old edge has to give
 //! it up first: it keeps copies of its sockets, and starts another edge like itself where the next one dies.
@@ -27,7 +27,7 @@ use tokio::runtime::Builder;
 use super::error::EdgeError;
 use super::prepare::{Prepared, prepare, server_conf};
 use super::signals::ended;
-use super::turn::{self, Turn};
+use super::takeover_lock::{self, TakeoverLock};
 use crate::config::Config;
 use crate::store::DirLock;
 
@@ -41,7 +41,7 @@ const SOCKET_BYTES_MAX: usize = 107;
 const LOOK: Duration = Duration::from_millis(5);
 const LOOK_FOR: Duration = Duration::from_secs(5);
 /// How long another handover may take.
-const TURN_PATIENCE: Duration = Duration::from_secs(60);
+const TAKEOVER_PATIENCE: Duration = Duration::from_secs(60);
 /// Set for an edge that is started because one that took over has died: it is given the sockets without asking.
 const HEIR: &str = "FAIRGATE_HEIR";
 /// Heirs that are started, and the pause before each.
@@ -86,8 +86,8 @@ pub(crate) struct Handover {
     table: OnceLock<ListenFds>,
     /// Sockets of the edge before, until they are put into the table.
     received: Mutex<Option<Fds>>,
-    /// The turn to take over, until this edge serves.
-    turn: Mutex<Option<Turn>>,
+    /// The lock of the takeover, until this edge serves.
+    takeover: Mutex<Option<TakeoverLock>>,
     /// Sees to it that somebody serves after this edge.
     heir: Mutex<Option<JoinHandle<bool>>>,
 }
@@ -104,15 +104,15 @@ pub(crate) enum Fate {
 impl Handover {
     fn new(dir: &Path) -> Self {
         let (table, received) = (OnceLock::new(), Mutex::default());
-        Self { dir: dir.to_owned(), table, received, turn: Mutex::default(), heir: Mutex::default() }
+        Self { dir: dir.to_owned(), table, received, takeover: Mutex::default(), heir: Mutex::default() }
     }
 
     /// Takes the sockets over from the edge that runs, if there is one, or is given them by whoever started this one.
     fn taking(dir: &Path, is_given: bool) -> Result<Self, EdgeError> {
         let failed = |source: io::Error| EdgeError::TakeOver { dir: dir.to_owned(), source };
-        let turn = Turn::wait(dir, TURN_PATIENCE).map_err(failed)?;
+        let lock = TakeoverLock::wait(dir, TAKEOVER_PATIENCE).map_err(failed)?;
         let handover = Self::new(dir);
-        // Whoever had the turn before may serve by now.
+        // Whoever had the lock before may serve by now.
         let predecessor = if is_given { None } else { Predecessor::find(dir)? };
         if !is_given && predecessor.is_none() {
             return Ok(handover);
@@ -128,7 +128,7 @@ impl Handover {
         received.get_from_sock(&*socket.to_string_lossy()).map_err(|error| late(error.to_string()))?;
         tracing::info!("the sockets are taken over: the edge that runs goes on until this one serves");
         *handover.lock(&handover.received) = Some(received);
-        *handover.lock(&handover.turn) = Some(turn);
+        *handover.lock(&handover.takeover) = Some(lock);
         Ok(handover)
     }
 
@@ -148,10 +148,10 @@ impl Handover {
 
     /// Says that this edge serves: the one before may end, and the next one may take over.
     pub(crate) fn say_serving(&self) {
-        if let Err(error) = turn::say_serving(&self.dir) {
+        if let Err(error) = takeover_lock::say_serving(&self.dir) {
             tracing::error!(%error, "cannot write down that this edge serves: the one before it goes on");
         }
-        drop(self.lock(&self.turn).take());
+        drop(self.lock(&self.takeover).take());
     }
 
     /// Whether the next edge waits for the sockets.
@@ -167,11 +167,11 @@ impl Handover {
 
     /// What became of the edge that took the sockets; nothing as long as that is open.
     pub(crate) fn fate(&self) -> Option<Fate> {
-        let serves = || turn::serving(&self.dir).is_some_and(|serving| !serving.is_this_process());
+        let serves = || takeover_lock::serving(&self.dir).is_some_and(|serving| !serving.is_this_process());
         if serves() {
             return Some(Fate::Serves);
         }
-        let is_free = Turn::take(&self.dir).is_ok_and(|turn| turn.is_some());
+        let is_free = TakeoverLock::take(&self.dir).is_ok_and(|lock| lock.is_some());
         match (is_free, serves()) {
             (_, true) => Some(Fate::Serves),
             (true, false) => Some(Fate::Died),
@@ -261,7 +261,7 @@ impl Predecessor {
     fn find(dir: &Path) -> Result<Option<Self>, EdgeError> {
         let failed = |source: io::Error| EdgeError::TakeOver { dir: dir.to_owned(), source };
         // One that has taken over serves before the one before it has ended and given the directory back.
-        if let Some(serving) = turn::serving(dir).filter(turn::Serving::is_alive) {
+        if let Some(serving) = takeover_lock::serving(dir).filter(takeover_lock::Serving::is_alive) {
             return Ok(Some(Self { process: serving.process }));
         }
         let holder = DirLock::holder(dir).map_err(|error| failed(io::Error::other(error)))?;

@@ -8,4 +8,4 @@ pub(super) mod prepare;
 pub(super) mod server;
 pub(super) mod signals;
 pub(super) mod stop;
-pub(super) mod turn;
+pub(super) mod takeover_lock;

@@ -8,7 +8,7 @@ use std::thread;
 use http::HeaderValue;
 use pingora::server::configuration::ServerConf;
 
-use super::drain::Finish;
+use super::drain::Drain;
 use super::error::EdgeError;
 use crate::arrive::forged::Forged;
 use crate::arrive::route::{RoomRoutes, RouteTable};
@@ -20,13 +20,13 @@ use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::draw::public_lists;
 use crate::edge::overload::connections::Connections;
-use crate::edge::overload::network_semaphore::Bounded;
+use crate::edge::overload::network_semaphore::NetworkSemaphore;
 use crate::edge::overload::open_files;
 use crate::edge::overload::rate_limit::Quotas;
 use crate::edge::proxy::request_body;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::workers::RoomWorkers;
-use crate::edge::tasks::heartbeat::Ticker;
+use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::edge::upstream::handle::Upstream;
 use crate::pass::PassCache;
 
@@ -82,10 +82,10 @@ pub(crate) fn build(
     Prepared { keys, rooms: prepared, .. }: Prepared,
     parts: &EdgeParts,
     clock: &Arc<dyn Clock>,
-) -> Result<(Arc<Edge>, Vec<Ticker>), EdgeError> {
+) -> Result<(Arc<Edge>, Vec<Heartbeat>), EdgeError> {
     let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
     for (live, workers) in prepared {
-        tickers.push(Ticker::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
+        tickers.push(Heartbeat::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
         rooms.push(live);
     }
     let edge = Edge {
@@ -111,7 +111,7 @@ pub(crate) fn build(
         connections: Connections::new(&config.edge, open_files::connections_max()),
         bodies: request_body::memory(&config.edge.limits),
         readers: public_lists::readers(&config.edge.limits.unlimited),
-        strangers: Bounded::new(REQUESTS_MAX, NETWORK_REQUESTS_MAX, &config.edge.limits.unlimited),
+        strangers: NetworkSemaphore::new(REQUESTS_MAX, NETWORK_REQUESTS_MAX, &config.edge.limits.unlimited),
         traffic: Traffic::default(),
     };
     Ok((Arc::new(edge), tickers))
@@ -138,7 +138,7 @@ fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {
 pub(crate) fn server_conf(config: &Config) -> ServerConf {
     ServerConf {
         threads: thread::available_parallelism().map_or(1, usize::from),
-        grace_period_seconds: Some(Finish::longest(config).as_secs() + LAST_SECOND_S),
+        grace_period_seconds: Some(Drain::longest(config).as_secs() + LAST_SECOND_S),
         graceful_shutdown_timeout_seconds: Some(LAST_SECOND_S),
         max_retries: TRIES_MAX,
         ..ServerConf::default()

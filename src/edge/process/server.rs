@@ -18,7 +18,7 @@ use pingora::services::background::background_service;
 use pingora::services::listening::Service;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::drain::Finish;
+use super::drain::Drain;
 use super::error::EdgeError;
 use super::handover::Sockets;
 use super::listening::Listening;
@@ -27,17 +27,17 @@ use super::stop::Stop;
 use crate::clock::Clock;
 use crate::config::{Config, TlsListener};
 use crate::control::{AuditLog, Doorman};
-use crate::edge::connection::http1::Front;
-use crate::edge::connection::pre_tls::Greeting;
+use crate::edge::connection::http1::ClientConnections;
+use crate::edge::connection::pre_tls::PreTls;
 use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::credentials::certificate::{CertificateError, LiveCertificate};
 use crate::edge::overload::open_files::raise_limit;
-use crate::edge::proxy::phases::GatePhases;
+use crate::edge::proxy::phases::Phases;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::tasks::admin::AdminService;
 use crate::edge::tasks::file_watch::FileWatch;
-use crate::edge::tasks::inventory::StockWatch;
-use crate::edge::tasks::overload_control::Pilot;
+use crate::edge::tasks::inventory::InventoryWatch;
+use crate::edge::tasks::overload_control::OverloadControl;
 use crate::edge::tasks::timekeeper::{StoreClock, Timekeeper};
 use crate::edge::upstream::handle::Upstream;
 
@@ -63,8 +63,8 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
         addresses(config).try_for_each(check_listen)?;
     }
     let (finished, wait) = channel();
-    let mut gate = gate_service(&server, &edge, Finish::new(config, finished.clone()));
-    gate.endpoints().set_pre_tls_callback(Arc::new(Greeting { edge: Arc::clone(&edge) }));
+    let mut gate = gate_service(&server, &edge, Drain::new(config, finished.clone()));
+    gate.endpoints().set_pre_tls_callback(Arc::new(PreTls { edge: Arc::clone(&edge) }));
     for address in &config.edge.listen {
         gate.add_listener(listener(*address));
     }
@@ -108,7 +108,7 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
 }
 
 /// One pilot for each shop, with the rooms in front of it.
-fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<Pilot>, EdgeError> {
+fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<OverloadControl>, EdgeError> {
     let mut number = [0; 4];
     SystemRandom::new().fill(&mut number).map_err(|_| EdgeError::NoRandomness)?;
     let number = u32::from_be_bytes(number);
@@ -119,31 +119,31 @@ fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<Pilot>, EdgeError> {
             None => shops.push((Arc::clone(&room.upstream), vec![Arc::clone(room)])),
         }
     }
-    let pilot = |(upstream, rooms)| Pilot::new(upstream, rooms, number, parts, Arc::clone(&edge.clock));
+    let pilot = |(upstream, rooms)| OverloadControl::new(upstream, rooms, number, parts, Arc::clone(&edge.clock));
     Ok(shops.into_iter().map(pilot).collect())
 }
 
-fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<StockWatch>, reqwest::Error> {
+fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<InventoryWatch>, reqwest::Error> {
     let watch = |room: &Arc<LiveRoom>| {
         let path = room.config.stock.as_deref()?;
-        Some(StockWatch::new(Arc::clone(room), path, parts))
+        Some(InventoryWatch::new(Arc::clone(room), path, parts))
     };
     edge.rooms.iter().filter_map(watch).collect()
 }
 
-fn gate_service(server: &Server, edge: &Arc<Edge>, finish: Finish) -> Service<Front> {
-    let (finish, finished_edge) = (Arc::new(finish), Arc::clone(edge));
-    let finish = Box::new(move || {
-        let (finish, edge) = (Arc::clone(&finish), Arc::clone(&finished_edge));
-        async move { finish.run(&edge).await }.boxed()
+fn gate_service(server: &Server, edge: &Arc<Edge>, drain: Drain) -> Service<ClientConnections> {
+    let (drain, drained) = (Arc::new(drain), Arc::clone(edge));
+    let on_stop = Box::new(move || {
+        let (drain, edge) = (Arc::clone(&drain), Arc::clone(&drained));
+        async move { drain.run(&edge).await }.boxed()
     });
-    let phases = GatePhases { edge: Arc::clone(edge) };
-    let mut proxy: HttpProxy<GatePhases> = http_proxy(&server.configuration, phases);
+    let phases = Phases { edge: Arc::clone(edge) };
+    let mut proxy: HttpProxy<Phases> = http_proxy(&server.configuration, phases);
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_millis(edge.keepalive_timeout_ms));
     proxy.server_options = Some(options);
     proxy.h2_options = Some(h2_options());
-    Service::new("gate".to_owned(), Front { edge: Arc::clone(edge), proxy: Arc::new(proxy), finish })
+    Service::new("gate".to_owned(), ClientConnections { edge: Arc::clone(edge), proxy: Arc::new(proxy), on_stop })
 }
 
 /// A client that opens streams only to reset them (rapid reset) is cut off, as is one that makes errors on purpose.

@@ -20,7 +20,7 @@ use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::http::cors;
 use crate::edge::overload::rate_limit::Tally;
-use crate::edge::overload::streams::LastingOne;
+use crate::edge::overload::streams::StreamPermit;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::slots::{Part, Slot, SlotAsk};
 use crate::edge::upstream::handle::Closed;
@@ -59,7 +59,7 @@ pub(crate) async fn acquire(
     // A preflight of a protected page is a stranger's, whoever sends it.
     let part = if is_preflight { Part::Open } else { whose.part };
     let whose = SlotAsk { part, is_long: sending.is_streamed(), ..whose };
-    let (slot, lasting) = match take(edge, &room, whose, visit.asks_for_tunnel).await {
+    let (slot, stream) = match take(edge, &room, whose, visit.asks_for_tunnel).await {
         Ok(taken) => taken,
         Err(closed) => {
             let problem = edge.shut(closed);
@@ -80,7 +80,7 @@ pub(crate) async fn acquire(
         sent_at: Instant::now(),
         ask: whose,
         slot: Some(slot),
-        lasting,
+        stream,
         renewal,
         quota_left,
         sending,
@@ -107,9 +107,9 @@ async fn take(
     room: &LiveRoom,
     ask: SlotAsk,
     asks_for_tunnel: bool,
-) -> Result<(Slot, Option<LastingOne>), Closed> {
-    let lasting = asks_for_tunnel.then(|| room.upstream.lasting(ask)).transpose()?;
-    Ok((room.upstream.slot(ask, edge.now_ms()).await?, lasting))
+) -> Result<(Slot, Option<StreamPermit>), Closed> {
+    let stream = asks_for_tunnel.then(|| room.upstream.stream(ask)).transpose()?;
+    Ok((room.upstream.slot(ask, edge.now_ms()).await?, stream))
 }
 
 /// Whose part of the shop a request takes from.

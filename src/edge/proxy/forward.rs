@@ -134,8 +134,8 @@ fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHead
 
 /// An event stream is a tunnel from the shop to the fan.
 fn begin_stream(edge: &Arc<Edge>, inside: &mut Inside) -> Result<()> {
-    match inside.room.upstream.lasting(inside.ask) {
-        Ok(lasting) => inside.lasting = Some(lasting),
+    match inside.room.upstream.stream(inside.ask) {
+        Ok(stream) => inside.stream = Some(stream),
         Err(closed) => {
             edge.shut(closed);
             let code = StatusCode::SERVICE_UNAVAILABLE.as_u16();

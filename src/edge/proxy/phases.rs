@@ -19,12 +19,12 @@ use super::visit::Visit;
 use crate::edge::context::Edge;
 
 /// The gate, as Pingora sees it.
-pub(crate) struct GatePhases {
+pub(crate) struct Phases {
     pub(crate) edge: Arc<Edge>,
 }
 
 #[async_trait]
-impl ProxyHttp for GatePhases {
+impl ProxyHttp for Phases {
     type CTX = Visit;
 
     fn new_ctx(&self) -> Visit {

@@ -18,7 +18,7 @@ use pingora::{Error, ErrorType};
 use crate::config::LimitsConfig;
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
-use crate::edge::overload::network_semaphore::{Bounded, Reached, Taken};
+use crate::edge::overload::network_semaphore::{NetworkPermit, NetworkSemaphore, Reached};
 use crate::fields;
 use crate::observe::Shed;
 
@@ -40,9 +40,9 @@ const STREAM_BYTES_A_SECOND_MIN: u64 = 4 * 1024;
 const UNIT_BYTES: u64 = 1_024;
 
 /// The memory that bodies may take.
-pub(crate) fn memory(config: &LimitsConfig) -> Bounded {
+pub(crate) fn memory(config: &LimitsConfig) -> NetworkSemaphore {
     let units = |bytes: u64| u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX);
-    Bounded::new(units(config.body_bytes), units(config.network_body_bytes), &config.unlimited)
+    NetworkSemaphore::new(units(config.body_bytes), units(config.network_body_bytes), &config.unlimited)
 }
 
 /// How a body goes to the shop.
@@ -55,14 +55,14 @@ pub(crate) enum Sending {
         /// How long it is.
         bytes: u64,
         /// Its memory.
-        _kept: Taken,
+        _kept: NetworkPermit,
     },
     /// It is longer, and comes while it goes.
     Streamed {
         /// How long it is, as far as that was said.
         declared: Option<u64>,
         /// The memory of what was read before that was known.
-        _kept: Option<Taken>,
+        _kept: Option<NetworkPermit>,
     },
 }
 
@@ -150,7 +150,7 @@ pub(crate) async fn read(
     edge: &Edge,
     session: &mut Session,
     client: IpAddr,
-) -> pingora::Result<Result<(Bytes, Option<Taken>), Problem>> {
+) -> pingora::Result<Result<(Bytes, Option<NetworkPermit>), Problem>> {
     let too_large = || Ok(Err(Problem::BodyTooLarge { max_bytes: FAN_BYTES_MAX }));
     let declared = declared_bytes(session);
     if session.req_header().method != Method::POST || declared == Some(0) {
@@ -180,7 +180,7 @@ pub(crate) async fn read(
     }
 }
 
-fn keep(edge: &Edge, client: IpAddr, bytes: u64) -> Result<Taken, Problem> {
+fn keep(edge: &Edge, client: IpAddr, bytes: u64) -> Result<NetworkPermit, Problem> {
     let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).max(1);
     edge.bodies.take(client, units).map_err(|reached| {
         edge.shed(if reached == Reached::All { Shed::Bodies } else { Shed::NetworkBodies });

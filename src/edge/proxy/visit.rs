@@ -18,9 +18,9 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request_id::RequestId;
-use crate::edge::overload::network_semaphore::Taken;
+use crate::edge::overload::network_semaphore::NetworkPermit;
 use crate::edge::overload::rate_limit::Left;
-use crate::edge::overload::streams::LastingOne;
+use crate::edge::overload::streams::StreamPermit;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::slots::{Slot, SlotAsk};
 use crate::observe::{RequestKind, RouteClass};
@@ -41,7 +41,7 @@ pub(crate) struct Visit {
     pub(crate) kill_switch: Option<KillSwitch>,
     pub(crate) asks_for_tunnel: bool,
     /// A stranger's place among the requests that are answered at once.
-    pub(crate) place: Option<Taken>,
+    pub(crate) place: Option<NetworkPermit>,
     _in_flight: InFlight,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Inside {
     /// Given back when the answer has been sent, or turns out to last.
     pub(crate) slot: Option<Slot>,
     /// Held instead by what lasts.
-    pub(crate) lasting: Option<LastingOne>,
+    pub(crate) stream: Option<StreamPermit>,
     pub(crate) renewal: Option<Renewal>,
     /// Of the session, where that is so little that it should be told.
     pub(crate) quota_left: Option<Left>,

@@ -15,7 +15,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::roster_copy::RosterKeeper;
+use super::roster_copy::RosterCopier;
 use crate::clock::Clock;
 use crate::edge::context::EdgeParts;
 use crate::edge::draw::beacon::BeaconFetcher;
@@ -42,7 +42,7 @@ const FREEZE_WITHIN: Duration = Duration::from_secs(120);
 const READY_WITHIN: Duration = Duration::from_secs(3);
 
 /// Keeps one room going.
-pub(crate) struct Ticker {
+pub(crate) struct Heartbeat {
     room: Arc<LiveRoom>,
     store: Arc<dyn Store>,
     metrics: EdgeMetrics,
@@ -51,10 +51,10 @@ pub(crate) struct Ticker {
     pulse: Pulse,
     workers: RoomWorkers,
     beacon: Option<BeaconFetcher>,
-    roster: RosterKeeper,
+    roster: RosterCopier,
 }
 
-impl Ticker {
+impl Heartbeat {
     pub(crate) fn new(
         room: Arc<LiveRoom>,
         workers: RoomWorkers,
@@ -64,7 +64,7 @@ impl Ticker {
         let (store, metrics) = (Arc::clone(&parts.store), parts.metrics.clone());
         let fetcher = |config| BeaconFetcher::new(Arc::clone(&room), config, Arc::clone(&store), metrics.clone());
         let beacon = room.config.beacon.as_ref().map(fetcher).transpose()?;
-        let roster = RosterKeeper::new(Arc::clone(&room), Arc::clone(&store));
+        let roster = RosterCopier::new(Arc::clone(&room), Arc::clone(&store));
         let supervisor = parts.supervisor.clone();
         let pulse = supervisor.pulse(format!("room {}", room.name()));
         Ok(Self { room, store, metrics, clock, supervisor, pulse, workers, beacon, roster })
@@ -226,7 +226,7 @@ impl Ticker {
 }
 
 #[async_trait]
-impl BackgroundService for Ticker {
+impl BackgroundService for Heartbeat {
     /// Runs until the runtime ends: requests that are still being answered during a shutdown need the queues.
     async fn start_with_ready_notifier(&self, mut shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
         let (keep, name) = (&self.supervisor, self.room.name());

@@ -29,7 +29,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(20);
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Watches the stock of one room.
-pub(crate) struct StockWatch {
+pub(crate) struct InventoryWatch {
     room: Arc<LiveRoom>,
     url: String,
     client: reqwest::Client,
@@ -52,7 +52,7 @@ enum Unknown {
     Unreadable,
 }
 
-impl StockWatch {
+impl InventoryWatch {
     /// Watches at a path of the room's shop.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ fn is_bitfield(headers: &HeaderMap) -> bool {
 }
 
 #[async_trait]
-impl BackgroundService for StockWatch {
+impl BackgroundService for InventoryWatch {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let task = format!("stock of {}", self.room.name());
         tokio::select! {

@@ -26,7 +26,7 @@ use crate::supervise::{Pulse, Supervisor};
 const RENEW_MS: u64 = 1_000;
 
 /// Steers the rooms of one shop.
-pub(crate) struct Pilot {
+pub(crate) struct OverloadControl {
     upstream: Arc<Upstream>,
     store: Arc<dyn Store>,
     metrics: EdgeMetrics,
@@ -50,7 +50,7 @@ struct Steered {
     told: Option<(Steering, u64)>,
 }
 
-impl Pilot {
+impl OverloadControl {
     /// `edge` is the number by which rooms know this edge.
     pub(crate) fn new(
         upstream: Arc<Upstream>,
@@ -125,7 +125,7 @@ impl Pilot {
 }
 
 #[async_trait]
-impl BackgroundService for Pilot {
+impl BackgroundService for OverloadControl {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let task = format!("pilot of {}", self.upstream.name());
         tokio::select! {

@@ -18,12 +18,12 @@ pub const COPY_EVERY: Duration = Duration::from_secs(1);
 const DISK_RETRY: Duration = Duration::from_secs(60);
 
 /// Sees to it that this edge has a copy of the frozen roster.
-pub(crate) struct RosterKeeper {
+pub(crate) struct RosterCopier {
     room: Arc<LiveRoom>,
     store: Arc<dyn Store>,
 }
 
-impl RosterKeeper {
+impl RosterCopier {
     pub(crate) fn new(room: Arc<LiveRoom>, store: Arc<dyn Store>) -> Self {
         Self { room, store }
     }

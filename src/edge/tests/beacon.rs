@@ -23,13 +23,12 @@ use crate::clock::Clock;
 use crate::config::{AdminToken, Config, Role, Secret};
 use crate::control::{self, Admin, AuditLog, Client, HandedIn, RoomName, Tokens};
 use crate::edge::api::dispatch::{self, Reply};
-use crate::edge::context::Edge;
-use crate::edge::context::EdgeParts;
+use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::draw::beacon::BeaconFetcher;
 use crate::edge::draw::public_lists::{self, List};
 use crate::edge::http::request::FanRequest;
 use crate::edge::process::prepare::{build, prepare};
-use crate::edge::tasks::heartbeat::Ticker;
+use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::observe::{EdgeMetrics, expose, registry};
 use crate::room::{Claimant, Command, Phase, Position};
 use crate::store::embedded::EmbeddedStore;
@@ -90,7 +89,7 @@ async fn relay(relaying: Relaying) -> (String, Arc<AtomicUsize>) {
 
 struct World {
     edge: Arc<Edge>,
-    ticker: Ticker,
+    ticker: Heartbeat,
     fetcher: BeaconFetcher,
     clock: Arc<SteppedClock>,
     registry: prometheus::Registry,

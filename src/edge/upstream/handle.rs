@@ -12,7 +12,7 @@ use pingora::upstreams::peer::HttpPeer;
 
 use super::measurements::{Measured, ShopAnswer};
 use crate::config::UpstreamConfig;
-use crate::edge::overload::streams::{Lasting, LastingOne};
+use crate::edge::overload::streams::{StreamLimiter, StreamPermit};
 use crate::edge::slots::{Shares, Slot, SlotAsk, Slots};
 use crate::observe::Shed;
 use crate::steer::{Breaker, Interval};
@@ -25,7 +25,7 @@ pub(crate) struct Upstream {
     config: UpstreamConfig,
     address: SocketAddr,
     slots: Slots,
-    lasting: Arc<Lasting>,
+    long_lived: Arc<StreamLimiter>,
     breaker: Mutex<Breaker>,
     /// Whether the breaker has anything to say; saves its lock while all is well.
     is_troubled: AtomicBool,
@@ -68,7 +68,7 @@ impl Upstream {
             config: config.clone(),
             address,
             slots,
-            lasting: Lasting::new(config.streams_max),
+            long_lived: StreamLimiter::new(config.streams_max),
             breaker: Mutex::default(),
             is_troubled: AtomicBool::new(false),
             measured: Measured::default(),
@@ -134,13 +134,13 @@ impl Upstream {
     ///
     /// # Errors
     /// There are as many as there may be.
-    pub(crate) fn lasting(&self, ask: SlotAsk) -> Result<LastingOne, Closed> {
-        self.lasting.begin(ask).ok_or(Closed::Full(Shed::Streams))
+    pub(crate) fn stream(&self, ask: SlotAsk) -> Result<StreamPermit, Closed> {
+        self.long_lived.begin(ask).ok_or(Closed::Full(Shed::Streams))
     }
 
     /// Tunnels and event streams that are open.
     pub(crate) fn streams(&self) -> u32 {
-        self.lasting.count()
+        self.long_lived.count()
     }
 
     /// Asks it where it has anything to say.

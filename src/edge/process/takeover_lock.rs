@@ -1,8 +1,8 @@
-//! Whose turn it is: one edge takes over at a time, and whoever serves is written down.
+//! The lock of a takeover (`flock`), which one edge holds at a time, and the record of which process serves.
 //!
-//! Guarantees: the kernel gives a turn back when its process ends, however it ends, so a turn that is free without anybody
-//! serving means that whoever had it is dead; a process is known by its id and the time at which it was started, so another one that
-//! got the id later is not taken for it.
+//! Guarantees: the kernel frees the lock when its process ends, however it ends. A lock that is free without a new process that
+//! serves means that its holder has died. A process is known by its id and its start time, so a later process with the same id is
+//! another one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -22,12 +22,12 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The right to take over.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct TakeoverLock {
     _lock: File,
 }
 
-impl Turn {
-    /// Takes the turn, or finds that somebody has it.
+impl TakeoverLock {
+    /// Takes the lock; `None` where another edge has it.
     pub(crate) fn take(dir: &Path) -> io::Result<Option<Self>> {
         fs::create_dir_all(dir)?;
         let mut options = OpenOptions::new();
@@ -39,12 +39,12 @@ impl Turn {
         }
     }
 
-    /// Waits for the turn.
+    /// Waits for the lock.
     pub(crate) fn wait(dir: &Path, patience: Duration) -> io::Result<Self> {
         let (deadline, mut is_said) = (Instant::now() + patience, false);
         loop {
-            if let Some(turn) = Self::take(dir)? {
-                return Ok(turn);
+            if let Some(lock) = Self::take(dir)? {
+                return Ok(lock);
             }
             if Instant::now() > deadline {
                 return Err(io::Error::new(
@@ -108,13 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_is_one_processes_and_free_when_that_is_gone() {
+    fn a_lock_is_one_processes_and_free_when_that_is_gone() {
         let dir = tempfile::tempdir().unwrap();
-        let turn = Turn::take(dir.path()).unwrap().unwrap();
-        assert!(Turn::take(dir.path()).unwrap().is_none());
-        assert_eq!(Turn::wait(dir.path(), Duration::ZERO).unwrap_err().kind(), ErrorKind::TimedOut);
-        drop(turn);
-        assert!(Turn::take(dir.path()).unwrap().is_some());
+        let lock = TakeoverLock::take(dir.path()).unwrap().unwrap();
+        assert!(TakeoverLock::take(dir.path()).unwrap().is_none());
+        assert_eq!(TakeoverLock::wait(dir.path(), Duration::ZERO).unwrap_err().kind(), ErrorKind::TimedOut);
+        drop(lock);
+        assert!(TakeoverLock::take(dir.path()).unwrap().is_some());
     }
 
     #[test]
