@@ -1,7 +1,7 @@
-//! `POST claim`: a called fan asks to be let in, and gets the pass.
+//! `POST claim`: a called fan asks to be admitted, and gets the pass.
 //!
-//! Guarantees: who has not been called is told so from memory; everyone else is decided by the store, once a place. A
-//! reply that was lost is given again, for the same session.
+//! Guarantees: a fan who was not called is answered from memory. Everyone else is decided by the store, once a place.
+//! A retry after a lost reply gets the same session again.
 
 use fairgate_draw::ZERO;
 use http::StatusCode;

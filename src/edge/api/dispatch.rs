@@ -1,4 +1,6 @@
-//! The calls that fans make, as one function from a request to an answer: no listener, no connection.
+//! Dispatch of the API: gives each call of a fan to its handler. No listener and no connection is involved.
+//!
+//! Guarantees: a call with another method is refused. A `POST` from a page of another site changes nothing.
 
 use http::Method;
 

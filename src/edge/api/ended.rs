@@ -1,7 +1,9 @@
-//! `GET ended/{room}.json`: the sessions of a room that ended before their passes do, for programs that judge passes by themselves.
+//! `GET ended/{room}.json`: sessions that ended before their passes expire, for programs that verify passes
+//! themselves.
 //!
-//! Guarantees: whoever reads it once a second knows within about two that a session was given up, released or revoked. It names
-//! places, which are public, and holds each for as long as a pass of its session could still be good.
+//! Guarantees: a program that polls once a second learns within about two seconds that a session was given up,
+//! released or revoked. The document names places, which are public. Each is listed for as long as a pass of its
+//! session could still be valid.
 
 use std::sync::Arc;
 

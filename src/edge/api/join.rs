@@ -1,7 +1,7 @@
-//! `POST join`: one entry into the pool or the line, and the signed ticket that says where.
+//! `POST join`: one entry into the pool or the line, and the signed ticket for it.
 //!
-//! Guarantees: who shows a ticket of this draw gets the same answer again and no second entry; so does a retry with the
-//! same nonce while the store remembers it. Nothing is answered before it is durable.
+//! Guarantees: joining is idempotent. A fan who shows a ticket of this draw gets the same answer and no second entry.
+//! So does a retry with the same nonce, while the store remembers it. No answer is sent before the entry is durable.
 
 use std::net::IpAddr;
 use std::time::Instant;

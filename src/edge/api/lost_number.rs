@@ -1,8 +1,8 @@
-//! A ticket that this fleet signed for a number that the room never gave: proof that the store has lost its end.
+//! Tickets with numbers that the room never gave: proof that its store has lost recent data.
 //!
-//! Guarantees: such a ticket is never cleared nor called another draw's; its fan is told to come back; the store is asked
-//! anew before anything is believed, since a ticket may be younger than the last look; what was lost is said in the log
-//! and the metrics, once for each number that proves more, and the room learns of it, so that it gives nobody a number that somebody has.
+//! Guarantees: such a ticket is neither cleared nor taken for another draw's, and its fan is told to come back. The
+//! store is asked again first, since a ticket may be younger than the snapshot. The loss is logged and counted once
+//! for each number that proves more. The room learns of it, so that it gives no number twice.
 
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;

@@ -1,4 +1,4 @@
-//! The calls that fans make: one file a call, from a request to an answer.
+//! The calls of fans: one file a call, from a request to an answer.
 
 pub(super) mod claim;
 pub(super) mod dispatch;

@@ -1,4 +1,4 @@
-//! `GET status`: the prebuilt document, or the news that nothing is new.
+//! `GET status`: the prebuilt status document, or 304 where the client has it already.
 
 use http::header::IF_NONE_MATCH;
 

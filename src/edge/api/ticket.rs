@@ -1,4 +1,6 @@
-//! Who shows a ticket: as a bearer token or by the room's cookie.
+//! Authentication by ticket: a bearer token, or the room's cookie.
+//!
+//! Guarantee: a bearer token that is no ticket, such as a shop's own login, does not hide the cookie's ticket.
 
 use http::header::AUTHORIZATION;
 

@@ -1,4 +1,4 @@
-//! What those without a pass get: the waiting page at the very URL they asked for, or the time to come back.
+//! The waiting page, at the very URL that was asked for; programs without a pass are told when to come back.
 
 use std::time::Instant;
 

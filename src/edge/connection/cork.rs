@@ -1,12 +1,13 @@
-//! A connection while Pingora serves one request on it: what is written goes out in as few packets as it can.
+//! TCP corking for the one request that Pingora serves on a connection: what is written leaves in as few packets as
+//! possible.
 //!
-//! Guarantees: an answer's head leaves together with the beginning of its body, in one write; nothing waits longer than
-//! with Pingora's own buffer (a flush, or [`CORK_BYTES`]); the buffer lives for one request, so that a connection that
-//! says nothing has none. Pingora reads what is of its request and no more, so that one which follows without waiting is
-//! not lost. A tunnel's connection has a [`KillSwitch`].
+//! Guarantees: an answer's head leaves with the beginning of its body, in one write. Nothing waits longer than in
+//! Pingora's own buffer (until a flush, or [`CORK_BYTES`]). The buffer lives for one request, so an idle connection
+//! has none. Pingora reads the bytes of its request and no more, so a pipelined request is not lost. A tunnel's
+//! connection has a [`KillSwitch`].
 //!
-//! A connection that speaks HTTP/2 is Pingora's for good; what was read of it to see that it does so is read first, and its
-//! answers are gathered by HTTP/2 itself.
+//! An HTTP/2 connection stays with Pingora. The bytes that were read to recognize it are read first, and HTTP/2
+//! itself gathers its answers.
 
 use std::fmt;
 use std::io::{self, IoSlice};

@@ -1,7 +1,7 @@
-//! The fast lane: plain requests that are answered without Pingora, since all they need stands ready.
+//! The fast path: plain requests whose answer stands ready are answered without Pingora.
 //!
-//! Guarantees: it answers exactly as the other lane would; whatever is not plain (another version, a body, another
-//! connection option) is left to the other lane.
+//! Guarantees: its answers are those of the slow path. A request that is not plain (another version, a body, another
+//! connection option) takes the slow path.
 
 use bytes::Bytes;
 use http::StatusCode;

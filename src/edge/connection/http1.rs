@@ -1,8 +1,9 @@
-//! The front of every HTTP/1 connection: reads one head at a time, strictly, and hands it to Pingora.
+//! The HTTP/1 connection loop: reads one request head at a time, strictly, and gives it to Pingora.
 //!
-//! Guarantees: a head that could be framed in two ways never reaches Pingora; a head arrives whole within the client's
-//! time, however slowly its bytes trickle in, and so does HTTP/2's preface; an idle connection holds no buffer. Plain polls, which are most of all
-//! requests, and those that are turned away are answered right here ([`lane`]).
+//! Guarantees: a head that could be framed in two ways never reaches Pingora (request smuggling). A head, and
+//! HTTP/2's preface, must arrive whole within the client's time, however slowly its bytes come. An idle connection
+//! holds no buffer. Plain polls, which are most of all requests, and requests that are shed are answered here
+//! ([`fast_path`]).
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;

@@ -1,4 +1,4 @@
-//! A client's connection, before and between the requests that Pingora serves on it.
+//! Connections of clients, before and between the requests that Pingora serves on them.
 
 pub(super) mod cork;
 pub(super) mod fast_path;

@@ -1,7 +1,7 @@
-//! Before a TLS handshake: whether there is room for the connection at all, since a handshake costs more than most requests.
+//! Admission before a TLS handshake, which costs more than most requests.
 //!
-//! Guarantees: a connection over TLS counts from before its handshake until its socket is closed; one beyond the limits is
-//! closed without a handshake.
+//! Guarantees: a TLS connection counts from before its handshake until its socket is closed. A connection beyond the
+//! limits is closed without a handshake.
 
 use std::sync::Arc;
 

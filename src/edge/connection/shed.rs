@@ -1,8 +1,8 @@
-//! The short way out: while clients are over their quotas, or a shop is full or dead, a plain request that would be turned away
-//! for it is turned away before Pingora sees it, for little more than a poll costs.
+//! Load shedding before Pingora: while clients exceed their rate limits, or a shop is full or dead, plain requests
+//! that would be refused are refused here, for little more than a poll costs.
 //!
-//! Guarantees: it turns away only whom the gate would turn away at this instant, with the same answer; it counts nothing
-//! for whoever may go on, and lets nobody in; in quiet times it does not look at all.
+//! Guarantees: only requests that the gate would refuse at this instant are refused, with the same answer. Nothing is
+//! counted for requests that go on, and nobody is admitted. Without pressure no request is looked at.
 
 use std::time::Instant;
 

@@ -1,6 +1,6 @@
-//! The certificate of a TLS listener: read again when its files change, without a restart.
+//! The certificate of a TLS listener, which is reloaded when its files change, without a restart.
 //!
-//! Guarantee: a file that is broken, or a key that does not fit, leaves the one before in force.
+//! Guarantee: a broken file, or a key that does not fit, leaves the previous certificate in force.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

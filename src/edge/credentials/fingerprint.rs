@@ -1,6 +1,7 @@
-//! Versions of files: what tells a file from the one that stood there before.
+//! Fingerprints of files: what tells a file from its predecessor at the same path.
 //!
-//! Guarantee: a mounted secret that is replaced by moving a symbolic link is another file, also at the same size and time.
+//! Guarantee: a mounted secret that is replaced by moving a symbolic link is another file, also at the same size and
+//! time.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

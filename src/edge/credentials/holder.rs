@@ -1,4 +1,4 @@
-//! Who shows a pass, as far as the pass says.
+//! The holder of a pass, as far as the pass says.
 
 use std::sync::Arc;
 

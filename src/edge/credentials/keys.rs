@@ -1,7 +1,7 @@
-//! The keys as this edge has them now: they are read again when their files change, without a restart.
+//! Signing keys, which are reloaded when their files change, without a restart.
 //!
-//! Guarantees: files that cannot be used change nothing, and the log says why; a key that is gone verifies nothing any more,
-//! also not what was verified with it before.
+//! Guarantees: unusable files change nothing, and the log says why. A removed key verifies nothing any more, not even
+//! what was verified with it before.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

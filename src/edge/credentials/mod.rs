@@ -1,4 +1,4 @@
-//! Keys and certificates, as the files have them now.
+//! Keys, certificates and passes, as they are at the moment.
 
 pub(super) mod certificate;
 pub(super) mod fingerprint;

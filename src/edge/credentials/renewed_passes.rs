@@ -1,7 +1,6 @@
-//! Passes that follow others in their session, and that their fans may not have yet: an answer that a cache may keep carries no
-//! cookie.
+//! Renewed passes that their fans may not have yet, since an answer that a cache may keep carries no cookie.
 //!
-//! Guarantee: memory is bounded; what is forgotten is asked of the room again.
+//! Guarantee: memory is bounded. A pass that was forgotten is asked of the room again.
 
 use std::time::Duration;
 

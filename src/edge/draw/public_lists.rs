@@ -1,8 +1,8 @@
-//! The two public lists, read part by part: the frozen roster, and the claims that were made with it.
+//! The two public lists, streamed in parts: the frozen roster, and the claims.
 //!
-//! Guarantees: an answer holds a part of a list in memory, never all of it, and reads the next one when the client has taken
-//! it; there are so many answers at once, in all and of one network, and none for a client that takes next to nothing; what
-//! was public of a list once never changes.
+//! Guarantees: an answer holds one part of a list in memory, and reads the next when the client has taken it. Readers
+//! are bounded in all and per network, and a client that hardly reads is cut off. Bytes that were public once never
+//! change.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};

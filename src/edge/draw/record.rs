@@ -1,4 +1,4 @@
-//! The draw in public: its record, and the proof that an entry stands in the roster.
+//! `GET draw`: the draw's public record, and the proof that an entry stands in the roster.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! The frozen roster: read and hashed part by part, and copied to this edge's own disk.
+//! The frozen roster: read and hashed in parts, and copied to this edge's own disk.
 //!
-//! Guarantees: no more than a part of it is in memory, and it is hashed off the threads that serve requests; a copy is kept only
-//! under the root that its bytes have.
+//! Guarantees: one part of it is in memory at a time. It is hashed off the threads that serve requests. A copy is
+//! kept only under the root that its bytes have.
 
 use fairgate_draw::{Hash, RosterTree, RosterTreeBuilder};
 

@@ -1,4 +1,4 @@
-//! Answers that the gate gives itself, independent of the protocol that carries them.
+//! Answers of the gate itself, independent of the protocol that carries them.
 
 use std::fmt;
 

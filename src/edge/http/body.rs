@@ -1,4 +1,4 @@
-//! The bodies that fans send: JSON from scripts and programs, forms from pages without scripts.
+//! Bodies of fans' calls: JSON from programs, and forms from pages without scripts.
 
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;

@@ -1,4 +1,6 @@
-//! Who is asking, from which address, and whether by TLS: from the socket, or from proxies that the configuration trusts.
+//! The client of a request: its address and whether it uses TLS, from the socket or from trusted proxies.
+//!
+//! Guarantee: no field that a client writes makes it a trusted proxy.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Pages of other origins that use the gate or the shop by script (CORS).
+//! Cross-origin requests (CORS) to the gate and, through it, to the shop.
 //!
-//! Guarantees: only the origins that a room names may join, claim and leave, with the fan's cookies; what is public of the
-//! room they may read as anybody may. What a shop allows is the shop's to say: a preflight has no cookies by its nature, so
-//! it goes to the shop without a pass, and of the answer nothing comes back but what it says about the preflight.
+//! Guarantees: only the origins that a room names may join, claim and leave with the fan's cookies. Public documents
+//! may be read from any origin. A preflight has no cookies by its nature, so it goes to the shop without a pass. Of
+//! the shop's answer only what it says about the preflight comes back.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,

@@ -1,4 +1,4 @@
-//! Values of HTTP: who asks, what was asked, and what is answered. Nothing here waits or counts.
+//! Requests, answers and problems as values. Nothing here waits or counts.
 
 pub(super) mod answer;
 pub(super) mod body;

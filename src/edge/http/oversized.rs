@@ -1,7 +1,7 @@
-//! Requests whose fields are too long, most often by cookies that scripts of the shop's pages have piled up: what a person is
-//! told, who has done nothing wrong.
+//! Oversized header fields, most often cookies that scripts of the shop's pages have piled up.
 //!
-//! Guarantees: the answer names cookies, never values; it is made of what was read, which is bounded.
+//! Guarantees: a person is told which cookies to delete. The answer names cookies, never values. It is made from what
+//! was read, which is bounded.
 
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderName, HeaderValue};

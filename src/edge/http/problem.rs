@@ -1,6 +1,6 @@
-//! Everything that can go wrong at the gate, and the one place that maps it to an answer.
+//! Problems of the gate, and the one place that maps each to an answer.
 //!
-//! Programs get problem details (RFC 9457); people who navigate get a short page that says the same.
+//! Programs get problem details (RFC 9457). People who navigate get a short page that says the same.
 
 use http::header::{
     ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,

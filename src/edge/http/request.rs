@@ -1,4 +1,4 @@
-//! A fan's request as a value, read to its end: no listener, no connection.
+//! A fan's request as a value, read to its end. No listener and no connection is involved.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,8 @@
-//! The name of a request, in our log and in those of the shop.
+//! Request ids, in the gate's log and in those of the shop.
 //!
-//! Guarantees: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, whoever made it up. What a proxy in front or the client calls the
-//! request is taken over if it keeps to that (`X-Request-Id`, else the trace of `traceparent`); else it is one that no other
-//! request of this edge has.
+//! Guarantees: an id has 1 to 64 characters of `A-Z a-z 0-9 . _ -`. The id that a proxy or the client gives is kept
+//! if it has this form (`X-Request-Id`, else the trace id of `traceparent`). Otherwise the edge makes one that none
+//! of its other requests has.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};

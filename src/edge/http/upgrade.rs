@@ -1,8 +1,8 @@
-//! Requests for what lasts: another protocol, of which a WebSocket is the only one there is, or a stream of events.
+//! Long-lived requests: WebSockets and event streams.
 //!
-//! Guarantees: a request asks for a tunnel only if it does so by RFC 6455 (GET, HTTP/1.1, one `Upgrade: websocket` that its
-//! `Connection` names, no body); whatever else stands in `Upgrade` is forgotten before anything looks at it, so that no
-//! other request can have a tunnel's rights, here or in Pingora.
+//! Guarantees: a request asks for a tunnel only by RFC 6455 (GET, HTTP/1.1, one `Upgrade: websocket` that its
+//! `Connection` names, no body). Any other `Upgrade` is removed before anything looks at it. So no other request can
+//! have a tunnel's rights, here or in Pingora.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Version};

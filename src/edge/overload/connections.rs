@@ -1,6 +1,6 @@
-//! The clients' connections: so many in all, and so many of one network.
+//! The limit of client connections, in all and per network.
 //!
-//! Guarantee: a connection is counted for exactly as long as its [`Connection`] is held.
+//! Guarantee: a connection counts for exactly as long as its [`Connection`] is held.
 
 use std::net::IpAddr;
 use std::sync::Arc;

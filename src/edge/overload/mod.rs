@@ -1,4 +1,4 @@
-//! What this edge takes on at once, and how often one client may ask.
+//! Limits of what this edge takes on at once, and of how often one client may ask.
 
 pub(super) mod connections;
 pub(super) mod network_semaphore;

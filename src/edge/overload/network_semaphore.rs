@@ -1,7 +1,7 @@
-//! Something of which there is so much in all, and so much for each network.
+//! A counting semaphore with one bound in all and another per network.
 //!
-//! Guarantees: neither bound is ever passed; what was taken is given back when its guard is dropped. Networks without a limit
-//! count in all only.
+//! Guarantees: neither bound is ever exceeded. A permit gives its count back when it is dropped. Networks without a
+//! limit count only in all.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Room for a crowd: how many sockets the process may have open.
+//! The process's limit of open files, and the number of connections that it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -1,7 +1,7 @@
-//! What one client may ask of this edge: the quotas of networks and sessions, and how a client is told.
+//! Rate limits (quotas) of networks and sessions, and the `RateLimit` fields that tell clients about them.
 //!
-//! Guarantees: a request is counted once, where it is let through, and never at a retry; a client's own quota is told by
-//! 429 with `RateLimit` fields, while 503 means that we have no room; no address is kept, only keyed hashes.
+//! Guarantees: a request is counted once, where it is let through, and never at a retry. A client's own limit is told
+//! by 429, while 503 means that the edge has no capacity. No address is kept, only keyed hashes.
 
 use std::net::IpAddr;
 use std::time::Instant;

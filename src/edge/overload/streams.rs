@@ -1,7 +1,7 @@
-//! What lasts: tunnels and event streams. They hold no slot of the shop, since they would hold it for as long as a visit.
+//! The limit of long-lived connections to a shop (tunnels and event streams), which hold no slot of it.
 //!
-//! Guarantees: so many in all, of those so many without a pass, and so many of one session or network; each is given back when its
-//! guard is dropped. What is counted takes memory only while something is held.
+//! Guarantees: their number is bounded in all, for clients without a pass, and per session or network. A permit gives
+//! its place back when it is dropped. Memory is used only while something is held.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

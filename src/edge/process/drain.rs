@@ -1,5 +1,4 @@
-//! What is left to do once no connection is taken any more: what was begun is answered within a grace, and the store is given
-//! back.
+//! Draining: once no connection is taken any more, requests are answered within a grace, and the store is given back.
 //!
 //! Guarantee: the store is given back before the process ends, also where the grace is over.
 

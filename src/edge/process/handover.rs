@@ -1,13 +1,14 @@
-//! One edge takes the listening sockets over from the edge that runs, which goes on until the next one says that it serves.
+//! Takeover of the listening sockets by the next edge, while the running one goes on until the next one serves.
 //!
-//! Guarantees: there is no moment at which a connection is refused, and whoever takes over and dies costs nobody the site. The
-//! sockets themselves are given away (as copies), so whoever connects meanwhile waits in the kernel's queue at the worst.
-//! Edges take over one at a time: the second waits for the first.
+//! Guarantees: no connection is refused at any moment, and a next edge that dies takes nothing down. Sockets are
+//! passed as copies, so a client that connects meanwhile waits in the kernel's queue at worst. Takeovers are one at a
+//! time.
 //!
-//! The next edge has the lock of the handover ([`TakeoverLock`]) until it serves, waits at a socket in the directory of the store, and
-//! sends SIGQUIT to the one that serves. With a shared store that one goes on as if nothing had happened until the next one
-//! serves; if the lock is free before that, the next one has died. The embedded store has one user, so the old edge has to give
-//! it up first: it keeps copies of its sockets, and starts another edge like itself where the next one dies.
+//! The next edge holds the lock ([`TakeoverLock`]) until it serves. It waits at a socket in the store's directory,
+//! and sends SIGQUIT to the edge that serves. With a shared store that edge goes on unchanged until the next one
+//! serves. A lock that is free before that means that the next one has died. An embedded store has one user, so the
+//! old edge gives it up first. It keeps copies of its sockets, and starts another edge like itself if the next one
+//! dies.
 
 use std::collections::HashSet;
 use std::env;

@@ -1,6 +1,6 @@
-//! The gate's listening sockets: taken over from the edge before, or new.
+//! Listening sockets of the gate: taken over from the previous edge, or new.
 //!
-//! Guarantee: this edge says that it serves only once it listens and knows how every room stands.
+//! Guarantee: this edge says that it serves only once it listens and has a snapshot of every room.
 
 use std::collections::HashSet;
 use std::sync::Arc;

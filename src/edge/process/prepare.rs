@@ -1,4 +1,4 @@
-//! Makes of a configuration what an edge serves.
+//! Preparation: makes of a configuration what an edge serves.
 //!
 //! Guarantee: what may fail or take time is done before anything else is touched, such as another edge's sockets.
 

@@ -1,4 +1,4 @@
-//! Puts the edge together from its configuration and runs it until it is told to stop.
+//! The server: puts the edge's services together, and runs them until it is told to stop.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

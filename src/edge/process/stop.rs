@@ -1,8 +1,8 @@
-//! How the edge stops: it takes nothing new, finishes what it is doing, within bounds, and gives its store back.
+//! Shutdown: the edge takes nothing new, finishes its requests within bounds, and gives its store back.
 //!
-//! Told to stop (SIGTERM, SIGINT), it says so at `/readyz` and goes on for a while, so that load balancers notice; then it
-//! listens no more. Asked for its sockets (SIGQUIT), it hands them over to the next edge, and goes on until that one serves.
-//! Then, as when it was told to stop, answers close their connections, and what is in flight has a grace.
+//! On SIGTERM or SIGINT the edge is not ready any more (`/readyz`), but serves on for a while, so that load balancers
+//! notice. Then it stops listening. On SIGQUIT it gives its sockets to the next edge, and serves until that one does.
+//! In both cases answers then close their connections, and requests in flight have a grace.
 
 use std::io;
 use std::sync::Arc;

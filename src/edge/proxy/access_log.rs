@@ -1,4 +1,4 @@
-//! One line a request. Never an address, a query, a cookie or a token.
+//! The access log: one line a request, never with an address, a query, a cookie or a token.
 
 use pingora::Error;
 use pingora::proxy::Session;

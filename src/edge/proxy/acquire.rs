@@ -1,7 +1,7 @@
-//! The way of a request to the shop: what it must have shown, in the order of what that costs.
+//! What a request needs before it goes to the shop, cheapest first: its session's rate limit, its body, and a slot.
 //!
-//! Guarantees: a session's quota is counted once; a body is here, or known to be one of the few that stream, before a slot
-//! is asked for; a slot comes last, and from the part of whoever asks ([`SlotAsk`]).
+//! Guarantees: a session's limit is counted once. A body is here, or known to be one of the few that stream, before a
+//! slot is asked for. The slot comes last, from the share of whoever asks ([`SlotAsk`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

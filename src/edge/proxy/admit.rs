@@ -1,6 +1,7 @@
-//! Decides on a request: the gate answers it itself, or lets it through to the shop.
+//! The decision on a request: the gate answers it itself, or lets it through to the shop.
 //!
-//! Guarantees: what is cheap is asked first; a request counts once for a quota; nobody without a pass gets to a protected page.
+//! Guarantees: what is cheap is asked first. A request counts once for a limit. Nobody without a pass gets to a
+//! protected page.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! The request's time with the shop: where it goes, what it says there, and what the fan gets when the shop does not answer.
+//! The exchange with the shop: where a request goes, with which fields, and what the fan gets when the shop does not
+//! answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
-//! What the shop gets to see, and what the fan gets back.
+//! Header fields for the shop, and of its answer for the fan.
 //!
-//! Guarantees: nothing that a client sent can pass for the gate's word or another proxy's ([`Forged`]); the fan's ticket and
-//! pass never reach the shop but where the gate puts the pass. Hop-by-hop fields are dropped by Pingora's standard policy.
+//! Guarantees: no field that a client sent can pass for the gate's word or another proxy's ([`Forged`]). The fan's
+//! ticket and pass reach the shop only where the gate puts the pass. Pingora's standard policy drops hop-by-hop
+//! fields.
 
 use http::Version;
 use http::header::{

@@ -1,7 +1,7 @@
-//! Who shows a pass, and what those do who are known to be inside.
+//! Authentication by pass: who shows one, and who is known to be inside already.
 //!
-//! Guarantees: a signature is paid for once a pass and not once a request; what a pass is held against is the room as of its
-//! last look, on every use.
+//! Guarantees: a signature is verified once a pass and not once a request. On every use a pass is checked against the
+//! last snapshot of its room.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,9 +1,10 @@
-//! A `POST` of a page that cannot be served now is not lost: the fan gets the form back, to send it again.
+//! Kept forms: a page's `POST` that cannot be served now is not lost, since the fan gets the form back to send it
+//! again.
 //!
-//! Guarantees: it is kept for navigations that send a form as browsers do (`application/x-www-form-urlencoded` in UTF-8, up to
-//! [`request_body::WHOLE_BYTES_MAX`]); one that cannot be kept is said to be lost. No reload makes a `GET` of it. What another site
-//! sent goes on by itself to `return_paths` only: elsewhere the fan is asked, since with it go the cookies that browsers
-//! keep from other sites' forms.
+//! Guarantees: a form is kept if a navigation sends it as browsers do (`application/x-www-form-urlencoded` in UTF-8,
+//! up to [`request_body::WHOLE_BYTES_MAX`]). A form that cannot be kept is said to be lost. No reload makes a `GET`
+//! of it. A form of another site goes on by itself to `return_paths` only. Elsewhere the fan is asked, since with it
+//! go the cookies that browsers keep from other sites' forms.
 
 use http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,

@@ -1,7 +1,8 @@
-//! The kill switch of a connection (WebSocket or event stream), which is shared by whoever moves its bytes and whoever watches it.
+//! The kill switch of a connection (tunnel or event stream), shared by whoever moves its bytes and whoever watches
+//! it.
 //!
-//! Guarantees: once it is cut, the next look at the client's side of the stream is an error, and Pingora takes the connection down;
-//! nothing that the shop says goes to the fan any more. A cut is never taken back.
+//! Guarantees: after the cut the next look at the client's side of the stream is an error, and Pingora takes the
+//! connection down. Nothing that the shop says goes to the fan any more. A cut is never taken back.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A request's way through Pingora's phases to the shop and back.
+//! A request's way through Pingora's phases, to the shop and back.
 
 pub(super) mod access_log;
 pub(super) mod acquire;

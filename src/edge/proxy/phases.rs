@@ -1,4 +1,4 @@
-//! Pingora's phases as a table of contents: each calls one function, and the function's file says what happens there.
+//! Pingora's phases as a table of contents: each calls one function, whose file says what happens there.
 
 use std::any::Any;
 use std::sync::Arc;

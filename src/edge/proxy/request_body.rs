@@ -1,8 +1,8 @@
-//! Requests' bodies: read before a slot of the shop is taken, or streamed by few.
+//! Request bodies: read whole before a slot of the shop is taken, or streamed by a few.
 //!
 //! Guarantees: a body of up to [`WHOLE_BYTES_MAX`] is read to its end before its request asks for a slot, within the
-//! client's time, and then goes to the shop with its length; so a client that is slow costs memory, which is bounded for
-//! each network and in all ([`memory`]), and no slot. A longer one streams: it asks for one of the few slots for that
+//! client's time. It then goes to the shop with its length. So a slow client costs memory, which is bounded in all
+//! and per network ([`memory`]), and no slot. A longer body streams: it asks for one of the few slots for that
 //! ([`crate::edge::slots`]), is bounded in size, and may not trickle. The shop gets the end of a body once.
 
 use std::net::IpAddr;

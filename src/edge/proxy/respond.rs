@@ -1,4 +1,4 @@
-//! Puts an answer on the wire through Pingora.
+//! Answers of the gate, written to the client through Pingora.
 
 use http::Method;
 use http::header::CONTENT_LENGTH;

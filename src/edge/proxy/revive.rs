@@ -1,7 +1,7 @@
-//! Sessions that went on while their fans could not be given the new pass ([`RenewedPasses`]).
+//! Sessions that go on although their fans still show a pass that has run out ([`RenewedPasses`]).
 //!
-//! Guarantees: a session that is used goes on up to its hard end, whatever its answers are; the room's lease decides, and a
-//! pass whose lease is over opens nothing.
+//! Guarantees: a session that is used goes on up to its hard end, whatever its answers are. The room's lease decides,
+//! and a pass whose lease is over opens nothing.
 //!
 //! [`RenewedPasses`]: crate::edge::credentials::renewed_passes::RenewedPasses
 

@@ -1,4 +1,4 @@
-//! What a client's connection may take: time to send, time to read, time to say nothing.
+//! Timeouts of a client's connection: to send, to read, and to say nothing.
 
 use std::time::Duration;
 

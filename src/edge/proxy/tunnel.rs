@@ -1,7 +1,7 @@
-//! Watches a tunnel (WebSocket) or event stream, which ends with the pass that opened it.
+//! The watch of a tunnel (WebSocket) or event stream, which ends with the pass that opened it.
 //!
-//! Guarantees: traffic counts as use and renews the session; release, hard end and idleness cut the connection within a second
-//! ([`KillSwitch`]).
+//! Guarantees: traffic counts as use and renews the session. Release, hard end and idleness cut the connection within
+//! a second ([`KillSwitch`]).
 
 use std::sync::Arc;
 use std::time::Duration;

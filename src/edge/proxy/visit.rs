@@ -1,4 +1,4 @@
-//! One request's way, as values: how far it has come, and what goes with it to the shop.
+//! One request's way as values: how far it has come, and what goes with it to the shop.
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,7 @@
-//! Many small asks, one call to the store.
+//! Batching: what many fans ask at once becomes one call to the store.
 //!
-//! Guarantees: asks are applied in the order in which they came; a lone ask is not held back; memory is bounded by the
-//! queue, and who finds it full is told so at once.
+//! Guarantees: asks are applied in the order in which they came. A lone ask is not held back. Memory is bounded by
+//! the queue, and an ask that finds it full is refused at once.
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the draw needs at a heartbeat. Pure.
+//! The next step of the draw, decided at each heartbeat. Pure.
 //!
 //! Guarantee: no root is made of a roster that is being put back, or was put back while it was read.
 

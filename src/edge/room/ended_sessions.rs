@@ -1,6 +1,6 @@
-//! The sessions of a room that ended before their passes do, as a document that is written when there are others.
+//! The document of sessions that ended before their passes do, written anew when others have ended.
 //!
-//! Guarantee: one document has one tag, and the same sessions of the same draw have the same document.
+//! Guarantee: the same sessions of the same draw have the same document, and one document has one tag.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A room as this edge knows it: what the configuration says, and how it stood at the last tick.
+//! A room of this edge: its configuration, its queues to the store, and its last snapshot.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

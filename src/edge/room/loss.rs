@@ -1,4 +1,4 @@
-//! What the tickets of a room have proved of its store: numbers that were given, and that the store does not know.
+//! Losses that tickets have proved: numbers that were given, and that the store does not know.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

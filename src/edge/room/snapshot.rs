@@ -1,8 +1,8 @@
-//! How a room stood at the last look, and what fans' calls come to by that alone, before the store is asked or instead.
-//! Pure; the simulator's edges decide by it, too.
+//! A room's snapshot, and what a fan's call comes to by it, before the store is asked or instead. Pure; the
+//! simulator's edges decide by it, too.
 //!
-//! Guarantees: a ticket is worth the same place at every edge and at any time; nobody is sent to the store who was not
-//! called.
+//! Guarantees: a ticket has the same place at every edge and at any time. A fan who was not called is not sent to the
+//! store.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The one public document that serves every waiting browser: built once a tick, sent as it is.
+//! The status document, one for all waiting browsers: built once a tick, sent as it is.
 
 use bytes::Bytes;
 use fairgate_draw::Label;

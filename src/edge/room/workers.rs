@@ -1,4 +1,4 @@
-//! The workers of a room's queues: what many fans ask becomes one call to the store, which is measured.
+//! The workers of a room's queues, which call the store and measure the calls.
 
 use std::sync::Arc;
 use std::time::Instant;

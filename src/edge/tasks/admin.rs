@@ -1,4 +1,4 @@
-//! The admin surface on a listener of its own, beside the gate and outside of its threads.
+//! The admin listener: API, health and metrics, beside the gate and outside of its threads.
 
 use std::io;
 use std::net::SocketAddr;

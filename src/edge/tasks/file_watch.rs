@@ -1,6 +1,6 @@
-//! Signing keys and certificates are read again when their files change.
+//! The file watch: signing keys and certificates are read again when their files change.
 //!
-//! Guarantees: files are looked at every two seconds; what is wrong with them is said once.
+//! Guarantees: files are looked at every two seconds. What is wrong with them is said once.
 
 use std::sync::Arc;
 use std::time::Duration;

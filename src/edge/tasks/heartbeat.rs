@@ -1,6 +1,7 @@
-//! The room's heartbeat: asks the store how the room stands, publishes it, and takes the draw from step to step.
+//! A room's heartbeat: reads from the store how the room stands, publishes it, and takes the draw to its next step.
 //!
-//! Any number of edges may run it for one room: every step is idempotent, and what one edge has done the others find done.
+//! Any number of edges may run it for one room. Every step is idempotent, and an edge finds done what another one has
+//! done.
 
 use std::pin::pin;
 use std::sync::Arc;

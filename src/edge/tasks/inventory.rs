@@ -1,8 +1,8 @@
-//! Asks the shop once a second how much it has left, so that a leak into a sold-out shop stops, and goes on when
-//! something comes back.
+//! The inventory watch: asks the shop once a second how much is left, so that the leak into a sold-out shop stops,
+//! and goes on when something comes back.
 //!
-//! Guarantees: a shop that does not answer, or not in a form that is understood, changes nothing; the answer is bounded in
-//! size and time. It is asked at its own address, not through the gate, so it is heard when nobody is inside as well.
+//! Guarantees: an answer that is missing or not understood changes nothing. Answers are bounded in size and time. The
+//! shop is asked at its own address, not through the gate, so it is heard when nobody is inside, too.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What goes on without a request.
+//! Background tasks: what goes on without a request.
 
 pub(super) mod admin;
 pub(super) mod file_watch;

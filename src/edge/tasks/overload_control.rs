@@ -1,8 +1,8 @@
-//! Steers by how a shop is: measures every quarter of a second, sets the window of requests, and tells each adaptive
-//! room's store how many people may be inside.
+//! Overload control of one shop: measures it every quarter of a second, sets its concurrency window, and tells each
+//! adaptive room's store how many people may be inside.
 //!
-//! Any number of edges may run it for one room: the room follows the one that steers, the others may only brake, and when
-//! it falls silent another one takes over (see the steering in [`crate::room`]).
+//! Any number of edges may run it for one room. The room follows the one that steers, and the others may only brake.
+//! When that one falls silent, another takes over (see the steering in [`crate::room`]).
 
 use std::sync::Arc;
 use std::time::Duration;

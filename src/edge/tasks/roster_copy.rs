@@ -1,7 +1,7 @@
-//! Copies the frozen roster of a room to this edge's own disk.
+//! Copies of the frozen roster on this edge's own disk.
 //!
-//! Guarantees: an edge that was away when the root was published makes its own copy within seconds, and keeps it only if its root
-//! is the public one. (An edge that publishes a root has a copy before that.)
+//! Guarantees: an edge that publishes a root has a copy before that. One that was away makes its own within seconds,
+//! and keeps it only if its root is the public one.
 
 use std::sync::Arc;
 use std::time::Duration;

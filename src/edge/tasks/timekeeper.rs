@@ -1,7 +1,6 @@
-//! The edge's time is the rooms' time: passes are issued and judged by it, whatever this machine's clock says.
+//! The edge's clock is the store's, by which passes are issued and judged, whatever this machine's clock says.
 //!
-//! Guarantees: how far clocks are off is measured each second, said in the log when it begins and ends, and never without a
-//! remedy.
+//! Guarantees: the skew of clocks is measured each second. The log says when it begins, what to do, and when it ends.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! The shop behind the gate: where it is, how it has answered, and who may go there now.
+//! One shop behind the gate: its address, its circuit breaker, and the limits of what is with it.
 //!
-//! Guarantees: no more requests are with a shop than its [`Slots`] allow; a shop that is dead is left alone but for
-//! probes ([`Breaker`]); everything that a request tells of the shop is counted once.
+//! Guarantees: no more requests are with a shop than its [`Slots`] allow. A shop that is dead gets probes and nothing
+//! else ([`Breaker`]).
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,4 +1,4 @@
-//! How a shop has answered, since somebody looked last.
+//! Measurements of a shop since they were last taken out.
 //!
 //! Guarantee: everything that a request tells of the shop is counted once.
 

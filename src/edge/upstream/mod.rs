@@ -1,4 +1,4 @@
-//! One shop: its address, how it has answered, and who may go there now.
+//! One shop: its address, its circuit breaker, its limits, and its measurements.
 
 pub(super) mod handle;
 pub(super) mod measurements;

@@ -1,7 +1,7 @@
 //! `POST draw/beacon`: anyone hands in the round that the draw waits for, as a relay answers it.
 //!
-//! A signature authenticates itself, so it does not matter who brings it. What matters is the time it takes to check one:
-//! rounds are looked at while one is awaited only, and one at a time.
+//! A signature authenticates itself, so it does not matter who brings it. Verification takes time, so rounds are
+//! checked only while one is awaited, and one at a time.
 
 use fairgate_draw::BeaconAnswer;
 use http::StatusCode;

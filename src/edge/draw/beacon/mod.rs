@@ -1,8 +1,7 @@
-//! Brings the public randomness that a draw waits for, from relays that need not be trusted.
+//! Public randomness for the draw, fetched from relays that need not be trusted.
 //!
-//! Guarantees: a round goes into the draw only if its signature verifies for the very round that the descriptor names; a
-//! relay that is slow, wrong or silent costs nothing but a line in the log; nobody can keep the edge busy with forged
-//! rounds.
+//! Guarantees: a round enters the draw only if its signature verifies for the very round that the descriptor names. A
+//! slow, wrong or silent relay costs a line in the log. Forged rounds cannot keep the edge busy.
 
 mod hand_in;
 mod relay;

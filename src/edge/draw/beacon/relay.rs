@@ -1,4 +1,4 @@
-//! One question to one relay, bounded in time and size.
+//! One request to one relay, bounded in time and size.
 
 use std::time::Duration;
 
