@@ -28,26 +28,26 @@ use crate::pass::PassCache;
 use crate::store::Store;
 use crate::supervise::Supervisor;
 
-/// How long after a request was turned away the next one may be turned away before anything else looks at it.
+/// The time after a refusal in which load shedding looks at requests first.
 const PRESSED_MS: u64 = 1_000;
 
-/// What the edge runs on, besides its configuration.
+/// The parts that an edge runs on, besides its configuration.
 pub struct EdgeParts {
-    /// Where rooms live.
+    /// The store of the rooms.
     pub store: Arc<dyn Store>,
-    /// What it measures of itself.
+    /// The edge's metrics.
     pub metrics: EdgeMetrics,
-    /// What the admin listener shows of what is measured.
+    /// The registry that the admin listener exposes.
     pub registry: Registry,
-    /// Who may use the admin API.
+    /// The tokens of the admin API.
     pub tokens: Tokens,
-    /// Who keeps the edge's tasks going.
+    /// The supervisor of the edge's tasks.
     pub supervisor: Supervisor,
     /// Whether it stops when standard input ends.
     pub exit_with_stdin: bool,
 }
 
-/// The edge.
+/// The shared state of an edge.
 pub(crate) struct Edge {
     pub(crate) routes: RouteTable,
     /// In the order of the routes.
@@ -62,7 +62,7 @@ pub(crate) struct Edge {
     pub(crate) metrics: EdgeMetrics,
     pub(crate) prefix: String,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// What no client may say to a shop.
+    /// Fields that no client may send to a shop.
     pub(crate) forged: Forged,
     pub(crate) body_bytes_max: u64,
     pub(crate) client_timeout_ms: u64,
@@ -126,7 +126,7 @@ impl Edge {
         Problem::Mending { retry_after_ms: self.retry_after_ms() }
     }
 
-    /// What is to be said of the rooms at `/readyz`.
+    /// The alarms of the rooms, for `/readyz`.
     pub(crate) fn alarms(&self) -> Vec<String> {
         let alarm = |room: &Arc<LiveRoom>| Some(format!("{}: {}", room.name(), room.loss.alarm()?));
         self.rooms.iter().filter_map(alarm).collect()
@@ -157,7 +157,7 @@ impl Edge {
         problem.told(headers, || self.title(authority, target))
     }
 
-    /// What a fan came for, where that is known: by the address, or by the host where the address says nothing.
+    /// The title of the sale that a request is about, if known: by its target, or else by its host.
     fn title(&self, authority: &str, target: &[u8]) -> Option<&str> {
         let host = canonical_host(authority).ok()?;
         let room = |target: &[u8]| match self.routes.route(&host, &Target::parse(target).ok()?) {
@@ -172,7 +172,7 @@ impl Edge {
     }
 }
 
-/// What is going on at this edge, and whether it is about to stop.
+/// The requests in flight, and whether the edge is about to stop.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     requests: AtomicUsize,

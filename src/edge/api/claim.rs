@@ -23,7 +23,7 @@ use crate::edge::room::snapshot::{Snapshot, Verdict};
 use crate::pass::{Pass, Ticket};
 use crate::room::{ClaimOutcome, Refusal};
 
-/// What a claim may bring along.
+/// The body of a claim.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Claim {

@@ -20,7 +20,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 
-/// What a call is answered with.
+/// The answer to a call.
 pub(crate) enum Reply {
     /// All of it.
     Whole(Answer),

@@ -26,7 +26,7 @@ use crate::pass::Ticket;
 use crate::room::{Position, Refusal};
 use crate::store::{self, Joiner};
 
-/// How long a ticket's cookie is kept where the sale has no end, and how long beyond its end otherwise.
+/// The time for which a ticket's cookie is kept where the sale has no end, and beyond its end otherwise.
 const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
 
 #[derive(Debug, PartialEq, Deserialize)]

@@ -11,7 +11,7 @@ use crate::edge::room::snapshot::{Snapshot, has_given};
 use crate::pass::Ticket;
 use crate::room::{Command, GAP, Position, View};
 
-/// How long after it was signed a ticket may be younger than the last look of an edge.
+/// The age up to which a ticket may be younger than the snapshot of an edge.
 const YOUNG_MS: u64 = 3_000;
 
 /// Checks that the room has given a ticket's number.

@@ -46,7 +46,7 @@ pub(crate) fn page(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, target: &s
     Answer { status: StatusCode::SERVICE_UNAVAILABLE, ..page }.retry_after_ms(CRAWLERS_RETRY_MS)
 }
 
-/// What the organizer wants search engines to have of the sale meanwhile.
+/// The organizer's page for search engines.
 fn public_page(page: Bytes) -> Answer {
     Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
@@ -97,7 +97,7 @@ fn html(status: StatusCode, document: Document) -> Answer {
     }
 }
 
-/// Where a visitor stands, as far as the server can tell without asking the store.
+/// The state of a visitor, as far as it is known without asking the store.
 fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &HeaderMap, secure: bool) -> State {
     let Some(snapshot) = snapshot else { return State::Unavailable };
     let view = &snapshot.view;

@@ -30,7 +30,7 @@ use crate::arrive::head::HEAD_BYTES_MAX;
 use crate::edge::proxy::kill_switch::KillSwitch;
 use crate::edge::proxy::request_body::PIECE_BYTES_MAX;
 
-/// What may wait for more: a segment, as in Pingora's own buffer (`DEFAULT_L4_WRITE_BUFFER_SIZE`).
+/// The bytes that may wait for more: a segment, as in Pingora's own buffer (`DEFAULT_L4_WRITE_BUFFER_SIZE`).
 const CORK_BYTES: usize = 1_460;
 
 /// Bytes read at once where the request's end is near.
@@ -39,7 +39,7 @@ const READ_BYTES: usize = 4 * 1024;
 /// The connection.
 pub(crate) struct CorkedStream {
     stream: Stream,
-    /// What was read already.
+    /// Bytes that were read already.
     unread: Bytes,
     corks: bool,
     corked: Vec<u8>,
@@ -47,12 +47,12 @@ pub(crate) struct CorkedStream {
     message: Message,
 }
 
-/// How much of what comes is the request's, and what has come behind it.
+/// The rest of the request at hand, and pipelined bytes behind it.
 #[derive(Debug, Default)]
 pub(crate) struct Message {
     /// Bytes of the request that are still to come; `None` where only Pingora finds its end.
     pub(crate) left_bytes: Option<u64>,
-    /// What a client that does not wait for answers has sent behind it.
+    /// Pipelined bytes: the client has sent them without waiting for the answer.
     pub(crate) ahead: BytesMut,
 }
 

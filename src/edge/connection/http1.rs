@@ -35,20 +35,20 @@ use crate::edge::http::upgrade::{is_event_stream, is_websocket};
 use crate::edge::proxy::kill_switch::KillSwitch;
 use crate::edge::proxy::phases::Phases;
 
-/// What every client of HTTP/2 says first (RFC 9113, 3.4).
+/// The length of HTTP/2's client preface (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
 /// Bytes read at once while a head is incomplete.
 const READ_BYTES: usize = 4 * 1024;
 
-/// How much is read of a head that is too long.
+/// The bytes that are read of a head that is too long.
 const OVERLONG_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
 
-/// How long, and how much, is read of a client that was refused.
+/// The time and the bytes for which a refused client is read.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// What is left to do once no connection is taken any more.
+/// The work that is left once no connection is taken any more.
 pub(crate) type OnStop = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// All of the edge's connections.
@@ -58,7 +58,7 @@ pub(crate) struct ClientConnections {
     pub(crate) on_stop: OnStop,
 }
 
-/// What became of waiting for a head.
+/// The result of waiting for a head.
 enum Next {
     /// It is whole, and Pingora's; perhaps it asks for something that lasts.
     Head { lasts: bool, message_bytes: Option<u64> },
@@ -185,7 +185,7 @@ impl ClientConnections {
         }
     }
 
-    /// What to do with the head at the start of the bytes; `None` while it is incomplete.
+    /// The next step for the head at the start of the bytes; `None` while it is incomplete.
     fn look_at(&self, bytes: &BytesMut, peer: Peer) -> Option<Next> {
         let mut slots = header_slots();
         let head = match read_head(bytes, &mut slots) {
@@ -231,7 +231,7 @@ impl ClientConnections {
     }
 }
 
-/// What is of a request and what follows it. Where only Pingora finds its end (chunks, an upgrade), all of it is.
+/// The bytes of a request, and those behind it. Where only Pingora finds its end (chunks, an upgrade), all are its bytes.
 fn split(mut bytes: BytesMut, message_bytes: Option<u64>) -> (BytesMut, Message) {
     let Some(message_bytes) = message_bytes else { return (bytes, Message::default()) };
     let here = usize::try_from(message_bytes).unwrap_or(usize::MAX).min(bytes.len());

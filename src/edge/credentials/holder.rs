@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::pass::Pass;
 
-/// Who shows a pass.
+/// The holder of a pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
     /// The newest pass of the session.

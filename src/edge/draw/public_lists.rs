@@ -49,13 +49,13 @@ const CLAIMS_A_LOOK: u64 = 16 * 1024;
 pub(crate) enum List {
     /// The frozen entries, in index order.
     Roster,
-    /// Who was let in, in the order of admission.
+    /// Admissions, in their order.
     Claims,
 }
 
 /// An answer whose body is read from the store part by part.
 pub(crate) struct ListAnswer {
-    /// Everything but the body.
+    /// The answer without its body.
     pub(crate) head: Answer,
     /// Which list.
     pub(crate) list: List,
@@ -63,7 +63,7 @@ pub(crate) struct ListAnswer {
     pub(crate) bytes: Range<u64>,
 }
 
-/// Who may read the lists at once.
+/// The semaphore of concurrent readers.
 pub(crate) fn readers(unlimited: &[IpNet]) -> NetworkSemaphore {
     NetworkSemaphore::new(READERS_MAX, NETWORK_READERS_MAX, unlimited)
 }

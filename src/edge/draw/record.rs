@@ -16,9 +16,9 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
 
-/// What never changes again, at an address that names the draw.
+/// Caching of documents that never change again, at an address that names the draw.
 const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// What may be out of date in a second.
+/// Caching of documents that may be out of date in a second.
 pub(crate) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
 
 /// How long what is final of the present draw may be kept: for ever where the address names the draw (`?d=…`), and a moment
@@ -68,7 +68,7 @@ pub(crate) fn schema() -> Answer {
         .body(include_str!("../../../docs/draw-record.schema.json"))
 }
 
-/// Everything that is public of a draw, before it is signed.
+/// The public record of a draw, before it is signed.
 pub(crate) fn public_record(snapshot: &Snapshot) -> Option<Record> {
     let known = &snapshot.view.draw;
     let scheduled = Record::scheduled(Descriptor::parse(&known.descriptor).ok()?);

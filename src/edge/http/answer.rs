@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// Header fields, in order.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// What the body begins with where that is shared by many answers.
+    /// The beginning of the body, where many answers share it.
     pub(crate) shared: Bytes,
     /// The body, or the rest of it.
     pub(crate) body: Bytes,
@@ -60,7 +60,7 @@ impl Answer {
         self
     }
 
-    /// How long the body is.
+    /// The length of the body.
     pub(crate) fn body_bytes(&self) -> usize {
         self.shared.len() + self.body.len()
     }

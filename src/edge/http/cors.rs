@@ -18,7 +18,7 @@ use crate::fields;
 /// What is public may be read by scripts of any origin: whoever checks a draw may do it in a browser.
 pub(crate) const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 
-/// What a script of another origin may read of an answer, besides its body.
+/// The fields that a script of another origin may read, besides the body.
 const EXPOSED: HeaderValue = HeaderValue::from_static("etag, ratelimit, ratelimit-policy, retry-after");
 
 /// The request's origin, where it is one of the `names` that a room has.

@@ -21,7 +21,7 @@ pub(crate) fn answer(read: &[u8]) -> Answer {
     problem(&headers).told(&headers, || None)
 }
 
-/// What is wrong with fields that are too long.
+/// The problem to tell of fields that are too long.
 pub(crate) fn problem(headers: &HeaderMap) -> Problem {
     let mut largest: Vec<(usize, &[u8])> =
         values(headers, &COOKIE).flat_map(cookies::pairs).map(|pair| (pair.len(), cookies::name(pair))).collect();

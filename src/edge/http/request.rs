@@ -21,7 +21,7 @@ pub(crate) struct FanRequest<'r> {
     pub(crate) query: Option<&'r str>,
     /// Whether the fan came by TLS.
     pub(crate) secure: bool,
-    /// Whose quotas the request counts for.
+    /// The address whose quotas the request counts for.
     pub(crate) address: IpAddr,
     /// Whether a page sent it whose origin the room names.
     pub(crate) is_from_named_origin: bool,

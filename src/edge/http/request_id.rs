@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::fields::values;
 
-/// Where it is read from, and how it is told to the shop.
+/// The field that it is read from, and in which the shop gets it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const BYTES_MAX: usize = 64;
@@ -22,7 +22,7 @@ const BYTES_MAX: usize = 64;
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// What the request is called, or is called from now on.
+    /// The id that the request came with, or a new one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         Self(taken_over(headers).unwrap_or_else(new))
     }

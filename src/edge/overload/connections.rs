@@ -12,7 +12,7 @@ use crate::config::EdgeConfig;
 use crate::limit::{Held, Occupancy};
 use crate::observe::Shed;
 
-/// Who is connected.
+/// The open connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     all: Arc<Semaphore>,
@@ -42,7 +42,7 @@ impl Connections {
         }
     }
 
-    /// How many are open.
+    /// The number of open connections.
     pub(crate) fn count(&self) -> usize {
         self.most - self.all.available_permits()
     }

@@ -20,7 +20,7 @@ pub(crate) struct NetworkSemaphore {
     unlimited: Vec<IpNet>,
 }
 
-/// What was taken, until it is dropped.
+/// A part of both bounds, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct NetworkPermit {
     _of_all: OwnedSemaphorePermit,
@@ -37,7 +37,7 @@ pub(crate) enum Reached {
 }
 
 impl NetworkSemaphore {
-    /// So much in all, and for each network that has a limit; 0 for none.
+    /// A semaphore with a bound in all, and one for each network that has a limit; 0 for none.
     pub(crate) fn new(all: u32, of_network: u32, unlimited: &[IpNet]) -> Self {
         Self {
             all: Arc::new(Semaphore::new(all as usize)),

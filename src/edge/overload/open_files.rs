@@ -14,7 +14,7 @@ pub(crate) fn raise_limit() {
 /// Files that are not fans' connections: shops, stores, journals, listeners.
 const OTHER_FILES: u64 = 1_024;
 
-/// How many connections the process may have, so that it always has files left for its own work.
+/// The number of connections that the process may have, so that it always has files left for its own work.
 pub(crate) fn connections_max() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(files.saturating_sub(OTHER_FILES).max(files / 2)).unwrap_or(usize::MAX)

@@ -22,10 +22,10 @@ pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 /// Joins that a network may have made here lately before the store counts them, too.
 const BUSY_JOINS: u32 = 3;
 
-/// Those of a network that are turned away come back within this.
+/// The time within which the refused clients of a network come back.
 const NETWORK_SPREAD_MS: u64 = 10_000;
 
-/// What is counted.
+/// A kind of request that has a quota of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
     /// Any request of a network, but polls.
@@ -40,10 +40,10 @@ pub(crate) enum Counted {
     Session(RouteClass),
 }
 
-/// What an answer does to the quota.
+/// The effect of a question on the quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tally {
-    /// Who is let through is counted.
+    /// A request that is let through is counted.
     Count,
     /// Nothing.
     Look,
@@ -57,7 +57,7 @@ pub(crate) struct Over {
     pub(crate) retry_after_ms: u64,
 }
 
-/// What is left of a quota that allowed a request.
+/// The rest of a quota that allowed a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
     counted: Counted,
@@ -202,14 +202,14 @@ impl Counted {
 }
 
 impl Over {
-    /// What the client is told: nothing is left, and when there is more.
+    /// The fields for a client over its quota: nothing is left, and when there is more.
     pub(crate) fn fields(&self) -> [(HeaderName, HeaderValue); 2] {
         fields(self.counted, self.quota, 0, self.retry_after_ms.div_ceil(1_000))
     }
 }
 
 impl Left {
-    /// What the client is told: what is left, and when all of it is there again.
+    /// The fields for a client within its quota: the rest, and when all of it is there again.
     pub(crate) fn fields(&self) -> [(HeaderName, HeaderValue); 2] {
         let used = self.quota.burst.saturating_sub(self.remaining);
         let whole_s = (u64::from(used) * 60).div_ceil(u64::from(self.quota.per_minute.max(1)));

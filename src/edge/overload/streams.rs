@@ -59,7 +59,7 @@ impl StreamLimiter {
         Some(StreamPermit { limiter: Arc::clone(self), ask })
     }
 
-    /// How many there are.
+    /// The number of open streams.
     pub(crate) fn count(&self) -> u32 {
         self.lock().all
     }

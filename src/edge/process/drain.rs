@@ -9,16 +9,16 @@ use super::signals::ended;
 use crate::config::Config;
 use crate::edge::context::Edge;
 
-/// How often a draining edge looks whether it is done.
+/// The interval at which a draining edge looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long requests keep a store that the next edge waits for.
+/// The time for which requests keep a store that the next edge waits for.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is left to do once no connection is taken any more.
+/// The work that is left once no connection is taken any more.
 pub(crate) struct Drain {
-    /// How long requests and tunnels may take.
+    /// The time that requests and tunnels may take.
     grace: Duration,
-    /// How long connections are kept for the requests that may still come on them; the rest of their time, at most.
+    /// The time for which connections are kept for the requests that may still come on them.
     keepalive: Duration,
     finished: Sender<()>,
 }

@@ -29,7 +29,7 @@ pub enum EdgeError {
     NoUpstream {
         /// The room.
         room: String,
-        /// What it names.
+        /// The name.
         upstream: String,
     },
     /// The audit log cannot be written.
@@ -37,7 +37,7 @@ pub enum EdgeError {
     Audit {
         /// The file.
         path: std::path::PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The system has no randomness.
@@ -48,10 +48,10 @@ pub enum EdgeError {
     TakeOver {
         /// Its directory.
         dir: std::path::PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Something is measured twice.
+    /// A metric is registered twice.
     #[error("cannot measure: {0}")]
     Metrics(#[from] prometheus::Error),
     /// A thread cannot be started.
@@ -60,7 +60,7 @@ pub enum EdgeError {
     /// The server has ended without having been told to.
     #[error("the server's thread has ended by itself: see the log; start the edge again")]
     Ended,
-    /// Nobody serves after this edge.
+    /// No edge serves after this one.
     #[error("the edge that took over has died, and so has every one that was started in its place: see their logs")]
     NoHeir,
     /// An address cannot be listened on.
@@ -68,7 +68,7 @@ pub enum EdgeError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A certificate or key cannot be used.

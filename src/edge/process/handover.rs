@@ -38,17 +38,17 @@ const SOCKET: &str = "upgrade.sock";
 const OWN_SOCKET: &str = "copy.sock";
 /// The longest path of a socket.
 const SOCKET_BYTES_MAX: usize = 107;
-/// How often to look whether something is so, and for how long.
+/// The interval at which a condition is polled, and the time after which polling ends.
 const LOOK: Duration = Duration::from_millis(5);
 const LOOK_FOR: Duration = Duration::from_secs(5);
-/// How long another handover may take.
+/// The time that another takeover may take.
 const TAKEOVER_PATIENCE: Duration = Duration::from_secs(60);
 /// Set for an edge that is started because one that took over has died: it is given the sockets without asking.
 const HEIR: &str = "FAIRGATE_HEIR";
 /// Heirs that are started, and the pause before each.
 const HEIRS_MAX: u32 = 10;
 const HEIR_PAUSE: Duration = Duration::from_secs(1);
-/// How often to look whether an heir has ended.
+/// The interval at which an heir is looked at.
 const ATTEND: Duration = Duration::from_millis(100);
 
 /// The server, with the listening sockets of the edge that runs if it takes over from one.
@@ -80,7 +80,7 @@ impl Sockets {
     }
 }
 
-/// What an edge takes over, and gives away.
+/// The sockets that an edge takes over, and gives away.
 pub(crate) struct Handover {
     dir: PathBuf,
     /// The sockets on which this edge listens, as Pingora knows them.
@@ -93,7 +93,7 @@ pub(crate) struct Handover {
     heir: Mutex<Option<JoinHandle<bool>>>,
 }
 
-/// What became of the edge that took the sockets.
+/// The fate of the edge that took the sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It serves.
@@ -166,7 +166,7 @@ impl Handover {
         send(&table.lock(), &socket_path(&self.dir))
     }
 
-    /// What became of the edge that took the sockets; nothing as long as that is open.
+    /// The fate of the edge that took the sockets; `None` as long as that is open.
     pub(crate) fn fate(&self) -> Option<Fate> {
         let serves = || takeover_lock::serving(&self.dir).is_some_and(|serving| !serving.is_this_process());
         if serves() {
@@ -341,7 +341,7 @@ fn until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Where the next edge waits.
+/// The socket at which the next edge waits.
 fn socket_path(dir: &Path) -> PathBuf {
     dir.join(SOCKET)
 }

@@ -13,7 +13,7 @@ use pingora::services::Service;
 use super::handover::Handover;
 use crate::edge::context::Edge;
 
-/// How often to look whether every room is known.
+/// The interval at which to look whether every room is known.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A service with sockets that may change hands.

@@ -44,7 +44,7 @@ const NETWORK_REQUESTS_MAX: u32 = 1_000;
 /// For runtimes to end, after everything was answered.
 const LAST_SECOND_S: u64 = 1;
 
-/// What an edge serves, as far as its configuration says.
+/// The parts of an edge that follow from its configuration alone.
 pub(crate) struct Prepared {
     keys: LiveKeys,
     pub(crate) certificates: Vec<Arc<LiveCertificate>>,

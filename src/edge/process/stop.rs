@@ -18,15 +18,15 @@ use super::signals::{ended, received};
 use crate::config::Config;
 use crate::edge::context::Edge;
 
-/// How often to look whether the next edge serves.
+/// The interval at which to look whether the next edge serves.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long answers say that their connections end, before a single edge takes no more of them.
+/// The time for which answers announce the end of their connections, before a single edge takes no more of them.
 const NOTICE: Duration = Duration::from_secs(5);
 
 /// Waits for the reason to stop.
 pub(crate) struct Stop {
     edge: Arc<Edge>,
-    /// How long it goes on taking visitors.
+    /// The time for which it goes on taking visitors.
     delay: Duration,
     handover: Arc<Handover>,
     stdin_ended: Arc<Notify>,

@@ -86,7 +86,7 @@ pub(crate) fn say_serving(dir: &Path) -> io::Result<()> {
     fs::rename(next, dir.join(SERVING))
 }
 
-/// Who wrote that last.
+/// The process that wrote that last.
 pub(crate) fn serving(dir: &Path) -> Option<Serving> {
     let text = fs::read_to_string(dir.join(SERVING)).ok()?;
     let (process, started) = text.trim().split_once(' ')?;

@@ -95,7 +95,7 @@ pub(crate) async fn acquire(
     Ok(Outcome::Forward)
 }
 
-/// What changes something (a reservation, a payment) counts apart from the pictures of a page, like a priority path.
+/// The class under which a request counts: one that changes something (a reservation, a payment) counts as priority.
 fn counted_as(class: RouteClass, method: &Method) -> RouteClass {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     if reads { class } else { RouteClass::Priority }
@@ -112,7 +112,7 @@ async fn take(
     Ok((room.upstream.slot(ask, edge.now_ms()).await?, stream))
 }
 
-/// Whose part of the shop a request takes from.
+/// The share of the shop that a request takes from.
 fn ask(
     edge: &Edge,
     headers: &HeaderMap,
@@ -140,7 +140,7 @@ fn ask(
     holder.map_or(open, |holder| inside_ask(&holder.pass, class))
 }
 
-/// What somebody with a pass asks for.
+/// The share for the holder of a pass.
 pub(crate) fn inside_ask(pass: &Pass, class: RouteClass) -> SlotAsk {
     let part = if class == RouteClass::Priority { Part::Priority } else { Part::Inside };
     SlotAsk { part, key: Some(pass.session.number()), is_long: false }

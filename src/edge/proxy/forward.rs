@@ -30,7 +30,7 @@ use crate::fields::first;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Where to send the request. Called again for a retry, so nothing is spent here.
+/// The peer that the request goes to. Called again for a retry, so nothing is spent here.
 pub(crate) fn peer(visit: &Visit) -> Result<Box<HttpPeer>> {
     let inside = inside(visit)?;
     let upstream = &inside.room.upstream;

@@ -28,7 +28,7 @@ pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u
     Holder { token, pass: Arc::new(pass), shown, is_owed: true }
 }
 
-/// Who shows a pass that is good, by the newest of the session.
+/// The holder of a valid pass, with the newest pass of the session.
 fn newest(edge: &Edge, room: &LiveRoom, checked: Checked, token: &str, now_ms: u64) -> Holder {
     let Checked { pass, id: shown, .. } = checked;
     // Most passes are young, and nothing newer is known of them.
@@ -53,7 +53,7 @@ pub(crate) fn known_inside(edge: &Edge, tally: Tally, headers: &HeaderMap, arriv
     known
 }
 
-/// Who shows a pass that is good now, by cookie or as a bearer token.
+/// The holder of a pass that is valid now, by cookie or as a bearer token.
 pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
     let now_ms = edge.now_ms();
     tokens(room, headers, secure).find_map(|token| {
@@ -62,7 +62,7 @@ pub(crate) fn holder(edge: &Edge, tally: Tally, room: &LiveRoom, headers: &Heade
     })
 }
 
-/// What may be a pass: the cookie, then a bearer token.
+/// The candidates for a pass: the cookie, then a bearer token.
 pub(crate) fn tokens<'h>(
     room: &LiveRoom,
     headers: &'h HeaderMap,
@@ -73,7 +73,7 @@ pub(crate) fn tokens<'h>(
     [cookie, authorization.and_then(bearer)].into_iter().flatten()
 }
 
-/// What a pass of the room is held against.
+/// The state of the room that a pass is checked against.
 pub(crate) fn gate<'a>(room: &'a LiveRoom, snapshot: Option<&'a Snapshot>) -> Gate<'a> {
     static NOBODY: BTreeMap<u64, u64> = BTreeMap::new();
     Gate {

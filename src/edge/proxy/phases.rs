@@ -108,7 +108,7 @@ impl ProxyHttp for Phases {
         true
     }
 
-    /// What Pingora's own error lines say about a request: no query, which may hold secrets.
+    /// The request in Pingora's own error lines: no query, which may hold secrets.
     fn request_summary(&self, session: &Session, _visit: &Visit) -> String {
         access_log::summary(session)
     }

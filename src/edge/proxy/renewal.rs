@@ -11,7 +11,7 @@ use crate::edge::room::handle::LiveRoom;
 use crate::pass::Pass;
 use crate::room::RenewOutcome;
 
-/// How long an answer waits for its renewal. The next request tries again.
+/// The time that an answer waits for its renewal. The next request tries again.
 const RENEW_WITHIN: Duration = Duration::from_millis(250);
 
 /// A renewal under way while the shop works.

@@ -45,21 +45,21 @@ pub(crate) fn memory(config: &LimitsConfig) -> NetworkSemaphore {
     NetworkSemaphore::new(units(config.body_bytes), units(config.network_body_bytes), &config.unlimited)
 }
 
-/// How a body goes to the shop.
+/// The way in which a body goes to the shop.
 #[derive(Debug)]
 pub(crate) enum Sending {
     /// There is none.
     Nothing,
     /// It is here, all of it.
     Whole {
-        /// How long it is.
+        /// Its length.
         bytes: u64,
         /// Its memory.
         _kept: NetworkPermit,
     },
     /// It is longer, and comes while it goes.
     Streamed {
-        /// How long it is, as far as that was said.
+        /// Its length, as far as the client stated it.
         declared: Option<u64>,
         /// The memory of what was read before that was known.
         _kept: Option<NetworkPermit>,
@@ -92,7 +92,7 @@ impl Sending {
         self.is_streamed() && is_trickle(took, bytes, patience_ms)
     }
 
-    /// How much longer than any other answer the shop's may take to begin, since the body has to be there first.
+    /// The extra time for the shop's answer to begin, since the body has to be there first.
     pub(crate) fn extra_ms(&self, body_bytes_max: u64) -> u64 {
         match self {
             Self::Streamed { declared, .. } => {

@@ -16,10 +16,10 @@ use crate::edge::room::handle::LiveRoom;
 use crate::pass::{Pass, token_id};
 use crate::room::RenewOutcome;
 
-/// How long a fan whose pass has run out waits to hear whether the session goes on.
+/// The time that a fan with an expired pass waits to hear whether the session goes on.
 const REVIVE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Who shows a pass that has run out while the session goes on.
+/// The holder of an expired pass whose session goes on.
 pub(crate) async fn revive(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
     for token in tokens(room, headers, secure) {
         if let Some(holder) = revive_one(edge, room, token).await {

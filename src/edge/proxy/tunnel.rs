@@ -12,7 +12,7 @@ use crate::edge::credentials::holder::Holder;
 use crate::edge::room::handle::LiveRoom;
 use crate::room::RenewOutcome;
 
-/// How often a tunnel's pass is looked at.
+/// The interval at which a tunnel's pass is checked.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Cuts the connection when the pass ends; gives up when the connection is gone.

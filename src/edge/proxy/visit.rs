@@ -25,13 +25,13 @@ use crate::edge::room::handle::LiveRoom;
 use crate::edge::slots::{Slot, SlotAsk};
 use crate::observe::{RequestKind, RouteClass};
 
-/// One request.
+/// One request's way.
 pub(crate) struct Visit {
     pub(crate) begun: Instant,
     pub(crate) stage: Stage,
     /// Whether the fan came by TLS.
     pub(crate) secure: bool,
-    /// Where the script is from that sent it, if the room lets it read the answer.
+    /// The origin of the script that sent it, if the room lets it read the answer.
     pub(crate) origin: Option<HeaderValue>,
     /// The room that the request is about, if any: its index.
     pub(crate) room: Option<usize>,
@@ -45,13 +45,13 @@ pub(crate) struct Visit {
     _in_flight: InFlight,
 }
 
-/// How far a request has come.
+/// The stage of a request.
 pub(crate) enum Stage {
     /// Nothing has been decided.
     Arriving,
     /// The gate has answered it.
     Answered {
-        /// What it was.
+        /// The kind of request.
         kind: RequestKind,
     },
     /// It is with the shop.
@@ -62,12 +62,12 @@ pub(crate) enum Stage {
 pub(crate) struct Inside {
     pub(crate) room: Arc<LiveRoom>,
     pub(crate) arrival: Arrival,
-    /// Who is inside; nobody in particular on exempt pages.
+    /// The holder of the pass; `None` on exempt pages.
     pub(crate) holder: Option<Holder>,
     pub(crate) class: RouteClass,
     /// When it went to the shop.
     pub(crate) sent_at: Instant,
-    /// Whose part of the shop it takes from.
+    /// The share of the shop that it takes from.
     pub(crate) ask: SlotAsk,
     /// Given back when the answer has been sent, or turns out to last.
     pub(crate) slot: Option<Slot>,
@@ -116,7 +116,7 @@ impl Visit {
         self.kill_switch = carried.downcast().ok().map(|kill_switch| *kill_switch);
     }
 
-    /// What an answer of the gate says to browsers besides.
+    /// Adds the fields that browsers need: CORS and HSTS.
     pub(crate) fn dress(&self, edge: &Edge, answer: &mut Answer) {
         if let Some(origin) = &self.origin {
             cors::open_to(origin, answer);
@@ -127,12 +127,12 @@ impl Visit {
     }
 }
 
-/// What is to be done with a request.
+/// The outcome of the decision.
 pub(crate) enum Outcome {
     Forward,
     Answer(RequestKind, Answer),
     List(Arc<LiveRoom>, ListAnswer, Reader),
-    /// What was sent is in the answer.
+    /// An answer that holds the form that was sent.
     Kept(RequestKind, Answer),
     Problem(RequestKind, Problem),
 }

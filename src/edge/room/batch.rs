@@ -2,6 +2,9 @@
 //!
 //! Guarantees: asks are applied in the order in which they came. A lone ask is not held back. Memory is bounded by
 //! the queue, and an ask that finds it full is refused at once.
+//!
+//! The store puts neighbouring requests together once more, since heartbeats, the admin API and calls that are not
+//! batched here stand in its queue, too.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,10 +20,10 @@ pub const QUEUE_MAX: usize = 32 * 1024;
 /// Asks that one call may carry.
 pub const BATCH_MAX: usize = 4 * 1024;
 
-/// How long a busy queue is gathered. Longer saves calls, shorter saves the fans' time.
+/// The time for which a busy queue is gathered. Longer saves calls, shorter saves the fans' time.
 pub const GATHER: Duration = Duration::from_millis(10);
 
-/// How long a fan waits for the store before being told to come back.
+/// The time that a fan waits for the store before being told to come back.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why there is no answer.

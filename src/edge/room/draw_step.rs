@@ -6,7 +6,7 @@ use fairgate_draw::Hash;
 
 use crate::room::{Phase, View};
 
-/// What the draw needs next.
+/// The next step of a draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrawStep {
     /// Nothing, or time.

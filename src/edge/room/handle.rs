@@ -31,7 +31,7 @@ pub(crate) struct Cookies {
     pub(crate) pass: Cookie,
 }
 
-/// How many claims of a draw are public.
+/// The number of a draw's claims that are public.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PublicClaims {
     pub(crate) draw: [u8; 32],
@@ -43,7 +43,7 @@ pub(crate) struct LiveRoom {
     pub(crate) config: RoomConfig,
     pub(crate) page: WaitingPage,
     pub(crate) check: CheckPage,
-    /// What crawlers get instead of the waiting page.
+    /// The page for crawlers, instead of the waiting page.
     pub(crate) public_page: Option<Bytes>,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) joins: Batcher<Joiner, Joined>,
@@ -54,13 +54,13 @@ pub(crate) struct LiveRoom {
     progress: Mutex<Progress>,
     /// The frozen roster's upper levels, once somebody has read it.
     pub(crate) tree: ArcSwapOption<RosterTree>,
-    /// How much of the list of claims is public.
+    /// The public part of the list of claims.
     pub(crate) public_claims: ArcSwap<PublicClaims>,
-    /// What is told of the sessions that ended early.
+    /// The document of sessions that ended early.
     pub(crate) ended: ArcSwapOption<EndedSessions>,
     /// Signatures of rounds that are handed in are checked one at a time.
     pub(crate) hand_in: Semaphore,
-    /// What tickets have proved of the store.
+    /// Losses of the store that tickets have proved.
     pub(crate) loss: ProvedLoss,
 }
 
@@ -124,7 +124,7 @@ impl LiveRoom {
         RoomState { phase, open_after_end: self.config.schedule.after_end == AfterEnd::Open }
     }
 
-    /// What the configuration wants of the room; `secret` counts only if the room has none.
+    /// The schedule that the configuration has for the room; `secret` counts only if the room has none.
     pub(crate) fn plan(&self, secret: [u8; 32]) -> Plan {
         let schedule = &self.config.schedule;
         Plan {
@@ -174,7 +174,7 @@ impl LiveRoom {
         Status::build(StatusInput { room, title, poll, view, advance, now_ms, stale })
     }
 
-    /// How fast the line will move.
+    /// The forecast of the line's speed.
     pub(crate) fn advance(&self, view: &View) -> Advance {
         self.progress().advance(&Look::from(view))
     }

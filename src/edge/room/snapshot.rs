@@ -16,13 +16,13 @@ use crate::room::{Claimant, Entry, Phase, Position, Refusal, View};
 /// A room as of a look.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    /// What the store said.
+    /// The store's view of the room.
     pub view: View,
     /// From the reveal on.
     shuffle: Option<Arc<Shuffle>>,
 }
 
-/// How the room stood at the last tick, with everything that follows from it.
+/// The room as of the last tick, with everything that follows from it.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) standing: Standing,
@@ -37,7 +37,7 @@ impl Deref for Snapshot {
     }
 }
 
-/// What a claim comes to at first sight.
+/// The result of a claim by the snapshot alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The store decides.
@@ -61,7 +61,7 @@ pub(crate) fn has_given(view: &View, position: Position) -> bool {
 }
 
 impl Standing {
-    /// How the room stands now; what was worked out of its draw before is kept.
+    /// The standing after a new view; the shuffle that was computed before is kept.
     #[must_use]
     pub fn after(before: Option<&Self>, view: View) -> Self {
         let known = before.filter(|before| before.view.draw.seed == view.draw.seed);

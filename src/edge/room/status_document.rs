@@ -15,7 +15,7 @@ use crate::steer::{Advance, Pace};
 /// Long enough for a CDN to answer everyone else, short enough that a countdown stays true.
 const STATUS_CACHE_CONTROL: &str = "public, max-age=1";
 
-/// How often browsers may ask, as the room's configuration has it.
+/// The polling interval that browsers keep, as the room's configuration has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollPolicy {
     /// The shortest time between two polls.
@@ -41,18 +41,18 @@ pub struct Status {
     pub http1_known: Bytes,
 }
 
-/// What the status is made from.
+/// The input of a status document.
 #[derive(Clone, Copy, Debug)]
 pub struct StatusInput<'a> {
     /// Its name.
     pub room: &'a str,
-    /// What the fan waits for.
+    /// The title of the sale.
     pub title: &'a str,
-    /// How often browsers may ask.
+    /// The polling interval.
     pub poll: PollPolicy,
     /// How the room stands.
     pub view: &'a View,
-    /// How fast the line moves.
+    /// The speed of the line.
     pub advance: Advance,
     /// The room's time now; later than the view's where the store is out of reach.
     pub now_ms: u64,

@@ -24,7 +24,7 @@ pub(crate) struct FileWatch {
     metrics: EdgeMetrics,
     supervisor: Supervisor,
     pulse: Pulse,
-    /// What was wrong at the last look, so that the log says it once.
+    /// The failures of the last look, so that the log says each once.
     wrong: Mutex<Vec<String>>,
 }
 

@@ -30,16 +30,16 @@ use crate::room::{Command, Control, Refusal, View};
 use crate::store::{Store, StoreError};
 use crate::supervise::{Pulse, Supervisor};
 
-/// How old what browsers see of a room may be.
+/// The interval of the heartbeat: the age that a room's status may have.
 pub const TICK: Duration = Duration::from_millis(200);
 
-/// How long a room that nobody has scheduled is left to edges that may know it.
+/// The time for which an unscheduled room is left to edges that may know it.
 pub const OTHERS_MAY_KNOW: Duration = Duration::from_secs(1);
 
-/// How long the freeze of a large roster may take before it counts as hung.
+/// The time that the freeze of a large roster may take before it counts as hung.
 const FREEZE_WITHIN: Duration = Duration::from_secs(120);
 
-/// How long the gate waits for the first look at its rooms before it opens.
+/// The time that the gate waits for the first look at its rooms before it opens.
 const READY_WITHIN: Duration = Duration::from_secs(3);
 
 /// Keeps one room going.

@@ -22,7 +22,7 @@ use crate::steer::{self, Controller, Health, STEP_MS, Signals, Window, queue_wai
 use crate::store::Store;
 use crate::supervise::{Pulse, Supervisor};
 
-/// How often an edge that steers says so, where nothing has changed.
+/// The interval at which an edge that steers says so, where nothing has changed.
 const RENEW_MS: u64 = 1_000;
 
 /// Steers the rooms of one shop.
@@ -142,7 +142,7 @@ impl Steered {
         (policy.mode == Mode::Adaptive).then_some(policy.target_ms)
     }
 
-    /// What to tell the room, if it is adaptive and there is anything to tell.
+    /// The steering to send to the room, if it is adaptive and there is any.
     fn step(&mut self, signals: &Signals, now_ms: u64) -> Option<Steering> {
         let snapshot = self.room.snapshot()?;
         let view = &snapshot.view;

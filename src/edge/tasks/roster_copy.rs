@@ -11,10 +11,10 @@ use crate::edge::room::draw_step::copy_due;
 use crate::edge::room::handle::LiveRoom;
 use crate::store::{Store, StoreError};
 
-/// How often an edge sees to it that it has a copy of the roster.
+/// The interval at which an edge looks whether it has a copy of the roster.
 pub const COPY_EVERY: Duration = Duration::from_secs(1);
 
-/// How long an edge waits whose disk takes no copy: each attempt may read the whole roster.
+/// The pause of an edge whose disk takes no copy: each attempt may read the whole roster.
 const DISK_RETRY: Duration = Duration::from_secs(60);
 
 /// Sees to it that this edge has a copy of the frozen roster.

@@ -44,7 +44,7 @@ pub(crate) struct Timekeeper {
     metrics: EdgeMetrics,
     supervisor: Supervisor,
     pulse: Pulse,
-    /// What was said to be off.
+    /// The skew that the log has reported.
     said: Mutex<Said>,
 }
 

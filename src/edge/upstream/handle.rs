@@ -17,7 +17,7 @@ use crate::edge::slots::{Shares, Slot, SlotAsk, Slots};
 use crate::observe::Shed;
 use crate::steer::{Breaker, Interval};
 
-/// How long an unused connection to the shop is kept.
+/// The time for which an unused connection to the shop is kept.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// A shop.
@@ -39,7 +39,7 @@ pub(crate) enum Closed {
     Full(Shed),
     /// The shop is dead; it makes sense to ask again after so long.
     Dead {
-        /// How long.
+        /// The pause, in ms.
         retry_after_ms: u64,
     },
 }
@@ -75,12 +75,12 @@ impl Upstream {
         })
     }
 
-    /// What rooms call it.
+    /// The name by which rooms refer to it.
     pub(crate) fn name(&self) -> &str {
         &self.config.name
     }
 
-    /// Where to connect. `silence_ms` is how long the shop may keep silent.
+    /// The peer to connect to. `silence_ms` is the time for which the shop may keep silent.
     pub(crate) fn peer(&self, silence_ms: u64) -> HttpPeer {
         let mut peer = HttpPeer::new(self.address, self.config.tls, self.config.host.clone());
         let connect = Duration::from_millis(self.config.connect_timeout_ms);
@@ -92,17 +92,17 @@ impl Upstream {
         peer
     }
 
-    /// How long it may keep silent before an answer, and within one.
+    /// The time for which it may keep silent before an answer, and within one.
     pub(crate) fn silence_ms(&self) -> u64 {
         self.config.read_timeout_ms
     }
 
-    /// What its configuration allows to be in flight, and for how long a request may wait for a slot.
+    /// The configured bounds: requests in flight, and ms that a request may wait for a slot.
     pub(crate) fn bounds(&self) -> (u32, u64) {
         (self.config.in_flight_max, self.config.queue_wait_ms)
     }
 
-    /// So many requests in flight from now on, which wait so long for a slot.
+    /// Changes the window of requests in flight, and the ms for which a request may wait for a slot.
     pub(crate) fn resize(&self, window: u32, queue_wait_ms: u64) {
         self.slots.resize(window, Duration::from_millis(queue_wait_ms));
     }
@@ -119,7 +119,7 @@ impl Upstream {
         Ok(slot)
     }
 
-    /// What a request would be told at once instead of getting a slot; it counts as having been told so.
+    /// The refusal that a request would get at once instead of a slot, if any; it counts as refused then.
     pub(crate) fn refuses(&self, ask: &SlotAsk, now_ms: u64) -> Option<Closed> {
         let dead = self.ask_breaker(|breaker| breaker.look(now_ms)).err();
         dead.or_else(|| self.slots.is_full(ask).then(|| self.full(Shed::UpstreamQueue)))
@@ -198,7 +198,7 @@ impl Upstream {
         self.slots.load()
     }
 
-    /// Where it is, as a URL without a path.
+    /// Its URL, without a path.
     pub(crate) fn base_url(&self) -> String {
         let scheme = if self.config.tls { "https" } else { "http" };
         format!("{scheme}://{}:{}", self.config.host, self.config.port)

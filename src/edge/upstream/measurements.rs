@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::steer::{Interval, Meter};
 
-/// What was measured since the last interval was taken out.
+/// Measurements since the last interval was taken out.
 #[derive(Default)]
 pub(crate) struct Measured {
     answers: Meter,
@@ -80,7 +80,7 @@ fn us(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How long a request waited in the shop's own queue: `queue;dur=` of `Server-Timing`, in milliseconds.
+/// The time that a request waited in the shop's own queue: `queue;dur=` of `Server-Timing`, in milliseconds.
 pub(crate) fn shop_queue(server_timing: &str) -> Option<Duration> {
     let metric = server_timing.split(',').map(str::trim).find(|metric| metric.split(';').next() == Some("queue"))?;
     let ms: f64 = metric.split(';').find_map(|part| part.trim().strip_prefix("dur="))?.parse().ok()?;

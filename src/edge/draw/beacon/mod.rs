@@ -33,7 +33,7 @@ pub(crate) struct BeaconFetcher {
     metrics: EdgeMetrics,
     relays: Vec<Relay>,
     client: RelayClient,
-    /// What each relay's last answer was, so that the log says it once and not every second.
+    /// The last failure of each relay, so that the log says it once and not every second.
     said: Mutex<HashMap<String, String>>,
 }
 

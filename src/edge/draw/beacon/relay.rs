@@ -68,7 +68,7 @@ async fn read(mut answer: Response) -> Result<Vec<u8>, Unusable> {
 }
 
 impl Unusable {
-    /// How it is counted.
+    /// The label under which it is counted.
     pub(crate) fn result(&self) -> BeaconResult {
         match self {
             Self::Unreachable(_) => BeaconResult::Unreachable,
