@@ -15,6 +15,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::headers;
 use super::kept_form;
 use super::kill_switch::KillSwitch;
+use super::request_body::is_trickle;
 use super::respond::{problem_answer, respond};
 use super::session;
 use super::tunnel;
@@ -72,7 +73,9 @@ pub(crate) fn pass_on(edge: &Edge, visit: &mut Visit, piece: &mut Option<Bytes>,
         let code = StatusCode::PAYLOAD_TOO_LARGE.as_u16();
         return Error::e_explain(ErrorType::HTTPStatus(code), "the body is larger than allowed");
     }
-    if inside.sending.is_slow(inside.sent_at.elapsed(), inside.body_bytes, edge.client_timeout_ms) {
+    let is_slow =
+        inside.sending.is_streamed() && is_trickle(inside.sent_at.elapsed(), inside.body_bytes, edge.client_timeout_ms);
+    if is_slow {
         return Err(Error::explain(ErrorType::ReadTimedout, "the body comes too slowly").into_down());
     }
     Ok(())

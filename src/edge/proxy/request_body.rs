@@ -87,11 +87,6 @@ impl Sending {
         }
     }
 
-    /// Whether it streams, and trickles: so many bytes in that time.
-    pub(crate) fn is_slow(&self, took: Duration, bytes: u64, patience_ms: u64) -> bool {
-        self.is_streamed() && is_trickle(took, bytes, patience_ms)
-    }
-
     /// The extra time for the shop's answer to begin, since the body has to be there first.
     pub(crate) fn extra_ms(&self, body_bytes_max: u64) -> u64 {
         match self {
@@ -208,7 +203,7 @@ fn declared_bytes(session: &Session) -> Option<u64> {
 }
 
 /// Whether a body that has been coming for a while would hold its slot for ever.
-fn is_trickle(took: Duration, bytes: u64, patience_ms: u64) -> bool {
+pub(crate) fn is_trickle(took: Duration, bytes: u64, patience_ms: u64) -> bool {
     took > Duration::from_millis(patience_ms) && bytes < took.as_secs() * STREAM_BYTES_A_SECOND_MIN
 }
 
