@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use self::rooms::{against_the_order, by_the_front_door, circles, order, rooms};
-use self::rules::{NEVER, broken, has_part};
-use self::tree::Tree;
+use self::rules::{NEVER, broken, has_part, out_of_order};
+use self::tree::{Tree, entries};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -52,6 +52,30 @@ fn every_rule_is_about_something_and_finds_what_breaks_it() {
             assert!(found.concat().iter().any(|found| found.starts_with(&expected)), "{found:?}");
         }
     }
+}
+
+#[test]
+fn crates_depend_only_on_those_before_them() {
+    let manifest = |folder: &Path| {
+        let name = folder.file_name()?.to_string_lossy().into_owned();
+        Some((name, std::fs::read_to_string(folder.join("Cargo.toml")).ok()?))
+    };
+    let manifests: Vec<_> = entries(&root().join("crates")).iter().filter_map(|folder| manifest(folder)).collect();
+    assert!(manifests.len() > 5, "{manifests:?}");
+    assert_none(&out_of_order(&manifests));
+    let told = |name: &str, dependency: &str| {
+        let manifest = format!(
+            "[package]\nname = \"x\"\n\n[dependencies]\n{dependency}\n\n[dev-dependencies]\nfairgate-testkit = \"1\"\n"
+        );
+        out_of_order(&[(name.to_owned(), manifest)])
+    };
+    assert_eq!(told("store", "fairgate-core.workspace = true"), Vec::<String>::new());
+    let found = told("core", "fairgate-store = { path = \"../store\" }");
+    assert!(
+        found.len() == 1 && found[0].starts_with("crates/core/Cargo.toml: depends on `fairgate-store`"),
+        "{found:?}"
+    );
+    assert_eq!(told("another", "").len(), 1);
 }
 
 #[test]

@@ -36,6 +36,10 @@ const IO: &[&str] = &[
     "std::net::TcpStream",
 ];
 
+/// The crates of `crates/`, in their order: each depends only on those before it.
+pub(crate) const CRATES: &[&str] =
+    &["draw", "semaphore", "core", "telemetry", "token", "store", "verify", "testkit", "booking"];
+
 /// Folders that are on their way into crates of their own, by the names that they have there.
 const ALSO: &[(&str, &str)] = &[
     ("arrive", "request"),
@@ -159,6 +163,35 @@ impl Never {
         let (file, line) = (&link.from.file, link.line);
         Some(format!("{file}:{line}: names `{name}` ({}). Rule: {}. Remedy: {}.", to.join("::"), self.why, self.remedy))
     }
+}
+
+/// What is wrong with the order of the crates; `manifests` are their names and their `Cargo.toml`.
+pub(crate) fn out_of_order(manifests: &[(String, String)]) -> Vec<String> {
+    let place = |name: &str| CRATES.iter().position(|known| *known == name);
+    let mut wrong = Vec::new();
+    for (name, manifest) in manifests {
+        let Some(own) = place(name) else {
+            wrong.push(format!(
+                "crates/{name} has no place in the order. Remedy: name it in `CRATES` (tests/architecture)."
+            ));
+            continue;
+        };
+        let later = dependencies(manifest).filter(|other| place(other).is_none_or(|other| other >= own));
+        wrong.extend(later.map(|other| {
+            format!(
+                "crates/{name}/Cargo.toml: depends on `fairgate-{other}`. Rule: a crate depends only on those before it in `CRATES`. \
+                 Remedy: move the type to the earlier crate, or hand it in."
+            )
+        }));
+    }
+    wrong
+}
+
+/// The project's own crates that a manifest depends on, but for its tests.
+fn dependencies(manifest: &str) -> impl Iterator<Item = &str> {
+    let of_build = manifest.split("\n[").filter(|section| section.starts_with("dependencies]"));
+    let own = |line: &'_ str| line.split_once(['=', '.', ' ']).map_or(line, |(name, _)| name).len();
+    of_build.flat_map(str::lines).filter_map(move |line| line[..own(line)].strip_prefix("fairgate-"))
 }
 
 /// A module without its crate: the same before and after a folder has become a crate.

@@ -43,11 +43,10 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Reads the crates of a repository: its own `src`, the protocol of the draw, and every folder of `crates`.
+    /// Reads the crates of a repository: its own `src`, and every folder of `crates`.
     pub(crate) fn read(root: &Path) -> Self {
         let mut tree = Self::default();
         tree.read_crate(root, "fairgate", &root.join("src"));
-        tree.read_crate(root, "fairgate_draw", &root.join("draw/src"));
         for folder in entries(&root.join("crates")) {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
             tree.read_crate(root, &format!("fairgate_{name}"), &folder.join("src"));
@@ -136,8 +135,8 @@ fn join(module: &[String], names: &[String]) -> Vec<String> {
     [module, names].concat()
 }
 
-/// What stands in a folder, in order; nothing where there is none.
-fn entries(folder: &Path) -> Vec<PathBuf> {
+/// The entries of a folder, in order; none where there is no such folder.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(read) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut entries: Vec<PathBuf> = read.flatten().map(|entry| entry.path()).collect();
     entries.sort();
