@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::edge::slots::{Part, SlotAsk};
+use super::concurrency::{Part, SlotAsk};
 
 /// One session has a few tabs, each with a stream or two.
 const OF_A_SESSION_MAX: u32 = 16;

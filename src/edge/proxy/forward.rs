@@ -25,6 +25,7 @@ use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request_id::X_REQUEST_ID;
 use crate::edge::http::upgrade::is_event_stream;
+use crate::edge::overload::concurrency::Slot;
 use crate::edge::overload::rate_limit::Left;
 use crate::edge::upstream::measurements::{ShopAnswer, shop_queue};
 use crate::fields::first;
@@ -126,7 +127,7 @@ fn observe(edge: &Edge, begun: Instant, inside: &Inside, response: &ResponseHead
     let answer = ShopAnswer {
         total: now - begun,
         in_shop: now - inside.sent_at,
-        waited: inside.slot.as_ref().map_or(Duration::ZERO, super::slots::Slot::waited),
+        waited: inside.slot.as_ref().map_or(Duration::ZERO, Slot::waited),
         shop_queue: told.and_then(shop_queue),
         is_error: response.status.is_server_error(),
     };

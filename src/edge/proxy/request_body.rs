@@ -3,7 +3,7 @@
 //! Guarantees: a body of up to [`WHOLE_BYTES_MAX`] is read to its end before its request asks for a slot, within the
 //! client's time. It then goes to the shop with its length. So a slow client costs memory, which is bounded in all
 //! and per network ([`memory`]), and no slot. A longer body streams: it asks for one of the few slots for that
-//! ([`crate::edge::slots`]), is bounded in size, and may not trickle. The shop gets the end of a body once.
+//! ([`crate::edge::overload::concurrency`]), is bounded in size, and may not trickle. The shop gets the end of a body once.
 
 use std::net::IpAddr;
 use std::time::Duration;

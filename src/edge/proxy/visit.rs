@@ -18,11 +18,11 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request_id::RequestId;
+use crate::edge::overload::concurrency::{Slot, SlotAsk};
 use crate::edge::overload::network_semaphore::NetworkPermit;
 use crate::edge::overload::rate_limit::Left;
 use crate::edge::overload::streams::StreamPermit;
 use crate::edge::room::handle::LiveRoom;
-use crate::edge::slots::{Slot, SlotAsk};
 use crate::observe::{RequestKind, RouteClass};
 
 /// One request's way.

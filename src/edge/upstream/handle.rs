@@ -12,8 +12,8 @@ use pingora::upstreams::peer::HttpPeer;
 
 use super::measurements::{Measured, ShopAnswer};
 use crate::config::UpstreamConfig;
+use crate::edge::overload::concurrency::{Shares, Slot, SlotAsk, Slots};
 use crate::edge::overload::streams::{StreamLimiter, StreamPermit};
-use crate::edge::slots::{Shares, Slot, SlotAsk, Slots};
 use crate::observe::Shed;
 use crate::steer::{Breaker, Interval};
 
@@ -212,7 +212,7 @@ impl Upstream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::slots::Part;
+    use crate::edge::overload::concurrency::Part;
 
     #[tokio::test]
     async fn a_dead_shop_is_left_alone_until_a_probe_succeeds() {
