@@ -86,12 +86,18 @@ impl Fleet {
 
     /// Starts an edge, anew after [`Fleet::kill`].
     pub(crate) fn start_edge(&mut self, edge: usize) {
+        self.start_edge_with(edge, &[]);
+    }
+
+    /// The same with variables of its environment.
+    pub(crate) fn start_edge_with(&mut self, edge: usize, variables: &[(&str, &Path)]) {
         let log = fs::File::options().create(true).append(true).open(self.log_path(edge)).unwrap();
         let child = Command::new(program())
             .args(["edge", "--exit-with-stdin", "--config"])
             .arg(self.config_path(edge))
             .env("RUST_LOG", "warn")
             .env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)

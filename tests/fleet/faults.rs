@@ -25,7 +25,7 @@ pub(crate) fn ask(redis: &PrivateRedis, words: &[&str]) {
     command.exec(&mut link).unwrap();
 }
 
-fn replica_of(master: SocketAddr) -> PrivateRedis {
+pub(crate) fn replica_of(master: SocketAddr) -> PrivateRedis {
     let port = format!("127.0.0.1 {}", master.port());
     PrivateRedis::start_with(&["save", "", "replicaof", &port, "repl-diskless-sync-delay", "0"]).unwrap()
 }

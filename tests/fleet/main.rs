@@ -1,6 +1,7 @@
 //! Three real edges on a real Redis with a replica, a cable between them that misbehaves, processes that are killed, and a
 //! crowd that has to keep its places through all of it.
 
+mod clocks;
 mod controls;
 mod crowd;
 mod edges;
@@ -9,6 +10,7 @@ mod edges;
 mod fan;
 mod faults;
 mod proxy;
+mod replicas;
 #[path = "../edge/shop.rs"]
 #[allow(dead_code, reason = "shared with the tests of one edge")]
 mod shop;
