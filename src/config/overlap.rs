@@ -18,7 +18,9 @@ pub(super) fn check(config: &Config, document: &Document<'_>) {
         check_upstream(config, document, index, room);
         check_reserved(config, document, index, room);
         for earlier in &config.rooms[..index] {
-            check_pair(document, index, room, earlier);
+            if !check_pair(document, index, room, earlier) {
+                check_hosts(config, document, (room, earlier));
+            }
         }
     }
     check_listeners(config, document);
@@ -65,8 +67,9 @@ fn check_reserved(config: &Config, document: &Document<'_>, index: usize, room: 
     }
 }
 
-fn check_pair(document: &Document<'_>, index: usize, room: &RoomConfig, earlier: &RoomConfig) {
-    let Some(host) = shared_host(room, earlier) else { return };
+/// Two rooms must not claim the same requests; answers whether they do.
+fn check_pair(document: &Document<'_>, index: usize, room: &RoomConfig, earlier: &RoomConfig) -> bool {
+    let Some(host) = shared_host(room, earlier) else { return false };
     let both = room.paths.iter().flat_map(|path| earlier.paths.iter().map(move |other| (path, other)));
     let folds = room.case_insensitive || earlier.case_insensitive;
     let spelled = |path: &String| if folds { path.to_lowercase() } else { path.clone() };
@@ -74,11 +77,39 @@ fn check_pair(document: &Document<'_>, index: usize, room: &RoomConfig, earlier:
         let (path, other) = (spelled(path), spelled(other));
         covers(&path, &other) || covers(&other, &path)
     };
-    for (path, other) in both.filter(|(path, other)| overlap(path, other)) {
+    let mut overlaps = both.filter(|(path, other)| overlap(path, other)).peekable();
+    let is_any = overlaps.peek().is_some();
+    for (path, other) in overlaps {
         let what = format!("{path:?} overlaps {other:?} of room {:?} on host {host}", earlier.name);
         let remedy = "a request must belong to one room: give the rooms different hosts, or paths that do not contain each other";
         document.problem(&at(index, "paths"), &key(room, "paths"), what, remedy);
     }
+    is_any
+}
+
+/// A shop answers by whatever host it is asked. So a room with `*` must not lead hosts to it by which another room's pages are
+/// nobody's.
+fn check_hosts(config: &Config, document: &Document<'_>, (one, other): (&RoomConfig, &RoomConfig)) {
+    let is_any = |room: &RoomConfig| room.hosts.contains(&Host::Any);
+    let (any, named) = match (is_any(one), is_any(other)) {
+        (true, false) => (one, other),
+        (false, true) => (other, one),
+        _ => return,
+    };
+    let shop = |room: &RoomConfig| config.upstream(&room.upstream).map(|shop| (&shop.host, shop.port));
+    if shop(any).is_none() || shop(any) != shop(named) {
+        return;
+    }
+    let names = named.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let paths = named.paths.iter().map(|path| format!("{path:?}")).collect::<Vec<_>>().join(", ");
+    let what = format!(
+        "\"*\" takes every host to a shop of which room {:?} protects {paths} for {names} alone: by any other host those pages \
+         would be answered with 421",
+        named.name
+    );
+    let remedy = format!("name this room's hosts, too, or write hosts = [\"*\"] in room {:?} as well", named.name);
+    let index = config.rooms.iter().position(|room| std::ptr::eq(room, any)).unwrap_or_default();
+    document.problem(&at(index, "hosts"), &key(any, "hosts"), what, remedy);
 }
 
 fn shared_host(room: &RoomConfig, other: &RoomConfig) -> Option<String> {

@@ -316,8 +316,30 @@ fn rooms_must_not_overlap() {
         let result = parse(&second("vip", hosts, paths));
         assert_eq!(result.is_ok(), hosts == "['other.example']", "{result:?}");
     }
-    assert!(parse(&second("vip", "['*']", "['/shopping']")).is_ok());
     assert_problem(&second("final", "['other.example']", "['/']"), 18, "room[final].name", &["used twice"]);
+}
+
+#[test]
+fn a_room_for_every_host_leaves_no_page_of_its_shop_to_nobody() {
+    let beside = |hosts: &str, shop: &str| {
+        format!(
+            "{FILE}[[upstream]]\nname = 'other'\naddress = '127.0.0.1:3001'\n[[upstream]]\nname = 'same'\naddress = '127.0.0.1:3000'\n\
+             [[room]]\nname = 'fair'\nhosts = {hosts}\npaths = ['/fair']\nupstream = '{shop}'\n\
+             opens_at = 2026-12-01T09:30:00Z\nstarts_at = 2026-12-01T10:00:00Z\nadmission.rate_per_minute = 1\n"
+        )
+    };
+    let said = ["every host", "\"final\"", "\"/shop\" for tickets.example", "421", "room \"final\" as well"];
+    // A shop is where it is, whatever it is called.
+    for shop in ["shop", "same"] {
+        assert_problem(&beside("['*']", shop), 25, "room[fair].hosts", &said);
+        let swapped = beside("['fair.example']", shop).replace("hosts = [\"tickets.example\"]", "hosts = ['*']");
+        assert_problem(&swapped, 9, "room[final].hosts", &["\"fair\"", "fair.example", "421"]);
+    }
+    for right in [beside("['*']", "other"), beside("['tickets.example']", "shop"), beside("['b.example']", "shop")] {
+        assert!(parse(&right).is_ok(), "{right}");
+    }
+    let any = beside("['*']", "shop").replace("hosts = [\"tickets.example\"]", "hosts = ['*']");
+    assert!(parse(&any).is_ok(), "one remedy");
 }
 
 #[test]
