@@ -9,5 +9,6 @@ mod loss;
 mod model;
 mod operations;
 mod redis;
+mod set_back;
 mod topology;
 mod witness;

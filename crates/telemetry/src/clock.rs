@@ -62,9 +62,26 @@ impl SteadyClock {
     /// Follows another clock.
     #[must_use]
     pub fn over(wall: Arc<dyn Clock>) -> Self {
-        let steady = Steady::new("this machine's clock");
+        Self::by(Monotonic::Machine(Instant::now()), wall)
+    }
+
+    /// Follows another clock on a machine whose monotonic clock says these milliseconds: for whoever plays a machine.
+    #[must_use]
+    pub fn played(monotonic_ms: Arc<AtomicU64>, wall: Arc<dyn Clock>) -> Self {
+        Self::by(Monotonic::Played(monotonic_ms), wall)
+    }
+
+    fn by(monotonic: Monotonic, wall: Arc<dyn Clock>) -> Self {
+        let steady = Steady::new("this machine's clock", monotonic);
         steady.observe(wall.now_ms());
         Self { steady, wall, looked_ms: AtomicU64::new(0) }
+    }
+
+    /// A time that follows another machine's clock as far as this machine's monotonic clock bears it out. It knows nothing
+    /// yet; `whose` clock it follows is said in the log.
+    #[must_use]
+    pub fn follow(&self, whose: &'static str) -> Steady {
+        Steady::new(whose, self.steady.monotonic.clone())
     }
 
     /// How far the wall clock is ahead of this one (behind, where negative), believed or not.
@@ -104,13 +121,31 @@ impl Clock for SteadyClock {
 #[derive(Debug)]
 pub struct Steady {
     whose: &'static str,
-    since: Instant,
-    /// What to add to the milliseconds since then; [`NOTHING`] before the first look.
+    monotonic: Monotonic,
+    /// What to add to the milliseconds of the monotonic clock; [`NOTHING`] before the first look.
     offset_ms: AtomicI64,
     follow: Mutex<Follow>,
 }
 
 const NOTHING: i64 = i64::MIN;
+
+/// A clock that nobody sets.
+#[derive(Clone, Debug)]
+enum Monotonic {
+    /// This machine's, counted from there.
+    Machine(Instant),
+    /// One that somebody plays, ms.
+    Played(Arc<AtomicU64>),
+}
+
+impl Monotonic {
+    fn at_ms(&self) -> u64 {
+        match self {
+            Self::Machine(since) => u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            Self::Played(ms) => ms.load(Relaxed),
+        }
+    }
+}
 
 /// What a clock is held against, and what is believed of it. Pure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,10 +157,8 @@ struct Follow {
 }
 
 impl Steady {
-    /// Knows nothing yet. `whose` clock it follows is said in the log.
-    #[must_use]
-    pub fn new(whose: &'static str) -> Self {
-        Self { whose, since: Instant::now(), offset_ms: AtomicI64::new(NOTHING), follow: Mutex::default() }
+    fn new(whose: &'static str, monotonic: Monotonic) -> Self {
+        Self { whose, monotonic, offset_ms: AtomicI64::new(NOTHING), follow: Mutex::default() }
     }
 
     /// The time, Unix ms; nothing before the first look.
@@ -155,6 +188,16 @@ impl Steady {
         }
     }
 
+    /// It is at least so late, whatever the clock says.
+    pub fn is_at_least(&self, now_ms: u64) {
+        let mut follow = self.follow();
+        let at_ms = self.at_ms();
+        if follow.offset_ms.is_some_and(|offset_ms| at_ms.saturating_add_signed(offset_ms) < now_ms) {
+            follow.offset_ms = Some(difference_ms(now_ms, at_ms));
+            self.offset_ms.store(difference_ms(now_ms, at_ms), Relaxed);
+        }
+    }
+
     /// How far the clock that is followed is ahead (behind, where negative) and not believed.
     #[must_use]
     pub fn jump_ms(&self) -> Option<i64> {
@@ -173,7 +216,7 @@ impl Steady {
     }
 
     fn at_ms(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.monotonic.at_ms()
     }
 
     fn follow(&self) -> MutexGuard<'_, Follow> {

@@ -53,6 +53,7 @@ use self::room_task::{Parts, RoomTask};
 use self::rows::{CLAIMS, ROSTER, Rows};
 use self::script::Scripts;
 use self::subscription::Changes;
+pub use self::time::{CallTime, PlayedTime};
 use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};

@@ -1,12 +1,13 @@
 //! How far Redis's clock is believed.
 //!
-//! Guarantees: a call lets a room's time go no further than this edge's monotonic clock bears out since it first believed
-//! Redis, so a server whose clock is set, or that is replaced by one with another clock, moves no room; a server is believed
-//! at first only if this machine's clock or the room itself says about the same. Each edge bears this in mind for itself:
+//! Guarantees: a call lets a room's time go as far as this edge's monotonic clock bears out since it first believed Redis, and no
+//! further. So a server whose clock is set, or that is replaced by one with another clock, moves no room and stops none. A server is
+//! believed at first only if this machine's clock or the room itself says about the same. Each edge bears this in mind for itself:
 //! whoever lets time pass most cautiously holds nobody up, since the others' calls move the room as well.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
 
@@ -17,7 +18,7 @@ const SLACK_MS: u64 = 500;
 
 /// The time as a call states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CallTime {
+pub enum CallTime {
     /// This, whatever the server says.
     Exactly(u64),
     /// The server's, but no later than this.
@@ -27,6 +28,16 @@ pub(super) enum CallTime {
 }
 
 impl CallTime {
+    /// What it comes to where the server's clock says this, Unix ms; `called_ms` in `lua/room.lua`.
+    #[must_use]
+    pub fn at(self, server_ms: u64) -> u64 {
+        match self {
+            Self::Exactly(now_ms) => now_ms,
+            Self::NoLaterThan(latest_ms) => latest_ms.min(server_ms),
+            Self::Server => server_ms,
+        }
+    }
+
     /// As `lua/room.lua` reads it.
     pub(super) fn to_arg(self) -> String {
         match self {
@@ -71,35 +82,59 @@ pub(super) struct RoomTime {
 
 impl RoomTime {
     pub(super) fn new(edge: &Arc<EdgeTime>) -> Self {
-        let server = Arc::new(Steady::new("Redis's clock"));
+        let server = Arc::new(edge.own.follow("Redis's clock"));
         Self { edge: Arc::clone(edge), server, is_accepted: AtomicBool::new(false) }
     }
 
-    /// How far the next call may let time go.
+    /// How far the next call lets time go. A server whose clock was set back would stop the room for as long.
     pub(super) fn of_call(&self) -> CallTime {
         if self.is_accepted.load(Relaxed) {
             return CallTime::Server;
         }
-        CallTime::NoLaterThan(match self.server.now_ms() {
-            Some(now_ms) => now_ms + SLACK_MS,
-            None => self.edge.own.now_ms() + JUMP_MS,
-        })
+        let is_set_back = self.server.jump_ms().is_some_and(|ahead_ms| ahead_ms < 0);
+        match self.server.now_ms() {
+            Some(now_ms) if is_set_back => CallTime::Exactly(now_ms),
+            Some(now_ms) => CallTime::NoLaterThan(now_ms + SLACK_MS),
+            None => CallTime::NoLaterThan(self.edge.own.now_ms() + JUMP_MS),
+        }
     }
 
     /// Takes in what a look showed: the server's clock, and the room's time.
     pub(super) fn observe(&self, server_ms: u64, room_ms: u64) {
-        let is_near = |ms: u64| difference_ms(ms, server_ms).unsigned_abs() <= JUMP_MS;
+        let is_near = |ms: u64| ms.abs_diff(server_ms) <= JUMP_MS;
         let is_new = self.server.now_ms().is_none();
         // The room is there already: somebody else has accepted the server's clock.
         let is_led = self.server.now_ms().is_some_and(|now_ms| room_ms > now_ms + JUMP_MS) && is_near(room_ms);
         if self.is_accepted.swap(false, Relaxed) || is_led {
             self.server.accept();
-        } else if is_new && !is_near(room_ms) && !is_near(self.edge.own.now_ms()) {
-            return;
+        } else if is_new && !is_near(room_ms) {
+            self.begin_between(server_ms, room_ms);
         }
         self.server.observe(server_ms);
+        self.keep_up(room_ms);
         if self.server.jump_ms().is_none() {
             self.edge.servers.store(Some(Arc::clone(&self.server)));
+        }
+    }
+
+    /// Others may have let time go further, as long as nobody believes the server: edges go by one time, give or take the slack.
+    fn keep_up(&self, room_ms: u64) {
+        let lead_ms = self.server.now_ms().map_or(0, |now_ms| room_ms.saturating_sub(now_ms));
+        if (SLACK_MS..=JUMP_MS + 2 * SLACK_MS).contains(&lead_ms) {
+            self.server.is_at_least(room_ms - SLACK_MS);
+        }
+    }
+
+    /// Begins where neither the room nor others bear the server out: with what is between the extremes of the three, unless
+    /// this machine's clock bears it out.
+    fn begin_between(&self, server_ms: u64, room_ms: u64) {
+        let own_ms = self.edge.own.now_ms();
+        if own_ms.abs_diff(server_ms) > JUMP_MS {
+            let mut times_ms = [server_ms, room_ms, own_ms];
+            times_ms.sort_unstable();
+            // A room that was brought over from another server may be a little behind.
+            let is_near = room_ms.abs_diff(own_ms) <= JUMP_MS;
+            self.server.observe(if is_near { room_ms.max(own_ms) } else { times_ms[1] });
         }
     }
 
@@ -114,25 +149,71 @@ impl RoomTime {
     }
 }
 
+/// What one edge knows of the time of one room, for whoever plays its machine and the server.
+pub struct PlayedTime {
+    wall: Arc<PlayedClock>,
+    monotonic_ms: Arc<AtomicU64>,
+    room: RoomTime,
+}
+
+/// A wall clock that says what it was told.
+struct PlayedClock(AtomicU64);
+
+impl Clock for PlayedClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl fmt::Debug for PlayedTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlayedTime").field("now_ms", &self.now_ms()).finish_non_exhaustive()
+    }
+}
+
+impl PlayedTime {
+    /// An edge starts on a machine with these clocks.
+    #[must_use]
+    pub fn start(monotonic_ms: u64, wall_ms: u64) -> Self {
+        let wall = Arc::new(PlayedClock(AtomicU64::new(wall_ms)));
+        let monotonic_ms = Arc::new(AtomicU64::new(monotonic_ms));
+        let own = SteadyClock::played(Arc::clone(&monotonic_ms), Arc::clone(&wall) as _);
+        Self { wall, monotonic_ms, room: RoomTime::new(&Arc::new(EdgeTime::new(own))) }
+    }
+
+    /// The machine's clocks say this now.
+    pub fn pass(&self, monotonic_ms: u64, wall_ms: u64) {
+        self.monotonic_ms.store(monotonic_ms, Relaxed);
+        self.wall.0.store(wall_ms, Relaxed);
+    }
+
+    /// The time that the edge goes by, Unix ms.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.room.edge.now_ms()
+    }
+
+    /// The time of the next call.
+    #[must_use]
+    pub fn of_call(&self) -> CallTime {
+        self.room.of_call()
+    }
+
+    /// Takes in what a look showed: the server's clock, and the room's time, Unix ms each.
+    pub fn observe(&self, server_ms: u64, room_ms: u64) {
+        self.room.observe(server_ms, room_ms);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
-
     use super::*;
 
     const START_MS: u64 = 1_790_000_000_000;
     const HOUR_MS: u64 = 3_600_000;
 
-    struct Wall(AtomicU64);
-
-    impl Clock for Wall {
-        fn now_ms(&self) -> u64 {
-            self.0.load(Relaxed)
-        }
-    }
-
     fn room() -> RoomTime {
-        let own = SteadyClock::over(Arc::new(Wall(AtomicU64::new(START_MS))));
+        let own = SteadyClock::over(Arc::new(PlayedClock(AtomicU64::new(START_MS))));
         RoomTime::new(&Arc::new(EdgeTime::new(own)))
     }
 
@@ -159,10 +240,58 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_is_set_back_stops_nobody() {
+        let time = PlayedTime::start(0, START_MS);
+        time.observe(START_MS, START_MS);
+        time.pass(1_000, START_MS + 1_000);
+        time.observe(START_MS + 1_000 - HOUR_MS, START_MS);
+        time.pass(60_000, START_MS + 60_000);
+        assert_eq!(time.of_call().at(START_MS + 60_000 - HOUR_MS), START_MS + 60_000);
+        assert_eq!((time.now_ms(), time.room.jump_ms()), (START_MS + 60_000, Some(-(HOUR_MS as i64))));
+        time.observe(START_MS + 60_000, START_MS + 60_000);
+        assert_eq!(time.of_call(), CallTime::NoLaterThan(START_MS + 60_000 + SLACK_MS));
+    }
+
+    #[test]
+    fn an_edge_that_starts_while_clocks_are_off_goes_by_the_one_between_and_says_so() {
+        let hour_ms = HOUR_MS as i64;
+        // The server's, this machine's; the room is right.
+        for (server_off_ms, own_off_ms) in [(-hour_ms, 0), (hour_ms, 0), (-60_000, hour_ms), (hour_ms, -60_000)] {
+            let time = PlayedTime::start(0, START_MS.saturating_add_signed(own_off_ms));
+            let server_ms = |now_ms: u64| now_ms.saturating_add_signed(server_off_ms);
+            time.observe(server_ms(START_MS), START_MS);
+            assert_eq!(time.room.jump_ms(), Some(server_off_ms));
+            time.pass(100, START_MS.saturating_add_signed(own_off_ms) + 100);
+            let called_ms = time.of_call().at(server_ms(START_MS + 100));
+            assert!((START_MS + 100..=START_MS + 100 + SLACK_MS).contains(&called_ms), "{called_ms}");
+        }
+    }
+
+    #[test]
+    fn edges_that_do_not_believe_the_server_go_by_one_time() {
+        let far_back_ms = START_MS - HOUR_MS;
+        let (one, other) = (PlayedTime::start(0, START_MS), PlayedTime::start(0, START_MS + 4_500));
+        one.observe(far_back_ms, START_MS);
+        other.observe(far_back_ms, START_MS);
+        let mut room_ms = START_MS;
+        for at_ms in (0..10_000).step_by(200) {
+            for (time, wall_ms) in [(&one, START_MS), (&other, START_MS + 4_500)] {
+                time.pass(at_ms, wall_ms + at_ms);
+                room_ms = room_ms.max(time.of_call().at(far_back_ms + at_ms));
+                time.observe(far_back_ms + at_ms, room_ms);
+            }
+        }
+        assert!(one.now_ms().abs_diff(other.now_ms()) <= SLACK_MS, "{} {}", one.now_ms(), other.now_ms());
+        // Nobody's slack leads anybody further.
+        assert!(other.now_ms() <= START_MS + 4_500 + 10_000, "{}", other.now_ms());
+    }
+
+    #[test]
     fn a_server_that_is_off_from_the_start_is_not_believed_unless_the_room_is_there() {
         let room = room();
-        room.observe(START_MS + HOUR_MS, START_MS + 100);
         assert!(is_about(bound_ms(&room), START_MS + JUMP_MS));
+        room.observe(START_MS + HOUR_MS, START_MS + 100);
+        assert!(is_about(bound_ms(&room), START_MS + SLACK_MS) && room.jump_ms().is_some());
         assert!(is_about(room.edge.now_ms(), START_MS) && room.edge.skew_ms().abs() < 2_000);
         // Others go by that server.
         room.observe(START_MS + HOUR_MS, START_MS + HOUR_MS - 100);
