@@ -6,11 +6,10 @@ use std::net::SocketAddr;
 
 use fairgate_telemetry::secret::Secret;
 use serde::{Deserialize, Serialize};
-use toml::de::DeValue;
 use utoipa::ToSchema;
 
 use super::reader::Section;
-use super::value::{Misfit, Value, one_of};
+use super::value::Word;
 
 const TOKEN_ENV: &str = "FAIRGATE_ADMIN_TOKEN";
 const TOKEN_BYTES_MIN: usize = 16;
@@ -110,8 +109,7 @@ impl TokenSource {
     }
 }
 
-impl Value for Role {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        one_of(value, &[("viewer", Self::Viewer), ("organizer", Self::Organizer), ("sre", Self::Sre)])
-    }
+impl Word for Role {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("viewer", Self::Viewer), ("organizer", Self::Organizer), ("sre", Self::Sre)];
 }

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::reader::Section;
 use super::times::Span;
-use super::value::{Misfit, Value, one_of};
+use super::value::{Misfit, Value, Word};
 use crate::room::BeaconPlan;
 
 /// drand's public relays. Any of them will do, since a round's signature authenticates itself.
@@ -101,6 +101,10 @@ impl fmt::Display for Relay {
 }
 
 impl Value for Relay {
+    fn kind() -> String {
+        "URL".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let text = String::read(value)?;
         Self::parse(&text).ok_or_else(|| {
@@ -109,13 +113,15 @@ impl Value for Relay {
     }
 }
 
-impl Value for Kind {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        one_of(value, &[("none", Self::None), ("quicknet", Self::Quicknet)])
-    }
+impl Word for Kind {
+    const WORDS: &'static [(&'static str, Self)] = &[("none", Self::None), ("quicknet", Self::Quicknet)];
 }
 
 impl Value for Fallback {
+    fn kind() -> String {
+        format!("\"never\" or {}", Span::kind())
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         match value.as_str() {
             Some("never") => Ok(Self::Never),

@@ -1,10 +1,9 @@
 //! `[log]`: how it logs.
 
 use fairgate_telemetry::check_level;
-use toml::de::DeValue;
 
 use super::reader::Section;
-use super::value::{Misfit, Value, one_of};
+use super::value::Word;
 
 pub use fairgate_telemetry::{LogConfig, LogFormat};
 
@@ -21,8 +20,6 @@ pub(super) fn read_log(section: &Section<'_>) -> Option<LogConfig> {
     Some(LogConfig { format: section.get_or("format", default.format), level })
 }
 
-impl Value for LogFormat {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        one_of(value, &[("text", Self::Text), ("json", Self::Json)])
-    }
+impl Word for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }

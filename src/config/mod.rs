@@ -10,6 +10,7 @@ mod admin;
 mod draw;
 mod edge;
 mod files;
+mod keys;
 mod limits;
 mod log;
 mod origin;
@@ -34,6 +35,7 @@ pub use admin::{AdminConfig, AdminToken, Role, TokenSource};
 pub use draw::{BeaconConfig, Relay};
 pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
 pub use fairgate_telemetry::secret::Secret;
+pub use keys::Key;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use origin::Origin;
@@ -81,6 +83,20 @@ impl Config {
     /// Everything that is wrong with it.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         Self::read(text, path, |_, _| ())
+    }
+
+    /// Every key that is asked for while this text is read, those that are not in it included: all that there are, where
+    /// the text has each array of tables once.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text.
+    pub fn keys(text: &str, path: &Path) -> Result<Vec<Key>, ConfigError> {
+        let problems = Problems::new(path, text);
+        let keys = Document::parse(text, &problems).and_then(|document| {
+            document.root(|root| Self::read_sections(root, path))?;
+            Some(document.keys())
+        });
+        problems.into_result(keys)
     }
 
     fn read(text: &str, path: &Path, check_files: fn(&Self, &Document<'_>)) -> Result<Self, ConfigError> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::{Key, Keys};
 use super::problem::Problems;
 use super::syntax;
 use super::value::Value;
@@ -14,6 +15,7 @@ use super::value::Value;
 pub(super) struct Document<'t> {
     tree: Spanned<DeTable<'t>>,
     problems: &'t Problems<'t>,
+    keys: Keys,
 }
 
 impl<'t> Document<'t> {
@@ -21,7 +23,7 @@ impl<'t> Document<'t> {
     pub(super) fn parse(text: &'t str, problems: &'t Problems<'t>) -> Option<Self> {
         let (tree, errors) = DeTable::parse_recoverable(text);
         let Some(first) = errors.iter().min_by_key(|error| error.span().map_or(0, |span| span.start)) else {
-            return Some(Self { tree, problems });
+            return Some(Self { tree, problems, keys: Keys::default() });
         };
         let (at, remedy) = syntax::cause(text, first.span().unwrap_or(0..0));
         problems.add(at, String::new(), format!("not TOML: {}", first.message()), remedy);
@@ -30,10 +32,22 @@ impl<'t> Document<'t> {
 
     /// Reads the whole file.
     pub(super) fn root<T>(&self, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Option<T> {
-        let section = Section::new(String::new(), self.tree.get_ref(), self.tree.span(), self.problems);
+        let section = Section {
+            path: String::new(),
+            table: self.tree.get_ref(),
+            span: self.tree.span(),
+            asked: RefCell::default(),
+            problems: self.problems,
+            keys: &self.keys,
+        };
         let value = read(&section);
         section.report_unknown_keys();
         value
+    }
+
+    /// Every key that was asked for so far.
+    pub(super) fn keys(self) -> Vec<Key> {
+        self.keys.into_found()
     }
 
     /// Reports a mistake that only shows when the whole file is known. `path` leads to the value through tables, and
@@ -74,15 +88,13 @@ pub(super) struct Section<'s> {
     span: Range<usize>,
     asked: RefCell<Vec<&'static str>>,
     problems: &'s Problems<'s>,
+    keys: &'s Keys,
 }
 
 impl<'s> Section<'s> {
-    fn new(path: String, table: &'s DeTable<'s>, span: Range<usize>, problems: &'s Problems<'s>) -> Self {
-        Self { path, table, span, asked: RefCell::default(), problems }
-    }
-
     /// The value of a key, if it is there and fits.
     pub(super) fn get<T: Value>(&self, key: &'static str) -> Option<T> {
+        self.keys.note(&self.path, key, T::kind);
         let value = self.ask(key)?;
         match T::read(value.get_ref()) {
             Ok(value) => Some(value),
@@ -101,10 +113,7 @@ impl<'s> Section<'s> {
     /// The value of a key, or the default where it is not there; `None` where it is there and does not fit, so that
     /// nothing is concluded from a default that nobody wrote.
     pub(super) fn given_or<T: Value>(&self, key: &'static str, default: T) -> Option<T> {
-        match self.ask(key) {
-            Some(_) => self.get(key),
-            None => Some(default),
-        }
+        if self.has(key) { self.get(key) } else { Some(self.get_or(key, default)) }
     }
 
     /// Whether a key is there.
@@ -185,7 +194,8 @@ impl<'s> Section<'s> {
         span: Range<usize>,
         read: impl FnOnce(&Section<'_>) -> Option<T>,
     ) -> Option<T> {
-        let section = Section::new(path, table, span, self.problems);
+        let section =
+            Section { path, table, span, asked: RefCell::default(), problems: self.problems, keys: self.keys };
         let value = read(&section);
         section.report_unknown_keys();
         value

@@ -9,7 +9,7 @@ use super::draw::BeaconConfig;
 use super::origin::Origin;
 use super::reader::Section;
 use super::times::{Instant, Span, ZoneOf};
-use super::value::{Misfit, Value, one_of};
+use super::value::{Misfit, Value, Word};
 use crate::arrive::host::canonical_host;
 use crate::arrive::well_known;
 use crate::room::{Control, Late, Mode, Policy};
@@ -381,6 +381,10 @@ impl PollConfig {
 }
 
 impl Value for Host {
+    fn kind() -> String {
+        "\"*\" or host name".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let text = String::read(value)?;
         if text == "*" {
@@ -405,20 +409,14 @@ impl fmt::Display for Host {
     }
 }
 
-impl Value for Late {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        one_of(value, &[("tail", Self::Tail), ("honour", Self::Honour)])
-    }
+impl Word for Late {
+    const WORDS: &'static [(&'static str, Self)] = &[("tail", Self::Tail), ("honour", Self::Honour)];
 }
 
-impl Value for Mode {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        one_of(value, &[("fixed", Self::Fixed), ("adaptive", Self::Adaptive)])
-    }
+impl Word for Mode {
+    const WORDS: &'static [(&'static str, Self)] = &[("fixed", Self::Fixed), ("adaptive", Self::Adaptive)];
 }
 
-impl Value for AfterEnd {
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        one_of(value, &[("closed", Self::Closed), ("open", Self::Open)])
-    }
+impl Word for AfterEnd {
+    const WORDS: &'static [(&'static str, Self)] = &[("closed", Self::Closed), ("open", Self::Open)];
 }

@@ -80,6 +80,10 @@ pub(super) fn read_authority(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 impl Value for RedisAddress {
+    fn kind() -> String {
+        "URL".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let url = String::read(value)?;
         url.parse()

@@ -26,6 +26,10 @@ pub(super) struct Instant {
 pub(super) struct ZoneOf(pub(super) Option<String>);
 
 impl Value for ZoneOf {
+    fn kind() -> String {
+        Instant::kind()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let pieces = value.as_str().and_then(|text| Pieces::parse(text).ok());
         let zone = pieces.as_ref().and_then(|pieces| pieces.to_time_zone_with(Zones::get().database()).ok().flatten());
@@ -44,6 +48,10 @@ impl fmt::Display for Instant {
 }
 
 impl Value for Instant {
+    fn kind() -> String {
+        "time".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let text = match value.as_datetime() {
             Some(datetime) => datetime.to_string(),
@@ -106,6 +114,10 @@ impl Span {
 }
 
 impl Value for Span {
+    fn kind() -> String {
+        "span of time".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         const EXAMPLE: &str = r#"write a span with its unit, like "500ms", "10s", "5m" or "1h 30m""#;
         let Some(text) = value.as_str() else {

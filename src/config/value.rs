@@ -21,7 +21,34 @@ impl Misfit {
 
 /// A kind of value.
 pub(super) trait Value: Sized {
+    /// What fits, in a few words of a reference.
+    fn kind() -> String;
+
+    /// The value that is written there.
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit>;
+}
+
+/// A value that is one word of a few.
+pub(super) trait Word: Copy + 'static {
+    /// The words, each with what it means.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+impl<T: Word> Value for T {
+    fn kind() -> String {
+        known(T::WORDS)
+    }
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let text = String::read(value)?;
+        let found = T::WORDS.iter().find(|(word, _)| *word == text);
+        let misfit = || Misfit::new(format!("{text:?} is not known"), format!("write {}", known(T::WORDS)));
+        found.map(|(_, value)| *value).ok_or_else(misfit)
+    }
+}
+
+fn known<T>(words: &[(&str, T)]) -> String {
+    words.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ")
 }
 
 fn expected<T>(value: &DeValue<'_>, what: &str) -> Result<T, Misfit> {
@@ -34,18 +61,30 @@ fn article(type_name: &str) -> String {
 }
 
 impl Value for String {
+    fn kind() -> String {
+        "text".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         value.as_str().map_or_else(|| expected(value, "a string in quotes"), |text| Ok(text.to_owned()))
     }
 }
 
 impl Value for bool {
+    fn kind() -> String {
+        "true or false".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         value.as_bool().map_or_else(|| expected(value, "true or false"), Ok)
     }
 }
 
 impl Value for u64 {
+    fn kind() -> String {
+        "whole number".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let Some(number) = value.as_integer() else { return expected(value, "a whole number") };
         Self::from_str_radix(number.as_str(), number.radix())
@@ -54,6 +93,10 @@ impl Value for u64 {
 }
 
 impl Value for u32 {
+    fn kind() -> String {
+        u64::kind()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let number = u64::read(value)?;
         Self::try_from(number)
@@ -62,6 +105,10 @@ impl Value for u32 {
 }
 
 impl Value for u16 {
+    fn kind() -> String {
+        u64::kind()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let number = u64::read(value)?;
         Self::try_from(number)
@@ -70,6 +117,10 @@ impl Value for u16 {
 }
 
 impl<T: Value> Value for Vec<T> {
+    fn kind() -> String {
+        format!("list: {}", T::kind())
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let Some(items) = value.as_array() else { return expected(value, "an array in [ ]") };
         items.iter().map(|item| T::read(item.get_ref())).collect()
@@ -77,6 +128,10 @@ impl<T: Value> Value for Vec<T> {
 }
 
 impl Value for PathBuf {
+    fn kind() -> String {
+        "path".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         match String::read(value)? {
             path if path.is_empty() => Err(Misfit::new("is empty", "name a path")),
@@ -86,12 +141,20 @@ impl Value for PathBuf {
 }
 
 impl Value for SocketAddr {
+    fn kind() -> String {
+        "address and port".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         parsed(value, r#"an address and a port, like "127.0.0.1:8080" or "[::]:443""#)
     }
 }
 
 impl Value for IpNet {
+    fn kind() -> String {
+        "network".into()
+    }
+
     fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
         let text = String::read(value)?;
         let net = text.parse().or_else(|_| text.parse().map(|address: std::net::IpAddr| Self::from(address)));
@@ -104,14 +167,4 @@ impl Value for IpNet {
 fn parsed<T: FromStr>(value: &DeValue<'_>, what: &str) -> Result<T, Misfit> {
     let text = String::read(value)?;
     text.parse().map_err(|_| Misfit::new(format!("{text:?} cannot be read"), format!("write {what}")))
-}
-
-/// One word of a few.
-pub(super) fn one_of<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Result<T, Misfit> {
-    let text = String::read(value)?;
-    let known = || words.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
-    let found = words.iter().find(|(word, _)| *word == text);
-    found
-        .map(|(_, value)| *value)
-        .ok_or_else(|| Misfit::new(format!("{text:?} is not known"), format!("write {}", known())))
 }
