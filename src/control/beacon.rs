@@ -16,7 +16,7 @@ use super::rooms::{find, record, state};
 use super::state::RoomState;
 use crate::config::Role;
 
-/// A round, as drand's relays answer it; what else they say is not needed.
+/// A drand round, as relays return it. Other members are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HandedIn {
     /// The round.
@@ -40,7 +40,7 @@ impl HandedIn {
     }
 }
 
-/// Hand in the round that the draw waits for. It counts only if its signature verifies.
+/// Submit the drand round that the draw waits for (role organizer). It counts only if its signature verifies.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/beacon", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name")), request_body = HandedIn,
     responses((status = 200, body = RoomState), (status = "default", body = ProblemDetails)))]

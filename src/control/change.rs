@@ -12,36 +12,37 @@ use crate::room::{Control, Mode, Phase, Ramp, View};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoomPatch {
-    /// People let in per minute (role sre).
+    /// Fans admitted per minute (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub rate_per_minute: Option<u32>,
-    /// People let in at once beyond the rate (role sre).
+    /// Fans who may be admitted at once beyond the rate (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub burst: Option<u32>,
-    /// Sessions that may be inside at once (role sre).
+    /// The limit on sessions inside the shop at the same time (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub max_active: Option<u64>,
-    /// Change the rate step by step from now on (role sre); not together with a rate.
+    /// Change the rate gradually from now on (role sre); not together with a rate.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub ramp: Option<RampPatch>,
-    /// Let so many in now, beyond the rate, as far as there is room for them (role sre).
+    /// Call so many fans now, beyond the rate, as far as the limit on sessions allows (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub let_in: Option<u32>,
-    /// `fixed`: rate and sessions as they are set; `adaptive`: at most that, and less while the shop suffers (role sre).
+    /// `fixed`: rate and sessions as they are set; `adaptive`: at most that, and less while the shop is slow or fails
+    /// (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "adaptive")]
     pub mode: Option<Mode>,
-    /// In `adaptive`: how long the slowest hundredth of the shop's answers may take, ms (role sre).
+    /// In `adaptive`: the 99th percentile of the shop's response time to aim for, ms (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub target_ms: Option<u64>,
-    /// Whether to hold the line (role organizer).
+    /// Whether nobody is called or admitted (role organizer).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub paused: Option<bool>,
-    /// A message to everyone who waits; null removes it (role organizer).
+    /// A message to every waiting fan; null removes it (role organizer).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub message: Option<Option<String>>,
-    /// Whether nothing is left: stops the leak and tells the line (role organizer).
+    /// Whether the sale is sold out: stops admission and informs waiting fans (role organizer).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub sold_out: Option<bool>,
     /// When the sale ends, RFC 3339 or RFC 9557; null for no end (role organizer).
@@ -50,14 +51,14 @@ pub struct RoomPatch {
     pub ends_at: Option<Option<String>>,
 }
 
-/// A rate that changes step by step.
+/// A rate that changes gradually.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RampPatch {
-    /// People a minute at the start; as it is set now unless given.
+    /// Fans per minute at the start. The default is the present rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_per_minute: Option<u32>,
-    /// People a minute at the end.
+    /// Fans per minute at the end.
     pub to_per_minute: u32,
     /// How long it takes, ms.
     pub over_ms: u64,

@@ -15,12 +15,12 @@ use crate::clock::JUMP_MS;
 use crate::config::Role;
 use crate::store::StoreTime;
 
-/// The rooms' time, and how far clocks are from it.
+/// The rooms' time, and the deviation of the clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClockState {
     /// The time that rooms go by, Unix ms.
     pub now_ms: u64,
-    /// How far the clock that the rooms should go by has jumped ahead of them (behind, where negative), where it is not believed.
+    /// How far the reference clock has jumped ahead of the rooms' time (behind, where negative), where it is not accepted.
     pub jump_ms: Option<i64>,
     /// How far this machine's clock is ahead of the rooms' time (behind, where negative).
     pub skew_ms: i64,
@@ -32,15 +32,15 @@ impl From<StoreTime> for ClockState {
     }
 }
 
-/// Show the rooms' time, and how far the clocks are off.
+/// Show the rooms' time and the deviation of the clocks.
 #[utoipa::path(get, path = "/api/v1/clock", tag = "clock", security(("token" = [])),
     responses((status = 200, body = ClockState), (status = "default", body = ProblemDetails)))]
 pub(super) async fn show(State(admin): State<Admin>, _: Caller) -> Result<Json<ClockState>, Problem> {
     Ok(Json(admin.store.time().ok_or(Problem::NoClock)?.into()))
 }
 
-/// Believe the clock that the rooms should go by, however far it has jumped (role sre). In a fleet one edge is enough. Rooms' time never
-/// goes back: where the clock is behind, they wait for it.
+/// Follow the reference clock (this machine's, or Redis's) again after it was set (role sre). In a fleet one edge is enough.
+/// The rooms' time never goes back: where the clock is behind, rooms wait for it.
 #[utoipa::path(post, path = "/api/v1/clock/accept", tag = "clock", security(("token" = [])),
     responses((status = 200, body = ClockState), (status = "default", body = ProblemDetails)))]
 pub(super) async fn accept(State(admin): State<Admin>, caller: Caller) -> Result<Json<ClockState>, Problem> {

@@ -48,6 +48,7 @@ pub use client::{Client, ClientError};
 pub use clock::ClockState;
 pub use doorman::Doorman;
 pub use listen::serve;
+pub use openapi::AdminApi;
 pub use problem::ProblemDetails;
 pub use revoke::Revocation;
 pub use rooms::{Audit, Changed, Rooms};

@@ -6,9 +6,10 @@ use utoipa::{Modify, OpenApi};
 
 use super::{beacon, clock, health, revoke, rooms};
 
-#[derive(OpenApi)]
+/// The admin API.
+#[derive(Debug, OpenApi)]
 #[openapi(
-    info(title = "fairgate admin API", description = "Watch and tune rooms while they are live."),
+    info(title = "fairgate admin API", description = "Watch and change live rooms."),
     paths(
         rooms::list,
         rooms::show,
@@ -27,7 +28,7 @@ use super::{beacon, clock, health, revoke, rooms};
     ),
     modifiers(&BearerToken)
 )]
-struct AdminApi;
+pub struct AdminApi;
 
 struct BearerToken;
 

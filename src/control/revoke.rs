@@ -16,7 +16,7 @@ use crate::config::Role;
 use crate::pass::SessionId;
 use crate::room::{Command, View};
 
-/// Whom to turn away: by place, or by session as the shop sees it (`X-Fairgate-Session`).
+/// Whom to revoke: by place, or by session as the shop receives it in `X-Fairgate-Session`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Revocation {
@@ -26,7 +26,7 @@ pub enum Revocation {
     Session(String),
 }
 
-/// Revoke a session: its pass is refused on every edge within a second, and its place is gone. Role sre.
+/// End one session, or invalidate one place (role sre). The pass is refused on every edge within a second.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/revoke", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name"), How), request_body = Revocation,
     responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]

@@ -30,9 +30,9 @@ pub struct Rooms {
 pub struct Changed {
     /// Whether this only says what would change.
     pub dry_run: bool,
-    /// What changed; empty where everything was so already.
+    /// What changed; empty where nothing did.
     pub changes: Vec<Change>,
-    /// What is odd about it, in sentences; it was made all the same.
+    /// What is unusual about the change, in sentences. It was made all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// How the room stands now.
@@ -42,8 +42,9 @@ pub struct Changed {
 /// How to make a change.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct How {
-    /// Only say what would change.
+    /// Only show what would change.
     pub(super) dry_run: bool,
 }
 
@@ -70,7 +71,7 @@ pub(super) async fn show(
     Ok(Json(state(&admin, find(&admin, &room)?).await?))
 }
 
-/// Change a room: rate, caps, message, sold out, end.
+/// Change a room: rate, limits, message, sold out, end.
 #[utoipa::path(patch, path = "/api/v1/rooms/{room}", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name"), How), request_body = RoomPatch,
     responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
@@ -84,7 +85,7 @@ pub(super) async fn patch(
     apply(&admin, &caller, &room, how, &patch).await
 }
 
-/// Hold the line: nobody is called or let in until it is resumed. Those inside go on.
+/// Stop calling and admitting fans until `resume`. Fans inside the shop are not affected.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/pause", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name"), How),
     responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
@@ -97,7 +98,7 @@ pub(super) async fn pause(
     apply(&admin, &caller, &room, how, &RoomPatch { paused: Some(true), ..RoomPatch::default() }).await
 }
 
-/// Go on after a pause.
+/// Continue after `pause` or `drain`.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/resume", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name"), How),
     responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
@@ -110,7 +111,7 @@ pub(super) async fn resume(
     apply(&admin, &caller, &room, how, &RoomPatch { paused: Some(false), ..RoomPatch::default() }).await
 }
 
-/// Let the room run dry: nobody more is called, whoever was called may still come in, those inside go on.
+/// Stop calling fans until `resume`. Fans who were called already may still come in. Fans inside are not affected.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/drain", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name"), How),
     responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
@@ -130,7 +131,7 @@ pub struct Audit {
     pub changes: Vec<AuditEntry>,
 }
 
-/// Who changed what in a room, when, from which value to which: the latest hundred changes made through this edge.
+/// Show the audit log of a room: the latest hundred changes made through this edge, each with its author and both values.
 #[utoipa::path(get, path = "/api/v1/rooms/{room}/audit", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name")),
     responses((status = 200, body = Audit), (status = "default", body = ProblemDetails)))]

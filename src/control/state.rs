@@ -20,9 +20,9 @@ pub struct RoomState {
     /// What its draw can prove by its rules: "committed" (whoever knows the secret could aim it before the freeze), or
     /// "committed + public beacon" (nobody could, if the roster was frozen before the round).
     pub draw: String,
-    /// Whether the leak is paused.
+    /// Whether admission is paused.
     pub paused: bool,
-    /// Whether nobody is called any more, while whoever was called may come in.
+    /// Whether nobody more is called, while fans who were called may come in.
     pub draining: bool,
     /// Whether it is marked as sold out.
     pub sold_out: bool,
@@ -31,16 +31,16 @@ pub struct RoomState {
     /// Whether rate and sessions follow the health of the shop.
     #[schema(value_type = String, example = "adaptive")]
     pub mode: Mode,
-    /// In `adaptive`: how long the slowest hundredth of the shop's answers may take.
+    /// In `adaptive`: the 99th percentile of the shop's response time to aim for, ms.
     pub target_ms: u64,
-    /// What holds the leak back at this moment; nothing before it runs.
+    /// What limits admission at this moment; null before it runs.
     #[schema(value_type = Option<String>, example = "queue_wait")]
     pub limit: Option<Limit>,
-    /// People let in per minute at most at this moment; 0 while a brake holds them.
+    /// Fans admitted per minute at most at this moment; 0 while admission is braked.
     pub rate_now_per_minute: u32,
     /// Sessions that may be inside at this moment.
     pub max_active_now: u64,
-    /// The message to everyone who waits.
+    /// The message to every waiting fan.
     pub message: Option<String>,
     /// The room's time.
     pub now_ms: u64,
@@ -50,11 +50,11 @@ pub struct RoomState {
     pub starts_at_ms: u64,
     /// When the sale ends.
     pub ends_at_ms: Option<u64>,
-    /// People let in per minute.
+    /// Fans admitted per minute.
     pub rate_per_minute: u32,
-    /// People let in at once beyond the rate.
+    /// Fans who may be admitted at once beyond the rate.
     pub burst: u32,
-    /// Sessions that may be inside at once.
+    /// The limit on sessions inside the shop at the same time.
     pub max_active: u64,
     /// Entries in the roster of the draw.
     pub pool_size: u64,
@@ -64,28 +64,28 @@ pub struct RoomState {
     pub serving: u64,
     /// Fans in the line who have not been called.
     pub waiting: u64,
-    /// Called, within the grace, not yet in.
+    /// Fans who were called, are within their grace period, and are not yet in.
     pub outstanding: u64,
     /// Sessions inside.
     pub active: u64,
-    /// How many of those not yet in are expected to come.
+    /// How many of the called fans are expected to come.
     pub expected: u64,
-    /// How many of a thousand called places nobody came for, of late.
+    /// How many of a thousand recently called places nobody came for.
     pub no_show_permille: u32,
-    /// People let in beyond the rate because people said so, those still to be called included.
+    /// Fans called beyond the rate on request (`let_in`), including those still to be called.
     pub let_in: u64,
-    /// Late comers who were let come all the same.
+    /// Fans who came after their grace period and were admitted.
     pub honoured: u64,
-    /// Let in so far.
+    /// Fans admitted so far.
     pub admitted: u64,
     /// Called places that were not claimed in time.
     pub expired: u64,
     /// Places given up by their fans.
     pub left: u64,
-    /// How far the clock that rooms should go by has jumped ahead of them (behind, where negative), where it is not believed.
+    /// How far the reference clock has jumped ahead of the rooms' time (behind, where negative), where it is not accepted.
     #[serde(default)]
     pub clock_jump_ms: Option<i64>,
-    /// How far this edge's machine's clock is ahead of the rooms' time (behind, where negative).
+    /// How far this machine's clock is ahead of the rooms' time (behind, where negative).
     #[serde(default)]
     pub clock_skew_ms: Option<i64>,
     /// Grows with every change.

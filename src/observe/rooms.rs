@@ -10,7 +10,7 @@ metrics! {
     struct Metrics {
         /// 1 for the phase in which the room is, 0 for the others.
         room_phase: IntGaugeVec["room", "phase"],
-        /// 1 while the leak is paused.
+        /// 1 while admission is paused.
         room_paused: IntGaugeVec["room"],
         /// 1 while the room is marked as sold out.
         room_sold_out: IntGaugeVec["room"],
@@ -30,19 +30,19 @@ metrics! {
         room_active_sessions: IntGaugeVec["room"],
         /// Sessions that may be inside at once at this moment.
         room_active_sessions_max: IntGaugeVec["room"],
-        /// Sessions that people allow inside at once.
+        /// The limit on sessions inside at once, as people set it.
         room_active_sessions_set: IntGaugeVec["room"],
         /// Fans let in per minute at most at this moment; 0 while a brake holds them.
         room_rate_per_minute: IntGaugeVec["room"],
         /// Fans let in per minute at most, as people set it.
         room_rate_set_per_minute: IntGaugeVec["room"],
-        /// 1 for what holds the leak back, 0 for everything else.
+        /// 1 for what limits admission, 0 for everything else.
         room_limit: IntGaugeVec["room", "limit"],
         /// Called fans who are expected to come.
         room_expected_fans: IntGaugeVec["room"],
-        /// Share of called places that nobody comes for, of late.
+        /// Share of recently called places that nobody came for.
         room_no_show_ratio: GaugeVec["room"],
-        /// What the slowest hundredth of the shop's answers may take, as people set it.
+        /// The 99th percentile of the shop's response time to aim for, as people set it.
         room_target_seconds: GaugeVec["room"],
         /// Fans that may be let in at once beyond the rate.
         room_burst_fans: IntGaugeVec["room"],

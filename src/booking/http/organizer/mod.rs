@@ -17,6 +17,7 @@ use axum::{Router, middleware};
 
 pub use access::{OrganizerToken, TokenTooShort};
 pub use bookings::{BookingHistory, CancelRequest};
+pub use openapi::OrganizerApi;
 
 use super::Shop;
 

@@ -7,6 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{bookings, events};
 
+/// The organizer's API.
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(
@@ -17,7 +18,7 @@ use super::{bookings, events};
     paths(events::show, events::patch, bookings::show, bookings::cancel),
     modifiers(&Token),
 )]
-struct OrganizerApi;
+pub struct OrganizerApi;
 
 struct Token;
 
