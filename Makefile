@@ -10,7 +10,7 @@ export PROPTEST_RNG_SEED ?= 1
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test properties fuzz lint sbom bench chaos leak soak sim sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties fuzz lint reference sbom bench chaos leak soak sim sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ setup: ## Install what is missing on this machine (Debian packages; says what an
 
 build: setup ## Build the fairgate and crowd binaries (release)
 	$(CARGO) build --release --locked --workspace --bins
-	@scripts/sbom.py --binary target/release/fairgate --output $(SBOM)
+	@scripts/sbom.py --default-features --binary target/release/fairgate --output $(SBOM)
 
 demo: setup ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
 	$(CARGO) build --profile demo --locked --package fairgate --bin fairgate
@@ -47,6 +47,9 @@ leak: build ## The crowd against a real edge and core while Postgres loses half 
 sbom: ## Write what the program is made of (CycloneDX 1.6) to target/sbom/fairgate.cdx.json; `make build` does it, too
 	@scripts/sbom.py --output $(SBOM)
 	@echo "$(SBOM)"
+
+reference: ## Write docs/reference/{cli,config,metrics,admin-api,booking-api}.md from the program
+	$(CARGO) test --locked -p fairgate --test reference -- --ignored write
 
 lint: ## Format, clippy, rustdoc, links in documents and (where installed) cargo-deny: all without warnings
 	$(CARGO) fmt --all --check

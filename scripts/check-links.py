@@ -28,9 +28,9 @@ UNREAD_DIRECTORY = "fuzz/corpus/"
 
 FENCE = re.compile(r"^\s*(```|~~~)")
 HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
-CODE = re.compile(r"(`+)(.+?)\1")
+CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
-DEFINITION = re.compile(r"^\s{0,3}\[[^\]]+\]:\s*<?(\S+?)>?(?:\s|$)")
+DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:\s*<?(\S+?)>?(?:\s|$)", re.MULTILINE)
 ANCHOR = re.compile(r"<[a-z]+[^>]*\s(?:id|name)=\"([^\"]+)\"")
 SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:|^//")
 PATH = re.compile(r"^[A-Za-z0-9_.@*{},-]+(?:/[A-Za-z0-9_.@*{},-]+)*/?$")
@@ -102,17 +102,32 @@ def check(repository, name):
 
 def check_document(repository, name, text):
     """What is wrong in a Markdown file."""
-    for number, line in prose(text):
+    for number, block in blocks(text):
+        def at(found):
+            return f"{name}:{number + block.count(chr(10), 0, found.start())}"
+
         # Code may be the text of a link, and links in code are none.
-        plain = CODE.sub(lambda code: "x" * len(code.group(0)), line)
-        for target in LINK.findall(plain) + DEFINITION.findall(plain):
-            reason = broken_link(repository, name, target)
+        plain = CODE.sub(lambda code: re.sub(r"[^\n]", "x", code.group(0)), block)
+        for found in [*LINK.finditer(plain), *DEFINITION.finditer(plain)]:
+            reason = broken_link(repository, name, found.group(1))
             if reason:
-                yield f"{name}:{number}: {target}: {reason}"
-        for _, code in CODE.findall(line):
-            reason = broken_code(repository, code.strip())
+                yield f"{at(found)}: {found.group(1)}: {reason}"
+        for found in CODE.finditer(block):
+            reason = broken_code(repository, found.group(2).strip())
             if reason:
-                yield f"{name}:{number}: `{code}`: {reason}"
+                yield f"{at(found)}: `{found.group(2)}`: {reason}"
+
+
+def blocks(text):
+    """The paragraphs, lists and tables, each with the number of its first line."""
+    block, begin = [], 0
+    for number, line in [*prose(text), (None, "")]:
+        if block and (not line.strip() or number != begin + len(block)):
+            yield begin, "\n".join(block)
+            block = []
+        if line.strip():
+            begin = begin if block else number
+            block.append(line)
 
 
 def prose(text):

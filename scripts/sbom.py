@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Writes a software bill of materials of the program: CycloneDX 1.6, JSON.
 
-    scripts/sbom.py [--package fairgate] [--target TRIPLE] [--binary FILE] [--output FILE]
+    scripts/sbom.py [--package fairgate] [--target TRIPLE] [--default-features] [--binary FILE] [--output FILE]
 
 Listed is what is linked into the program for one target: each crate with version, licence, purl and the SHA-256 of its archive, who
 uses whom, and Rust's standard library. Left out is what only builds it (build scripts, procedural macros) or tests it, and what the
-system brings along (the C library). With --binary the SHA-256 of the program is in it, too.
+system brings along (the C library). A release is built without default features, which are demonstrations. With --binary the SHA-256 of the program is in it, too.
 
 Everything comes from `Cargo.lock`, `cargo metadata` and `cargo tree`. The same commit and target give the same text: its time is
 that of the commit, or SOURCE_DATE_EPOCH.
@@ -32,6 +32,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--package", default="fairgate", help="the package whose program is shipped")
     parser.add_argument("--target", default=host(), help="the target triple; this machine's unless given")
+    parser.add_argument("--default-features", action="store_true", help="of a build with default features")
     parser.add_argument("--binary", type=Path, help="the program, for its hash")
     parser.add_argument("--output", type=Path, help="the file to write; standard output unless given")
     options = parser.parse_args()
@@ -61,7 +62,7 @@ def host():
 def bill(options):
     """The whole document."""
     metadata = json.loads(cargo("metadata", "--locked", "--format-version", "1", "--filter-platform", options.target))
-    linked = linked_packages(options.package, options.target)
+    linked = linked_packages(options)
     packages = {package["id"]: package for package in metadata["packages"] if key(package) in linked}
     checksums = archive_checksums()
     root = next(package for package in packages.values() if package["name"] == options.package)
@@ -91,10 +92,11 @@ def key(package):
     return package["name"], package["version"]
 
 
-def linked_packages(package, target):
-    """Name and version of everything that is linked, with the features that a release is built with."""
-    lines = cargo("tree", "--locked", "--package", package, "--target", target, "--no-default-features", "--edges", "normal,no-proc-macro",
-                  "--prefix", "none", "--format", "{p}")
+def linked_packages(options):
+    """Name and version of everything that is linked, with the features that the program is built with."""
+    words = ["tree", "--locked", "--package", options.package, "--target", options.target, "--prefix", "none", "--format", "{p}"]
+    features = [] if options.default_features else ["--no-default-features"]
+    lines = cargo(*words, *features, "--edges", "normal,no-proc-macro")
     found = re.findall(r"^(\S+) v(\S+)(?![^\n]*\(proc-macro\))", lines, re.MULTILINE)
     return {(name, version) for name, version in found}
 
