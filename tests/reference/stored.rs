@@ -22,14 +22,21 @@ fn words_after(text: &str, before: &str, is_of_word: fn(char) -> bool) -> BTreeS
     words.map(|rest| rest.split(|sign| !is_of_word(sign)).next().unwrap_or_default().to_owned()).collect()
 }
 
-/// The names of all files with an ending in a directory, and their texts.
+/// The texts of all files of one kind in directories of this name, wherever these are.
 fn texts(dir: &str, ending: &str) -> String {
     let mut text = String::new();
-    for entry in fs::read_dir(repository().join(dir)).unwrap_or_else(|error| panic!("{dir}: {error}")) {
-        let path = entry.unwrap().path();
-        if path.to_string_lossy().ends_with(ending) {
-            text.push_str(&fs::read_to_string(path).unwrap());
-            text.push('\n');
+    let mut dirs = vec![repository()];
+    while let Some(within) = dirs.pop() {
+        for entry in fs::read_dir(&within).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() && !matches!(entry.file_name().to_str(), Some("target" | ".git" | "tests")) {
+                dirs.push(path);
+            } else if path.components().any(|part| part.as_os_str() == dir)
+                && path.extension().is_some_and(|end| end == ending)
+            {
+                text.push_str(&fs::read_to_string(path).unwrap());
+                text.push('\n');
+            }
         }
     }
     text
@@ -37,7 +44,7 @@ fn texts(dir: &str, ending: &str) -> String {
 
 #[test]
 fn every_table_is_listed() {
-    let sql = texts("migrations", ".sql").to_lowercase();
+    let sql = texts("migrations", "sql").to_lowercase();
     let is_of_name = |sign: char| sign.is_ascii_lowercase() || sign == '_';
     let mut tables = words_after(&sql, "create table ", is_of_name);
     tables.extend(words_after(&sql, "create view ", is_of_name));
@@ -47,7 +54,7 @@ fn every_table_is_listed() {
 #[test]
 fn every_kind_of_key_in_redis_is_listed() {
     // `lua/room.lua` names the keys of a room in its head, and the scripts make them with `sub`.
-    let scripts = texts("lua", ".lua");
+    let scripts = texts("lua", "lua");
     let made = words_after(&scripts, "sub('", |sign| sign.is_ascii_lowercase() || sign == '_');
     let text = read(DOCUMENT);
     let missing: Vec<&String> = made.iter().filter(|kind| !text.contains(&format!(":N:{kind}"))).collect();
@@ -60,7 +67,7 @@ fn every_cookie_and_every_place_in_a_browsers_storage_is_listed() {
     assert_listed("cookies", &cookies.iter().map(|cookie| cookie.name().to_owned()).collect());
 
     // Whatever a page keeps goes through these.
-    let pages = ["waiting", "storefront", "check", "problem"].map(|dir| texts(&format!("pages/{dir}"), ".js")).concat();
+    let pages = texts("pages", "js");
     for api in ["document.cookie", "indexedDB", "caches.open", "cookieStore"] {
         assert!(!pages.contains(api), "pages use {api}: list it in {DOCUMENT}");
     }
