@@ -10,7 +10,7 @@ use super::links::Links;
 use super::payment::{State, UnderWay};
 use super::sql;
 use super::wire::{BookingAnswer, BookingStatus, PaymentAnswer, ids_of_number};
-use super::writer::{signed, unsigned};
+use super::units::{signed, unsigned};
 
 /// Why a booking was not given back.
 #[derive(Debug, thiserror::Error)]

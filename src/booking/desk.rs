@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
@@ -15,7 +15,6 @@ use super::availability::Availability;
 use super::batch::{self, Beliefs, Held, Proposal, Refusal, Request};
 use super::document::{Document, Effort};
 use super::free::FreeSeats;
-use super::http::timing::Timing;
 use super::mirror::{Mirror, Stock};
 use super::plan::Plan;
 use super::time::DatabaseTime;
@@ -45,6 +44,19 @@ pub struct Served {
     pub verdict: Verdict,
     /// Where its time went.
     pub timing: Timing,
+}
+
+/// What became of a reservation's time, and what is left for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// In the queue of its event's desk.
+    pub queue: Duration,
+    /// From the start of its batch to the commit.
+    pub database: Duration,
+    /// Reservations in the batch.
+    pub batch: usize,
+    /// Seats that are left in the section.
+    pub stock: u32,
 }
 
 /// A reservation in the queue.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::db::{Database, DbError, DbTime};
 use super::plan::{Facts, HOLD_S_MAX, Plan};
 use super::sql;
-use super::writer::signed;
+use super::units::signed;
 use crate::config::parse_time_ms;
 
 const WORDS_CHARS_MAX: usize = 200;

@@ -20,7 +20,8 @@ use super::plan::{Facts, Plan, Row, Section, SectionKind};
 use super::sql;
 use super::time::DatabaseTime;
 use super::wire::{EventList, EventSummary};
-use super::writer::{WRITERS, Writer, signed, unsigned};
+use super::units::{signed, unsigned};
+use super::writer::{WRITERS, Writer};
 use crate::supervise::Supervisor;
 
 /// All desks, by the slug of their event.

@@ -13,7 +13,7 @@ use super::events::read_held;
 use super::payment::UnderWay;
 use super::sql;
 use super::wire::BookingAnswer;
-use super::writer::{signed, unsigned};
+use super::units::{signed, unsigned};
 
 /// Why a hold is not kept longer.
 #[derive(Debug, thiserror::Error)]

@@ -19,7 +19,7 @@ use super::events::Events;
 use super::metrics::BookingMetrics;
 use super::prune::KEPT_MIN;
 use super::sql;
-use super::writer::unsigned;
+use super::units::unsigned;
 use crate::supervise::Pulse;
 
 /// The longest that a change may go unseen when its notification is lost.

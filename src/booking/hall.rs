@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use super::db::{Database, DbError, DbTime};
 use super::plan::{Facts, Plan, PlanError, Row, Section, SectionKind};
 use super::sql;
-use super::writer::signed;
+use super::units::signed;
 
 /// The slug of the example event.
 pub const DEMO_EVENT: &str = "midsummer-night";

@@ -47,6 +47,7 @@ pub mod sql;
 pub mod sweep;
 pub mod time;
 pub mod turnstile;
+mod units;
 mod watch;
 pub mod wire;
 mod writer;

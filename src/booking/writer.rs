@@ -20,11 +20,11 @@ use uuid::Uuid;
 use super::batch::{self, Decision, Found, Held, Proposal, Request};
 use super::bell::Bell;
 use super::db::{Client, Database, DbError, DbTime, Transaction};
-use super::desk::{Desk, DeskError, Served, Undecided, Verdict, Waiting};
-use super::http::timing::Timing;
+use super::desk::{Desk, DeskError, Served, Timing, Undecided, Verdict, Waiting};
 use super::metrics::BookingMetrics;
 use super::plan::Plan;
 use super::sql;
+use super::units::{signed, unsigned, unsigned_long};
 
 /// Batches of one event that may be under way.
 pub(super) const WRITERS: usize = 2;
@@ -389,16 +389,4 @@ fn read_known(rows: &[tokio_postgres::Row]) -> Known {
 
 fn read_sessions(rows: &[tokio_postgres::Row]) -> HashSet<String> {
     rows.iter().map(|row| row.get("session")).collect()
-}
-
-pub(super) fn signed(units: &[u32]) -> Vec<i32> {
-    units.iter().map(|&unit| i32::try_from(unit).unwrap_or(i32::MAX)).collect()
-}
-
-pub(super) fn unsigned(unit: i32) -> u32 {
-    u32::try_from(unit).unwrap_or(0)
-}
-
-fn unsigned_long(count: i64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -15,10 +15,11 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::super::desk::Timing;
 use super::connections::SILENCE_MAX;
 use super::date::HttpDate;
 use super::head::{self, Call, Head, Read};
-use super::timing::{self, Timing};
+use super::timing;
 use super::{Shop, events, input, reserve};
 
 const BUFFER_BYTES: usize = 4 * 1024;

@@ -4,8 +4,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
+use super::super::desk::Timing;
 use super::super::payment::StoredAnswer;
-use super::timing::{Timing, push_number};
+use super::timing::push_number;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";

@@ -15,21 +15,10 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::super::desk::Timing;
+
 /// The name of the header (W3C Server Timing).
 pub const SERVER_TIMING: http::HeaderName = http::HeaderName::from_static("server-timing");
-
-/// What became of a reservation's time, and what is left for the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// In the queue of its event's desk.
-    pub queue: Duration,
-    /// From the start of its batch to the commit.
-    pub database: Duration,
-    /// Reservations in the batch.
-    pub batch: usize,
-    /// Seats that are left in the section.
-    pub stock: u32,
-}
 
 /// Appends the header's value for an answer.
 pub fn push_server_timing(out: &mut Vec<u8>, total: Duration, in_flight: i64, waited: Option<&Timing>) {

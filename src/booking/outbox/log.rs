@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::super::db::{Database, DbError, DbTime};
 use super::super::sql;
-use super::super::writer::unsigned;
+use super::super::units::unsigned;
 
 /// Longer than a transaction of ours may sit idle; whoever takes longer holds everything up, and we say so.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(15);

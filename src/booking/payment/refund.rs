@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::super::db::{DbError, DbTime, Transaction};
 use super::super::sql;
 use super::super::wire::BookingStatus;
-use super::super::writer::{signed, unsigned};
+use super::super::units::{signed, unsigned};
 use super::saga::Locked;
 use super::store::{Move, move_on};
 use super::{Cashier, PayError, Source, State, StoredAnswer, UnderWay};

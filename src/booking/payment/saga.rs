@@ -19,7 +19,7 @@ use super::super::in_progress::InProgress;
 use super::super::links::Links;
 use super::super::metrics::BookingMetrics;
 use super::super::sql;
-use super::super::writer::signed;
+use super::super::units::signed;
 use super::state::Step;
 use super::store::{Move, Stored, load, move_on};
 use super::{ChargeError, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay};
