@@ -8,7 +8,7 @@ use http::HeaderMap;
 
 use super::super::availability::Snapshot;
 use super::super::wire::{EventAnswer, EventList};
-use super::Shop;
+use super::{Shop, negotiate};
 use super::problem::Problem;
 
 /// The events on sale, the next one first. Cacheable for a second, with an ETag.
@@ -20,7 +20,7 @@ use super::problem::Problem;
     ),
 )]
 pub(super) async fn list(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    shop.events.document().answer(&headers)
+    negotiate::answer(&shop.events.document(), &headers)
 }
 
 /// An event with its sections, rows and prices. Cacheable for a second, with an ETag.
@@ -39,7 +39,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let desk = shop.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
-    Ok(desk.document().answer(&headers))
+    Ok(negotiate::answer(&desk.document(), &headers))
 }
 
 /// One bit a seat, the first seat in the lowest bit of the first byte; 1 is available. Cacheable for a second.
@@ -58,7 +58,7 @@ pub(super) async fn availability(
     Path(event): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(availability_of(&shop, &event)?.document.answer(&headers))
+    Ok(negotiate::answer(&availability_of(&shop, &event)?.document, &headers))
 }
 
 /// Which seats are free, unless that is not known: other cores may have sold what is shown as free for too long.

@@ -7,6 +7,7 @@ mod events;
 mod gate;
 mod head;
 mod input;
+mod negotiate;
 mod openapi;
 pub mod organizer;
 mod page;

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::super::document::{Document, Effort};
-use super::{Shop, bookings, events, payments, receipts, reserve, webhooks};
+use super::{Shop, bookings, events, negotiate, payments, receipts, reserve, webhooks};
 
 /// The booking core's API.
 #[derive(Debug, OpenApi)]
@@ -47,5 +47,5 @@ pub(super) fn document() -> Document {
 }
 
 pub(super) async fn serve(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    shop.openapi.answer(&headers)
+    negotiate::answer(&shop.openapi, &headers)
 }

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
 
 use super::super::document::{Document, Effort};
-use super::Shop;
+use super::{Shop, negotiate};
 use crate::page::plain_bundle;
 
 const STYLE: &str = include_str!("../../../pages/storefront/storefront.css");
@@ -72,7 +72,7 @@ impl Page {
     }
 
     fn answer(&self, request: &HeaderMap) -> Response {
-        let mut response = self.document.answer(request);
+        let mut response = negotiate::answer(&self.document, request);
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, self.policy.clone());
         response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         response

@@ -20,7 +20,7 @@ use super::connections::SILENCE_MAX;
 use super::date::HttpDate;
 use super::head::{self, Call, Head, Read};
 use super::timing;
-use super::{Shop, events, input, reserve};
+use super::{Shop, events, input, negotiate, reserve};
 
 const BUFFER_BYTES: usize = 4 * 1024;
 /// A connection on which nothing comes learns within this time that the core stops.
@@ -78,7 +78,7 @@ impl Writer {
                     let lines = lines(self.date.at(shop.clock.now_ms()), took, in_flight.requests(), None);
                     self.out.clear();
                     let known = (head.accept_encoding.as_bytes(), head.if_none_match.as_bytes());
-                    let status = snapshot.document.write(&mut self.out, known, lines);
+                    let status = negotiate::write(&snapshot.document, &mut self.out, known, lines);
                     shop.calls.availability.observe(status, took);
                     return;
                 }

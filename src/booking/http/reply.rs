@@ -47,7 +47,7 @@ impl Reply {
 }
 
 /// Appends the status line.
-pub(in crate::booking) fn push_status(out: &mut Vec<u8>, status: StatusCode) {
+pub(super) fn push_status(out: &mut Vec<u8>, status: StatusCode) {
     let reason = status.canonical_reason().unwrap_or_default();
     for part in ["HTTP/1.1 ", status.as_str(), " ", reason, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
