@@ -27,6 +27,7 @@ pub mod extend;
 pub mod feed;
 pub mod free;
 pub mod hall;
+pub mod health;
 pub mod http;
 pub mod import;
 pub mod in_progress;

@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::http::header::CONTENT_TYPE;
 use anyhow::Context;
@@ -25,6 +24,7 @@ use super::db::Database;
 use super::ended::EndedSessions;
 use super::events::Events;
 use super::feed::Feed;
+use super::health::Health;
 use super::http::organizer::OrganizerToken;
 use super::http::{self as api, Shop};
 use super::in_progress::InProgress;
@@ -42,13 +42,8 @@ use crate::clock::{Clock, SteadyClock};
 use crate::observe;
 use crate::supervise::{Pulse, Supervisor};
 
-/// What others sold so long ago is never shown as free.
-const AVAILABILITY_AGE_MAX: Duration = Duration::from_secs(1);
 /// An operator's request whose body stands still for so long is given up.
 const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
-/// A core whose feed has been silent for so long does not know what others sell.
-const FEED_SILENCE_MAX: Duration = Duration::from_secs(5);
-
 /// What a booking core is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -84,55 +79,6 @@ pub enum Payments {
         /// What its webhooks are signed with; none are taken without it.
         webhook_secret: Option<WebhookSecret>,
     },
-}
-
-/// Whether a core can serve.
-#[derive(Debug)]
-pub struct Health {
-    supervisor: Supervisor,
-    started: Instant,
-    feed_read_ms: AtomicU64,
-    stopping: AtomicBool,
-}
-
-impl Health {
-    fn new(supervisor: Supervisor) -> Self {
-        let (feed_read_ms, stopping) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { supervisor, started: Instant::now(), feed_read_ms, stopping }
-    }
-
-    fn feed_was_read(&self) {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.feed_read_ms.store(now_ms, Ordering::Relaxed);
-    }
-
-    /// Whether other cores may have sold what this one still believes to be free.
-    #[must_use]
-    pub fn is_deaf(&self) -> bool {
-        self.silent_for() > AVAILABILITY_AGE_MAX
-    }
-
-    fn silent_for(&self) -> Duration {
-        let read_at = Duration::from_millis(self.feed_read_ms.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(read_at)
-    }
-
-    /// What is missing, if anything.
-    #[must_use]
-    pub fn missing(&self, has_keys: bool) -> Option<String> {
-        let silent = self.supervisor.silent();
-        if self.stopping.load(Ordering::Relaxed) {
-            Some("stopping".to_owned())
-        } else if self.silent_for() > FEED_SILENCE_MAX {
-            Some("the database does not answer".to_owned())
-        } else if !silent.is_empty() {
-            Some(silent.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        } else if !has_keys {
-            Some("the gate's keys have not been fetched".to_owned())
-        } else {
-            None
-        }
-    }
 }
 
 /// A core that listens.
@@ -258,7 +204,7 @@ impl Core {
             core,
             Arc::clone(&metrics),
             Arc::clone(&in_progress),
-            links.clone(),
+            api::word_endings(links.clone()),
         ));
         let health = Arc::new(Health::new(supervisor.clone()));
         let shop = Arc::new(Shop {
@@ -302,7 +248,7 @@ impl Core {
         let (shop, stopping) = (Arc::clone(&self.shop), stop.clone());
         self.tasks.set.spawn(async move {
             stopping.cancelled().await;
-            shop.health.stopping.store(true, Ordering::Relaxed);
+            shop.health.stop();
         });
         api::connections::serve(self.fans, self.shop, stop).await;
     }

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{ChargeRecord, WebhookEvent, WebhookKind};
+use crate::booking::payment::api::{ChargeRecord, WebhookEvent, WebhookKind};
 use crate::booking::payment::signature::{SIGNATURE_HEADER, WebhookSecret};
 use crate::clock::{Clock, SystemClock};
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use fairgate::provider::ChargeStatus;
+use fairgate::booking::payment::api::ChargeStatus;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

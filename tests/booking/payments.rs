@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fairgate::provider::ChargeStatus;
+use fairgate::booking::payment::api::ChargeStatus;
 use reqwest::StatusCode;
 use tokio::time::sleep;
 

@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use fairgate::booking::payment::api::{ChargeList, ChargeRecord};
 use fairgate::booking::payment::signature::{SIGNATURE_HEADER, WebhookSecret};
 use fairgate::clock::{Clock, SystemClock};
-use fairgate::provider::{ChargeList, ChargeRecord};
 use fairgate::sandbox::ChildProcess;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

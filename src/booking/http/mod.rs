@@ -3,6 +3,7 @@
 mod bookings;
 pub mod connections;
 mod date;
+mod ending;
 mod events;
 mod gate;
 mod head;
@@ -35,6 +36,7 @@ use moka::sync::Cache;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+pub use ending::word_endings;
 pub use openapi::Api;
 
 use self::head::Head;
@@ -45,6 +47,7 @@ use super::db::Database;
 use super::document::Document;
 use super::ended::EndedSessions;
 use super::events::Events;
+use super::health::Health;
 use super::in_progress::InProgress;
 use super::links::Links;
 use super::metrics::{BookingMetrics, CallMetrics};
@@ -52,7 +55,6 @@ use super::passes::Passes;
 use super::payment::signature::WebhookSecret;
 use super::payment::{Cashier, StoredAnswer};
 use super::receipts::Receipts;
-use super::server::Health;
 use crate::clock::Clock;
 
 /// Where seats are reserved.

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::super::payment::News;
+use super::super::payment::api::{WebhookEvent, WebhookKind};
 use super::super::payment::signature::{SIGNATURE_HEADER, SignatureError};
 use super::Shop;
 use super::input::read_json;
 use super::problem::Problem;
-use crate::provider::{WebhookEvent, WebhookKind};
 
 /// Larger than any event, smaller than what an unsigned sender should make us read.
 pub(super) const BODY_BYTES_MAX: usize = 16 * 1024;

@@ -4,10 +4,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::super::batch::Held;
-use super::super::http::problem::Problem;
-use super::super::links::Links;
 use super::super::plan::Plan;
-use super::super::wire::{BookingAnswer, BookingStatus};
 use super::State;
 
 /// How a payment ends.
@@ -20,6 +17,24 @@ pub enum Ending {
     /// The money was taken, but the seats had gone to somebody else; it was given back.
     Refunded,
 }
+
+/// A payment that has ended, and the booking it was for.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedPayment<'a> {
+    /// How it ended.
+    pub ending: &'a Ending,
+    /// The payment.
+    pub payment_id: Uuid,
+    /// The booking.
+    pub booking_id: Uuid,
+    /// Its seats and what they cost.
+    pub held: &'a Held,
+    /// The event, by which the seats have their names.
+    pub plan: &'a Plan,
+}
+
+/// Words the answer to a payment that has ended. The saga stores it; it is handed in by the layer that speaks to fans.
+pub type WordEnding = dyn Fn(EndedPayment<'_>) -> StoredAnswer + Send + Sync;
 
 /// An answer as it was given the first time, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,22 +53,6 @@ impl Ending {
             Self::Confirmed => State::Confirmed,
             Self::Declined(_) => State::Declined,
             Self::Refunded => State::Refunded,
-        }
-    }
-
-    /// What the fan is told.
-    #[must_use]
-    pub fn answer(&self, plan: &Plan, booking_id: Uuid, payment_id: Uuid, held: &Held, links: &Links) -> StoredAnswer {
-        match self {
-            Self::Confirmed => {
-                let mut answer =
-                    BookingAnswer::new(plan, booking_id, held, BookingStatus::Confirmed, links.of(booking_id));
-                answer.payment_id = Some(payment_id);
-                let body = serde_json::to_string(&answer).expect("a struct of strings and numbers");
-                StoredAnswer { status: StatusCode::OK, body }
-            }
-            Self::Declined(reason) => Problem::payment_declined(reason).stored(),
-            Self::Refunded => Problem::refunded().stored(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! [`Cashier`] drives the saga; [`State::hear`] decides it. Every step and compensation is a row of `payment_step`.
 
+pub mod api;
 mod demo;
 mod ending;
 mod reconcile;
@@ -18,8 +19,8 @@ mod under_way;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub use demo::DemoProvider;
-pub use ending::{Ending, StoredAnswer};
+pub use demo::{DemoProvider, SLOW};
+pub use ending::{EndedPayment, Ending, StoredAnswer, WordEnding};
 pub use reconcile::{Difference, ReconcileError, Reconciliation, compare, reconcile};
 pub use refund::{CancelOrder, Cancelled, RefundError};
 pub use remote::RemoteProvider;

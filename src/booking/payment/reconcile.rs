@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::super::db::{Client, Database, DbError};
 use super::super::sql;
 use super::super::wire::number;
+use super::api::{ChargeRecord, ChargeStatus};
 use super::{ChargeError, RemoteProvider, State};
-use crate::provider::{ChargeRecord, ChargeStatus};
 
 const PAGE: usize = 500;
 /// Longer than a payment that goes well takes.

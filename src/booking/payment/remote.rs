@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::api::{ChargeList, ChargeRecord, ChargeRequest, ChargeStatus};
 use super::{Charge, ChargeError, PaymentProvider};
-use crate::provider::{ChargeList, ChargeRecord, ChargeRequest, ChargeStatus};
 
 /// From the wish to ask to the whole answer.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -16,13 +16,12 @@ use super::super::db::{Database, DbError, DbTime, Transaction};
 use super::super::desk::Desk;
 use super::super::events::{Events, read_held};
 use super::super::in_progress::InProgress;
-use super::super::links::Links;
 use super::super::metrics::BookingMetrics;
 use super::super::sql;
 use super::super::units::signed;
 use super::state::Step;
 use super::store::{Move, Stored, load, move_on};
-use super::{ChargeError, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay};
+use super::{ChargeError, EndedPayment, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay, WordEnding};
 
 /// While the provider is silent, its webhook may tell another core.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -99,7 +98,7 @@ pub struct Cashier {
     pub(super) core: Uuid,
     pub(super) metrics: Arc<BookingMetrics>,
     pub(super) in_progress: Arc<InProgress>,
-    pub(super) links: Links,
+    pub(super) word_ending: Box<WordEnding>,
 }
 
 /// A booking as it stands under its lock.
@@ -120,7 +119,7 @@ enum Outcome {
 }
 
 impl Cashier {
-    /// A cashier for one core.
+    /// A cashier for one core; `word_ending` words what fans are told.
     #[must_use]
     pub fn new(
         database: Database,
@@ -129,9 +128,9 @@ impl Cashier {
         core: Uuid,
         metrics: Arc<BookingMetrics>,
         in_progress: Arc<InProgress>,
-        links: Links,
+        word_ending: Box<WordEnding>,
     ) -> Self {
-        Self { database, events, provider, core, metrics, in_progress, links }
+        Self { database, events, provider, core, metrics, in_progress, word_ending }
     }
 
     /// Pays a booking. The same order again has the same answer. The caller holds the payment's id as in progress.
@@ -302,7 +301,7 @@ impl Cashier {
         let confirm = client.prepare_cached(sql::BOOKING_CONFIRM).await?;
         let units = signed(&locked.held.units);
         client.execute(&confirm, &[&locked.booking_id, &plan.facts.event_id, &units, &self.core]).await?;
-        let answer = Ending::Confirmed.answer(&plan, locked.booking_id, payment_id, &locked.held, &self.links);
+        let answer = self.word(&Ending::Confirmed, payment_id, locked);
         let charged = Some(charged);
         move_on(&client, payment_id, Move { charged, answer: Some(&answer), ..Move::to(State::Confirmed, by) }).await?;
         client.commit().await?;
@@ -333,19 +332,23 @@ impl Cashier {
         locked: &Locked,
         by: Source,
     ) -> Result<StoredAnswer, PayError> {
-        let plan = locked.desk.plan();
-        let answer = ending.answer(&plan, locked.booking_id, payment_id, &locked.held, &self.links);
+        let answer = self.word(ending, payment_id, locked);
         let reason = if let Ending::Declined(reason) = ending { Some(reason.as_str()) } else { None };
         let step = Move { reason, answer: Some(&answer), ..Move::to(ending.state(), by) };
         move_on(&client, payment_id, step).await?;
         if *ending == Ending::Refunded {
             let tell = client.prepare_cached(sql::REFUND_TELL).await?;
-            client.execute(&tell, &[&locked.booking_id, &plan.facts.event_id, &self.core]).await?;
+            client.execute(&tell, &[&locked.booking_id, &locked.desk.plan().facts.event_id, &self.core]).await?;
         }
         let answered = load(&client, payment_id).await?.and_then(|stored| stored.answer).unwrap_or(answer);
         client.commit().await?;
         self.metrics.count_payment(ending.state().name());
         Ok(answered)
+    }
+
+    fn word(&self, ending: &Ending, payment_id: Uuid, locked: &Locked) -> StoredAnswer {
+        let (booking_id, held, plan) = (locked.booking_id, &locked.held, &locked.desk.plan());
+        (self.word_ending)(EndedPayment { ending, payment_id, booking_id, held, plan })
     }
 
     /// Locks the booking's seats; whether all of them are its own or nobody's.

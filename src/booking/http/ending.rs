@@ -1,0 +1,26 @@
+//! What a fan is told when a payment has ended.
+
+use http::StatusCode;
+
+use super::super::links::Links;
+use super::super::payment::{EndedPayment, Ending, StoredAnswer, WordEnding};
+use super::super::wire::{BookingAnswer, BookingStatus};
+use super::problem::Problem;
+
+/// Words the endings of payments; bookings have the addresses that `links` makes.
+#[must_use]
+pub fn word_endings(links: Links) -> Box<WordEnding> {
+    Box::new(move |ended| match ended.ending {
+        Ending::Confirmed => confirmed(&ended, &links),
+        Ending::Declined(reason) => Problem::payment_declined(reason).stored(),
+        Ending::Refunded => Problem::refunded().stored(),
+    })
+}
+
+fn confirmed(ended: &EndedPayment<'_>, links: &Links) -> StoredAnswer {
+    let &EndedPayment { payment_id, booking_id, held, plan, .. } = ended;
+    let answer = BookingAnswer::new(plan, booking_id, held, BookingStatus::Confirmed, links.of(booking_id));
+    let answer = BookingAnswer { payment_id: Some(payment_id), ..answer };
+    let body = serde_json::to_string(&answer).expect("a struct of strings and numbers");
+    StoredAnswer { status: StatusCode::OK, body }
+}
