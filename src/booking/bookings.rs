@@ -170,14 +170,14 @@ impl Bookings {
         let freed = client.query_one(&cancel, &[&booking_id, &event_id, &signed(&held.units), &self.core]).await?;
         client.commit().await?;
         let freed: Vec<u32> = freed.get::<_, Vec<i32>>("units").into_iter().map(unsigned).collect();
-        if let Some(desk) = self.events.find_by_id(event_id) {
-            desk.mirror().note(&freed, DbTime::NEVER);
+        if let Some(event) = self.events.find_by_id(event_id) {
+            event.mirror().note(&freed, DbTime::NEVER);
         }
         Ok(())
     }
 
     fn read(&self, row: &tokio_postgres::Row) -> Option<BookingAnswer> {
-        let desk = self.events.find_by_id(row.get("event_id"))?;
+        let event = self.events.find_by_id(row.get("event_id"))?;
         let status = match row.get("status") {
             "held" => BookingStatus::Held,
             "confirmed" => BookingStatus::Confirmed,
@@ -187,9 +187,9 @@ impl Bookings {
         let payment = read_payment(row);
         let confirmed = payment.as_ref().filter(|payment| payment.state == State::Confirmed);
         let payment_id = confirmed.map(|payment| payment.payment_id);
-        let (plan, booking_id, held) = (desk.plan(), row.get("booking_id"), read_held(row));
+        let (plan, booking_id, held) = (event.plan(), row.get("booking_id"), read_held(row));
         let latest = plan.facts.hold_ends_at_most(row.get("created_at"));
-        let is_open = status == BookingStatus::Held && plan.facts.is_on_sale(desk.time().now());
+        let is_open = status == BookingStatus::Held && plan.facts.is_on_sale(event.time().now());
         let more_time_until = Some(latest).filter(|latest| is_open && *latest > held.expires_at);
         let answer = BookingAnswer::new(&plan, booking_id, &held, status, self.links.of(booking_id));
         Some(BookingAnswer {

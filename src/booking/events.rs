@@ -1,4 +1,4 @@
-//! The events on sale: read from the tables at the start and whenever they were edited, each with its desk.
+//! The events on sale: read from the tables at the start and whenever they were edited, each with its queue and its writers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use uuid::Uuid;
 use super::batch::Held;
 use super::bell::Bell;
 use super::db::{Client, Database, DbError, DbTime};
-use super::desk::{self, Desk};
 use super::document::Document;
+use super::event_state::{self, EventState};
 use super::metrics::BookingMetrics;
 use super::mirror::Mirror;
 use super::plan::{Facts, Plan, Row, Section, SectionKind};
+use super::queue::ReservationQueue;
 use super::sql;
 use super::time::DatabaseTime;
 use super::wire::{EventList, EventSummary};
@@ -24,7 +25,16 @@ use super::units::{signed, unsigned};
 use super::writer::{WRITERS, Writer};
 use crate::supervise::Supervisor;
 
-/// All desks, by the slug of their event.
+/// An event on sale.
+#[derive(Debug)]
+pub struct OnSale {
+    /// What is known of it.
+    pub state: Arc<EventState>,
+    /// Where reservations wait.
+    pub queue: ReservationQueue,
+}
+
+/// All events on sale, by their slugs.
 #[derive(Debug)]
 pub struct Events {
     database: Database,
@@ -33,9 +43,9 @@ pub struct Events {
     metrics: Arc<BookingMetrics>,
     supervisor: Supervisor,
     bell: Arc<Bell>,
-    desks: ArcSwap<BTreeMap<String, Arc<Desk>>>,
+    on_sale: ArcSwap<BTreeMap<String, Arc<OnSale>>>,
     document: ArcSwap<Document>,
-    /// One at a time, so that what was read earlier never replaces what was read later, and no event gets two desks.
+    /// One at a time, so that what was read earlier never replaces what was read later, and no event gets two queues.
     reloading: Mutex<()>,
 }
 
@@ -50,8 +60,8 @@ impl Events {
         supervisor: Supervisor,
     ) -> Self {
         let document = ArcSwap::from_pointee(describe(&[]));
-        let (bell, desks, reloading) = (Arc::default(), ArcSwap::default(), Mutex::default());
-        Self { database, core, time, metrics, supervisor, bell, desks, document, reloading }
+        let (bell, on_sale, reloading) = (Arc::default(), ArcSwap::default(), Mutex::default());
+        Self { database, core, time, metrics, supervisor, bell, on_sale, document, reloading }
     }
 
     /// What is rung after each batch of reservations.
@@ -65,60 +75,62 @@ impl Events {
         self.document.load_full()
     }
 
-    /// The desk of an event.
+    /// An event.
     #[must_use]
-    pub fn find(&self, slug: &str) -> Option<Arc<Desk>> {
-        self.desks.load().get(slug).cloned()
+    pub fn find(&self, slug: &str) -> Option<Arc<OnSale>> {
+        self.on_sale.load().get(slug).cloned()
     }
 
-    /// The desk of an event by its key in the tables.
+    /// What is known of an event, by its key in the tables.
     #[must_use]
-    pub fn find_by_id(&self, event_id: i32) -> Option<Arc<Desk>> {
-        self.desks.load().values().find(|desk| desk.plan().facts.event_id == event_id).cloned()
+    pub fn find_by_id(&self, event_id: i32) -> Option<Arc<EventState>> {
+        let on_sale = self.on_sale.load();
+        let found = on_sale.values().find(|one| one.state.plan().facts.event_id == event_id);
+        found.map(|found| Arc::clone(&found.state))
     }
 
-    /// All desks, the next event first.
+    /// All events, the next one first.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Desk>> {
-        let mut desks: Vec<_> = self.desks.load().values().cloned().collect();
-        desks.sort_by_key(|desk| (desk.plan().facts.starts_at, desk.plan().facts.event_id));
-        desks
+    pub fn all(&self) -> Vec<Arc<OnSale>> {
+        let mut all: Vec<_> = self.on_sale.load().values().cloned().collect();
+        all.sort_by_key(|one| (one.state.plan().facts.starts_at, one.state.plan().facts.event_id));
+        all
     }
 
-    /// Reads every event: opens desks for new ones and takes over what was edited in the others.
+    /// Reads every event: opens queues for new ones and takes over what was edited in the others.
     ///
     /// # Errors
     /// When the database cannot be read; what is known stays as it is.
     pub async fn reload(&self) -> Result<(), DbError> {
         let _one_at_a_time = self.reloading.lock().await;
         let client = self.database.client().await?;
-        let mut desks = BTreeMap::clone(&self.desks.load());
+        let mut on_sale = BTreeMap::clone(&self.on_sale.load());
         let all = client.prepare_cached(sql::EVENT_ALL).await?;
         for row in client.query(&all, &[]).await? {
             let facts = read_facts(&row);
             let slug = facts.slug.clone();
-            match desks.get(&slug) {
-                Some(desk) if desk.plan().facts.version == facts.version => {}
-                Some(desk) => desk.replace_plan(described(read_plan(&client, facts).await?).await?),
-                None => drop(desks.insert(slug, self.open(&client, facts).await?)),
+            match on_sale.get(&slug) {
+                Some(known) if known.state.plan().facts.version == facts.version => {}
+                Some(known) => known.state.replace_plan(described(read_plan(&client, facts).await?).await?),
+                None => drop(on_sale.insert(slug, self.open(&client, facts).await?)),
             }
         }
-        self.desks.store(Arc::new(desks));
+        self.on_sale.store(Arc::new(on_sale));
         self.document.store(Arc::new(describe(&self.all())));
         Ok(())
     }
 
-    async fn open(&self, client: &Client, facts: Facts) -> Result<Arc<Desk>, DbError> {
+    async fn open(&self, client: &Client, facts: Facts) -> Result<Arc<OnSale>, DbError> {
         let slug = facts.slug.clone();
         let plan = read_plan(client, facts).await?;
         let mirror = self.read_seats(client, &plan).await?;
-        let (desk, queue) = Desk::new(described(plan).await?, mirror, Arc::clone(&self.time));
-        let desk = Arc::new(desk);
-        let queue = Arc::new(Mutex::new(queue));
+        let state = Arc::new(EventState::new(described(plan).await?, mirror, Arc::clone(&self.time)));
+        let (queue, waiting) = ReservationQueue::new();
+        let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..WRITERS {
             let writer = Writer {
-                desk: Arc::clone(&desk),
-                queue: Arc::clone(&queue),
+                event: Arc::clone(&state),
+                queue: Arc::clone(&waiting),
                 database: self.database.clone(),
                 core: self.core,
                 metrics: Arc::clone(&self.metrics),
@@ -127,7 +139,7 @@ impl Events {
             let (supervisor, task) = (self.supervisor.clone(), format!("writer of {slug}"));
             tokio::spawn(async move { supervisor.keep_until_done(&task, || writer.run()).await });
         }
-        Ok(desk)
+        Ok(Arc::new(OnSale { state, queue }))
     }
 
     async fn read_seats(&self, client: &Client, plan: &Plan) -> Result<Mirror, DbError> {
@@ -145,23 +157,23 @@ impl Events {
     }
 
     /// Reads these seats of an event anew; returns those that have to be read again.
-    pub(super) async fn refresh(&self, desk: &Desk, units: &[u32]) -> Result<Vec<u32>, DbError> {
-        let generation = desk.mirror().generation();
+    pub(super) async fn refresh(&self, event: &EventState, units: &[u32]) -> Result<Vec<u32>, DbError> {
+        let generation = event.mirror().generation();
         let client = self.database.client().await?;
         let statement = client.prepare_cached(sql::SEAT_READ).await?;
-        let rows = client.query(&statement, &[&desk.plan().facts.event_id, &signed(units)]).await?;
+        let rows = client.query(&statement, &[&event.plan().facts.event_id, &signed(units)]).await?;
         let read: Vec<(u32, DbTime)> =
             rows.iter().map(|row| (unsigned(row.get("unit")), row.get("held_until"))).collect();
-        Ok(desk.mirror().correct(&read, generation))
+        Ok(event.mirror().correct(&read, generation))
     }
 
     /// Brings the gauges up to date.
     pub fn measure(&self) {
-        for desk in self.all() {
-            let plan = desk.plan();
-            self.metrics.set_queued(&plan.facts.slug, desk.queued());
+        for OnSale { state, queue } in self.all().iter().map(|one| &**one) {
+            let plan = state.plan();
+            self.metrics.set_queued(&plan.facts.slug, queue.len());
             for section in &plan.sections {
-                self.metrics.set_stock(&plan.facts.slug, &section.slug, desk.stock(section.units()));
+                self.metrics.set_stock(&plan.facts.slug, &section.slug, state.stock(section.units()));
             }
         }
     }
@@ -170,18 +182,18 @@ impl Events {
 /// Describes an event where that keeps no request waiting.
 async fn described(plan: Plan) -> Result<(Plan, Document), DbError> {
     let describing = spawn_blocking(move || {
-        let document = desk::describe(&plan);
+        let document = event_state::describe(&plan);
         (plan, document)
     });
     describing.await.map_err(|error| DbError::Odd(format!("an event cannot be described: {error}")))
 }
 
-fn describe(desks: &[Arc<Desk>]) -> Document {
-    let events = desks.iter().map(|desk| EventSummary::new(&desk.plan())).collect();
-    desk::document(&EventList { events })
+fn describe(on_sale: &[Arc<OnSale>]) -> Document {
+    let events = on_sale.iter().map(|one| EventSummary::new(&one.state.plan())).collect();
+    event_state::document(&EventList { events })
 }
 
-/// One event, for those who have no desk.
+/// One event, for those who sell nothing.
 pub(super) async fn read_event(client: &Client, event_id: i32) -> Result<Option<Plan>, DbError> {
     let get = client.prepare_cached(sql::EVENT_GET).await?;
     match client.query_opt(&get, &[&event_id]).await? {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::bookings::Bookings;
 use super::db::{DbError, DbTime};
-use super::desk::Desk;
+use super::event_state::EventState;
 use super::events::read_held;
 use super::payment::UnderWay;
 use super::sql;
@@ -78,13 +78,13 @@ impl Bookings {
             return Err(ExtendError::UnderWay(under_way));
         }
         let held = read_held(&row);
-        let desk = self.events.find_by_id(row.get("event_id")).ok_or(ExtendError::NotFound)?;
-        let facts = desk.plan().facts.clone();
-        let now = desk.time().now();
+        let event = self.events.find_by_id(row.get("event_id")).ok_or(ExtendError::NotFound)?;
+        let facts = event.plan().facts.clone();
+        let now = event.time().now();
         if !facts.is_on_sale(now) {
             return Err(ExtendError::NotOnSale(facts.title));
         }
-        self.check_limit(&client, session, &desk).await?;
+        self.check_limit(&client, session, &event).await?;
         let latest = facts.hold_ends_at_most(row.get("created_at"));
         // The answer to the first request may have been lost.
         if held.expires_at.0 - now.0 > i64::from(facts.hold_s) * 1000 / 2 {
@@ -103,7 +103,7 @@ impl Bookings {
             return Err(ExtendError::Ended);
         }
         client.commit().await?;
-        desk.mirror().note(&held.units, kept.get::<_, DbTime>("expires_at"));
+        event.mirror().note(&held.units, kept.get::<_, DbTime>("expires_at"));
         self.get(session, booking_id).await?.ok_or(ExtendError::NotFound)
     }
 
@@ -112,9 +112,9 @@ impl Bookings {
         &self,
         client: &super::db::Transaction,
         session: &str,
-        desk: &Desk,
+        event: &EventState,
     ) -> Result<(), ExtendError> {
-        let plan = desk.plan();
+        let plan = event.plan();
         let statement = client.prepare_cached(sql::SESSION_SEATS).await?;
         let sessions = [session];
         let row = client.query_opt(&statement, &[&plan.facts.event_id, &sessions.as_slice()]).await?;

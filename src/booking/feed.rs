@@ -120,18 +120,18 @@ impl Feed {
 
     /// Has every seat read again.
     fn doubt_everything(&mut self) {
-        for desk in self.events.all() {
-            let plan = desk.plan();
+        for event in self.events.all() {
+            let plan = event.state.plan();
             self.unread.entry(plan.facts.event_id).or_default().extend(0..plan.seats());
         }
     }
 
     async fn refresh(&mut self) -> Result<(), DbError> {
         for (event_id, units) in &mut self.unread {
-            if let Some(desk) = self.events.find_by_id(*event_id).filter(|_| !units.is_empty()) {
+            if let Some(event) = self.events.find_by_id(*event_id).filter(|_| !units.is_empty()) {
                 units.sort_unstable();
                 units.dedup();
-                *units = self.events.refresh(&desk, units).await?;
+                *units = self.events.refresh(&event, units).await?;
             }
         }
         self.unread.retain(|_, units| !units.is_empty());

@@ -78,7 +78,7 @@ impl BookingMetrics {
         self.0.booking_queue_wait_seconds.observe(waited.as_secs_f64());
     }
 
-    /// How many reservations wait at a desk.
+    /// How many reservations of an event wait.
     pub fn set_queued(&self, event: &str, reservations: usize) {
         self.0.booking_queued_reservations.with_label_values(&[event]).set(reservations as i64);
     }

@@ -4,7 +4,7 @@
 //! database's clock and by nothing else; the same request again (idempotency key) is the same booking and the same payment;
 //! a payment ends in one confirmed booking or in one refund.
 //!
-//! The way of a reservation: [`http`] reads it and checks the pass, the event's [`desk`] gathers all that wait at the same
+//! The way of a reservation: [`http`] reads it and checks the pass, the event's [`queue`] gathers all that wait at the same
 //! moment, [`batch`] decides over them, and one transaction writes what they got. What is shown to everyone
 //! ([`availability`]) is kept in memory by the [`mirror`], which the [`feed`] corrects from the tables.
 //!
@@ -18,10 +18,10 @@ mod bell;
 pub mod bookings;
 pub mod choose;
 pub mod db;
-pub mod desk;
 pub mod document;
 pub mod edit;
 pub mod ended;
+pub mod event_state;
 pub mod events;
 pub mod extend;
 pub mod feed;
@@ -42,6 +42,7 @@ pub mod passes;
 pub mod payment;
 pub mod plan;
 pub mod prune;
+pub mod queue;
 pub mod receipts;
 pub mod server;
 pub mod sql;

@@ -140,8 +140,8 @@ impl Receipts {
         let candidates = rows.iter().map(|row| (row.get("booking_id"), row.get::<_, Vec<String>>("emails")));
         let proven = candidates.filter(|(id, emails)| self.proves(proof, *id, emails)).map(|(id, _)| id).next();
         let booking = bookings.show(proven.ok_or(ReceiptError::NotFound)?).await?.ok_or(ReceiptError::NotFound)?;
-        let desk = self.events.find(&booking.event).ok_or(ReceiptError::NotFound)?;
-        Ok(describe(&desk.plan(), booking))
+        let event = self.events.find(&booking.event).ok_or(ReceiptError::NotFound)?;
+        Ok(describe(&event.state.plan(), booking))
     }
 
     fn may_try(&self, proof: &Proof, number: Uuid, client: Option<IpAddr>, now_us: u64) -> Result<(), ReceiptError> {

@@ -1,4 +1,4 @@
-//! The writers of one desk: one transaction for all reservations that wait at the same moment (group commit).
+//! The writers of one event: one transaction for all reservations that wait at the same moment (group commit).
 //!
 //! There is no linger timer: while commits are under way the next batch gathers by itself, so a lone request is served at
 //! once and a rush is served in batches. Two batches may be under way, so that one is decided, written and answered while
@@ -20,9 +20,10 @@ use uuid::Uuid;
 use super::batch::{self, Decision, Found, Held, Proposal, Request};
 use super::bell::Bell;
 use super::db::{Client, Database, DbError, DbTime, Transaction};
-use super::desk::{Desk, DeskError, Served, Timing, Undecided, Verdict, Waiting};
+use super::event_state::{EventState, Undecided};
 use super::metrics::BookingMetrics;
 use super::plan::Plan;
+use super::queue::{ReserveError, Served, Timing, Verdict, Waiting};
 use super::sql;
 use super::units::{signed, unsigned, unsigned_long};
 
@@ -37,9 +38,9 @@ const STEP_ASIDE: Duration = Duration::from_millis(3);
 /// Between two attempts while the database fails.
 const BACKOFF: Duration = Duration::from_millis(100);
 
-/// Serves a desk, by turns with others, until nobody can queue at it any more.
+/// Serves a queue, by turns with others, until nothing can be put into it any more.
 pub(super) struct Writer {
-    pub(super) desk: Arc<Desk>,
+    pub(super) event: Arc<EventState>,
     pub(super) queue: Arc<Mutex<mpsc::Receiver<Waiting>>>,
     pub(super) database: Database,
     pub(super) core: Uuid,
@@ -67,9 +68,9 @@ impl Writer {
             if batch.is_empty() {
                 continue;
             }
-            let plan = self.desk.plan();
+            let plan = self.event.plan();
             let requests: Vec<&Request> = batch.iter().map(|one| &one.request).collect();
-            let proposed = self.desk.propose(&plan, &requests);
+            let proposed = self.event.propose(&plan, &requests);
             // Nobody who came later chooses before.
             drop(queue);
             self.serve(batch, &plan, proposed, &mut waiting).await;
@@ -97,7 +98,7 @@ impl Writer {
             let Some(next) = waiting.pop_front() else { break };
             self.metrics.observe_queue_wait(next.since.elapsed());
             if next.since.elapsed() > PATIENCE {
-                let _ = next.answer.send(Err(DeskError::Busy));
+                let _ = next.answer.send(Err(ReserveError::Busy));
             } else if !next.answer.is_closed() {
                 batch.push(next);
             }
@@ -131,7 +132,7 @@ impl Writer {
             Err(error) => {
                 warn!(%error, batch = batch.len(), "a batch of reservations failed and is tried again");
                 self.metrics.count_failed_batch();
-                let told = if error.is_busy() { DeskError::Busy } else { DeskError::Unavailable };
+                let told = if error.is_busy() { ReserveError::Busy } else { ReserveError::Unavailable };
                 give_up_or_requeue(batch, told, waiting);
                 sleep(BACKOFF).await;
             }
@@ -141,7 +142,7 @@ impl Writer {
     /// Where the time of each went, and what its section has left: counted once a section.
     fn timings(&self, batch: &[Waiting], plan: &Plan, (started, database): (Instant, Duration)) -> Vec<Timing> {
         let mut stocks: HashMap<u32, u32> = HashMap::new();
-        let mut stock = |units: Range<u32>| *stocks.entry(units.start).or_insert_with(|| self.desk.free_in(units));
+        let mut stock = |units: Range<u32>| *stocks.entry(units.start).or_insert_with(|| self.event.free_in(units));
         let timing = |one: &Waiting| Timing {
             queue: started.saturating_duration_since(one.since),
             database,
@@ -165,11 +166,11 @@ impl Writer {
             let decisions = batch::settle(plan, requests, proposal, &found);
             return Ok(verdicts(plan, decisions, DbTime::NEVER));
         }
-        if !self.desk.is_contended() {
+        if !self.event.is_contended() {
             if let Some(verdicts) = self.attempt(Approach::Trusting, plan, requests, proposal).await? {
                 return Ok(verdicts);
             }
-            self.desk.note_contention(true);
+            self.event.note_contention(true);
         }
         let verdicts = self.attempt(Approach::Careful, plan, requests, proposal).await?;
         verdicts.ok_or_else(|| DbError::Odd("seats that were locked are not free any more".to_owned()))
@@ -184,7 +185,7 @@ impl Writer {
         proposal: &Proposal,
     ) -> Result<Option<Vec<Option<Verdict>>>, DbError> {
         let open = Transaction::unbegun(self.database.client().await?);
-        let asked_ms = self.desk.time().own_ms();
+        let asked_ms = self.event.time().own_ms();
         let mut found = self.look(&open, plan, requests).await?;
         found.seats = match approach {
             Approach::Trusting => proposal.candidates.iter().map(|&unit| (unit, true)).collect(),
@@ -195,7 +196,7 @@ impl Writer {
         let mut expires_at = DbTime::NEVER;
         if !holds.is_empty() {
             let Written { now, ends_at, seats } = self.write(&open, plan, &holds).await?;
-            self.desk.time().observe(asked_ms, now);
+            self.event.time().observe(asked_ms, now);
             if seats != holds.units.len() {
                 open.roll_back().await?;
                 return Ok(None);
@@ -204,7 +205,7 @@ impl Writer {
         }
         open.commit().await?;
         if !holds.is_empty() {
-            self.desk.mirror().note(&holds.units, expires_at);
+            self.event.mirror().note(&holds.units, expires_at);
             self.bell.ring();
         }
         Ok(Some(verdicts(plan, decisions, expires_at)))
@@ -254,8 +255,8 @@ impl Writer {
         let locked = open.query_one(&lock, &[&plan.facts.event_id, &signed(units)]).await?;
         let (free, taken): (Vec<i32>, Vec<i32>) = (locked.get("free"), locked.get("taken"));
         let until: Vec<DbTime> = locked.get("taken_until");
-        self.desk.note_contention(free.len() < units.len());
-        let mut mirror = self.desk.mirror();
+        self.event.note_contention(free.len() < units.len());
+        let mut mirror = self.event.mirror();
         for (&unit, until) in taken.iter().zip(until) {
             mirror.note(&[unsigned(unit)], until);
         }
@@ -310,7 +311,7 @@ fn answer(batch: Vec<Waiting>, verdicts: Vec<Option<Verdict>>, timings: Vec<Timi
     }
 }
 
-fn give_up_or_requeue(batch: Vec<Waiting>, told: DeskError, waiting: &mut VecDeque<Waiting>) {
+fn give_up_or_requeue(batch: Vec<Waiting>, told: ReserveError, waiting: &mut VecDeque<Waiting>) {
     for one in batch.into_iter().rev() {
         if one.since.elapsed() > PATIENCE {
             drop(one.answer.send(Err(told)));

@@ -38,8 +38,8 @@ pub(super) async fn show(
     Path(event): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let desk = shop.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
-    Ok(negotiate::answer(&desk.document(), &headers))
+    let on_sale = shop.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
+    Ok(negotiate::answer(&on_sale.state.document(), &headers))
 }
 
 /// One bit a seat, the first seat in the lowest bit of the first byte; 1 is available. Cacheable for a second.
@@ -63,9 +63,9 @@ pub(super) async fn availability(
 
 /// Which seats are free, unless that is not known: other cores may have sold what is shown as free for too long.
 pub(super) fn availability_of(shop: &Shop, event: &str) -> Result<Arc<Snapshot>, Problem> {
-    let desk = shop.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
+    let on_sale = shop.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
     if shop.health.is_deaf() {
         return Err(Problem::busy("Which seats are free is not known at this moment. Ask again."));
     }
-    Ok(desk.availability())
+    Ok(on_sale.state.availability())
 }

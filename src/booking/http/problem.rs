@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use super::super::batch::Refusal;
 use super::super::bookings::{CancelError, FindError};
 use super::super::db::DbError;
-use super::super::desk::DeskError;
 use super::super::extend::ExtendError;
 use super::super::passes::GateError;
 use super::super::payment::{PayError, RefundError, State, StoredAnswer, UnderWay};
 use super::super::plan::Plan;
+use super::super::queue::ReserveError;
 use super::reply::{PROBLEM_JSON, Reply};
 
 /// A problem, as `application/problem+json`.
@@ -182,11 +182,11 @@ impl From<DbError> for Problem {
     }
 }
 
-impl From<DeskError> for Problem {
-    fn from(error: DeskError) -> Self {
+impl From<ReserveError> for Problem {
+    fn from(error: ReserveError) -> Self {
         match error {
-            DeskError::Busy => Self::busy("Too many fans reserve at this moment. Nothing was reserved; ask again."),
-            DeskError::Unavailable => Self::from(DbError::Connect(error.to_string())),
+            ReserveError::Busy => Self::busy("Too many fans reserve at this moment. Nothing was reserved; ask again."),
+            ReserveError::Unavailable => Self::from(DbError::Connect(error.to_string())),
         }
     }
 }

@@ -4,8 +4,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use super::super::desk::Timing;
 use super::super::payment::StoredAnswer;
+use super::super::queue::Timing;
 use super::timing::push_number;
 
 pub(super) const JSON: &str = "application/json";

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::batch::{Refusal, Request, Wish};
 use super::super::choose;
-use super::super::desk::Desk;
+use super::super::event_state::EventState;
 use super::super::plan::Plan;
 use super::super::wire::{BookingAnswer, BookingStatus, ReserveRequest};
 use super::Shop;
@@ -44,21 +44,23 @@ async fn serve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>
     let asked: ReserveRequest = parse(head.content_type, body)?;
     let booking_id = id_of(head.idempotency_key, "reserve", &fan.session)?;
     let print = print_of_wish(&asked);
-    let desk = shop.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
-    let wish = read_wish(&desk, &asked)?;
+    let on_sale = shop.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
+    let event = &on_sale.state;
+    let wish = read_wish(event, &asked)?;
     let _guard = shop.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;
     if let Some((first, answer)) = shop.refusals.get(&booking_id) {
         return if first == print { Ok(Reply::from(&*answer)) } else { Err(Problem::other_request()) };
     }
-    let served = desk.reserve(Request { booking_id, session: fan.session, print, wish: wish.clone() }).await?;
-    let plan = desk.plan();
+    let request = Request { booking_id, session: fan.session, print, wish: wish.clone() };
+    let served = on_sale.queue.reserve(request).await?;
+    let plan = event.plan();
     let reply = match served.verdict {
         Ok(held) => {
             held_reply(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held, shop.links.of(booking_id)))
         }
         Err(Refusal::OtherRequest) => Problem::other_request().reply(),
         Err(refusal) => {
-            let answer = Problem::refused(&plan, &refusal, &nearby(&desk, &plan, &wish)).stored();
+            let answer = Problem::refused(&plan, &refusal, &nearby(event, &plan, &wish)).stored();
             remember(shop, booking_id, print, answer)
         }
     };
@@ -85,15 +87,15 @@ fn remember(shop: &Shop, booking_id: Uuid, print: Uuid, answer: super::StoredAns
 }
 
 /// As many seats as near as possible, for a fan whose seats were taken.
-fn nearby(desk: &Desk, plan: &Plan, wish: &Wish) -> Vec<u32> {
+fn nearby(event: &EventState, plan: &Plan, wish: &Wish) -> Vec<u32> {
     let Wish::Seats(units) = wish else { return Vec::new() };
-    choose::near(plan, &desk.free(), units).map_or_else(Vec::new, |choice| choice.units)
+    choose::near(plan, &event.free(), units).map_or_else(Vec::new, |choice| choice.units)
 }
 
 /// Checks everything about a request that can be checked without asking for seats.
-fn read_wish(desk: &Desk, asked: &ReserveRequest) -> Result<Wish, Problem> {
-    let plan = &desk.plan();
-    if !plan.facts.is_on_sale(desk.time().now()) {
+fn read_wish(event: &EventState, asked: &ReserveRequest) -> Result<Wish, Problem> {
+    let plan = &event.plan();
+    if !plan.facts.is_on_sale(event.time().now()) {
         let detail = format!("{} is not on sale.", plan.facts.title);
         return Err(Problem::new(StatusCode::CONFLICT, "not-on-sale", "Not on sale", detail).with("field", "event"));
     }

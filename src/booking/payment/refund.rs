@@ -89,7 +89,7 @@ impl Cashier {
         let put = client.prepare_cached(sql::ANSWERED_PUT).await?;
         client.execute(&put, &[&order.request_id, &order.print, &200i16, &body]).await?;
         client.commit().await?;
-        locked.desk.mirror().note(&freed, DbTime::NEVER);
+        locked.event.mirror().note(&freed, DbTime::NEVER);
         if let Some(payment_id) = cancelled.refunded_payment {
             self.refund_now_or_later(payment_id).await;
         }
@@ -104,7 +104,7 @@ impl Cashier {
         reason: &str,
     ) -> Result<(Cancelled, Vec<u32>), RefundError> {
         let booking_id = locked.booking_id;
-        let currency = locked.desk.plan().facts.currency.clone();
+        let currency = locked.event.plan().facts.currency.clone();
         let ended = |status| Cancelled { booking_id, status, refunded_payment: None, refunded_amount: 0, currency };
         match locked.status.as_str() {
             "cancelled" => return Ok((ended(BookingStatus::Cancelled), Vec::new())),
@@ -117,7 +117,7 @@ impl Cashier {
             _ => {}
         }
         let cancel = client.prepare_cached(sql::BOOKING_CANCEL).await?;
-        let (event_id, units) = (locked.desk.plan().facts.event_id, signed(&locked.held.units));
+        let (event_id, units) = (locked.event.plan().facts.event_id, signed(&locked.held.units));
         let freed = client.query_one(&cancel, &[&booking_id, &event_id, &units, &self.core]).await?;
         let freed = freed.get::<_, Vec<i32>>("units").into_iter().map(unsigned).collect();
         let confirmed = client.prepare_cached(sql::PAYMENT_CONFIRMED).await?;

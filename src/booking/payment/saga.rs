@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::super::batch::Held;
 use super::super::db::{Database, DbError, DbTime, Transaction};
-use super::super::desk::Desk;
+use super::super::event_state::EventState;
 use super::super::events::{Events, read_held};
 use super::super::in_progress::InProgress;
 use super::super::metrics::BookingMetrics;
@@ -104,7 +104,7 @@ pub struct Cashier {
 /// A booking as it stands under its lock.
 pub(super) struct Locked {
     pub(super) booking_id: Uuid,
-    pub(super) desk: Arc<Desk>,
+    pub(super) event: Arc<EventState>,
     pub(super) session: String,
     pub(super) held: Held,
     pub(super) status: String,
@@ -185,7 +185,7 @@ impl Cashier {
             _ => {}
         }
         let wait = client.prepare_cached(sql::SESSION_WAIT).await?;
-        client.query_one(&wait, &[&locked.desk.plan().facts.event_id, &order.session]).await?;
+        client.query_one(&wait, &[&locked.event.plan().facts.event_id, &order.session]).await?;
         if let Some(under_way) = UnderWay::beside(&client, order.booking_id, order.payment_id).await? {
             return Err(PayError::UnderWay(under_way));
         }
@@ -198,7 +198,7 @@ impl Cashier {
             return Err(PayError::Gone);
         }
         let begin = client.prepare_cached(sql::PAYMENT_BEGIN).await?;
-        let currency = &locked.desk.plan().facts.currency;
+        let currency = &locked.event.plan().facts.currency;
         let (token, amount, email) = (&order.token, &locked.held.amount, &order.email);
         let ids = (&order.payment_id, &order.booking_id);
         client.execute(&begin, &[ids.0, ids.1, &order.session, &order.print, token, amount, currency, email]).await?;
@@ -297,7 +297,7 @@ impl Cashier {
         if !payable || !self.claim(&client, locked).await? {
             return to_refund(client, payment_id, charged, "the seats were gone", by).await;
         }
-        let plan = locked.desk.plan();
+        let plan = locked.event.plan();
         let confirm = client.prepare_cached(sql::BOOKING_CONFIRM).await?;
         let units = signed(&locked.held.units);
         client.execute(&confirm, &[&locked.booking_id, &plan.facts.event_id, &units, &self.core]).await?;
@@ -305,7 +305,7 @@ impl Cashier {
         let charged = Some(charged);
         move_on(&client, payment_id, Move { charged, answer: Some(&answer), ..Move::to(State::Confirmed, by) }).await?;
         client.commit().await?;
-        locked.desk.mirror().note(&locked.held.units, DbTime::FOREVER);
+        locked.event.mirror().note(&locked.held.units, DbTime::FOREVER);
         self.metrics.count_payment(State::Confirmed.name());
         Ok(Outcome::Answer(answer))
     }
@@ -338,7 +338,7 @@ impl Cashier {
         move_on(&client, payment_id, step).await?;
         if *ending == Ending::Refunded {
             let tell = client.prepare_cached(sql::REFUND_TELL).await?;
-            client.execute(&tell, &[&locked.booking_id, &locked.desk.plan().facts.event_id, &self.core]).await?;
+            client.execute(&tell, &[&locked.booking_id, &locked.event.plan().facts.event_id, &self.core]).await?;
         }
         let answered = load(&client, payment_id).await?.and_then(|stored| stored.answer).unwrap_or(answer);
         client.commit().await?;
@@ -347,14 +347,14 @@ impl Cashier {
     }
 
     fn word(&self, ending: &Ending, payment_id: Uuid, locked: &Locked) -> StoredAnswer {
-        let (booking_id, held, plan) = (locked.booking_id, &locked.held, &locked.desk.plan());
+        let (booking_id, held, plan) = (locked.booking_id, &locked.held, &locked.event.plan());
         (self.word_ending)(EndedPayment { ending, payment_id, booking_id, held, plan })
     }
 
     /// Locks the booking's seats; whether all of them are its own or nobody's.
     async fn claim(&self, client: &Transaction, locked: &Locked) -> Result<bool, DbError> {
         let statement = client.prepare_cached(sql::SEAT_CLAIM).await?;
-        let event_id = locked.desk.plan().facts.event_id;
+        let event_id = locked.event.plan().facts.event_id;
         let seats = client.query(&statement, &[&event_id, &signed(&locked.held.units), &locked.booking_id]).await?;
         Ok(seats.len() == locked.held.units.len())
     }
@@ -362,10 +362,10 @@ impl Cashier {
     pub(super) async fn lock(&self, client: &Transaction, booking_id: Uuid) -> Result<Option<Locked>, DbError> {
         let statement = client.prepare_cached(sql::BOOKING_LOCK).await?;
         let Some(row) = client.query_opt(&statement, &[&booking_id]).await? else { return Ok(None) };
-        let desk = self.events.find_by_id(row.get("event_id"));
-        let desk = desk.ok_or_else(|| DbError::Odd(format!("booking {booking_id} is for an event unknown here")))?;
+        let event = self.events.find_by_id(row.get("event_id"));
+        let event = event.ok_or_else(|| DbError::Odd(format!("booking {booking_id} is for an event unknown here")))?;
         let (session, status, late) = (row.get("session"), row.get("status"), row.get("late"));
-        Ok(Some(Locked { booking_id, desk, session, held: read_held(&row), status, late }))
+        Ok(Some(Locked { booking_id, event, session, held: read_held(&row), status, late }))
     }
 
     async fn load(&self, payment_id: Uuid) -> Result<Option<Stored>, DbError> {

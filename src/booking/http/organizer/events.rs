@@ -11,7 +11,7 @@ use http::header::{ETAG, IF_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::info;
 
-use super::super::super::desk::Desk;
+use super::super::super::event_state::EventState;
 use super::super::super::edit::{EditError, EventPatch, Misfit, edit};
 use super::super::super::wire::EventAnswer;
 use super::super::Shop;
@@ -59,25 +59,26 @@ pub(super) async fn patch(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let desk = find(&shop, &event)?;
+    let found = find(&shop, &event)?;
     let known = headers.get(IF_MATCH).ok_or_else(no_version)?;
     let patch: EventPatch = read_json(&headers, body)?;
-    let plan = desk.plan();
+    let plan = found.plan();
     if *known != etag(plan.facts.version) {
         return Err(EditError::OtherVersion.into());
     }
     edit(&plan, &patch)?.write(&shop.database).await?;
     info!(target: "audit", who = "organizer", event, patch = %serde_json::json!(patch), "changed an event");
     shop.events.reload().await?;
-    Ok(answer(&desk))
+    Ok(answer(&found))
 }
 
-fn find(shop: &Shop, event: &str) -> Result<Arc<Desk>, Problem> {
-    shop.events.find(event).ok_or_else(|| Problem::not_found("event"))
+fn find(shop: &Shop, event: &str) -> Result<Arc<EventState>, Problem> {
+    let on_sale = shop.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
+    Ok(Arc::clone(&on_sale.state))
 }
 
-fn answer(desk: &Desk) -> Response {
-    let plan = desk.plan();
+fn answer(event: &EventState) -> Response {
+    let plan = event.plan();
     ([(ETAG, etag(plan.facts.version))], Json(EventAnswer::new(&plan))).into_response()
 }
 

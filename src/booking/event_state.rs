@@ -1,18 +1,15 @@
-//! The desk of one event: reservations queue here, and two writers take turns to serve all that wait at the same moment.
+//! What a core knows of one event in memory: its seats, their prices, and how they stand as far as is known.
 //!
-//! Guarantees: the queue is bounded, and nobody waits in it longer than the patience; requests are served in the order in
-//! which they came.
+//! Guarantees: no two batches ask the tables for the same seat at the same moment.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
 
 use super::availability::Availability;
-use super::batch::{self, Beliefs, Held, Proposal, Refusal, Request};
+use super::batch::{self, Beliefs, Proposal, Request};
 use super::document::{Document, Effort};
 use super::free::FreeSeats;
 use super::mirror::{Mirror, Stock};
@@ -20,56 +17,9 @@ use super::plan::Plan;
 use super::time::DatabaseTime;
 use super::wire::EventAnswer;
 
-/// Reservations that may wait at one desk; beyond it fans are told to come back.
-pub const QUEUE_MAX: usize = 32_768;
-
-/// Why there is no answer about the seats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeskError {
-    /// Too many wait, or this one waited too long. Nothing was reserved.
-    #[error("too many reservations wait")]
-    Busy,
-    /// The database cannot be reached; the same request with the same key finds out what became of it.
-    #[error("the database cannot be reached")]
-    Unavailable,
-}
-
-/// A booking or a refusal.
-pub type Verdict = Result<Held, Refusal>;
-
-/// What became of a reservation, and how long that took.
-#[derive(Clone, Debug)]
-pub struct Served {
-    /// A booking or a refusal.
-    pub verdict: Verdict,
-    /// Where its time went.
-    pub timing: Timing,
-}
-
-/// What became of a reservation's time, and what is left for the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// In the queue of its event's desk.
-    pub queue: Duration,
-    /// From the start of its batch to the commit.
-    pub database: Duration,
-    /// Reservations in the batch.
-    pub batch: usize,
-    /// Seats that are left in the section.
-    pub stock: u32,
-}
-
-/// A reservation in the queue.
+/// What a core knows of one event.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) request: Request,
-    pub(super) since: Instant,
-    pub(super) answer: oneshot::Sender<Result<Served, DeskError>>,
-}
-
-/// The desk of one event: what is known about it in memory, and the way to its writer.
-#[derive(Debug)]
-pub struct Desk {
+pub struct EventState {
     plan: ArcSwap<Plan>,
     document: ArcSwap<Document>,
     mirror: Mutex<Mirror>,
@@ -79,34 +29,17 @@ pub struct Desk {
     contended: AtomicBool,
     time: Arc<DatabaseTime>,
     availability: Availability,
-    queue: mpsc::Sender<Waiting>,
 }
 
-impl Desk {
-    /// A desk, and the end of the queue from which its writer takes.
-    pub(super) fn new(
-        (plan, document): (Plan, Document),
-        mut mirror: Mirror,
-        time: Arc<DatabaseTime>,
-    ) -> (Self, mpsc::Receiver<Waiting>) {
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+impl EventState {
+    /// An event with its seats as they were read.
+    pub(super) fn new((plan, document): (Plan, Document), mut mirror: Mirror, time: Arc<DatabaseTime>) -> Self {
         let availability = Availability::new(&mut mirror, time.now());
         let document = ArcSwap::from_pointee(document);
         let undecided = Mutex::new(FreeSeats::none(plan.seats()));
         let plan = ArcSwap::from_pointee(plan);
         let (mirror, contended) = (Mutex::new(mirror), AtomicBool::new(false));
-        (Self { plan, document, mirror, undecided, contended, time, availability, queue }, waiting)
-    }
-
-    /// Queues a reservation and waits for what becomes of it.
-    ///
-    /// # Errors
-    /// [`DeskError`] when that cannot be said now.
-    pub async fn reserve(&self, request: Request) -> Result<Served, DeskError> {
-        let (answer, served) = oneshot::channel();
-        let waiting = Waiting { request, since: Instant::now(), answer };
-        self.queue.try_send(waiting).map_err(|_| DeskError::Busy)?;
-        served.await.unwrap_or(Err(DeskError::Unavailable))
+        Self { plan, document, mirror, undecided, contended, time, availability }
     }
 
     /// The event as it is sold.
@@ -158,7 +91,7 @@ impl Desk {
         let proposal = batch::propose(plan, &beliefs, requests);
         proposal.candidates.iter().for_each(|&unit| undecided.insert(unit));
         let units = proposal.candidates.clone();
-        (proposal, Undecided { desk: self, units })
+        (proposal, Undecided { event: self, units })
     }
 
     /// Whether others are selling the same seats at this moment, so that beliefs are often wrong.
@@ -175,12 +108,6 @@ impl Desk {
         self.undecided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many reservations wait.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
-    }
-
     pub(super) fn mirror(&self) -> MutexGuard<'_, Mirror> {
         // A panic elsewhere leaves at worst a wrong belief, which the feed corrects.
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
@@ -194,13 +121,13 @@ impl Desk {
 /// Seats that a batch is asking the tables for; no other batch does, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Undecided<'a> {
-    desk: &'a Desk,
+    event: &'a EventState,
     units: Vec<u32>,
 }
 
 impl Drop for Undecided<'_> {
     fn drop(&mut self) {
-        let mut undecided = self.desk.undecided();
+        let mut undecided = self.event.undecided();
         self.units.iter().for_each(|&unit| undecided.remove(unit));
     }
 }
