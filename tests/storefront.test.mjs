@@ -9,8 +9,8 @@ import * as shown from "../pages/storefront/booking.js";
 
 const states = readFileSync(new URL("../src/booking/payment/state.rs", import.meta.url), "utf8");
 const STATES = [...states.matchAll(/Self::\w+ => "(\w+)"/g)].map(([, name]) => name).filter((name) => !["fan", "webhook", "worker", "organizer"].includes(name));
-const wire = readFileSync(new URL("../src/booking/wire.rs", import.meta.url), "utf8");
-const STATUSES = [...wire.match(/pub enum BookingStatus \{([^}]*)\}/)[1].matchAll(/^ {4}(\w+),$/gm)].map(([, name]) => name.toLowerCase());
+const bookings = readFileSync(new URL("../src/booking/sale/booking.rs", import.meta.url), "utf8");
+const STATUSES = [...bookings.match(/pub enum BookingStatus \{([^}]*)\}/)[1].matchAll(/^ {4}(\w+),$/gm)].map(([, name]) => name.toLowerCase());
 
 test("every state of a payment has a face, whatever the booking's status", () => {
   assert.deepEqual(STATES, ["started", "confirmed", "declined", "refunding", "refunded"]);

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use fairgate::booking::db::Database;
-use fairgate::booking::hall;
-use fairgate::booking::plan::{Facts, Row, Section, SectionKind};
+use fairgate::booking::events::create_event::create;
+use fairgate::booking::events::demo_event::demo_facts;
+use fairgate::booking::events::seat_map::{Facts, Row, Section, SectionKind};
 use fairgate::sandbox::{ChildProcess, PrivatePostgres};
 
 use crate::edge::fairgate_program;
@@ -91,7 +92,7 @@ pub(crate) async fn open_event(
     rows: u32,
     hold_s: i32,
 ) -> anyhow::Result<()> {
-    let facts = Facts { slug: event.to_owned(), hold_s, ..hall::demo_facts() };
+    let facts = Facts { slug: event.to_owned(), hold_s, ..demo_facts() };
     let row = |row: u32| Row {
         label: format!("R{row}"),
         first_unit: row * ROW_SEATS,
@@ -99,7 +100,7 @@ pub(crate) async fn open_event(
     };
     let (slug, title, rows) = ("hall".into(), "HALL".into(), (0..rows).map(row).collect());
     let hall = Section { slug, title, kind: SectionKind::Seated, tier: 0, price: 5_000, rows };
-    let made = hall::create(&Database::new(&postgres.url())?, facts, vec![hall], |_| ()).await?;
+    let made = create(&Database::new(&postgres.url())?, facts, vec![hall], |_| ()).await?;
     ensure!(made, "there is an event already");
     ready(&format!("{core_url}/api/v1/events/{event}")).await
 }

@@ -12,7 +12,7 @@ use http::StatusCode;
 use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use tracing::{error, info, warn};
 
-use super::passes::PassSettings;
+use crate::booking::passes::PassSettings;
 use crate::pass::{Ended, Pass};
 
 const ASK_EVERY: Duration = Duration::from_secs(1);

@@ -21,23 +21,23 @@ pub struct Health {
 
 impl Health {
     /// Healthy as soon as the feed has been read.
-    pub(super) fn new(supervisor: Supervisor) -> Self {
+    pub(crate) fn new(supervisor: Supervisor) -> Self {
         let (feed_read_ms, stopping) = (AtomicU64::new(0), AtomicBool::new(false));
         Self { supervisor, started: Instant::now(), feed_read_ms, stopping }
     }
 
     /// Takes note of a round of the feed that went well.
-    pub(super) fn feed_was_read(&self) {
+    pub(crate) fn feed_was_read(&self) {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.feed_read_ms.store(now_ms, Ordering::Relaxed);
     }
 
     /// The core stops: nothing new is to be sent to it.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether other cores may have sold what this one still believes to be free.
+    /// Whether other cores may have sold what this one still shows as free.
     #[must_use]
     pub fn is_deaf(&self) -> bool {
         self.silent_for() > AVAILABILITY_AGE_MAX

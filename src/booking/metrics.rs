@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter, IntGauge, Registry};
 
+use crate::booking::stock::Stock;
 use crate::observe::metrics;
 
 const SECONDS: [f64; 13] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -84,7 +85,7 @@ impl BookingMetrics {
     }
 
     /// How the seats of a section stand.
-    pub fn set_stock(&self, event: &str, section: &str, stock: super::mirror::Stock) {
+    pub fn set_stock(&self, event: &str, section: &str, stock: Stock) {
         for (state, seats) in [("free", stock.free), ("held", stock.held), ("sold", stock.sold)] {
             self.0.booking_seats.with_label_values(&[event, section, state]).set(seats.into());
         }

@@ -4,52 +4,47 @@
 //! database's clock and by nothing else; the same request again (idempotency key) is the same booking and the same payment;
 //! a payment ends in one confirmed booking or in one refund.
 //!
-//! The way of a reservation: [`http`] reads it and checks the pass, the event's [`queue`] gathers all that wait at the same
-//! moment, [`batch`] decides over them, and one transaction writes what they got. What is shown to everyone
-//! ([`availability`]) is kept in memory by the [`mirror`], which the [`feed`] corrects from the tables.
+//! The way of a reservation: [`http`] reads it and checks the pass, the event's queue ([`sale::queue`]) gathers all that wait
+//! at the same moment, [`sale::allocate`] decides over them, and one transaction writes what they got. What is shown to
+//! everyone ([`sale::availability`]) is kept in memory by the [`sale::seat_cache`], which the [`sale::feed`] corrects from the
+//! tables.
 //!
-//! The way of the money is in [`payment`], what the rest of the house hears of it all in [`outbox`], and what organizers do
-//! in [`edit`] and [`import`].
+//! The order of the rooms; each names only those above it (a test keeps it so):
+//!
+//! | room | what it does |
+//! |---|---|
+//! | values | [`units`], [`money`], [`number`], [`mail_address`], [`document`], [`stock`], [`in_progress`] |
+//! | [`metrics`], [`sql`], [`db`] | figures, statements, and the way to Postgres |
+//! | [`passes`], [`ended`] | who was let in by the edge |
+//! | [`upkeep`] | ends holds, removes old rows |
+//! | [`events`] | what is sold: seats, prices, edits, imports |
+//! | [`sale`] | reservations |
+//! | [`payment`] | money: one confirmed booking or one refund |
+//! | [`bookings`] | what becomes of a booking afterwards |
+//! | [`outbox`] | what the rest of the house hears of it all |
+//! | [`health`], [`http`] | the calls |
+//! | [`server`] | the process |
 
-pub mod address;
-pub mod availability;
-pub mod batch;
-mod bell;
 pub mod bookings;
-pub mod choose;
 pub mod db;
 pub mod document;
-pub mod edit;
 pub mod ended;
-pub mod event_state;
 pub mod events;
-pub mod extend;
-pub mod feed;
-pub mod free;
-pub mod hall;
 pub mod health;
 pub mod http;
-pub mod import;
 pub mod in_progress;
-pub mod links;
+pub mod mail_address;
 pub mod metrics;
-pub mod mirror;
-#[cfg(test)]
-mod model;
 pub mod money;
+pub mod number;
 pub mod outbox;
 pub mod passes;
 pub mod payment;
-pub mod plan;
-pub mod prune;
-pub mod queue;
-pub mod receipts;
+#[cfg(test)]
+mod rooms_test;
+pub mod sale;
 pub mod server;
 pub mod sql;
-pub mod sweep;
-pub mod time;
-pub mod turnstile;
+pub mod stock;
 mod units;
-mod watch;
-pub mod wire;
-mod writer;
+pub mod upkeep;

@@ -39,7 +39,7 @@ pub struct PassSettings {
 
 /// Why a request may not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GateError {
+pub enum AuthError {
     /// No pass came with it.
     #[error("no pass came with the request")]
     Missing,
@@ -95,14 +95,14 @@ impl Passes {
     /// Judges a pass; fetches the keys when it names one that is not known.
     ///
     /// # Errors
-    /// [`GateError`].
-    pub async fn check(&self, token: &str, clock: &dyn Clock) -> Result<Arc<Pass>, GateError> {
+    /// [`AuthError`].
+    pub async fn check(&self, token: &str, clock: &dyn Clock) -> Result<Arc<Pass>, AuthError> {
         match self.check_with_known_keys(token, clock) {
-            Err(GateError::NoKeys | GateError::Refused(PassError::Token(JwsError::UnknownKey))) => {
+            Err(AuthError::NoKeys | AuthError::Refused(PassError::Token(JwsError::UnknownKey))) => {
                 self.fetch_unless_fresh().await;
                 match self.check_with_known_keys(token, clock) {
-                    Err(GateError::Refused(PassError::Token(JwsError::UnknownKey))) if self.is_behind(token) => {
-                        Err(GateError::NewKey)
+                    Err(AuthError::Refused(PassError::Token(JwsError::UnknownKey))) if self.is_behind(token) => {
+                        Err(AuthError::NewKey)
                     }
                     judged => judged,
                 }
@@ -113,10 +113,10 @@ impl Passes {
 
     /// Says what to do about passes of another room or issuer: where all are so, this core sells nothing. Now and then, however
     /// many come.
-    pub fn note_refusal(&self, error: &GateError) {
+    pub fn note_refusal(&self, error: &AuthError) {
         let remedy = match error {
-            GateError::Refused(PassError::Room) => "--room must be the room in front of this core",
-            GateError::Refused(PassError::Issuer) => "--issuer must be `edge.issuer` of the edge's configuration",
+            AuthError::Refused(PassError::Room) => "--room must be the room in front of this core",
+            AuthError::Refused(PassError::Issuer) => "--issuer must be `edge.issuer` of the edge's configuration",
             _ => return,
         };
         let mut told_at = self.misfit_told_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,9 +131,9 @@ impl Passes {
         self.keys.load().as_ref().is_some_and(|keys| keys.is_behind(token))
     }
 
-    fn check_with_known_keys(&self, token: &str, clock: &dyn Clock) -> Result<Arc<Pass>, GateError> {
+    fn check_with_known_keys(&self, token: &str, clock: &dyn Clock) -> Result<Arc<Pass>, AuthError> {
         let keys = self.keys.load();
-        let keys = keys.as_ref().ok_or(GateError::NoKeys)?;
+        let keys = keys.as_ref().ok_or(AuthError::NoKeys)?;
         let gate = Gate { room: &self.settings.room, draw: None, closed: &BTreeMap::new() };
         Ok(self.cache.check(keys, token, gate, clock.now_ms())?.pass)
     }

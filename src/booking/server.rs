@@ -19,25 +19,25 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::bookings::Bookings;
-use super::db::Database;
-use super::ended::EndedSessions;
-use super::events::Events;
-use super::feed::Feed;
-use super::health::Health;
-use super::http::organizer::OrganizerToken;
-use super::http::{self as api, Shop};
-use super::in_progress::InProgress;
-use super::links::Links;
-use super::metrics::BookingMetrics;
-use super::passes::{PassSettings, Passes};
-use super::payment::signature::WebhookSecret;
-use super::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
-use super::prune::{Pruner, Retention};
-use super::receipts::Receipts;
-use super::sweep::Sweeper;
-use super::time::DatabaseTime;
-use super::turnstile::Lane;
+use crate::booking::bookings::Bookings;
+use crate::booking::bookings::links::Links;
+use crate::booking::bookings::receipts::Receipts;
+use crate::booking::db::Database;
+use crate::booking::db::priority::Lane;
+use crate::booking::db::time::DatabaseTime;
+use crate::booking::ended::EndedSessions;
+use crate::booking::health::Health;
+use crate::booking::http::organizer::OrganizerToken;
+use crate::booking::http::{self as api, App};
+use crate::booking::in_progress::InProgress;
+use crate::booking::metrics::BookingMetrics;
+use crate::booking::passes::{PassSettings, Passes};
+use crate::booking::payment::signature::WebhookSecret;
+use crate::booking::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
+use crate::booking::sale::feed::Feed;
+use crate::booking::sale::on_sale::Events;
+use crate::booking::upkeep::prune::{Pruner, Retention};
+use crate::booking::upkeep::sweep::Sweeper;
 use crate::clock::{Clock, SteadyClock};
 use crate::observe;
 use crate::supervise::{Pulse, Supervisor};
@@ -61,7 +61,7 @@ pub struct Settings {
     pub organizer: Option<OrganizerToken>,
     /// How long rows are kept once they have served.
     pub retention: Retention,
-    /// Cut off from the database for longer, the core reads every seat again ([`super::feed::GAP_MAX`]).
+    /// Cut off from the database for longer, the core reads every seat again ([`crate::booking::sale::feed::GAP_MAX`]).
     pub feed_gap_max: Duration,
     /// Make the example event.
     pub seed_demo: bool,
@@ -83,7 +83,7 @@ pub enum Payments {
 
 /// A core that listens.
 pub struct Core {
-    shop: Arc<Shop>,
+    app: Arc<App>,
     registry: Registry,
     fans: TcpListener,
     operators: TcpListener,
@@ -98,24 +98,24 @@ struct Tasks {
 
 impl Tasks {
     /// Begins all of it.
-    fn begin(supervisor: Supervisor, shop: &Arc<Shop>, feed: Feed, core: Uuid, retention: Retention) -> Self {
+    fn begin(supervisor: Supervisor, app: &Arc<App>, feed: Feed, core: Uuid, retention: Retention) -> Self {
         let mut tasks = Self { supervisor, set: JoinSet::new() };
-        let (database, metrics) = (shop.database.clone(), Arc::clone(&shop.metrics));
-        tasks.keep_with("bell", shop, |shop| shop.events.bell().run(shop.database.clone()));
-        tasks.keep_felt("feed", follow(feed, Arc::clone(&shop.health)));
+        let (database, metrics) = (app.database.clone(), Arc::clone(&app.metrics));
+        tasks.keep_with("bell", app, |app| app.events.notifier().run(app.database.clone()));
+        tasks.keep_felt("feed", follow(feed, Arc::clone(&app.health)));
         let sweeper = Arc::new(Sweeper::new(database.clone(), core, Arc::clone(&metrics)));
         tasks.keep_felt("sweeper", move |pulse| {
             let sweeper = Arc::clone(&sweeper);
             async move { sweeper.run(&pulse).await }
         });
         let (watched, looks) = (database.clone(), Arc::clone(&metrics));
-        tasks.keep("watch", move || super::watch::run(watched.clone(), Arc::clone(&looks)));
+        tasks.keep("watch", move || crate::booking::upkeep::watch::run(watched.clone(), Arc::clone(&looks)));
         tasks.keep("pruner", move || Pruner::new(database.clone(), retention, Arc::clone(&metrics)).run());
-        tasks.keep_with("keys", shop, |shop| async move { shop.passes.run().await });
+        tasks.keep_with("keys", app, |app| async move { app.passes.run().await });
         // It has nothing to do where nobody can be asked.
-        let (keep, asks) = (tasks.supervisor.clone(), Arc::clone(&shop.ended));
+        let (keep, asks) = (tasks.supervisor.clone(), Arc::clone(&app.ended));
         tasks.set.spawn(async move { keep.keep_until_done("ended", || asks.run()).await });
-        tasks.keep_with("cashier", shop, |shop| async move { shop.cashier.run().await });
+        tasks.keep_with("cashier", app, |app| async move { app.cashier.run().await });
         tasks
     }
 
@@ -131,11 +131,11 @@ impl Tasks {
     fn keep_with<F: Future<Output = ()> + Send>(
         &mut self,
         task: &'static str,
-        shop: &Arc<Shop>,
-        start: impl Fn(Arc<Shop>) -> F + Send + Sync + 'static,
+        app: &Arc<App>,
+        start: impl Fn(Arc<App>) -> F + Send + Sync + 'static,
     ) {
-        let shop = Arc::clone(shop);
-        self.keep(task, move || start(Arc::clone(&shop)));
+        let app = Arc::clone(app);
+        self.keep(task, move || start(Arc::clone(&app)));
     }
 
     /// A task whose pulse is a part of the core's health.
@@ -173,8 +173,8 @@ impl Core {
         let database = Database::new(&settings.database_url)?;
         info!("connecting to the database");
         database.migrate().await?;
-        if settings.seed_demo && super::hall::seed_demo(&database).await? {
-            info!(event = super::hall::DEMO_EVENT, "made the example event");
+        if settings.seed_demo && crate::booking::events::demo_event::seed_demo(&database).await? {
+            info!(event = crate::booking::events::demo_event::DEMO_EVENT, "made the example event");
         }
         let links = Links::load(&database).await?;
         let registry = observe::registry()?;
@@ -196,7 +196,7 @@ impl Core {
         let ended = EndedSessions::new(settings.passes.clone()).context("cannot make an HTTP client")?;
         let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
         let in_progress = Arc::new(InProgress::default());
-        let (provider, webhook_secret) = open_till(settings.payments)?;
+        let (provider, webhook_secret) = open_provider(settings.payments)?;
         let cashier = Arc::new(Cashier::new(
             database.for_lane(Lane::Payments),
             Arc::clone(&events),
@@ -207,7 +207,7 @@ impl Core {
             api::word_endings(links.clone()),
         ));
         let health = Arc::new(Health::new(supervisor.clone()));
-        let shop = Arc::new(Shop {
+        let app = Arc::new(App {
             bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
             receipts: Receipts::new(database.for_lane(Lane::Fans), Arc::clone(&events), links.clone()),
             links,
@@ -227,10 +227,10 @@ impl Core {
             openapi: api::openapi_document(),
             pages: api::pages(),
         });
-        let tasks = Tasks::begin(supervisor, &shop, feed, core, settings.retention);
+        let tasks = Tasks::begin(supervisor, &app, feed, core, settings.retention);
         let fans = bind(settings.listen).await?;
         let operators = bind(settings.metrics_listen).await?;
-        Ok(Self { shop, registry, fans, operators, tasks })
+        Ok(Self { app, registry, fans, operators, tasks })
     }
 
     /// Where fans are served and where metrics are.
@@ -243,19 +243,19 @@ impl Core {
 
     /// Serves until `stop` is cancelled, then lets running requests end.
     pub async fn serve(mut self, stop: CancellationToken) {
-        let operators = operators(Arc::clone(&self.shop), self.registry, self.tasks.supervisor.clone());
+        let operators = operators(Arc::clone(&self.app), self.registry, self.tasks.supervisor.clone());
         self.tasks.essential("operators", async move { drop(axum::serve(self.operators, operators).await) });
-        let (shop, stopping) = (Arc::clone(&self.shop), stop.clone());
+        let (app, stopping) = (Arc::clone(&self.app), stop.clone());
         self.tasks.set.spawn(async move {
             stopping.cancelled().await;
-            shop.health.stop();
+            app.health.stop();
         });
-        api::connections::serve(self.fans, self.shop, stop).await;
+        api::connections::serve(self.fans, self.app, stop).await;
     }
 }
 
 /// The provider, and the secret of its webhooks.
-fn open_till(payments: Payments) -> anyhow::Result<(Arc<dyn PaymentProvider>, Option<WebhookSecret>)> {
+fn open_provider(payments: Payments) -> anyhow::Result<(Arc<dyn PaymentProvider>, Option<WebhookSecret>)> {
     match payments {
         Payments::Pretended => {
             warn!("payments are pretended: no money is taken (see --provider-url)");
@@ -278,9 +278,9 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Metrics and health, on a listener that fans cannot reach.
-fn operators(shop: Arc<Shop>, registry: Registry, supervisor: Supervisor) -> axum::Router {
-    let metrics = move |State(shop): State<Arc<Shop>>| async move {
-        shop.events.measure();
+fn operators(app: Arc<App>, registry: Registry, supervisor: Supervisor) -> axum::Router {
+    let metrics = move |State(app): State<Arc<App>>| async move {
+        app.events.measure();
         supervisor.measure();
         expose(&registry)
     };
@@ -288,9 +288,9 @@ fn operators(shop: Arc<Shop>, registry: Registry, supervisor: Supervisor) -> axu
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(api::ready))
-        .merge(api::organizer::router(&shop))
+        .merge(api::organizer::router(&app))
         .layer(RequestBodyTimeoutLayer::new(OPERATOR_PATIENCE))
-        .with_state(shop)
+        .with_state(app)
 }
 
 fn expose(registry: &Registry) -> Response {

@@ -11,11 +11,11 @@ use serde_json::json;
 
 use super::organizer::{Api, OrganizerArgs};
 use crate::booking::db::Database;
-use crate::booking::edit::{EventPatch, SectionPatch};
-use crate::booking::hall;
-use crate::booking::import::{EventWords, Import, LineError, Text, read_csv, read_json, read_text};
+use crate::booking::events::create_event::create;
+use crate::booking::events::edit::{EventPatch, SectionPatch};
+use crate::booking::events::import::{EventWords, Import, LineError, Text, read_csv, read_json, read_text};
+use crate::booking::events::seat_map::Section;
 use crate::booking::money::money;
-use crate::booking::plan::Section;
 
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -153,7 +153,7 @@ async fn import(args: &ImportArgs) -> anyhow::Result<()> {
         progress.set_message(format!("of {rows} rows written"));
         let database = Database::new(&args.database_url)?;
         database.migrate().await?;
-        let made = hall::create(&database, facts, sections, |rows| progress.set_position(rows as u64)).await?;
+        let made = create(&database, facts, sections, |rows| progress.set_position(rows as u64)).await?;
         ensure!(made, "there is an event {slug} already; `fairgate event set` edits it, and its seats never change");
     }
     progress.finish_and_clear();

@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use lettre::message::Mailbox;
 
 use super::booking::stop_when_told;
+use crate::booking::bookings::links::Links;
 use crate::booking::db::Database;
-use crate::booking::links::Links;
 use crate::booking::outbox::mail::{MailWorker, Post, PublicShop};
 use crate::booking::outbox::{Dead, Message, Redis, Relay, STREAM, Schedule};
 use crate::config::LogConfig;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::booking::import::{EventWords, Text, read_csv, read_json, read_text};
-use crate::booking::plan::{Plan, Section, SectionKind};
+use crate::booking::events::import::{EventWords, Text, read_csv, read_json, read_text};
+use crate::booking::events::seat_map::{SeatMap, Section, SectionKind};
 
 /// Shows any bytes as a JSON plan and as a CSV plan in three currencies.
 ///
@@ -13,7 +13,7 @@ pub fn plans(bytes: &[u8]) {
     let Ok(Text { text, .. }) = read_text(bytes) else { return };
     if let Ok(import) = read_json(&text, |_| ()) {
         sold(&import.sections);
-        assert!(Plan::new(import.facts, import.sections).is_ok());
+        assert!(SeatMap::new(import.facts, import.sections).is_ok());
     }
     for currency in ["EUR", "JPY", "KWD"] {
         let lines = text.lines().count() as u64 + 1;
@@ -36,7 +36,7 @@ fn sold(sections: &[Section]) {
         currency: "EUR".into(),
         ..EventWords::default()
     };
-    let plan = Plan::new(words.read().expect("an event"), sections.to_vec()).expect("a plan");
+    let plan = SeatMap::new(words.read().expect("an event"), sections.to_vec()).expect("a plan");
     let names: HashSet<&str> = (0..plan.seats()).map(|unit| plan.name(unit)).collect();
     assert_eq!(names.len(), plan.seats() as usize, "each seat has a name of its own");
 }

@@ -4,15 +4,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fairgate::booking::passes::PassSettings;
-use fairgate::booking::prune::Retention;
 use fairgate::booking::server::{Core, Payments, Settings};
+use fairgate::booking::upkeep::prune::Retention;
 use reqwest::StatusCode;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::audit;
+use crate::payment_world::PaymentWorld;
 use crate::shop::{EVENT, Env, Fan, ROOM, Shop, bit, free_address};
-use crate::till::Till;
 
 /// A core in this process, which reads every seat again after a gap of a second.
 async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken) -> String {
@@ -114,12 +114,12 @@ async fn a_hold_whose_core_dies_before_it_knows_is_found_by_the_next_core() {
 #[tokio::test]
 async fn a_payment_whose_commits_get_lost_is_charged_once() {
     let mut linked = None;
-    let till = Till::around(Env::new(), |listen, env| {
+    let world = PaymentWorld::around(Env::new(), |listen, env| {
         let (shop, link) = Shop::open_linked(listen, env);
         linked = Some(link);
         shop
     });
-    let (fan, link) = (till.shop.fan(1), linked.expect("opened"));
+    let (fan, link) = (world.shop.fan(1), linked.expect("opened"));
     let held = fan.reserve_best("a", "gallery", 2).await;
     // Each of the commits on the way of a payment is lost once: the intent, the confirmation, whatever else there is.
     for key in ["p", "p", "p", "p"] {
@@ -138,8 +138,8 @@ async fn a_payment_whose_commits_get_lost_is_charged_once() {
         paid = fan.pay(held.field("booking_id"), "p", "demo-visa").await;
     }
     assert_eq!(paid.status, StatusCode::OK, "{}", paid.text);
-    assert_eq!(till.charges().await.len(), 1, "charged once");
-    assert_eq!(audit(&mut till.shop.sql().await).await.sold, 2);
+    assert_eq!(world.charges().await.len(), 1, "charged once");
+    assert_eq!(audit(&mut world.shop.sql().await).await.sold, 2);
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 mod books;
 mod link;
+mod payment_world;
 mod shop;
-mod till;
 mod world;
 
 mod buying;

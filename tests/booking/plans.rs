@@ -55,7 +55,7 @@ async fn hot_statements_do_not_scan() {
         (sql::LINK_KEY, vec![]),
         (sql::SWEEP, vec!["500", nil]),
         (sql::SWEEP_NEXT, vec![]),
-        (sql::RING, vec![]),
+        (sql::NOTIFY, vec![]),
         (sql::FEED_READ, vec!["1", nil]),
         (sql::PRUNE_HAPPENINGS, vec!["60", "10", "0"]),
         (sql::PRUNE_MAILS, vec!["60", "10"]),

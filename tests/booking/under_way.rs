@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::clock::hold_for;
+use crate::payment_world::PaymentWorld;
 use crate::shop::{Answer, Fan, Shop};
-use crate::till::Till;
 
 async fn hold(shop: &Shop, place: u64, seat: u32) -> (Fan, String) {
     let fan = shop.fan(place);
@@ -38,13 +38,13 @@ fn is_under_way(answer: &Answer, booking: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_under_way_is_found_again_and_is_the_only_one() {
-    let till = Till::open();
-    hold_for(&till.shop, 2).await;
-    let (fan, booking) = hold(&till.shop, 0, 1).await;
-    let (_, other) = hold(&till.shop, 0, 2).await;
+    let world = PaymentWorld::open();
+    hold_for(&world.shop, 2).await;
+    let (fan, booking) = hold(&world.shop, 0, 1).await;
+    let (_, other) = hold(&world.shop, 0, 2).await;
     let paying = (fan.clone(), booking.clone());
     let paying = tokio::spawn(async move { paying.0.pay(&paying.1, "pay", "demo-slow").await });
-    let payment = till.payment_of(&booking).await;
+    let payment = world.payment_of(&booking).await;
 
     let seen = fan.booking(&booking).await;
     assert_eq!((seen.field("status"), &seen.json["payment"]["payment_id"]), ("held", &payment.as_str().into()));
@@ -66,16 +66,16 @@ async fn a_payment_under_way_is_found_again_and_is_the_only_one() {
     let seen = fan.booking(&booking).await;
     assert_eq!((seen.field("status"), &seen.json["payment"]["state"]), ("confirmed", &"confirmed".into()));
     assert!(seen.released, "the answer to the payment may have been lost");
-    assert_eq!(till.charges().await.len(), 1);
+    assert_eq!(world.charges().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_payments_at_the_same_moment_one_begins() {
-    let till = Till::open();
-    let (second_core, url) = till.shop.another_core();
+    let world = PaymentWorld::open();
+    let (second_core, url) = world.shop.another_core();
     let mut bookings = Vec::new();
     for seat in 1..=3 {
-        bookings.push(hold(&till.shop, 0, seat).await);
+        bookings.push(hold(&world.shop, 0, seat).await);
     }
     let mut tabs = JoinSet::new();
     for tab in 0..24_usize {
@@ -89,24 +89,24 @@ async fn of_many_payments_at_the_same_moment_one_begins() {
     let paid = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
     let told = answers.iter().filter(|answer| answer.text.contains("/payment-under-way")).count();
     assert_eq!((paid, told), (1, 23), "{:?}", answers.iter().map(|answer| &answer.text).collect::<Vec<_>>());
-    assert_eq!(till.charges().await.len(), 1);
+    assert_eq!(world.charges().await.len(), 1);
     drop(second_core);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_declined_or_given_back_is_found_again() {
-    let till = Till::open();
-    let (fan, booking) = hold(&till.shop, 0, 1).await;
+    let world = PaymentWorld::open();
+    let (fan, booking) = hold(&world.shop, 0, 1).await;
     assert_eq!(fan.pay(&booking, "pay", "demo-declined").await.status, StatusCode::PAYMENT_REQUIRED);
     let seen = fan.booking(&booking).await;
     assert_eq!((seen.field("status"), &seen.json["payment"]["state"]), ("held", &"declined".into()));
     assert_eq!(seen.json["payment"]["reason"], "the card was declined");
 
-    hold_for(&till.shop, 1).await;
-    let (unlucky, lost) = hold(&till.shop, 1, 2).await;
+    hold_for(&world.shop, 1).await;
+    let (unlucky, lost) = hold(&world.shop, 1, 2).await;
     let (refunded, ()) = tokio::join!(unlucky.pay(&lost, "pay", "demo-slow"), async {
         sleep(Duration::from_millis(1300)).await;
-        let (rival, rivals) = hold(&till.shop, 2, 2).await;
+        let (rival, rivals) = hold(&world.shop, 2, 2).await;
         assert_eq!(rival.pay(&rivals, "pay", "demo-visa").await.status, StatusCode::OK);
     });
     assert_eq!(refunded.json["refunded"], true, "{}", refunded.text);

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fairgate::booking::metrics::BookingMetrics;
-use fairgate::booking::mirror::Stock;
+use fairgate::booking::stock::Stock;
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, expose, registry};
 use fairgate::room::{Command as RoomCommand, Late, Limit, Mode, Plan, Policy, Room, View};
 use fairgate::supervise::Supervisor;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use fairgate::booking::db::Database;
-use fairgate::booking::hall;
-use fairgate::booking::plan::{Facts, Row, Section, SectionKind};
+use fairgate::booking::events::create_event::create;
+use fairgate::booking::events::demo_event::demo_facts;
+use fairgate::booking::events::seat_map::{Facts, Row, Section, SectionKind};
 use fairgate::clock::{Clock, SystemClock};
 use fairgate::pass::{KeyRing, Pass, create_key};
 use fairgate::sandbox::{ChildProcess, PrivatePostgres, free_port};
@@ -86,8 +87,8 @@ impl Shop {
 
     /// Makes an event and waits until the core sells it.
     pub(super) async fn open_event(&self, slug: &str, sections: Vec<Section>) -> anyhow::Result<()> {
-        let facts = Facts { slug: slug.to_owned(), hold_s: HOLD_S, fan_seats_max: FAN_SEATS_MAX, ..hall::demo_facts() };
-        ensure!(hall::create(&self.database, facts, sections, |_| ()).await?, "there is an event {slug} already");
+        let facts = Facts { slug: slug.to_owned(), hold_s: HOLD_S, fan_seats_max: FAN_SEATS_MAX, ..demo_facts() };
+        ensure!(create(&self.database, facts, sections, |_| ()).await?, "there is an event {slug} already");
         self.wait_for(&format!("/api/v1/events/{slug}")).await
     }
 

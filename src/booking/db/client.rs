@@ -10,9 +10,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row, Statement};
 
-use super::super::turnstile::Place;
 use super::DbError;
 use super::pool::{Connections, Wire};
+use super::priority::Place;
 
 /// Each of its settings would be the session's, but a pooler gives each transaction another session.
 const BEGIN_POOLED: &str = "begin; set local enable_seqscan=off; set local jit=off; \
@@ -42,7 +42,7 @@ impl Client {
         Self { object, _place: place }
     }
 
-    /// Makes a statement of [`super::super::sql`] ready; the server is asked once a connection.
+    /// Makes a statement of [`crate::booking::sql`] ready; the server is asked once a connection.
     ///
     /// # Errors
     /// When the database cannot be reached, or does not understand it.

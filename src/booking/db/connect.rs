@@ -16,11 +16,11 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, SimpleQueryMessage, Socket};
 use tracing::info;
 
-use super::super::sql;
 use super::address::{Address, Endpoint, Pooler, SslMode};
 use super::explain::{Attempt, connecting, explain, is_about_options, is_refusal};
 use super::tls::{Tls, TlsStream};
 use super::{CONNECT_PATIENCE, DbError};
+use crate::booking::sql;
 
 /// A plan made while a table was empty must not read the whole of it later, so sequential scans are off for this pool; and
 /// a session that died inside a transaction must not keep its locks. (A scan that cannot be avoided, of a small table, then

@@ -6,10 +6,13 @@
 mod address;
 mod client;
 mod connect;
+mod connect_breaker;
 mod explain;
 mod instant;
-mod outage;
+pub mod listen;
 mod pool;
+pub mod priority;
+pub mod time;
 mod tls;
 
 use std::sync::Arc;
@@ -23,11 +26,11 @@ use tracing::{info, warn};
 
 pub use self::client::{Client, Prepared, Transaction};
 use self::connect::{Purpose, Way};
+use self::connect_breaker::ConnectBreaker;
 use self::explain::explain;
 pub use self::instant::DbTime;
-use self::outage::Outage;
 use self::pool::Connections;
-use super::turnstile::{Busy, Lane, Turnstile};
+use self::priority::{Busy, Lane, Turnstile};
 
 const CONNECTIONS: usize = 24;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -87,7 +90,7 @@ pub struct Database {
     pool: Pool<Connections>,
     way: Arc<Way>,
     turnstile: Turnstile,
-    outage: Arc<Outage>,
+    breaker: Arc<ConnectBreaker>,
     lane: Lane,
 }
 
@@ -118,8 +121,8 @@ impl Database {
             .create_timeout(Some(CONNECT_PATIENCE))
             .build()
             .map_err(|error| DbError::Connect(error.to_string()))?;
-        let (turnstile, outage) = (Turnstile::new(CONNECTIONS), Arc::default());
-        Ok(Self { pool, way, turnstile, outage, lane: Lane::Core })
+        let (turnstile, breaker) = (Turnstile::new(CONNECTIONS), Arc::default());
+        Ok(Self { pool, way, turnstile, breaker, lane: Lane::Core })
     }
 
     /// The same pool for others, who are more or less urgent.
@@ -153,13 +156,13 @@ impl Database {
     /// [`DbError::Busy`], [`DbError::Slow`] and [`DbError::Connect`].
     pub async fn client(&self) -> Result<Client, DbError> {
         let place = self.turnstile.enter(self.lane).await?;
-        if !self.outage.may_knock() {
+        if !self.breaker.may_try() {
             return Err(DbError::Connect("it was out of reach a moment ago".to_owned()));
         }
         let got = self.pool.get().await;
         let is_known = !matches!(got, Err(PoolError::Timeout(_)));
         let got = got.map_err(unconnected);
-        if is_known && self.outage.note(got.is_ok()) {
+        if is_known && self.breaker.note(got.is_ok()) {
             match &got {
                 Ok(_) => info!("the database answers again"),
                 Err(error) => {
@@ -193,7 +196,7 @@ impl Database {
     ///
     /// # Errors
     /// [`DbError::Connect`].
-    pub(super) async fn listening_connection(
+    pub(crate) async fn listening_connection(
         &self,
         wake: Arc<Notify>,
     ) -> Result<(tokio_postgres::Client, JoinHandle<()>), DbError> {
@@ -204,7 +207,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Self::client`]'s.
-    pub(super) async fn has_sessions(&self) -> Result<bool, DbError> {
+    pub(crate) async fn has_sessions(&self) -> Result<bool, DbError> {
         self.client().await?;
         Ok(!self.way.is_pooled())
     }

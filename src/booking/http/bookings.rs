@@ -8,12 +8,13 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 
-use super::super::wire::{BookingAnswer, BookingList, BookingStatus};
-use super::Shop;
-use super::gate::Fan;
+use super::App;
+use super::auth::Fan;
 use super::input::booking_id;
 use super::payments::RELEASE_HEADER;
 use super::problem::Problem;
+use crate::booking::bookings::answer::{BookingAnswer, BookingList};
+use crate::booking::sale::booking::BookingStatus;
 
 /// The fan's bookings, newest first: what is held or paid, and what is being paid or was given back.
 #[utoipa::path(
@@ -24,8 +25,8 @@ use super::problem::Problem;
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn list(State(shop): State<Arc<Shop>>, fan: Fan) -> Result<Response, Problem> {
-    let bookings = shop.bookings.list(&fan.session).await?;
+pub(super) async fn list(State(app): State<Arc<App>>, fan: Fan) -> Result<Response, Problem> {
+    let bookings = app.bookings.list(&fan.session).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(BookingList { bookings })).into_response())
 }
 
@@ -43,11 +44,11 @@ pub(super) async fn list(State(shop): State<Arc<Shop>>, fan: Fan) -> Result<Resp
     ),
 )]
 pub(super) async fn show(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(booking): Path<String>,
     fan: Fan,
 ) -> Result<Response, Problem> {
-    let found = shop.bookings.get(&fan.session, booking_id(&booking)?).await?;
+    let found = app.bookings.get(&fan.session, booking_id(&booking)?).await?;
     let found = found.ok_or_else(|| Problem::not_found("booking"))?;
     let is_paid = found.status == BookingStatus::Confirmed;
     let mut response = ([(CACHE_CONTROL, "no-store")], Json(found)).into_response();
@@ -71,13 +72,13 @@ pub(super) async fn show(
     ),
 )]
 pub(super) async fn extend(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(booking): Path<String>,
     fan: Fan,
 ) -> Result<Response, Problem> {
     let booking_id = booking_id(&booking)?;
     // To its end, whether or not the fan still listens, so that memory learns of what was committed.
-    let extended = tokio::spawn(async move { shop.bookings.extend(&fan.session, booking_id).await }).await;
+    let extended = tokio::spawn(async move { app.bookings.extend(&fan.session, booking_id).await }).await;
     let extended = extended.map_err(|_| Problem::busy("It was interrupted. Ask again."))??;
     Ok(([(CACHE_CONTROL, "no-store")], Json(extended)).into_response())
 }
@@ -95,13 +96,13 @@ pub(super) async fn extend(
     ),
 )]
 pub(super) async fn cancel(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(booking): Path<String>,
     fan: Fan,
 ) -> Result<Response, Problem> {
     let booking_id = booking_id(&booking)?;
     // To its end, whether or not the fan still listens, so that memory learns of what was committed.
-    let cancelled = tokio::spawn(async move { shop.bookings.cancel(&fan.session, booking_id).await }).await;
+    let cancelled = tokio::spawn(async move { app.bookings.cancel(&fan.session, booking_id).await }).await;
     cancelled.map_err(|_| Problem::busy("Giving back was interrupted. Ask again."))??;
     Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, "no-store")]).into_response())
 }

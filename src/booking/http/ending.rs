@@ -2,10 +2,11 @@
 
 use http::StatusCode;
 
-use super::super::links::Links;
-use super::super::payment::{EndedPayment, Ending, StoredAnswer, WordEnding};
-use super::super::wire::{BookingAnswer, BookingStatus};
 use super::problem::Problem;
+use crate::booking::bookings::answer::BookingAnswer;
+use crate::booking::bookings::links::Links;
+use crate::booking::payment::{EndedPayment, Ending, StoredAnswer, WordEnding};
+use crate::booking::sale::booking::BookingStatus;
 
 /// Words the endings of payments; bookings have the addresses that `links` makes.
 #[must_use]
@@ -18,8 +19,8 @@ pub fn word_endings(links: Links) -> Box<WordEnding> {
 }
 
 fn confirmed(ended: &EndedPayment<'_>, links: &Links) -> StoredAnswer {
-    let &EndedPayment { payment_id, booking_id, held, plan, .. } = ended;
-    let answer = BookingAnswer::new(plan, booking_id, held, BookingStatus::Confirmed, links.of(booking_id));
+    let &EndedPayment { payment_id, booking_id, held, seat_map, .. } = ended;
+    let answer = BookingAnswer::new(seat_map, booking_id, held, BookingStatus::Confirmed, links.of(booking_id));
     let answer = BookingAnswer { payment_id: Some(payment_id), ..answer };
     let body = serde_json::to_string(&answer).expect("a struct of strings and numbers");
     StoredAnswer { status: StatusCode::OK, body }

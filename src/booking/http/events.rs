@@ -6,10 +6,10 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::super::availability::Snapshot;
-use super::super::wire::{EventAnswer, EventList};
-use super::{Shop, negotiate};
 use super::problem::Problem;
+use super::{App, negotiate};
+use crate::booking::events::answer::{EventAnswer, EventList};
+use crate::booking::sale::availability::Snapshot;
 
 /// The events on sale, the next one first. Cacheable for a second, with an ETag.
 #[utoipa::path(
@@ -19,8 +19,8 @@ use super::problem::Problem;
         (status = 304, description = "They are as you know them"),
     ),
 )]
-pub(super) async fn list(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    negotiate::answer(&shop.events.document(), &headers)
+pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    negotiate::answer(&app.events.document(), &headers)
 }
 
 /// An event with its sections, rows and prices. Cacheable for a second, with an ETag.
@@ -34,11 +34,11 @@ pub(super) async fn list(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> R
     ),
 )]
 pub(super) async fn show(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(event): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let on_sale = shop.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
+    let on_sale = app.events.find(&event).ok_or_else(|| Problem::not_found("event"))?;
     Ok(negotiate::answer(&on_sale.state.document(), &headers))
 }
 
@@ -54,17 +54,17 @@ pub(super) async fn show(
     ),
 )]
 pub(super) async fn availability(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(event): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(negotiate::answer(&availability_of(&shop, &event)?.document, &headers))
+    Ok(negotiate::answer(&availability_of(&app, &event)?.document, &headers))
 }
 
 /// Which seats are free, unless that is not known: other cores may have sold what is shown as free for too long.
-pub(super) fn availability_of(shop: &Shop, event: &str) -> Result<Arc<Snapshot>, Problem> {
-    let on_sale = shop.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
-    if shop.health.is_deaf() {
+pub(super) fn availability_of(app: &App, event: &str) -> Result<Arc<Snapshot>, Problem> {
+    let on_sale = app.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
+    if app.health.is_deaf() {
         return Err(Problem::busy("Which seats are free is not known at this moment. Ask again."));
     }
     Ok(on_sale.state.availability())

@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_reservation_is_understood() {
-        let text = "POST /api/v1/bookings/reserve HTTP/1.1\r\nHost: shop\r\nX-Fairgate-Pass: p\r\nIdempotency-Key: k\r\n\
+        let text = "POST /api/v1/bookings/reserve HTTP/1.1\r\nHost: app\r\nX-Fairgate-Pass: p\r\nIdempotency-Key: k\r\n\
                     Content-Type: application/json\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n{}";
         let Read::Request { head, head_bytes, body_bytes } = read_text(text) else { panic!("not understood") };
         assert_eq!((head_bytes + body_bytes, head.call), (text.len(), Call::Reserve));

@@ -153,8 +153,8 @@ pub(super) fn id_of(key: Option<&str>, purpose: &str, session: &str) -> Result<U
     Ok(digest(&[purpose.as_bytes(), session.as_bytes(), key.as_bytes()]))
 }
 
-/// The digest of a request's meaning: the same print, the same request.
-pub(super) fn print_of(parts: &[&[u8]]) -> Uuid {
+/// The digest of a request's meaning: the same fingerprint, the same request.
+pub(super) fn fingerprint_of(parts: &[&[u8]]) -> Uuid {
     digest(parts)
 }
 
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(slow.status(), StatusCode::REQUEST_TIMEOUT);
         let whole = take_in(Request::new(Body::from("{}"))).await.expect("it is here");
         assert_eq!(read_body(whole.into_body()).await.expect("it is here"), "{}");
-        let large = take_in(Request::new(Body::from(vec![b' '; super::super::BODY_BYTES_MAX + 1]))).await;
+        let large = take_in(Request::new(Body::from(vec![b' '; crate::booking::http::BODY_BYTES_MAX + 1]))).await;
         assert_eq!(large.expect_err("too much").into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 

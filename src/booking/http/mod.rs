@@ -1,11 +1,11 @@
 //! The booking core over HTTP: what each call reads, asks and answers.
 
+mod auth;
 mod bookings;
 pub mod connections;
 mod date;
 mod ending;
 mod events;
-mod gate;
 mod head;
 mod input;
 mod negotiate;
@@ -16,7 +16,8 @@ mod payments;
 pub mod problem;
 mod quick;
 mod receipts;
-pub(super) mod reply;
+mod reply;
+pub mod requests;
 mod reserve;
 pub mod timing;
 mod webhooks;
@@ -42,19 +43,19 @@ pub use openapi::Api;
 use self::head::Head;
 use self::organizer::OrganizerToken;
 use self::problem::Problem;
-use super::bookings::Bookings;
-use super::db::Database;
-use super::document::Document;
-use super::ended::EndedSessions;
-use super::events::Events;
-use super::health::Health;
-use super::in_progress::InProgress;
-use super::links::Links;
-use super::metrics::{BookingMetrics, CallMetrics};
-use super::passes::Passes;
-use super::payment::signature::WebhookSecret;
-use super::payment::{Cashier, StoredAnswer};
-use super::receipts::Receipts;
+use crate::booking::bookings::Bookings;
+use crate::booking::bookings::links::Links;
+use crate::booking::bookings::receipts::Receipts;
+use crate::booking::db::Database;
+use crate::booking::document::Document;
+use crate::booking::ended::EndedSessions;
+use crate::booking::health::Health;
+use crate::booking::in_progress::InProgress;
+use crate::booking::metrics::{BookingMetrics, CallMetrics};
+use crate::booking::passes::Passes;
+use crate::booking::payment::signature::WebhookSecret;
+use crate::booking::payment::{Cashier, StoredAnswer};
+use crate::booking::sale::on_sale::Events;
 use crate::clock::Clock;
 
 /// Where seats are reserved.
@@ -69,7 +70,7 @@ const REFUSALS_MAX: u64 = 200_000;
 const REFUSAL_KEPT: Duration = Duration::from_secs(600);
 
 /// Everything that a call may need.
-pub struct Shop {
+pub struct App {
     /// The events on sale.
     pub events: Arc<Events>,
     /// The gate check.
@@ -96,7 +97,7 @@ pub struct Shop {
     pub calls: Calls,
     /// Whether the core can serve.
     pub health: Arc<Health>,
-    /// Answers to refused requests, with the prints of the requests.
+    /// Answers to refused requests, with the fingerprints of the requests.
     pub refusals: Cache<Uuid, (Uuid, Arc<StoredAnswer>)>,
     /// The API's description.
     pub openapi: Document,
@@ -142,7 +143,7 @@ pub fn pages() -> page::Pages {
 }
 
 /// The routes.
-pub fn router(shop: Arc<Shop>) -> Router {
+pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(page::storefront))
         .route("/events/{event}", get(page::storefront))
@@ -165,12 +166,12 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(note_route))
-        .with_state(shop)
+        .with_state(app)
 }
 
 /// Whether this core can serve: 200, or 503 and what is missing.
-pub async fn ready(State(shop): State<Arc<Shop>>) -> Response {
-    match shop.health.missing(shop.passes.ready()) {
+pub async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.health.missing(app.passes.ready()) {
         None => "ready\n".into_response(),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {what}\n")).into_response(),
     }
@@ -182,22 +183,22 @@ async fn method_not_allowed() -> Problem {
 }
 
 /// Answers a request: a reservation at once, everything else by the routes; and says how the core feels.
-pub async fn front(shop: &Arc<Shop>, routes: Router, request: Request) -> Response {
+pub async fn front(app: &Arc<App>, routes: Router, request: Request) -> Response {
     let started = Instant::now();
-    let in_flight = shop.metrics.enter();
+    let in_flight = app.metrics.enter();
     let id = request.headers().get("x-request-id").cloned();
     let is_reservation = request.method() == Method::POST && request.uri().path() == RESERVE;
     let (call, mut response) = if is_reservation {
         let (parts, body) = request.into_parts();
         let body = input::read_body(body).await;
         let body = body.as_ref().map(|body| &body[..]).map_err(Clone::clone);
-        let reply = reserve::reserve(shop, &Head::of_reservation(&parts.headers), body).await;
+        let reply = reserve::reserve(app, &Head::of_reservation(&parts.headers), body).await;
         (RESERVE_CALL.into(), reply.into_response())
     } else {
         by_route(routes, request).await
     };
     let took = started.elapsed();
-    shop.metrics.observe_request(&call, response.status(), took);
+    app.metrics.observe_request(&call, response.status(), took);
     note_request(&call, response.status(), id.as_ref().and_then(|id| id.to_str().ok()));
     let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
     response.headers_mut().insert(timing::SERVER_TIMING, timing);

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::super::document::{Document, Encoded};
 use super::reply::push_status;
 use super::timing::push_number;
+use crate::booking::document::{Document, Encoded};
 use crate::fields::{self, accepts, names_tag};
 
 /// The answer to a request: in an encoding it accepts, or 304.
@@ -55,8 +55,15 @@ pub(super) fn write(
 
 fn push_lines(out: &mut Vec<u8>, document: &Document, encoded: &Encoded) {
     let (kept, kind) = (document.cache_control.as_bytes(), document.content_type.as_bytes());
-    let lines: [&[u8]; 7] =
-        [b"vary: accept-encoding\r\netag: ", &encoded.etag, b"\r\ncache-control: ", kept, b"\r\ncontent-type: ", kind, b"\r\n"];
+    let lines: [&[u8]; 7] = [
+        b"vary: accept-encoding\r\netag: ",
+        &encoded.etag,
+        b"\r\ncache-control: ",
+        kept,
+        b"\r\ncontent-type: ",
+        kind,
+        b"\r\n",
+    ];
     lines.iter().for_each(|part| out.extend_from_slice(part));
     if let Some(encoding) = encoded.encoding {
         ["content-encoding: ", encoding, "\r\n"].iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
@@ -77,8 +84,8 @@ fn etag(etag: &Bytes) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::document::Effort;
     use super::*;
+    use crate::booking::document::Effort;
 
     fn request(headers: &[(http::HeaderName, &str)]) -> HeaderMap {
         headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).expect("plain"))).collect()

@@ -8,8 +8,8 @@ use http::HeaderMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::super::document::{Document, Effort};
-use super::{Shop, bookings, events, negotiate, payments, receipts, reserve, webhooks};
+use super::{App, bookings, events, negotiate, payments, receipts, reserve, webhooks};
+use crate::booking::document::{Document, Effort};
 
 /// The booking core's API.
 #[derive(Debug, OpenApi)]
@@ -46,6 +46,6 @@ pub(super) fn document() -> Document {
     Document::new("application/json", "public, max-age=60", json, Effort::Once)
 }
 
-pub(super) async fn serve(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    negotiate::answer(&shop.openapi, &headers)
+pub(super) async fn serve(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    negotiate::answer(&app.openapi, &headers)
 }

@@ -11,8 +11,8 @@ use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
 
-use super::super::document::{Document, Effort};
-use super::{Shop, negotiate};
+use super::{App, negotiate};
+use crate::booking::document::{Document, Effort};
 use crate::page::plain_bundle;
 
 const STYLE: &str = include_str!("../../../pages/storefront/storefront.css");
@@ -37,7 +37,7 @@ const BOOKINGS_SCRIPTS: [&str; 3] = [
 /// The pages of the core.
 #[derive(Clone, Debug)]
 pub struct Pages {
-    shop: Page,
+    storefront: Page,
     bookings: Page,
 }
 
@@ -51,7 +51,7 @@ struct Page {
 impl Pages {
     /// Puts the pages together.
     pub(super) fn build() -> Self {
-        Self { shop: Page::build(SHOP, &SHOP_SCRIPTS), bookings: Page::build(BOOKINGS, &BOOKINGS_SCRIPTS) }
+        Self { storefront: Page::build(SHOP, &SHOP_SCRIPTS), bookings: Page::build(BOOKINGS, &BOOKINGS_SCRIPTS) }
     }
 }
 
@@ -84,13 +84,13 @@ fn hash(inline: &str) -> String {
 }
 
 /// The shop.
-pub(super) async fn storefront(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    shop.pages.shop.answer(&headers)
+pub(super) async fn storefront(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    app.pages.storefront.answer(&headers)
 }
 
 /// Bookings after the visit; nothing for search engines.
-pub(super) async fn bookings(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
-    let mut response = shop.pages.bookings.answer(&headers);
+pub(super) async fn bookings(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let mut response = app.pages.bookings.answer(&headers);
     response.headers_mut().insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
     response
 }

@@ -8,13 +8,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 
-use super::super::address::read_address;
-use super::super::payment::{Order, PayError, StoredAnswer};
-use super::super::wire::{BookingAnswer, PaymentRequest};
-use super::Shop;
-use super::gate::Fan;
-use super::input::{booking_id, id_of_key, print_of, read_json, replay};
+use super::App;
+use super::auth::Fan;
+use super::input::{booking_id, fingerprint_of, id_of_key, read_json, replay};
 use super::problem::Problem;
+use super::requests::PaymentRequest;
+use crate::booking::bookings::answer::BookingAnswer;
+use crate::booking::mail_address::read_address;
+use crate::booking::payment::{Order, PayError, StoredAnswer};
 
 /// Tells the edge that the fan is done, so that somebody else is let in.
 pub(super) const RELEASE_HEADER: &str = "x-fairgate-release";
@@ -43,7 +44,7 @@ const TOKEN_CHARS_MAX: usize = 256;
     ),
 )]
 pub(super) async fn pay(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(booking): Path<String>,
     fan: Fan,
     headers: HeaderMap,
@@ -61,16 +62,16 @@ pub(super) async fn pay(
         .map(read_address)
         .transpose()
         .map_err(|wrong| Problem::invalid("email", wrong.to_string()))?;
-    let print = print_of(&[
+    let fingerprint = fingerprint_of(&[
         booking_id.as_bytes(),
         asked.payment_token.as_bytes(),
         email.as_deref().unwrap_or_default().as_bytes(),
     ]);
-    if let Some((first, answer)) = shop.refusals.get(&payment_id) {
-        return if first == print { Ok(replay(&answer)) } else { Err(Problem::other_request()) };
+    if let Some((first, answer)) = app.refusals.get(&payment_id) {
+        return if first == fingerprint { Ok(replay(&answer)) } else { Err(Problem::other_request()) };
     }
-    let order = Order { payment_id, booking_id, session: fan.session, print, token: asked.payment_token, email };
-    let answer = to_its_end(shop, order).await?;
+    let order = Order { payment_id, booking_id, session: fan.session, fingerprint, token: asked.payment_token, email };
+    let answer = to_its_end(app, order).await?;
     let mut response = replay(&answer);
     if answer.status.is_success() {
         response.headers_mut().insert(RELEASE_HEADER, HeaderValue::from_static("1"));
@@ -79,14 +80,14 @@ pub(super) async fn pay(
 }
 
 /// Pays whether or not the fan still listens: a connection that breaks must not stop a payment half-way.
-async fn to_its_end(shop: Arc<Shop>, order: Order) -> Result<StoredAnswer, Problem> {
-    let guard = shop.in_progress.enter(order.payment_id).ok_or_else(Problem::in_progress)?;
+async fn to_its_end(app: Arc<App>, order: Order) -> Result<StoredAnswer, Problem> {
+    let guard = app.in_progress.enter(order.payment_id).ok_or_else(Problem::in_progress)?;
     let paid = tokio::spawn(async move {
         let _guard = guard;
-        match shop.cashier.pay(&order).await {
+        match app.cashier.pay(&order).await {
             Err(refused @ (PayError::Paid | PayError::Cancelled | PayError::Gone | PayError::TooOften)) => {
                 let answer = Problem::from(refused).stored();
-                shop.refusals.insert(order.payment_id, (order.print, Arc::new(answer.clone())));
+                app.refusals.insert(order.payment_id, (order.fingerprint, Arc::new(answer.clone())));
                 Ok(answer)
             }
             paid => paid,

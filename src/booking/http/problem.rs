@@ -6,15 +6,15 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::super::batch::Refusal;
-use super::super::bookings::{CancelError, FindError};
-use super::super::db::DbError;
-use super::super::extend::ExtendError;
-use super::super::passes::GateError;
-use super::super::payment::{PayError, RefundError, State, StoredAnswer, UnderWay};
-use super::super::plan::Plan;
-use super::super::queue::ReserveError;
 use super::reply::{PROBLEM_JSON, Reply};
+use crate::booking::bookings::extend::ExtendError;
+use crate::booking::bookings::{CancelError, FindError};
+use crate::booking::db::DbError;
+use crate::booking::events::seat_map::SeatMap;
+use crate::booking::passes::AuthError;
+use crate::booking::payment::{PayError, RefundError, State, StoredAnswer, UnderWay};
+use crate::booking::sale::allocate::Refusal;
+use crate::booking::sale::queue::ReserveError;
 
 /// A problem, as `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -96,8 +96,8 @@ impl Problem {
 
     /// What the fan is told when there is no booking.
     #[must_use]
-    pub fn refused(plan: &Plan, refusal: &Refusal, nearby: &[u32]) -> Self {
-        let names = |units: &[u32]| -> Vec<&str> { units.iter().map(|&unit| plan.name(unit)).collect() };
+    pub fn refused(seat_map: &SeatMap, refusal: &Refusal, nearby: &[u32]) -> Self {
+        let names = |units: &[u32]| -> Vec<&str> { units.iter().map(|&unit| seat_map.name(unit)).collect() };
         let conflict = |slug, title, detail: String| Self::new(StatusCode::CONFLICT, slug, title, detail);
         match refusal {
             Refusal::Taken(units) => {
@@ -191,9 +191,9 @@ impl From<ReserveError> for Problem {
     }
 }
 
-impl From<GateError> for Problem {
-    fn from(error: GateError) -> Self {
-        if matches!(error, GateError::NoKeys | GateError::NewKey) {
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        if matches!(error, AuthError::NoKeys | AuthError::NewKey) {
             let detail = "The gate's keys could not be fetched, so no pass can be checked. Ask again in a moment.";
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-keys", "Out of order for a moment", detail)
                 .retry_after(1);
@@ -328,7 +328,7 @@ mod tests {
             let problem = Problem::from(error);
             (problem.status, problem.kind.rsplit('/').next().unwrap_or_default().to_owned(), problem.retry_after_s)
         };
-        for busy in [DbError::Busy(super::super::super::turnstile::Busy), DbError::Slow] {
+        for busy in [DbError::Busy(crate::booking::db::priority::Busy), DbError::Slow] {
             assert_eq!(told(busy), (503, "busy".to_owned(), Some(1)));
         }
         assert_eq!(told(DbError::Connect("refused".to_owned())), (503, "unavailable".to_owned(), Some(2)));

@@ -15,12 +15,12 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::super::queue::Timing;
 use super::connections::SILENCE_MAX;
 use super::date::HttpDate;
 use super::head::{self, Call, Head, Read};
 use super::timing;
-use super::{Shop, events, input, negotiate, reserve};
+use super::{App, events, input, negotiate, reserve};
+use crate::booking::sale::queue::Timing;
 
 const BUFFER_BYTES: usize = 4 * 1024;
 /// A connection on which nothing comes learns within this time that the core stops.
@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Serves the connection as far as it is understood; what is left is for the general server.
 pub(super) async fn serve(
     mut stream: TcpStream,
-    shop: &Arc<Shop>,
+    app: &Arc<App>,
     stop: &CancellationToken,
 ) -> Option<(TcpStream, BytesMut)> {
     let mut buffer = BytesMut::with_capacity(BUFFER_BYTES);
@@ -39,7 +39,7 @@ pub(super) async fn serve(
         let served = match head::read(&buffer) {
             Read::Other => return Some((stream, buffer)),
             Read::Request { head, head_bytes, body_bytes } if buffer.len() >= head_bytes + body_bytes => {
-                writer.answer(shop, &head, &buffer[head_bytes..head_bytes + body_bytes]).await;
+                writer.answer(app, &head, &buffer[head_bytes..head_bytes + body_bytes]).await;
                 Some(head_bytes + body_bytes)
             }
             Read::Partial | Read::Request { .. } => None,
@@ -68,29 +68,29 @@ struct Writer {
 
 impl Writer {
     /// Decides about a request and writes the answer into the buffer.
-    async fn answer(&mut self, shop: &Arc<Shop>, head: &Head<'_>, body: &[u8]) {
-        let (started, in_flight) = (Instant::now(), shop.metrics.enter());
+    async fn answer(&mut self, app: &Arc<App>, head: &Head<'_>, body: &[u8]) {
+        let (started, in_flight) = (Instant::now(), app.metrics.enter());
         let reply = match head.call {
-            Call::Reserve => reserve::reserve(shop, head, Ok(body)).await,
-            Call::Availability(event) => match events::availability_of(shop, event) {
+            Call::Reserve => reserve::reserve(app, head, Ok(body)).await,
+            Call::Availability(event) => match events::availability_of(app, event) {
                 Ok(snapshot) => {
                     let took = started.elapsed();
-                    let lines = lines(self.date.at(shop.clock.now_ms()), took, in_flight.requests(), None);
+                    let lines = lines(self.date.at(app.clock.now_ms()), took, in_flight.requests(), None);
                     self.out.clear();
                     let known = (head.accept_encoding.as_bytes(), head.if_none_match.as_bytes());
                     let status = negotiate::write(&snapshot.document, &mut self.out, known, lines);
-                    shop.calls.availability.observe(status, took);
+                    app.calls.availability.observe(status, took);
                     return;
                 }
                 Err(problem) => problem.reply(),
             },
         };
         let took = started.elapsed();
-        let date = self.date.at(shop.clock.now_ms());
+        let date = self.date.at(app.clock.now_ms());
         self.out.clear();
         reply.write(&mut self.out, lines(date, took, in_flight.requests(), reply.timing.as_ref()));
         super::note_failure(super::RESERVE_CALL, reply.status, head.request_id);
-        let call = if head.call == Call::Reserve { &shop.calls.reserve } else { &shop.calls.availability };
+        let call = if head.call == Call::Reserve { &app.calls.reserve } else { &app.calls.availability };
         call.observe(reply.status, took);
     }
 }

@@ -14,11 +14,11 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::address::read_address;
-use super::super::receipts::{Proof, Receipt, ReceiptError};
-use super::Shop;
+use super::App;
 use super::input::read_json;
 use super::problem::Problem;
+use crate::booking::bookings::receipts::{Proof, Receipt, ReceiptError};
+use crate::booking::mail_address::read_address;
 
 /// What the edge says about who asks; it removes what the client sent.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
@@ -53,7 +53,7 @@ pub(super) struct ReceiptRequest {
     ),
 )]
 pub(super) async fn find(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(number): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -61,8 +61,8 @@ pub(super) async fn find(
     let proof = read_proof(read_json(&headers, body)?)?;
     let client = headers.get_all(X_FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
     let client: Option<IpAddr> = client.and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
-    let now_us = shop.clock.now_ms().saturating_mul(1000);
-    let receipt = shop.receipts.find(&shop.bookings, &number, &proof, client, now_us).await?;
+    let now_us = app.clock.now_ms().saturating_mul(1000);
+    let receipt = app.receipts.find(&app.bookings, &number, &proof, client, now_us).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(receipt)).into_response())
 }
 

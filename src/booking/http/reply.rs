@@ -4,9 +4,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use super::super::payment::StoredAnswer;
-use super::super::queue::Timing;
 use super::timing::push_number;
+use crate::booking::payment::StoredAnswer;
+use crate::booking::sale::queue::Timing;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::super::batch::{Refusal, Request, Wish};
-use super::super::choose;
-use super::super::event_state::EventState;
-use super::super::plan::Plan;
-use super::super::wire::{BookingAnswer, BookingStatus, ReserveRequest};
-use super::Shop;
-use super::gate::Fan;
+use super::App;
+use super::auth::Fan;
 use super::head::Head;
-use super::input::{BodyError, id_of, parse, print_of};
+use super::input::{BodyError, fingerprint_of, id_of, parse};
 use super::problem::Problem;
 use super::reply::Reply;
+use super::requests::ReserveRequest;
+use crate::booking::bookings::answer::BookingAnswer;
+use crate::booking::events::seat_map::SeatMap;
+use crate::booking::sale::allocate::{Refusal, Request, Wish};
+use crate::booking::sale::booking::BookingStatus;
+use crate::booking::sale::event_state::EventState;
+use crate::booking::sale::seat_search;
 
 /// Reserves seats: these ones, or the best that are left in a section.
 #[utoipa::path(
@@ -34,74 +36,74 @@ use super::reply::Reply;
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn reserve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Reply {
-    serve(shop, head, body).await.unwrap_or_else(|problem| problem.reply())
+pub(super) async fn reserve(app: &Arc<App>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Reply {
+    serve(app, head, body).await.unwrap_or_else(|problem| problem.reply())
 }
 
-async fn serve(shop: &Arc<Shop>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Result<Reply, Problem> {
-    let fan = Fan::of(shop, head.pass, head.authorization).await?;
-    fan.may_reserve(shop)?;
+async fn serve(app: &Arc<App>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Result<Reply, Problem> {
+    let fan = Fan::of(app, head.pass, head.authorization).await?;
+    fan.may_reserve(app)?;
     let asked: ReserveRequest = parse(head.content_type, body)?;
     let booking_id = id_of(head.idempotency_key, "reserve", &fan.session)?;
-    let print = print_of_wish(&asked);
-    let on_sale = shop.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
+    let fingerprint = fingerprint_of_wish(&asked);
+    let on_sale = app.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
     let event = &on_sale.state;
     let wish = read_wish(event, &asked)?;
-    let _guard = shop.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;
-    if let Some((first, answer)) = shop.refusals.get(&booking_id) {
-        return if first == print { Ok(Reply::from(&*answer)) } else { Err(Problem::other_request()) };
+    let _guard = app.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;
+    if let Some((first, answer)) = app.refusals.get(&booking_id) {
+        return if first == fingerprint { Ok(Reply::from(&*answer)) } else { Err(Problem::other_request()) };
     }
-    let request = Request { booking_id, session: fan.session, print, wish: wish.clone() };
+    let request = Request { booking_id, session: fan.session, fingerprint, wish: wish.clone() };
     let served = on_sale.queue.reserve(request).await?;
-    let plan = event.plan();
+    let seat_map = event.seat_map();
     let reply = match served.verdict {
         Ok(held) => {
-            held_reply(&BookingAnswer::new(&plan, booking_id, &held, BookingStatus::Held, shop.links.of(booking_id)))
+            held_reply(&BookingAnswer::new(&seat_map, booking_id, &held, BookingStatus::Held, app.links.of(booking_id)))
         }
         Err(Refusal::OtherRequest) => Problem::other_request().reply(),
         Err(refusal) => {
-            let answer = Problem::refused(&plan, &refusal, &nearby(event, &plan, &wish)).stored();
-            remember(shop, booking_id, print, answer)
+            let answer = Problem::refused(&seat_map, &refusal, &nearby(event, &seat_map, &wish)).stored();
+            remember(app, booking_id, fingerprint, answer)
         }
     };
     Ok(Reply { timing: Some(served.timing), ..reply })
 }
 
 /// The digest of what is asked for.
-fn print_of_wish(asked: &ReserveRequest) -> Uuid {
+fn fingerprint_of_wish(asked: &ReserveRequest) -> Uuid {
     let section = asked.section.as_deref().unwrap_or_default();
     let how = [asked.quantity.unwrap_or(0).to_be_bytes(), u32::from(asked.only_together).to_be_bytes()].concat();
     let seats = asked.seats.iter().flatten().map(String::as_bytes);
     let parts: Vec<&[u8]> = [asked.event.as_bytes(), section.as_bytes(), &how].into_iter().chain(seats).collect();
-    print_of(&parts)
+    fingerprint_of(&parts)
 }
 
 fn held_reply(booking: &BookingAnswer) -> Reply {
     Reply::json(StatusCode::OK, serde_json::to_string(booking).expect("a struct of strings and numbers"))
 }
 
-fn remember(shop: &Shop, booking_id: Uuid, print: Uuid, answer: super::StoredAnswer) -> Reply {
+fn remember(app: &App, booking_id: Uuid, fingerprint: Uuid, answer: super::StoredAnswer) -> Reply {
     let reply = Reply::from(&answer);
-    shop.refusals.insert(booking_id, (print, Arc::new(answer)));
+    app.refusals.insert(booking_id, (fingerprint, Arc::new(answer)));
     reply
 }
 
 /// As many seats as near as possible, for a fan whose seats were taken.
-fn nearby(event: &EventState, plan: &Plan, wish: &Wish) -> Vec<u32> {
+fn nearby(event: &EventState, seat_map: &SeatMap, wish: &Wish) -> Vec<u32> {
     let Wish::Seats(units) = wish else { return Vec::new() };
-    choose::near(plan, &event.free(), units).map_or_else(Vec::new, |choice| choice.units)
+    seat_search::near(seat_map, &event.free(), units).map_or_else(Vec::new, |choice| choice.units)
 }
 
 /// Checks everything about a request that can be checked without asking for seats.
 fn read_wish(event: &EventState, asked: &ReserveRequest) -> Result<Wish, Problem> {
-    let plan = &event.plan();
-    if !plan.facts.is_on_sale(event.time().now()) {
-        let detail = format!("{} is not on sale.", plan.facts.title);
+    let seat_map = &event.seat_map();
+    if !seat_map.facts.is_on_sale(event.time().now()) {
+        let detail = format!("{} is not on sale.", seat_map.facts.title);
         return Err(Problem::new(StatusCode::CONFLICT, "not-on-sale", "Not on sale", detail).with("field", "event"));
     }
     match (&asked.seats, &asked.section, asked.quantity) {
-        (Some(seats), None, None) => read_seats(plan, seats),
-        (None, Some(section), Some(quantity)) => read_best(plan, section, quantity, asked.only_together),
+        (Some(seats), None, None) => read_seats(seat_map, seats),
+        (None, Some(section), Some(quantity)) => read_best(seat_map, section, quantity, asked.only_together),
         (None, Some(_), None) => Err(Problem::invalid("quantity", "Say how many seats of the section.")),
         (None, None, Some(_)) => Err(Problem::invalid("section", "Say which section, or name the seats.")),
         (None, None, None) => Err(Problem::invalid("seats", "Name seats, or a section and a quantity.")),
@@ -109,14 +111,14 @@ fn read_wish(event: &EventState, asked: &ReserveRequest) -> Result<Wish, Problem
     }
 }
 
-fn read_seats(plan: &Plan, seats: &[String]) -> Result<Wish, Problem> {
-    check_count(plan, "seats", u32::try_from(seats.len()).unwrap_or(u32::MAX))?;
+fn read_seats(seat_map: &SeatMap, seats: &[String]) -> Result<Wish, Problem> {
+    check_count(seat_map, "seats", u32::try_from(seats.len()).unwrap_or(u32::MAX))?;
     let mut units = Vec::with_capacity(seats.len());
     for (number, seat) in seats.iter().enumerate() {
         let field = format!("seats[{number}]");
-        let unit = plan.unit(seat).ok_or_else(|| {
+        let unit = seat_map.unit(seat).ok_or_else(|| {
             let shown: String = seat.chars().take(64).collect();
-            Problem::invalid(&field, format!("{} has no seat {shown:?}.", plan.facts.title))
+            Problem::invalid(&field, format!("{} has no seat {shown:?}.", seat_map.facts.title))
         })?;
         if units.contains(&unit) {
             return Err(Problem::invalid(&field, format!("{seat} is named twice.")));
@@ -127,17 +129,17 @@ fn read_seats(plan: &Plan, seats: &[String]) -> Result<Wish, Problem> {
     Ok(Wish::Seats(units))
 }
 
-fn read_best(plan: &Plan, section: &str, quantity: u32, only_together: bool) -> Result<Wish, Problem> {
-    let position = plan.sections.iter().position(|known| known.slug == section).ok_or_else(|| {
+fn read_best(seat_map: &SeatMap, section: &str, quantity: u32, only_together: bool) -> Result<Wish, Problem> {
+    let position = seat_map.sections.iter().position(|known| known.slug == section).ok_or_else(|| {
         let shown: String = section.chars().take(64).collect();
-        Problem::invalid("section", format!("{} has no section {shown:?}.", plan.facts.title))
+        Problem::invalid("section", format!("{} has no section {shown:?}.", seat_map.facts.title))
     })?;
-    check_count(plan, "quantity", quantity)?;
+    check_count(seat_map, "quantity", quantity)?;
     Ok(Wish::Best { section: position, quantity, only_together })
 }
 
-fn check_count(plan: &Plan, field: &str, count: u32) -> Result<(), Problem> {
-    let seats_max = plan.facts.fan_seats_max;
+fn check_count(seat_map: &SeatMap, field: &str, count: u32) -> Result<(), Problem> {
+    let seats_max = seat_map.facts.fan_seats_max;
     if (1..=seats_max).contains(&count) {
         return Ok(());
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::super::queue::Timing;
+use crate::booking::sale::queue::Timing;
 
 /// The name of the header (W3C Server Timing).
 pub const SERVER_TIMING: http::HeaderName = http::HeaderName::from_static("server-timing");

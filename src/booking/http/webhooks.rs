@@ -8,12 +8,12 @@ use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::super::payment::News;
-use super::super::payment::api::{WebhookEvent, WebhookKind};
-use super::super::payment::signature::{SIGNATURE_HEADER, SignatureError};
-use super::Shop;
+use super::App;
 use super::input::read_json;
 use super::problem::Problem;
+use crate::booking::payment::News;
+use crate::booking::payment::api::{WebhookEvent, WebhookKind};
+use crate::booking::payment::signature::{SIGNATURE_HEADER, SignatureError};
 
 /// Larger than any event, smaller than what an unsigned sender should make us read.
 pub(super) const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -35,14 +35,14 @@ pub(super) const BODY_BYTES_MAX: usize = 16 * 1024;
     ),
 )]
 pub(super) async fn hear(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let secret = shop.webhook_secret.as_ref().ok_or_else(|| Problem::not_found("resource"))?;
+    let secret = app.webhook_secret.as_ref().ok_or_else(|| Problem::not_found("resource"))?;
     let signature = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or("");
     if let Ok(body) = &body {
-        secret.verify(signature, shop.clock.now_ms() / 1000, body)?;
+        secret.verify(signature, app.clock.now_ms() / 1000, body)?;
     }
     let event: WebhookEvent = read_json(&headers, body)?;
     let charge = event.charge;
@@ -53,9 +53,7 @@ pub(super) async fn hear(
     };
     // To its end, whether or not the provider still listens.
     let heard =
-        tokio::spawn(
-            async move { shop.cashier.hear(charge.payment_id, (charge.amount, &charge.currency), news).await },
-        );
+        tokio::spawn(async move { app.cashier.hear(charge.payment_id, (charge.amount, &charge.currency), news).await });
     heard.await.map_err(|_| Problem::busy("Hearing the event was interrupted. Send it again."))??;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

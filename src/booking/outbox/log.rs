@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::super::db::{Database, DbError, DbTime};
-use super::super::sql;
-use super::super::units::unsigned;
+use crate::booking::db::{Database, DbError, DbTime};
+use crate::booking::sql;
+use crate::booking::units::unsigned;
 
 /// Longer than a transaction of ours may sit idle; whoever takes longer holds everything up, and we say so.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(15);

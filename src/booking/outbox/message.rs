@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::db::DbTime;
-use super::super::plan::Plan;
-use super::super::wire::number;
-use super::clock_face::in_zone;
 use super::log::Happened;
+use crate::booking::db::DbTime;
+use crate::booking::events::local_time::in_zone;
+use crate::booking::events::seat_map::SeatMap;
+use crate::booking::number::number;
 
 /// Something that happened. Fields may be added, never renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,12 +77,12 @@ pub struct AboutBooking {
 
 impl Message {
     /// Describes what happened; nothing for a kind that is not known.
-    pub(super) fn new(plan: &Plan, happened: &Happened) -> Option<Self> {
-        let facts = &plan.facts;
+    pub(super) fn new(seat_map: &SeatMap, happened: &Happened) -> Option<Self> {
+        let facts = &seat_map.facts;
         let booking = happened.booking.as_ref().map(|booking| AboutBooking {
             booking_id: booking.booking_id,
             number: number(booking.booking_id),
-            seats: booking.units.iter().map(|&unit| plan.name(unit).to_owned()).collect(),
+            seats: booking.units.iter().map(|&unit| seat_map.name(unit).to_owned()).collect(),
             amount: booking.amount,
             currency: facts.currency.clone(),
         });

@@ -10,7 +10,6 @@
 //!            {fairgate.outbox}:mail:again <── dead retry ── {fairgate.outbox}:mail:dead
 //! ```
 
-mod clock_face;
 mod log;
 pub mod mail;
 mod message;
@@ -18,7 +17,6 @@ mod relay;
 mod schedule;
 mod streams;
 
-pub use clock_face::in_zone;
 pub use message::{About, AboutBooking, Kind, Message};
 pub use relay::{Relay, RelayError};
 pub use schedule::Schedule;

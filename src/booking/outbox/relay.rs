@@ -12,14 +12,14 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-use super::super::db::{Database, DbError};
-use super::super::events::read_event;
-use super::super::feed::listen;
-use super::super::plan::Plan;
-use super::super::sql;
 use super::log::{Happened, Log};
 use super::message::Message;
 use super::streams::{Redis, StreamError};
+use crate::booking::db::listen::listen;
+use crate::booking::db::{Database, DbError};
+use crate::booking::events::read::read_event;
+use crate::booking::events::seat_map::SeatMap;
+use crate::booking::sql;
 use crate::supervise::Supervisor;
 
 /// Messages in one call to Redis.
@@ -52,14 +52,14 @@ pub struct Relay {
     database: Database,
     log: Log,
     redis: Redis,
-    plans: HashMap<i32, Arc<Plan>>,
+    seat_maps: HashMap<i32, Arc<SeatMap>>,
 }
 
 impl Relay {
     /// A relay; any number may run.
     #[must_use]
     pub fn new(database: Database, redis: Redis) -> Self {
-        Self { log: Log::new(database.clone()), database, redis, plans: HashMap::new() }
+        Self { log: Log::new(database.clone()), database, redis, seat_maps: HashMap::new() }
     }
 
     /// Carries for ever.
@@ -128,8 +128,8 @@ impl Relay {
     async fn describe(&mut self, page: &[Happened]) -> Result<Vec<(i64, String)>, DbError> {
         let mut messages = Vec::with_capacity(page.len());
         for row in page {
-            let plan = self.plan(row).await?;
-            let message = Message::new(&plan, row);
+            let seat_map = self.seat_map(row).await?;
+            let message = Message::new(&seat_map, row);
             let message =
                 message.ok_or_else(|| DbError::Odd(format!("a {:?} happened, which is unknown", row.kind)))?;
             messages
@@ -138,15 +138,15 @@ impl Relay {
         Ok(messages)
     }
 
-    async fn plan(&mut self, row: &Happened) -> Result<Arc<Plan>, DbError> {
+    async fn seat_map(&mut self, row: &Happened) -> Result<Arc<SeatMap>, DbError> {
         let event_id = row.event_id;
-        if let Some(plan) = self.plans.get(&event_id).filter(|_| row.kind != "edited") {
-            return Ok(Arc::clone(plan));
+        if let Some(seat_map) = self.seat_maps.get(&event_id).filter(|_| row.kind != "edited") {
+            return Ok(Arc::clone(seat_map));
         }
         let client = self.database.client().await?;
-        let plan = read_event(&client, event_id).await?;
-        let plan = Arc::new(plan.ok_or_else(|| DbError::Odd(format!("there is no event {event_id}")))?);
-        self.plans.insert(event_id, Arc::clone(&plan));
-        Ok(plan)
+        let seat_map = read_event(&client, event_id).await?;
+        let seat_map = Arc::new(seat_map.ok_or_else(|| DbError::Odd(format!("there is no event {event_id}")))?);
+        self.seat_maps.insert(event_id, Arc::clone(&seat_map));
+        Ok(seat_map)
     }
 }

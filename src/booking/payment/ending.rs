@@ -3,9 +3,9 @@
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::super::batch::Held;
-use super::super::plan::Plan;
 use super::State;
+use crate::booking::events::seat_map::SeatMap;
+use crate::booking::sale::booking::Held;
 
 /// How a payment ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct EndedPayment<'a> {
     /// Its seats and what they cost.
     pub held: &'a Held,
     /// The event, by which the seats have their names.
-    pub plan: &'a Plan,
+    pub seat_map: &'a SeatMap,
 }
 
 /// Words the answer to a payment that has ended. The saga stores it; it is handed in by the layer that speaks to fans.

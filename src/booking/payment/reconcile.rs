@@ -10,11 +10,11 @@ use tokio::time::sleep;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::super::db::{Client, Database, DbError};
-use super::super::sql;
-use super::super::wire::number;
 use super::api::{ChargeRecord, ChargeStatus};
 use super::{ChargeError, RemoteProvider, State};
+use crate::booking::db::{Client, Database, DbError};
+use crate::booking::number::number;
+use crate::booking::sql;
 
 const PAGE: usize = 500;
 /// Longer than a payment that goes well takes.

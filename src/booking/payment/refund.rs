@@ -9,13 +9,13 @@ use tracing::warn;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::db::{DbError, DbTime, Transaction};
-use super::super::sql;
-use super::super::wire::BookingStatus;
-use super::super::units::{signed, unsigned};
 use super::saga::Locked;
 use super::store::{Move, move_on};
 use super::{Cashier, PayError, Source, State, StoredAnswer, UnderWay};
+use crate::booking::db::{DbError, DbTime, Transaction};
+use crate::booking::sale::booking::BookingStatus;
+use crate::booking::sql;
+use crate::booking::units::{signed, unsigned};
 
 /// Why a booking was not cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub struct CancelOrder {
     /// The digest of the idempotency key.
     pub request_id: Uuid,
     /// The digest of the request.
-    pub print: Uuid,
+    pub fingerprint: Uuid,
     /// What is cancelled.
     pub booking_id: Uuid,
     /// Why, for the payment's steps.
@@ -87,9 +87,9 @@ impl Cashier {
         let (cancelled, freed) = self.undo(&client, &locked, &order.reason).await?;
         let body = serde_json::to_string(&cancelled).expect("a struct of strings and numbers");
         let put = client.prepare_cached(sql::ANSWERED_PUT).await?;
-        client.execute(&put, &[&order.request_id, &order.print, &200i16, &body]).await?;
+        client.execute(&put, &[&order.request_id, &order.fingerprint, &200i16, &body]).await?;
         client.commit().await?;
-        locked.event.mirror().note(&freed, DbTime::NEVER);
+        locked.event.seat_cache().note(&freed, DbTime::NEVER);
         if let Some(payment_id) = cancelled.refunded_payment {
             self.refund_now_or_later(payment_id).await;
         }
@@ -104,7 +104,7 @@ impl Cashier {
         reason: &str,
     ) -> Result<(Cancelled, Vec<u32>), RefundError> {
         let booking_id = locked.booking_id;
-        let currency = locked.event.plan().facts.currency.clone();
+        let currency = locked.event.seat_map().facts.currency.clone();
         let ended = |status| Cancelled { booking_id, status, refunded_payment: None, refunded_amount: 0, currency };
         match locked.status.as_str() {
             "cancelled" => return Ok((ended(BookingStatus::Cancelled), Vec::new())),
@@ -117,7 +117,7 @@ impl Cashier {
             _ => {}
         }
         let cancel = client.prepare_cached(sql::BOOKING_CANCEL).await?;
-        let (event_id, units) = (locked.event.plan().facts.event_id, signed(&locked.held.units));
+        let (event_id, units) = (locked.event.seat_map().facts.event_id, signed(&locked.held.units));
         let freed = client.query_one(&cancel, &[&booking_id, &event_id, &units, &self.core]).await?;
         let freed = freed.get::<_, Vec<i32>>("units").into_iter().map(unsigned).collect();
         let confirmed = client.prepare_cached(sql::PAYMENT_CONFIRMED).await?;
@@ -141,7 +141,7 @@ impl Cashier {
 async fn answered(client: &Transaction, order: &CancelOrder) -> Result<Option<StoredAnswer>, RefundError> {
     let get = client.prepare_cached(sql::ANSWERED_GET).await?;
     let Some(row) = client.query_opt(&get, &[&order.request_id]).await? else { return Ok(None) };
-    if row.get::<_, Uuid>("request_print") != order.print {
+    if row.get::<_, Uuid>("request_print") != order.fingerprint {
         return Err(RefundError::OtherRequest);
     }
     let status = StatusCode::from_u16(row.get::<_, i16>("status").unsigned_abs()).unwrap_or(StatusCode::OK);

@@ -12,9 +12,9 @@ use tokio_postgres::Row;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::super::db::DbError;
-use super::super::sql;
 use super::{Cashier, ChargeError, News, PayError, Source};
+use crate::booking::db::DbError;
+use crate::booking::sql;
 
 /// Between two looks.
 const ROUND: Duration = Duration::from_secs(2);

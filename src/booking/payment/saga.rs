@@ -11,17 +11,20 @@ use tokio::time::sleep;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::super::batch::Held;
-use super::super::db::{Database, DbError, DbTime, Transaction};
-use super::super::event_state::EventState;
-use super::super::events::{Events, read_held};
-use super::super::in_progress::InProgress;
-use super::super::metrics::BookingMetrics;
-use super::super::sql;
-use super::super::units::signed;
 use super::state::Step;
 use super::store::{Move, Stored, load, move_on};
-use super::{ChargeError, EndedPayment, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay, WordEnding};
+use super::{
+    ChargeError, EndedPayment, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay, WordEnding,
+};
+use crate::booking::db::{Database, DbError, DbTime, Transaction};
+use crate::booking::in_progress::InProgress;
+use crate::booking::metrics::BookingMetrics;
+use crate::booking::sale::booking::Held;
+use crate::booking::sale::booking::read_held;
+use crate::booking::sale::event_state::EventState;
+use crate::booking::sale::on_sale::Events;
+use crate::booking::sql;
+use crate::booking::units::signed;
 
 /// While the provider is silent, its webhook may tell another core.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -39,7 +42,7 @@ pub struct Order {
     /// Who pays.
     pub session: String,
     /// The digest of the request.
-    pub print: Uuid,
+    pub fingerprint: Uuid,
     /// What the provider gave the browser.
     pub token: String,
     /// Where the confirmation is sent, if anywhere.
@@ -139,7 +142,7 @@ impl Cashier {
     /// [`PayError`].
     pub async fn pay(&self, order: &Order) -> Result<StoredAnswer, PayError> {
         if let Some(stored) = self.load(order.payment_id).await? {
-            if stored.print != order.print || stored.booking_id != order.booking_id {
+            if stored.fingerprint != order.fingerprint || stored.booking_id != order.booking_id {
                 return Err(PayError::OtherRequest);
             }
         } else {
@@ -185,7 +188,7 @@ impl Cashier {
             _ => {}
         }
         let wait = client.prepare_cached(sql::SESSION_WAIT).await?;
-        client.query_one(&wait, &[&locked.event.plan().facts.event_id, &order.session]).await?;
+        client.query_one(&wait, &[&locked.event.seat_map().facts.event_id, &order.session]).await?;
         if let Some(under_way) = UnderWay::beside(&client, order.booking_id, order.payment_id).await? {
             return Err(PayError::UnderWay(under_way));
         }
@@ -198,10 +201,12 @@ impl Cashier {
             return Err(PayError::Gone);
         }
         let begin = client.prepare_cached(sql::PAYMENT_BEGIN).await?;
-        let currency = &locked.event.plan().facts.currency;
+        let currency = &locked.event.seat_map().facts.currency;
         let (token, amount, email) = (&order.token, &locked.held.amount, &order.email);
         let ids = (&order.payment_id, &order.booking_id);
-        client.execute(&begin, &[ids.0, ids.1, &order.session, &order.print, token, amount, currency, email]).await?;
+        client
+            .execute(&begin, &[ids.0, ids.1, &order.session, &order.fingerprint, token, amount, currency, email])
+            .await?;
         client.commit().await?;
         Ok(())
     }
@@ -297,15 +302,15 @@ impl Cashier {
         if !payable || !self.claim(&client, locked).await? {
             return to_refund(client, payment_id, charged, "the seats were gone", by).await;
         }
-        let plan = locked.event.plan();
+        let seat_map = locked.event.seat_map();
         let confirm = client.prepare_cached(sql::BOOKING_CONFIRM).await?;
         let units = signed(&locked.held.units);
-        client.execute(&confirm, &[&locked.booking_id, &plan.facts.event_id, &units, &self.core]).await?;
+        client.execute(&confirm, &[&locked.booking_id, &seat_map.facts.event_id, &units, &self.core]).await?;
         let answer = self.word(&Ending::Confirmed, payment_id, locked);
         let charged = Some(charged);
         move_on(&client, payment_id, Move { charged, answer: Some(&answer), ..Move::to(State::Confirmed, by) }).await?;
         client.commit().await?;
-        locked.event.mirror().note(&locked.held.units, DbTime::FOREVER);
+        locked.event.seat_cache().note(&locked.held.units, DbTime::FOREVER);
         self.metrics.count_payment(State::Confirmed.name());
         Ok(Outcome::Answer(answer))
     }
@@ -338,7 +343,7 @@ impl Cashier {
         move_on(&client, payment_id, step).await?;
         if *ending == Ending::Refunded {
             let tell = client.prepare_cached(sql::REFUND_TELL).await?;
-            client.execute(&tell, &[&locked.booking_id, &locked.event.plan().facts.event_id, &self.core]).await?;
+            client.execute(&tell, &[&locked.booking_id, &locked.event.seat_map().facts.event_id, &self.core]).await?;
         }
         let answered = load(&client, payment_id).await?.and_then(|stored| stored.answer).unwrap_or(answer);
         client.commit().await?;
@@ -347,14 +352,14 @@ impl Cashier {
     }
 
     fn word(&self, ending: &Ending, payment_id: Uuid, locked: &Locked) -> StoredAnswer {
-        let (booking_id, held, plan) = (locked.booking_id, &locked.held, &locked.event.plan());
-        (self.word_ending)(EndedPayment { ending, payment_id, booking_id, held, plan })
+        let (booking_id, held, seat_map) = (locked.booking_id, &locked.held, &locked.event.seat_map());
+        (self.word_ending)(EndedPayment { ending, payment_id, booking_id, held, seat_map })
     }
 
     /// Locks the booking's seats; whether all of them are its own or nobody's.
     async fn claim(&self, client: &Transaction, locked: &Locked) -> Result<bool, DbError> {
         let statement = client.prepare_cached(sql::SEAT_CLAIM).await?;
-        let event_id = locked.event.plan().facts.event_id;
+        let event_id = locked.event.seat_map().facts.event_id;
         let seats = client.query(&statement, &[&event_id, &signed(&locked.held.units), &locked.booking_id]).await?;
         Ok(seats.len() == locked.held.units.len())
     }

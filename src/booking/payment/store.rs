@@ -4,14 +4,14 @@ use http::StatusCode;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::super::db::{Client, DbError, Transaction};
-use super::super::sql;
 use super::{Charge, Source, State, StoredAnswer};
+use crate::booking::db::{Client, DbError, Transaction};
+use crate::booking::sql;
 
 /// A payment as it stands.
 pub(super) struct Stored {
     pub(super) booking_id: Uuid,
-    pub(super) print: Uuid,
+    pub(super) fingerprint: Uuid,
     pub(super) charge: Charge,
     pub(super) charged: Option<String>,
     pub(super) state: State,
@@ -48,7 +48,7 @@ fn read(payment_id: Uuid, row: &Row) -> Result<Stored, DbError> {
     let state = row.get::<_, &str>("state");
     Ok(Stored {
         booking_id: row.get("booking_id"),
-        print: row.get("request_print"),
+        fingerprint: row.get("request_print"),
         charge: Charge { payment_id, token, amount, currency },
         charged: row.get("charge"),
         state: State::from_name(state).ok_or_else(|| DbError::Odd(format!("a payment is {state:?}")))?,

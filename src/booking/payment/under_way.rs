@@ -6,9 +6,9 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::super::db::{DbError, Transaction};
-use super::super::sql;
 use super::State;
+use crate::booking::db::{DbError, Transaction};
+use crate::booking::sql;
 
 /// A payment that has not come to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +26,7 @@ impl UnderWay {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub(in crate::booking) async fn of_booking(
-        client: &Transaction,
-        booking_id: Uuid,
-    ) -> Result<Option<Self>, DbError> {
+    pub(crate) async fn of_booking(client: &Transaction, booking_id: Uuid) -> Result<Option<Self>, DbError> {
         let statement = client.prepare_cached(sql::PAYMENT_OF_BOOKING).await?;
         client.query_opt(&statement, &[&booking_id]).await?.map(|row| read(&row)).transpose()
     }

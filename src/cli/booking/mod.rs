@@ -13,12 +13,12 @@ use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::booking::feed::GAP_MAX;
 use crate::booking::http::organizer::OrganizerToken;
 use crate::booking::passes::PassSettings;
 use crate::booking::payment::signature::WebhookSecret;
-use crate::booking::prune::Retention;
+use crate::booking::sale::feed::GAP_MAX;
 use crate::booking::server::{Core, Payments, Settings};
+use crate::booking::upkeep::prune::Retention;
 use crate::config::{LogConfig, LogFormat};
 use crate::observe::{announce, init_logs};
 

@@ -13,8 +13,8 @@ use http::header::AUTHORIZATION;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
-use super::super::Shop;
-use super::super::problem::Problem;
+use crate::booking::http::App;
+use crate::booking::http::problem::Problem;
 use crate::fields;
 
 const TOKEN_BYTES_MIN: usize = 16;
@@ -54,11 +54,11 @@ impl OrganizerToken {
 
 /// Lets a request through if it has the token.
 pub(super) async fn require_token(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let Some(known) = &shop.organizer else {
+    let Some(known) = &app.organizer else {
         let detail = "The organizer's API is closed: start the core with FAIRGATE_ORGANIZER_TOKEN in its environment.";
         return Err(Problem::new(StatusCode::FORBIDDEN, "organizer-closed", "Closed", detail));
     };

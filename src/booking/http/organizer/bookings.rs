@@ -13,12 +13,12 @@ use tracing::info;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::super::bookings::Step;
-use super::super::super::payment::{CancelOrder, Cancelled};
-use super::super::super::wire::BookingAnswer;
-use super::super::Shop;
-use super::super::input::{id_of_key, print_of, read_json, replay};
-use super::super::problem::Problem;
+use crate::booking::bookings::Step;
+use crate::booking::bookings::answer::BookingAnswer;
+use crate::booking::http::App;
+use crate::booking::http::input::{fingerprint_of, id_of_key, read_json, replay};
+use crate::booking::http::problem::Problem;
+use crate::booking::payment::{CancelOrder, Cancelled};
 
 const REASON_CHARS_MAX: usize = 200;
 
@@ -73,10 +73,10 @@ impl From<Step> for PaymentStep {
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn show(State(shop): State<Arc<Shop>>, Path(booking): Path<String>) -> Result<Response, Problem> {
-    let booking_id = shop.bookings.find(&booking).await?;
-    let booking = shop.bookings.show(booking_id).await?.ok_or_else(|| Problem::not_found("booking"))?;
-    let steps = shop.bookings.steps(booking_id).await?.into_iter().map(PaymentStep::from).collect();
+pub(super) async fn show(State(app): State<Arc<App>>, Path(booking): Path<String>) -> Result<Response, Problem> {
+    let booking_id = app.bookings.find(&booking).await?;
+    let booking = app.bookings.show(booking_id).await?.ok_or_else(|| Problem::not_found("booking"))?;
+    let steps = app.bookings.steps(booking_id).await?.into_iter().map(PaymentStep::from).collect();
     Ok(Json(BookingHistory { booking, steps }).into_response())
 }
 
@@ -101,7 +101,7 @@ pub(super) async fn show(State(shop): State<Arc<Shop>>, Path(booking): Path<Stri
     ),
 )]
 pub(super) async fn cancel(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(booking): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -111,14 +111,14 @@ pub(super) async fn cancel(
     if asked.reason.trim().is_empty() || asked.reason.chars().count() > REASON_CHARS_MAX {
         return Err(Problem::invalid("reason", format!("1 to {REASON_CHARS_MAX} characters, please.")));
     }
-    let booking_id = shop.bookings.find(&booking).await?;
-    let guard = shop.in_progress.enter(request_id).ok_or_else(Problem::in_progress)?;
-    let print = print_of(&[booking_id.as_bytes(), asked.reason.as_bytes()]);
-    let order = CancelOrder { request_id, print, booking_id, reason: asked.reason };
+    let booking_id = app.bookings.find(&booking).await?;
+    let guard = app.in_progress.enter(request_id).ok_or_else(Problem::in_progress)?;
+    let fingerprint = fingerprint_of(&[booking_id.as_bytes(), asked.reason.as_bytes()]);
+    let order = CancelOrder { request_id, fingerprint, booking_id, reason: asked.reason };
     // To its end, whether or not the organizer still listens.
     let cancelled = tokio::spawn(async move {
         let _guard = guard;
-        let cancelled = shop.cashier.cancel(&order).await;
+        let cancelled = app.cashier.cancel(&order).await;
         info!(target: "audit", who = "organizer", %booking_id, reason = order.reason, "cancelled a booking");
         cancelled
     });

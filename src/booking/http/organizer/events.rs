@@ -11,12 +11,12 @@ use http::header::{ETAG, IF_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::info;
 
-use super::super::super::event_state::EventState;
-use super::super::super::edit::{EditError, EventPatch, Misfit, edit};
-use super::super::super::wire::EventAnswer;
-use super::super::Shop;
-use super::super::input::read_json;
-use super::super::problem::Problem;
+use crate::booking::events::answer::EventAnswer;
+use crate::booking::events::edit::{EditError, EventPatch, Misfit, edit};
+use crate::booking::http::App;
+use crate::booking::http::input::read_json;
+use crate::booking::http::problem::Problem;
+use crate::booking::sale::event_state::EventState;
 
 /// An event, with its version as `ETag`.
 #[utoipa::path(
@@ -28,8 +28,8 @@ use super::super::problem::Problem;
         (status = 404, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn show(State(shop): State<Arc<Shop>>, Path(event): Path<String>) -> Result<Response, Problem> {
-    Ok(answer(&*find(&shop, &event)?))
+pub(super) async fn show(State(app): State<Arc<App>>, Path(event): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(&*find(&app, &event)?))
 }
 
 /// Changes what is named, and nothing else. What is held or sold keeps its price.
@@ -54,32 +54,32 @@ pub(super) async fn show(State(shop): State<Arc<Shop>>, Path(event): Path<String
     ),
 )]
 pub(super) async fn patch(
-    State(shop): State<Arc<Shop>>,
+    State(app): State<Arc<App>>,
     Path(event): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let found = find(&shop, &event)?;
+    let found = find(&app, &event)?;
     let known = headers.get(IF_MATCH).ok_or_else(no_version)?;
     let patch: EventPatch = read_json(&headers, body)?;
-    let plan = found.plan();
-    if *known != etag(plan.facts.version) {
+    let seat_map = found.seat_map();
+    if *known != etag(seat_map.facts.version) {
         return Err(EditError::OtherVersion.into());
     }
-    edit(&plan, &patch)?.write(&shop.database).await?;
+    edit(&seat_map, &patch)?.write(&app.database).await?;
     info!(target: "audit", who = "organizer", event, patch = %serde_json::json!(patch), "changed an event");
-    shop.events.reload().await?;
+    app.events.reload().await?;
     Ok(answer(&found))
 }
 
-fn find(shop: &Shop, event: &str) -> Result<Arc<EventState>, Problem> {
-    let on_sale = shop.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
+fn find(app: &App, event: &str) -> Result<Arc<EventState>, Problem> {
+    let on_sale = app.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
     Ok(Arc::clone(&on_sale.state))
 }
 
 fn answer(event: &EventState) -> Response {
-    let plan = event.plan();
-    ([(ETAG, etag(plan.facts.version))], Json(EventAnswer::new(&plan))).into_response()
+    let seat_map = event.seat_map();
+    ([(ETAG, etag(seat_map.facts.version))], Json(EventAnswer::new(&seat_map))).into_response()
 }
 
 fn etag(version: i64) -> HeaderValue {

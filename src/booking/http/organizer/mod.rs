@@ -19,19 +19,19 @@ pub use access::{OrganizerToken, TokenTooShort};
 pub use bookings::{BookingHistory, CancelRequest};
 pub use openapi::OrganizerApi;
 
-use super::Shop;
+use crate::booking::http::App;
 
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The organizer's routes.
-pub fn router(shop: &Arc<Shop>) -> Router<Arc<Shop>> {
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/organizer/events/{event}", get(events::show).patch(events::patch))
         .route("/api/v1/organizer/bookings/{booking}", get(bookings::show))
         .route("/api/v1/organizer/bookings/{booking}/cancel", post(bookings::cancel))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(no_store))
-        .layer(from_fn_with_state(Arc::clone(shop), access::require_token))
+        .layer(from_fn_with_state(Arc::clone(app), access::require_token))
         .route("/openapi.json", get(openapi::serve))
 }
 

@@ -1,7 +1,7 @@
 //! What a mail says. Pure.
 
-use super::super::super::money::money;
-use super::super::{Kind, Message};
+use crate::booking::money::money;
+use crate::booking::outbox::{Kind, Message};
 
 /// A mail without its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ fn one_line(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{About, AboutBooking};
     use super::*;
+    use crate::booking::outbox::{About, AboutBooking};
 
     fn message(kind: Kind) -> Message {
         let event = About {

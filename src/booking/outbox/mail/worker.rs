@@ -7,13 +7,13 @@ use lettre::message::Mailbox;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::super::super::db::{Database, DbError};
-use super::super::super::links::Links;
-use super::super::super::sql;
-use super::super::streams::StreamError;
-use super::super::{Delivery, Group, Message};
 use super::letter::Letter;
 use super::post::{Post, PostError};
+use crate::booking::bookings::links::Links;
+use crate::booking::db::{Database, DbError};
+use crate::booking::outbox::streams::StreamError;
+use crate::booking::outbox::{Delivery, Group, Message};
+use crate::booking::sql;
 
 /// Messages worked on at the same moment; all of them are through before a lease ends.
 const AT_ONCE: usize = 8;
