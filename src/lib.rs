@@ -4,7 +4,6 @@
 //! Pure modules ([`arrive`], [`room`], [`pass`], the draw in [`fairgate_draw`]) take the time and randomness as
 //! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `docs/architecture.md`.
 
-pub mod booking;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -17,6 +16,7 @@ pub mod observe;
 pub mod page;
 pub mod provider;
 
+pub use fairgate_booking as booking;
 pub use fairgate_store as store;
 pub use fairgate_telemetry::{clock, supervise};
 pub use fairgate_token as pass;

@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import * as shown from "../pages/storefront/booking.js";
+import * as shown from "../crates/booking/pages/booking.js";
 
-const states = readFileSync(new URL("../src/booking/payment/state.rs", import.meta.url), "utf8");
+const states = readFileSync(new URL("../crates/booking/src/payment/state.rs", import.meta.url), "utf8");
 const STATES = [...states.matchAll(/Self::\w+ => "(\w+)"/g)].map(([, name]) => name).filter((name) => !["fan", "webhook", "worker", "organizer"].includes(name));
-const bookings = readFileSync(new URL("../src/booking/sale/booking.rs", import.meta.url), "utf8");
+const bookings = readFileSync(new URL("../crates/booking/src/sale/booking.rs", import.meta.url), "utf8");
 const STATUSES = [...bookings.match(/pub enum BookingStatus \{([^}]*)\}/)[1].matchAll(/^ {4}(\w+),$/gm)].map(([, name]) => name.toLowerCase());
 
 test("every state of a payment has a face, whatever the booking's status", () => {

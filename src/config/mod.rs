@@ -24,7 +24,6 @@ mod times;
 mod upstream;
 mod value;
 mod warnings;
-mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +34,7 @@ pub use admin::{AdminConfig, AdminToken, Role, TokenSource};
 pub use draw::{BeaconConfig, Relay};
 pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
 pub use fairgate_telemetry::secret::Secret;
+pub use fairgate_telemetry::zones::Zones;
 pub use keys::Key;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
@@ -42,10 +42,8 @@ pub use origin::Origin;
 pub use problem::{ConfigError, Problem};
 pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfig};
 pub use store::{RedisConfig, StoreConfig};
-pub use times::parse_time_ms;
 pub use upstream::UpstreamConfig;
 pub use warnings::Warning;
-pub use zones::Zones;
 
 use problem::Problems;
 use reader::{Document, Section};

@@ -4,14 +4,13 @@
 
 use std::fmt;
 
-use jiff::fmt::temporal::{DateTimeParser, Pieces};
-use jiff::{SignedDuration, Timestamp, Zoned, tz};
+use fairgate_telemetry::written_time::{Misread, read_time_ms};
+use fairgate_telemetry::zones::Zones;
+use jiff::fmt::temporal::Pieces;
+use jiff::{SignedDuration, Timestamp};
 use toml::de::DeValue;
 
 use super::value::{Misfit, Value};
-use super::zones::Zones;
-
-const TIME_EXAMPLE: &str = r#"write "2026-12-01T10:00:00Z" or, with a zone, "2026-12-01T10:00[Europe/Lisbon]""#;
 
 /// A leap year: nothing that is waited for takes longer.
 const SPAN_MAX_MS: u64 = 366 * 24 * 3_600_000;
@@ -61,44 +60,9 @@ impl Value for Instant {
     }
 }
 
-/// Reads a point in time as configurations have them, Unix ms.
-///
-/// # Errors
-/// A sentence that says what is wrong and what would be right.
-pub fn parse_time_ms(text: &str) -> Result<u64, String> {
-    instant(text).map(|instant| instant.at_ms).map_err(|misfit| format!("{}; {}", misfit.what, misfit.remedy))
-}
-
 fn instant(text: &str) -> Result<Instant, Misfit> {
-    let at_ms = u64::try_from(parse(text)?.as_millisecond());
-    let at_ms = at_ms.map_err(|_| Misfit::new(format!("{text} lies before 1970"), TIME_EXAMPLE))?;
+    let at_ms = read_time_ms(text).map_err(|Misread { what, remedy }| Misfit::new(what, remedy))?;
     Ok(Instant { at_ms })
-}
-
-fn parse(text: &str) -> Result<Timestamp, Misfit> {
-    let unreadable = || Misfit::new(format!("{text:?} is not a time"), TIME_EXAMPLE);
-    let pieces = Pieces::parse(text).map_err(|_| unreadable())?;
-    if pieces.time().is_none() {
-        return Err(Misfit::new(format!("{text:?} has no time of day"), TIME_EXAMPLE));
-    }
-    if pieces.time_zone_annotation().is_none() {
-        return match pieces.offset() {
-            Some(_) => text.parse().map_err(|_| unreadable()),
-            None => Err(Misfit::new(format!("{text:?} has neither an offset nor a zone"), TIME_EXAMPLE)),
-        };
-    }
-    zoned(text).map(|zoned| zoned.timestamp())
-}
-
-fn zoned(text: &str) -> Result<Zoned, Misfit> {
-    const STRICT: DateTimeParser =
-        DateTimeParser::new().offset_conflict(tz::OffsetConflict::Reject).disambiguation(tz::Disambiguation::Reject);
-    STRICT.parse_zoned_with(Zones::get().database(), text).map_err(|error| {
-        // jiff says in words whether the zone is unknown, the time falls into a gap or a fold, or the offset is not the zone's.
-        let remedy = "check the zone's name; where clocks change, say which one you mean with an offset, like \
-                      \"2026-10-25T01:30+01:00[Europe/Lisbon]\", or choose another time";
-        Misfit::new(format!("{text:?} is not one point in time: {error}"), remedy)
-    })
 }
 
 /// A span of time in milliseconds.

@@ -1,11 +1,12 @@
 //! From what a person asks for to what would change, purely.
 
+use fairgate_telemetry::written_time::read_time_ms;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::config::{Role, parse_time_ms};
+use crate::config::Role;
 use crate::room::{Control, Mode, Phase, Ramp, View};
 
 /// What to change; what is left out stays as it is.
@@ -116,7 +117,7 @@ impl RampPatch {
 }
 
 fn end_ms(text: &str) -> Result<u64, Problem> {
-    parse_time_ms(text).map_err(|reason| Problem::Value { key: "ends_at", reason })
+    read_time_ms(text).map_err(|wrong| Problem::Value { key: "ends_at", reason: wrong.to_string() })
 }
 
 /// Who may make a change.

@@ -71,8 +71,8 @@ fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::E
         dir => language.dir.as_str(),
         title => title,
         text => text.clone(),
-        style => script::style(template::STYLE) + script::style(STYLE).as_str(),
-        script => script::bundle(script::CHECK),
+        style => fairgate_pages::style(template::STYLE) + fairgate_pages::style(STYLE).as_str(),
+        script => fairgate_pages::bundle(script::CHECK),
         config => context! {
             base => format!("{prefix}/{room}"),
             keys => format!("{prefix}/jwks.json"),

@@ -8,8 +8,6 @@ mod check;
 mod encoding;
 mod kept;
 mod language;
-mod minify;
-mod names;
 mod noscript;
 mod policy;
 mod problem;
@@ -31,7 +29,6 @@ use language::Language;
 pub use noscript::{NoScript, State};
 use noscript::{Placeholders, Tail};
 pub use problem::{ProblemPage, Told};
-pub(crate) use script::plain_bundle;
 
 /// What a room's page is made from.
 #[derive(Clone, Debug)]

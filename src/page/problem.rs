@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 use http::HeaderValue;
 
 use super::noscript::escape;
-use super::{Document, language, policy, script};
+use super::{Document, language, policy};
 
 /// Made once: refusals are told when there is much to do.
 static STYLE: LazyLock<(String, HeaderValue)> = LazyLock::new(|| {
-    let style = script::style(include_str!("../../pages/problem/problem.css"));
+    let style = fairgate_pages::style(include_str!("../../pages/problem/problem.css"));
     let csp = policy::header(&format!("<style>{style}</style>"), &[]);
     (style, csp)
 });

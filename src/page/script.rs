@@ -1,7 +1,5 @@
 //! A page's script: ES modules that node can test one by one, joined into the one that the document carries.
 
-use super::{minify, names};
-
 /// The waiting page's modules, in the order of their imports: each uses only what stands before it.
 pub(super) const WAITING: &[&str] = &[
     include_str!("../../pages/waiting/config.js"),
@@ -27,43 +25,11 @@ pub(super) const CHECK: &[&str] = &[
     include_str!("../../pages/check/check.js"),
 ];
 
-/// All modules as one script, without imports, exports, comments and empty space, and with short names.
-pub(super) fn bundle(modules: &[&str]) -> String {
-    names::shortened(&plain_bundle(modules))
-}
-
-/// The same with the names as they are.
-pub(crate) fn plain_bundle(modules: &[&str]) -> String {
-    minify::script(&modules.iter().map(|module| joined(module)).collect::<String>())
-}
-
-/// A style sheet without comments and empty space.
-pub(super) fn style(source: &str) -> String {
-    minify::style(&without_comments(source))
-}
-
-/// One module, so that it can stand in a row with the others: in one scope no name needs importing.
-fn joined(module: &str) -> String {
-    let lines = without_comments(module);
-    let lines = lines.lines().filter(|line| !line.starts_with("import "));
-    lines.map(|line| format!("{}\n", line.strip_prefix("export ").unwrap_or(line))).collect()
-}
-
-/// Drops indentation, empty lines and whole-line comments (`// …` and `/* … */` on one line). Sources keep to these
-/// forms: no comment behind code, no statement that needs its indentation.
-fn without_comments(source: &str) -> String {
-    let lines = source.lines().map(str::trim);
-    let lines = lines.filter(|line| !(line.is_empty() || line.starts_with("//") || is_block_comment(line)));
-    lines.map(|line| format!("{line}\n")).collect()
-}
-
-fn is_block_comment(line: &str) -> bool {
-    line.starts_with("/*") && line.ends_with("*/")
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
+
+    use fairgate_pages::bundle;
 
     use super::*;
 
@@ -87,10 +53,5 @@ mod tests {
             assert!(!bundle.contains("</script"), "nothing ends the element early");
             assert!(!bundle.lines().any(|line| line.starts_with("//")), "comments stay in the sources");
         }
-    }
-
-    #[test]
-    fn comments_and_indentation_go() {
-        assert_eq!(without_comments("/* a */\n  b {\n\n    c: d; \n  }\n// e\n"), "b {\nc: d;\n}\n");
     }
 }

@@ -43,7 +43,12 @@ impl Source {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template_owned(name.clone(), text).map_err(|error| located(&name, &error))?;
-        Ok(Self { name, style: script::style(STYLE), script: script::bundle(script::WAITING), environment })
+        Ok(Self {
+            name,
+            style: fairgate_pages::style(STYLE),
+            script: fairgate_pages::bundle(script::WAITING),
+            environment,
+        })
     }
 
     /// Renders one language's document for every state and cuts off what differs.

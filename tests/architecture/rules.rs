@@ -38,7 +38,7 @@ const IO: &[&str] = &[
 
 /// The crates of `crates/`, in their order: each depends only on those before it.
 pub(crate) const CRATES: &[&str] =
-    &["draw", "semaphore", "core", "telemetry", "token", "store", "verify", "testkit", "booking"];
+    &["draw", "semaphore", "pages", "core", "telemetry", "token", "store", "verify", "testkit", "booking"];
 
 /// Folders that are on their way into crates of their own, by the names that they have there.
 const ALSO: &[(&str, &str)] = &[

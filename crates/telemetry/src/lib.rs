@@ -15,6 +15,8 @@ mod logs;
 mod metric;
 pub mod secret;
 pub mod supervise;
+pub mod written_time;
+pub mod zones;
 
 pub use exposition::{EXPOSITION_TYPE, expose, registry};
 pub use logs::{LogConfig, LogFormat, announce, check_level, flush_logs, init_logs, last_word};

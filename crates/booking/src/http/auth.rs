@@ -1,0 +1,61 @@
+//! The fan behind a request, known by the pass.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::App;
+use super::problem::Problem;
+use crate::passes::AuthError;
+use fairgate_core::fields::bearer;
+use fairgate_token::PassError;
+
+/// What the edge puts the pass into.
+const PASS_HEADER: &str = "x-fairgate-pass";
+
+/// A fan who was let in.
+#[derive(Clone, Debug)]
+pub(super) struct Fan {
+    /// The session of the pass: one place of one draw.
+    pub(super) session: String,
+    /// Whether the session has ended, although the pass is good: what the fan has can be paid for, and no more is sold.
+    has_ended: bool,
+}
+
+impl Fan {
+    /// The fan whose pass came with a request, put there by the edge or as a bearer token.
+    pub(super) async fn of(app: &Arc<App>, pass: Option<&str>, authorization: Option<&str>) -> Result<Self, Problem> {
+        let checked = match pass.or_else(|| bearer(authorization?.as_bytes())) {
+            Some(token) => app.passes.check(token, &*app.clock).await,
+            None => Err(AuthError::Missing),
+        };
+        match checked {
+            Ok(pass) => Ok(Self { session: pass.session.to_string(), has_ended: app.ended.has(&pass) }),
+            Err(error) => {
+                app.metrics.count_refused_pass();
+                app.passes.note_refusal(&error);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Refuses fans whose session has ended.
+    pub(super) fn may_reserve(&self, app: &App) -> Result<(), Problem> {
+        if self.has_ended {
+            app.metrics.count_refused_pass();
+            return Err(AuthError::Refused(PassError::Closed).into());
+        }
+        Ok(())
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Fan {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        Self::of(app, text(PASS_HEADER), text(AUTHORIZATION.as_str())).await
+    }
+}

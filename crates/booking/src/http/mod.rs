@@ -1,0 +1,251 @@
+//! The booking core over HTTP: what each call reads, asks and answers.
+
+mod auth;
+mod bookings;
+pub mod connections;
+mod date;
+mod ending;
+mod events;
+mod head;
+mod input;
+mod negotiate;
+mod openapi;
+pub mod organizer;
+mod page;
+mod payments;
+pub mod problem;
+mod quick;
+mod receipts;
+mod reply;
+pub mod requests;
+mod reserve;
+pub mod timing;
+mod webhooks;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, delete, get, post};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Method, StatusCode};
+use moka::sync::Cache;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+pub use ending::word_endings;
+pub use openapi::Api;
+
+use self::head::Head;
+use self::organizer::OrganizerToken;
+use self::problem::Problem;
+use crate::bookings::Bookings;
+use crate::bookings::links::Links;
+use crate::bookings::receipts::Receipts;
+use crate::db::Database;
+use crate::document::Document;
+use crate::ended::EndedSessions;
+use crate::health::Health;
+use crate::in_progress::InProgress;
+use crate::metrics::{BookingMetrics, CallMetrics};
+use crate::passes::Passes;
+use crate::payment::signature::WebhookSecret;
+use crate::payment::{Cashier, StoredAnswer};
+use crate::sale::on_sale::Events;
+use fairgate_telemetry::clock::Clock;
+
+/// Where seats are reserved.
+const RESERVE: &str = "/api/v1/bookings/reserve";
+/// The same as metrics name it.
+const RESERVE_CALL: &str = "POST /api/v1/bookings/reserve";
+const AVAILABILITY_CALL: &str = "GET /api/v1/events/{event}/availability";
+/// Enough for a request that names far too many seats to be told so.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Refusals that are remembered for their idempotency keys, and for how long. (Bookings are remembered by the tables.)
+const REFUSALS_MAX: u64 = 200_000;
+const REFUSAL_KEPT: Duration = Duration::from_secs(600);
+
+/// Everything that a call may need.
+pub struct App {
+    /// The events on sale.
+    pub events: Arc<Events>,
+    /// The gate check.
+    pub passes: Arc<Passes>,
+    /// The sessions that ended before their passes do.
+    pub ended: Arc<EndedSessions>,
+    /// Payments.
+    pub cashier: Arc<Cashier>,
+    /// The tables, for what organizers ask.
+    pub database: Database,
+    /// Who may organize; nobody without it.
+    pub organizer: Option<OrganizerToken>,
+    /// What the provider's webhooks are signed with; none are taken without it.
+    pub webhook_secret: Option<WebhookSecret>,
+    /// Bookings of a session.
+    pub bookings: Bookings,
+    /// What is being served, by idempotency key.
+    pub in_progress: Arc<InProgress>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Metrics.
+    pub metrics: Arc<BookingMetrics>,
+    /// Those of the calls that a rush is made of.
+    pub calls: Calls,
+    /// Whether the core can serve.
+    pub health: Arc<Health>,
+    /// Answers to refused requests, with the fingerprints of the requests.
+    pub refusals: Cache<Uuid, (Uuid, Arc<StoredAnswer>)>,
+    /// The API's description.
+    pub openapi: Document,
+    /// The pages.
+    pub pages: page::Pages,
+    /// Bookings after the visit.
+    pub receipts: Receipts,
+    /// Addresses of bookings.
+    pub links: Links,
+}
+
+/// The metrics of the calls that a rush is made of.
+#[derive(Debug)]
+pub struct Calls {
+    reserve: CallMetrics,
+    availability: CallMetrics,
+}
+
+impl Calls {
+    /// Looks them up.
+    #[must_use]
+    pub fn new(metrics: &BookingMetrics) -> Self {
+        Self { reserve: metrics.of_call(RESERVE_CALL), availability: metrics.of_call(AVAILABILITY_CALL) }
+    }
+}
+
+/// A memory for refusals.
+#[must_use]
+pub fn refusals() -> Cache<Uuid, (Uuid, Arc<StoredAnswer>)> {
+    Cache::builder().max_capacity(REFUSALS_MAX).time_to_live(REFUSAL_KEPT).build()
+}
+
+/// The API's description as it is served.
+#[must_use]
+pub fn openapi_document() -> Document {
+    openapi::document()
+}
+
+/// The pages as they are served.
+#[must_use]
+pub fn pages() -> page::Pages {
+    page::Pages::build()
+}
+
+/// The routes.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(page::storefront))
+        .route("/events/{event}", get(page::storefront))
+        .route("/bookings", get(page::bookings))
+        .route("/bookings/{number}", get(page::bookings).post(receipts::find))
+        .route("/api/v1/events", get(events::list))
+        .route("/api/v1/events/{event}", get(events::show))
+        .route("/api/v1/events/{event}/availability", get(events::availability))
+        .route("/api/v1/bookings", get(bookings::list))
+        .route(RESERVE, any(method_not_allowed))
+        .route("/api/v1/bookings/{booking}", get(bookings::show))
+        .route("/api/v1/bookings/{booking}", delete(bookings::cancel))
+        .route("/api/v1/bookings/{booking}/extend", post(bookings::extend))
+        .route("/api/v1/bookings/{booking}/payment", post(payments::pay))
+        .route("/api/v1/webhooks/payment", post(webhooks::hear).layer(DefaultBodyLimit::max(webhooks::BODY_BYTES_MAX)))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .fallback(async || Problem::not_found("resource"))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(note_route))
+        .with_state(app)
+}
+
+/// Whether this core can serve: 200, or 503 and what is missing.
+pub async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.health.missing(app.passes.ready()) {
+        None => "ready\n".into_response(),
+        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {what}\n")).into_response(),
+    }
+}
+
+async fn method_not_allowed() -> Problem {
+    let detail = "This resource has other methods; see /openapi.json.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
+}
+
+/// Answers a request: a reservation at once, everything else by the routes; and says how the core feels.
+pub async fn front(app: &Arc<App>, routes: Router, request: Request) -> Response {
+    let started = Instant::now();
+    let in_flight = app.metrics.enter();
+    let id = request.headers().get("x-request-id").cloned();
+    let is_reservation = request.method() == Method::POST && request.uri().path() == RESERVE;
+    let (call, mut response) = if is_reservation {
+        let (parts, body) = request.into_parts();
+        let body = input::read_body(body).await;
+        let body = body.as_ref().map(|body| &body[..]).map_err(Clone::clone);
+        let reply = reserve::reserve(app, &Head::of_reservation(&parts.headers), body).await;
+        (RESERVE_CALL.into(), reply.into_response())
+    } else {
+        by_route(routes, request).await
+    };
+    let took = started.elapsed();
+    app.metrics.observe_request(&call, response.status(), took);
+    note_request(&call, response.status(), id.as_ref().and_then(|id| id.to_str().ok()));
+    let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
+    response.headers_mut().insert(timing::SERVER_TIMING, timing);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// One line for whatever moves money or gives seats back, with the name that the edge gave the request; and for what went wrong.
+fn note_request(call: &str, status: StatusCode, request_id: Option<&str>) {
+    if call.starts_with("GET ") || call == RESERVE_CALL {
+        note_failure(call, status, request_id);
+    } else {
+        tracing::info!(request_id = request_id.map(plain), call, status = status.as_u16(), "answered");
+    }
+}
+
+/// A rush has too many of them to be told without being asked.
+fn note_failure(call: &str, status: StatusCode, request_id: Option<&str>) {
+    if status.is_server_error() {
+        tracing::debug!(request_id = request_id.map(plain), call, status = status.as_u16(), "not served");
+    }
+}
+
+/// A request's name as far as a log should have it; a client that goes around the edge may send anything.
+fn plain(id: &str) -> &str {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if id.len() <= 64 && id.bytes().all(is_plain) { id } else { "odd" }
+}
+
+/// Answers by the routes; says which one it was, as metrics name it.
+async fn by_route(routes: Router, request: Request) -> (Cow<'static, str>, Response) {
+    let method = request.method().clone();
+    let request = match input::take_in(request).await {
+        Ok(request) => request,
+        Err(problem) => return ("other".into(), problem.into_response()),
+    };
+    let response = routes.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let route = response.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str);
+    (format!("{method} {route}").into(), response)
+}
+
+/// Leaves the route's pattern on the answer.
+async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}

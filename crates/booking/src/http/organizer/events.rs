@@ -1,0 +1,111 @@
+//! Events, as their organizer edits them: each answer carries its version as `ETag`, each edit names the one it is based on.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{ETAG, IF_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tracing::info;
+
+use crate::events::answer::EventAnswer;
+use crate::events::edit::{EditError, EventPatch, Misfit, edit};
+use crate::http::App;
+use crate::http::input::read_json;
+use crate::http::problem::Problem;
+use crate::sale::event_state::EventState;
+
+/// An event, with its version as `ETag`.
+#[utoipa::path(
+    get, path = "/api/v1/organizer/events/{event}", tag = "events", security(("organizer" = [])),
+    params(("event" = String, Path, description = "The event's id")),
+    responses(
+        (status = 200, body = EventAnswer, headers(("etag" = String, description = "The version, for `If-Match`"))),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn show(State(app): State<Arc<App>>, Path(event): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(&*find(&app, &event)?))
+}
+
+/// Changes what is named, and nothing else. What is held or sold keeps its price.
+#[utoipa::path(
+    patch, path = "/api/v1/organizer/events/{event}", tag = "events", security(("organizer" = [])),
+    params(
+        ("event" = String, Path, description = "The event's id"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version that was edited"),
+    ),
+    request_body = EventPatch,
+    responses(
+        (status = 200, body = EventAnswer, headers(("etag" = String, description = "The new version"))),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json", description = "Somebody has edited it since: look again"),
+        (status = 413, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
+        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 428, body = Problem, content_type = "application/problem+json", description = "No `If-Match`"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn patch(
+    State(app): State<Arc<App>>,
+    Path(event): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let found = find(&app, &event)?;
+    let known = headers.get(IF_MATCH).ok_or_else(no_version)?;
+    let patch: EventPatch = read_json(&headers, body)?;
+    let seat_map = found.seat_map();
+    if *known != etag(seat_map.facts.version) {
+        return Err(EditError::OtherVersion.into());
+    }
+    edit(&seat_map, &patch)?.write(&app.database).await?;
+    info!(target: "audit", who = "organizer", event, patch = %serde_json::json!(patch), "changed an event");
+    app.events.reload().await?;
+    Ok(answer(&found))
+}
+
+fn find(app: &App, event: &str) -> Result<Arc<EventState>, Problem> {
+    let on_sale = app.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
+    Ok(Arc::clone(&on_sale.state))
+}
+
+fn answer(event: &EventState) -> Response {
+    let seat_map = event.seat_map();
+    ([(ETAG, etag(seat_map.facts.version))], Json(EventAnswer::new(&seat_map))).into_response()
+}
+
+fn etag(version: i64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"v{version}\"")).expect("a number in quotes")
+}
+
+fn no_version() -> Problem {
+    let detail = "Say which version you edit: send its ETag as If-Match, so that nobody's edit is lost.";
+    Problem::new(StatusCode::PRECONDITION_REQUIRED, "if-match-missing", "No If-Match", detail).with("field", "If-Match")
+}
+
+impl From<Misfit> for Problem {
+    fn from(misfit: Misfit) -> Self {
+        Self::invalid(&misfit.field, misfit.detail)
+    }
+}
+
+impl From<EditError> for Problem {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::OtherVersion => {
+                let detail = "Somebody has edited this event since. Look at it again, and edit that.";
+                Self::new(StatusCode::PRECONDITION_FAILED, "other-version", "Edited meanwhile", detail)
+                    .with("field", "If-Match")
+            }
+            EditError::Database(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The organizer's API, on the operators' listener: events to edit, bookings to look at and to cancel.
+//!
+//! Guarantees: nothing is told or changed without the organizer's token; nobody overwrites an edit that they have not seen;
+//! the same cancellation again is the same answer. Without a token in the core's environment the API is closed.
+
+mod access;
+mod bookings;
+mod events;
+mod openapi;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+
+pub use access::{OrganizerToken, TokenTooShort};
+pub use bookings::{BookingHistory, CancelRequest};
+pub use openapi::OrganizerApi;
+
+use crate::http::App;
+
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The organizer's routes.
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/organizer/events/{event}", get(events::show).patch(events::patch))
+        .route("/api/v1/organizer/bookings/{booking}", get(bookings::show))
+        .route("/api/v1/organizer/bookings/{booking}/cancel", post(bookings::cancel))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(no_store))
+        .layer(from_fn_with_state(Arc::clone(app), access::require_token))
+        .route("/openapi.json", get(openapi::serve))
+}
+
+async fn no_store(request: axum::extract::Request, next: middleware::Next) -> axum::response::Response {
+    let mut response = next.run(request).await;
+    let no_store = http::HeaderValue::from_static("no-store");
+    response.headers_mut().insert(http::header::CACHE_CONTROL, no_store);
+    response
+}

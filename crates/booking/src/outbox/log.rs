@@ -1,0 +1,85 @@
+//! Reading the log of what happened, in the order of its numbers and without passing over any.
+//!
+//! Numbers are drawn from a sequence, so a transaction may commit number 5 after another has committed number 6: a reader
+//! that simply goes on after the highest number it saw would never see 5. Here a number is read only once every
+//! transaction that may hold a lower one has ended ([`Log::settled`]).
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::db::{Database, DbError, DbTime};
+use crate::sql;
+use crate::units::unsigned;
+
+/// Longer than a transaction of ours may sit idle; whoever takes longer holds everything up, and we say so.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// A row of the log.
+#[derive(Clone, Debug)]
+pub(super) struct Happened {
+    pub(super) happening_id: i64,
+    pub(super) at: DbTime,
+    pub(super) event_id: i32,
+    pub(super) kind: String,
+    pub(super) booking: Option<HappenedTo>,
+}
+
+/// The booking of a row.
+#[derive(Clone, Debug)]
+pub(super) struct HappenedTo {
+    pub(super) booking_id: Uuid,
+    pub(super) units: Vec<u32>,
+    pub(super) amount: i64,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    database: Database,
+}
+
+impl Log {
+    pub(super) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// The number up to which everything has happened for good, if that is more than `published`.
+    pub(super) async fn settled(&self, published: i64) -> Result<Option<i64>, DbError> {
+        let client = self.database.client().await?;
+        let mark = client.prepare_cached(sql::OUTBOX_MARK).await?;
+        let horizon = client.prepare_cached(sql::FEED_HORIZON).await?;
+        let marked = client.query_one(&mark, &[&published]).await?;
+        let Some(tx) = marked.get::<_, Option<i64>>("tx") else { return Ok(None) };
+        let since = Instant::now();
+        while client.query_one(&horizon, &[]).await?.get::<_, i64>("horizon") <= tx {
+            if since.elapsed() > SETTLE_PATIENCE {
+                return Err(DbError::Odd("a transaction has been open for long, and may hold what comes next".into()));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(Some(marked.get("last")))
+    }
+
+    /// The next rows after `published`, up to a number that is settled.
+    pub(super) async fn page(&self, published: i64, settled: i64, rows_max: i64) -> Result<Vec<Happened>, DbError> {
+        let client = self.database.client().await?;
+        let page = client.prepare_cached(sql::OUTBOX_PAGE).await?;
+        let rows = client.query(&page, &[&published, &settled, &rows_max]).await?;
+        Ok(rows.iter().map(read).collect())
+    }
+}
+
+fn read(row: &tokio_postgres::Row) -> Happened {
+    let units = row.get::<_, Option<Vec<i32>>>("units");
+    let booking = units.map(|units| HappenedTo {
+        booking_id: row.get("booking_id"),
+        units: units.into_iter().map(unsigned).collect(),
+        amount: row.get("amount"),
+    });
+    let (happening_id, at, event_id, kind) =
+        (row.get("happening_id"), row.get("at"), row.get("event_id"), row.get("kind"));
+    Happened { happening_id, at, event_id, kind, booking }
+}

@@ -1,0 +1,101 @@
+//! What a mail says. Pure.
+
+use crate::money::money;
+use crate::outbox::{Kind, Message};
+
+/// A mail without its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The same for the same message, so that mail systems drop a repeated mail.
+    pub message_id: String,
+    /// The subject.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+}
+
+impl Letter {
+    /// The mail about a message, if there should be one; `address` is where the booking can be seen.
+    #[must_use]
+    pub fn about(message: &Message, address: Option<&str>) -> Option<Self> {
+        let booking = message.booking.as_ref()?;
+        let (title, venue) = (one_line(&message.event.title), one_line(&message.event.venue));
+        let (number, when) = (&booking.number, &message.event.starts_at_local);
+        let amount = money(booking.amount, &booking.currency);
+        let seats: String = booking.seats.iter().map(|seat| format!("  {seat}\n")).collect();
+        let (subject, text) = match message.kind {
+            Kind::Booked => (
+                format!("Your seats for {title}"),
+                format!(
+                    "Your booking {number} is confirmed.\n\n{title}\n{venue}\n{when}\n\nSeats:\n{seats}\nPaid: {amount}\n"
+                ),
+            ),
+            Kind::Cancelled => (
+                format!("Cancelled: {title}"),
+                format!(
+                    "Your booking {number} for {title} ({when}) was cancelled.\n\nSeats that are no longer yours:\n{seats}"
+                ),
+            ),
+            Kind::Refunded => (
+                format!("Refunded: {title}"),
+                format!("Your payment of {amount} for {title} ({when}), booking {number}, was given back.\n"),
+            ),
+            Kind::Held | Kind::Expired | Kind::Edited => return None,
+        };
+        let text = match address {
+            Some(address) => format!("{text}\nYour booking, at any time: {address}\n"),
+            None => text,
+        };
+        Some(Self { message_id: format!("<{}.{}@fairgate>", message.id, booking.booking_id), subject, text })
+    }
+}
+
+/// An organizer's words in a header.
+fn one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::{About, AboutBooking};
+
+    fn message(kind: Kind) -> Message {
+        let event = About {
+            id: "night".into(),
+            title: "Night\r\nBcc: all@example.com".into(),
+            venue: "Hall".into(),
+            starts_at: "2027-06-21T19:30:00.000Z".into(),
+            starts_at_local: "Monday, 21 June 2027, 20:30 WEST (UTC+01:00)".into(),
+            zone: "Europe/Lisbon".into(),
+        };
+        let booking = AboutBooking {
+            booking_id: uuid::Uuid::nil(),
+            number: "K7QM2-XRD4T".into(),
+            seats: vec!["stalls-A-1".into(), "stalls-A-2".into()],
+            amount: 24_005,
+            currency: "EUR".into(),
+        };
+        Message { id: 7, kind, at: "2027-01-01T00:00:00.000Z".into(), event, booking: Some(booking) }
+    }
+
+    #[test]
+    fn a_confirmation_says_what_when_where_and_how_much() {
+        let letter = Letter::about(&message(Kind::Booked), Some("https://tickets.example/bookings/K7QM2-XRD4T#key"))
+            .expect("a mail");
+        assert_eq!(letter.subject, "Your seats for Night Bcc: all@example.com", "one line, whatever the title");
+        for part in
+            ["K7QM2-XRD4T", "20:30 WEST (UTC+01:00)", "  stalls-A-2\n", "240.05 EUR", "/bookings/K7QM2-XRD4T#key\n"]
+        {
+            assert!(letter.text.contains(part), "{part} is not in\n{}", letter.text);
+        }
+        assert_eq!(letter.message_id, "<7.00000000-0000-0000-0000-000000000000@fairgate>");
+    }
+
+    #[test]
+    fn only_what_concerns_a_buyer_is_mailed() {
+        let mailed = |kind| Letter::about(&message(kind), None).is_some();
+        assert!(mailed(Kind::Refunded) && mailed(Kind::Cancelled));
+        assert!(!mailed(Kind::Held) && !mailed(Kind::Expired) && !mailed(Kind::Edited));
+    }
+}

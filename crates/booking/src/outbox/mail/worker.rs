@@ -1,0 +1,127 @@
+//! The mail worker: takes messages, sends mails, and leaves what fails to the group's schedule.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use lettre::message::Mailbox;
+use tokio::time::sleep;
+use tracing::{error, info, warn};
+
+use super::letter::Letter;
+use super::post::{Post, PostError};
+use crate::bookings::links::Links;
+use crate::db::{Database, DbError};
+use crate::outbox::streams::StreamError;
+use crate::outbox::{Delivery, Group, Message};
+use crate::sql;
+
+/// Messages worked on at the same moment; all of them are through before a lease ends.
+const AT_ONCE: usize = 8;
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Sends mails.
+pub struct MailWorker {
+    database: Database,
+    group: Group,
+    post: Post,
+    from: Mailbox,
+    public: Option<PublicShop>,
+}
+
+/// Where fans find the shop, for the addresses of bookings in mails.
+#[derive(Clone, Debug)]
+pub struct PublicShop {
+    /// Like `https://tickets.example.com`, without a `/` at its end.
+    pub url: String,
+    /// Makes the addresses.
+    pub links: Links,
+}
+
+/// Why a message did not become a mail.
+#[derive(Debug, thiserror::Error)]
+enum MailError {
+    #[error("the message cannot be read: {0}")]
+    Unreadable(serde_json::Error),
+    #[error(transparent)]
+    Post(#[from] PostError),
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<tokio_postgres::Error> for MailError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl MailWorker {
+    /// A worker; any number may run.
+    #[must_use]
+    pub fn new(database: Database, group: Group, post: Post, from: Mailbox, public: Option<PublicShop>) -> Self {
+        Self { database, group, post, from, public }
+    }
+
+    /// Works for ever.
+    pub async fn run(&self) {
+        loop {
+            if let Err(error) = self.run_once().await {
+                warn!(%error, "messages could not be taken and are taken later");
+                sleep(AGAIN_AFTER).await;
+                // A Redis that forgot everything has forgotten the group, too.
+                let _ = self.group.declare().await;
+            }
+        }
+    }
+
+    /// Works on what is there.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached.
+    pub async fn run_once(&self) -> Result<(), StreamError> {
+        let deliveries = self.group.take(AT_ONCE).await?;
+        let worked = join_all(deliveries.iter().map(|delivery| self.work(delivery))).await;
+        worked.into_iter().collect()
+    }
+
+    async fn work(&self, delivery: &Delivery) -> Result<(), StreamError> {
+        let attempts = delivery.attempts;
+        match self.mail(delivery).await {
+            Ok(()) => self.group.done(delivery).await,
+            Err(error @ (MailError::Unreadable(_) | MailError::Post(PostError::Unfit(_)))) => {
+                error!(%error, "a message can never be mailed: it is among the dead letters");
+                self.group.bury(delivery, &error.to_string()).await
+            }
+            Err(error) => {
+                if self.group.failed(delivery, &error.to_string()).await? {
+                    error!(%error, attempts, "a mail failed for good: it is among the dead letters");
+                } else {
+                    warn!(%error, attempts, "a mail failed and is tried again");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends the mail that a message should become, if any, unless it was sent.
+    async fn mail(&self, delivery: &Delivery) -> Result<(), MailError> {
+        let message: Message = serde_json::from_str(&delivery.message).map_err(MailError::Unreadable)?;
+        let Some(booking) = &message.booking else { return Ok(()) };
+        let address = self.public.as_ref().map(|shop| format!("{}{}", shop.url, shop.links.of(booking.booking_id)));
+        let Some(letter) = Letter::about(&message, address.as_deref()) else { return Ok(()) };
+        let client = self.database.client().await?;
+        let due = client.prepare_cached(sql::MAIL_DUE).await?;
+        let Some(row) = client.query_opt(&due, &[&booking.booking_id, &message.id]).await? else { return Ok(()) };
+        drop(client);
+        if row.get("sent") {
+            return Ok(());
+        }
+        // The mail's date is the message's: sent again, it is the same mail.
+        let at = message.at.parse::<jiff::Timestamp>().map_or(UNIX_EPOCH, Into::into);
+        self.post.send(&self.from, row.get("email"), &letter, at).await?;
+        let client = self.database.client().await?;
+        let done = client.prepare_cached(sql::MAIL_DONE).await?;
+        client.execute(&done, &[&message.id]).await?;
+        info!(message = message.id, kind = ?message.kind, "sent a mail");
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The relay: carries the log to Redis Streams.
+//!
+//! Guarantees: in the order of the log's numbers, without a gap; a message's number is its id in the stream, so the stream
+//! itself says how far it has come, whoever was killed and when: a relay starts where the stream ends, several relays do
+//! not repeat each other, and a stream that lost its end gets it again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+
+use super::log::{Happened, Log};
+use super::message::Message;
+use super::streams::{Redis, StreamError};
+use crate::db::listen::listen;
+use crate::db::{Database, DbError};
+use crate::events::read::read_event;
+use crate::events::seat_map::SeatMap;
+use crate::sql;
+use fairgate_telemetry::supervise::Supervisor;
+
+/// Messages in one call to Redis.
+const BATCH: i64 = 500;
+/// The longest that something may wait when its notification is lost.
+const POLL: Duration = Duration::from_millis(500);
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// Why a round did not come to its end; the next one begins where the stream ends.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// Redis cannot be reached, or refuses.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+impl From<tokio_postgres::Error> for RelayError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Carries the log.
+#[derive(Debug)]
+pub struct Relay {
+    database: Database,
+    log: Log,
+    redis: Redis,
+    seat_maps: HashMap<i32, Arc<SeatMap>>,
+}
+
+impl Relay {
+    /// A relay; any number may run.
+    #[must_use]
+    pub fn new(database: Database, redis: Redis) -> Self {
+        Self { log: Log::new(database.clone()), database, redis, seat_maps: HashMap::new() }
+    }
+
+    /// Carries for ever.
+    pub async fn run(mut self, supervisor: &Supervisor) {
+        let (database, wake) = (self.database.clone(), Arc::new(Notify::new()));
+        // Where nothing can be listened for, polls have to do.
+        let ears = supervisor.keep_until_done("relay's ears", || listen(database.clone(), Arc::clone(&wake)));
+        tokio::join!(ears, self.carry(&wake));
+    }
+
+    async fn carry(&mut self, wake: &Notify) {
+        let mut tidied_at: Option<Instant> = None;
+        loop {
+            match self.run_once().await {
+                Ok(0) => {}
+                Ok(published) => info!(published, "published"),
+                Err(error) => {
+                    warn!(%error, "what happened could not be published and is published later");
+                    sleep(AGAIN_AFTER).await;
+                }
+            }
+            if tidied_at.is_none_or(|at| at.elapsed() > TIDY_EVERY) {
+                tidied_at = Some(Instant::now());
+                if let Err(error) = self.tidy().await {
+                    warn!(%error, "what everybody has handled is dropped later");
+                }
+            }
+            let _ = timeout(POLL, wake.notified()).await;
+        }
+    }
+
+    /// Publishes what has happened for good; says how much.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn run_once(&mut self) -> Result<u64, RelayError> {
+        let mut position = self.redis.publish(None, &[]).await?;
+        let Some(settled) = self.log.settled(position).await? else { return Ok(0) };
+        let mut published = 0;
+        while position < settled {
+            self.redis.wait_for_room().await?;
+            let page = self.log.page(position, settled, BATCH).await?;
+            let Some(last) = page.last().map(|row| row.happening_id) else { break };
+            let messages = self.describe(&page).await?;
+            let stands = self.redis.publish(Some(position), &messages).await?;
+            if stands == last {
+                published += messages.len() as u64;
+            }
+            // Where somebody else published meanwhile, or the stream lost its end, it goes on from there.
+            position = stands;
+        }
+        Ok(published)
+    }
+
+    /// Drops messages that every consumer has handled, and notes how far the stream has come, so that cores can drop what it
+    /// is told from.
+    async fn tidy(&self) -> Result<(), RelayError> {
+        self.redis.trim().await?;
+        let position = self.redis.publish(None, &[]).await?;
+        let client = self.database.client().await?;
+        let note = client.prepare_cached(sql::OUTBOX_PUBLISHED).await?;
+        client.execute(&note, &[&position]).await?;
+        Ok(())
+    }
+
+    async fn describe(&mut self, page: &[Happened]) -> Result<Vec<(i64, String)>, DbError> {
+        let mut messages = Vec::with_capacity(page.len());
+        for row in page {
+            let seat_map = self.seat_map(row).await?;
+            let message = Message::new(&seat_map, row);
+            let message =
+                message.ok_or_else(|| DbError::Odd(format!("a {:?} happened, which is unknown", row.kind)))?;
+            messages
+                .push((row.happening_id, serde_json::to_string(&message).expect("a struct of strings and numbers")));
+        }
+        Ok(messages)
+    }
+
+    async fn seat_map(&mut self, row: &Happened) -> Result<Arc<SeatMap>, DbError> {
+        let event_id = row.event_id;
+        if let Some(seat_map) = self.seat_maps.get(&event_id).filter(|_| row.kind != "edited") {
+            return Ok(Arc::clone(seat_map));
+        }
+        let client = self.database.client().await?;
+        let seat_map = read_event(&client, event_id).await?;
+        let seat_map = Arc::new(seat_map.ok_or_else(|| DbError::Odd(format!("there is no event {event_id}")))?);
+        self.seat_maps.insert(event_id, Arc::clone(&seat_map));
+        Ok(seat_map)
+    }
+}

@@ -1,0 +1,357 @@
+//! Redis Streams, as far as the outbox needs them: publishing, a consumer group with retries, and its dead letters.
+//!
+//! Guarantees: a message is acknowledged or buried, and until then it comes again; waits between attempts are kept by
+//! Redis, so they outlive every worker; burying and bringing back are atomic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::streams::{
+    StreamClaimReply, StreamId, StreamInfoGroupsReply, StreamPendingCountReply, StreamPendingReply, StreamRangeReply,
+    StreamReadReply,
+};
+use redis::{AsyncCommands, RedisResult, Script, cmd, pipe};
+use serde::Serialize;
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::schedule::Schedule;
+
+/// What happened, in order. The braces keep it and its consumers' streams in one slot of a cluster.
+pub const STREAM: &str = "{fairgate.outbox}";
+
+/// Messages that consumers have not handled yet; beyond it the relay waits, and the log in Postgres grows instead.
+const UNHANDLED_MAX: usize = 1_000_000;
+/// Without any consumer, so many are kept for whoever comes.
+const KEPT_FOR_NOBODY: usize = 100_000;
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Longer than a read waits for messages.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+const READ_WAIT_MS: usize = 500;
+/// A worker that has not finished with a message after so long is dead.
+const LEASE_MS: usize = 20_000;
+/// Failed messages that wait for another attempt; beyond it no new ones are read.
+const WAITING_MAX: usize = 10_000;
+const PAGE: usize = 100;
+
+/// The names under which a group's messages are pending: being worked on, or waiting for the next attempt.
+const WORKING: &str = "working";
+const WAITING: &str = "waiting";
+
+/// Redis did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The URL is not one.
+    #[error("the Redis URL is wrong: {0} (like redis://127.0.0.1:6379/)")]
+    Url(redis::RedisError),
+    /// It cannot be reached, or it refuses.
+    #[error("Redis failed: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// A stream holds what nobody of us put there.
+    #[error("the stream {STREAM} holds something odd: {0}")]
+    Odd(String),
+}
+
+/// A connection that comes back by itself.
+#[derive(Clone)]
+pub struct Redis {
+    connection: ConnectionManager,
+    publish: Arc<Script>,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn connect(url: &str) -> Result<Self, StreamError> {
+        let client = redis::Client::open(url).map_err(StreamError::Url)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT_PATIENCE))
+            .set_response_timeout(Some(ANSWER_PATIENCE))
+            .set_max_delay(Duration::from_secs(1))
+            .set_number_of_retries(3);
+        let connection = ConnectionManager::new_with_config(client, config).await?;
+        let publish = Arc::new(Script::new(include_str!("../../../../lua/outbox/publish.lua")));
+        Ok(Self { connection, publish })
+    }
+
+    /// Appends messages if the stream ends with number `after`; answers the number with which it ends now.
+    pub(super) async fn publish(&self, after: Option<i64>, messages: &[(i64, String)]) -> Result<i64, StreamError> {
+        let mut call = self.publish.key(STREAM);
+        call.arg(after.unwrap_or(-1));
+        for (id, message) in messages {
+            call.arg(*id).arg(message);
+        }
+        let last: String = call.invoke_async(&mut self.connection.clone()).await?;
+        last.parse().map_err(|_| StreamError::Odd(format!("its last id begins with {last:?}")))
+    }
+
+    /// Waits until consumers have handled enough.
+    pub(super) async fn wait_for_room(&self) -> Result<(), StreamError> {
+        let mut connection = self.connection.clone();
+        while connection.xlen::<_, usize>(STREAM).await? >= UNHANDLED_MAX {
+            warn!("the stream is full: consumers are behind, and the relay waits for them");
+            sleep(Duration::from_secs(1)).await;
+            self.trim().await?;
+        }
+        Ok(())
+    }
+
+    /// Drops what every group has handled.
+    pub(super) async fn trim(&self) -> Result<(), StreamError> {
+        let mut connection = self.connection.clone();
+        if !connection.exists::<_, bool>(STREAM).await? {
+            return Ok(());
+        }
+        let groups: StreamInfoGroupsReply = connection.xinfo_groups(STREAM).await?;
+        let mut trim = cmd("XTRIM");
+        trim.arg(STREAM);
+        if groups.groups.is_empty() {
+            trim.arg("MAXLEN").arg("~").arg(KEPT_FOR_NOBODY);
+        } else {
+            let mut oldest: Vec<(u64, String)> = Vec::new();
+            for group in groups.groups {
+                let pending: StreamPendingReply = connection.xpending(STREAM, &group.name).await?;
+                let id = match pending {
+                    StreamPendingReply::Data(data) => data.start_id,
+                    _ => group.last_delivered_id,
+                };
+                let number = id.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+                oldest.push((number, id));
+            }
+            let Some((_, oldest)) = oldest.into_iter().min() else { return Ok(()) };
+            trim.arg("MINID").arg("~").arg(oldest);
+        }
+        Ok(trim.query_async::<()>(&mut connection).await?)
+    }
+
+    /// A consumer group with its own streams for what comes again and for what is dead; [`Group::declare`] makes it.
+    #[must_use]
+    pub fn group(&self, name: &str, schedule: Schedule) -> Group {
+        let (again, dead) = (format!("{STREAM}:{name}:again"), format!("{STREAM}:{name}:dead"));
+        Group { connection: self.connection.clone(), name: name.to_owned(), again, dead, schedule }
+    }
+}
+
+/// A consumer group.
+#[derive(Clone)]
+pub struct Group {
+    connection: ConnectionManager,
+    name: String,
+    again: String,
+    dead: String,
+    schedule: Schedule,
+}
+
+/// A message that a worker has to acknowledge, put off or bury.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    stream: String,
+    id: String,
+    /// The message, as it was published.
+    pub message: String,
+    /// How often it was tried, this time included.
+    pub attempts: usize,
+}
+
+/// A dead letter.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dead {
+    /// Its id among the dead.
+    pub id: String,
+    /// The message, as it was published.
+    pub message: String,
+    /// Why it failed at last.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: usize,
+}
+
+impl Group {
+    /// Makes the group and its streams where they are not there.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn declare(&self) -> Result<(), StreamError> {
+        for stream in [STREAM, &self.again] {
+            let made: RedisResult<()> = self.connection.clone().xgroup_create_mkstream(stream, &self.name, "0").await;
+            match made {
+                Err(error) if error.code() != Some("BUSYGROUP") => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be worked on now: first what is due again, else what is new. Waits a moment when there is nothing.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn take(&self, count: usize) -> Result<Vec<Delivery>, StreamError> {
+        let mut due = Vec::new();
+        let mut waiting = 0;
+        for stream in [STREAM, &self.again] {
+            waiting += self.take_due(stream, count, &mut due).await?;
+        }
+        if !due.is_empty() {
+            return Ok(due);
+        }
+        if waiting >= WAITING_MAX {
+            sleep(self.schedule.shortest()).await;
+            return Ok(due);
+        }
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP").arg(&self.name).arg(WORKING).arg("COUNT").arg(count).arg("BLOCK").arg(READ_WAIT_MS);
+        read.arg("STREAMS").arg(STREAM).arg(&self.again).arg(">").arg(">");
+        let reply: Option<StreamReadReply> = read.query_async(&mut self.connection.clone()).await?;
+        let streams = reply.unwrap_or_default().keys.into_iter();
+        Ok(streams.flat_map(|key| key.ids.into_iter().map(move |entry| delivery(&key.key, &entry, 1))).collect())
+    }
+
+    /// Takes what is due again of one stream; says how many wait there altogether.
+    async fn take_due(&self, stream: &str, count: usize, due: &mut Vec<Delivery>) -> Result<usize, StreamError> {
+        let mut seen = 0;
+        for (pending_as, idle_ms) in [(WAITING, millis(self.schedule.shortest())), (WORKING, LEASE_MS)] {
+            let mut from = "-".to_owned();
+            while due.len() < count {
+                let mut pending = cmd("XPENDING");
+                pending
+                    .arg(stream)
+                    .arg(&self.name)
+                    .arg("IDLE")
+                    .arg(idle_ms)
+                    .arg(&from)
+                    .arg("+")
+                    .arg(PAGE)
+                    .arg(pending_as);
+                let page: StreamPendingCountReply = pending.query_async(&mut self.connection.clone()).await?;
+                seen += page.ids.len();
+                for entry in &page.ids {
+                    let wait = self.schedule.wait_after(entry.times_delivered).unwrap_or_default();
+                    let wait_ms = if pending_as == WAITING { millis(wait) } else { LEASE_MS };
+                    if due.len() < count && entry.last_delivered_ms >= wait_ms {
+                        due.extend(self.claim(stream, &entry.id, wait_ms, entry.times_delivered + 1).await?);
+                    }
+                }
+                match page.ids.last() {
+                    Some(last) if page.ids.len() == PAGE => from = format!("({}", last.id),
+                    _ => break,
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Takes one message, unless somebody else was faster.
+    async fn claim(
+        &self,
+        stream: &str,
+        id: &str,
+        idle_ms: usize,
+        attempts: usize,
+    ) -> Result<Option<Delivery>, StreamError> {
+        let mut connection = self.connection.clone();
+        let claimed: StreamClaimReply = connection.xclaim(stream, &self.name, WORKING, idle_ms, &[id]).await?;
+        Ok(claimed.ids.first().map(|entry| delivery(stream, entry, attempts)))
+    }
+
+    /// Done: it does not come again.
+    ///
+    /// # Errors
+    /// [`StreamError`]; it may come again.
+    pub async fn done(&self, delivery: &Delivery) -> Result<(), StreamError> {
+        let mut connection = self.connection.clone();
+        connection.xack::<_, _, _, ()>(&delivery.stream, &self.name, &[&delivery.id]).await?;
+        // Nobody else reads this stream, so what is done can go.
+        if delivery.stream == self.again {
+            connection.xdel::<_, _, ()>(&self.again, &[&delivery.id]).await?;
+        }
+        Ok(())
+    }
+
+    /// Failed: it comes again after its wait, or is buried when it was tried often enough. Says which.
+    ///
+    /// # Errors
+    /// [`StreamError`]; it comes again.
+    pub async fn failed(&self, delivery: &Delivery, reason: &str) -> Result<bool, StreamError> {
+        if self.schedule.wait_after(delivery.attempts).is_none() {
+            self.bury(delivery, reason).await?;
+            return Ok(true);
+        }
+        let mut put_off = cmd("XCLAIM");
+        put_off.arg(&delivery.stream).arg(&self.name).arg(WAITING).arg(0).arg(&delivery.id);
+        put_off.arg("IDLE").arg(0).arg("RETRYCOUNT").arg(delivery.attempts).arg("JUSTID");
+        put_off.query_async::<()>(&mut self.connection.clone()).await?;
+        Ok(false)
+    }
+
+    /// Moves a message to the dead letters.
+    ///
+    /// # Errors
+    /// [`StreamError`]; it comes again.
+    pub async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<(), StreamError> {
+        let mut burial = pipe();
+        burial.atomic();
+        burial.cmd("XADD").arg(&self.dead).arg("*").arg("message").arg(&delivery.message);
+        burial.arg("reason").arg(reason).arg("attempts").arg(delivery.attempts).ignore();
+        burial.xack(&delivery.stream, &self.name, &[&delivery.id]).ignore();
+        if delivery.stream == self.again {
+            burial.xdel(&self.again, &[&delivery.id]).ignore();
+        }
+        Ok(burial.query_async(&mut self.connection.clone()).await?)
+    }
+
+    /// The dead letters, the oldest first.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn dead(&self, count: usize) -> Result<Vec<Dead>, StreamError> {
+        let reply: StreamRangeReply = self.connection.clone().xrange_count(&self.dead, "-", "+", count).await?;
+        Ok(reply.ids.iter().map(read_dead).collect())
+    }
+
+    /// Gives dead letters back to the worker, each with all its attempts; says how many were there.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn retry(&self, ids: &[String]) -> Result<usize, StreamError> {
+        let mut connection = self.connection.clone();
+        let mut found = 0;
+        for id in ids {
+            let reply: StreamRangeReply = connection.xrange(&self.dead, id, id).await?;
+            let Some(letter) = reply.ids.first().map(read_dead) else { continue };
+            let mut back = pipe();
+            back.atomic().xdel(&self.dead, &[&letter.id]).ignore();
+            back.xadd(&self.again, "*", &[("message", &letter.message)]).ignore();
+            back.query_async::<()>(&mut connection).await?;
+            found += 1;
+        }
+        Ok(found)
+    }
+}
+
+fn delivery(stream: &str, entry: &StreamId, attempts: usize) -> Delivery {
+    let message = entry.get("message").unwrap_or_default();
+    Delivery { stream: stream.to_owned(), id: entry.id.clone(), message, attempts }
+}
+
+fn read_dead(entry: &StreamId) -> Dead {
+    Dead {
+        id: entry.id.clone(),
+        message: entry.get("message").unwrap_or_default(),
+        reason: entry.get("reason").unwrap_or_default(),
+        attempts: entry.get("attempts").unwrap_or_default(),
+    }
+}
+
+fn millis(span: Duration) -> usize {
+    usize::try_from(span.as_millis()).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,300 @@
+//! The process: everything put together, started in order, and stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::header::CONTENT_TYPE;
+use anyhow::Context;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::future::BoxFuture;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::bookings::Bookings;
+use crate::bookings::links::Links;
+use crate::bookings::receipts::Receipts;
+use crate::db::Database;
+use crate::db::priority::Lane;
+use crate::db::time::DatabaseTime;
+use crate::ended::EndedSessions;
+use crate::health::Health;
+use crate::http::organizer::OrganizerToken;
+use crate::http::{self as api, App};
+use crate::in_progress::InProgress;
+use crate::metrics::BookingMetrics;
+use crate::passes::{PassSettings, Passes};
+use crate::payment::signature::WebhookSecret;
+use crate::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
+use crate::sale::feed::Feed;
+use crate::sale::on_sale::Events;
+use crate::upkeep::prune::{Pruner, Retention};
+use crate::upkeep::sweep::Sweeper;
+use fairgate_telemetry::clock::{Clock, SteadyClock};
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
+
+/// An operator's request whose body stands still for so long is given up.
+const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
+/// What a booking core is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the tables are.
+    pub database_url: String,
+    /// Where fans (through the edge) are served.
+    pub listen: SocketAddr,
+    /// Where metrics are served.
+    pub metrics_listen: SocketAddr,
+    /// Whose passes are taken.
+    pub passes: PassSettings,
+    /// Who takes the money.
+    pub payments: Payments,
+    /// Who may organize; nobody without it.
+    pub organizer: Option<OrganizerToken>,
+    /// How long rows are kept once they have served.
+    pub retention: Retention,
+    /// Cut off from the database for longer, the core reads every seat again ([`crate::sale::feed::GAP_MAX`]).
+    pub feed_gap_max: Duration,
+    /// Make the example event.
+    pub seed_demo: bool,
+}
+
+/// Who takes the money.
+#[derive(Clone, Debug)]
+pub enum Payments {
+    /// Nobody: payments are pretended inside the core.
+    Pretended,
+    /// A provider over HTTP.
+    Provider {
+        /// Where it is.
+        url: String,
+        /// What its webhooks are signed with; none are taken without it.
+        webhook_secret: Option<WebhookSecret>,
+    },
+}
+
+/// A core that listens.
+pub struct Core {
+    app: Arc<App>,
+    registry: Registry,
+    fans: TcpListener,
+    operators: TcpListener,
+    tasks: Tasks,
+}
+
+/// The core's own work, which ends with it and not before.
+struct Tasks {
+    supervisor: Supervisor,
+    set: JoinSet<()>,
+}
+
+impl Tasks {
+    /// Begins all of it.
+    fn begin(supervisor: Supervisor, app: &Arc<App>, feed: Feed, core: Uuid, retention: Retention) -> Self {
+        let mut tasks = Self { supervisor, set: JoinSet::new() };
+        let (database, metrics) = (app.database.clone(), Arc::clone(&app.metrics));
+        tasks.keep_with("bell", app, |app| app.events.notifier().run(app.database.clone()));
+        tasks.keep_felt("feed", follow(feed, Arc::clone(&app.health)));
+        let sweeper = Arc::new(Sweeper::new(database.clone(), core, Arc::clone(&metrics)));
+        tasks.keep_felt("sweeper", move |pulse| {
+            let sweeper = Arc::clone(&sweeper);
+            async move { sweeper.run(&pulse).await }
+        });
+        let (watched, looks) = (database.clone(), Arc::clone(&metrics));
+        tasks.keep("watch", move || crate::upkeep::watch::run(watched.clone(), Arc::clone(&looks)));
+        tasks.keep("pruner", move || Pruner::new(database.clone(), retention, Arc::clone(&metrics)).run());
+        tasks.keep_with("keys", app, |app| async move { app.passes.run().await });
+        // It has nothing to do where nobody can be asked.
+        let (keep, asks) = (tasks.supervisor.clone(), Arc::clone(&app.ended));
+        tasks.set.spawn(async move { keep.keep_until_done("ended", || asks.run()).await });
+        tasks.keep_with("cashier", app, |app| async move { app.cashier.run().await });
+        tasks
+    }
+
+    fn keep<F: Future<Output = ()> + Send>(
+        &mut self,
+        task: &'static str,
+        start: impl Fn() -> F + Send + Sync + 'static,
+    ) {
+        let supervisor = self.supervisor.clone();
+        self.set.spawn(async move { supervisor.keep(task, start).await });
+    }
+
+    fn keep_with<F: Future<Output = ()> + Send>(
+        &mut self,
+        task: &'static str,
+        app: &Arc<App>,
+        start: impl Fn(Arc<App>) -> F + Send + Sync + 'static,
+    ) {
+        let app = Arc::clone(app);
+        self.keep(task, move || start(Arc::clone(&app)));
+    }
+
+    /// A task whose pulse is a part of the core's health.
+    fn keep_felt<F: Future<Output = ()> + Send>(
+        &mut self,
+        task: &'static str,
+        start: impl Fn(Arc<Pulse>) -> F + Send + Sync + 'static,
+    ) {
+        let pulse = Arc::new(self.supervisor.pulse(task));
+        self.keep(task, move || start(Arc::clone(&pulse)));
+    }
+
+    /// A task without which the core is of no use.
+    fn essential(&mut self, task: &'static str, run: impl Future<Output = ()> + Send + 'static) {
+        let supervisor = self.supervisor.clone();
+        self.set.spawn(async move { supervisor.essential(task, run).await });
+    }
+}
+
+/// The feed goes on where it was, also after a panic.
+fn follow(feed: Feed, health: Arc<Health>) -> impl Fn(Arc<Pulse>) -> BoxFuture<'static, ()> + Send + Sync {
+    let feed = Arc::new(Mutex::new(feed));
+    move |pulse| {
+        let (feed, health) = (Arc::clone(&feed), Arc::clone(&health));
+        Box::pin(async move { feed.lock().await.run(&pulse, || health.feed_was_read()).await })
+    }
+}
+
+impl Core {
+    /// Migrates, reads the events, starts the background work, and binds.
+    ///
+    /// # Errors
+    /// Whatever is missing, worded for the person at the terminal.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let database = Database::new(&settings.database_url)?;
+        info!("connecting to the database");
+        database.migrate().await?;
+        if settings.seed_demo && crate::events::demo_event::seed_demo(&database).await? {
+            info!(event = crate::events::demo_event::DEMO_EVENT, "made the example event");
+        }
+        let links = Links::load(&database).await?;
+        let registry = fairgate_telemetry::registry()?;
+        let metrics = Arc::new(BookingMetrics::new(&registry)?);
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::new());
+        let core = Uuid::new_v4();
+        let time = Arc::new(DatabaseTime::new(Arc::clone(&clock)));
+        let supervisor = Supervisor::new(&registry)?;
+        let events = Events::new(database.clone(), core, time, Arc::clone(&metrics), supervisor.clone());
+        let events = Arc::new(events);
+        let feed =
+            Feed::begin(database.clone(), Arc::clone(&events), core, Arc::clone(&metrics), settings.feed_gap_max)
+                .await?;
+        info!("reading events and seats");
+        events.reload().await?;
+        if events.all().is_empty() {
+            warn!("there is no event to sell: `fairgate event import` makes one, --seed-demo an example");
+        }
+        let ended = EndedSessions::new(settings.passes.clone()).context("cannot make an HTTP client")?;
+        let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
+        let in_progress = Arc::new(InProgress::default());
+        let (provider, webhook_secret) = open_provider(settings.payments)?;
+        let cashier = Arc::new(Cashier::new(
+            database.for_lane(Lane::Payments),
+            Arc::clone(&events),
+            provider,
+            core,
+            Arc::clone(&metrics),
+            Arc::clone(&in_progress),
+            api::word_endings(links.clone()),
+        ));
+        let health = Arc::new(Health::new(supervisor.clone()));
+        let app = Arc::new(App {
+            bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
+            receipts: Receipts::new(database.for_lane(Lane::Fans), Arc::clone(&events), links.clone()),
+            links,
+            events,
+            passes,
+            ended: Arc::new(ended),
+            cashier,
+            in_progress,
+            database,
+            organizer: settings.organizer,
+            webhook_secret,
+            clock,
+            calls: api::Calls::new(&metrics),
+            metrics: Arc::clone(&metrics),
+            health,
+            refusals: api::refusals(),
+            openapi: api::openapi_document(),
+            pages: api::pages(),
+        });
+        let tasks = Tasks::begin(supervisor, &app, feed, core, settings.retention);
+        let fans = bind(settings.listen).await?;
+        let operators = bind(settings.metrics_listen).await?;
+        Ok(Self { app, registry, fans, operators, tasks })
+    }
+
+    /// Where fans are served and where metrics are.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.fans.local_addr()?, self.operators.local_addr()?))
+    }
+
+    /// Serves until `stop` is cancelled, then lets running requests end.
+    pub async fn serve(mut self, stop: CancellationToken) {
+        let operators = operators(Arc::clone(&self.app), self.registry, self.tasks.supervisor.clone());
+        self.tasks.essential("operators", async move { drop(axum::serve(self.operators, operators).await) });
+        let (app, stopping) = (Arc::clone(&self.app), stop.clone());
+        self.tasks.set.spawn(async move {
+            stopping.cancelled().await;
+            app.health.stop();
+        });
+        api::connections::serve(self.fans, self.app, stop).await;
+    }
+}
+
+/// The provider, and the secret of its webhooks.
+fn open_provider(payments: Payments) -> anyhow::Result<(Arc<dyn PaymentProvider>, Option<WebhookSecret>)> {
+    match payments {
+        Payments::Pretended => {
+            warn!("payments are pretended: no money is taken (see --provider-url)");
+            Ok((Arc::new(DemoProvider), None))
+        }
+        Payments::Provider { url, webhook_secret } => {
+            if webhook_secret.is_none() {
+                warn!(
+                    "without FAIRGATE_WEBHOOK_SECRET no webhooks are taken: what the provider says late is asked for instead"
+                );
+            }
+            let provider = RemoteProvider::new(&url).context("cannot make an HTTP client")?;
+            Ok((Arc::new(provider), webhook_secret))
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; choose another address"))
+}
+
+/// Metrics and health, on a listener that fans cannot reach.
+fn operators(app: Arc<App>, registry: Registry, supervisor: Supervisor) -> axum::Router {
+    let metrics = move |State(app): State<Arc<App>>| async move {
+        app.events.measure();
+        supervisor.measure();
+        expose(&registry)
+    };
+    axum::Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(api::ready))
+        .merge(api::organizer::router(&app))
+        .layer(RequestBodyTimeoutLayer::new(OPERATOR_PATIENCE))
+        .with_state(app)
+}
+
+fn expose(registry: &Registry) -> Response {
+    match fairgate_telemetry::expose(registry) {
+        Ok(text) => ([(CONTENT_TYPE, fairgate_telemetry::EXPOSITION_TYPE)], text).into_response(),
+        Err(error) => (::http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
