@@ -89,9 +89,9 @@ fn a_core_that_could_sell_nothing_says_so_and_does_not_start() {
     };
     let database = ["--database-url", "postgresql://u@127.0.0.1:1/shop", "--seed-demo"];
     let told = start(&[&database[..], &["--jwks-url", "http://127.0.0.1:1/.fairgate/jwks.json"]].concat());
-    assert!(told.contains("--room or FAIRGATE_ROOM"), "{told}");
+    assert!(told.contains("--room or set FAIRGATE_ROOM"), "{told}");
     let told = start(&[&database[..], &["--room", "final"]].concat());
-    assert!(told.contains("--jwks-url or FAIRGATE_JWKS_URL"), "{told}");
+    assert!(told.contains("--jwks-url or set FAIRGATE_JWKS_URL"), "{told}");
 }
 
 /// The core runs on while the edge takes another key: nobody is turned away, whichever key signed the pass.
