@@ -1,4 +1,4 @@
--- What every script but lua/restore.lua goes on with after lua/room.lua: a state that may have lost its end is told to
+-- What every script but lua/restore.lua goes on with after lua/room/: a state that may have lost its end is told to
 -- the caller before anything is done with it; otherwise time passes.
 --
 -- KEYS[1]  the room

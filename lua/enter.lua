@@ -155,11 +155,8 @@ end
 
 -- Networks ------------------------------------------------------------------------------------------------------------
 
--- No number is as large.
-local OVER = 4503599627370496
-
 -- Which entries are of a network that has had its share, and for how many ms: one number a network, the time at which its
--- credit will be whole again, as in src/limit/gcra.rs.
+-- credit will be whole again, as in crates/core/src/rate_limit/gcra.rs.
 local function count_networks()
   local over, now = {}, s.now * 1000
   for i = 5, #ARGV, 4 do

@@ -24,21 +24,15 @@ local was_missing = part_is_gone or gone_chunk ~= nil
 -- Whether the root is put back: what stands in the roster may be from before it was made, and is to be put back as a whole.
 local lacked_root = false
 
-local at = 8
+local at = 8 + 2 * tonumber(ARGV[7])
 local function next_argument()
   at = at + 1
   return ARGV[at - 1]
 end
 
-local m = {}
-for _ = 1, tonumber(ARGV[7]) do
-  local name, value = next_argument(), next_argument()
-  m[name] = TEXTS[name] and value or tonumber(value)
-end
+local m = named_arguments(8, at - 1)
 
 local EDGE, AWAITED = 'edge:', 'await:'
--- An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
-local SEEN_MS = 10000
 
 local function names(prefix)
   local found = {}

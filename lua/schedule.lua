@@ -1,35 +1,35 @@
 -- Fixes or (while idle) replaces the plan, or begins the next sale; `Command::Schedule`.
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, room, opens, starts, ends or '', secret,
---          rate, burst, max_active, grace, idle, max, witness, late, mode, target, floor,
---          commitment, descriptor, digest, a random name for the state, should it begin with this,
---          the beacon's round or '', after how many ms the draw goes on without it or '', version of the configuration
+-- ARGV     now, epoch, revision, then name and value of each field of the plan, as the state names them: room, opens,
+--          starts, secret, commitment, descriptor, digest; round and fallback where it waits for a beacon;
+--          configured_version, configured_ends where it has an end, configured_<name> for each name of POLICY;
+--          epoch, a random name for the state, should it begin with this
 -- Returns  {'ok'}
 
-local room, opens, starts, ends = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local round, fallback, version = tonumber(ARGV[24]), tonumber(ARGV[25]), tonumber(ARGV[26])
+local plan = named_arguments(4, #ARGV)
 
 local function take_draw()
-  s.opens, s.starts, s.round, s.fallback = opens, starts, round, fallback
-  s.secret, s.commitment, s.descriptor, s.digest = ARGV[8], ARGV[20], ARGV[21], ARGV[22]
+  for _, name in ipairs({ 'opens', 'starts', 'round', 'fallback', 'secret', 'commitment', 'descriptor', 'digest' }) do
+    s[name] = plan[name]
+  end
 end
 
 -- Answers whether the configuration has changed.
 local function reconfigure()
   local rate_before, changed_before = s.rate, changed
   changed = false
-  for i, name in ipairs(POLICY) do
-    local value = TEXTS[name] and ARGV[8 + i] or tonumber(ARGV[8 + i])
+  for _, name in ipairs(POLICY) do
+    local value = plan['configured_' .. name]
     if s['configured_' .. name] ~= value then
       set('configured_' .. name, value)
       set(name, value)
     end
   end
-  set('configured_version', version)
-  if s.configured_ends ~= ends then
-    set('configured_ends', ends)
-    set('ends', ends)
+  set('configured_version', plan.configured_version)
+  if s.configured_ends ~= plan.configured_ends then
+    set('configured_ends', plan.configured_ends)
+    set('ends', plan.configured_ends)
     tell()
   end
   if s.rate ~= rate_before then
@@ -47,7 +47,8 @@ local function new_sale()
     -- None of the last sale's fans is waiting any more.
     forget_sale()
   end
-  s = { now = now, revision = revision, generation = generation + 1, room = room, epoch = ARGV[23], server = server_id() }
+  s = { now = now, revision = revision, generation = generation + 1 }
+  s.room, s.epoch, s.server = plan.room, plan.epoch, server_id()
   for _, name in ipairs(NUMBERS) do
     s[name] = 0
   end
@@ -63,12 +64,13 @@ if not s.generation then
   new_sale()
   return answer()
 end
-local has_times = s.opens == opens and s.starts == starts
-if s.room ~= room then
+local has_times = s.opens == plan.opens and s.starts == plan.starts
+local has_beacon = s.round == plan.round and s.fallback == plan.fallback
+if s.room ~= plan.room then
   return refuse('another_room')
-elseif version < s.configured_version then
-  return refuse('older_config', integer(version), integer(s.configured_version))
-elseif has_times and s.round == round and s.fallback == fallback then
+elseif plan.configured_version < s.configured_version then
+  return refuse('older_config', integer(plan.configured_version), integer(s.configured_version))
+elseif has_times and has_beacon then
   s.settings = s.settings + (reconfigure() and 1 or 0)
 elseif s.phase == ENDED and not has_times then
   new_sale()

@@ -7,6 +7,7 @@ mod embedded;
 mod golden;
 mod loss;
 mod model;
+mod numbers;
 mod operations;
 mod redis;
 mod set_back;

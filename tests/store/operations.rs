@@ -1,5 +1,7 @@
 //! Generated histories: operations over a small world, so that retries, races and refusals happen all the time.
 
+use std::ops::Range;
+
 use fairgate::room::{
     Claimant, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, SILENCE_MS, Steering, View,
 };
@@ -31,6 +33,8 @@ pub(crate) enum Op {
     Reveal { beacon: bool },
     /// Fans want in: places counted back from the last one called.
     Claim(Vec<u8>),
+    /// Fans want in: places counted from the first.
+    ClaimFrom(Range<u64>),
     /// Sessions are used.
     Renew(Vec<u8>),
     /// Sessions end.
@@ -69,6 +73,7 @@ impl Op {
             }
             Self::Reveal { beacon } => Command::Reveal { beacon: beacon.then_some(BeaconSignature([9; 48])) },
             Self::Claim(backs) => Command::Claim(near(backs).into_iter().map(claimant).collect()),
+            Self::ClaimFrom(places) => Command::Claim(places.clone().map(claimant).collect()),
             Self::Renew(backs) => Command::Renew(near(backs)),
             Self::Release(backs) => Command::Release(near(backs)),
             Self::Leave(backs) => Command::Leave(near(backs)),

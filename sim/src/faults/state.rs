@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fairgate::recover::{Sight, Stamp};
-use fairgate::room::{Entry, Room};
+use fairgate::room::{Entry, Room, SEEN_MS};
 use fairgate_draw::ZERO;
 
 use super::messages::Look;
@@ -26,9 +26,6 @@ pub(super) struct State {
     /// Those who may know more than this state, and were not heard yet.
     awaited: BTreeSet<String>,
 }
-
-/// An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
-const SEEN_MS: u64 = 10_000;
 
 impl State {
     pub(super) fn empty(run: u64, epoch: u64) -> Self {

@@ -19,6 +19,8 @@ pub const GAP: u64 = 1_000;
 /// How long a room mends after somebody put something back: an edge whose look goes unanswered for a second looks again
 /// in that time.
 pub const MENDING_MS: u64 = 2_000;
+/// An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
+pub const SEEN_MS: u64 = 10_000;
 
 /// Whether the end of what a room had may be missing, when somebody tells it what he knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,7 +42,7 @@ pub use command::{
     Policy, Position, Ramp, RenewOutcome, Steering, View,
 };
 pub use draw::{Beacon, Frozen, Revealed, check_beacon, verified};
-pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, Session, Settings};
+pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, SEEN_MS, Session, Settings};
 pub use places::Places;
 pub use refusal::Refusal;
 pub use schedule::is_command;

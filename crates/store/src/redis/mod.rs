@@ -9,6 +9,7 @@
 mod address;
 mod calls;
 mod entries;
+mod fields;
 mod ledger;
 mod link;
 mod put_back;

@@ -1,5 +1,7 @@
-//! The transitions as Redis runs them: the numbers that both forms of the room share, `lua/room.lua` and `lua/begin.lua`
-//! before one file for each command.
+//! The transitions as Redis runs them: one script for each command, put together from the files in `lua/`.
+//!
+//! Guarantee: a number that Rust and Lua share is written once, in Rust. It is the scripts' first lines, so the two cannot
+//! differ.
 
 use redis::{Script, ScriptInvocation, Value};
 use serde::Serialize;
@@ -7,10 +9,23 @@ use serde::de::DeserializeOwned;
 
 use super::link::Link;
 use super::rows::{CLAIMS, ROSTER};
+use super::transition::OVER;
 use crate::StoreError;
 
-const ROOM: &str = include_str!("../../../../lua/room.lua");
+/// What stands before every command, in this order.
+const ROOM: [&str; 6] = [
+    include_str!("../../../../lua/room/state.lua"),
+    include_str!("../../../../lua/room/pace.lua"),
+    include_str!("../../../../lua/room/lease.lua"),
+    include_str!("../../../../lua/room/line.lua"),
+    include_str!("../../../../lua/room/loss.lua"),
+    include_str!("../../../../lua/room/time.lua"),
+];
 const BEGIN: &str = include_str!("../../../../lua/begin.lua");
+
+/// The most leases, or places that wait, that end in one script: Redis serves nobody else meanwhile. The room in memory
+/// ends all of them at once; here the next scripts end the rest.
+const DUE_MAX: u64 = 300;
 
 /// Every script, by what it does.
 #[derive(Debug)]
@@ -36,8 +51,8 @@ pub(super) struct Scripts {
 impl Scripts {
     /// The scripts of this version; Redis keeps them by their hash, and gets them again when it has forgotten them.
     pub(super) fn new() -> Self {
-        let numbers = numbers();
-        let script = |body: &str| Script::new(&format!("{numbers}{ROOM}\n{BEGIN}\n{body}"));
+        let room = format!("{}{}", numbers(), ROOM.join("\n"));
+        let script = |body: &str| Script::new(&format!("{room}\n{BEGIN}\n{body}"));
         Self {
             schedule: script(include_str!("../../../../lua/schedule.lua")),
             enter: script(include_str!("../../../../lua/enter.lua")),
@@ -55,15 +70,20 @@ impl Scripts {
             refill: script(include_str!("../../../../lua/refill.lua")),
             put_back: script(include_str!("../../../../lua/put_back.lua")),
             // What was lost is put back before time passes.
-            restore: Script::new(&format!("{numbers}{ROOM}\n{}", include_str!("../../../../lua/restore.lua"))),
+            restore: Script::new(&format!("{room}\n{}", include_str!("../../../../lua/restore.lua"))),
         }
     }
 }
 
-/// The numbers that the room and the scripts share, as the first lines of each script: there is one place for each.
+/// The numbers that Rust and Lua share, as the first lines of each script: those of the room, and those of its keys and replies.
 fn numbers() -> String {
-    let chunks = [("ENTRIES_A_CHUNK", ROSTER.rows_a_chunk), ("CLAIMS_A_CHUNK", CLAIMS.rows_a_chunk)];
-    let shared = fairgate_core::room::SHARED_NUMBERS.iter().copied().chain(chunks);
+    let own = [
+        ("ENTRIES_A_CHUNK", ROSTER.rows_a_chunk),
+        ("CLAIMS_A_CHUNK", CLAIMS.rows_a_chunk),
+        ("DUE_MAX", DUE_MAX),
+        ("OVER", OVER),
+    ];
+    let shared = fairgate_core::room::SHARED_NUMBERS.iter().copied().chain(own);
     shared.map(|(name, number)| format!("local {name} = {number}\n")).collect()
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::Counters;
 use super::link::Link;
 
-/// All rooms' channels; see `lua/room.lua`.
+/// All rooms' channels; see `lua/room/state.lua`.
 const CHANNELS: &str = "fairgate:{*}:changes";
 /// The pause before a lost subscription is made again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);

@@ -28,7 +28,7 @@ pub enum CallTime {
 }
 
 impl CallTime {
-    /// What it comes to where the server's clock says this, Unix ms; `called_ms` in `lua/room.lua`.
+    /// What it comes to where the server's clock says this, Unix ms; `called_ms` in `lua/room/state.lua`.
     #[must_use]
     pub fn at(self, server_ms: u64) -> u64 {
         match self {
@@ -38,7 +38,7 @@ impl CallTime {
         }
     }
 
-    /// As `lua/room.lua` reads it.
+    /// As `lua/room/state.lua` reads it.
     pub(super) fn to_arg(self) -> String {
         match self {
             Self::Exactly(now_ms) => now_ms.to_string(),

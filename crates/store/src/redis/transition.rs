@@ -9,6 +9,7 @@ use fairgate_telemetry::entropy::random_bytes;
 use redis::{ScriptInvocation, Value};
 use ring::digest::{Context, SHA256};
 
+use super::fields::Fields;
 use super::refusal::accepted;
 use super::script::{Reply, Scripts, nonsense, number, run, word};
 use super::time::CallTime;
@@ -26,8 +27,8 @@ const CLAIMS_A_SCRIPT: usize = 60;
 const GONE_BYTES_A_SCRIPT: usize = 128 * 1024;
 /// Where a call brings no places that are gone.
 const NOBODY_GONE: (usize, &[u8]) = (0, &[]);
-/// From here on a number says that a network has had its share, as `lua/enter.lua` has it.
-const OVER: u64 = 1 << 52;
+/// From here on a number says that a network has had its share; no number of an entry is as large.
+pub(super) const OVER: u64 = 1 << 52;
 /// The greatest number that Lua carries exactly; no line is as long.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -155,19 +156,11 @@ impl Room<'_> {
 
     async fn schedule(&mut self, plan: &Plan) -> Result<Outcome, StoreError> {
         plan.check()?;
-        let (descriptor, policy) = (plan.descriptor(), &plan.policy);
+        let mut fields = Fields::default();
+        fields.plan(plan);
+        fields.text("epoch", random_name()?);
         let mut call = self.call(&self.scripts.schedule);
-        call.arg(&plan.room).arg(plan.opens_at_ms).arg(plan.starts_at_ms);
-        call.arg(plan.ends_at_ms.map_or_else(String::new, |ends_at_ms| ends_at_ms.to_string())).arg(&plan.secret[..]);
-        call.arg(policy.rate_per_minute).arg(policy.burst).arg(policy.max_active).arg(policy.grace_ms);
-        call.arg(policy.session_idle_ms).arg(policy.session_max_ms).arg(policy.witness_ms);
-        call.arg(word(&policy.late)).arg(word(&policy.mode)).arg(policy.target_ms).arg(policy.floor_per_minute);
-        call.arg(&descriptor.commitment[..]).arg(descriptor.canonical_json()).arg(&descriptor.digest()[..]);
-        call.arg(&random_name()?[..]);
-        call.arg(plan.beacon.map_or_else(String::new, |beacon| beacon.round.to_string()));
-        let fallback = plan.beacon.and_then(|beacon| beacon.fallback_after_ms);
-        call.arg(fallback.map_or_else(String::new, |after_ms| after_ms.to_string()));
-        call.arg(plan.config_version);
+        fields.add_to(&mut call);
         self.run(&call).await.map(|_| Outcome::Done)
     }
 
