@@ -246,6 +246,7 @@ impl Follow {
 }
 
 /// How far one time is ahead of another.
+#[inline]
 #[must_use]
 pub fn difference_ms(ahead_ms: u64, of_ms: u64) -> i64 {
     let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);

@@ -213,6 +213,7 @@ impl Felt {
 
 impl Pulse {
     /// The task goes on.
+    #[inline]
     pub fn beat(&self) {
         let at_ms = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.at_ms.store(at_ms, Relaxed);

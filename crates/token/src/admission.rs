@@ -105,6 +105,7 @@ impl Pass {
     }
 
     /// Whether the pass is old enough to be renewed, and could still gain by it; `session_idle_ms` is the room's.
+    #[inline]
     #[must_use]
     pub fn is_due(&self, session_idle_ms: u64, now_ms: u64) -> bool {
         let age_ms = now_ms.saturating_sub(self.issued_at_ms);
@@ -115,6 +116,7 @@ impl Pass {
     ///
     /// # Errors
     /// [`PassError::NotYet`] or [`PassError::Expired`].
+    #[inline]
     pub fn check_time(&self, now_ms: u64) -> Result<(), PassError> {
         if now_ms >= self.expires_at_ms.min(self.hard_end_at_ms) {
             return Err(PassError::Expired);

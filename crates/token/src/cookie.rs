@@ -34,6 +34,7 @@ impl Cookie {
     }
 
     /// The cookie's name.
+    #[inline]
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -53,6 +54,7 @@ impl Cookie {
     }
 
     /// The cookie's value in a request. Tokens are ASCII: any other value is none of ours.
+    #[inline]
     #[must_use]
     pub fn find<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         cookies::find(headers, &self.name).and_then(|value| std::str::from_utf8(value).ok())

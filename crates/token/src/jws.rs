@@ -42,6 +42,7 @@ pub enum JwsError {
 }
 
 /// Whether a text is a token of ours by what it says itself, good or not: what is not to be passed on.
+#[inline]
 #[must_use]
 pub fn is_gate_token(token: &str) -> bool {
     let Some((header, _)) = token.split_once('.').filter(|_| token.len() <= TOKEN_BYTES_MAX) else { return false };

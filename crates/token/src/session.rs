@@ -27,6 +27,7 @@ impl SessionId {
     }
 
     /// The same as a number.
+    #[inline]
     #[must_use]
     pub fn number(self) -> u128 {
         u128::from_be_bytes(self.0)

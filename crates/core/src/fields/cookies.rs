@@ -20,17 +20,20 @@ pub enum Left {
 }
 
 /// The pairs of one field, `name=value` or a bare name.
+#[inline]
 pub fn pairs(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     field.split(|byte| *byte == b';').map(trim).filter(|pair| !pair.is_empty())
 }
 
 /// A pair's name.
+#[inline]
 #[must_use]
 pub fn name(pair: &[u8]) -> &[u8] {
     trim(pair.split(|byte| *byte == b'=').next().unwrap_or_default())
 }
 
 /// The value of the first cookie of a name, in any of the request's fields.
+#[inline]
 #[must_use]
 pub fn find<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h [u8]> {
     values(headers, &COOKIE).flat_map(pairs).find_map(|pair| {

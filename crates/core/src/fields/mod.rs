@@ -17,6 +17,7 @@ pub use quality::{accepts, names_tag, weighted};
 /// The token of an `Authorization: Bearer` field.
 ///
 /// Tokens are ASCII (RFC 6750, 2.1): anything else is none.
+#[inline]
 #[must_use]
 pub fn bearer(authorization: &[u8]) -> Option<&str> {
     let at = authorization.iter().position(|byte| *byte == b' ')?;

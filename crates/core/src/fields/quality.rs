@@ -30,6 +30,7 @@ fn thousandths(weight: &[u8]) -> u32 {
 }
 
 /// Whether one field of `Accept-Encoding` allows a coding by its name.
+#[inline]
 #[must_use]
 pub fn accepts(accept_encoding: &[u8], coding: &str) -> bool {
     items(accept_encoding)
@@ -38,6 +39,7 @@ pub fn accepts(accept_encoding: &[u8], coding: &str) -> bool {
 }
 
 /// Whether one field of `If-None-Match` names a tag (weak comparison, RFC 9110, 13.1.2).
+#[inline]
 #[must_use]
 pub fn names_tag(if_none_match: &[u8], etag: &[u8]) -> bool {
     items(if_none_match).any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag)

@@ -26,6 +26,7 @@ pub enum Verdict {
 
 impl Quota {
     /// Asks for one request; `whole_at_us` is the key's number, 0 for one that was never seen.
+    #[inline]
     pub fn ask(&self, whole_at_us: &mut u64, now_us: u64) -> Verdict {
         let (each_us, tolerance_us) = self.credit_us();
         let whole = (*whole_at_us).max(now_us);
@@ -39,12 +40,14 @@ impl Quota {
     }
 
     /// What a network may ask that may ask so many times as much.
+    #[inline]
     #[must_use]
     pub fn times(self, factor: u32) -> Self {
         Self { per_minute: self.per_minute.saturating_mul(factor), burst: self.burst.saturating_mul(factor) }
     }
 
     /// What a request costs, and how much may be owed when it is asked for, in microseconds.
+    #[inline]
     #[must_use]
     pub fn credit_us(&self) -> (u64, u64) {
         let each_us = 60_000_000 / u64::from(self.per_minute.max(1));
@@ -52,6 +55,7 @@ impl Quota {
     }
 
     /// The seconds in which a whole burst comes back: the window of `RateLimit-Policy`.
+    #[inline]
     #[must_use]
     pub fn window_s(&self) -> u64 {
         (u64::from(self.burst) * 60).div_ceil(u64::from(self.per_minute.max(1))).max(1)

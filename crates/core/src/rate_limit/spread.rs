@@ -11,6 +11,7 @@ pub struct Spread(AtomicU32);
 
 impl Spread {
     /// The next time within so many ms.
+    #[inline]
     pub fn next_ms(&self, within_ms: u64) -> u64 {
         let point = self.0.fetch_add(STEP, Ordering::Relaxed);
         (u64::from(point) * within_ms.min(u32::MAX.into())) >> 32

@@ -44,6 +44,7 @@ impl Table {
     }
 
     /// What [`ask`](Self::ask) would say now; changes nothing.
+    #[inline]
     pub fn look(&self, class: u8, key: u128, quota: &Quota, now_us: u64) -> Verdict {
         let (hash, shard) = self.shard(class, key);
         let sets = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,6 +53,7 @@ impl Table {
     }
 
     /// Asks for one request of a key of a class.
+    #[inline]
     pub fn ask(&self, class: u8, key: u128, quota: &Quota, now_us: u64) -> Verdict {
         let (hash, shard) = self.shard(class, key);
         let mut sets = shard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -40,6 +40,7 @@ pub enum Decision {
 }
 
 /// Decides on a request for a protected page.
+#[inline]
 #[must_use]
 pub fn decide(ask: Ask<'_>, room: RoomState) -> Decision {
     let ended_open = room.open_after_end && room.phase == Some(Phase::Ended);

@@ -60,6 +60,7 @@ pub struct Head<'b, 'h> {
 }
 
 /// Room for the header fields of one request.
+#[inline]
 #[must_use]
 pub fn header_slots<'b>() -> [Header<'b>; HEADERS_MAX] {
     [EMPTY_HEADER; HEADERS_MAX]
@@ -91,12 +92,14 @@ pub fn read_head<'b, 'h>(bytes: &'b [u8], slots: &'h mut [Header<'b>]) -> Result
 
 impl Head<'_, '_> {
     /// Whether a field is there.
+    #[inline]
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name))
     }
 
     /// The only value of a field; `None` where it is absent or sent more than once.
+    #[inline]
     #[must_use]
     pub fn only(&self, name: &str) -> Option<&[u8]> {
         let mut named = self.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));

@@ -82,18 +82,21 @@ impl<'r> Target<'r> {
     }
 
     /// The canonical target: the bytes to forward.
+    #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The path of the canonical target.
+    #[inline]
     #[must_use]
     pub fn path(&self) -> &str {
         &self.text[..self.path_bytes]
     }
 
     /// The query, without its question mark.
+    #[inline]
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.text[self.path_bytes..].strip_prefix('?')
@@ -101,18 +104,21 @@ impl<'r> Target<'r> {
 
     /// The path as the shop will understand it once it decodes it: what routes are matched against. Bytes that are not
     /// UTF-8 stand as U+FFFD.
+    #[inline]
     #[must_use]
     pub fn decoded_path(&self) -> &str {
         self.decoded_path.as_deref().unwrap_or_else(|| self.path())
     }
 
     /// What else a shop may make of the path, as the names in it; empty for nearly all. A shop may drop any of the names.
+    #[inline]
     #[must_use]
     pub fn doubts(&self) -> &[String] {
         &self.doubts.readings
     }
 
     /// Whether a browser that is sent there could take the beginning of the path for another host.
+    #[inline]
     #[must_use]
     pub fn leaves(&self) -> bool {
         self.doubts.leaves

@@ -103,6 +103,7 @@ pub enum Route {
 
 impl Route {
     /// The room that a request is about, as an index into the table's rooms.
+    #[inline]
     #[must_use]
     pub fn room(self) -> Option<usize> {
         match self {
@@ -129,6 +130,7 @@ impl RouteTable {
     }
 
     /// The rooms, in order.
+    #[inline]
     #[must_use]
     pub fn rooms(&self) -> &[RoomRoutes] {
         &self.rooms
