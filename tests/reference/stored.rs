@@ -53,7 +53,7 @@ fn every_table_is_listed() {
 
 #[test]
 fn every_kind_of_key_in_redis_is_listed() {
-    // `lua/room.lua` names the keys of a room in its head, and the scripts make them with `sub`.
+    // `lua/room/state.lua` names the keys of a room in its head, and the scripts make them with `sub`.
     let scripts = texts("lua", "lua");
     let made = words_after(&scripts, "sub('", |sign| sign.is_ascii_lowercase() || sign == '_');
     let text = read(DOCUMENT);

@@ -22,7 +22,7 @@ use crate::report::Row;
 const ROOM: &str = "bench";
 const JOINED: u64 = 1_000_000;
 const FANS: u64 = 14_000_000;
-/// As in `lua/room.lua`.
+/// As in `crates/store/src/redis/rows.rs`.
 const ENTRIES_A_CHUNK: u64 = 16_000;
 /// Entries that an edge reads at once to hash them.
 const READ_AT_ONCE: u64 = 64 * 1024;
