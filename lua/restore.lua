@@ -53,9 +53,10 @@ local function has_seen_others()
   return false
 end
 
--- While the pool is open and others may know more, what may be lost counts as lost: entries that they have yet to put back need
--- numbers in the pool, and the pool may close before all have been heard.
-if is_anothers and not is_lost and s.pool_is_closed == 0 and has_seen_others() then
+-- The pool closes with this call, and others may know more. Entries that they have yet to put back need numbers in it, so what
+-- may be lost counts as lost.
+local closes = s.generation ~= nil and s.pool_is_closed == 0 and math.max(s.now, now, m.now or 0) >= s.starts
+if is_anothers and not is_lost and closes and has_seen_others() then
   is_lost, is_suspect = true, s.gap_owed == 1
 end
 

@@ -30,6 +30,18 @@ local function leave_gap()
   end
 end
 
+local function enter_phase()
+  local closed = s.now >= s.starts and 1 or 0
+  if closed == 1 and s.pool_is_closed == 0 and s.gap_owed == 1 then
+    -- Who has not been heard yet may have entries in the pool, which need numbers in it.
+    s.gap_owed = 0
+    leave_gap()
+    changed = true
+  end
+  set('pool_is_closed', closed)
+  set('phase', phase())
+end
+
 -- Whoever was called has the whole grace again, and the buckets begin empty: nobody knows how much of the burst was used.
 local function begin_again()
   for _, place in ipairs(redis.call('ZRANGE', sub('asking_places'), 0, -1)) do

@@ -13,11 +13,6 @@ local function phase()
   return s.seed and SERVING or DRAWING
 end
 
-local function enter_phase()
-  set('pool_is_closed', s.now >= s.starts and 1 or 0)
-  set('phase', phase())
-end
-
 local function is_open()
   return s.phase == SERVING and s.paused == 0 and s.sold_out == 0 and s.out_of_stock == 0
 end

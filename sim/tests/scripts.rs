@@ -76,7 +76,7 @@ impl Twin {
         let calls = &self.calls;
         let answer = match request {
             Request::Apply(command) => calls.apply(stamp, command, now_ms).await.map(Response::Outcome),
-            Request::View => calls.look(stamp, now_ms).await.map(|(view, sight)| look(view, sight)),
+            Request::View => calls.look(stamp, now_ms).await.map(|(view, sight)| look(view, sight, now_ms)),
             Request::Restore(known) => {
                 calls.restore(stamp, &self.knowledge(known), now_ms).await.map(|()| Response::Done)
             }
@@ -183,8 +183,8 @@ fn key() -> String {
     format!("fairgate:{{{ROOM}}}")
 }
 
-fn look(view: fairgate::room::View, sight: Sight) -> Response {
-    Response::Look(Box::new(Look { view, sight }))
+fn look(view: fairgate::room::View, sight: Sight, server_ms: u64) -> Response {
+    Response::Look(Box::new(Look { view, sight, server_ms }))
 }
 
 #[tokio::test]

@@ -103,6 +103,11 @@ impl Fan {
         }
     }
 
+    /// The pass that it has.
+    pub(crate) fn pass(&self) -> Option<&Pass> {
+        self.pass.as_ref()
+    }
+
     /// The next request, unless one is under way or there is none any more.
     pub(crate) fn turn(&mut self, now_ms: u64) -> Option<(u64, FanCall)> {
         if self.is_done || self.ask.is_some() {

@@ -38,6 +38,10 @@ pub(crate) enum Fault {
     StoreClock { by_ms: i64 },
     /// An edge's clock jumps, and is off by so much from then on.
     EdgeClock { edge: usize, by_ms: i64 },
+    /// The store's clock is set to another hour, and comes back.
+    StoreHours { by_ms: i64, for_ms: u64 },
+    /// An edge's clock is set to another hour, and comes back.
+    EdgeHours { edge: usize, by_ms: i64, for_ms: u64 },
 }
 
 impl Fault {
@@ -48,6 +52,7 @@ impl Fault {
             Self::Abroad { for_ms, .. } | Self::Empty { for_ms } | Self::FailOver { for_ms, .. } => for_ms,
             Self::Silence { for_ms } | Self::StartAgain { for_ms } => for_ms,
             Self::Tear { for_ms, .. } | Self::TwoMasters { for_ms, .. } => for_ms,
+            Self::StoreHours { for_ms, .. } | Self::EdgeHours { for_ms, .. } => for_ms,
             Self::Rot { .. } | Self::Evict => 0,
             Self::Wipe | Self::StoreClock { .. } | Self::EdgeClock { .. } => 0,
         }
@@ -94,6 +99,10 @@ impl fmt::Display for Fault {
             Self::Silence { for_ms } => write!(f, "the store does not answer for {for_ms} ms"),
             Self::StoreClock { by_ms } => write!(f, "the store's clock is {by_ms} ms off from now on"),
             Self::EdgeClock { edge, by_ms } => write!(f, "the clock of edge {edge} is {by_ms} ms off from now on"),
+            Self::StoreHours { by_ms, for_ms } => write!(f, "the store's clock is {by_ms} ms off for {for_ms} ms"),
+            Self::EdgeHours { edge, by_ms, for_ms } => {
+                write!(f, "the clock of edge {edge} is {by_ms} ms off for {for_ms} ms")
+            }
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct Look {
     pub view: View,
     /// For the edge.
     pub sight: Sight,
+    /// What the server's own clock says, Unix ms.
+    pub server_ms: u64,
 }
 
 impl Request {
@@ -100,9 +102,9 @@ impl Response {
 /// What the store of a run went through.
 #[derive(Clone, Debug)]
 pub enum StoreEvent {
-    /// A call, by the store's clock.
+    /// A call.
     Call {
-        /// When, Unix ms.
+        /// The time that it went by, Unix ms.
         now_ms: u64,
         /// The name of the run of the edge.
         edge: String,

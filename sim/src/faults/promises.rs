@@ -13,6 +13,9 @@ use super::limit::{Beyond, Limit};
 
 /// Admissions that are looked at after each step; all of them are at the end.
 const CAP_LOOKS_BACK: usize = 64;
+/// How far the room's time may be from that of the paper, and an edge's from the room's: an edge that is started while its clock
+/// and the store's are both a minute off has nobody to believe. What no clock may do is take a room hours along.
+const TIME_OFF_MAX_MS: u64 = 150_000;
 
 /// A promise of `DESIGN.md`'s kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +40,10 @@ pub enum Promise {
     DrawStands,
     /// Where the store has lost nothing, no number is left out.
     NothingBurnt,
+    /// The room's time passes as time does, whoever's clock is set.
+    TimeGoesOn,
+    /// A pass that is good by the room's time opens the shop at every edge.
+    PassHolds,
     /// After healing the line drains.
     Drains,
     /// What the judge of all histories says.
@@ -56,6 +63,8 @@ impl fmt::Display for Promise {
             Self::RosterKept => "the roster has what was answered",
             Self::DrawStands => "what is public of the draw stands",
             Self::NothingBurnt => "nothing is left out where nothing was lost",
+            Self::TimeGoesOn => "the room's time goes on as it was",
+            Self::PassHolds => "a good pass opens the shop everywhere",
             Self::Drains => "the line drains after healing",
             Self::History => "the history makes sense",
         })
@@ -225,6 +234,14 @@ impl Witness {
         }
     }
 
+    /// A fan who was inside is shown the waiting page instead of the shop, by an edge that goes by this time.
+    pub(crate) fn sent_out(&mut self, fan: usize, edge: usize, pass: &Pass, edge_ms: u64, view: &View) {
+        let is_open = view.draw.descriptor_digest == pass.draw && !view.closed.contains_key(&pass.place);
+        if is_open && view.now_ms < pass.expires_at_ms && edge_ms.abs_diff(view.now_ms) > TIME_OFF_MAX_MS {
+            self.blame(Promise::PassHolds, format!("edge {edge} turned away fan {fan}, whose pass is good"));
+        }
+    }
+
     fn admitted(&mut self, place: u64, at_ms: u64, view: &View, is_well: impl Fn(usize, u64) -> bool) {
         match self.admissions.insert(place, (at_ms, self.losses)) {
             Some((before_ms, _)) if before_ms == at_ms => return,
@@ -264,6 +281,10 @@ impl Witness {
         self.shown_draw(edge, view);
         if shown.is_stale {
             return;
+        }
+        let off_ms = view.now_ms.abs_diff(self.now_ms);
+        if off_ms > TIME_OFF_MAX_MS {
+            self.blame(Promise::TimeGoesOn, format!("edge {edge} shows a time that is {off_ms} ms off"));
         }
         let before = self.serving.insert((edge, life), view.serving).unwrap_or(0);
         if view.serving < before {

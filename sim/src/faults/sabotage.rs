@@ -37,6 +37,14 @@ pub enum Sabotage {
     NotMissed,
     /// A master that was cut off from the others goes on answering.
     OldMasterAnswers,
+    /// Entries are taken from the disk without looking whether they are as they were written.
+    NoChecksums,
+    /// The room's time is whatever the store's clock says.
+    AnyClock,
+    /// The room's time goes no further than a store's clock that was set back.
+    StoppedClock,
+    /// Passes are signed and judged by the clock of the edge's own machine.
+    OwnClock,
 }
 
 /// What is taken of what an edge puts back: all of it, as long as nobody breaks a rule.

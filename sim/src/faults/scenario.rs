@@ -53,6 +53,7 @@ impl Scenario {
         let last_ms = plan.starts_at_ms + plan.policy.witness_ms + serving_ms / 2;
         let mut faults = faults(&plan, last_ms, edges, &mut random);
         faults.extend(more_faults(seed, &plan, last_ms, edges));
+        faults.extend(hours(seed, &plan, last_ms, edges));
         faults.sort_by_key(|(at_ms, _)| *at_ms);
         let heals_at_ms =
             faults.iter().map(|(at_ms, fault)| at_ms + fault.for_ms()).max().unwrap_or(last_ms).max(last_ms);
@@ -173,6 +174,38 @@ fn more_faults(seed: u64, plan: &Plan, last_ms: u64, edges: usize) -> Vec<(u64, 
         (at_ms, fault)
     };
     (0..count).map(more).collect()
+}
+
+/// In another seed of five clocks are set to another hour, for a moment or for long; and an edge may be started again, or the
+/// store be replaced by a copy on such a machine, while they are.
+fn hours(seed: u64, plan: &Plan, last_ms: u64, edges: usize) -> Vec<(u64, Fault)> {
+    let mut random = stream(seed, 8);
+    let count = if seed % 5 == 3 { random.random_range(1..4) } else { 0 };
+    let mut faults = Vec::new();
+    for _ in 0..count {
+        let at_ms = moment(plan, last_ms, &mut random);
+        let (edge, by_ms) = (random.random_range(0..edges), hours_off(&mut random));
+        let for_ms = if random.random() { random.random_range(200..3_000) } else { random.random_range(3_000..60_000) };
+        faults.push((
+            at_ms,
+            match random.random_range(0..5) {
+                0 | 1 => Fault::StoreHours { by_ms, for_ms },
+                2 => Fault::FailOver { copy_age_ms: random.random_range(0..2_000), for_ms: 500, clock_off_ms: by_ms },
+                _ => Fault::EdgeHours { edge, by_ms, for_ms },
+            },
+        ));
+        if random.random_range(0..3) == 0 {
+            let edge = random.random_range(0..edges);
+            faults.push((at_ms + random.random_range(0..for_ms), Fault::Kill { edge, for_ms: short(&mut random) }));
+        }
+    }
+    faults
+}
+
+/// One to five hours either way.
+fn hours_off(random: &mut ChaCha8Rng) -> i64 {
+    let by_ms = random.random_range(3_600_000..18_000_000);
+    if random.random() { by_ms } else { -by_ms }
 }
 
 /// Any time, and the moments around the opening, the start and the draw more often than others.

@@ -7,6 +7,7 @@
 
 use fairgate::recover::{Knowledge, Stamp, is_lost};
 use fairgate::room::{Command, Entry, GAP, Loss, Outcome, Position, Refusal, Room, SILENCE_MS, View};
+use fairgate::store::redis::CallTime;
 use fairgate_draw::ZERO;
 
 use super::limit::List;
@@ -95,8 +96,16 @@ impl Server {
     }
 
     /// Serves one request of the run of an edge with this name.
-    pub(super) fn serve(&mut self, edge: &str, stamp: Option<&Stamp>, request: &Request, now_ms: u64) -> Response {
-        let now_ms = self.clock_ms(now_ms);
+    pub(super) fn serve(
+        &mut self,
+        edge: &str,
+        stamp: Option<&Stamp>,
+        time: CallTime,
+        request: &Request,
+        now_ms: u64,
+    ) -> Response {
+        let server_ms = self.clock_ms(now_ms);
+        let now_ms = time.at(server_ms);
         // These are asked past the fence.
         let is_open = matches!(request, Request::Roster { .. } | Request::Restore(_));
         if !is_open && self.has_lost(stamp) {
@@ -111,7 +120,7 @@ impl Server {
             }
             Request::Restore(knowledge) => self.restore(edge, stamp, knowledge, now_ms),
             Request::Apply(command) => self.apply(command, now_ms),
-            Request::View => self.look(edge, now_ms),
+            Request::View => self.look(edge, now_ms, server_ms),
             Request::Refill { entries, is_under_root } => self.refill(entries, *is_under_root, now_ms),
             Request::PutBack { root, from, entries } => self.put_back(root, *from, entries, now_ms),
         }
@@ -171,7 +180,7 @@ impl Server {
         positions
     }
 
-    fn look(&mut self, edge: &str, now_ms: u64) -> Response {
+    fn look(&mut self, edge: &str, now_ms: u64, server_ms: u64) -> Response {
         let is_missed = self.sabotage != Some(Sabotage::NotMissed);
         let Some(state) = &mut self.state else { return Response::Refused(Refusal::NotScheduled) };
         match state.room.apply(&Command::Tick, now_ms) {
@@ -181,7 +190,8 @@ impl Server {
             }
             Ok(_) => {
                 state.saw(edge);
-                state.look().map_or(Response::Refused(Refusal::NotScheduled), |look| Response::Look(Box::new(look)))
+                let look = state.look(server_ms).map(|look| Response::Look(Box::new(look)));
+                look.unwrap_or(Response::Refused(Refusal::NotScheduled))
             }
             Err(refusal) => Response::Refused(refusal),
         }

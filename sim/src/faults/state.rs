@@ -50,12 +50,12 @@ impl State {
         Stamp { epoch: self.name(), revision: self.room.revision() }
     }
 
-    pub(super) fn look(&self) -> Option<Look> {
+    pub(super) fn look(&self, server_ms: u64) -> Option<Look> {
         let (view, memory) = self.room.view().zip(self.room.memory())?;
         let (stamp, frozen_in) = (self.stamp(), self.frozen_in.clone());
         // Whether there is a copy only the edge knows.
         let sight = Sight { stamp, memory, frozen_in, intact: self.intact, has_copy: false };
-        Some(Look { view, sight })
+        Some(Look { view, sight, server_ms })
     }
 
     /// Takes the roster away, where it is missed then; answers whether it was.

@@ -149,8 +149,8 @@ impl Room {
     /// Takes back what somebody knows. `gone`: where a part of the room was taken away, and nothing else, how many entries of
     /// the roster were in it.
     pub fn restore(&mut self, memory: Option<&Memory>, claims: &Claims, loss: Loss, gone: Option<u64>, now_ms: u64) {
-        let loss = self.loss_of(loss);
         let known_ms = now_ms.max(self.now_ms).max(memory.map_or(0, |memory| memory.now_ms));
+        let loss = self.loss_of(loss, known_ms);
         let was_missing = match memory {
             Some(memory) => self.restore_from(memory, claims, loss, gone.is_some(), known_ms),
             None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap_if(loss == Loss::Proven)),
@@ -168,11 +168,11 @@ impl Room {
         }
     }
 
-    /// While the pool is open and others may know more, what may be lost counts as lost: entries that they have yet to put back
-    /// need numbers in the pool, and the pool may close before all have been heard.
-    fn loss_of(&self, loss: Loss) -> Loss {
+    /// The pool closes by this time, and others may know more. Entries that they have yet to put back need numbers in it, so what
+    /// may be lost counts as lost.
+    fn loss_of(&self, loss: Loss, now_ms: u64) -> Loss {
         match (&self.sale, loss) {
-            (Some(sale), Loss::Suspected { others: true }) if !sale.pool_is_closed => Loss::Proven,
+            (Some(sale), Loss::Suspected { others: true }) if sale.closes_by(now_ms) => Loss::Proven,
             _ => loss,
         }
     }

@@ -97,6 +97,12 @@ impl Sale {
         is_lost
     }
 
+    /// The pool is about to close. Who has not been heard yet may have entries in it, which need numbers in it.
+    pub(super) fn leave_owed_gap(&mut self) {
+        let is_owed = std::mem::take(&mut self.gaps.is_owed);
+        self.changed |= self.leave_gap_if(is_owed);
+    }
+
     fn leave_gap(&mut self) {
         let numbers = self.arrivals.numbers();
         self.gaps.note_known(numbers.end());

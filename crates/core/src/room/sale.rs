@@ -359,7 +359,15 @@ impl Sale {
         if self.pool_is_closed { self.arrivals.count() } else { 0 }
     }
 
+    /// Whether the pool is open, and no longer by this time.
+    pub(super) fn closes_by(&self, now_ms: u64) -> bool {
+        !self.pool_is_closed && now_ms >= self.schedule.starts_at_ms
+    }
+
     pub(super) fn enter_phase(&mut self, now_ms: u64) {
+        if self.closes_by(now_ms) {
+            self.leave_owed_gap();
+        }
         self.changed |= replace(&mut self.pool_is_closed, now_ms >= self.schedule.starts_at_ms);
         let phase = self.schedule.phase(now_ms, self.draw.is_done());
         self.changed |= replace(&mut self.phase, phase);

@@ -15,8 +15,10 @@ const SAVE_EVERY_MS: u64 = 1_000;
 pub(crate) struct Disk {
     pub(crate) knowledge: Knowledge,
     entries: PlayedEntries,
-    /// With [`Sabotage::NoFrames`]: the same without frames.
+    /// With [`Sabotage::NoFrames`] and [`Sabotage::NoChecksums`]: the same without frames.
     records: Vec<u8>,
+    /// With [`Sabotage::NoFrames`]: where in it a write was cut short, and with which bytes.
+    torn: Vec<(usize, Vec<u8>)>,
     /// A copy of a frozen roster, and its root.
     copy: Option<([u8; 32], Vec<Entry>)>,
     saved_at_ms: Option<u64>,
@@ -51,7 +53,7 @@ impl Disk {
         let frame = &next.bytes[next.bytes.len() - 3 * 40..];
         if !self.entries.bytes.is_empty() {
             self.entries.bytes.extend(&next.bytes[16..next.bytes.len() - 57]);
-            self.records.extend(&frame[..57]);
+            self.torn.push((self.records.len(), frame[..57].to_vec()));
         }
     }
 
@@ -83,10 +85,19 @@ impl Disk {
     /// The entries from an index on.
     pub(crate) fn entries(&self, from: u64, sabotage: Option<Sabotage>) -> Vec<(u64, Entry)> {
         let entries = match sabotage {
-            Some(Sabotage::NoFrames) => self.records.as_chunks().0.iter().map(record).collect(),
+            Some(Sabotage::NoFrames) => self.records_as_torn().as_chunks().0.iter().map(record).collect(),
+            Some(Sabotage::NoChecksums) => self.records.as_chunks().0.iter().map(record).collect(),
             _ => self.entries.entries(),
         };
         entries.into_iter().filter(|(index, _)| *index >= from).collect()
+    }
+
+    fn records_as_torn(&self) -> Vec<u8> {
+        let mut records = self.records.clone();
+        for (at, bytes) in self.torn.iter().rev() {
+            records.splice(at..at, bytes.iter().copied());
+        }
+        records
     }
 }
 

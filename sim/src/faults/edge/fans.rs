@@ -104,7 +104,7 @@ impl Process {
             FanCall::Join { ticket: Some(ticket), .. } if standing.has_draw_of(&ticket) => {
                 self.answer(fan, ask, Answer::Joined(ticket));
             }
-            FanCall::Join { nonce, .. } => match standing.refuses_joins(self.clock_ms) {
+            FanCall::Join { nonce, .. } => match standing.refuses_joins(self.clock_ms()) {
                 Some(Refusal::Ended) => self.answer(fan, ask, Answer::Lost(410)),
                 Some(_) => self.answer(fan, ask, Answer::Fail(503)),
                 None => self.gather(
@@ -143,14 +143,14 @@ impl Process {
     fn visit(&mut self, fan: usize, ask: u64, pass: Pass, is_done: bool, shown: &Shown) {
         let view = &shown.standing.view;
         let gate = Gate { room: &self.plan.room, draw: Some(&view.draw.descriptor_digest), closed: &view.closed };
-        if gate.check(&pass, self.clock_ms).is_err() {
+        if gate.check(&pass, self.clock_ms()).is_err() {
             return self.answer(fan, ask, Answer::Outside);
         }
         if is_done {
             self.ask(Some(Command::Release(vec![pass.place])), Asker::Nobody);
             return self.answer(fan, ask, Answer::Inside(None));
         }
-        match pass.is_due(self.plan.policy.session_idle_ms, self.clock_ms) {
+        match pass.is_due(self.plan.policy.session_idle_ms, self.clock_ms()) {
             true => self.gather(Kind::Renewals, Open { fan, ask, subject: Subject::Renew(pass) }),
             false => self.answer(fan, ask, Answer::Inside(None)),
         }
@@ -257,7 +257,7 @@ impl Process {
                     &pass.room,
                     pass.draw,
                     pass.place,
-                    self.clock_ms,
+                    self.clock_ms(),
                     *expires_at_ms,
                     pass.hard_end_at_ms,
                 )),
@@ -269,14 +269,20 @@ impl Process {
 
     fn joined(&self, draw: [u8; 32], entry: Entry, position: Position) -> Answer {
         let room = self.plan.room.clone();
-        Answer::Joined(Ticket { room, draw, position, entry, issued_at_ms: self.clock_ms })
+        Answer::Joined(Ticket { room, draw, position, entry, issued_at_ms: self.clock_ms() })
     }
 
     fn claimed(&mut self, ticket: &Ticket, claimant: Claimant, outcome: &ClaimOutcome) -> Answer {
         match *outcome {
             ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms } => {
-                let pass =
-                    Pass::new(&ticket.room, ticket.draw, claimant.place, self.clock_ms, expires_at_ms, hard_end_at_ms);
+                let pass = Pass::new(
+                    &ticket.room,
+                    ticket.draw,
+                    claimant.place,
+                    self.clock_ms(),
+                    expires_at_ms,
+                    hard_end_at_ms,
+                );
                 Answer::Admitted { pass: self.signed(pass), admitted_at_ms }
             }
             ClaimOutcome::NotCalled => Answer::Wait { is_called: false, retry_after_ms: 2_000 },

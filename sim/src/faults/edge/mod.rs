@@ -14,6 +14,7 @@ use std::rc::Rc;
 use fairgate::edge::Standing;
 use fairgate::recover::Stamp;
 use fairgate::room::{Plan, View};
+use fairgate::store::redis::{CallTime, PlayedTime};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -33,7 +34,7 @@ use super::sabotage::Sabotage;
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Asks the store.
-    Call { number: CallNumber, stamp: Option<Stamp>, request: Request },
+    Call { number: CallNumber, stamp: Option<Stamp>, time: CallTime, request: Request },
     /// Answers a fan.
     Answer { fan: usize, ask: u64, answer: Answer },
     /// Has itself woken later.
@@ -93,9 +94,10 @@ pub(crate) struct Process {
     open: BTreeMap<u64, Open>,
     opened: u64,
     shown: Option<Rc<Shown>>,
-    /// Paper time, and this edge's clock.
+    /// Paper time, and what this machine's wall clock says.
     now_ms: u64,
-    clock_ms: u64,
+    wall_ms: u64,
+    time: PlayedTime,
     effects: Vec<Effect>,
 }
 
@@ -105,8 +107,9 @@ impl Edge {
     }
 
     /// Starts a process with what is on the disk. `seed` is what the system's randomness would be.
-    pub(crate) fn start(&mut self, plan: &Plan, sabotage: Option<Sabotage>, seed: u64) {
+    pub(crate) fn start(&mut self, plan: &Plan, sabotage: Option<Sabotage>, seed: u64, now_ms: u64) {
         self.life += 1;
+        let wall_ms = now_ms.saturating_add_signed(self.clock_off_ms);
         self.disk.open();
         let disk = std::mem::take(&mut self.disk);
         self.process = Some(Process {
@@ -121,8 +124,9 @@ impl Edge {
             open: BTreeMap::new(),
             opened: 0,
             shown: None,
-            now_ms: 0,
-            clock_ms: 0,
+            now_ms,
+            wall_ms,
+            time: PlayedTime::start(now_ms, wall_ms),
             effects: Vec::new(),
         });
     }
@@ -160,14 +164,29 @@ impl Edge {
 
     /// The process at this time.
     pub(crate) fn at(&mut self, now_ms: u64) -> Option<&mut Process> {
-        let clock_ms = now_ms.saturating_add_signed(self.clock_off_ms);
+        let wall_ms = now_ms.saturating_add_signed(self.clock_off_ms);
         let process = self.process.as_mut()?;
-        (process.now_ms, process.clock_ms) = (now_ms, clock_ms);
+        (process.now_ms, process.wall_ms) = (now_ms, wall_ms);
+        process.time.pass(now_ms, wall_ms);
         Some(process)
     }
 }
 
 impl Process {
+    /// The time that passes are signed and judged by, Unix ms.
+    pub(crate) fn clock_ms(&self) -> u64 {
+        if self.sabotage == Some(Sabotage::OwnClock) { self.wall_ms } else { self.time.now_ms() }
+    }
+
+    /// The time of the next call of the store.
+    fn call_time(&self) -> CallTime {
+        match (self.sabotage, self.time.of_call()) {
+            (Some(Sabotage::AnyClock), _) => CallTime::Server,
+            (Some(Sabotage::StoppedClock), CallTime::Exactly(now_ms)) => CallTime::NoLaterThan(now_ms),
+            (_, time) => time,
+        }
+    }
+
     /// Wakes the edge for what it wanted.
     pub(crate) fn wake(&mut self, wake: Wake) {
         match wake {

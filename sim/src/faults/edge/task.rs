@@ -99,6 +99,7 @@ impl Process {
         let reply = match (response, current.call) {
             (Response::Outcome(outcome), Call::Ask) => Reply::Answered(outcome),
             (Response::Look(look), Call::Look | Call::LookAround) => {
+                self.time.observe(look.server_ms, look.view.now_ms);
                 current.view = Some(look.view);
                 let frozen = look.sight.memory.frozen;
                 let has_copy = frozen.is_some_and(|frozen| self.disk.copy(&frozen.root).is_some());
@@ -175,7 +176,8 @@ impl Process {
     }
 
     fn send(&mut self, number: CallNumber, stamp: Option<fairgate::recover::Stamp>, request: Request) {
-        self.effects.push(Effect::Call { number, stamp, request });
+        let time = self.call_time();
+        self.effects.push(Effect::Call { number, stamp, time, request });
         self.wake_after(REPLY_WITHIN_MS, Wake::NoReply(number));
     }
 

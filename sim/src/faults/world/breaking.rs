@@ -10,6 +10,8 @@ use super::{Restart, Ways, World};
 const LONG_MS: u64 = 12_000;
 /// How long it is watched that no number is left out.
 const LOOKS_MS: u64 = 5_000;
+/// Clocks that are off by so much were set to another hour.
+const HOUR_MS: i64 = 3_600_000;
 /// How far the store's clock and an edge's may be off once everything is healed, ms.
 const HEALED_CLOCK_OFF_MS: i64 = 500;
 
@@ -68,6 +70,8 @@ impl World {
             }
             Fault::StoreClock { by_ms } => self.server.clock_off_ms = by_ms,
             Fault::EdgeClock { edge, by_ms } => self.edges[edge].clock_off_ms = by_ms,
+            Fault::StoreHours { by_ms, .. } => self.server.clock_off_ms += by_ms,
+            Fault::EdgeHours { edge, by_ms, .. } => self.edges[edge].clock_off_ms += by_ms,
         }
         self.agenda.put(self.now_ms + self.scenario.faults[number].1.for_ms(), Event::End(number));
     }
@@ -107,6 +111,14 @@ impl World {
             }
             Fault::Silence { .. } => self.store_answers(),
             Fault::StartAgain { .. } => self.start_store_again(),
+            Fault::StoreHours { by_ms, .. } if self.server.clock_off_ms.abs() >= HOUR_MS => {
+                self.server.clock_off_ms -= by_ms;
+            }
+            Fault::EdgeHours { edge, by_ms, .. } if self.edges[edge].clock_off_ms.abs() >= HOUR_MS => {
+                self.edges[edge].clock_off_ms -= by_ms;
+            }
+            // Somebody has set it meanwhile.
+            Fault::StoreHours { .. } | Fault::EdgeHours { .. } => return,
             Fault::Rot { .. } | Fault::Evict => return,
             Fault::Wipe | Fault::StoreClock { .. } | Fault::EdgeClock { .. } => return,
         }
@@ -127,11 +139,11 @@ impl World {
         let is_whole = self.scenario.faults.iter().all(|(at_ms, fault)| {
             !fault.is_loss() || *at_ms > self.now_ms || at_ms + fault.for_ms() + LONG_MS < self.now_ms
         });
-        // While the pool is open, what may be lost counts as lost.
-        let numbers = self.server.view().map(|view| view.line_size).filter(|places| *places > 0);
-        self.restart = numbers
-            .filter(|_| are_all_here && is_whole)
-            .map(|numbers| Restart { numbers, until_ms: self.now_ms + LOOKS_MS });
+        let view = self.server.view().filter(|_| are_all_here && is_whole);
+        self.restart = view.map(|view| {
+            let (numbers, until_ms) = (view.pool_size.max(view.line_size), self.now_ms + LOOKS_MS);
+            Restart { numbers, is_in_pool: view.line_size == 0, until_ms }
+        });
     }
 
     fn store_answers(&mut self) {

@@ -44,6 +44,12 @@ impl World {
         {
             self.witness.at(self.now_ms).placed(number, place);
         }
+        if let (Answer::Outside, Some(pass)) = (&answer, fan.pass()) {
+            let edge_ms = self.edges[edge].at(self.now_ms).map(|process| process.clock_ms());
+            if let Some((edge_ms, view)) = edge_ms.zip(self.server.view()) {
+                self.witness.at(self.now_ms).sent_out(number, edge, pass, edge_ms, &view);
+            }
+        }
         let (news, again_ms) = fan.answered(answer, self.scenario.session_ms, self.now_ms, &mut self.chance);
         if let Some(after_ms) = again_ms {
             self.agenda.put(self.now_ms + after_ms, Event::FanTurn(number));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use fairgate::recover::Stamp;
+use fairgate::store::redis::CallTime;
 
 use super::super::edge::{Answer, CallNumber, FanCall, Wake};
 use super::super::messages::{Request, Response};
@@ -19,6 +20,7 @@ pub(super) enum Event {
         life: u64,
         number: CallNumber,
         stamp: Option<Stamp>,
+        time: CallTime,
         request: Request,
     },
     Reply {

@@ -27,6 +27,7 @@ use super::server::Server;
 use super::state::State;
 use super::trace::Trace;
 use event::Event;
+use serving::Asked;
 
 /// An edge that could reach the store for so long has put back what it has.
 const HAD_TIME_MS: u64 = 2_000;
@@ -46,6 +47,8 @@ struct Ways {
 struct Restart {
     /// Numbers given by then.
     numbers: u64,
+    /// Whether the pool was open. Where it closes before all edges were heard, what may be lost counts as lost.
+    is_in_pool: bool,
     /// How long it is watched.
     until_ms: u64,
 }
@@ -174,7 +177,9 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Wake { edge, life, wake } => self.with_edge(edge, life, |process| process.wake(wake)),
-            Event::Request { edge, life, number, stamp, request } => self.serve(edge, life, number, stamp, &request),
+            Event::Request { edge, life, number, stamp, time, request } => {
+                self.serve(Asked { edge, life, number, stamp: stamp.as_ref(), time, request: &request });
+            }
             Event::Reply { edge, life, number, response } => {
                 self.with_edge(edge, life, |process| process.replied(number, response));
             }
@@ -201,7 +206,7 @@ impl World {
 
     fn start(&mut self, edge: usize) {
         let seed = self.chance.next_u64();
-        self.edges[edge].start(&self.scenario.plan, self.sabotage, seed);
+        self.edges[edge].start(&self.scenario.plan, self.sabotage, seed, self.now_ms);
         let (life, after_ms) = (self.edges[edge].life, self.chance.random_range(0..200));
         for wake in [Wake::Beat, Wake::Copy] {
             self.agenda.put(self.now_ms + after_ms, Event::Wake { edge, life, wake });
@@ -227,10 +232,10 @@ impl World {
 
     fn carry_out(&mut self, edge: usize, life: u64, effect: Effect) {
         match effect {
-            Effect::Call { number, stamp, request } => {
+            Effect::Call { number, stamp, time, request } => {
                 for delay_ms in self.ways[edge].there.arrivals(&mut self.chance) {
                     let (stamp, request) = (stamp.clone(), request.clone());
-                    let event = Event::Request { edge, life, number, stamp, request };
+                    let event = Event::Request { edge, life, number, stamp, time, request };
                     self.agenda.put(self.now_ms + delay_ms, event);
                 }
             }

@@ -2,6 +2,7 @@
 
 use fairgate::recover::Stamp;
 use fairgate::room::{Command, GAP, Outcome, Position};
+use fairgate::store::redis::CallTime;
 
 use super::super::edge::CallNumber;
 use super::super::messages::{Request, Response, StoreEvent};
@@ -10,24 +11,28 @@ use super::super::sabotage::Sabotage;
 use super::event::Event;
 use super::{HAD_TIME_MS, World};
 
+/// What an edge asks of the store.
+pub(super) struct Asked<'a> {
+    pub(super) edge: usize,
+    pub(super) life: u64,
+    pub(super) number: CallNumber,
+    pub(super) stamp: Option<&'a Stamp>,
+    pub(super) time: CallTime,
+    pub(super) request: &'a Request,
+}
+
 impl World {
-    pub(super) fn serve(
-        &mut self,
-        edge: usize,
-        life: u64,
-        number: CallNumber,
-        stamp: Option<Stamp>,
-        request: &Request,
-    ) {
-        if !self.server.is_up || self.has_old_master(edge, life, number, stamp.as_ref(), request) {
+    pub(super) fn serve(&mut self, asked: Asked<'_>) {
+        if !self.server.is_up || self.has_old_master(&asked) {
             return;
         }
+        let Asked { edge, life, number, stamp, time, request } = asked;
         let before = self.server.stamp().map(|stamp| stamp.epoch);
         let name = format!("{edge}-{life}");
-        let response = self.server.serve(&name, stamp.as_ref(), request, self.now_ms);
+        let response = self.server.serve(&name, stamp, time, request, self.now_ms);
         if self.events.is_some() {
-            let (now_ms, request) = (self.server.clock_ms(self.now_ms), Box::new(request.clone()));
-            let (stamp, response) = (stamp.clone(), response.clone());
+            let (now_ms, request) = (time.at(self.server.clock_ms(self.now_ms)), Box::new(request.clone()));
+            let (stamp, response) = (stamp.cloned(), response.clone());
             self.note(StoreEvent::Call { now_ms, edge: name, stamp, request, response });
         }
         self.tell_of(edge, request, &response, before.as_deref());
@@ -64,17 +69,11 @@ impl World {
 
     /// Whether an edge still has the master that was cut off. It has no replica left to write to, so it refuses, which is no
     /// better than silence.
-    fn has_old_master(
-        &mut self,
-        edge: usize,
-        life: u64,
-        number: CallNumber,
-        stamp: Option<&Stamp>,
-        request: &Request,
-    ) -> bool {
+    fn has_old_master(&mut self, asked: &Asked<'_>) -> bool {
+        let Asked { edge, life, number, stamp, time, request } = *asked;
         let Some(old) = self.old_master.as_mut().filter(|_| edge % 2 == 1) else { return false };
         if self.sabotage == Some(Sabotage::OldMasterAnswers) {
-            let response = old.serve(&format!("{edge}-{life}"), stamp, request, self.now_ms);
+            let response = old.serve(&format!("{edge}-{life}"), stamp, time, request, self.now_ms);
             self.agenda.put(self.now_ms + 1, Event::Reply { edge, life, number, response });
         }
         true
@@ -84,7 +83,8 @@ impl World {
     fn watch_restart(&mut self) {
         let Some(restart) = self.restart else { return };
         let Some(view) = self.server.view() else { return };
-        if self.now_ms >= restart.until_ms {
+        let has_closed = restart.is_in_pool && view.line_size > 0;
+        if self.now_ms >= restart.until_ms || has_closed {
             self.restart = None;
         } else if view.pool_size.max(view.line_size) >= restart.numbers + GAP {
             self.restart = None;
