@@ -16,6 +16,8 @@ const CAP_LOOKS_BACK: usize = 64;
 /// How far the room's time may be from that of the paper, and an edge's from the room's: an edge that is started while its clock
 /// and the store's are both a minute off has nobody to believe. What no clock may do is take a room hours along.
 const TIME_OFF_MAX_MS: u64 = 150_000;
+/// A room that is behind by more has stood still.
+const STANDSTILL_MAX_MS: u64 = 20_000;
 
 /// A promise of `DESIGN.md`'s kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -282,9 +284,9 @@ impl Witness {
         if shown.is_stale {
             return;
         }
-        let off_ms = view.now_ms.abs_diff(self.now_ms);
-        if off_ms > TIME_OFF_MAX_MS {
-            self.blame(Promise::TimeGoesOn, format!("edge {edge} shows a time that is {off_ms} ms off"));
+        let (ahead_ms, behind_ms) = (view.now_ms.saturating_sub(self.now_ms), self.now_ms.saturating_sub(view.now_ms));
+        if ahead_ms > TIME_OFF_MAX_MS || behind_ms > STANDSTILL_MAX_MS {
+            self.blame(Promise::TimeGoesOn, format!("edge {edge} shows a time {ahead_ms} ms ahead, {behind_ms} ms behind"));
         }
         let before = self.serving.insert((edge, life), view.serving).unwrap_or(0);
         if view.serving < before {
