@@ -1,12 +1,14 @@
-//! fairgate: an edge virtual waiting room in front of a booking core.
+//! fairgate: an edge virtual waiting room in front of a shop or of fairgate's own booking core.
 //!
-//! The modules mirror the visitor's way: arrive → pool → draw → line → admit → pass → proxy → book.
-//! Pure modules ([`arrive`], [`room`], [`pass`], the draw in [`fairgate_draw`]) take the time and randomness as
-//! arguments; only the shells ([`edge`], [`store`], [`control`], [`booking`]) do I/O. See `docs/architecture.md`.
+//! This package is the proxy and the command line: [`edge`] holds and admits fans, [`config`] reads the file, [`admin`]
+//! is the admin API, [`page`] is what browsers see, [`cli`] has a file a verb. What is a thing of its own is a crate below
+//! `crates/`: the pure decisions ([`fairgate_core`]), the draw ([`fairgate_draw`]), tickets and passes
+//! ([`fairgate_token`]), the stores ([`fairgate_store`]), the booking core ([`fairgate_booking`]), verification
+//! ([`fairgate_verify`]) and telemetry ([`fairgate_telemetry`]). `docs/architecture.md` says who may name whom.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
-pub mod control;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod edge;
@@ -14,14 +16,5 @@ pub mod edge;
 pub mod fuzz;
 pub mod observe;
 pub mod page;
-pub mod provider;
-
-pub use fairgate_booking as booking;
-pub use fairgate_store as store;
-pub use fairgate_telemetry::{clock, supervise};
-pub use fairgate_token as pass;
-pub use fairgate_verify as audit;
-
-pub use fairgate_core::{fields, overload as steer, rate_limit as limit, recovery as recover, request as arrive, room};
 #[cfg(feature = "demo")]
-pub use fairgate_testkit as sandbox;
+pub mod provider;

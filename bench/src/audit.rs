@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use fairgate::pass::{KeyRing, create_key};
 use fairgate_draw::{
     CHUNK_ENTRIES, Claim, Descriptor, Hash, InclusionProof, Opening, Record, RosterTree, RosterTreeBuilder, Shuffle,
     ZERO, commitment, entry, seed,
 };
-use ring::rand::SystemRandom;
+use fairgate_telemetry::entropy;
+use fairgate_token::{KeyRing, create_key};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -70,7 +70,7 @@ impl Draw {
         };
         write_claims(&folder.path().join("claims"), &record)?;
         let keys = folder.path().join("keys");
-        create_key(&keys, 1_000, &SystemRandom::new())?;
+        create_key(&keys, 1_000, &entropy::system())?;
         let ring = KeyRing::load(&keys, "bench")?;
         fs::write(folder.path().join("jwks.json"), ring.jwks())?;
         let record = ring.sign_record(record, starts_at_ms);

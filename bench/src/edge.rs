@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::pass::create_key;
-use fairgate::sandbox::ChildProcess;
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
+use fairgate_testkit::ChildProcess;
+use fairgate_token::create_key;
 use jiff::{SignedDuration, Timestamp};
-use ring::rand::SystemRandom;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -50,7 +50,7 @@ impl Edge {
         let files = tempfile::tempdir()?;
         let (port, tls_port, admin) = (free_port()?, free_port()?, free_port()?);
         let now_ms = SystemClock.now_ms();
-        create_key(&files.path().join("keys"), now_ms, &SystemRandom::new())?;
+        create_key(&files.path().join("keys"), now_ms, &entropy::system())?;
         let path = files.path().join("fairgate.toml");
         let text = config(files.path(), port, admin, upstream, session, store, now_ms)?;
         std::fs::write(&path, text + &tls(tls_port, &Certificate::make(files.path())?))?;

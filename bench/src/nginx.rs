@@ -135,7 +135,7 @@ fn config(root: &Path, port: u16, tls_port: u16, certificate: &Certificate, loca
 
 /// A port of 127.0.0.1 that nobody listens on.
 pub(crate) fn free_port() -> anyhow::Result<u16> {
-    Ok(fairgate::sandbox::free_port()?)
+    Ok(fairgate_testkit::free_port()?)
 }
 
 /// Waits up to ten seconds until something listens there.

@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use fairgate::booking::db::Database;
-use fairgate::booking::events::create_event::create;
-use fairgate::booking::events::demo_event::demo_facts;
-use fairgate::booking::events::seat_map::{Facts, Row, Section, SectionKind};
-use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use fairgate_booking::db::Database;
+use fairgate_booking::events::create_event::create;
+use fairgate_booking::events::demo_event::demo_facts;
+use fairgate_booking::events::seat_map::{Facts, Row, Section, SectionKind};
+use fairgate_testkit::{ChildProcess, PrivatePostgres};
 
 use crate::edge::fairgate_program;
 use crate::nginx::free_port;

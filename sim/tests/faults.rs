@@ -147,14 +147,3 @@ fn replies_that_are_taken_for_others_are_noticed() {
 fn a_store_that_lets_everybody_in_at_once_is_noticed() {
     assert!(is_noticed(Sabotage::NoCap, Promise::Cap));
 }
-
-#[test]
-fn zz_adhoc() {
-    let mut seen = std::collections::BTreeMap::new();
-    for seed in (2..300).step_by(5) {
-        for broken in &sabotaged(seed, Sabotage::OldMasterAnswers).broken {
-            *seen.entry(format!("{:?}", broken.promise)).or_insert(0) += 1;
-        }
-    }
-    panic!("{seen:?}");
-}

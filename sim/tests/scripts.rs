@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use fairgate::recover::{Knowledge, Sight, Stamp};
-use fairgate::room::{Outcome, Refusal};
-use fairgate::sandbox::PrivateRedis;
-use fairgate::store::StoreError;
-use fairgate::store::redis::{CallError, Calls, RedisOptions};
+use fairgate_core::recovery::{Knowledge, Sight, Stamp};
+use fairgate_core::room::{Outcome, Refusal};
 use fairgate_sim::faults::{Look, Request, Response, StoreEvent, store_events};
+use fairgate_store::StoreError;
+use fairgate_store::redis::{CallError, Calls, RedisOptions};
+use fairgate_testkit::PrivateRedis;
 use redis::aio::MultiplexedConnection;
 
 const ROOM: &str = "the-final";
@@ -183,7 +183,7 @@ fn key() -> String {
     format!("fairgate:{{{ROOM}}}")
 }
 
-fn look(view: fairgate::room::View, sight: Sight, server_ms: u64) -> Response {
+fn look(view: fairgate_core::room::View, sight: Sight, server_ms: u64) -> Response {
     Response::Look(Box::new(Look { view, sight, server_ms }))
 }
 

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, RoomConfig, ScheduleConfig, Zones};
+use fairgate_telemetry::clock::{Clock, SystemClock};
 
 /// Check configuration files.
 #[derive(Debug, Args)]

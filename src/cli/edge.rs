@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use crate::clock::{Clock, SteadyClock, SystemClock};
+use crate::admin::Tokens;
 use crate::config::{Config, StoreConfig};
-use crate::control::Tokens;
 use crate::edge::{self, EdgeParts, Sockets};
 use crate::observe::{EdgeMetrics, init_logs, registry};
-use crate::store::embedded::{EmbeddedStore, OpenError};
-use crate::store::redis::{RedisOptions, RedisStore};
-use crate::store::{LockError, Store};
-use crate::supervise::Supervisor;
+use fairgate_store::embedded::{EmbeddedStore, OpenError};
+use fairgate_store::redis::{RedisOptions, RedisStore};
+use fairgate_store::{LockError, Store};
+use fairgate_telemetry::clock::{Clock, SteadyClock, SystemClock};
+use fairgate_telemetry::supervise::Supervisor;
 
 /// How long an edge that hands over may keep its store: it goes on for some seconds after its sockets have changed hands.
 const FREE_PATIENCE: Duration = Duration::from_secs(30);

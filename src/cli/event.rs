@@ -10,12 +10,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::organizer::{Api, OrganizerArgs};
-use crate::booking::db::Database;
-use crate::booking::events::create_event::create;
-use crate::booking::events::edit::{EventPatch, SectionPatch};
-use crate::booking::events::import::{EventWords, Import, LineError, Text, read_csv, read_json, read_text};
-use crate::booking::events::seat_map::Section;
-use crate::booking::money::money;
+use fairgate_booking::db::Database;
+use fairgate_booking::events::create_event::create;
+use fairgate_booking::events::edit::{EventPatch, SectionPatch};
+use fairgate_booking::events::import::{EventWords, Import, LineError, Text, read_csv, read_json, read_text};
+use fairgate_booking::events::seat_map::Section;
+use fairgate_booking::money::money;
 
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 

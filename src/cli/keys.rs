@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use ring::rand::SystemRandom;
 
-use crate::clock::{Clock, SystemClock};
-use crate::pass::{KeyFile, create_key, list_keys};
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
+use fairgate_token::{KeyFile, create_key, list_keys};
 
 /// How long a new key is only verified with, so that a fleet has it before it meets its tokens.
 const SPREAD_WITHIN: SignedDuration = SignedDuration::from_mins(10);
@@ -74,7 +74,7 @@ fn new(mut out: impl Write, dir: &Path, now_ms: u64, signs_in: Option<SignedDura
     let signs_in = signs_in.unwrap_or(if is_first { SignedDuration::ZERO } else { SPREAD_WITHIN });
     let after_ms =
         u64::try_from(signs_in.as_millis()).context("--signs-in lies in the past: give a span from now on")?;
-    let key = create_key(dir, now_ms.saturating_add(after_ms), &SystemRandom::new())?;
+    let key = create_key(dir, now_ms.saturating_add(after_ms), &entropy::system())?;
     writeln!(out, "{}", key.path.display())?;
     Ok(())
 }

@@ -9,13 +9,13 @@ use clap::{Args, Subcommand};
 use lettre::message::Mailbox;
 
 use super::booking::stop_when_told;
-use crate::booking::bookings::links::Links;
-use crate::booking::db::Database;
-use crate::booking::outbox::mail::{MailWorker, Post, PublicShop};
-use crate::booking::outbox::{Dead, Message, Redis, Relay, STREAM, Schedule};
 use crate::config::LogConfig;
 use crate::observe::{announce, init_logs, registry};
-use crate::supervise::Supervisor;
+use fairgate_booking::bookings::links::Links;
+use fairgate_booking::db::Database;
+use fairgate_booking::outbox::mail::{MailWorker, Post, PublicShop};
+use fairgate_booking::outbox::{Dead, Message, Redis, Relay, STREAM, Schedule};
+use fairgate_telemetry::supervise::Supervisor;
 
 /// The group of the mail worker.
 const MAIL: &str = "mail";

@@ -8,10 +8,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::booking::stop_when_told;
-use crate::booking::payment::signature::WebhookSecret;
 use crate::config::LogConfig;
 use crate::observe::{announce, init_logs};
 use crate::provider::{Behaviour, Provider, ProviderSettings, WebhookTarget};
+use fairgate_booking::payment::signature::WebhookSecret;
 
 /// Run a simulated payment provider for trials and tests.
 ///

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::clock::{Clock, SystemClock};
-use crate::control::audit_line;
-use crate::store::check;
-use crate::store::embedded::{Gap, Restore, Restored, restore};
+use crate::admin::audit_line;
+use fairgate_store::check;
+use fairgate_store::embedded::{Gap, Restore, Restored, restore};
+use fairgate_telemetry::clock::{Clock, SystemClock};
 
 /// Check the files of a store, and restore a backup.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::reader::Section;
 use super::times::Span;
 use super::value::{Misfit, Value, Word};
-use crate::room::BeaconPlan;
+use fairgate_core::room::BeaconPlan;
 
 /// drand's public relays. Any of them will do, since a round's signature authenticates itself.
 const RELAYS: [&str; 4] =

@@ -45,7 +45,7 @@ pub struct EdgeConfig {
     pub hsts: Option<String>,
 }
 
-/// Fields of requests that reach no shop, beside those of [`crate::arrive::forged`].
+/// Fields of requests that reach no shop, beside those of [`fairgate_core::request::forged`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadersConfig {
     /// More of them; a name that ends in `*` is a family.

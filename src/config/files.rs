@@ -9,7 +9,7 @@ use super::reader::{Document, Step};
 use super::store::read_authority;
 use super::{Config, RoomConfig, TlsListener};
 use crate::page::{PageInput, WaitingPage, read_page};
-use crate::pass::KeyRing;
+use fairgate_token::KeyRing;
 
 /// Reports files that cannot be used.
 pub(super) fn check(config: &Config, document: &Document<'_>) {

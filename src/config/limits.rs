@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::reader::Section;
-use crate::limit::Quota;
+use fairgate_core::rate_limit::Quota;
 
 /// Bodies of which a few can be read at once, at least.
 const BODY_BYTES_MIN: u64 = 1 << 20;

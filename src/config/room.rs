@@ -10,9 +10,9 @@ use super::origin::Origin;
 use super::reader::Section;
 use super::times::{Instant, Span, ZoneOf};
 use super::value::{Misfit, Value, Word};
-use crate::arrive::host::canonical_host;
-use crate::arrive::well_known;
-use crate::room::{Control, Late, Mode, Policy};
+use fairgate_core::request::host::canonical_host;
+use fairgate_core::request::well_known;
+use fairgate_core::room::{Control, Late, Mode, Policy};
 
 const NAME_BYTES_MAX: usize = 40;
 const WITNESS_MS_MIN: u64 = 2_000;

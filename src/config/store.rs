@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::Secret;
 use super::reader::Section;
 use super::value::{Misfit, Value};
-use crate::store::redis::{RedisAddress, RedisOptions};
+use fairgate_store::redis::{RedisAddress, RedisOptions};
 
 const USER_ENV: &str = "FAIRGATE_REDIS_USER";
 const PASSWORD_ENV: &str = "FAIRGATE_REDIS_PASSWORD";

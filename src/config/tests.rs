@@ -6,7 +6,6 @@ mod first_cause;
 use std::fs;
 use std::path::Path;
 
-use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
 use super::*;
@@ -450,7 +449,7 @@ fn files_that_cannot_be_used_are_told() {
         [(3, "edge.keys"), (4, "edge.tls[0].certificate"), (4, "edge.tls[0].key"), (17, "room[final].page.template")];
     assert_eq!(keys, expected, "{error}");
 
-    crate::pass::create_key(Path::new(&at("keys")), 0, &SystemRandom::new()).expect("a key");
+    fairgate_token::create_key(Path::new(&at("keys")), 0, &fairgate_telemetry::entropy::system()).expect("a key");
     let [ours, theirs] =
         [(), ()].map(|()| rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("a pair"));
     fs::write(at("cert.pem"), ours.cert.pem()).expect("write");

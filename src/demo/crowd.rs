@@ -5,7 +5,7 @@ use fairgate_crowd::{Options, Report, Target};
 
 use super::plan::{DemoPlan, ROOM};
 use super::servers::Addresses;
-use crate::booking::events::demo_event::DEMO_EVENT;
+use fairgate_booking::events::demo_event::DEMO_EVENT;
 
 /// Sends the crowd and writes the report where it was asked for.
 pub(super) async fn send(plan: &DemoPlan, addresses: &Addresses) -> anyhow::Result<Report> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::room::Phase;
+use fairgate_core::room::Phase;
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 

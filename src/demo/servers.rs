@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use ring::rand::{SecureRandom, SystemRandom};
 use tempfile::TempDir;
 
 use super::plan::{DemoPlan, ROOM};
 use super::ports::{EdgePorts, Ports};
-use crate::clock::{Clock, SystemClock};
-use crate::pass::create_key;
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
 use fairgate_testkit::{ChildProcess, PrivatePostgres, PrivateRedis};
+use fairgate_token::create_key;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -93,7 +93,7 @@ async fn start_edges(
     redis: Option<&PrivateRedis>,
 ) -> anyhow::Result<Vec<Server>> {
     let (files, now_ms) = (&addresses.files, SystemClock.now_ms());
-    create_key(&files.join("keys"), now_ms, &SystemRandom::new())?;
+    create_key(&files.join("keys"), now_ms, &entropy::system())?;
     let (opens_at, token) = (Timestamp::from_millisecond(i64::try_from(now_ms)?)?, admin_token(files)?);
     let url = redis.map(PrivateRedis::url);
     let mut edges = Vec::new();
@@ -267,9 +267,7 @@ fn admin_token(files: &Path) -> anyhow::Result<String> {
 }
 
 fn new_token() -> anyhow::Result<String> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
-    Ok(hex::encode(bytes))
+    Ok(hex::encode(entropy::random_bytes::<16>()?))
 }
 
 fn token_file(files: &Path) -> PathBuf {

@@ -8,12 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use prometheus::Registry;
 
-use crate::arrive::forged::Forged;
-use crate::arrive::host::canonical_host;
-use crate::arrive::path::Target;
-use crate::arrive::route::{Route, RouteTable};
-use crate::clock::Clock;
-use crate::control::Tokens;
+use crate::admin::Tokens;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::http::answer::Answer;
@@ -24,9 +19,14 @@ use crate::edge::overload::rate_limit::{Over, Quotas};
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Closed;
 use crate::observe::{EdgeMetrics, Shed};
-use crate::pass::PassCache;
-use crate::store::Store;
-use crate::supervise::Supervisor;
+use fairgate_core::request::forged::Forged;
+use fairgate_core::request::host::canonical_host;
+use fairgate_core::request::path::Target;
+use fairgate_core::request::route::{Route, RouteTable};
+use fairgate_store::Store;
+use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::supervise::Supervisor;
+use fairgate_token::PassCache;
 
 /// The time after a refusal in which load shedding looks at requests first.
 const PRESSED_MS: u64 = 1_000;

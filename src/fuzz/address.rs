@@ -3,7 +3,7 @@
 use lettre::message::Mailbox;
 use lettre::{Address, Message};
 
-use crate::booking::mail_address::read_address;
+use fairgate_booking::mail_address::read_address;
 
 /// Reads an address from any bytes.
 ///

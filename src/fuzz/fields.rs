@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use http::header::{ACCEPT, COOKIE, HeaderName, HeaderValue};
 use http::{HeaderMap, Uri};
 
-use crate::arrive::credentials::is_gate_cookie;
-use crate::arrive::decide::wants_page;
-use crate::arrive::forged::Forged;
-use crate::arrive::host::canonical_host;
-use crate::arrive::origin::is_own_origin;
 use crate::edge::client_address;
-use crate::fields::{accepts, bearer, cookies, items, names_tag, weighted};
+use fairgate_core::fields::{accepts, bearer, cookies, items, names_tag, weighted};
+use fairgate_core::request::credentials::is_gate_cookie;
+use fairgate_core::request::decide::wants_page;
+use fairgate_core::request::forged::Forged;
+use fairgate_core::request::host::canonical_host;
+use fairgate_core::request::origin::is_own_origin;
 
 /// Reads fields, one a line, from any bytes.
 ///

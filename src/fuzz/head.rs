@@ -1,6 +1,6 @@
 //! The head of an HTTP/1 message, against the plainest reader there is: lines, and what stands before their first colon.
 
-use crate::arrive::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, header_slots, read_head};
+use fairgate_core::request::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, header_slots, read_head};
 
 /// Reads a head from any bytes.
 ///

@@ -13,9 +13,9 @@ mod plans;
 mod store;
 mod tokens;
 
-pub use crate::arrive::model::check as path;
 pub use address::address;
 pub use configuration::configuration;
+pub use fairgate_core::request::model::check as path;
 pub use fields::fields;
 pub use head::head;
 pub use plans::plans;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::booking::events::import::{EventWords, Text, read_csv, read_json, read_text};
-use crate::booking::events::seat_map::{SeatMap, Section, SectionKind};
+use fairgate_booking::events::import::{EventWords, Text, read_csv, read_json, read_text};
+use fairgate_booking::events::seat_map::{SeatMap, Section, SectionKind};
 
 /// Shows any bytes as a JSON plan and as a CSV plan in three currencies.
 ///

@@ -1,8 +1,8 @@
 //! The files of a store, whatever is in them: nothing panics, what is read is whole, and a file that was opened once has
 //! nothing torn any more.
 
-use crate::store::fuzzed::{read_journal, read_knowledge};
-use crate::store::redis::PlayedEntries;
+use fairgate_store::fuzzed::{read_journal, read_knowledge};
+use fairgate_store::redis::PlayedEntries;
 
 /// A journal.
 pub fn journal(bytes: &[u8]) {

@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
-use crate::pass::{Hearsay, KeyRing, Pass, Ticket, create_key};
-use crate::room::Position;
+use fairgate_core::room::Position;
+use fairgate_telemetry::entropy;
+use fairgate_token::{Hearsay, KeyRing, Pass, Ticket, create_key};
 
 const NOW_MS: u64 = 1_790_000_000_000;
 const ROOM: &str = "final";
@@ -51,7 +52,7 @@ fn signed() -> &'static Signed {
     static SIGNED: OnceLock<Signed> = OnceLock::new();
     SIGNED.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a directory");
-        create_key(dir.path(), NOW_MS - 1, &ring::rand::SystemRandom::new()).expect("a key");
+        create_key(dir.path(), NOW_MS - 1, &entropy::system()).expect("a key");
         let keys = KeyRing::load(dir.path(), "fuzz").expect("keys");
         let (draw, entry) = ([7; 32], [9; 32]);
         let ticket = Ticket { room: ROOM.into(), draw, position: Position::Pool(3), entry, issued_at_ms: NOW_MS };

@@ -3,7 +3,7 @@
 use prometheus::{IntCounterVec, Registry};
 
 use super::metrics;
-use crate::room::{Limit, Phase, View};
+use fairgate_core::room::{Limit, Phase, View};
 
 metrics! {
     /// The metrics themselves.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::*;
-use crate::room::{Claimant, Command, Control, Late, Mode, Plan, Policy, Room};
+use fairgate_core::room::{Claimant, Command, Control, Late, Mode, Plan, Policy, Room};
 
 /// A room without a pool: opens at second 1, lets in one a second after a burst of ten.
 fn room() -> Room {

@@ -10,7 +10,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use crate::fields::accepts;
+use fairgate_core::fields::accepts;
 
 /// A content coding that a browser accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

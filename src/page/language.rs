@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::fields::{items, weighted};
+use fairgate_core::fields::{items, weighted};
 
 /// One language's texts.
 #[derive(Debug, Deserialize)]

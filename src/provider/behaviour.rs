@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::booking::payment::SLOW;
+use fairgate_booking::payment::SLOW;
 
 /// The words that mean something, for `--help` and the answer to a wrong one.
 pub(super) const WORDS: &str = "declined, slow, flaky, down, never, lost, early, twice, silent";

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use crate::booking::payment::api::{ChargeRecord, ChargeRequest, ChargeStatus};
+use fairgate_booking::payment::api::{ChargeRecord, ChargeRequest, ChargeStatus};
 
 /// More than a demonstration needs; beyond it the books are full.
 const CHARGES_MAX: usize = 1_000_000;

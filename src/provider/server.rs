@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::behaviour::{Behaviour, Failing};
 use super::ledger::{Ledger, LedgerError};
 use super::webhooks::{WebhookTarget, Webhooks};
-use crate::booking::payment::api::{ChargeList, ChargeRecord, ChargeRequest, ChargeStatus, WebhookKind};
+use fairgate_booking::payment::api::{ChargeList, ChargeRecord, ChargeRequest, ChargeStatus, WebhookKind};
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
 const PAGE_MAX: usize = 1000;

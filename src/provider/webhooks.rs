@@ -9,9 +9,9 @@ use tokio::time::sleep;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::booking::payment::api::{ChargeRecord, WebhookEvent, WebhookKind};
-use crate::booking::payment::signature::{SIGNATURE_HEADER, WebhookSecret};
-use crate::clock::{Clock, SystemClock};
+use fairgate_booking::payment::api::{ChargeRecord, WebhookEvent, WebhookKind};
+use fairgate_booking::payment::signature::{SIGNATURE_HEADER, WebhookSecret};
+use fairgate_telemetry::clock::{Clock, SystemClock};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Waits between attempts, in seconds.

@@ -41,17 +41,7 @@ pub(crate) const CRATES: &[&str] =
     &["draw", "semaphore", "pages", "core", "telemetry", "token", "store", "verify", "testkit", "booking"];
 
 /// Folders that are on their way into crates of their own, by the names that they have there.
-const ALSO: &[(&str, &str)] = &[
-    ("arrive", "request"),
-    ("recover", "recovery"),
-    ("steer", "overload"),
-    ("limit", "rate_limit"),
-    ("pass", "token"),
-    ("observe", "telemetry"),
-    ("audit", "verify"),
-    ("control", "admin"),
-    ("sandbox", "testkit"),
-];
+const ALSO: &[(&str, &str)] = &[("observe", "telemetry")];
 
 /// The table.
 pub(crate) const NEVER: &[Never] = &[

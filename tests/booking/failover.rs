@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fairgate::sandbox::{PostgresSetup, PrivatePostgres};
+use fairgate_testkit::{PostgresSetup, PrivatePostgres};
 use reqwest::StatusCode;
 use tokio::task::JoinSet;
 use tokio::time::sleep;

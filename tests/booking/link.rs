@@ -38,7 +38,7 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn to(socket: &Path) -> Self {
-        let listener = fairgate::sandbox::listen().expect("a port");
+        let listener = fairgate_testkit::listen().expect("a port");
         let url = format!("postgresql://fairgate@{}/postgres", listener.local_addr().expect("bound"));
         let damage = Arc::new(Damage { server: Mutex::new(socket.to_owned()), ..Damage::default() });
         let shared = Arc::clone(&damage);

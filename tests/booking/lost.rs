@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use fairgate::booking::passes::PassSettings;
-use fairgate::booking::server::{Core, Payments, Settings};
-use fairgate::booking::upkeep::prune::Retention;
+use fairgate_booking::passes::PassSettings;
+use fairgate_booking::server::{Core, Payments, Settings};
+use fairgate_booking::upkeep::prune::Retention;
 use reqwest::StatusCode;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

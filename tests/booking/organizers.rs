@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use fairgate::booking::payment::api::ChargeStatus;
+use fairgate_booking::payment::api::ChargeStatus;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

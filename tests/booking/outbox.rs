@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fairgate::booking::outbox::{Kind, Message, STREAM};
-use fairgate::sandbox::PrivateRedis;
+use fairgate_booking::outbox::{Kind, Message, STREAM};
+use fairgate_testkit::PrivateRedis;
 use redis::AsyncCommands;
 use redis::streams::StreamRangeReply;
 use reqwest::{Method, StatusCode};
@@ -211,7 +211,7 @@ async fn buyers_get_mails_and_failures_are_dead_letters_until_they_are_retried()
 
 /// A mail server that puts the first mail off and takes the others.
 fn mail_server() -> (String, Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>) {
-    let listener = fairgate::sandbox::listen().expect("a port");
+    let listener = fairgate_testkit::listen().expect("a port");
     let url = format!("smtp://{}", listener.local_addr().expect("bound"));
     let (taken, refused) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
     let (mails, refusals) = (Arc::clone(&taken), Arc::clone(&refused));

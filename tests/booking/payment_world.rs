@@ -3,10 +3,10 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use fairgate::booking::payment::api::{ChargeList, ChargeRecord};
-use fairgate::booking::payment::signature::{SIGNATURE_HEADER, WebhookSecret};
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::sandbox::ChildProcess;
+use fairgate_booking::payment::api::{ChargeList, ChargeRecord};
+use fairgate_booking::payment::signature::{SIGNATURE_HEADER, WebhookSecret};
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_testkit::ChildProcess;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::sleep;

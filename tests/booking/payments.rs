@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fairgate::booking::payment::api::ChargeStatus;
+use fairgate_booking::payment::api::ChargeStatus;
 use reqwest::StatusCode;
 use tokio::time::sleep;
 

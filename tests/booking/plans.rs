@@ -1,6 +1,6 @@
 //! The statements on the hot path look up by key, whatever the tables hold, and were planned while they were empty.
 
-use fairgate::booking::sql;
+use fairgate_booking::sql;
 use tokio_postgres::Client;
 
 use crate::shop::Shop;

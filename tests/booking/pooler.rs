@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fairgate::booking::db::Database;
-use fairgate::sandbox::PrivatePostgres;
+use fairgate_booking::db::Database;
+use fairgate_testkit::PrivatePostgres;
 use reqwest::StatusCode;
 use tempfile::TempDir;
 use tokio::time::sleep;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use fairgate::booking::db::Database;
-use fairgate::sandbox::{PostgresSetup, PrivatePostgres};
+use fairgate_booking::db::Database;
+use fairgate_testkit::{PostgresSetup, PrivatePostgres};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest::StatusCode;
 use tempfile::TempDir;
@@ -73,7 +73,7 @@ impl Secured {
             fs::write(files.path().join(name), text).unwrap();
             private(&files.path().join(name));
         }
-        let port = fairgate::sandbox::free_port().unwrap();
+        let port = fairgate_testkit::free_port().unwrap();
         let settings = ["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key", "ssl_ca_file=authority.crt"];
         let postgres = Shop::postgres(PostgresSetup {
             settings: settings.map(str::to_owned).to_vec(),

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::pass::{KeyRing, Pass, create_key};
-use fairgate::sandbox::{ChildProcess, PostgresSetup, PostgresTemplate, PrivatePostgres};
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
+use fairgate_testkit::{ChildProcess, PostgresSetup, PostgresTemplate, PrivatePostgres};
+use fairgate_token::{KeyRing, Pass, create_key};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -45,7 +46,7 @@ impl Gate {
         let dir = tempfile::tempdir().expect("a directory");
         // A key that is older than those that are published was withdrawn; a younger one may be on its way.
         let (keys, forged) = (new_key(dir.path(), SIGNS_FROM_MS), new_key(&dir.path().join("other"), 0));
-        let listener = fairgate::sandbox::listen().expect("a port");
+        let listener = fairgate_testkit::listen().expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
         let published = Arc::new(Published {
             jwks: Mutex::new(keys.jwks()),
@@ -59,7 +60,7 @@ impl Gate {
 
     /// Another key signs from now on; the one before stays published.
     pub(crate) fn rotate(&mut self) {
-        create_key(self.dir.path(), 2 * SIGNS_FROM_MS, &ring::rand::SystemRandom::new()).expect("a key");
+        create_key(self.dir.path(), 2 * SIGNS_FROM_MS, &entropy::system()).expect("a key");
         self.keys = KeyRing::load(self.dir.path(), "fairgate").expect("the keys");
         *self.published.jwks.lock().expect("unpoisoned") = self.keys.jwks();
     }
@@ -93,7 +94,7 @@ impl Gate {
 }
 
 fn new_key(dir: &Path, signs_from_ms: u64) -> KeyRing {
-    create_key(dir, signs_from_ms, &ring::rand::SystemRandom::new()).expect("a key");
+    create_key(dir, signs_from_ms, &entropy::system()).expect("a key");
     KeyRing::load(dir, "fairgate").expect("the key")
 }
 
@@ -232,7 +233,7 @@ impl Drop for Shop {
 
 /// Where a server may listen: a port that nobody has.
 pub(crate) fn free_address() -> String {
-    format!("127.0.0.1:{}", fairgate::sandbox::free_port().expect("a port"))
+    format!("127.0.0.1:{}", fairgate_testkit::free_port().expect("a port"))
 }
 
 fn start_core(database_url: &str, gate: &Gate, listen: &str, env: &Env) -> (ChildProcess, String, String) {

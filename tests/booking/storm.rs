@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use fairgate::booking::outbox::{Kind, Message, STREAM};
-use fairgate::sandbox::ChildProcess;
+use fairgate_booking::outbox::{Kind, Message, STREAM};
+use fairgate_testkit::ChildProcess;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use reqwest::StatusCode;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fairgate::booking::payment::signature::WebhookSecret;
+use fairgate_booking::payment::signature::WebhookSecret;
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::task::JoinSet;

@@ -3,8 +3,8 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use fairgate::booking::outbox::{Message, STREAM};
-use fairgate::sandbox::{ChildProcess, PrivateRedis};
+use fairgate_booking::outbox::{Message, STREAM};
+use fairgate_testkit::{ChildProcess, PrivateRedis};
 use redis::AsyncCommands;
 use redis::streams::StreamRangeReply;
 use tokio::time::sleep;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use fairgate::booking::money::{currencies, money};
+use fairgate_booking::money::{currencies, money};
 
 fn node_tests(file: &str) {
     node_tests_with(file, "");

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::pass::create_key;
-use fairgate::sandbox::{ChildProcess, PrivatePostgres, free_port};
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
+use fairgate_testkit::{ChildProcess, PrivatePostgres, free_port};
+use fairgate_token::create_key;
 use jiff::Timestamp;
-use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -79,7 +79,7 @@ impl Site {
     fn prepare(rooms: &[Room]) -> Self {
         let files = tempfile::Builder::new().prefix("fairgate-site-").tempdir().expect("a place for the site's files");
         let [gate, admin, booking] = free_ports();
-        create_key(&files.path().join("keys"), SystemClock.now_ms(), &SystemRandom::new()).expect("a signing key");
+        create_key(&files.path().join("keys"), SystemClock.now_ms(), &entropy::system()).expect("a signing key");
         Self {
             edge: None,
             shop: None,

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use fairgate::pass::{Pass, Ticket};
-use fairgate::room::Position;
+use fairgate_core::room::Position;
+use fairgate_token::{Pass, Ticket};
 use serde_json::{Value, json};
 
 use crate::published::{Draw, key_ring};

@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use fairgate::pass::{KeyRing, create_key};
 use fairgate_draw::{
     BeaconRound, BeaconSignature, Claim, Descriptor, Hash, Opening, QUICKNET, Record, RootHasher, Shuffle, ZERO,
     commitment, entry, seed,
 };
-use ring::rand::SystemRandom;
+use fairgate_telemetry::entropy;
+use fairgate_token::{KeyRing, create_key};
 use tempfile::TempDir;
 
 /// When round 1000 of quicknet was: rounds of these draws are long past.
@@ -126,7 +126,7 @@ impl Draw {
 /// A new operator's keys.
 pub(crate) fn key_ring() -> KeyRing {
     let dir = tempfile::tempdir().unwrap();
-    create_key(dir.path(), 1_000, &SystemRandom::new()).unwrap();
+    create_key(dir.path(), 1_000, &entropy::system()).unwrap();
     KeyRing::load(dir.path(), "https://tickets.example").unwrap()
 }
 

@@ -3,10 +3,10 @@
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use fairgate::clock::SystemClock;
-use fairgate::room;
-use fairgate::store::Store;
-use fairgate::store::embedded::EmbeddedStore;
+use fairgate_core::room;
+use fairgate_store::Store;
+use fairgate_store::embedded::EmbeddedStore;
+use fairgate_telemetry::clock::SystemClock;
 
 use crate::world::{Setup, World};
 

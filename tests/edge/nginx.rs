@@ -19,7 +19,7 @@ impl Nginx {
     /// Starts one with these lines in its `server` block.
     pub(crate) fn start(server: &str) -> Self {
         let dir = TempDir::new().unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], fairgate::sandbox::free_port().unwrap()));
+        let address = SocketAddr::from(([127, 0, 0, 1], fairgate_testkit::free_port().unwrap()));
         let root = dir.path().display();
         let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
         let config = format!(

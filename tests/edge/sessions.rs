@@ -120,7 +120,7 @@ fn the_shop_releases_a_session_and_the_next_fan_gets_in() {
     let mut cheat = Fan { cookies: kept, ..first };
     assert_eq!(cheat.get("/seats").status, 503, "a pass that was kept is of no use");
     let told = cheat.get(ended);
-    let document: fairgate::pass::Ended = serde_json::from_slice(&told.body).expect("the document");
+    let document: fairgate_token::Ended = serde_json::from_slice(&told.body).expect("the document");
     assert_eq!((&*document.room, &*document.issuer, document.places.len()), ("final", "fairgate", 1));
     let seen = world.shop.seen("/seats").remove(0);
     assert_eq!(seen.all("x-fairgate-place"), [document.places[0].to_string()], "those who judge passes are told");

@@ -44,7 +44,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn start() -> Self {
-        let listener = fairgate::sandbox::listen().unwrap();
+        let listener = fairgate_testkit::listen().unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, stopped) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (log, stop) = (Arc::clone(&seen), Arc::clone(&stopped));

@@ -215,7 +215,7 @@ pub(crate) fn fairgate(args: &[&str]) {
 }
 
 fn free_address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], fairgate::sandbox::free_port().unwrap()))
+    SocketAddr::from(([127, 0, 0, 1], fairgate_testkit::free_port().unwrap()))
 }
 
 fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], shop: SocketAddr) -> String {

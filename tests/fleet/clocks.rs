@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use fairgate::sandbox::PrivateRedis;
+use fairgate_testkit::PrivateRedis;
 use tempfile::TempDir;
 
 use crate::edges::{Fleet, Sale};

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fairgate::sandbox::PrivateRedis;
+use fairgate_testkit::PrivateRedis;
 use serde_json::{Value, json};
 
 use crate::edges::{ADMIN_TOKEN, Fleet, ROOM, Sale};

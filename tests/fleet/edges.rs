@@ -9,9 +9,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fairgate::config::Config;
-use fairgate::room::{self, Plan};
-use fairgate::store::Store;
-use fairgate::store::redis::{RedisOptions, RedisStore};
+use fairgate_core::room::{self, Plan};
+use fairgate_store::Store;
+use fairgate_store::redis::{RedisOptions, RedisStore};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -210,7 +210,7 @@ pub(crate) fn program() -> &'static str {
 }
 
 pub(crate) fn free_address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], fairgate::sandbox::free_port().unwrap()))
+    SocketAddr::from(([127, 0, 0, 1], fairgate_testkit::free_port().unwrap()))
 }
 
 fn config(

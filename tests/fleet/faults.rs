@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::Duration;
 
-use fairgate::sandbox::PrivateRedis;
 use fairgate_crowd::fleet::{Allowed, Kind, Outcome, judge};
 use fairgate_draw::RootHasher;
+use fairgate_testkit::PrivateRedis;
 
 use crate::crowd::Crowd;
 use crate::edges::{Fleet, ROOM, Sale};

@@ -35,7 +35,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy in front of a server.
     pub(crate) fn start(server: SocketAddr) -> Self {
-        let listener = fairgate::sandbox::listen().unwrap();
+        let listener = fairgate_testkit::listen().unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State { weather: Weather::Fine, server, open: Vec::new() }));
         let proxy = Self { address, state };

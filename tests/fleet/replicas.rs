@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fairgate::sandbox::PrivateRedis;
+use fairgate_testkit::PrivateRedis;
 
 use crate::edges::{Fleet, Sale};
 use crate::faults::{ask, replica_of};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fairgate::sandbox::PrivateRedis;
+use fairgate_testkit::PrivateRedis;
 use serde_json::Value;
 
 use crate::edges::{Fleet, ROOM, Sale};

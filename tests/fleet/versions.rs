@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fairgate::sandbox::PrivateRedis;
+use fairgate_testkit::PrivateRedis;
 
 use crate::edges::{Fleet, ROOM, Sale};
 use crate::fan::Fan;

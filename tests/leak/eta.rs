@@ -2,7 +2,7 @@
 //! waits with the page open, the page asks again by its own rules, and every answer that it showed is compared with the
 //! wait that was left in truth. Fans who are still waiting at the end of the run are left out, since nobody knows.
 
-use fairgate::steer::Advance;
+use fairgate_core::overload::Advance;
 use fairgate_crowd::pace::{Poll, poll_delay_ms};
 
 use crate::chance::Chance;

@@ -1,8 +1,8 @@
 //! A small room behind a fast rule: 20 sessions, 600 a minute, 90 fans who come at once, and one of those inside leaves
 //! every ten seconds. Nobody knows at first how long sessions last; that they limit the line is known.
 
-use fairgate::room::{Claimant, Command, Late, Mode, Plan, Policy, Room, View};
-use fairgate::steer::{Look, Progress};
+use fairgate_core::overload::{Look, Progress};
+use fairgate_core::room::{Claimant, Command, Late, Mode, Plan, Policy, Room, View};
 
 const FANS: u64 = 90;
 const TICK_MS: u64 = 200;

@@ -4,10 +4,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use fairgate::room::{
+use fairgate_core::overload::{self, Controller, Health, Interval, Look, Progress, STEP_MS, Window, queue_wait_ms};
+use fairgate_core::room::{
     ClaimOutcome, Claimant, Command, Late, Limit, Mode, Outcome, Plan, Policy as RoomPolicy, Room, Steering, View,
 };
-use fairgate::steer::{self, Controller, Health, Interval, Look, Progress, STEP_MS, Window, queue_wait_ms};
 
 use crate::chance::Chance;
 use crate::eta::Promises;
@@ -363,7 +363,7 @@ impl<'s> World<'s> {
             Policy::Fixed => None,
             Policy::Adaptive => {
                 self.window.step(&signals, TARGET_MS);
-                let room = steer::Room {
+                let room = overload::Room {
                     active: view.active,
                     expected: view.expected,
                     admitted: view.admitted,

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use fairgate::booking::metrics::BookingMetrics;
-use fairgate::booking::stock::Stock;
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, expose, registry};
-use fairgate::room::{Command as RoomCommand, Late, Limit, Mode, Plan, Policy, Room, View};
-use fairgate::supervise::Supervisor;
+use fairgate_booking::metrics::BookingMetrics;
+use fairgate_booking::stock::Stock;
+use fairgate_core::room::{Command as RoomCommand, Late, Limit, Mode, Plan, Policy, Room, View};
+use fairgate_telemetry::supervise::Supervisor;
 use http::StatusCode;
 use serde_json::Value;
 

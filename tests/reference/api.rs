@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use fairgate::booking::http::Api;
-use fairgate::booking::http::organizer::OrganizerApi;
-use fairgate::control::AdminApi;
+use fairgate::admin::AdminApi;
+use fairgate_booking::http::Api;
+use fairgate_booking::http::organizer::OrganizerApi;
 use serde_json::Value;
 use utoipa::OpenApi;
 

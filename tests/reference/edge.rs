@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use fairgate::sandbox::free_port;
+use fairgate_testkit::free_port;
 use reqwest::blocking::{Client, Response};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fairgate::arrive::forged::{FAMILIES, NAMES};
+use fairgate_core::request::forged::{FAMILIES, NAMES};
 
 use crate::read;
 use crate::source::{sources, strings};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use fairgate::arrive::path::Target;
-use fairgate::arrive::route::{RoomRoutes, Route, RouteTable};
+use fairgate_core::request::path::Target;
+use fairgate_core::request::route::{RoomRoutes, Route, RouteTable};
 use serde_json::{Value, json};
 
 use crate::edge::Edge;

@@ -28,7 +28,8 @@ pub(crate) fn document() -> String {
     let mut metrics: Vec<Metric> = sources().iter().flat_map(declared).collect();
     metrics.sort_by(|a, b| a.name.cmp(&b.name));
     let mut text = format!("# Metrics\n\n{GENERATED}\n\n{HEAD}");
-    let groups: [(&str, fn(&str) -> bool); 4] = [
+    type IsIn = fn(&str) -> bool;
+    let groups: [(&str, IsIn); 4] = [
         ("Every process", is_process),
         ("Edge", |name| !is_process(name) && !is_room(name) && !is_core(name)),
         ("Rooms, as an edge sees them", is_room),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use fairgate::pass::Cookie;
+use fairgate_token::Cookie;
 
 use crate::{read, repository};
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
-use fairgate::clock::Clock;
+use fairgate_telemetry::clock::Clock;
 
 /// Says what it was told.
 #[derive(Debug, Default)]

@@ -1,9 +1,9 @@
 //! What every store must do: answer as the pure model does, and stand as it stands, after every step of any history.
 
-use fairgate::recover::Knowledge;
-use fairgate::room::{Admissions, Command, Entry, Loss, Outcome, Position, Refusal, Room, View};
-use fairgate::store::{Store, StoreError};
+use fairgate_core::recovery::Knowledge;
+use fairgate_core::room::{Admissions, Command, Entry, Loss, Outcome, Position, Refusal, Room, View};
 use fairgate_draw::{CLAIM_BYTES, Claim};
+use fairgate_store::{Store, StoreError};
 
 use crate::clock::ManualClock;
 use crate::operations::{Op, ROOM};

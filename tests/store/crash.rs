@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::room::{Command, Entry, Outcome, Plan};
-use fairgate::store::embedded::EmbeddedStore;
-use fairgate::store::{Store, StoreError};
+use fairgate_core::room::{Command, Entry, Outcome, Plan};
+use fairgate_store::embedded::EmbeddedStore;
+use fairgate_store::{Store, StoreError};
+use fairgate_telemetry::clock::{Clock, SystemClock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::embedded::policy;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use fairgate::clock::{Clock, SteadyClock};
-use fairgate::room::{Command, Late, Mode, Outcome, Policy, Position, Room};
-use fairgate::store::embedded::{EmbeddedStore, OpenError};
-use fairgate::store::{LockError, Store, StoreError};
+use fairgate_core::room::{Command, Late, Mode, Outcome, Policy, Position, Room};
+use fairgate_store::embedded::{EmbeddedStore, OpenError};
+use fairgate_store::{LockError, Store, StoreError};
+use fairgate_telemetry::clock::{Clock, SteadyClock};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -288,7 +288,7 @@ async fn rooms_that_are_not_scheduled_or_have_no_proper_name_are_refused() {
     let not_scheduled = store.view("nowhere").await.unwrap_err();
     assert_eq!(not_scheduled.to_string(), "the room is not scheduled");
     for name in ["", "../arena", "Arena", "a/b"] {
-        let plan = fairgate::room::Plan { room: name.to_owned(), ..plan(0, policy()) };
+        let plan = fairgate_core::room::Plan { room: name.to_owned(), ..plan(0, policy()) };
         let error = store.apply(name, Command::Schedule(plan)).await.unwrap_err();
         assert!(error.to_string().starts_with("a room's name has"), "{error}");
     }

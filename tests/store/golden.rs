@@ -7,10 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fairgate::room::{Outcome, Phase, Position, View};
-use fairgate::sandbox::PrivateRedis;
-use fairgate::store::Store;
-use fairgate::store::embedded::EmbeddedStore;
+use fairgate_core::room::{Outcome, Phase, Position, View};
+use fairgate_store::Store;
+use fairgate_store::embedded::EmbeddedStore;
+use fairgate_testkit::PrivateRedis;
 use tempfile::TempDir;
 
 use crate::clock::ManualClock;
@@ -50,7 +50,7 @@ async fn a_journal_that_was_released_is_the_same_room() {
     is_as_it_was(&view);
     assert_eq!((view.line_size, view.missing), (41, 0));
     assert_eq!(store.roster(ROOM, 0..u64::MAX).await.unwrap(), entries());
-    let next = store.apply(ROOM, fairgate::room::Command::Enter(vec![entry(101)])).await.unwrap();
+    let next = store.apply(ROOM, fairgate_core::room::Command::Enter(vec![entry(101)])).await.unwrap();
     assert_eq!(next, Outcome::Entered(vec![Position::Line(41)]));
 }
 

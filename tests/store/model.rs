@@ -1,6 +1,6 @@
 //! The pure room, under generated histories.
 
-use fairgate::room::{Command, Room};
+use fairgate_core::room::{Command, Room};
 use proptest::prelude::*;
 
 use crate::operations::{Op, START_MS, any_history};

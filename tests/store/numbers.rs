@@ -4,12 +4,12 @@
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use fairgate::room::{
+use fairgate_core::room::{
     Command, Control, GAP, Limit, MENDING_MS, Mode, Policy, Ramp, SEEN_MS, SILENCE_MS, Steering, View,
 };
-use fairgate::sandbox::PrivateRedis;
-use fairgate::store::Store;
-use fairgate::store::redis::RedisStore;
+use fairgate_store::Store;
+use fairgate_store::redis::RedisStore;
+use fairgate_testkit::PrivateRedis;
 use tokio::runtime::Runtime;
 
 use crate::clock::ManualClock;

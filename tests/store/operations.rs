@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fairgate::room::{
+use fairgate_core::room::{
     Claimant, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, SILENCE_MS, Steering, View,
 };
 use fairgate_draw::BeaconSignature;

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate::clock::{Clock, SteadyClock, SystemClock};
 use fairgate::config::Secret;
-use fairgate::limit::Quota;
-use fairgate::room::{BeaconPlan, ClaimOutcome, Command, Control, Outcome, Phase, Plan, Policy, Position, Room};
-use fairgate::sandbox::PrivateRedis;
-use fairgate::store::redis::{RedisOptions, RedisStore};
-use fairgate::store::{CountedNetwork, Joined, Joiner, Store, StoreError};
+use fairgate_core::rate_limit::Quota;
+use fairgate_core::room::{BeaconPlan, ClaimOutcome, Command, Control, Outcome, Phase, Plan, Policy, Position, Room};
 use fairgate_draw::{BeaconSignature, QUICKNET};
+use fairgate_store::redis::{RedisOptions, RedisStore};
+use fairgate_store::{CountedNetwork, Joined, Joiner, Store, StoreError};
+use fairgate_telemetry::clock::{Clock, SteadyClock, SystemClock};
+use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -208,7 +208,7 @@ fn open_with(options: RedisOptions) -> RedisStore {
 }
 
 fn now_ms() -> u64 {
-    fairgate::clock::SystemClock.now_ms()
+    fairgate_telemetry::clock::SystemClock.now_ms()
 }
 
 /// A plan of a pool that is open.
@@ -276,7 +276,7 @@ async fn speaks_tls_with_a_user_and_a_password() {
         path.display().to_string()
     };
     let (certificate, key) = (file("cert.pem", &made.cert.pem()), file("key.pem", &made.signing_key.serialize_pem()));
-    let port = fairgate::sandbox::free_port().unwrap().to_string();
+    let port = fairgate_testkit::free_port().unwrap().to_string();
     let user = "gate on >hunter2 ~fairgate:* &fairgate:* +@all";
     #[rustfmt::skip]
     let settings = [

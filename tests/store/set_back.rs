@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate::clock::{Clock, SteadyClock, SystemClock};
-use fairgate::room::{Command, Phase, Plan};
-use fairgate::sandbox::PrivateRedis;
-use fairgate::store::Store;
-use fairgate::store::redis::RedisStore;
+use fairgate_core::room::{Command, Phase, Plan};
+use fairgate_store::Store;
+use fairgate_store::redis::RedisStore;
+use fairgate_telemetry::clock::{Clock, SteadyClock, SystemClock};
+use fairgate_testkit::PrivateRedis;
 use tokio::time::{Instant, sleep};
 
 use crate::clock::ManualClock;

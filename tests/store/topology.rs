@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fairgate::room::{Command, Outcome, Plan, Position};
-use fairgate::sandbox::PrivateRedis;
-use fairgate::store::Store;
-use fairgate::store::redis::RedisStore;
+use fairgate_core::room::{Command, Outcome, Plan, Position};
+use fairgate_store::Store;
+use fairgate_store::redis::RedisStore;
+use fairgate_testkit::PrivateRedis;
 use tokio::time::{sleep, timeout};
 
 use crate::operations::{ROOM, entry};
@@ -68,7 +68,7 @@ async fn three_sentinels_elect_another_master_and_the_room_goes_on_there() {
 }
 
 fn free_port() -> String {
-    fairgate::sandbox::free_port().unwrap().to_string()
+    fairgate_testkit::free_port().unwrap().to_string()
 }
 
 /// A node that has some of the slots. Its second port is not ten thousand above the first, which might be none.

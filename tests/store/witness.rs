@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use fairgate::room::{
+use fairgate_core::room::{
     ClaimOutcome, Command, DrawRecord, Entry, Late, Mode, Outcome, Phase, Position, Refusal, RenewOutcome, SILENCE_MS,
     View,
 };

@@ -1,6 +1,6 @@
 //! Joins through an edge on Redis: calls a join at 5,000 joins a second, and throughput against the embedded store.
 
-use fairgate::sandbox::PrivateRedis;
+use fairgate_testkit::PrivateRedis;
 
 use super::room::{ask, connect};
 use crate::cpu;

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use fairgate::clock::Clock;
-use fairgate::room::{Claimant, Command, Control, Entry, Late, Mode, Outcome, Plan, Policy};
-use fairgate::sandbox::PrivateRedis;
-use fairgate::store::Store;
-use fairgate::store::redis::{RedisOptions, RedisStore};
+use fairgate_core::room::{Claimant, Command, Control, Entry, Late, Mode, Outcome, Plan, Policy};
 use fairgate_draw::RosterTreeBuilder;
+use fairgate_store::Store;
+use fairgate_store::redis::{RedisOptions, RedisStore};
+use fairgate_telemetry::clock::Clock;
+use fairgate_testkit::PrivateRedis;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, Value};
 use ring::digest::{SHA256, digest};

@@ -7,11 +7,11 @@ use std::time::Duration;
 #[cfg(test)]
 use anyhow::Context;
 use anyhow::bail;
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::pass::create_key;
-use fairgate::sandbox::{ChildProcess, PrivatePostgres};
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
+use fairgate_testkit::{ChildProcess, PrivatePostgres};
+use fairgate_token::create_key;
 use jiff::{SignedDuration, Timestamp};
-use ring::rand::SystemRandom;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -102,7 +102,7 @@ fn encoded(socket_dir: &Path) -> String {
 
 fn edge(files: &Path, gate: u16, admin: u16, core: u16, sale: &Sale) -> anyhow::Result<ChildProcess> {
     let now_ms = SystemClock.now_ms();
-    create_key(&files.join("keys"), now_ms, &SystemRandom::new())?;
+    create_key(&files.join("keys"), now_ms, &entropy::system())?;
     let opens_at = Timestamp::from_millisecond(i64::try_from(now_ms)?)?;
     let (starts_at, files) = (opens_at.checked_add(sale.pool)?, files.display());
     let admission = sale.admission;

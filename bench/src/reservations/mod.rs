@@ -97,7 +97,7 @@ async fn reserve(
     shop: &Shop,
     slug: &str,
     wishes: wishes::Wishes,
-    sections: Vec<fairgate::booking::events::seat_map::Section>,
+    sections: Vec<fairgate_booking::events::seat_map::Section>,
     pace: Pace,
 ) -> anyhow::Result<Outcome> {
     shop.open_event(slug, sections).await?;

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
-use fairgate::booking::db::Database;
-use fairgate::booking::events::create_event::create;
-use fairgate::booking::events::demo_event::demo_facts;
-use fairgate::booking::events::seat_map::{Facts, Row, Section, SectionKind};
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::pass::{KeyRing, Pass, create_key};
-use fairgate::sandbox::{ChildProcess, PrivatePostgres, free_port};
-use ring::rand::SystemRandom;
+use fairgate_booking::db::Database;
+use fairgate_booking::events::create_event::create;
+use fairgate_booking::events::demo_event::demo_facts;
+use fairgate_booking::events::seat_map::{Facts, Row, Section, SectionKind};
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
+use fairgate_testkit::{ChildProcess, PrivatePostgres, free_port};
+use fairgate_token::{KeyRing, Pass, create_key};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -44,7 +44,7 @@ impl Shop {
         let postgres = PrivatePostgres::start()?;
         let dir = tempfile::tempdir()?;
         let now_ms = SystemClock.now_ms();
-        create_key(dir.path(), now_ms - 10_000, &SystemRandom::new())?;
+        create_key(dir.path(), now_ms - 10_000, &entropy::system())?;
         let keys = KeyRing::load(dir.path(), "fairgate")?;
         let jwks_url = publish(keys.jwks()).await?;
         let mut command = Command::new(fairgate_program()?);
@@ -117,7 +117,7 @@ fn free_address() -> anyhow::Result<String> {
 
 /// Serves the gate's public keys for as long as the benchmark runs.
 async fn publish(jwks: String) -> anyhow::Result<String> {
-    let listener = fairgate::sandbox::listen_async()?;
+    let listener = fairgate_testkit::listen_async()?;
     let url = format!("http://{}/jwks.json", listener.local_addr()?);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

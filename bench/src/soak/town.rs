@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use fairgate::clock::{Clock, SystemClock};
-use fairgate::pass::create_key;
-use fairgate::sandbox::{ChildProcess, PrivatePostgres, PrivateRedis};
 use fairgate_crowd::Target;
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::entropy;
+use fairgate_testkit::{ChildProcess, PrivatePostgres, PrivateRedis};
+use fairgate_token::create_key;
 use jiff::{SignedDuration, Timestamp};
-use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
 use crate::nginx::free_port;
@@ -53,7 +53,7 @@ impl Town {
             core: free_port()?,
             provider: free_port()?,
         };
-        create_key(&files.path().join("keys"), SystemClock.now_ms(), &SystemRandom::new())?;
+        create_key(&files.path().join("keys"), SystemClock.now_ms(), &entropy::system())?;
         let provider = ports.provider(files.path()).await?;
         let core = ports.core(&postgres.url()).await?;
         open_event(&postgres, &local(ports.core), EVENT, ROWS, HOLD_S).await?;

@@ -1,9 +1,9 @@
 //! One fan: looks, joins, waits, claims and shops as the waiting page and a shopper do, at another edge every time.
 
 use fairgate::edge::Standing;
-use fairgate::pass::{Pass, Ticket};
-use fairgate::room::Phase;
+use fairgate_core::room::Phase;
 use fairgate_crowd::pace::{Poll, join_delay_ms, poll_delay_ms};
+use fairgate_token::{Pass, Ticket};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 

@@ -1,6 +1,6 @@
 //! The history of a run, as the one judge of fleets reads it.
 
-use fairgate::room::Position;
+use fairgate_core::room::Position;
 use fairgate_crowd::fleet::{Call, Event, Kind, Outcome};
 
 use super::edge::FanCall;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use fairgate::room::Memory;
+use fairgate_core::room::Memory;
 
 /// What an edge has seen for so long is on its disk.
 const WRITTEN_WITHIN_MS: u64 = 2_000;

@@ -1,7 +1,7 @@
 //! What edges ask of the store, and what it answers.
 
-use fairgate::recover::{Knowledge, Sight, Stamp};
-use fairgate::room::{Command, Entry, Outcome, Refusal, View};
+use fairgate_core::recovery::{Knowledge, Sight, Stamp};
+use fairgate_core::room::{Command, Entry, Outcome, Refusal, View};
 
 /// What an edge asks of the store.
 #[derive(Clone, Debug)]

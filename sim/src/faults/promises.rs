@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use fairgate::pass::{Pass, SessionId, Ticket};
-use fairgate::room::{ClaimOutcome, Command, Entry, Outcome, View};
+use fairgate_core::room::{ClaimOutcome, Command, Entry, Outcome, View};
 use fairgate_crowd::Cap;
 use fairgate_draw::ZERO;
+use fairgate_token::{Pass, SessionId, Ticket};
 
 use super::edge::{Shown, root_of};
 use super::limit::{Beyond, Limit};
@@ -184,7 +184,7 @@ impl Witness {
         if entry != ticket.entry {
             self.blame(Promise::OneOwner, format!("number {number} is fan {owner}'s and was given to fan {fan}"));
         }
-        if matches!(ticket.position, fairgate::room::Position::Pool(_)) {
+        if matches!(ticket.position, fairgate_core::room::Position::Pool(_)) {
             self.answered.insert(number, (ticket.entry, edge));
         }
     }
@@ -286,7 +286,10 @@ impl Witness {
         }
         let (ahead_ms, behind_ms) = (view.now_ms.saturating_sub(self.now_ms), self.now_ms.saturating_sub(view.now_ms));
         if ahead_ms > TIME_OFF_MAX_MS || behind_ms > STANDSTILL_MAX_MS {
-            self.blame(Promise::TimeGoesOn, format!("edge {edge} shows a time {ahead_ms} ms ahead, {behind_ms} ms behind"));
+            self.blame(
+                Promise::TimeGoesOn,
+                format!("edge {edge} shows a time {ahead_ms} ms ahead, {behind_ms} ms behind"),
+            );
         }
         let before = self.serving.insert((edge, life), view.serving).unwrap_or(0);
         if view.serving < before {

@@ -1,8 +1,8 @@
 //! Rules that can be broken on purpose, in the simulator's own store, network and edges: a simulator that cannot fail
 //! proves nothing.
 
-use fairgate::recover::Knowledge;
-use fairgate::room::{ClaimOutcome, Claims, Position, View};
+use fairgate_core::recovery::Knowledge;
+use fairgate_core::room::{ClaimOutcome, Claims, Position, View};
 
 /// A rule that is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

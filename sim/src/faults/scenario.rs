@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use fairgate::room::{GAP, Late, Mode, Plan, Policy};
+use fairgate_core::room::{GAP, Late, Mode, Plan, Policy};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

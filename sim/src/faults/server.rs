@@ -5,10 +5,10 @@
 //! is from now on), `lua/refill.lua` and `lua/put_back.lua` (which entries are taken back). That is a model, which
 //! `sim/tests/scripts.rs` holds against the scripts on a real Redis, call by call.
 
-use fairgate::recover::{Knowledge, Stamp, is_lost};
-use fairgate::room::{Command, Entry, GAP, Loss, Outcome, Position, Refusal, Room, SILENCE_MS, View};
-use fairgate::store::redis::CallTime;
+use fairgate_core::recovery::{Knowledge, Stamp, is_lost};
+use fairgate_core::room::{Command, Entry, GAP, Loss, Outcome, Position, Refusal, Room, SILENCE_MS, View};
 use fairgate_draw::ZERO;
+use fairgate_store::redis::CallTime;
 
 use super::limit::List;
 use super::messages::{Request, Response};

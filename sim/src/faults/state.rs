@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fairgate::recover::{Sight, Stamp};
-use fairgate::room::{Entry, Room, SEEN_MS};
+use fairgate_core::recovery::{Sight, Stamp};
+use fairgate_core::room::{Entry, Room, SEEN_MS};
 use fairgate_draw::ZERO;
 
 use super::messages::Look;

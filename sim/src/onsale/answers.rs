@@ -3,10 +3,10 @@
 use anyhow::Context;
 use fairgate::edge::{PollPolicy, Status, StatusInput};
 use fairgate::page::{NoScript, PageInput, State, WaitingPage};
-use fairgate::pass::{KeyRing, Ticket, create_key};
-use fairgate::room::{Position, View};
-use fairgate::steer::{Look, Progress};
-use ring::rand::SystemRandom;
+use fairgate_core::overload::{Look, Progress};
+use fairgate_core::room::{Position, View};
+use fairgate_telemetry::entropy;
+use fairgate_token::{KeyRing, Ticket, create_key};
 
 /// What stands around a JSON body: status line and header fields, without cookies.
 const HEAD_BYTES: u64 = 220;
@@ -40,7 +40,7 @@ impl AnswerBytes {
 
 fn ticket_bytes(room: &str) -> anyhow::Result<u64> {
     let dir = tempfile::tempdir()?;
-    create_key(dir.path(), 0, &SystemRandom::new())?;
+    create_key(dir.path(), 0, &entropy::system())?;
     let keys = KeyRing::load(dir.path(), "https://tickets.example.com")?;
     let position = Position::Pool(13_999_999);
     let ticket = Ticket { room: room.to_owned(), draw: [7; 32], position, entry: [7; 32], issued_at_ms: 1_000 };

@@ -1,7 +1,7 @@
 //! The store: the real room, its roster and the places of its draw.
 
 use anyhow::bail;
-use fairgate::room::{
+use fairgate_core::room::{
     ClaimOutcome, Claimant, Command, Control, Entry, Late, Mode, Outcome, Phase, Plan, Policy, Position, Room, View,
 };
 use fairgate_draw::{RootHasher, Shuffle};

@@ -1,7 +1,7 @@
 //! The fans, the edges and the store, one tick after the other.
 
 use fairgate::edge::{GATHER, PollPolicy, TICK};
-use fairgate::room::{ClaimOutcome, Entry, Phase};
+use fairgate_core::room::{ClaimOutcome, Entry, Phase};
 use fairgate_crowd::Cap;
 use fairgate_crowd::pace::{Poll, join_delay_ms, poll_delay_ms};
 use fairgate_draw::{ZERO, entry};

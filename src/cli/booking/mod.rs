@@ -13,14 +13,14 @@ use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::booking::http::organizer::OrganizerToken;
-use crate::booking::passes::PassSettings;
-use crate::booking::payment::signature::WebhookSecret;
-use crate::booking::sale::feed::GAP_MAX;
-use crate::booking::server::{Core, Payments, Settings};
-use crate::booking::upkeep::prune::Retention;
 use crate::config::{LogConfig, LogFormat};
 use crate::observe::{announce, init_logs};
+use fairgate_booking::http::organizer::OrganizerToken;
+use fairgate_booking::passes::PassSettings;
+use fairgate_booking::payment::signature::WebhookSecret;
+use fairgate_booking::sale::feed::GAP_MAX;
+use fairgate_booking::server::{Core, Payments, Settings};
+use fairgate_booking::upkeep::prune::Retention;
 
 /// The environment variable with the organizer's token.
 pub(super) const ORGANIZER_TOKEN: &str = "FAIRGATE_ORGANIZER_TOKEN";

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::organizer::{Api, OrganizerArgs};
-use crate::booking::money::money;
+use fairgate_booking::money::money;
 
 /// Show one booking and every step of its payments.
 #[derive(Debug, Args)]

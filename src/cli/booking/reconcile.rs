@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::booking::db::Database;
-use crate::booking::money::money;
-use crate::booking::payment::{Difference, Reconciliation, RemoteProvider, reconcile};
+use fairgate_booking::db::Database;
+use fairgate_booking::money::money;
+use fairgate_booking::payment::{Difference, Reconciliation, RemoteProvider, reconcile};
 
 /// The books differ. (1 is for a comparison that did not take place.)
 const DIFFERENT: u8 = 2;

@@ -10,8 +10,8 @@ use clap::Args;
 use fairgate_draw::BeaconAnswer;
 
 use super::read;
+use crate::admin::{Client, ProblemDetails};
 use crate::config::Secret;
-use crate::control::{Client, ProblemDetails};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 

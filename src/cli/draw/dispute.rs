@@ -8,8 +8,8 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{nothing_to_check, read, read_keys};
-use crate::audit::{Dispute, Judgement, Source, Witness, dispute, published_digest};
-use crate::pass::Hearsay;
+use fairgate_token::Hearsay;
+use fairgate_verify::{Dispute, Judgement, Source, Witness, dispute, published_digest};
 
 #[derive(Debug, Args)]
 pub(super) struct DisputeArgs {

@@ -14,7 +14,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use fairgate_draw::{Hash, Shuffle};
 
-use crate::pass::KeySet;
+use fairgate_token::KeySet;
 
 /// Verify a published draw.
 #[derive(Debug, Args)]

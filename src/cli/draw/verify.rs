@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{nothing_to_check, read, read_keys};
-use crate::audit::{Evidence, Outcome, Report, Source, Witness, audit};
-use crate::clock::{Clock, SystemClock};
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_verify::{Evidence, Outcome, Report, Source, Witness, audit};
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {

@@ -11,11 +11,11 @@ use fairgate_draw::Label;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::config::Secret;
-use crate::control::{
+use crate::admin::{
     Audit, AuditEntry, Change, Changed, Client, ClockState, RampPatch, Revocation, RoomPatch, RoomState,
 };
-use crate::room::{Limit, Mode, Phase, is_command};
+use crate::config::Secret;
+use fairgate_core::room::{Limit, Mode, Phase, is_command};
 
 /// Watch and change live rooms.
 ///
@@ -407,7 +407,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::control::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TestEdge};
+    use crate::admin::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TestEdge};
 
     #[derive(Debug, Parser)]
     struct Line {

@@ -11,8 +11,8 @@ use ratatui::widgets::{Block, Gauge, Paragraph, Sparkline};
 use ratatui::{DefaultTerminal, Frame};
 
 use super::{apart, leak, phase, plain};
-use crate::clock::JUMP_MS;
-use crate::control::{Client, ClientError, RoomState};
+use crate::admin::{Client, ClientError, RoomState};
+use fairgate_telemetry::clock::JUMP_MS;
 
 /// A look a second, and in between so many looks at the keys.
 const KEYS_EVERY: Duration = Duration::from_millis(100);
@@ -156,8 +156,8 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
+    use crate::admin::testing::{TOKEN_VIEWER, TestEdge};
     use crate::config::Secret;
-    use crate::control::testing::{TOKEN_VIEWER, TestEdge};
 
     fn text(screen: &Screen) -> String {
         let mut terminal = Terminal::new(TestBackend::new(90, 30)).unwrap();

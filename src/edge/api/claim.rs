@@ -20,8 +20,8 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::{Snapshot, Verdict};
-use crate::pass::{Pass, Ticket};
-use crate::room::{ClaimOutcome, Refusal};
+use fairgate_core::room::{ClaimOutcome, Refusal};
+use fairgate_token::{Pass, Ticket};
 
 /// The body of a claim.
 #[derive(Debug, Default, PartialEq, Deserialize)]

@@ -9,7 +9,6 @@ use super::join;
 use super::leave;
 use super::status;
 use super::waiting_page;
-use crate::arrive::route::FanCall;
 use crate::edge::context::Edge;
 use crate::edge::draw::beacon;
 use crate::edge::draw::public_lists::{self, ListAnswer};
@@ -19,6 +18,7 @@ use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
+use fairgate_core::request::route::FanCall;
 
 /// The answer to a call.
 pub(crate) enum Reply {

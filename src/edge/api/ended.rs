@@ -15,7 +15,7 @@ use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
 use crate::edge::room::ended_sessions::EndedSessions;
 use crate::edge::room::handle::LiveRoom;
-use crate::fields::{names_tag, values};
+use fairgate_core::fields::{names_tag, values};
 
 /// Answers; 304 to who knows it already.
 pub(crate) fn answer(edge: &Edge, room: &LiveRoom, headers: &HeaderMap) -> Result<Answer, Problem> {

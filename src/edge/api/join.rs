@@ -9,7 +9,6 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use super::lost_number;
@@ -22,9 +21,10 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use crate::pass::Ticket;
-use crate::room::{Position, Refusal};
-use crate::store::{self, Joiner};
+use fairgate_core::room::{Position, Refusal};
+use fairgate_store::{self, Joiner};
+use fairgate_telemetry::entropy;
+use fairgate_token::Ticket;
 
 /// The time for which a ticket's cookie is kept where the sale has no end, and beyond its end otherwise.
 const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
@@ -85,8 +85,10 @@ pub(crate) async fn enter(
     let entry = snapshot.entry(nonce);
     let networks = edge.quotas.busy_joiners(address, Instant::now());
     let position = match room.joins.ask(Joiner { entry, networks }).await.map_err(|error| problem(edge, error))? {
-        store::Joined::At(position) => position,
-        store::Joined::Over { retry_after_ms } => return Err(edge.too_many(edge.quotas.over_joins(retry_after_ms))),
+        fairgate_store::Joined::At(position) => position,
+        fairgate_store::Joined::Over { retry_after_ms } => {
+            return Err(edge.too_many(edge.quotas.over_joins(retry_after_ms)));
+        }
     };
     Ok(Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: now_ms })
 }
@@ -109,9 +111,7 @@ pub(crate) fn decode_nonce(text: &str) -> Result<[u8; 16], Problem> {
 
 /// For clients that bring none.
 pub(crate) fn random_nonce() -> Result<[u8; 16], Problem> {
-    let mut nonce = [0; 16];
-    SystemRandom::new().fill(&mut nonce).map_err(|_| Problem::Internal)?;
-    Ok(nonce)
+    entropy::random_bytes().map_err(|_| Problem::Internal)
 }
 
 fn joined(ticket: &Ticket, token: &str) -> Answer {

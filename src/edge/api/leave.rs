@@ -10,8 +10,8 @@ use crate::edge::http::body::{Nothing, Sent};
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
-use crate::room::Command;
-use crate::store::StoreError;
+use fairgate_core::room::Command;
+use fairgate_store::StoreError;
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Nothing>::read(request)?;

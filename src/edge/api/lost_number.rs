@@ -8,8 +8,8 @@ use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::{Snapshot, has_given};
-use crate::pass::Ticket;
-use crate::room::{Command, GAP, Position, View};
+use fairgate_core::room::{Command, GAP, Position, View};
+use fairgate_token::Ticket;
 
 /// The age up to which a ticket may be younger than the snapshot of an edge.
 const YOUNG_MS: u64 = 3_000;

@@ -9,8 +9,8 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use crate::fields::bearer;
-use crate::pass::{JwsError, Ticket, TicketError};
+use fairgate_core::fields::bearer;
+use fairgate_token::{JwsError, Ticket, TicketError};
 
 /// A ticket of the room's present draw.
 #[derive(Clone, Debug)]

@@ -11,8 +11,6 @@ use http::{HeaderMap, Method, StatusCode};
 use pingora::http::RequestHeader;
 
 use super::join;
-use crate::arrive::crawler::is_crawler;
-use crate::arrive::origin::way_back;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::client::Client;
@@ -21,9 +19,11 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::overload::rate_limit::{Counted, Tally};
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use crate::fields::first;
 use crate::page::{Document, NoScript, State};
-use crate::room::{Phase, View};
+use fairgate_core::fields::first;
+use fairgate_core::request::crawler::is_crawler;
+use fairgate_core::request::origin::way_back;
+use fairgate_core::room::{Phase, View};
 
 /// When a crawler is to come again.
 const CRAWLERS_RETRY_MS: u64 = 3_600_000;

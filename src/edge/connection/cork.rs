@@ -26,9 +26,9 @@ use pingora::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::arrive::head::HEAD_BYTES_MAX;
 use crate::edge::proxy::kill_switch::KillSwitch;
 use crate::edge::proxy::request_body::PIECE_BYTES_MAX;
+use fairgate_core::request::head::HEAD_BYTES_MAX;
 
 /// The bytes that may wait for more: a segment, as in Pingora's own buffer (`DEFAULT_L4_WRITE_BUFFER_SIZE`).
 const CORK_BYTES: usize = 1_460;

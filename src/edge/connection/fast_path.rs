@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::shed;
-use crate::arrive::head::Head;
-use crate::arrive::host::canonical_host;
-use crate::arrive::route::{FanCall, Route};
 use crate::edge::context::Edge;
 use crate::edge::http::client::Peer;
-use crate::fields::names_tag;
 use crate::observe::RequestKind;
+use fairgate_core::fields::names_tag;
+use fairgate_core::request::head::Head;
+use fairgate_core::request::host::canonical_host;
+use fairgate_core::request::route::{FanCall, Route};
 
 /// A whole answer, as it goes over the wire.
 pub(crate) struct Ready {

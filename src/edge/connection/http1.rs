@@ -25,7 +25,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::cork::{CorkedStream, Message};
 use super::fast_path::{self, Ready};
-use crate::arrive::head::{BadHead, HEAD_BYTES_MAX, header_slots, read_head};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::client::{Peer, peer_address};
@@ -34,6 +33,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::upgrade::{is_event_stream, is_websocket};
 use crate::edge::proxy::kill_switch::KillSwitch;
 use crate::edge::proxy::phases::Phases;
+use fairgate_core::request::head::{BadHead, HEAD_BYTES_MAX, header_slots, read_head};
 
 /// The length of HTTP/2's client preface (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();

@@ -9,9 +9,6 @@ use std::time::Instant;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::arrive::decide::NAVIGATION;
-use crate::arrive::head::Head;
-use crate::arrive::route::Route;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::client::{Peer, X_FORWARDED_FOR, X_FORWARDED_PROTO};
@@ -22,7 +19,10 @@ use crate::edge::proxy::admit::within_quota;
 use crate::edge::proxy::arrival::Arrival;
 use crate::edge::proxy::holder::{holder, known_inside};
 use crate::edge::room::handle::LiveRoom;
-use crate::fields::first;
+use fairgate_core::fields::first;
+use fairgate_core::request::decide::NAVIGATION;
+use fairgate_core::request::head::Head;
+use fairgate_core::request::route::Route;
 
 /// All that turning away depends on, besides whether a page is wanted.
 const READ: [HeaderName; 6] = [HOST, COOKIE, AUTHORIZATION, ACCEPT_LANGUAGE, X_FORWARDED_FOR, X_FORWARDED_PROTO];

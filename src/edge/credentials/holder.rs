@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::pass::Pass;
+use fairgate_token::Pass;
 
 /// The holder of a pass.
 #[derive(Clone, Debug)]

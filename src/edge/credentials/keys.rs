@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use super::fingerprint::Fingerprint;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
-use crate::pass::{KeyError, KeyRing, list_keys};
+use fairgate_token::{KeyError, KeyRing, list_keys};
 
 /// The keys of one moment, and how they are published.
 pub(crate) struct Keys {

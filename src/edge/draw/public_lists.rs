@@ -23,8 +23,8 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::overload::network_semaphore::{NetworkPermit, NetworkSemaphore};
 use crate::edge::room::handle::{LiveRoom, PublicClaims};
-use crate::room::View;
-use crate::store::{Store, StoreError};
+use fairgate_core::room::View;
+use fairgate_store::{Store, StoreError};
 
 /// Bytes of a list that are in memory at once for one answer.
 const PART_BYTES: u64 = 64 * 1024;

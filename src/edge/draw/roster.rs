@@ -5,7 +5,7 @@
 
 use fairgate_draw::{Hash, RosterTree, RosterTreeBuilder};
 
-use crate::store::{KeptCopy, RosterCopy, Store, StoreError};
+use fairgate_store::{KeptCopy, RosterCopy, Store, StoreError};
 
 /// Entries read from the store at once: 2 MB.
 const ENTRIES_A_PART: u64 = 64 * 1024;

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use super::answer::Answer;
 use super::problem::Problem;
 use super::request::FanRequest;
-use crate::arrive::origin::return_path;
-use crate::fields::essence;
+use fairgate_core::fields::essence;
+use fairgate_core::request::origin::return_path;
 
 /// A fan's body.
 #[derive(Debug, PartialEq)]

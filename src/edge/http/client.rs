@@ -10,7 +10,7 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 use pingora::protocols::SocketDigest;
 
-use crate::fields;
+use fairgate_core::fields;
 
 /// Who comes by a trusted proxy that does not say from where. It is in no network, so no list of trusted or unlimited ones has
 /// it, and all such clients share one quota.

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 use pingora::http::ResponseHeader;
 
 use super::answer::Answer;
-use crate::fields;
+use fairgate_core::fields;
 
 /// What is public may be read by scripts of any origin: whoever checks a draw may do it in a browser.
 pub(crate) const ANYBODY: HeaderValue = HeaderValue::from_static("*");

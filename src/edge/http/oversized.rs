@@ -8,9 +8,9 @@ use http::header::{COOKIE, HeaderName, HeaderValue};
 
 use super::answer::Answer;
 use super::problem::Problem;
-use crate::arrive::decide::NAVIGATION;
-use crate::arrive::head::HEAD_BYTES_MAX;
-use crate::fields::{cookies, values};
+use fairgate_core::fields::{cookies, values};
+use fairgate_core::request::decide::NAVIGATION;
+use fairgate_core::request::head::HEAD_BYTES_MAX;
 
 /// Cookies that are named.
 const NAMED: usize = 5;
@@ -27,7 +27,7 @@ pub(crate) fn problem(headers: &HeaderMap) -> Problem {
         values(headers, &COOKIE).flat_map(cookies::pairs).map(|pair| (pair.len(), cookies::name(pair))).collect();
     let cookie_bytes: usize = largest.iter().map(|(bytes, _)| bytes + 2).sum();
     if cookie_bytes < HEAD_BYTES_MAX / 2 {
-        return crate::arrive::head::BadHead::TooLarge.into();
+        return fairgate_core::request::head::BadHead::TooLarge.into();
     }
     largest.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
     let names = largest.iter().take(NAMED).map(|(_, name)| name.escape_ascii().to_string());

@@ -9,13 +9,13 @@ use http::{HeaderMap, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::answer::Answer;
-use crate::arrive::decide::wants_page;
-use crate::arrive::head::BadHead;
-use crate::arrive::host::BadHost;
-use crate::arrive::path::BadTarget;
 use crate::edge::overload::rate_limit::Over;
-use crate::fields::first;
 use crate::page::{ProblemPage, Told};
+use fairgate_core::fields::first;
+use fairgate_core::request::decide::wants_page;
+use fairgate_core::request::head::BadHead;
+use fairgate_core::request::host::BadHost;
+use fairgate_core::request::path::BadTarget;
 
 const BASE: &str = "https://fairgate.dev/problems/";
 

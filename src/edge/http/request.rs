@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 
-use crate::arrive::origin::is_own_origin;
-use crate::fields;
+use fairgate_core::fields;
+use fairgate_core::request::origin::is_own_origin;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

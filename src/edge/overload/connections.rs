@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::EdgeConfig;
-use crate::limit::{Held, Occupancy};
 use crate::observe::Shed;
+use fairgate_core::rate_limit::{Held, Occupancy};
 
 /// The open connections.
 #[derive(Debug)]

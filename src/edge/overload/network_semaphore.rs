@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limit::{Held, Occupancy};
+use fairgate_core::rate_limit::{Held, Occupancy};
 
 /// Both bounds.
 #[derive(Debug)]

@@ -11,10 +11,10 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use crate::config::LimitsConfig;
-use crate::limit::{Network, Quota, Spread, Table, Verdict, networks};
 use crate::observe::RouteClass;
-use crate::pass::SessionId;
-use crate::store::CountedNetwork;
+use fairgate_core::rate_limit::{Network, Quota, Spread, Table, Verdict, networks};
+use fairgate_store::CountedNetwork;
+use fairgate_token::SessionId;
 
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

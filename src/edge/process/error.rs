@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::edge::credentials::certificate::CertificateError;
 use crate::edge::upstream::handle::UnresolvedUpstream;
 use crate::page::PageError;
-use crate::pass::KeyError;
+use fairgate_token::KeyError;
 
 /// Why the edge does not start.
 #[derive(Debug, thiserror::Error)]

@@ -30,7 +30,7 @@ use super::prepare::{Prepared, prepare, server_conf};
 use super::signals::ended;
 use super::takeover_lock::{self, TakeoverLock};
 use crate::config::Config;
-use crate::store::DirLock;
+use fairgate_store::DirLock;
 
 /// The name of the socket at which the next edge waits.
 const SOCKET: &str = "upgrade.sock";

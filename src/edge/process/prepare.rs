@@ -10,9 +10,6 @@ use pingora::server::configuration::ServerConf;
 
 use super::drain::Drain;
 use super::error::EdgeError;
-use crate::arrive::forged::Forged;
-use crate::arrive::route::{RoomRoutes, RouteTable};
-use crate::clock::Clock;
 use crate::config::{Config, Host, RoomConfig};
 use crate::edge::context::{Edge, EdgeParts, Traffic};
 use crate::edge::credentials::certificate::LiveCertificate;
@@ -28,7 +25,10 @@ use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::workers::RoomWorkers;
 use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::edge::upstream::handle::Upstream;
-use crate::pass::PassCache;
+use fairgate_core::request::forged::Forged;
+use fairgate_core::request::route::{RoomRoutes, RouteTable};
+use fairgate_telemetry::clock::Clock;
+use fairgate_token::PassCache;
 
 /// Verified passes remembered: about 30 MB.
 const PASSES_MAX: u64 = 100_000;

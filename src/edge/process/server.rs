@@ -16,7 +16,6 @@ use pingora::server::{RunArgs, Server};
 use pingora::services::ServiceHandle;
 use pingora::services::background::background_service;
 use pingora::services::listening::Service;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::drain::Drain;
 use super::error::EdgeError;
@@ -24,9 +23,8 @@ use super::handover::Sockets;
 use super::listening::Listening;
 use super::prepare::build;
 use super::stop::Stop;
-use crate::clock::Clock;
+use crate::admin::{AuditLog, Doorman};
 use crate::config::{Config, TlsListener};
-use crate::control::{AuditLog, Doorman};
 use crate::edge::connection::http1::ClientConnections;
 use crate::edge::connection::pre_tls::PreTls;
 use crate::edge::context::{Edge, EdgeParts};
@@ -40,6 +38,8 @@ use crate::edge::tasks::inventory::InventoryWatch;
 use crate::edge::tasks::overload_control::OverloadControl;
 use crate::edge::tasks::timekeeper::{StoreClock, Timekeeper};
 use crate::edge::upstream::handle::Upstream;
+use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::entropy;
 
 /// HTTP/2: requests of one connection at a time, of those the ones that may be reset before they were looked at, and the
 /// header fields of one.
@@ -109,9 +109,7 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
 
 /// One pilot for each shop, with the rooms in front of it.
 fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<OverloadControl>, EdgeError> {
-    let mut number = [0; 4];
-    SystemRandom::new().fill(&mut number).map_err(|_| EdgeError::NoRandomness)?;
-    let number = u32::from_be_bytes(number);
+    let number = u32::from_be_bytes(entropy::random_bytes().map_err(|_| EdgeError::NoRandomness)?);
     let mut shops: Vec<(Arc<Upstream>, Vec<Arc<LiveRoom>>)> = Vec::new();
     for room in &edge.rooms {
         match shops.iter_mut().find(|(upstream, _)| Arc::ptr_eq(upstream, &room.upstream)) {

@@ -15,7 +15,6 @@ use super::kept_form;
 use super::renewal::Renewal;
 use super::request_body;
 use super::visit::{Inside, Outcome, Stage, Visit};
-use crate::arrive::route::Route;
 use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::http::cors;
@@ -24,9 +23,10 @@ use crate::edge::overload::rate_limit::Tally;
 use crate::edge::overload::streams::StreamPermit;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Closed;
-use crate::limit::networks;
 use crate::observe::{RequestKind, RouteClass};
-use crate::pass::Pass;
+use fairgate_core::rate_limit::networks;
+use fairgate_core::request::route::Route;
+use fairgate_token::Pass;
 
 /// Lets a request through, or says why not.
 pub(crate) async fn acquire(

@@ -18,8 +18,6 @@ use super::respond::{problem_answer, respond, respond_list};
 use super::revive;
 use super::timeouts;
 use super::visit::{Outcome, Stage, Visit};
-use crate::arrive::decide::{Ask, Decision, decide, wants_page};
-use crate::arrive::route::{FanCall, Route};
 use crate::edge::api::dispatch::{self, Reply};
 use crate::edge::api::ended;
 use crate::edge::api::waiting_page;
@@ -36,6 +34,8 @@ use crate::edge::http::upgrade::asks_for_tunnel;
 use crate::edge::overload::rate_limit::{Counted, Over, Tally};
 use crate::edge::room::handle::LiveRoom;
 use crate::observe::{RequestKind, Shed};
+use fairgate_core::request::decide::{Ask, Decision, decide, wants_page};
+use fairgate_core::request::route::{FanCall, Route};
 
 /// Decides on a request; `true` where the gate has answered it itself.
 pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {

@@ -7,13 +7,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 use pingora::proxy::Session;
 
-use crate::arrive::host::canonical_host;
-use crate::arrive::path::Target;
-use crate::arrive::route::Route;
 use crate::edge::context::Edge;
 use crate::edge::http::client::{Client, Peer, client};
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::authority;
+use fairgate_core::request::host::canonical_host;
+use fairgate_core::request::path::Target;
+use fairgate_core::request::route::Route;
 
 /// A request that has been read and understood.
 #[derive(Clone, Debug)]

@@ -28,7 +28,7 @@ use crate::edge::http::upgrade::is_event_stream;
 use crate::edge::overload::concurrency::Slot;
 use crate::edge::overload::rate_limit::Left;
 use crate::edge::upstream::measurements::{ShopAnswer, shop_queue};
-use crate::fields::first;
+use fairgate_core::fields::first;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 

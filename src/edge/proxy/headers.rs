@@ -12,13 +12,13 @@ use http::header::{
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::visit::Inside;
-use crate::arrive::credentials::is_gate_cookie;
-use crate::arrive::forged::Forged;
 use crate::edge::context::Edge;
 use crate::edge::http::client::{X_FORWARDED_FOR, X_FORWARDED_PROTO};
-use crate::fields::cookies::{self, Left};
-use crate::fields::{self, bearer};
-use crate::pass::is_gate_token;
+use fairgate_core::fields::cookies::{self, Left};
+use fairgate_core::fields::{self, bearer};
+use fairgate_core::request::credentials::is_gate_cookie;
+use fairgate_core::request::forged::Forged;
+use fairgate_token::is_gate_token;
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 

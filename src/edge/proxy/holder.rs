@@ -10,15 +10,15 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::arrival::Arrival;
-use crate::arrive::route::Route;
 use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::overload::rate_limit::Tally;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use crate::fields::{self, bearer};
 use crate::observe::PassCheck;
-use crate::pass::{Checked, Gate, Pass};
+use fairgate_core::fields::{self, bearer};
+use fairgate_core::request::route::Route;
+use fairgate_token::{Checked, Gate, Pass};
 
 /// The holder of a pass that follows another.
 pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u64) -> Holder {

@@ -16,16 +16,16 @@ use pingora::proxy::Session;
 use super::arrival::Arrival;
 use super::request_body;
 use super::visit::Outcome;
-use crate::arrive::decide::wants_page;
-use crate::arrive::origin::is_own_origin;
-use crate::arrive::route::is_under;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
 use crate::edge::room::handle::LiveRoom;
-use crate::fields::{essence, first};
 use crate::observe::RequestKind;
 use crate::page::{KeptForm, KeptWhy};
+use fairgate_core::fields::{essence, first};
+use fairgate_core::request::decide::wants_page;
+use fairgate_core::request::origin::is_own_origin;
+use fairgate_core::request::route::is_under;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use crate::edge::context::Edge;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::LiveRoom;
-use crate::pass::Pass;
-use crate::room::RenewOutcome;
+use fairgate_core::room::RenewOutcome;
+use fairgate_token::Pass;
 
 /// The time that an answer waits for its renewal. The next request tries again.
 const RENEW_WITHIN: Duration = Duration::from_millis(250);

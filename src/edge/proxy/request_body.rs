@@ -19,8 +19,8 @@ use crate::config::LimitsConfig;
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::network_semaphore::{NetworkPermit, NetworkSemaphore, Reached};
-use crate::fields;
 use crate::observe::Shed;
+use fairgate_core::fields;
 
 /// The most that is read of a connection at once: what Pingora reads of a body comes in pieces no larger than this.
 pub(crate) const PIECE_BYTES_MAX: usize = 16 * 1024;

@@ -13,8 +13,8 @@ use super::holder::{gate, renewed, tokens};
 use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::room::handle::LiveRoom;
-use crate::pass::{Pass, token_id};
-use crate::room::RenewOutcome;
+use fairgate_core::room::RenewOutcome;
+use fairgate_token::{Pass, token_id};
 
 /// The time that a fan with an expired pass waits to hear whether the session goes on.
 const REVIVE_WITHIN: Duration = Duration::from_secs(1);

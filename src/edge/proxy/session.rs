@@ -14,8 +14,8 @@ use pingora::http::ResponseHeader;
 use super::holder::renewed;
 use super::visit::Inside;
 use crate::edge::context::Edge;
-use crate::fields::{self, trim};
-use crate::room::Command;
+use fairgate_core::fields::{self, trim};
+use fairgate_core::room::Command;
 
 const RELEASE: HeaderName = HeaderName::from_static("x-fairgate-release");
 

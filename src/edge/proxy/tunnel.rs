@@ -10,7 +10,7 @@ use super::kill_switch::KillSwitch;
 use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::room::handle::LiveRoom;
-use crate::room::RenewOutcome;
+use fairgate_core::room::RenewOutcome;
 
 /// The interval at which a tunnel's pass is checked.
 const LOOK: Duration = Duration::from_secs(1);

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::room::Refusal;
-use crate::store::StoreError;
+use fairgate_core::room::Refusal;
+use fairgate_store::StoreError;
 
 /// Asks that may wait for the store.
 pub const QUEUE_MAX: usize = 32 * 1024;
@@ -139,7 +139,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::supervise::Supervisor;
+    use fairgate_telemetry::supervise::Supervisor;
 
     #[tokio::test(start_paused = true)]
     async fn asks_share_calls_and_keep_their_order() {

@@ -4,7 +4,7 @@
 
 use fairgate_draw::Hash;
 
-use crate::room::{Phase, View};
+use fairgate_core::room::{Phase, View};
 
 /// The next step of a draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::pass::Ended;
+use fairgate_token::Ended;
 
 /// Places whose sessions ended early, and until when a pass of them could still be good (Unix ms).
 type Closed = Arc<BTreeMap<u64, u64>>;

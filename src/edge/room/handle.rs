@@ -13,16 +13,16 @@ use super::loss::ProvedLoss;
 use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
 use super::workers::RoomWorkers;
-use crate::arrive::decide::RoomState;
-use crate::arrive::route::is_under;
 use crate::config::{AfterEnd, RoomConfig};
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::RouteClass;
 use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
-use crate::pass::Cookie;
-use crate::room::{ClaimOutcome, Claimant, Plan, RenewOutcome, View};
-use crate::steer::{Advance, Look, Progress};
-use crate::store::{Joined, Joiner};
+use fairgate_core::overload::{Advance, Look, Progress};
+use fairgate_core::request::decide::RoomState;
+use fairgate_core::request::route::is_under;
+use fairgate_core::room::{ClaimOutcome, Claimant, Plan, RenewOutcome, View};
+use fairgate_store::{Joined, Joiner};
+use fairgate_token::Cookie;
 
 /// The cookies of a room, for fans who came with and without TLS.
 #[derive(Debug)]

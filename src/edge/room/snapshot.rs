@@ -10,8 +10,8 @@ use std::sync::Arc;
 use fairgate_draw::{Shuffle, ZERO};
 
 use super::status_document::Status;
-use crate::pass::Ticket;
-use crate::room::{Claimant, Entry, Phase, Position, Refusal, View};
+use fairgate_core::room::{Claimant, Entry, Phase, Position, Refusal, View};
+use fairgate_token::Ticket;
 
 /// A room as of a look.
 #[derive(Clone, Debug)]

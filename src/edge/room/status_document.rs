@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
-use crate::room::{DrawRecord, Late, Limit, Phase, View};
-use crate::steer::{Advance, Pace};
+use fairgate_core::overload::{Advance, Pace};
+use fairgate_core::room::{DrawRecord, Late, Limit, Phase, View};
 
 /// Long enough for a CDN to answer everyone else, short enough that a countdown stays true.
 const STATUS_CACHE_CONTROL: &str = "public, max-age=1";

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::batch::BatchWorker;
 use crate::observe::EdgeMetrics;
-use crate::room::{ClaimOutcome, Claimant, Command, Outcome, Refusal, RenewOutcome};
-use crate::store::{Joined, Joiner, Store, StoreError};
-use crate::supervise::Supervisor;
+use fairgate_core::room::{ClaimOutcome, Claimant, Command, Outcome, Refusal, RenewOutcome};
+use fairgate_store::{Joined, Joiner, Store, StoreError};
+use fairgate_telemetry::supervise::Supervisor;
 
 /// The ends of a room's queues that call the store.
 pub(crate) struct RoomWorkers {

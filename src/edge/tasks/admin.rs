@@ -9,7 +9,7 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::control::{self, Admin, AuditLog, Doorman, RoomName};
+use crate::admin::{self, Admin, AuditLog, Doorman, RoomName};
 use crate::edge::context::{Edge, EdgeParts};
 
 /// Connections that may wait to be taken.
@@ -71,7 +71,7 @@ impl AdminService {
     /// Serves until the listener fails.
     async fn serve(&self) {
         let served = match listen(self.listen) {
-            Ok(listener) => control::serve(listener, control::router(self.admin.clone())).await,
+            Ok(listener) => admin::serve(listener, admin::router(self.admin.clone())).await,
             Err(error) => Err(error),
         };
         if let Err(error) = served {

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::credentials::certificate::LiveCertificate;
 use crate::observe::EdgeMetrics;
-use crate::supervise::{Pulse, Supervisor};
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 const EVERY: Duration = Duration::from_secs(2);
 

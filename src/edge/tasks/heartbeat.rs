@@ -12,12 +12,10 @@ use fairgate_draw::BeaconRound;
 use pingora::server::ShutdownWatch;
 use pingora::services::ServiceReadyNotifier;
 use pingora::services::background::BackgroundService;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::roster_copy::RosterCopier;
-use crate::clock::Clock;
 use crate::edge::context::EdgeParts;
 use crate::edge::draw::beacon::BeaconFetcher;
 use crate::edge::draw::public_lists;
@@ -26,9 +24,11 @@ use crate::edge::room::draw_step::{DrawStep, is_one_roster};
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::workers::RoomWorkers;
 use crate::observe::EdgeMetrics;
-use crate::room::{Command, Control, Refusal, View};
-use crate::store::{Store, StoreError};
-use crate::supervise::{Pulse, Supervisor};
+use fairgate_core::room::{Command, Control, Refusal, View};
+use fairgate_store::{Store, StoreError};
+use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::entropy;
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 /// The interval of the heartbeat: the age that a room's status may have.
 pub const TICK: Duration = Duration::from_millis(200);
@@ -73,8 +73,7 @@ impl Heartbeat {
 
     /// Tells the store what the configuration wants of the room. Safe to repeat.
     pub(crate) async fn schedule(&self) -> Result<(), StoreError> {
-        let mut secret = [0; 32];
-        SystemRandom::new().fill(&mut secret).map_err(|_| StoreError::Unavailable("no randomness".to_owned()))?;
+        let secret = entropy::random_bytes().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let known = self.known().await;
         self.store.apply(self.room.name(), Command::Schedule(self.room.plan(secret))).await?;
         // The configured message is the first one; later ones are the organizer's.

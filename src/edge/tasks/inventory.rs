@@ -14,11 +14,11 @@ use pingora::services::background::BackgroundService;
 
 use crate::edge::context::EdgeParts;
 use crate::edge::room::handle::LiveRoom;
-use crate::fields::trim;
 use crate::observe::EdgeMetrics;
-use crate::room::{Command, Phase};
-use crate::store::Store;
-use crate::supervise::{Pulse, Supervisor};
+use fairgate_core::fields::trim;
+use fairgate_core::room::{Command, Phase};
+use fairgate_store::Store;
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 const STOCK: &str = "x-fairgate-stock";
 const EVERY: Duration = Duration::from_secs(1);

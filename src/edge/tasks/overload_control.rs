@@ -2,7 +2,7 @@
 //! adaptive room's store how many people may be inside.
 //!
 //! Any number of edges may run it for one room. The room follows the one that steers, and the others may only brake.
-//! When that one falls silent, another takes over (see the steering in [`crate::room`]).
+//! When that one falls silent, another takes over (see the steering in [`fairgate_core::room`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 
-use crate::clock::Clock;
 use crate::edge::context::EdgeParts;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::EdgeMetrics;
-use crate::room::{Command, Mode, Phase, Steering, View};
-use crate::steer::{self, Controller, Health, STEP_MS, Signals, Window, queue_wait_ms};
-use crate::store::Store;
-use crate::supervise::{Pulse, Supervisor};
+use fairgate_core::overload::{self, Controller, Health, STEP_MS, Signals, Window, queue_wait_ms};
+use fairgate_core::room::{Command, Mode, Phase, Steering, View};
+use fairgate_store::Store;
+use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 /// The interval at which an edge that steers says so, where nothing has changed.
 const RENEW_MS: u64 = 1_000;
@@ -196,8 +196,8 @@ fn brakes(wanted: &Steering, held: &Steering) -> bool {
     wanted.rate_per_minute < held.rate_per_minute || wanted.max_active < held.max_active
 }
 
-fn room(view: &View) -> steer::Room {
-    steer::Room {
+fn room(view: &View) -> overload::Room {
+    overload::Room {
         active: view.active,
         expected: view.expected,
         admitted: view.admitted,

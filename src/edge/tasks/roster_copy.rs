@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::edge::draw::roster::{keep, read};
 use crate::edge::room::draw_step::copy_due;
 use crate::edge::room::handle::LiveRoom;
-use crate::store::{Store, StoreError};
+use fairgate_store::{Store, StoreError};
 
 /// The interval at which an edge looks whether it has a copy of the roster.
 pub const COPY_EVERY: Duration = Duration::from_secs(1);

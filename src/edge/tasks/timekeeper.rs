@@ -10,11 +10,11 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 
-use crate::clock::{Clock, JUMP_MS, SteadyClock, difference_ms};
 use crate::edge::context::{Edge, EdgeParts};
 use crate::observe::EdgeMetrics;
-use crate::store::{Store, StoreTime};
-use crate::supervise::{Pulse, Supervisor};
+use fairgate_store::{Store, StoreTime};
+use fairgate_telemetry::clock::{Clock, JUMP_MS, SteadyClock, difference_ms};
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// An edge whose clock is off by more is not ready.

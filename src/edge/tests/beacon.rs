@@ -13,15 +13,11 @@ use axum::routing::get;
 use bytes::Bytes;
 use fairgate_draw::{BeaconAnswer, BeaconSignature, Claim, Label, QUICKNET, Record, Verdict};
 use http::{HeaderMap, Method};
-use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::arrive::route::FanCall;
-use crate::audit::{Evidence, Source, audit};
-use crate::clock::Clock;
+use crate::admin::{self, Admin, AuditLog, Client, HandedIn, RoomName, Tokens};
 use crate::config::{AdminToken, Config, Role, Secret};
-use crate::control::{self, Admin, AuditLog, Client, HandedIn, RoomName, Tokens};
 use crate::edge::api::dispatch::{self, Reply};
 use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::draw::beacon::BeaconFetcher;
@@ -30,9 +26,13 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::process::prepare::{build, prepare};
 use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::observe::{EdgeMetrics, expose, registry};
-use crate::room::{Claimant, Command, Phase, Position};
-use crate::store::embedded::EmbeddedStore;
-use crate::supervise::Supervisor;
+use fairgate_core::request::route::FanCall;
+use fairgate_core::room::{Claimant, Command, Phase, Position};
+use fairgate_store::embedded::EmbeddedStore;
+use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::entropy;
+use fairgate_telemetry::supervise::Supervisor;
+use fairgate_verify::{Evidence, Source, audit};
 
 /// Round 1000 of quicknet, from `docs/DRAW.md`, as a relay answers it.
 const ROUND: &str = r#"{"round":1000,"randomness":"fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd","signature":"b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39"}"#;
@@ -100,7 +100,7 @@ impl World {
     /// An edge whose room has five entries and is frozen and witnessed, with these relays.
     async fn frozen(relays: &[String], fallback: &str) -> Self {
         let dir = TempDir::new().unwrap();
-        crate::pass::create_key(&dir.path().join("keys"), 1_000, &SystemRandom::new()).unwrap();
+        fairgate_token::create_key(&dir.path().join("keys"), 1_000, &entropy::system()).unwrap();
         let config = Config::parse(&config(dir.path(), relays, fallback), Path::new("test.toml")).unwrap();
         let clock = Arc::new(SteppedClock(AtomicU64::new(STARTS_MS - 60_000)));
         let store = Arc::new(EmbeddedStore::open(dir.path().join("data"), clock.clone()).unwrap());
@@ -192,13 +192,13 @@ impl World {
             audit: Arc::new(AuditLog::open(&self.dir.path().join("audit.jsonl")).unwrap()),
             changing: Arc::default(),
             supervisor: Supervisor::new(&prometheus::Registry::new()).unwrap(),
-            doorman: Arc::new(control::Doorman::new(&[], &prometheus::Registry::new()).unwrap()),
+            doorman: Arc::new(admin::Doorman::new(&[], &prometheus::Registry::new()).unwrap()),
             accepts_visitors: Arc::new(|| true),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, control::router(admin)).await });
+        tokio::spawn(async move { axum::serve(listener, admin::router(admin)).await });
         Client::new(&url, token())
     }
 

@@ -15,7 +15,7 @@ use crate::config::UpstreamConfig;
 use crate::edge::overload::concurrency::{Shares, Slot, SlotAsk, Slots};
 use crate::edge::overload::streams::{StreamLimiter, StreamPermit};
 use crate::observe::Shed;
-use crate::steer::{Breaker, Interval};
+use fairgate_core::overload::{Breaker, Interval};
 
 /// The time for which an unused connection to the shop is kept.
 const IDLE: Duration = Duration::from_secs(60);

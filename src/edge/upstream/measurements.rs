@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::steer::{Interval, Meter};
+use fairgate_core::overload::{Interval, Meter};
 
 /// Measurements since the last interval was taken out.
 #[derive(Default)]

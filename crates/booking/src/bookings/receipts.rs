@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ring::hmac::{self, HMAC_SHA256};
-use ring::rand::SystemRandom;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -116,7 +115,8 @@ impl Receipts {
     /// When the system has no randomness.
     #[must_use]
     pub fn new(database: Database, events: Arc<Events>, links: Links) -> Self {
-        let compare = hmac::Key::generate(HMAC_SHA256, &SystemRandom::new()).expect("the system has randomness");
+        let compare = hmac::Key::generate(HMAC_SHA256, &fairgate_telemetry::entropy::system())
+            .expect("the system has randomness");
         Self { database, events, links, tries: Table::new(REMEMBERED), compare }
     }
 

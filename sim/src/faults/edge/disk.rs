@@ -1,9 +1,9 @@
 //! What outlives an edge's process: knowledge that is a second old at most, and the entries that it answered, in the very
 //! bytes in which an edge writes them.
 
-use fairgate::recover::Knowledge;
-use fairgate::room::{Entry, Position};
-use fairgate::store::redis::PlayedEntries;
+use fairgate_core::recovery::Knowledge;
+use fairgate_core::room::{Entry, Position};
+use fairgate_store::redis::PlayedEntries;
 
 use super::super::sabotage::Sabotage;
 

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use fairgate::edge::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX, Verdict};
-use fairgate::pass::{Gate, Pass, SessionId, Ticket};
-use fairgate::room::{ClaimOutcome, Claimant, Command, Entry, Outcome, Position, Refusal, RenewOutcome};
+use fairgate_core::room::{ClaimOutcome, Claimant, Command, Entry, Outcome, Position, Refusal, RenewOutcome};
+use fairgate_token::{Gate, Pass, SessionId, Ticket};
 use rand::RngExt;
 
 use super::super::sabotage::Sabotage;

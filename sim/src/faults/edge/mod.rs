@@ -1,6 +1,6 @@
 //! One edge: what it knows, what it has on its disk, and what it does about fans' calls, replies and its own heartbeat.
 //!
-//! What it decides is the product's own code: [`fairgate::recover`] for the store, [`Standing`] and the pass's gate for
+//! What it decides is the product's own code: [`fairgate_core::recovery`] for the store, [`Standing`] and the pass's gate for
 //! fans, [`fairgate::edge::DrawStep`] for the draw. Here is only what a runtime would do: queues, timers and messages.
 
 mod beat;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fairgate::edge::Standing;
-use fairgate::recover::Stamp;
-use fairgate::room::{Plan, View};
-use fairgate::store::redis::{CallTime, PlayedTime};
+use fairgate_core::recovery::Stamp;
+use fairgate_core::room::{Plan, View};
+use fairgate_store::redis::{CallTime, PlayedTime};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

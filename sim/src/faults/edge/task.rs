@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use fairgate::recover::{Call, Exchange, Knowledge, Next, Reply, Sight};
-use fairgate::room::{Command, Outcome, Refusal, View};
+use fairgate_core::recovery::{Call, Exchange, Knowledge, Next, Reply, Sight};
+use fairgate_core::room::{Command, Outcome, Refusal, View};
 
 use super::super::limit::List;
 use super::super::messages::{Request, Response};
@@ -175,7 +175,7 @@ impl Process {
         Some(Request::PutBack { root, from, entries })
     }
 
-    fn send(&mut self, number: CallNumber, stamp: Option<fairgate::recover::Stamp>, request: Request) {
+    fn send(&mut self, number: CallNumber, stamp: Option<fairgate_core::recovery::Stamp>, request: Request) {
         let time = self.call_time();
         self.effects.push(Effect::Call { number, stamp, time, request });
         self.wake_after(REPLY_WITHIN_MS, Wake::NoReply(number));

@@ -1,6 +1,6 @@
 //! Fans ask, and hear what comes of it.
 
-use fairgate::room::Position;
+use fairgate_core::room::Position;
 use rand::RngExt;
 
 use super::super::edge::Answer;

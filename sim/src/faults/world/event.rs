@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use fairgate::recover::Stamp;
-use fairgate::store::redis::CallTime;
+use fairgate_core::recovery::Stamp;
+use fairgate_store::redis::CallTime;
 
 use super::super::edge::{Answer, CallNumber, FanCall, Wake};
 use super::super::messages::{Request, Response};

@@ -1,8 +1,8 @@
 //! The store serves requests, and is watched while it does.
 
-use fairgate::recover::Stamp;
-use fairgate::room::{Command, GAP, Outcome, Position};
-use fairgate::store::redis::CallTime;
+use fairgate_core::recovery::Stamp;
+use fairgate_core::room::{Command, GAP, Outcome, Position};
+use fairgate_store::redis::CallTime;
 
 use super::super::edge::CallNumber;
 use super::super::messages::{Request, Response, StoreEvent};

@@ -13,8 +13,8 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::observe::BeaconResult;
-use crate::room::{Refusal, View};
-use crate::store::StoreError;
+use fairgate_core::room::{Refusal, View};
+use fairgate_store::StoreError;
 
 #[derive(Serialize)]
 struct Taken {

@@ -21,7 +21,7 @@ use self::relay::{RelayClient, Unusable};
 use crate::config::{BeaconConfig, Relay};
 use crate::edge::room::handle::LiveRoom;
 use crate::observe::{BeaconResult, EdgeMetrics};
-use crate::store::{Store, StoreError};
+use fairgate_store::{Store, StoreError};
 
 /// Between two times of asking all relays.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ impl BeaconFetcher {
     async fn take(&self, relay: &Relay, answer: &BeaconAnswer) {
         let (room, round) = (self.room.name(), answer.round);
         self.metrics.observe_beacon(room, BeaconResult::Verified);
-        let command = crate::room::Command::Reveal { beacon: Some(answer.signature) };
+        let command = fairgate_core::room::Command::Reveal { beacon: Some(answer.signature) };
         match self.store.apply(room, command).await {
             Ok(_) => tracing::info!(room, %relay, round, "the draw is done, with public randomness"),
             Err(StoreError::Refused(refusal)) => {

@@ -11,7 +11,6 @@ use axum::response::Response;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use ring::hmac;
-use ring::rand::SystemRandom;
 
 use crate::http::App;
 use crate::http::problem::Problem;
@@ -43,7 +42,8 @@ impl OrganizerToken {
         if token.len() < TOKEN_BYTES_MIN {
             return Err(TokenTooShort);
         }
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has randomness");
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &fairgate_telemetry::entropy::system())
+            .expect("the system has randomness");
         Ok(Self { tag: hmac::sign(&key, token.as_bytes()), key })
     }
 

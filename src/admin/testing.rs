@@ -8,13 +8,13 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::{Admin, AuditLog, Doorman, RoomName, Tokens, router, serve};
-use crate::clock::Clock;
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
-use crate::room::{BeaconPlan, Command, Late, Mode, Plan, Policy};
-use crate::store::Store;
-use crate::store::embedded::EmbeddedStore;
-use crate::supervise::Supervisor;
+use fairgate_core::room::{BeaconPlan, Command, Late, Mode, Plan, Policy};
+use fairgate_store::Store;
+use fairgate_store::embedded::EmbeddedStore;
+use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::supervise::Supervisor;
 
 pub(crate) const TOKEN_VIEWER: &str = "viewer-0123456789";
 pub(crate) const TOKEN_ORGANIZER: &str = "organizer-0123456789";

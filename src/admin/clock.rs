@@ -11,9 +11,9 @@ use super::access::Caller;
 use super::change::Change;
 use super::problem::{Problem, ProblemDetails};
 use super::rooms::record;
-use crate::clock::JUMP_MS;
 use crate::config::Role;
-use crate::store::StoreTime;
+use fairgate_store::StoreTime;
+use fairgate_telemetry::clock::JUMP_MS;
 
 /// The rooms' time, and the deviation of the clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

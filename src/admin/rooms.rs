@@ -14,7 +14,7 @@ use super::change::{Change, RoomPatch, changes, role_for, warnings};
 use super::problem::{Problem, ProblemDetails};
 use super::state::RoomState;
 use super::{Admin, RoomName};
-use crate::room::{Command, Control, View};
+use fairgate_core::room::{Command, Control, View};
 
 const AUDIT_ENTRIES_MAX: usize = 100;
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::config::Role;
-use crate::room::Refusal;
-use crate::store::StoreError;
+use fairgate_core::room::Refusal;
+use fairgate_store::StoreError;
 
 const BASE: &str = "https://fairgate.dev/problems/";
 

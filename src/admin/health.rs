@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::{Admin, clock};
 use crate::observe::{EXPOSITION_TYPE, expose};
-use crate::store::StoreError;
+use fairgate_store::StoreError;
 
 /// How long the store may take to answer somebody who asks for health.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);

@@ -7,8 +7,8 @@ use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TOKEN_VIEWER, TestEdge};
-use crate::pass::SessionId;
-use crate::room::{Claimant, Command, Control};
+use fairgate_core::room::{Claimant, Command, Control};
+use fairgate_token::SessionId;
 
 struct Answer {
     status: StatusCode,

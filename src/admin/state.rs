@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::RoomName;
-use crate::room::{Limit, Mode, Phase, View};
-use crate::store::StoreTime;
+use fairgate_core::room::{Limit, Mode, Phase, View};
+use fairgate_store::StoreTime;
 
 /// How a room stands. Times are Unix milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -18,8 +18,8 @@ use prometheus::Registry;
 
 use super::Admin;
 use super::problem::Problem;
-use crate::limit::{Quota, Table, Verdict, networks};
 use crate::observe::metrics;
+use fairgate_core::rate_limit::{Quota, Table, Verdict, networks};
 
 /// Wrong tokens of one network.
 const WRONG_TOKENS: Quota = Quota { per_minute: 6, burst: 10 };

@@ -13,8 +13,8 @@ use super::change::Change;
 use super::problem::{Problem, ProblemDetails};
 use super::rooms::{Changed, How, find, record, state};
 use crate::config::Role;
-use crate::pass::SessionId;
-use crate::room::{Command, View};
+use fairgate_core::room::{Command, View};
+use fairgate_token::SessionId;
 
 /// Whom to revoke: by place, or by session as the shop receives it in `X-Fairgate-Session`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -11,13 +11,13 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use ring::hmac;
-use ring::rand::SystemRandom;
 
 use super::Admin;
 use super::listen::Peer;
 use super::problem::Problem;
 use crate::config::{AdminToken, Role};
-use crate::fields::{self, bearer};
+use fairgate_core::fields::{self, bearer};
+use fairgate_telemetry::entropy;
 
 /// The tokens that open the admin API.
 pub struct Tokens {
@@ -45,7 +45,7 @@ impl Tokens {
     /// When the system has no randomness.
     #[must_use]
     pub fn new(tokens: &[AdminToken]) -> Self {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has randomness");
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &entropy::system()).expect("the system has randomness");
         let known = tokens.iter().map(|token| {
             let tag = hmac::sign(&key, token.secret.expose().as_bytes());
             (tag, Caller { name: token.name.clone(), role: token.role })

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::config::Role;
-use crate::room::{Control, Mode, Phase, Ramp, View};
+use fairgate_core::room::{Control, Mode, Phase, Ramp, View};
 
 /// What to change; what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -192,7 +192,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::{Command, Refusal, Room};
+    use fairgate_core::room::{Command, Refusal, Room};
 
     /// A room that lets in 600 a minute, and has let in 7 beyond that.
     fn view() -> View {

@@ -36,8 +36,8 @@ use axum::{Router, middleware};
 use prometheus::Registry;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::store::Store;
-use crate::supervise::Supervisor;
+use fairgate_store::Store;
+use fairgate_telemetry::supervise::Supervisor;
 
 pub use access::Tokens;
 pub(crate) use audit::audit_line;
