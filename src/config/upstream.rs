@@ -47,19 +47,26 @@ impl UpstreamConfig {
             format!("{open_percent} is not a share that leaves both something"),
             "write 1 to 90; 25 where most of the shop is behind the room, more where most of it is beside it",
         );
+        // Every key is asked for before one that does not fit ends it, or those behind it would pass for unknown.
+        let tls = section.get_or("tls", false);
+        let connect_timeout_ms = section.timeout("connect_timeout", Span::seconds(2));
+        let read_timeout_ms = section.timeout("read_timeout", Span::seconds(30));
+        let queue_max = section.get_or("queue", 128);
+        let queue_wait_ms = section.timeout("queue_wait", Span::seconds(1));
+        let streams_max = section.get_or("max_streams", 1_000);
         let (host, port) = parts?;
         Some(Self {
             name: name?,
             host,
             port,
-            tls: section.get_or("tls", false),
-            connect_timeout_ms: section.timeout("connect_timeout", Span::seconds(2)),
-            read_timeout_ms: section.timeout("read_timeout", Span::seconds(30)),
+            tls,
+            connect_timeout_ms,
+            read_timeout_ms,
             in_flight_max,
-            queue_max: section.get_or("queue", 128),
-            queue_wait_ms: section.timeout("queue_wait", Span::seconds(1)),
+            queue_max,
+            queue_wait_ms,
             open_percent,
-            streams_max: section.get_or("max_streams", 1_000),
+            streams_max,
         })
     }
 }

@@ -31,6 +31,13 @@ fn a_host_that_does_not_fit_overlaps_with_nobody() {
 }
 
 #[test]
+fn an_address_that_does_not_fit_makes_no_other_key_unknown() {
+    let bad =
+        with("address = \"127.0.0.1:3000\"", "address = \"127.0.0.1\"\ntls = true\nqueue = 1\nread_timeout = \"9s\"");
+    assert_problem(&bad, 6, "upstream[shop].address", &["is not a host and a port"]);
+}
+
+#[test]
 fn a_path_or_span_that_does_not_fit_has_no_consequences() {
     assert_problem(&with("paths = [\"/shop\"]", "paths = [\"shop\"]"), 10, "room[final].paths", &["not a path prefix"]);
     assert_problem(&with("paths = [\"/shop\"]", "paths = \"/shop\""), 10, "room[final].paths", &["an array in [ ]"]);
