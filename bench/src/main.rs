@@ -49,7 +49,8 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 9] = ["draw", "audit", "gate", "status", "join", "fleet", "reservations", "wear", LEAK];
+const GROUPS: [&str; 10] =
+    ["draw", "audit", "gate", "status", "join", "fleet", "reservations", "core-http", "wear", LEAK];
 /// Takes minutes, and shows a course of events rather than a cost: it runs where it is named.
 const LEAK: &str = "leak";
 
@@ -86,6 +87,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "join" => join::run(rounds).await,
         "fleet" => fleet::run(rounds).await,
         "reservations" => reservations::run(rounds).await,
+        "core-http" => reservations::core_http::run(rounds).await,
         "wear" => reservations::wear::run(rounds).await,
         LEAK => leak::run().await,
         other => anyhow::bail!("there is no group {other}"),

@@ -1,6 +1,7 @@
 //! Reservations over real HTTP against what Postgres can commit, against the textbook and against the naive ways; the load
 //! generator shares the two cores with everything else, and `fsync` and `synchronous_commit` are on.
 
+pub(crate) mod core_http;
 mod cpu;
 mod load;
 mod pgbench;

@@ -20,7 +20,6 @@ use tokio::net::TcpStream;
 use crate::edge::fairgate_program;
 
 const ROOM: &str = "bench";
-const PATIENCE: Duration = Duration::from_secs(60);
 const PASS_MS: u64 = 3_600_000;
 /// Enough for a bench; nobody's hold ends while it runs.
 const HOLD_S: i32 = 3600;
@@ -41,28 +40,27 @@ pub(super) struct Shop {
 
 impl Shop {
     pub(super) async fn open() -> anyhow::Result<Self> {
+        Self::open_with(None).await
+    }
+
+    /// A shop whose core has one of the HTTP servers of `booking-core`.
+    pub(super) async fn served_by(way: &str) -> anyhow::Result<Self> {
+        Self::open_with(Some(way)).await
+    }
+
+    async fn open_with(served_by: Option<&str>) -> anyhow::Result<Self> {
         let postgres = PrivatePostgres::start()?;
         let dir = tempfile::tempdir()?;
         let now_ms = SystemClock.now_ms();
         create_key(dir.path(), now_ms - 10_000, &entropy::system())?;
         let keys = KeyRing::load(dir.path(), "fairgate")?;
         let jwks_url = publish(keys.jwks()).await?;
-        let mut command = Command::new(fairgate_program()?);
-        command.args([
-            "booking",
-            "--exit-with-stdin",
-            "--listen",
-            &free_address()?,
-            "--metrics-listen",
-            &free_address()?,
-        ]);
-        command.args(["--room", ROOM, "--jwks-url", &jwks_url]);
-        // Nobody pays here.
-        command.args(["--provider-url", "http://127.0.0.1:9"]);
-        command.env("FAIRGATE_DATABASE_URL", postgres.url()).stderr(Stdio::inherit());
-        let mut core = ChildProcess::spawn("the booking core", command)?;
-        let url = core.wait_for_line("listening on ", PATIENCE)?;
-        let address = url.trim_start_matches("http://").to_owned();
+        let address = free_address()?;
+        let command = match served_by {
+            Some(way) => core_served_by(way, &postgres, &address, &jwks_url)?,
+            None => the_products_core(&postgres, &address, &jwks_url)?,
+        };
+        let core = ChildProcess::spawn("the booking core", command)?;
         let database = Database::new(&postgres.url())?;
         let shop = Self { core, postgres, database, address, keys, now_ms, fans: AtomicU64::new(0), _dir: dir };
         shop.wait_for("/readyz").await?;
@@ -109,6 +107,22 @@ impl Shop {
         }
         anyhow::bail!("the booking core did not answer {path} within 30 s")
     }
+}
+
+fn the_products_core(postgres: &PrivatePostgres, listen: &str, jwks_url: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(fairgate_program()?);
+    command.args(["booking", "--exit-with-stdin", "--listen", listen, "--metrics-listen", &free_address()?]);
+    command.args(["--room", ROOM, "--jwks-url", jwks_url]);
+    // Nobody pays here.
+    command.args(["--provider-url", "http://127.0.0.1:9"]);
+    command.env("FAIRGATE_DATABASE_URL", postgres.url()).stderr(Stdio::inherit());
+    Ok(command)
+}
+
+fn core_served_by(way: &str, postgres: &PrivatePostgres, listen: &str, jwks_url: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?.with_file_name("booking-core"));
+    command.args([way, &postgres.url(), listen, &free_address()?, ROOM, jwks_url]).stderr(Stdio::inherit());
+    Ok(command)
 }
 
 fn free_address() -> anyhow::Result<String> {

@@ -28,7 +28,7 @@ use crate::db::time::DatabaseTime;
 use crate::ended::EndedSessions;
 use crate::health::Health;
 use crate::http::organizer::OrganizerToken;
-use crate::http::{self as api, App};
+use crate::http::{self as api, App, ServedBy};
 use crate::in_progress::InProgress;
 use crate::metrics::BookingMetrics;
 use crate::passes::{PassSettings, Passes};
@@ -241,7 +241,12 @@ impl Core {
     }
 
     /// Serves until `stop` is cancelled, then lets running requests end.
-    pub async fn serve(mut self, stop: CancellationToken) {
+    pub async fn serve(self, stop: CancellationToken) {
+        self.serve_by(ServedBy::default(), stop).await;
+    }
+
+    /// The same with one of the HTTP servers that are measured against each other.
+    pub async fn serve_by(mut self, served_by: ServedBy, stop: CancellationToken) {
         let operators = operators(Arc::clone(&self.app), self.registry, self.tasks.supervisor.clone());
         self.tasks.essential("operators", async move { drop(axum::serve(self.operators, operators).await) });
         let (app, stopping) = (Arc::clone(&self.app), stop.clone());
@@ -249,7 +254,7 @@ impl Core {
             stopping.cancelled().await;
             app.health.stop();
         });
-        api::connections::serve(self.fans, self.app, stop).await;
+        api::connections::serve(self.fans, self.app, served_by, stop).await;
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::BytesMut;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{App, front, quick};
+use super::{App, ServedBy, front, quick};
 
 const CONNECTIONS_MAX: usize = 32_768;
 /// Longer than an edge keeps an idle connection, so that it is the edge that closes.
@@ -30,14 +31,14 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves until `stop`, then lets running requests end.
-pub async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, app: Arc<App>, served_by: ServedBy, stop: CancellationToken) {
     let router = super::router(Arc::clone(&app));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async {
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let serving = connection(stream, Arc::clone(&app), router.clone(), stop.clone());
+                    let serving = connection(stream, Arc::clone(&app), (router.clone(), served_by), stop.clone());
                     tokio::spawn(async move {
                         serving.await;
                         drop(place);
@@ -61,15 +62,22 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken
     }
 }
 
-async fn connection(stream: TcpStream, app: Arc<App>, router: axum::Router, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    app: Arc<App>,
+    (router, served_by): (axum::Router, ServedBy),
+    stop: CancellationToken,
+) {
     // Answers are small and written whole.
     let _ = stream.set_nodelay(true);
-    let Some((stream, begun)) = quick::serve(stream, &app, &stop).await else { return };
+    let own = served_by == ServedBy::Own;
+    let left = if own { quick::serve(stream, &app, &stop).await } else { Some((stream, BytesMut::new())) };
+    let Some((stream, begun)) = left else { return };
     let (reader, writer) = stream.into_split();
     let stream = tokio::io::join(Cursor::new(begun).chain(reader), writer);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let (app, router) = (Arc::clone(&app), router.clone());
-        async move { Ok::<_, Infallible>(front(&app, router, request.map(Body::new)).await) }
+        async move { Ok::<_, Infallible>(front(&app, router, served_by, request.map(Body::new)).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(SILENCE_MAX);

@@ -138,7 +138,8 @@ const HOST: u32 = 1 << 8;
 /// What frames or changes a request in other ways.
 const NOT_HERE: [&str; 4] = ["transfer-encoding", "expect", "upgrade", "te"];
 
-fn event_of(path: &str) -> Option<&str> {
+/// The event whose availability is asked for.
+pub(super) fn event_of(path: &str) -> Option<&str> {
     let event = path.strip_prefix(EVENTS)?.strip_suffix(AVAILABILITY)?;
     event.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-').then_some(event)
 }

@@ -30,7 +30,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::routing::{delete, get, post};
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderValue, Method, StatusCode};
 use moka::sync::Cache;
@@ -40,7 +40,6 @@ use uuid::Uuid;
 pub use ending::word_endings;
 pub use openapi::Api;
 
-use self::head::Head;
 use self::organizer::OrganizerToken;
 use self::problem::Problem;
 use crate::bookings::Bookings;
@@ -109,6 +108,18 @@ pub struct App {
     pub links: Links,
 }
 
+/// Who serves the two calls that a rush is made of; all of them decide with the same functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServedBy {
+    /// An HTTP/1.1 server of our own; hyper serves what it does not understand.
+    #[default]
+    Own,
+    /// hyper, without a router.
+    Hyper,
+    /// hyper and axum's router, as for every other call.
+    Axum,
+}
+
 /// The metrics of the calls that a rush is made of.
 #[derive(Debug)]
 pub struct Calls {
@@ -153,7 +164,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/events/{event}", get(events::show))
         .route("/api/v1/events/{event}/availability", get(events::availability))
         .route("/api/v1/bookings", get(bookings::list))
-        .route(RESERVE, any(method_not_allowed))
+        .route(RESERVE, post(reserve::by_route))
         .route("/api/v1/bookings/{booking}", get(bookings::show))
         .route("/api/v1/bookings/{booking}", delete(bookings::cancel))
         .route("/api/v1/bookings/{booking}/extend", post(bookings::extend))
@@ -182,28 +193,51 @@ async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
 }
 
-/// Answers a request: a reservation at once, everything else by the routes; and says how the core feels.
-pub async fn front(app: &Arc<App>, routes: Router, request: Request) -> Response {
+/// Answers a request: the calls of a rush at once, everything else by the routes; and says how the core feels.
+pub async fn front(app: &Arc<App>, routes: Router, served_by: ServedBy, request: Request) -> Response {
     let started = Instant::now();
     let in_flight = app.metrics.enter();
     let id = request.headers().get("x-request-id").cloned();
-    let is_reservation = request.method() == Method::POST && request.uri().path() == RESERVE;
-    let (call, mut response) = if is_reservation {
-        let (parts, body) = request.into_parts();
-        let body = input::read_body(body).await;
-        let body = body.as_ref().map(|body| &body[..]).map_err(Clone::clone);
-        let reply = reserve::reserve(app, &Head::of_reservation(&parts.headers), body).await;
-        (RESERVE_CALL.into(), reply.into_response())
-    } else {
-        by_route(routes, request).await
+    let (call, mut response) = match Rush::of(&request).filter(|_| served_by != ServedBy::Axum) {
+        Some(Rush::Reserve) => {
+            let (parts, body) = request.into_parts();
+            (RESERVE_CALL.into(), reserve::by_hyper(app, &parts.headers, body).await.into_response())
+        }
+        Some(Rush::Availability(event)) => {
+            let answer = events::availability_of(app, event);
+            let answer = answer.map(|snapshot| negotiate::answer(&snapshot.document, request.headers()));
+            (AVAILABILITY_CALL.into(), answer.into_response())
+        }
+        None => by_route(routes, request).await,
     };
     let took = started.elapsed();
-    app.metrics.observe_request(&call, response.status(), took);
+    match &*call {
+        RESERVE_CALL => app.calls.reserve.observe(response.status(), took),
+        AVAILABILITY_CALL => app.calls.availability.observe(response.status(), took),
+        call => app.metrics.observe_request(call, response.status(), took),
+    }
     note_request(&call, response.status(), id.as_ref().and_then(|id| id.to_str().ok()));
     let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
     response.headers_mut().insert(timing::SERVER_TIMING, timing);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// The calls of a rush.
+enum Rush<'a> {
+    Reserve,
+    /// With the event's id.
+    Availability(&'a str),
+}
+
+impl<'a> Rush<'a> {
+    fn of(request: &'a Request) -> Option<Self> {
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, RESERVE) => Some(Self::Reserve),
+            (&Method::GET, path) => head::event_of(path).map(Self::Availability),
+            _ => None,
+        }
+    }
 }
 
 /// One line for whatever moves money or gives seats back, with the name that the edge gave the request; and for what went wrong.

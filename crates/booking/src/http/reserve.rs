@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use axum::body::Body;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::App;
 use super::auth::Fan;
 use super::head::Head;
-use super::input::{BodyError, fingerprint_of, id_of, parse};
+use super::input::{BodyError, fingerprint_of, id_of, parse, read_body};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::requests::ReserveRequest;
@@ -38,6 +40,18 @@ use crate::sale::seat_search;
 )]
 pub(super) async fn reserve(app: &Arc<App>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Reply {
     serve(app, head, body).await.unwrap_or_else(|problem| problem.reply())
+}
+
+/// The same with hyper's head and a body that is still to come.
+pub(super) async fn by_hyper(app: &Arc<App>, headers: &HeaderMap, body: Body) -> Reply {
+    let body = read_body(body).await;
+    let body = body.as_ref().map(|body| &body[..]).map_err(Clone::clone);
+    reserve(app, &Head::of_reservation(headers), body).await
+}
+
+/// The same by a route.
+pub(super) async fn by_route(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Reply {
+    by_hyper(&app, &headers, body).await
 }
 
 async fn serve(app: &Arc<App>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Result<Reply, Problem> {
