@@ -18,7 +18,7 @@ use queue::Queue;
 pub use queue::Waiting;
 
 /// Who may be inside, who may wait, and how long: a pure account that the semaphore asks under its lock.
-pub trait Limits: Debug + Send + 'static {
+pub trait Limits: Debug + Send + Sized + 'static {
     /// What a request asks for.
     type Ask: Clone + Debug + Send + Sync + 'static;
 
@@ -37,13 +37,8 @@ pub trait Limits: Debug + Send + 'static {
     /// Counts a request out that was counted in.
     fn leave(&mut self, ask: &Self::Ask);
 
-    /// Whether two requests are one client's, for [`Waiting::own`]. Nobody's, unless it is said here.
-    fn is_same_client(_one: &Self::Ask, _other: &Self::Ask) -> bool {
-        false
-    }
-
     /// Whether this request may wait beside those that wait already.
-    fn may_wait(&self, ask: &Self::Ask, waiting: Waiting) -> bool;
+    fn may_wait(&self, ask: &Self::Ask, waiting: &Waiting<'_, Self>) -> bool;
 
     /// How long this request may wait.
     fn patience(&self, ask: &Self::Ask) -> Duration;
@@ -65,7 +60,7 @@ pub struct PrioritySemaphore<L: Limits>(Mutex<State<L>>);
 #[derive(Debug)]
 struct State<L: Limits> {
     limits: L,
-    queue: Queue<L::Ask, Permit<L>>,
+    queue: Queue<L>,
 }
 
 /// The right to be inside, given back when it is dropped.
@@ -81,7 +76,7 @@ impl<L: Limits> PrioritySemaphore<L> {
     /// A semaphore with nobody inside.
     #[must_use]
     pub fn new(limits: L) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { limits, queue: Queue::new(L::PRIORITIES) })))
+        Arc::new(Self(Mutex::new(State { limits, queue: Queue::new() })))
     }
 
     /// Comes in, now or within the request's patience.
@@ -144,7 +139,7 @@ impl<L: Limits> PrioritySemaphore<L> {
         }
         let patience = state.limits.patience(&ask);
         let (turn, waiting) = oneshot::channel();
-        state.queue.push(L::priority(&ask), ask, turn);
+        state.queue.push(ask, turn);
         Ok(Entry::Waits(waiting, patience))
     }
 
@@ -181,15 +176,11 @@ enum Entry<L: Limits> {
 impl<L: Limits> State<L> {
     /// Whether the queue takes this request. Those that have gone away do not count.
     fn may_wait(&mut self, ask: &L::Ask) -> bool {
-        if self.limits.may_wait(ask, self.seen_by(ask)) {
+        if self.limits.may_wait(ask, &self.queue.seen_by(ask)) {
             return true;
         }
         self.queue.purge();
-        self.limits.may_wait(ask, self.seen_by(ask))
-    }
-
-    fn seen_by(&self, ask: &L::Ask) -> Waiting {
-        self.queue.seen_from(L::priority(ask), |other| L::is_same_client(ask, other))
+        self.limits.may_wait(ask, &self.queue.seen_by(ask))
     }
 }
 
@@ -237,8 +228,8 @@ mod tests {
             self.0 += 1;
         }
 
-        fn may_wait(&self, _: &usize, waiting: Waiting) -> bool {
-            waiting.alike < 4
+        fn may_wait(&self, _: &usize, waiting: &Waiting<'_, Self>) -> bool {
+            waiting.alike() < 4
         }
 
         fn patience(&self, _: &usize) -> Duration {

@@ -7,52 +7,70 @@ use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
-/// How many wait already, as one more request sees them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
-    /// In all.
-    pub all: usize,
-    /// Of the request's priority.
-    pub alike: usize,
-    /// Of the request's priority and its client.
-    pub own: usize,
+use crate::{Limits, Permit};
+
+/// Requests that wait already, as one more request of a priority sees them. What a limit does not ask for is not counted.
+#[derive(Debug)]
+pub struct Waiting<'a, L: Limits> {
+    all: usize,
+    alike: &'a VecDeque<Waiter<L>>,
+}
+
+impl<L: Limits> Waiting<'_, L> {
+    /// How many wait in all.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.all
+    }
+
+    /// How many wait with the request's priority.
+    #[must_use]
+    pub fn alike(&self) -> usize {
+        self.alike.len()
+    }
+
+    /// How many of these are of a kind, the client's own for example. This looks at each of them.
+    pub fn alike_and(&self, is_of_the_kind: impl Fn(&L::Ask) -> bool) -> usize {
+        self.alike.iter().filter(|waiter| is_of_the_kind(&waiter.ask)).count()
+    }
 }
 
 #[derive(Debug)]
-pub(crate) struct Queue<A, P> {
-    of_priority: Box<[VecDeque<Waiter<A, P>>]>,
+pub(crate) struct Queue<L: Limits> {
+    of_priority: Box<[VecDeque<Waiter<L>>]>,
     len: usize,
 }
 
 #[derive(Debug)]
-struct Waiter<A, P> {
-    ask: A,
-    turn: oneshot::Sender<P>,
+struct Waiter<L: Limits> {
+    ask: L::Ask,
+    turn: oneshot::Sender<Permit<L>>,
 }
 
-impl<A, P> Queue<A, P> {
-    pub(crate) fn new(priorities: usize) -> Self {
-        Self { of_priority: (0..priorities).map(|_| VecDeque::new()).collect(), len: 0 }
+impl<L: Limits> Queue<L> {
+    pub(crate) fn new() -> Self {
+        Self { of_priority: (0..L::PRIORITIES).map(|_| VecDeque::new()).collect(), len: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn push(&mut self, priority: usize, ask: A, turn: oneshot::Sender<P>) {
-        self.of_priority[priority].push_back(Waiter { ask, turn });
+    pub(crate) fn push(&mut self, ask: L::Ask, turn: oneshot::Sender<Permit<L>>) {
+        self.of_priority[L::priority(&ask)].push_back(Waiter { ask, turn });
         self.len += 1;
     }
 
-    /// What a request of this priority finds; `is_own` tells which of the waiting ones are its client's.
-    pub(crate) fn seen_from(&self, priority: usize, is_own: impl Fn(&A) -> bool) -> Waiting {
-        let alike = &self.of_priority[priority];
-        let own = alike.iter().filter(|waiter| is_own(&waiter.ask)).count();
-        Waiting { all: self.len, alike: alike.len(), own }
+    /// What this request finds.
+    pub(crate) fn seen_by(&self, ask: &L::Ask) -> Waiting<'_, L> {
+        Waiting { all: self.len, alike: &self.of_priority[L::priority(ask)] }
     }
 
     /// Takes the first that may go, the most urgent priority first.
-    pub(crate) fn take_first(&mut self, may_go: impl Fn(&A) -> bool) -> Option<(A, oneshot::Sender<P>)> {
+    pub(crate) fn take_first(
+        &mut self,
+        may_go: impl Fn(&L::Ask) -> bool,
+    ) -> Option<(L::Ask, oneshot::Sender<Permit<L>>)> {
         if self.len == 0 {
             return None;
         }

@@ -142,19 +142,17 @@ impl Limits for Window {
         self.taken.remove(ask);
     }
 
-    fn is_same_client(one: &SlotAsk, other: &SlotAsk) -> bool {
-        one.key.is_some() && one.key == other.key
-    }
-
     /// No part of the queue is one client's.
-    fn may_wait(&self, ask: &SlotAsk, waiting: Waiting) -> bool {
+    fn may_wait(&self, ask: &SlotAsk, waiting: &Waiting<'_, Self>) -> bool {
         let most = self.shares.queue_max as usize;
         let of_part = if ask.part == Part::Open {
             (share(self.shares.queue_max, self.shares.open_percent).max(1) as usize).min(most)
         } else {
             most
         };
-        waiting.all < most && waiting.alike < of_part && waiting.own < of_part.div_ceil(2)
+        let has_place = waiting.all() < most && waiting.alike() < of_part;
+        let is_own = |other: &SlotAsk| ask.key.is_some() && other.key == ask.key;
+        has_place && waiting.alike_and(is_own) < of_part.div_ceil(2)
     }
 
     fn patience(&self, _: &SlotAsk) -> Duration {

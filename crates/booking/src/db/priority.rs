@@ -90,8 +90,8 @@ impl Limits for FreePlaces {
         self.0 += 1;
     }
 
-    fn may_wait(&self, lane: &Lane, waiting: Waiting) -> bool {
-        waiting.alike < lane.waiting_max()
+    fn may_wait(&self, lane: &Lane, waiting: &Waiting<'_, Self>) -> bool {
+        waiting.alike() < lane.waiting_max()
     }
 
     fn patience(&self, lane: &Lane) -> Duration {
