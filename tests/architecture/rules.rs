@@ -40,7 +40,8 @@ const IO: &[&str] = &[
 pub(crate) const CRATES: &[&str] =
     &["draw", "semaphore", "pages", "core", "telemetry", "token", "store", "verify", "testkit", "booking"];
 
-/// Folders that are on their way into crates of their own, by the names that they have there.
+/// Folders of the package that keep the rules of a crate, by its name: the metrics of edges and rooms are telemetry that names
+/// the room.
 const ALSO: &[(&str, &str)] = &[("observe", "telemetry")];
 
 /// The table.
