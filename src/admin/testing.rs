@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{Admin, AuditLog, Doorman, RoomName, Tokens, router, serve};
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
-use fairgate_core::room::{BeaconPlan, Command, Late, Mode, Plan, Policy};
+use fairgate_core::room::{BeaconPlan, Command, Plan, Policy};
 use fairgate_store::Store;
 use fairgate_store::embedded::EmbeddedStore;
 use fairgate_telemetry::clock::Clock;
@@ -118,19 +118,7 @@ impl Clock for SteppedClock {
 /// Schedules a room without a pool and takes it through its draw, or as far as it goes without the round.
 async fn hold_draw(store: &dyn Store, clock: &SteppedClock, round: Option<u64>) {
     let opens_at_ms = clock.now_ms();
-    let policy = Policy {
-        rate_per_minute: 600,
-        burst: 10,
-        max_active: 1_000,
-        grace_ms: 60_000,
-        session_idle_ms: 60_000,
-        session_max_ms: 60_000,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
-    };
+    let policy = Policy { rate_per_minute: 600, max_active: 1_000, session_max_ms: 60_000, ..Policy::for_testing() };
     let plan = Plan {
         room: "final".into(),
         opens_at_ms,

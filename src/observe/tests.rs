@@ -5,23 +5,11 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::*;
-use fairgate_core::room::{Claimant, Command, Control, Late, Mode, Plan, Policy, Room};
+use fairgate_core::room::{Claimant, Command, Control, Plan, Policy, Room};
 
 /// A room without a pool: opens at second 1, lets in one a second after a burst of ten.
 fn room() -> Room {
-    let policy = Policy {
-        rate_per_minute: 60,
-        burst: 10,
-        max_active: 1_000,
-        grace_ms: 60_000,
-        session_idle_ms: 60_000,
-        session_max_ms: 60_000,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
-    };
+    let policy = Policy { max_active: 1_000, session_max_ms: 60_000, ..Policy::for_testing() };
     let plan = Plan {
         room: "final".into(),
         opens_at_ms: 1_000,

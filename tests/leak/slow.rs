@@ -2,7 +2,7 @@
 //! every ten seconds. Nobody knows at first how long sessions last; that they limit the line is known.
 
 use fairgate_core::overload::{Look, Progress};
-use fairgate_core::room::{Claimant, Command, Late, Mode, Plan, Policy, Room, View};
+use fairgate_core::room::{Claimant, Command, Plan, Policy, Room, View};
 
 const FANS: u64 = 90;
 const TICK_MS: u64 = 200;
@@ -26,11 +26,7 @@ fn opened() -> Room {
         grace_ms: 300_000,
         session_idle_ms: 600_000,
         session_max_ms: 3_600_000,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
+        ..Policy::for_testing()
     };
     let plan = Plan {
         room: "small".into(),

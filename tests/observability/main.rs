@@ -9,7 +9,7 @@ use std::time::Duration;
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, expose, registry};
 use fairgate_booking::metrics::BookingMetrics;
 use fairgate_booking::stock::Stock;
-use fairgate_core::room::{Command as RoomCommand, Late, Limit, Mode, Plan, Policy, Room, View};
+use fairgate_core::room::{Command as RoomCommand, Limit, Plan, Policy, Room, View};
 use fairgate_telemetry::supervise::Supervisor;
 use http::StatusCode;
 use serde_json::Value;
@@ -27,19 +27,8 @@ fn named(text: &str) -> BTreeSet<String> {
 }
 
 fn view() -> View {
-    let policy = Policy {
-        rate_per_minute: 60,
-        burst: 1,
-        max_active: 1,
-        grace_ms: 1,
-        session_idle_ms: 1,
-        session_max_ms: 1,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
-    };
+    let policy =
+        Policy { burst: 1, max_active: 1, grace_ms: 1, session_idle_ms: 1, session_max_ms: 1, ..Policy::for_testing() };
     let (room_name, secret) = ("final".to_owned(), [1; 32]);
     let plan = Plan {
         room: room_name,

@@ -1,30 +1,8 @@
-//! A clock that tests set.
+//! A clock that fails as a test wants it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use fairgate_telemetry::clock::Clock;
-
-/// Says what it was told.
-#[derive(Debug, Default)]
-pub(crate) struct ManualClock(AtomicU64);
-
-impl ManualClock {
-    /// A clock that says this.
-    pub(crate) fn at(now_ms: u64) -> Self {
-        Self(AtomicU64::new(now_ms))
-    }
-
-    /// Sets the clock.
-    pub(crate) fn set(&self, now_ms: u64) {
-        self.0.store(now_ms, SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now_ms(&self) -> u64 {
-        self.0.load(SeqCst)
-    }
-}
+use fairgate_telemetry::clock::{Clock, ManualClock};
 
 /// Panics once when it is told to: where whoever asks for the time is to panic.
 #[derive(Debug)]

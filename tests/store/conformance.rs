@@ -4,8 +4,8 @@ use fairgate_core::recovery::Knowledge;
 use fairgate_core::room::{Admissions, Command, Entry, Loss, Outcome, Position, Refusal, Room, View};
 use fairgate_draw::{CLAIM_BYTES, Claim};
 use fairgate_store::{Store, StoreError};
+use fairgate_telemetry::clock::ManualClock;
 
-use crate::clock::ManualClock;
 use crate::operations::{Op, ROOM};
 
 /// The model that a store is compared with, and the roster that it should have.

@@ -7,34 +7,22 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use fairgate_core::room::{Command, Late, Mode, Outcome, Policy, Position, Room};
+use fairgate_core::room::{Command, Outcome, Policy, Position, Room};
 use fairgate_store::embedded::{EmbeddedStore, OpenError};
 use fairgate_store::{LockError, Store, StoreError};
-use fairgate_telemetry::clock::{Clock, SteadyClock};
+use fairgate_telemetry::clock::{Clock, ManualClock, SteadyClock};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 
-use crate::clock::{ManualClock, TrippedClock};
+use crate::clock::TrippedClock;
 use crate::conformance::{Reference, concurrent_joins_get_each_position_once, follows_the_model};
 use crate::operations::{Op, ROOM, START_MS, any_history, any_history_with_receipts, as_planned, entry, plan};
 
 /// A policy that lets a few people in.
 pub(crate) fn policy() -> Policy {
-    Policy {
-        rate_per_minute: 600,
-        burst: 5,
-        max_active: 50,
-        grace_ms: 30_000,
-        session_idle_ms: 60_000,
-        session_max_ms: 600_000,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
-    }
+    Policy { rate_per_minute: 600, burst: 5, max_active: 50, grace_ms: 30_000, ..Policy::for_testing() }
 }
 
 fn open(dir: &Path, clock: &Arc<ManualClock>) -> EmbeddedStore {

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use fairgate_core::room::{Outcome, Phase, Position, View};
 use fairgate_store::Store;
 use fairgate_store::embedded::EmbeddedStore;
+use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
 use tempfile::TempDir;
 
-use crate::clock::ManualClock;
 use crate::operations::{ROOM, START_MS, entry};
 use crate::redis::open_in;
 

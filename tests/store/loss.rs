@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate_core::room::{ClaimOutcome, Command, GAP, Outcome, Position, View};
+use fairgate_core::room::{ClaimOutcome, Command, GAP, Outcome, Position};
 use fairgate_draw::RootHasher;
 use fairgate_store::Store;
 use fairgate_store::redis::{RedisOptions, RedisStore};
+use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use crate::clock::ManualClock;
 use crate::conformance::{Reference, follows_the_model};
 use crate::embedded::policy;
 use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, claimant, entry, plan};
@@ -69,7 +69,7 @@ fn after_a_backup_a_room_goes_on_as_the_model_says() {
     });
 }
 
-async fn enter(edge: &RedisStore, fans: &[u8]) -> Vec<Position> {
+pub(crate) async fn enter(edge: &RedisStore, fans: &[u8]) -> Vec<Position> {
     let entries = fans.iter().map(|fan| entry(*fan)).collect();
     match edge.apply(ROOM, Command::Enter(entries)).await.unwrap() {
         Outcome::Entered(positions) => positions,
@@ -259,7 +259,7 @@ async fn looks(edge: &RedisStore, clock: &Arc<ManualClock>, for_ms: u64) {
 }
 
 /// A sale in which five of twenty were let in by an edge; another one has looked meanwhile.
-async fn five_inside(edge: &RedisStore, other: &RedisStore, clock: &Arc<ManualClock>) -> Vec<Outcome> {
+pub(crate) async fn five_inside(edge: &RedisStore, other: &RedisStore, clock: &Arc<ManualClock>) -> Vec<Outcome> {
     let mut reference = Reference::at(START_MS);
     let mut history = as_planned(&policy(), (0..20).collect());
     history.push(Op::Wait(100));
@@ -499,77 +499,4 @@ async fn a_backup_from_before_the_root_is_made_what_the_root_is_of() {
     let view = one.view(ROOM).await.unwrap();
     assert_eq!((view.draw, view.missing), (frozen.draw, frozen.missing));
     assert_eq!(one.roster(ROOM, 0..u64::MAX).await.unwrap(), roster);
-}
-
-/// A Redis that keeps everything, with edges in the middle of a sale: twenty were in the pool, five are inside.
-async fn in_mid_sale(clock: &Arc<ManualClock>) -> (PrivateRedis, RedisStore, RedisStore) {
-    let redis = PrivateRedis::start_with(&["save", "", "appendonly", "yes", "appendfsync", "always"]).unwrap();
-    let (edge, other) = (open(&redis, clock), open(&redis, clock));
-    five_inside(&edge, &other, clock).await;
-    (redis, edge, other)
-}
-
-async fn until_up(edge: &RedisStore) -> View {
-    loop {
-        match edge.view(ROOM).await {
-            Err(error) if error.to_string().contains("unavailable") => {}
-            view => return view.unwrap(),
-        }
-    }
-}
-
-/// All edges are there, and none of them knows more than what Redis has after it was started again.
-#[tokio::test]
-async fn a_restart_that_loses_nothing_burns_nothing() {
-    let clock = Arc::new(ManualClock::at(START_MS));
-    let (mut redis, edge, other) = in_mid_sale(&clock).await;
-    let late = enter(&edge, &[200]).await;
-    let before = other.view(ROOM).await.unwrap();
-    redis.kill9();
-    redis.restart().unwrap();
-    let suspect = until_up(&edge).await;
-    assert!(suspect.mending, "the other one may know more");
-    let refused = edge.apply(ROOM, Command::Enter(vec![entry(201)])).await.unwrap_err();
-    assert!(refused.to_string().contains("being put right"), "{refused}");
-    let after = until_up(&other).await;
-    assert!(!after.mending, "both have been heard");
-    let unchanged = View { revision: before.revision, ..after.clone() };
-    assert_eq!(unchanged, before, "nothing else has happened");
-    assert_eq!(enter(&other, &[200, 201]).await, [late[0], Position::Line(before.line_size)]);
-}
-
-/// One edge is gone that may have given more numbers than anybody knows: a gap is left, and nobody waits for it.
-#[tokio::test]
-async fn what_was_left_out_costs_the_line_neither_rate_nor_grace() {
-    let clock = Arc::new(ManualClock::at(START_MS));
-    let (mut redis, edge, other) = in_mid_sale(&clock).await;
-    drop(edge);
-    let before = other.view(ROOM).await.unwrap();
-    redis.kill9();
-    redis.restart().unwrap();
-    assert!(until_up(&other).await.mending);
-    let mut now_ms = before.now_ms + 2_000;
-    clock.set(now_ms);
-    let end = before.line_size + GAP;
-    assert_eq!(enter(&other, &[210, 211, 212]).await, [0, 1, 2].map(|n| Position::Line(end + n)));
-    // Fifteen who had waited, and three behind the gap, at ten a second.
-    for _ in 0..6 {
-        now_ms += 500;
-        clock.set(now_ms);
-        other.view(ROOM).await.unwrap();
-        let called = other.view(ROOM).await.unwrap().serving;
-        let claims = (0..20).chain(end..end + 3).filter(|place| *place < called).map(claimant).collect();
-        other.apply(ROOM, Command::Claim(claims)).await.unwrap();
-    }
-    let view = other.view(ROOM).await.unwrap();
-    assert_eq!((view.serving, view.admitted, view.expired), (end + 3, 23, 0));
-    // Whoever holds one of those numbers after all comes in like everyone who was called.
-    let found = before.line_size + 7;
-    other.apply(ROOM, Command::Claim(vec![claimant(found)])).await.unwrap();
-    now_ms += 500;
-    clock.set(now_ms);
-    let Outcome::Claimed(found) = other.apply(ROOM, Command::Claim(vec![claimant(found)])).await.unwrap() else {
-        panic!("no claim")
-    };
-    assert!(matches!(found[0], ClaimOutcome::Admitted { .. }), "{found:?}");
 }

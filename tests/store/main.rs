@@ -10,6 +10,7 @@ mod model;
 mod numbers;
 mod operations;
 mod redis;
+mod restart;
 mod set_back;
 mod topology;
 mod witness;

@@ -9,10 +9,10 @@ use fairgate_core::room::{
 };
 use fairgate_store::Store;
 use fairgate_store::redis::RedisStore;
+use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
 use tokio::runtime::Runtime;
 
-use crate::clock::ManualClock;
 use crate::conformance::{Reference, follows_the_model};
 use crate::embedded::policy;
 use crate::operations::{Op, ROOM, START_MS, as_planned, plan};

@@ -11,13 +11,13 @@ use fairgate_core::room::{BeaconPlan, ClaimOutcome, Command, Control, Outcome, P
 use fairgate_draw::{BeaconSignature, QUICKNET};
 use fairgate_store::redis::{RedisOptions, RedisStore};
 use fairgate_store::{CountedNetwork, Joined, Joiner, Store, StoreError};
-use fairgate_telemetry::clock::{Clock, SteadyClock, SystemClock};
+use fairgate_telemetry::clock::{Clock, ManualClock, SteadyClock, SystemClock};
 use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use crate::clock::{ManualClock, TrippedClock};
+use crate::clock::TrippedClock;
 use crate::conformance::{self, Reference};
 use crate::embedded::policy;
 use crate::operations::{Op, ROOM, START_MS, any_history_with_receipts, as_planned, claimant, entry, plan};

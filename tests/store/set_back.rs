@@ -6,11 +6,10 @@ use std::time::Duration;
 use fairgate_core::room::{Command, Phase, Plan};
 use fairgate_store::Store;
 use fairgate_store::redis::RedisStore;
-use fairgate_telemetry::clock::{Clock, SteadyClock, SystemClock};
+use fairgate_telemetry::clock::{Clock, ManualClock, SteadyClock, SystemClock};
 use fairgate_testkit::PrivateRedis;
 use tokio::time::{Instant, sleep};
 
-use crate::clock::ManualClock;
 use crate::operations::ROOM;
 use crate::redis::{open, open_plan, options_in};
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -11,7 +10,7 @@ use fairgate_core::room::{Claimant, Command, Control, Entry, Late, Mode, Outcome
 use fairgate_draw::RosterTreeBuilder;
 use fairgate_store::Store;
 use fairgate_store::redis::{RedisOptions, RedisStore};
-use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::clock::{Clock, ManualClock};
 use fairgate_testkit::PrivateRedis;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, Value};
@@ -37,21 +36,11 @@ const NOTED_US: &str = "500";
 /// People inside, and as many who ask at the same time.
 const INSIDE: u64 = 20_000;
 
-/// A clock that the benchmark sets: a pool takes half an hour.
-#[derive(Default)]
-struct PaperClock(AtomicU64);
-
-impl Clock for PaperClock {
-    fn now_ms(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
 /// A call that Redis noted: its number, when, how many µs it took, its words, and who made it.
 type SlowCall = (u64, u64, u64, Vec<Vec<u8>>, Value, Value);
 
 struct Bench {
-    clock: Arc<PaperClock>,
+    clock: Arc<ManualClock>,
     store: RedisStore,
     link: MultiplexedConnection,
     /// Live as long as what uses them.
@@ -82,7 +71,7 @@ pub(super) async fn run() -> anyhow::Result<Vec<Row>> {
 impl Bench {
     async fn start() -> anyhow::Result<Self> {
         let (redis, disk) = (PrivateRedis::start()?, tempfile::tempdir()?);
-        let clock = Arc::new(PaperClock(AtomicU64::new(BEGIN_MS)));
+        let clock = Arc::new(ManualClock::at(BEGIN_MS));
         let options = RedisOptions {
             address: redis.url().parse()?,
             user: None,
@@ -102,7 +91,7 @@ impl Bench {
         println!("  a million in {} min:", within_ms / MINUTE_MS);
         let begun = Instant::now();
         for first in (0..JOINED).step_by(BATCH as usize) {
-            self.clock.0.fetch_add(within_ms * BATCH / JOINED, Relaxed);
+            self.clock.advance(within_ms * BATCH / JOINED);
             self.store.apply(ROOM, Command::Enter((first..first + BATCH).map(entry).collect())).await?;
             self.expire_on_paper().await?;
         }
@@ -170,7 +159,7 @@ impl Bench {
     /// Seconds to hash the roster and copy it to the disk, part by part, and to freeze it.
     async fn freeze(&self) -> anyhow::Result<f64> {
         self.store.apply(ROOM, Command::Enter((FANS..FANS + BATCH).map(entry).collect())).await?;
-        self.clock.0.fetch_add(30 * MINUTE_MS, Relaxed);
+        self.clock.advance(30 * MINUTE_MS);
         let entries = self.store.view(ROOM).await?.pool_size;
         let begun = Instant::now();
         let mut tree = RosterTreeBuilder::new();
@@ -188,7 +177,7 @@ impl Bench {
 
     /// Thousands are let in, use their sessions, leave, and stay away.
     async fn sell(&self) -> anyhow::Result<()> {
-        self.clock.0.fetch_add(2_000, Relaxed);
+        self.clock.advance(2_000);
         self.store.apply(ROOM, Command::Reveal { beacon: None }).await?;
         for first in [0, INSIDE / 2] {
             self.store.view(ROOM).await?;
@@ -196,7 +185,7 @@ impl Bench {
             let Outcome::Claimed(_) = self.store.apply(ROOM, Command::Claim(claimants.collect())).await? else {
                 anyhow::bail!("claims were answered with something else");
             };
-            self.clock.0.fetch_add(1_000, Relaxed);
+            self.clock.advance(1_000);
         }
         self.store.apply(ROOM, Command::Renew((0..INSIDE).collect())).await?;
         self.store.apply(ROOM, Command::Release((0..INSIDE / 4).collect())).await?;
@@ -224,7 +213,7 @@ impl Bench {
         );
         ensure!(self.count_gone().await? == gone, "the places that are gone are others than before");
         for minutes in [1, 6, 60] {
-            self.clock.0.fetch_add(minutes * MINUTE_MS, Relaxed);
+            self.clock.advance(minutes * MINUTE_MS);
             for _ in 0..200 {
                 self.store.view(ROOM).await?;
             }

@@ -6,7 +6,8 @@
 //! goes on by the machine's monotonic clock, follows the wall clock by a twentieth of the time that passes, as a clock that is put
 //! right gently needs, and does not believe a difference of more than [`JUMP_MS`] until somebody accepts it.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -42,6 +43,34 @@ impl Clock for SystemClock {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// A clock that says what it was told: for tests, benchmarks and the simulator.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// A clock that says this, Unix ms.
+    #[must_use]
+    pub fn at(now_ms: u64) -> Self {
+        Self(AtomicU64::new(now_ms))
+    }
+
+    /// Says this from now on, Unix ms.
+    pub fn set(&self, now_ms: u64) {
+        self.0.store(now_ms, SeqCst);
+    }
+
+    /// Goes on by so much.
+    pub fn advance(&self, by_ms: u64) {
+        self.0.fetch_add(by_ms, SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(SeqCst)
     }
 }
 
@@ -309,15 +338,9 @@ mod tests {
 
     #[test]
     fn a_steady_clock_says_what_it_does_not_believe() {
-        struct Set(AtomicU64);
-        impl Clock for Set {
-            fn now_ms(&self) -> u64 {
-                self.0.load(Relaxed)
-            }
-        }
-        let wall = Arc::new(Set(AtomicU64::new(START_MS)));
+        let wall = Arc::new(ManualClock::at(START_MS));
         let clock = SteadyClock::over(Arc::clone(&wall) as _);
-        wall.0.store(START_MS + HOUR_MS, Relaxed);
+        wall.set(START_MS + HOUR_MS);
         std::thread::sleep(std::time::Duration::from_millis(2 * LOOK_MS));
         assert!(clock.now_ms() < START_MS + 60_000);
         assert!(clock.jump_ms().is_some_and(|jump_ms| jump_ms > 3_000_000) && clock.wall_ahead_ms() > 3_000_000);

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
@@ -29,7 +29,7 @@ use crate::observe::{EdgeMetrics, expose, registry};
 use fairgate_core::request::route::FanCall;
 use fairgate_core::room::{Claimant, Command, Phase, Position};
 use fairgate_store::embedded::EmbeddedStore;
-use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::clock::{Clock, ManualClock};
 use fairgate_telemetry::entropy;
 use fairgate_telemetry::supervise::Supervisor;
 use fairgate_verify::{Evidence, Source, audit};
@@ -40,14 +40,6 @@ const ROUND_MS: u64 = QUICKNET.genesis_ms + 999 * QUICKNET.period_ms;
 /// Round 1000 is the first one that is published ten seconds later.
 const STARTS_MS: u64 = ROUND_MS - 12_000;
 const FALLBACK_MS: u64 = 60_000;
-
-struct SteppedClock(AtomicU64);
-
-impl Clock for SteppedClock {
-    fn now_ms(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// How a relay answers.
 #[derive(Clone, Copy)]
@@ -91,7 +83,7 @@ struct World {
     edge: Arc<Edge>,
     ticker: Heartbeat,
     fetcher: BeaconFetcher,
-    clock: Arc<SteppedClock>,
+    clock: Arc<ManualClock>,
     registry: prometheus::Registry,
     dir: TempDir,
 }
@@ -102,7 +94,7 @@ impl World {
         let dir = TempDir::new().unwrap();
         fairgate_token::create_key(&dir.path().join("keys"), 1_000, &entropy::system()).unwrap();
         let config = Config::parse(&config(dir.path(), relays, fallback), Path::new("test.toml")).unwrap();
-        let clock = Arc::new(SteppedClock(AtomicU64::new(STARTS_MS - 60_000)));
+        let clock = Arc::new(ManualClock::at(STARTS_MS - 60_000));
         let store = Arc::new(EmbeddedStore::open(dir.path().join("data"), clock.clone()).unwrap());
         let registry = registry().unwrap();
         let metrics = EdgeMetrics::new(&registry).unwrap();
@@ -133,7 +125,7 @@ impl World {
 
     /// One heartbeat, and one look for the beacon.
     async fn beat_at(&self, now_ms: u64) {
-        self.clock.0.store(now_ms, Ordering::Relaxed);
+        self.clock.set(now_ms);
         self.ticker.run_once().await.unwrap();
         self.fetcher.run_once().await;
         self.ticker.run_once().await.unwrap();

@@ -219,22 +219,10 @@ fn see<E>(reply: Reply<E>, knowledge: &mut Knowledge) {
 mod tests {
     use super::super::{Stamp, is_lost};
     use super::*;
-    use crate::room::{Late, Mode, Plan, Policy, Room};
+    use crate::room::{Plan, Policy, Room};
 
     const VIEW: Command = Command::Tick;
-    const POLICY: Policy = Policy {
-        rate_per_minute: 60,
-        burst: 1,
-        max_active: 10,
-        grace_ms: 60_000,
-        session_idle_ms: 60_000,
-        session_max_ms: 600_000,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
-    };
+    const POLICY: Policy = Policy { burst: 1, max_active: 10, ..Policy::for_testing() };
 
     fn sight(epoch: u8, root: Option<u8>) -> Box<Sight> {
         let mut room = Room::default();

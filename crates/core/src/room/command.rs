@@ -9,60 +9,13 @@ use std::sync::Arc;
 use fairgate_draw::BeaconSignature;
 use serde::{Deserialize, Serialize};
 
-use super::{BATCH_MAX, Refusal};
+use super::{BATCH_MAX, Mode, Policy, Refusal};
 
 /// No line is as long.
 const NUMBER_MAX: u64 = 1_000_000_000;
 
 /// A roster entry, as in the draw protocol: `H(DST("fairgate/v1/entry") ‖ D ‖ u ‖ tag)`.
 pub type Entry = [u8; 32];
-
-/// How a room admits people. Every field can be changed while the room is live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// People admitted per minute; at least 1.
-    pub rate_per_minute: u32,
-    /// People that may be admitted at once beyond the steady rate; at least 1.
-    pub burst: u32,
-    /// Sessions that may be inside at the same time; at least 1.
-    pub max_active: u64,
-    /// How long a called place waits to be claimed before it expires.
-    pub grace_ms: u64,
-    /// How long a session lasts without being used.
-    pub session_idle_ms: u64,
-    /// How long a session lasts at most, however much it is used.
-    pub session_max_ms: u64,
-    /// How long `(N, root)` is public before the secret is revealed; at least 2 s, so that browsers witness it.
-    pub witness_ms: u64,
-    /// What becomes of a called fan who comes after the grace.
-    pub late: Late,
-    /// Whether rate and sessions follow the health of the shop.
-    pub mode: Mode,
-    /// In [`Mode::Adaptive`]: how long the slowest hundredth of the shop's answers may take.
-    pub target_ms: u64,
-    /// In [`Mode::Adaptive`]: people admitted per minute while nobody steers; at least 1.
-    pub floor_per_minute: u32,
-}
-
-/// What becomes of a called fan who comes after the grace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Late {
-    /// The place has expired; joining again gives one at the tail.
-    Tail,
-    /// The fan is let in all the same, under the cap, and one fewer is called.
-    Honour,
-}
-
-/// Whether rate and sessions follow the health of the shop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// They are what people set.
-    Fixed,
-    /// They are at most what people set; edges steer below that.
-    Adaptive,
-}
 
 /// What holds the leak back at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ mod line;
 mod memory;
 mod pace;
 mod places;
+mod policy;
 mod recent;
 mod refusal;
 mod restore;
@@ -38,12 +39,13 @@ mod tests;
 
 pub use admissions::Admissions;
 pub use command::{
-    BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Late, Limit, Mode, Outcome, Phase, Plan,
-    Policy, Position, Ramp, RenewOutcome, Steering, View,
+    BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Limit, Outcome, Phase, Plan, Position,
+    Ramp, RenewOutcome, Steering, View,
 };
 pub use draw::{Beacon, Frozen, Revealed, check_beacon, verified};
 pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, SEEN_MS, Session, Settings};
 pub use places::Places;
+pub use policy::{Late, Mode, Policy};
 pub use refusal::Refusal;
 pub use schedule::is_command;
 pub use shared::SHARED_NUMBERS;

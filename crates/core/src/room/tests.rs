@@ -3,19 +3,7 @@
 use super::*;
 
 pub(super) fn policy() -> Policy {
-    Policy {
-        rate_per_minute: 60,
-        burst: 2,
-        max_active: 100,
-        grace_ms: 10_000,
-        session_idle_ms: 60_000,
-        session_max_ms: 600_000,
-        witness_ms: 2_000,
-        late: Late::Tail,
-        mode: Mode::Fixed,
-        target_ms: 500,
-        floor_per_minute: 1,
-    }
+    Policy { burst: 2, grace_ms: 10_000, ..Policy::for_testing() }
 }
 
 fn plan() -> Plan {

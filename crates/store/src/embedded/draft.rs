@@ -86,7 +86,7 @@ mod tests {
     use super::super::frame::{Change, read_payload};
     use super::*;
     use crate::framing::FRAME_HEAD_BYTES;
-    use fairgate_core::room::{Late, Mode, Plan, Policy, Room};
+    use fairgate_core::room::{Plan, Policy, Room};
 
     #[test]
     fn who_comes_late_is_not_in_the_roster_beside_a_retry_of_the_pools() {
@@ -120,19 +120,7 @@ mod tests {
     }
 
     fn opening() -> Vec<(u64, Command)> {
-        let policy = Policy {
-            rate_per_minute: 60,
-            burst: 2,
-            max_active: 50,
-            grace_ms: 30_000,
-            session_idle_ms: 60_000,
-            session_max_ms: 600_000,
-            witness_ms: 2_000,
-            late: Late::Tail,
-            mode: Mode::Fixed,
-            target_ms: 500,
-            floor_per_minute: 1,
-        };
+        let policy = Policy { burst: 2, max_active: 50, grace_ms: 30_000, ..Policy::for_testing() };
         let (room, secret) = ("arena".to_owned(), [1; 32]);
         let plan = Plan {
             room,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
 
-use fairgate_telemetry::clock::{Clock, JUMP_MS, Steady, SteadyClock, difference_ms};
+use fairgate_telemetry::clock::{Clock, JUMP_MS, ManualClock, Steady, SteadyClock, difference_ms};
 
 /// A call is on its way for a moment, and so was what the server's clock was learned from.
 const SLACK_MS: u64 = 500;
@@ -152,18 +152,9 @@ impl RoomTime {
 
 /// What one edge knows of the time of one room, for whoever plays its machine and the server.
 pub struct PlayedTime {
-    wall: Arc<PlayedClock>,
+    wall: Arc<ManualClock>,
     monotonic_ms: Arc<AtomicU64>,
     room: RoomTime,
-}
-
-/// A wall clock that says what it was told.
-struct PlayedClock(AtomicU64);
-
-impl Clock for PlayedClock {
-    fn now_ms(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
 }
 
 impl fmt::Debug for PlayedTime {
@@ -176,7 +167,7 @@ impl PlayedTime {
     /// An edge starts on a machine with these clocks.
     #[must_use]
     pub fn start(monotonic_ms: u64, wall_ms: u64) -> Self {
-        let wall = Arc::new(PlayedClock(AtomicU64::new(wall_ms)));
+        let wall = Arc::new(ManualClock::at(wall_ms));
         let monotonic_ms = Arc::new(AtomicU64::new(monotonic_ms));
         let own = SteadyClock::played(Arc::clone(&monotonic_ms), Arc::clone(&wall) as _);
         Self { wall, monotonic_ms, room: RoomTime::new(&Arc::new(EdgeTime::new(own))) }
@@ -185,7 +176,7 @@ impl PlayedTime {
     /// The machine's clocks say this now.
     pub fn pass(&self, monotonic_ms: u64, wall_ms: u64) {
         self.monotonic_ms.store(monotonic_ms, Relaxed);
-        self.wall.0.store(wall_ms, Relaxed);
+        self.wall.set(wall_ms);
     }
 
     /// The time that the edge goes by, Unix ms.
@@ -214,7 +205,7 @@ mod tests {
     const HOUR_MS: u64 = 3_600_000;
 
     fn room() -> RoomTime {
-        let own = SteadyClock::over(Arc::new(PlayedClock(AtomicU64::new(START_MS))));
+        let own = SteadyClock::over(Arc::new(ManualClock::at(START_MS)));
         RoomTime::new(&Arc::new(EdgeTime::new(own)))
     }
 
