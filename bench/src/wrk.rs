@@ -12,7 +12,7 @@ pub(crate) struct Load<'a> {
     pub(crate) seconds: u32,
     /// `Name: value` each.
     pub(crate) headers: &'a [String],
-    /// Whether the answers are refusals, as they should be.
+    /// True if the right answers are refusals.
     pub(crate) is_refused: bool,
     /// A wrk script, where the request is not a plain GET.
     pub(crate) script: Option<&'a str>,

@@ -35,7 +35,7 @@ fn a_loss_beyond_what_is_promised_is_said_by_name_and_not_counted_as_kept() {
     assert!(summary.to_string().ends_with(said), "{summary}");
 }
 
-/// Whether a broken rule is noticed, as this promise first of all.
+/// True if a broken rule is noticed, as this promise first of all.
 fn is_noticed(sabotage: Sabotage, promise: Promise) -> bool {
     is_noticed_from(0, sabotage, promise)
 }
@@ -45,13 +45,14 @@ fn is_noticed_from(seed: u64, sabotage: Sabotage, promise: Promise) -> bool {
     (seed..seed + NOTICED_WITHIN).any(|seed| first(seed) == Some(promise))
 }
 
-/// Whether it is in the seeds, one in five, in which writes are torn, keys are evicted, and masters are two as well.
+/// True if a broken rule is noticed in the seeds, one in five, in which writes are torn, keys are evicted, and masters
+/// are two as well.
 fn is_noticed_where_more_breaks(sabotage: Sabotage, promise: Promise) -> bool {
     let first = |seed| sabotaged(seed, sabotage).broken.first().map(|broken| broken.promise);
     (2..300).step_by(5).any(|seed| first(seed) == Some(promise))
 }
 
-/// Whether it is in the seeds, another one in five, in which clocks are set to another hour.
+/// True if a broken rule is noticed in the seeds, another one in five, in which clocks are set to another hour.
 fn is_noticed_where_clocks_jump(sabotage: Sabotage, promise: Promise) -> bool {
     let first = |seed| sabotaged(seed, sabotage).broken.first().map(|broken| broken.promise);
     (3..300).step_by(5).any(|seed| first(seed) == Some(promise))

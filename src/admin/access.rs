@@ -62,7 +62,7 @@ impl Tokens {
 }
 
 impl Caller {
-    /// Whether the caller's role includes another.
+    /// Checks that the caller's role includes another.
     pub(super) fn require(&self, role: Role) -> Result<(), Problem> {
         if self.role >= role { Ok(()) } else { Err(Problem::Role { has: self.role, needs: role }) }
     }

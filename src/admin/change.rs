@@ -36,14 +36,14 @@ pub struct RoomPatch {
     /// In `adaptive`: the 99th percentile of the shop's response time to aim for, ms (role sre).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub target_ms: Option<u64>,
-    /// Whether nobody is called or admitted (role organizer).
+    /// True to call and admit no more fans, false to go on (role organizer).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub paused: Option<bool>,
     /// A message to every waiting fan; null removes it (role organizer).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub message: Option<Option<String>>,
-    /// Whether the sale is sold out: stops admission and informs waiting fans (role organizer).
+    /// True if the sale is sold out: stops admission and informs waiting fans (role organizer).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub sold_out: Option<bool>,
     /// When the sale ends, RFC 3339 or RFC 9557; null for no end (role organizer).

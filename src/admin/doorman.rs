@@ -60,7 +60,7 @@ impl Doorman {
         Ok(Self { hosts, guesses, began: Instant::now(), metrics, said: Mutex::default() })
     }
 
-    /// Whether an address may still try.
+    /// Checks that an address may still try a token.
     pub(super) fn listens_to(&self, peer: IpAddr) -> Result<(), Problem> {
         match self.guesses.look(0, network(peer), &WRONG_TOKENS, self.now_us()) {
             Verdict::Allowed { .. } => Ok(()),
@@ -92,7 +92,7 @@ impl Doorman {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1 << 40)
     }
 
-    /// Whether this listener is known by the name in a request. A browser always sends one.
+    /// True if this listener is known by the name in a request. A browser always sends one.
     fn is_ours(&self, headers: &HeaderMap) -> bool {
         let Some(host) = headers.get(HOST) else { return true };
         host.to_str().is_ok_and(|host| {

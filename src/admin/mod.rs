@@ -76,7 +76,7 @@ pub struct Admin {
     pub changing: Arc<tokio::sync::Mutex<()>>,
     /// Which of the edge's tasks go on.
     pub supervisor: Supervisor,
-    /// Whether visitors should be sent to this edge; false while it is about to stop.
+    /// True if visitors should be sent to this edge; false while it is about to stop.
     pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
     /// What people should be told of this edge though visitors may be sent to it.
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,

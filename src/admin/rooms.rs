@@ -28,7 +28,7 @@ pub struct Rooms {
 /// What was changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Changed {
-    /// Whether this only says what would change.
+    /// True if nothing was changed, and this only says what would change.
     pub dry_run: bool,
     /// What changed; empty where nothing did.
     pub changes: Vec<Change>,

@@ -20,15 +20,15 @@ pub struct RoomState {
     /// What its draw can prove by its rules: "committed" (whoever knows the secret could aim it before the freeze), or
     /// "committed + public beacon" (nobody could, if the roster was frozen before the round).
     pub draw: String,
-    /// Whether admission is paused.
+    /// True if admission is paused.
     pub paused: bool,
-    /// Whether nobody more is called, while fans who were called may come in.
+    /// True if no more fans are called, while called fans may come in.
     pub draining: bool,
-    /// Whether it is marked as sold out.
+    /// True if the room is marked as sold out.
     pub sold_out: bool,
-    /// Whether the shop says that nothing is left.
+    /// True if the shop says that nothing is left.
     pub out_of_stock: bool,
-    /// Whether rate and sessions follow the health of the shop.
+    /// How rate and sessions are steered: `fixed`, or `adaptive` by the health of the shop.
     #[schema(value_type = String, example = "adaptive")]
     pub mode: Mode,
     /// In `adaptive`: the 99th percentile of the shop's response time to aim for, ms.

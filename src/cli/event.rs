@@ -109,7 +109,7 @@ struct SetArgs {
     /// The number of seats that one fan may have.
     #[arg(long, value_name = "N")]
     fan_seats_max: Option<u32>,
-    /// Whether seats can be reserved at all.
+    /// True if seats can be reserved at all.
     #[arg(long, value_name = "true|false")]
     on_sale: Option<bool>,
     /// When reservations begin; `none` removes the bound.

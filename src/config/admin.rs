@@ -34,7 +34,7 @@ pub struct TokenSource {
     pub role: Role,
     /// The environment variable that holds it.
     pub token_env: String,
-    /// Whether the edge may start without it.
+    /// True if the edge may start without the token.
     pub optional: bool,
 }
 

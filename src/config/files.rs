@@ -81,7 +81,7 @@ fn check_tls(document: &Document<'_>, index: usize, listener: &TlsListener) {
     }
 }
 
-/// Whether the two belong together, as the listener will find out.
+/// Checks that certificate and key belong together, as the listener will find out.
 fn check_pair(listener: &TlsListener) -> Result<(), String> {
     let (certificate, key) = (listener.certificate.to_string_lossy(), listener.key.to_string_lossy());
     let pair = tls::load_certs_and_key_files(&certificate, &key).map_err(|error| error.to_string())?;

@@ -139,7 +139,7 @@ fn check_listeners(config: &Config, document: &Document<'_>) {
     }
 }
 
-/// Whether a prefix covers a path, in whole segments.
+/// True if a prefix covers a path, in whole segments.
 fn covers(prefix: &str, path: &str) -> bool {
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -116,7 +116,7 @@ impl<'s> Section<'s> {
         if self.has(key) { self.get(key) } else { Some(self.get_or(key, default)) }
     }
 
-    /// Whether a key is there.
+    /// True if the table has a key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }

@@ -34,7 +34,7 @@ pub struct RoomConfig {
     pub exempt: Vec<String>,
     /// Files at fixed addresses that need no pass either, for others than fans.
     pub well_known: Vec<String>,
-    /// Whether paths that differ in case only are the same to the shop.
+    /// True if paths that differ in case only are the same to the shop.
     pub case_insensitive: bool,
     /// The shop behind it.
     pub upstream: String,
@@ -48,7 +48,7 @@ pub struct RoomConfig {
     pub schedule: ScheduleConfig,
     /// Origins whose pages may join, claim and leave by script, and read the answers.
     pub allowed_origins: Vec<String>,
-    /// Whether a GET by an API client may join, for clients that can do nothing else.
+    /// True if a GET by an API client may join, for clients that can do nothing else.
     pub join_on_get: bool,
     /// The public randomness that the draw waits for; `None`: it is committed, and no more.
     pub beacon: Option<BeaconConfig>,
@@ -228,7 +228,7 @@ fn read_origins(section: &Section<'_>, key: &'static str) -> Vec<String> {
     origins
 }
 
-/// Whether a browser may spell an origin so.
+/// True if a browser may spell an origin like this.
 fn is_origin(origin: &str) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let default_port = match scheme {
@@ -242,7 +242,7 @@ fn is_origin(origin: &str) -> bool {
     port.is_some_and(|port| port.is_empty() || port.len() > 1 && port != default_port)
 }
 
-/// Whether a decoded request path can lie under it.
+/// True if a decoded request path can lie under the prefix.
 fn is_prefix(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else { return false };
     let segments = segments.strip_suffix('/').unwrap_or(segments);

@@ -12,7 +12,7 @@ pub struct UpstreamConfig {
     pub host: String,
     /// Port.
     pub port: u16,
-    /// Whether it speaks TLS; its certificate must be for `host`.
+    /// True to speak TLS to the shop; its certificate must be for `host`.
     pub tls: bool,
     /// How long a connection may take.
     pub connect_timeout_ms: u64,

@@ -43,7 +43,7 @@ pub struct EdgeParts {
     pub tokens: Tokens,
     /// The supervisor of the edge's tasks.
     pub supervisor: Supervisor,
-    /// Whether it stops when standard input ends.
+    /// True if the edge stops when standard input ends.
     pub exit_with_stdin: bool,
 }
 
@@ -83,14 +83,15 @@ impl Edge {
         self.clock.now_ms()
     }
 
-    /// Whether visitors should be sent to this edge, or to the next one at the same address.
+    /// True if visitors may be sent to this address: this edge serves them, or the next one at the same address.
     pub(crate) fn accepts_visitors(&self) -> bool {
         let is_ending = self.traffic.is_draining() && !self.traffic.is_handing_over();
         !is_ending && self.rooms.iter().all(|room| room.snapshot().is_some())
     }
 
-    /// Whether connections on which nothing is asked just now are kept to their end, though no new ones are taken: another
-    /// edge serves beside this one, and this one still can.
+    /// True if idle connections are kept to their end, though no new ones are taken.
+    ///
+    /// That is so while another edge serves beside this one, and this one still can.
     pub(crate) fn keeps_idle_connections(&self) -> bool {
         self.traffic.is_handing_over() && self.store.is_shared()
     }
@@ -106,7 +107,7 @@ impl Edge {
         self.traffic.pressed_until_ms.store(self.now_ms() + PRESSED_MS, Ordering::Relaxed);
     }
 
-    /// Whether somebody was turned away just now.
+    /// True if somebody was turned away just now.
     pub(crate) fn is_pressed(&self) -> bool {
         let until_ms = self.traffic.pressed_until_ms.load(Ordering::Relaxed);
         until_ms > 0 && self.now_ms() < until_ms
@@ -211,7 +212,7 @@ impl Traffic {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Whether connections are to be closed after their request.
+    /// True if connections are to be closed after their request.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
@@ -220,7 +221,7 @@ impl Traffic {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the next edge has, or is about to have, the listening sockets.
+    /// True if the next edge has, or is about to have, the listening sockets.
     pub(crate) fn is_handing_over(&self) -> bool {
         self.handing_over.load(Ordering::Relaxed)
     }

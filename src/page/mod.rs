@@ -158,7 +158,7 @@ impl WaitingPage {
         Ok(Self { languages: languages.collect::<Result<_, _>>()? })
     }
 
-    /// Whether the page can be built; the same mistakes, without the time that compressing takes.
+    /// Checks that the page can be built. Finds the same mistakes, without the time that compressing takes.
     pub fn check(input: &PageInput) -> Result<(), PageError> {
         let source = template::Source::load(input.template.as_deref())?;
         language::all().iter().try_for_each(|language| source.render(input, language).map(drop))

@@ -25,7 +25,7 @@ pub enum State {
     NotOpen,
     /// No ticket; the pool or the line can be joined.
     Join {
-        /// Whether who joins now is in the draw.
+        /// True if a fan who joins now is in the draw.
         before_draw: bool,
     },
     /// A ticket of the pool, and the draw has not been held.

@@ -85,7 +85,7 @@ fn handler(tag: &StartTag<()>, name: &str) -> Option<String> {
     Some(format!("<{name} {key}=…> never runs"))
 }
 
-/// Whether an address is another host's. The page's own host is `'self'`, and `data:` is allowed for pictures.
+/// True if an address is another host's. The page's own host is `'self'`, and `data:` is allowed for pictures.
 fn is_elsewhere(address: &str) -> bool {
     let address = address.trim().to_ascii_lowercase();
     ["http:", "https:", "//"].iter().any(|prefix| address.starts_with(prefix))

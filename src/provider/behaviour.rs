@@ -17,9 +17,9 @@ pub struct Behaviour {
     pub delay: Duration,
     /// Fails before any money is taken.
     pub failing: Failing,
-    /// Whether the call that asked is ever answered.
+    /// True if the call that asked is ever answered.
     pub answers: bool,
-    /// Whether the money is taken at all when the call is not answered.
+    /// True if the money is taken at all when the call is not answered.
     pub charges: bool,
     /// Copies of each webhook.
     pub webhooks: u32,

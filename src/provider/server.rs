@@ -124,7 +124,7 @@ impl Till {
 }
 
 impl Books {
-    /// Whether this call fails although nothing is wrong with it.
+    /// True if this call fails although nothing is wrong with it.
     fn fails(&mut self, failing: Failing, payment_id: Uuid) -> bool {
         match failing {
             Failing::Never => false,

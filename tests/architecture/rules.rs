@@ -199,7 +199,7 @@ fn target(link: &Link<'_>) -> Vec<String> {
     if link.to.is_some() { part(&link.path) } else { link.path.clone() }
 }
 
-/// Whether a path is, or lies in, another one.
+/// True if a path is, or lies in, another one.
 pub(crate) fn is_in(path: &[String], other: &str) -> bool {
     let mut names = path.iter();
     other.split("::").all(|name| names.next().is_some_and(|own| own == name))

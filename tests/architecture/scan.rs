@@ -12,7 +12,7 @@ pub(crate) struct Named {
     pub(crate) path: Vec<String>,
     /// The modules inside the file that it stands in.
     pub(crate) inside: Vec<String>,
-    /// Whether only tests are compiled with it.
+    /// True if the file is compiled for tests only.
     pub(crate) is_test: bool,
 }
 
@@ -59,7 +59,7 @@ struct Scanner {
     tokens: Vec<Token>,
     at: usize,
     scopes: Vec<Scope>,
-    /// Whether the item at hand has an attribute that says so.
+    /// True if the item at hand is compiled for tests only, as an attribute says.
     cfg_test: bool,
     scan: Scan,
 }

@@ -15,7 +15,7 @@ pub(crate) struct Source {
     pub(crate) file: String,
     /// The crate's name in code (`fairgate`, `fairgate_draw`), then the modules.
     pub(crate) module: Vec<String>,
-    /// Whether only tests are compiled with it.
+    /// True if the module is compiled for tests only.
     pub(crate) is_test: bool,
     named: Vec<Named>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Link<'t> {
     pub(crate) path: Vec<String>,
     /// The file in which that module stands; `None` outside the project.
     pub(crate) to: Option<&'t Source>,
-    /// Whether only tests name it.
+    /// True if only tests name it.
     pub(crate) is_test: bool,
 }
 

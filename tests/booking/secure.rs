@@ -95,7 +95,7 @@ impl Secured {
         format!("postgresql://fairgate:open%20sesame@{host}:{}/postgres?{parameters}", self.port)
     }
 
-    /// Whether we get in over TLS; why not.
+    /// True if we get in over TLS; the error says why not.
     async fn knock(&self, url: &str) -> Result<bool, String> {
         let connected = match Database::new(url) {
             Ok(database) => database.own_connection().await,
@@ -106,7 +106,7 @@ impl Secured {
         Ok(row.expect("it is asked").get(0))
     }
 
-    /// Whether `psql` gets in.
+    /// True if `psql` gets in.
     fn psql(&self, url: &str) -> bool {
         let mut psql = Command::new(self.postgres.programs().join("psql"));
         // No files of whoever runs this.

@@ -50,7 +50,7 @@ fn a_network_has_so_many_connections_and_no_more() {
     }
 }
 
-/// Whether a connection that says nothing is let be.
+/// True if a connection that says nothing is still open.
 fn is_open(stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let heard = { stream }.read(&mut [0; 1]).map_err(|error| error.kind());

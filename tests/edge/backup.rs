@@ -38,7 +38,7 @@ fn restore(world: &mut World, backup: &Path, args: &[&str]) -> String {
     String::from_utf8(restored.stdout).unwrap()
 }
 
-/// Whether a line begins like this.
+/// True if a line of the output begins with a word.
 fn has(checked: &Output, word: &str) -> bool {
     String::from_utf8_lossy(&checked.stdout).lines().any(|line| line.starts_with(word))
 }

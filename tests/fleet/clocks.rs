@@ -69,7 +69,7 @@ fn readiness(fleet: &Fleet, edge: usize, status: u16) -> String {
     }
 }
 
-/// Whether a page of the shop is shown at an edge, and not the waiting page.
+/// True if a page of the shop is shown at an edge, and not the waiting page.
 fn is_inside(fan: &mut Fan, gate: SocketAddr, shop: &Shop) -> bool {
     fan.address = gate;
     let before = shop.seen("/seats").len();

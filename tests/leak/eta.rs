@@ -1,6 +1,8 @@
-//! Whether what fans are told of their wait turns out to be true, measured the way they meet it: one fan in [`EVERY`]
-//! waits with the page open, the page asks again by its own rules, and every answer that it showed is compared with the
-//! wait that was left in truth. Fans who are still waiting at the end of the run are left out, since nobody knows.
+//! Measures how true the expected time is that fans are told, the way they meet it.
+//!
+//! One fan in [`EVERY`] waits with the page open, and the page asks again by its own rules. Every answer that the page
+//! showed is compared with the wait that was left in truth. Fans who are still waiting at the end of the run are left
+//! out, since nobody knows their wait.
 
 use fairgate_core::overload::Advance;
 use fairgate_crowd::pace::{Poll, poll_delay_ms};

@@ -22,7 +22,7 @@ pub(crate) struct Scenario {
     pub(crate) workers: &'static [(u64, u64)],
     pub(crate) ramps: bool,
     pub(crate) no_show: f64,
-    /// Whether the shop sends `Server-Timing`.
+    /// True if the shop sends `Server-Timing`.
     pub(crate) tells_waits: bool,
     /// Signals come so much later.
     pub(crate) lag_ms: u64,

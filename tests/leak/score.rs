@@ -71,8 +71,9 @@ fn recovery_s(seconds: &[Second]) -> Option<usize> {
     (back..seconds.len()).find(|from| used(*from)).map(|from| from - back)
 }
 
-/// Whether so many a minute and a burst at once bound the admissions in every window. With x = (number so far) - rate ·
-/// time, the count between any two is the rise of x plus what the rate gave.
+/// True if so many a minute and a burst at once bound the admissions in every window.
+///
+/// With x = (number so far) - rate · time, the count between any two is the rise of x plus what the rate gave.
 pub(crate) fn windows_hold(admitted_s: &[f64], per_minute: f64, burst: f64) -> bool {
     let mut least = f64::INFINITY;
     admitted_s.iter().enumerate().all(|(number, at_s)| {

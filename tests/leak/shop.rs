@@ -25,10 +25,10 @@ pub(crate) struct Job {
     /// When the fan asked, and when the edge let it through, µs.
     pub(crate) asked_us: u64,
     pub(crate) sent_us: u64,
-    /// Whether the session goes on after it, or it came on the side.
+    /// True if the session goes on after the job. False if the job came on the side.
     pub(crate) is_step: bool,
     pub(crate) work: Work,
-    /// Whether somebody has begun.
+    /// True if a worker has begun the job.
     pub(crate) is_begun: bool,
 }
 
@@ -66,7 +66,7 @@ impl Shop {
         begin
     }
 
-    /// Whether a job can begin at once; otherwise it waits.
+    /// Takes a job; true if it can begin at once. Otherwise it waits.
     pub(crate) fn take(&mut self, job: Job) -> bool {
         let begins = self.can_begin(&job);
         if begins {

@@ -269,7 +269,7 @@ impl Witness {
     }
 }
 
-/// Whether the sale was over by the time of the later view.
+/// True if the sale was over by the time of the later view.
 fn ended(last: &View, view: &View) -> bool {
     last.ends_at_ms.is_some_and(|ends_at_ms| view.now_ms >= ends_at_ms)
 }

@@ -54,7 +54,7 @@ impl Vitals {
         latest.map(|[mb, descriptors, threads]| format!("{:>22}", format!("{mb:.0}/{descriptors}/{threads}"))).collect()
     }
 
-    /// Whether everything is flat.
+    /// Checks that everything is flat.
     pub(super) fn verdict(&self) -> anyhow::Result<()> {
         for Patient { name, readings, .. } in &self.patients {
             ensure!(

@@ -64,7 +64,7 @@ impl EndedSessions {
         Ok(Self { settings, url, http, known: ArcSwap::default() })
     }
 
-    /// Whether the session of a pass has ended, although the pass is good.
+    /// True if the session of a pass has ended, although the pass is good.
     #[must_use]
     pub fn has(&self, pass: &Pass) -> bool {
         let known = self.known.load();

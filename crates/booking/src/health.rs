@@ -1,4 +1,4 @@
-//! Whether a core can serve, and what is missing if not.
+//! Readiness of a core: can it serve, and what is missing if not.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ const AVAILABILITY_AGE_MAX: Duration = Duration::from_secs(1);
 /// A core whose feed has been silent for so long does not know what others sell.
 const FEED_SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// Whether a core can serve.
+/// What a core needs to be ready to serve.
 #[derive(Debug)]
 pub struct Health {
     supervisor: Supervisor,
@@ -37,7 +37,7 @@ impl Health {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether other cores may have sold what this one still shows as free.
+    /// True if other cores may have sold what this one still shows as free.
     #[must_use]
     pub fn is_deaf(&self) -> bool {
         self.silent_for() > AVAILABILITY_AGE_MAX

@@ -78,7 +78,7 @@ impl Passes {
         Ok(Self { settings, keys, cache, http, fetched_at, misfit_told_at: std::sync::Mutex::default() })
     }
 
-    /// Whether passes can be judged.
+    /// True if passes can be judged.
     #[must_use]
     pub fn ready(&self) -> bool {
         self.keys.load().is_some()

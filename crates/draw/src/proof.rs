@@ -123,7 +123,7 @@ impl RosterTree {
 }
 
 impl InclusionProof {
-    /// Whether this proves that `entry` stands at the index in the roster with this root.
+    /// True if this proves that `entry` stands at the index in the roster with this root.
     #[must_use]
     pub fn verify(&self, entry: &Hash, root: &Hash) -> bool {
         root_over(leaf(entry), self.index, self.entries, &self.path) == Some(*root)

@@ -137,7 +137,7 @@ impl Record {
         }
     }
 
-    /// Whether everything is known: from then on the record never changes again.
+    /// True if everything is known: from then on the record never changes again.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.seed.is_some()

@@ -51,7 +51,7 @@ pub(super) fn style(source: &str) -> String {
     out
 }
 
-/// Whether a space or a line end between these two separates anything.
+/// True if a space or a line end between these two characters separates anything.
 fn means_something(space: char, before: Option<char>, after: Option<char>) -> bool {
     let (Some(before), Some(after)) = (before, after) else { return false };
     if space == '\n' {
@@ -61,7 +61,7 @@ fn means_something(space: char, before: Option<char>, after: Option<char>) -> bo
     (is_word(before) && is_word(after)) || (before == after && "+-".contains(before))
 }
 
-/// Whether what follows this code begins an expression, so that a `/` begins a regular expression.
+/// True if what follows this code begins an expression, so that a `/` begins a regular expression.
 pub(super) fn begins_expression(code: &str) -> bool {
     code.trim_end().chars().next_back().is_none_or(|last| "(,=:;[!&|?{}".contains(last))
 }

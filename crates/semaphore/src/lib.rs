@@ -28,7 +28,7 @@ pub trait Limits: Debug + Send + Sized + 'static {
     /// The priority of a request, below [`Limits::PRIORITIES`]; zero goes first.
     fn priority(ask: &Self::Ask) -> usize;
 
-    /// Whether this request may come in now.
+    /// True if this request may come in now.
     fn has_room(&self, ask: &Self::Ask) -> bool;
 
     /// Counts a request in. It is called only where [`Limits::has_room`] has said yes.
@@ -37,7 +37,7 @@ pub trait Limits: Debug + Send + Sized + 'static {
     /// Counts a request out that was counted in.
     fn leave(&mut self, ask: &Self::Ask);
 
-    /// Whether this request may wait beside those that wait already.
+    /// True if this request may wait beside those that wait already.
     fn may_wait(&self, ask: &Self::Ask, waiting: &Waiting<'_, Self>) -> bool;
 
     /// How long this request may wait.
@@ -98,12 +98,12 @@ impl<L: Limits> PrioritySemaphore<L> {
         }
     }
 
-    /// Whether a request could come in at once.
+    /// True if a request could come in at once.
     pub fn has_room(&self, ask: &L::Ask) -> bool {
         self.lock().limits.has_room(ask)
     }
 
-    /// Whether a request would be refused at once.
+    /// True if a request would be refused at once.
     pub fn is_full(&self, ask: &L::Ask) -> bool {
         let mut state = self.lock();
         !state.limits.has_room(ask) && !state.may_wait(ask)
@@ -174,7 +174,7 @@ enum Entry<L: Limits> {
 }
 
 impl<L: Limits> State<L> {
-    /// Whether the queue takes this request. Those that have gone away do not count.
+    /// True if the queue takes this request. Those that have gone away do not count.
     fn may_wait(&mut self, ask: &L::Ask) -> bool {
         if self.limits.may_wait(ask, &self.queue.seen_by(ask)) {
             return true;

@@ -87,7 +87,7 @@ impl Step {
         self.joins.over = over;
     }
 
-    /// Whether another request can be answered by the same command.
+    /// True if another request can be answered by the same command.
     fn takes(&self, request: &Request) -> bool {
         match (&self.askers, request) {
             (Askers::Views(_), Request::View(_)) => true,
@@ -151,7 +151,7 @@ impl Step {
         }
     }
 
-    /// Whether the askers want to see the room.
+    /// True if the askers want to see the room.
     pub(super) fn is_view(&self) -> bool {
         matches!(self.askers, Askers::Views(_))
     }
@@ -209,7 +209,7 @@ fn tell<T>(reply: Reply<T>, answer: Result<T, StoreError>) {
     drop(reply.send(answer));
 }
 
-/// Whether a command is a list of fans, each of whom is answered.
+/// True if a command is a list of fans, each of whom is answered.
 fn is_list(command: &Command) -> bool {
     use Command::{Claim, Enter, Leave, Release, Renew};
     matches!(command, Enter(_) | Claim(_) | Renew(_) | Release(_) | Leave(_))

@@ -40,7 +40,7 @@ pub struct Finding {
 }
 
 impl Condition {
-    /// Whether somebody has to do something about it.
+    /// True if a person has to act on it.
     #[must_use]
     pub fn is_alarming(self) -> bool {
         matches!(self, Self::Rotten | Self::Missing | Self::Unreadable)

@@ -88,7 +88,7 @@ impl KeptCopy {
     }
 }
 
-/// Whether there is a copy of the roster with this root.
+/// True if there is a copy of the roster with this root.
 pub(super) fn has(dir: &Path, root: &Hash) -> bool {
     path_in(dir, root).is_file()
 }

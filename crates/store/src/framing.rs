@@ -173,7 +173,7 @@ pub(crate) struct FrameHead {
 }
 
 impl FrameHead {
-    /// Whether this is the payload that was written.
+    /// True if this is the payload that was written.
     pub(crate) fn fits(self, payload: &[u8]) -> bool {
         payload.len() == self.length && frame_crc(length_u32(self.length), payload) == self.crc
     }
@@ -220,7 +220,7 @@ impl Stored for [u8] {
     }
 }
 
-/// Whether one flipped bit of the payload, or of the checksum itself, makes a checksum wrong in this way.
+/// True if one flipped bit of the payload, or of the checksum itself, makes a checksum wrong in this way.
 fn is_one_bit(wrong: u32, payload_bytes: usize) -> bool {
     let mut of_bit = POLYNOMIAL;
     let mut is_of_payload = || {
@@ -231,7 +231,7 @@ fn is_one_bit(wrong: u32, payload_bytes: usize) -> bool {
     wrong.count_ones() == 1 || (0..payload_bytes * 8).any(|_| is_of_payload())
 }
 
-/// Whether the part of any sector that these bytes have is zero throughout.
+/// True if the part of any sector that these bytes have is zero throughout.
 fn has_unwritten_sector(at: u64, bytes: &[u8]) -> bool {
     let first = usize::try_from(SECTOR_BYTES - at % SECTOR_BYTES).unwrap_or(0).min(bytes.len());
     let (first, rest) = bytes.split_at(first);

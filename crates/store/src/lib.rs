@@ -90,7 +90,7 @@ pub trait Store: Send + Sync + 'static {
     /// plan.
     async fn view(&self, room: &str) -> Result<View, StoreError>;
 
-    /// Whether other edges have the same rooms.
+    /// True if other edges have the same rooms.
     fn is_shared(&self) -> bool {
         false
     }
@@ -106,8 +106,8 @@ pub trait Store: Send + Sync + 'static {
     /// pool of the present draw: those who came later are not in it.
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError>;
 
-    /// Whether the roster with this root could be put back from this process's own disk. A store that is that disk needs
-    /// no copy of it.
+    /// True if the roster with this root could be put back from this process's own disk. A store that is that disk
+    /// needs no copy.
     fn has_copy(&self, _room: &str, _root: &Hash) -> bool {
         true
     }

@@ -238,7 +238,7 @@ impl Steady {
         self.follow().is_accepted = true;
     }
 
-    /// Whether the next look will be believed, whatever it shows.
+    /// True if the next look will be believed, whatever it shows.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.follow().is_accepted

@@ -133,7 +133,7 @@ const ALWAYS: [&str; 2] = ["audit=info", "panic=error"];
 const NEVER: [&str; 3] =
     ["pingora_core::services::listening=off", "pingora_core::server::transfer_fd=off", "pingora_proxy=error"];
 
-/// Whether a level can be read.
+/// Checks that a log level can be read.
 ///
 /// # Errors
 /// What is wrong with it, in words.

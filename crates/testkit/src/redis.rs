@@ -179,7 +179,7 @@ fn server_id(watcher: &mut Child) -> std::io::Result<Pid> {
     line.trim().parse().ok().and_then(Pid::from_raw).ok_or_else(|| std::io::Error::other("it did not start"))
 }
 
-/// Whether the server takes commands, and not only connections.
+/// True if the server takes commands, and not only connections.
 fn answers(address: SocketAddr) -> bool {
     let mut answer = [0; 5];
     let mut ask = || {

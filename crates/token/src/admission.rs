@@ -104,7 +104,7 @@ impl Pass {
         }
     }
 
-    /// Whether the pass is old enough to be renewed, and could still gain by it; `session_idle_ms` is the room's.
+    /// True if the pass is old enough to be renewed, and could still gain by it. `session_idle_ms` is the room's.
     #[inline]
     #[must_use]
     pub fn is_due(&self, session_idle_ms: u64, now_ms: u64) -> bool {
@@ -112,7 +112,7 @@ impl Pass {
         age_ms > session_idle_ms / 3 && self.expires_at_ms < self.hard_end_at_ms
     }
 
-    /// Whether the pass is valid at `now_ms`.
+    /// Checks that the pass is valid at `now_ms`.
     ///
     /// # Errors
     /// [`PassError::NotYet`] or [`PassError::Expired`].

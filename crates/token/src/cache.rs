@@ -30,7 +30,7 @@ pub struct Checked {
     pub pass: Arc<Pass>,
     /// What its token is remembered by ([`token_id`]).
     pub id: [u8; 32],
-    /// Whether the signature had been checked before.
+    /// True if the signature had been checked before.
     pub from_cache: bool,
 }
 
@@ -52,7 +52,7 @@ impl PassCache {
         self.verified.invalidate_all();
     }
 
-    /// Whether a token opens the gate now.
+    /// Checks that a token opens the gate now.
     ///
     /// # Errors
     /// When it does not.
@@ -72,7 +72,7 @@ impl PassCache {
         Ok(Checked { pass, id, from_cache })
     }
 
-    /// Whether a token opens the gate now and is known to: costs a hash, whatever a stranger sends.
+    /// The pass in a token that is known and opens the gate now. Costs a hash, whatever a stranger sends.
     #[inline]
     #[must_use]
     pub fn known(&self, token: &str, gate: Gate<'_>, now_ms: u64) -> Option<Checked> {
@@ -88,7 +88,7 @@ impl PassCache {
 }
 
 impl Gate<'_> {
-    /// Whether a pass whose signature was checked opens the gate now.
+    /// Checks that a pass whose signature was checked opens the gate now.
     ///
     /// # Errors
     /// When it does not.

@@ -41,7 +41,7 @@ pub enum JwsError {
     Signature,
 }
 
-/// Whether a text is a token of ours by what it says itself, good or not: what is not to be passed on.
+/// True if a text says of itself that it is a token of ours, good or not. Such a text is not passed on.
 #[inline]
 #[must_use]
 pub fn is_gate_token(token: &str) -> bool {

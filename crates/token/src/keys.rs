@@ -216,8 +216,10 @@ fn key_file(path: PathBuf) -> Result<KeyFile, KeyError> {
     }
 }
 
-/// Whether nobody but us can read a file. One that root has given to our group is ours, too: that is how Kubernetes mounts
-/// secrets for those who are not root.
+/// True if nobody but us can read a file.
+///
+/// A file that root has given to our group is ours, too: that is how Kubernetes mounts secrets for those who are not
+/// root.
 fn is_private(mode: u32, owner: u32, us: u32) -> bool {
     let is_given_to_us = owner == 0 && us != 0;
     mode & if is_given_to_us { 0o037 } else { 0o077 } == 0
@@ -248,7 +250,7 @@ fn kid(signs_from_ms: u64, pair: &Ed25519KeyPair) -> Result<String, KeyError> {
     Ok(format!("{name}-{}", hex::encode(&hash.as_ref()[..4])))
 }
 
-/// Whether an id is one that [`create_key`] gives.
+/// True if an id is one that [`create_key`] gives.
 pub(crate) fn is_key_name(kid: &str) -> bool {
     signs_from_ms(kid).is_some()
 }

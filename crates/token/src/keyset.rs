@@ -100,8 +100,9 @@ impl KeySet {
         &self.issuer
     }
 
-    /// Whether a token names a key that may still come to be known here: one of ours by its name, and younger than the oldest
-    /// that is known. The key of an older one was withdrawn.
+    /// True if a token names a key that may still come to be known here.
+    ///
+    /// Such a key is one of ours by its name, and younger than the oldest that is known. An older key was withdrawn.
     #[must_use]
     pub fn is_behind(&self, token: &str) -> bool {
         let Some(kid) = jws::kid(token) else { return false };

@@ -80,7 +80,7 @@ fn judge(ticket: &Ticket, pass: Option<&Pass>, record: &Record, standing: Option
     }
 }
 
-/// Whether the roster that was sealed has the ticket's entry at the ticket's index.
+/// Judges if the roster that was sealed has the ticket's entry at the ticket's index.
 fn judge_index(ticket: &Ticket, index: u64, record: &Record, found: &Search) -> Judgement {
     let entry = hex::encode(ticket.entry);
     if record.entries != Some(found.entries) || record.root != Some(found.root) {
@@ -118,7 +118,7 @@ fn judge_line(place: u64, record: &Record) -> Judgement {
     }
 }
 
-/// Whether the fan was let in with the place that was theirs.
+/// Judges if the fan was admitted with the place that was theirs.
 fn judge_pass(ticket: &Ticket, pass: &Pass, record: &Record, roster: &str) -> Judgement {
     let own = match ticket.position {
         Position::Line(place) => Some(place),

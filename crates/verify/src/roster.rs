@@ -41,7 +41,7 @@ pub(super) struct Fingerprints {
 }
 
 impl Fingerprints {
-    /// Whether this entry stands at an index.
+    /// True if this entry stands at an index.
     pub(super) fn has(&self, index: u64, entry: &Hash) -> bool {
         let print = usize::try_from(index).ok().and_then(|index| self.prints.get(index));
         print == Some(&self.key.hash_one(entry))

@@ -99,7 +99,7 @@ impl Witness {
         Ok(Self { name: name.to_owned(), saw, kept })
     }
 
-    /// Whether the record says all that was seen, and what the witness can say of the freeze.
+    /// Judges if the record says all that was seen, and what the witness can say of the freeze.
     #[must_use]
     pub fn check(&self, record: &Record) -> Verdict {
         let papers = self.check_papers(record);
@@ -117,7 +117,7 @@ impl Witness {
         }
     }
 
-    /// Whether this witness saw the roster frozen before the draw's round was published.
+    /// True if this witness saw the roster frozen before the draw's round was published.
     #[must_use]
     pub fn saw_before_round(&self, record: &Record) -> bool {
         let round_ms = record.descriptor.beacon.as_ref().and_then(|round| round.time_ms().ok());

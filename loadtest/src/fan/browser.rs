@@ -200,7 +200,7 @@ impl Browser {
     }
 }
 
-/// Whether the gate answers instead of the shop: there is no valid pass (any more).
+/// True if the gate answers instead of the shop: there is no valid pass (any more).
 pub(crate) fn is_waiting_room(answer: &Answer) -> bool {
     const PROBLEM: &[u8] = b"problems/waiting-room";
     matches!(answer.status, 401 | 503) && answer.body.windows(PROBLEM.len()).any(|bytes| bytes == PROBLEM)

@@ -1,4 +1,4 @@
-//! Whether coming early, or hammering, bought anything in the draw.
+//! Tests of the null hypothesis that coming early, or hammering, bought nothing in the draw.
 
 use super::Facts;
 use super::statistics::independence;

@@ -1,7 +1,7 @@
-//! Whether counts could be chance: Pearson's chi-square test of independence.
+//! Pearson's chi-square test of independence: could these counts be chance?
 //!
-//! The p-value is exact to about ten digits (it is the regularised upper incomplete gamma function), so that a run of
-//! a few fans and one of a hundred thousand are judged by the same yardstick.
+//! The p-value is exact to about ten digits (the regularised upper incomplete gamma function). So a run of a few fans
+//! and one of a hundred thousand are judged by the same yardstick.
 
 /// The result of a chi-square test.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use crate::timeline::ShopSecond;
 /// What a run found. `Display` is the report for people; serialised it is the one for programs, with stable names.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Whether every invariant held.
+    /// True if every invariant held.
     pub held: bool,
     /// Fans and bots sent.
     pub sent: u64,
@@ -45,9 +45,9 @@ pub struct Report {
     pub admitted_max_in_1s: u64,
     /// The most that the room's policy allows in one second.
     pub cap_in_1s: u64,
-    /// Whether places depend on arrival: the probability of a table at least as uneven if they do not.
+    /// Do places depend on arrival: the probability of a table at least as uneven if they do not (p-value).
     pub places_p_value: Option<f64>,
-    /// Whether bots got other places than everyone else, likewise.
+    /// Did bots get other places than everyone else: a p-value like the last one.
     pub bots_p_value: Option<f64>,
     /// Pooled fans by arrival: how their places spread.
     pub arrival_deciles: Vec<ArrivalDecile>,
@@ -96,7 +96,7 @@ pub struct Invariant {
     pub name: &'static str,
     /// What is promised.
     pub promise: &'static str,
-    /// Whether it was kept.
+    /// True if the invariant was kept.
     pub held: bool,
     /// How many facts it was tested on; a promise about nothing is kept, and says so here.
     pub checked: u64,

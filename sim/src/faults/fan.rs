@@ -134,7 +134,7 @@ impl Fan {
         }
     }
 
-    /// Whether the last request went unanswered. Nobody's own connection fails twice in a row.
+    /// True if the last request went unanswered. No fan's own connection fails twice in a row.
     pub(crate) fn has_had_bad_luck(&self) -> bool {
         self.failures > 0
     }

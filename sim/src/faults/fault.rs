@@ -58,12 +58,12 @@ impl Fault {
         }
     }
 
-    /// Whether numbers may be left out for it.
+    /// True if numbers may be left out because of this fault.
     pub(crate) fn may_leave_gap(&self) -> bool {
         self.is_loss() || matches!(self, Self::StartAgain { .. })
     }
 
-    /// Whether the store loses something.
+    /// True if the store loses something.
     pub(crate) fn is_loss(&self) -> bool {
         matches!(self, Self::Wipe | Self::Empty { .. } | Self::FailOver { .. } | Self::TwoMasters { .. })
     }

@@ -91,7 +91,7 @@ impl Lists {
         }
     }
 
-    /// Whether the store ever lost one.
+    /// True if the store ever lost a list.
     pub(crate) fn is_any_lost(&self) -> bool {
         !self.lost.is_empty()
     }

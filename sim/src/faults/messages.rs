@@ -16,7 +16,7 @@ pub enum Request {
     Refill {
         /// Entries by index.
         entries: Vec<(u64, Entry)>,
-        /// Whether they were all in the roster when its root was made.
+        /// True if all of the entries were in the roster when its root was made.
         is_under_root: bool,
     },
     /// Take back the frozen roster from an index on.
@@ -46,7 +46,7 @@ pub enum Response {
     Done,
     /// To entries that were put back; whether the root was made without them.
     Refilled {
-        /// Whether it was.
+        /// True if some entries were not taken, since the root was made without them.
         too_late: bool,
     },
     /// Entries of the roster.

@@ -355,7 +355,7 @@ fn entry_at(roster: &[Entry], index: u64) -> Entry {
     usize::try_from(index).ok().and_then(|index| roster.get(index)).copied().unwrap_or(ZERO)
 }
 
-/// Whether what is shown now, if anything, is what was shown first.
+/// True if what is shown now, if anything, is what was shown first.
 fn stands(first: &mut Option<[u8; 32]>, now: Option<[u8; 32]>) -> bool {
     now.is_none_or(|now| *first.get_or_insert(now) == now)
 }

@@ -23,7 +23,7 @@ pub(super) struct Server {
     epochs: u64,
     /// How far its clock is off, ms.
     pub(super) clock_off_ms: i64,
-    /// Whether it answers.
+    /// True if the server answers.
     pub(super) is_up: bool,
     sabotage: Option<Sabotage>,
     /// With [`Sabotage::NoGap`]: numbers that were left out after all.

@@ -19,7 +19,7 @@ pub(super) struct State {
     pub(super) intact: u64,
     /// The epoch of the state whose roster the root was made of.
     pub(super) frozen_in: Option<Vec<u8>>,
-    /// Whether the roster was taken away, and nothing was written in its place.
+    /// True if the roster was taken away, and nothing was written in its place.
     is_roster_gone: bool,
     /// When each run of an edge looked last, by the room's time.
     seen: BTreeMap<String, u64>,
@@ -68,7 +68,7 @@ impl State {
         true
     }
 
-    /// Whether it is seen that the roster is gone.
+    /// True if a script would notice that the roster is gone.
     pub(super) fn is_roster_missed(&self) -> bool {
         self.is_roster_gone && self.must_have_roster()
     }
@@ -94,7 +94,7 @@ impl State {
         (self.seen, self.awaited) = (BTreeMap::new(), BTreeSet::new());
     }
 
-    /// Whether others than this edge may know more than what is here.
+    /// Notes which other edges looked lately. True if one of them may know more than what is here.
     pub(super) fn await_others(&mut self, edge: &str) -> bool {
         let now_ms = self.room.now_ms();
         self.seen.retain(|_, seen_ms| now_ms - *seen_ms <= SEEN_MS);
@@ -110,7 +110,7 @@ impl State {
         }
     }
 
-    /// Whether the roster's root is public.
+    /// True if the roster's root is public.
     pub(super) fn has_root(&self) -> bool {
         self.room.view().is_some_and(|view| view.draw.root.is_some())
     }

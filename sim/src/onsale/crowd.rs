@@ -56,7 +56,7 @@ impl Crowd {
         })
     }
 
-    /// Whether a fan sits before the page when the pool opens.
+    /// True if a fan sits before the page when the pool opens.
     pub(super) fn sees_it_open(&self, fan: u32) -> bool {
         u64::from(fan) < self.before
     }

@@ -1,4 +1,4 @@
-//! Whether the on-sale kept its promises: nobody is let in twice, and the cap holds in every window.
+//! The judge of the on-sale's promises: no fan is admitted twice, and the cap holds in every window.
 
 use fairgate_crowd::Cap;
 

@@ -16,8 +16,8 @@ use fairgate_token::{JwsError, Ticket, TicketError};
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
     pub(crate) ticket: Ticket,
-    /// Whether the room's cookie has it, alone or as well: what ends the ticket has to clear the cookie then, or the next
-    /// join would bring the ticket back.
+    /// True if the room's cookie has the ticket, alone or as well. What ends the ticket has to clear the cookie then,
+    /// or the next join would bring the ticket back.
     pub(crate) in_cookie: bool,
 }
 

@@ -203,7 +203,7 @@ impl ClientConnections {
         Some(Next::Head { lasts, message_bytes })
     }
 
-    /// Whether the client took it.
+    /// Sends an answer; true if the client took it.
     async fn send(&self, stream: &mut Stream, answer: &Ready) -> bool {
         let begun = Instant::now();
         let sent = async { stream.write_all(&answer.bytes).await.is_ok() && stream.flush().await.is_ok() };

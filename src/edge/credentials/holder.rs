@@ -12,6 +12,6 @@ pub(crate) struct Holder {
     pub(crate) token: String,
     /// The token that the fan shows, by its id.
     pub(crate) shown: [u8; 32],
-    /// Whether that is an older one.
+    /// True if the shown token is older than `pass`, so that the fan is owed the newest one.
     pub(crate) is_owed: bool,
 }

@@ -44,7 +44,7 @@ impl RenewedPasses {
         self.over.insert(shown, ());
     }
 
-    /// Whether the session of a pass was over a moment ago.
+    /// True if the session of a pass was over a moment ago.
     pub(crate) fn is_over(&self, shown: &[u8; 32]) -> bool {
         self.over.contains_key(shown)
     }

@@ -80,7 +80,7 @@ impl Reader {
         Self { begun: Instant::now(), _taken: taken }
     }
 
-    /// Whether it is too slow after so many bytes.
+    /// True if the client is too slow after so many bytes.
     pub(crate) fn is_slow(&self, bytes: u64) -> bool {
         is_slow(self.begun.elapsed(), bytes)
     }

@@ -111,7 +111,7 @@ impl Answer {
         bytes.put_slice(&self.body);
     }
 
-    /// Whether it states a length: 204 and 304 have none.
+    /// True if the answer states a length: 204 and 304 have none.
     pub(crate) fn has_length(&self) -> bool {
         !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }

@@ -42,7 +42,7 @@ pub(crate) fn peer_address(socket: Option<Arc<SocketDigest>>) -> Option<IpAddr> 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
-    /// Whether it came by TLS, here or at a trusted proxy.
+    /// True if the request came by TLS, here or at a trusted proxy.
     pub(crate) secure: bool,
 }
 

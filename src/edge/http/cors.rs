@@ -27,7 +27,7 @@ pub(crate) fn named_origin(names: &[String], headers: &HeaderMap) -> Option<Head
     names.iter().any(|name| name.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 
-/// Whether a browser asks what another origin's script may do.
+/// True if a request is a CORS preflight: a browser asks what another origin's script may do.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
@@ -71,7 +71,7 @@ pub(crate) fn reduce(answer: &mut ResponseHeader) -> pingora::Result<()> {
     }
 }
 
-/// Whether a request states a body: a preflight has none.
+/// True if a request states a body, which a preflight has not.
 pub(crate) fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(http::header::TRANSFER_ENCODING)
         || fields::list(headers, &CONTENT_LENGTH).any(|length| length != b"0")

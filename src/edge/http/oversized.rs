@@ -34,7 +34,7 @@ pub(crate) fn problem(headers: &HeaderMap) -> Problem {
     Problem::TooManyCookies { kb: cookie_bytes.div_ceil(1024), largest: names.collect::<Vec<_>>().join(", ") }
 }
 
-/// Whether fields are longer than an HTTP/1 head may be; HTTP/2 has other bounds.
+/// True if fields are longer than an HTTP/1 head may be; HTTP/2 has other bounds.
 pub(crate) fn is_overlong(headers: &HeaderMap) -> bool {
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     bytes > HEAD_BYTES_MAX

@@ -19,11 +19,11 @@ pub(crate) struct FanRequest<'r> {
     pub(crate) authority: &'r str,
     /// The target's query, without its question mark.
     pub(crate) query: Option<&'r str>,
-    /// Whether the fan came by TLS.
+    /// True if the fan came by TLS.
     pub(crate) secure: bool,
     /// The address whose quotas the request counts for.
     pub(crate) address: IpAddr,
-    /// Whether a page sent it whose origin the room names.
+    /// True if a page sent the request whose origin the room names.
     pub(crate) is_from_named_origin: bool,
     pub(crate) body: Bytes,
 }
@@ -33,7 +33,8 @@ impl FanRequest<'_> {
         fields::first(self.headers, name)
     }
 
-    /// Whether it may change something: it comes from a page of this origin, of one that the room names, or of none.
+    /// True if the request may change something: it comes from a page of this origin, of one that the room names, or
+    /// of none.
     pub(crate) fn is_own(&self) -> bool {
         self.is_from_named_origin || is_own_origin(self.header(&SEC_FETCH_SITE), self.header(&ORIGIN), self.authority)
     }

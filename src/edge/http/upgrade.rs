@@ -10,7 +10,7 @@ use pingora::http::RequestHeader;
 
 const SETTINGS: &str = "http2-settings";
 
-/// Whether a request asks for a WebSocket; one that asks for something else is made not to ask.
+/// True if a request asks for a WebSocket. A request that asks for something else is made not to ask.
 pub(crate) fn asks_for_tunnel(request: &mut RequestHeader) -> bool {
     if !request.headers.contains_key(UPGRADE) {
         return false;
@@ -38,7 +38,7 @@ pub(crate) fn is_websocket(value: &[u8]) -> bool {
     value.eq_ignore_ascii_case(b"websocket")
 }
 
-/// Whether a media type is that of an event stream.
+/// True if a media type is that of an event stream.
 pub(crate) fn is_event_stream(kind: &[u8]) -> bool {
     const KIND: &[u8] = b"text/event-stream";
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();

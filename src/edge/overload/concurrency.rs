@@ -32,7 +32,7 @@ pub(crate) struct SlotAsk {
     pub(crate) part: Part,
     /// The session, or the network; `None` where it is not counted.
     pub(crate) key: Option<u128>,
-    /// Whether its body streams while it holds the slot.
+    /// True if the request's body streams while it holds the slot.
     pub(crate) is_long: bool,
 }
 
@@ -98,12 +98,12 @@ impl Slots {
         })
     }
 
-    /// Whether a request could have a slot without waiting.
+    /// True if a request could have a slot without waiting.
     pub(crate) fn has_room(&self, ask: &SlotAsk) -> bool {
         self.0.has_room(ask)
     }
 
-    /// Whether a request would be turned away at once.
+    /// True if a request would be turned away at once.
     pub(crate) fn is_full(&self, ask: &SlotAsk) -> bool {
         self.0.is_full(ask)
     }
@@ -161,7 +161,7 @@ impl Limits for Window {
 }
 
 impl Window {
-    /// Whether the session, or the network, has not had its own part.
+    /// True if the session, or the network, has not used up its own part.
     fn has_own(&self, ask: &SlotAsk) -> bool {
         let Some(key) = ask.key else { return true };
         let of = self.taken.by_key.get(&(ask.part, key)).copied().unwrap_or_default();

@@ -127,7 +127,7 @@ impl Quotas {
         self.spread.next_ms(within_ms)
     }
 
-    /// Whether an address has no limit.
+    /// True if an address has no limit.
     pub(crate) fn is_unlimited(&self, address: IpAddr) -> bool {
         self.config.unlimited.iter().any(|net: &IpNet| net.contains(&address))
     }

@@ -56,7 +56,7 @@ pub struct Sockets {
     pub(crate) server: Server,
     pub(crate) prepared: Prepared,
     pub(crate) handover: Handover,
-    /// Whether it takes over: the other edge may still have the store's directory.
+    /// True if this edge takes over: the other edge may still have the store's directory.
     pub takes_over: bool,
 }
 
@@ -155,7 +155,7 @@ impl Handover {
         drop(self.lock(&self.takeover).take());
     }
 
-    /// Whether the next edge waits for the sockets.
+    /// True if the next edge waits for the sockets.
     pub(crate) fn is_awaited(&self) -> bool {
         socket_path(&self.dir).exists()
     }

@@ -83,7 +83,7 @@ pub(crate) fn gate<'a>(room: &'a LiveRoom, snapshot: Option<&'a Snapshot>) -> Ga
     }
 }
 
-/// Whether somebody shows a pass whose key this edge has not read yet: another edge has let them in.
+/// True if a fan shows a pass whose key this edge has not read yet: another edge has admitted them.
 pub(crate) fn is_ahead(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> bool {
     let keys = edge.keys.now();
     tokens(room, headers, secure).any(|token| keys.public().is_behind(token))

@@ -32,7 +32,7 @@ impl KillSwitch {
         self.0.waker.wake();
     }
 
-    /// Whether that was done.
+    /// True if the connection was cut.
     pub(crate) fn is_cut(&self) -> bool {
         self.0.is_cut.load(Ordering::Acquire)
     }
@@ -42,7 +42,7 @@ impl KillSwitch {
         self.0.is_answered.store(true, Ordering::Release);
     }
 
-    /// Whether it was cut because the shop did not answer.
+    /// True if the connection was cut because the shop did not answer.
     pub(crate) fn is_unanswered(&self) -> bool {
         self.is_cut() && !self.0.is_answered.load(Ordering::Acquire)
     }
@@ -72,7 +72,7 @@ impl KillSwitch {
         self.0.traffic.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Whether anybody but the asker holds it: the connection is still there.
+    /// True if anybody but the asker holds the switch: the connection is still there.
     pub(crate) fn is_held_by_others(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }

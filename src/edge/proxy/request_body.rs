@@ -202,7 +202,7 @@ fn declared_bytes(session: &Session) -> Option<u64> {
     std::str::from_utf8(declared).ok()?.parse().ok()
 }
 
-/// Whether a body that has been coming for a while would hold its slot for ever.
+/// True if a body that has been coming for a while would hold its slot for ever.
 pub(crate) fn is_trickle(took: Duration, bytes: u64, patience_ms: u64) -> bool {
     took > Duration::from_millis(patience_ms) && bytes < took.as_secs() * STREAM_BYTES_A_SECOND_MIN
 }

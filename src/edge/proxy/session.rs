@@ -90,7 +90,7 @@ const TARGETED: [HeaderName; 9] = [
     HeaderName::from_static("x-accel-expires"),
 ];
 
-/// Whether the shop invites shared caches to keep the answer.
+/// True if the shop invites shared caches to keep the answer.
 fn is_shared(answer: &ResponseHeader) -> bool {
     let invites =
         |directive: &[u8]| ["public", "s-maxage"].iter().any(|known| directive.eq_ignore_ascii_case(known.as_bytes()));

@@ -29,7 +29,7 @@ use crate::observe::{RequestKind, RouteClass};
 pub(crate) struct Visit {
     pub(crate) begun: Instant,
     pub(crate) stage: Stage,
-    /// Whether the fan came by TLS.
+    /// True if the fan came by TLS.
     pub(crate) secure: bool,
     /// The origin of the script that sent it, if the room lets it read the answer.
     pub(crate) origin: Option<HeaderValue>,
@@ -79,14 +79,14 @@ pub(crate) struct Inside {
     pub(crate) sending: Sending,
     pub(crate) body_bytes: u64,
     pub(crate) body_bytes_max: u64,
-    /// Whether the shop has all of the request.
+    /// True if the shop has all of the request.
     pub(crate) is_body_sent: bool,
     pub(crate) asks_for_tunnel: bool,
-    /// Whether the shop has made it one.
+    /// True if the shop has made the connection a tunnel.
     pub(crate) is_tunnel: bool,
     /// Ends what lasts with the pass.
     pub(crate) kill_switch: Option<KillSwitch>,
-    /// Whether a browser only asks what another origin's script may do.
+    /// True for a CORS preflight: a browser only asks what another origin's script may do.
     pub(crate) is_preflight: bool,
 }
 

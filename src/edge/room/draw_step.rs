@@ -45,7 +45,7 @@ pub fn copy_due(view: &View) -> Option<(u64, Hash)> {
     draw.entries.zip(draw.root).filter(|_| is_whole)
 }
 
-/// Whether a roster that was read between two looks is one roster.
+/// True if a roster that was read between two looks is of one state.
 #[must_use]
 pub fn is_one_roster(before: &View, after: &View) -> bool {
     !after.mending && after.missing == before.missing

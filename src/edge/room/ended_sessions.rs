@@ -38,7 +38,7 @@ impl EndedSessions {
         Self { of, draw, body, etag: HeaderValue::from_str(&etag).expect("hex digits, a dash and quotes") }
     }
 
-    /// Whether it tells of these sessions.
+    /// True if the document tells of these sessions.
     pub(crate) fn is_of(&self, of: &Closed, draw: [u8; 32]) -> bool {
         Arc::ptr_eq(&self.of, of) && self.draw == draw
     }

@@ -139,7 +139,7 @@ impl LiveRoom {
         }
     }
 
-    /// Whether a share of the shop is kept for requests to this path.
+    /// The class of requests to this path: a share of the shop's slots is kept for priority paths.
     pub(crate) fn class_of(&self, path: &str) -> RouteClass {
         let is_priority = self.config.priority_paths.iter().any(|prefix| is_under(prefix, path));
         if is_priority { RouteClass::Priority } else { RouteClass::Other }

@@ -51,7 +51,7 @@ pub enum Verdict {
     OtherDraw,
 }
 
-/// Whether a room has given a number, as far as a look shows.
+/// True if a room has given a number, as far as a look shows.
 #[must_use]
 pub(crate) fn has_given(view: &View, position: Position) -> bool {
     match position {
@@ -79,7 +79,7 @@ impl Standing {
         }
     }
 
-    /// Whether a ticket is of the room's present draw.
+    /// True if a ticket is of the room's present draw.
     #[must_use]
     pub fn has_draw_of(&self, ticket: &Ticket) -> bool {
         ticket.draw == self.view.draw.descriptor_digest

@@ -56,7 +56,7 @@ pub struct StatusInput<'a> {
     pub advance: Advance,
     /// The room's time now; later than the view's where the store is out of reach.
     pub now_ms: u64,
-    /// Whether the view is older than it should be.
+    /// True if the view is older than it should be.
     pub stale: bool,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Upstream {
     slots: Slots,
     long_lived: Arc<StreamLimiter>,
     breaker: Mutex<Breaker>,
-    /// Whether the breaker has anything to say; saves its lock while all is well.
+    /// True while the breaker may refuse; saves its lock while all is well.
     is_troubled: AtomicBool,
     measured: Measured,
 }
@@ -125,7 +125,7 @@ impl Upstream {
         dead.or_else(|| self.slots.is_full(ask).then(|| self.full(Shed::UpstreamQueue)))
     }
 
-    /// Whether a request would get a slot at once.
+    /// True if a request would get a slot at once.
     pub(crate) fn has_room(&self, ask: &SlotAsk) -> bool {
         self.slots.has_room(ask)
     }
@@ -183,7 +183,7 @@ impl Upstream {
         }
     }
 
-    /// Whether it is left alone.
+    /// True if the shop is left alone, because the breaker is open.
     pub(crate) fn is_dead(&self) -> bool {
         self.lock().is_open()
     }

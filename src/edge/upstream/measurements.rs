@@ -29,7 +29,7 @@ pub(crate) struct ShopAnswer {
     pub(crate) waited: Duration,
     /// In the shop's own queue, if the shop says so.
     pub(crate) shop_queue: Option<Duration>,
-    /// Whether it is the shop's fault (5xx).
+    /// True if the answer is the shop's failure (5xx).
     pub(crate) is_error: bool,
 }
 

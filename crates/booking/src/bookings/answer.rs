@@ -24,7 +24,7 @@ pub struct BookingAnswer {
     pub event: String,
     /// Seat ids.
     pub seats: Vec<String>,
-    /// Whether they are side by side.
+    /// True if the seats are side by side.
     pub together: bool,
     /// What they cost together, in the smallest unit of the currency.
     pub amount: i64,

@@ -48,7 +48,7 @@ impl Links {
         format!("{BOOKINGS}/{}#{}", number(booking_id), URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// Whether a key opens a booking.
+    /// True if a key opens a booking.
     #[must_use]
     pub fn opens(&self, booking_id: Uuid, key: &str) -> bool {
         let tag = URL_SAFE_NO_PAD.decode(key).unwrap_or_default();

@@ -64,7 +64,7 @@ pub(super) struct Endpoint {
     pub(super) config: Config,
     /// As people know it.
     pub(super) name: String,
-    /// Whether it is a Unix socket, on which nobody speaks TLS.
+    /// True for a Unix socket, on which nobody speaks TLS.
     pub(super) is_socket: bool,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Address {
     pub(super) sslmode: SslMode,
     pub(super) certificates: Certificates,
     pub(super) direct_tls: bool,
-    /// Whether servers that take no writes are passed over; what the URL leaves open is for the caller to say.
+    /// True if servers that take no writes are passed over. None where the URL leaves that to the caller.
     pub(super) needs_writes: Option<bool>,
     pub(super) pooler: Pooler,
 }

@@ -52,7 +52,7 @@ pub(super) struct Way {
     needs_writes: bool,
     /// The server that answered last: it is asked first.
     answered: AtomicUsize,
-    /// Whether each transaction gets another connection.
+    /// True if each transaction gets another connection (a pooler in transaction mode).
     is_pooled: AtomicBool,
     /// The types of every statement's parameters, for servers that cannot be asked each time.
     types: OnceLock<HashMap<&'static str, Arc<[Type]>>>,
@@ -86,7 +86,7 @@ impl Way {
         })
     }
 
-    /// Whether a pooler gives each transaction another connection; known once there was a connection for statements.
+    /// True if a pooler gives each transaction another connection. Known once there was a connection for statements.
     pub(super) fn is_pooled(&self) -> bool {
         self.is_pooled.load(Ordering::Relaxed)
     }

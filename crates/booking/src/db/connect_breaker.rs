@@ -14,7 +14,7 @@ const TRY_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct ConnectBreaker(Mutex<Option<Instant>>);
 
 impl ConnectBreaker {
-    /// Whether to try: always while the database is there, and one at a time while it is not.
+    /// True if a connection may be tried: always while the database is there, and one at a time while it is not.
     pub(super) fn may_try(&self) -> bool {
         let (mut until, now) = (self.until(), Instant::now());
         match *until {

@@ -38,12 +38,13 @@ pub(super) enum Attempt {
     Tls,
 }
 
-/// Whether the server said no, or TLS failed, so that another attempt may do; not when it cannot be reached at all.
+/// True if the server said no, or TLS failed, so that another kind of attempt may succeed. False if the server cannot
+/// be reached at all.
 pub(super) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some() || tls_error(error).is_some()
 }
 
-/// Whether somebody between us and the server takes no `options` at the start of a connection.
+/// True if a pooler between us and the server takes no `options` at the start of a connection.
 pub(super) fn is_about_options(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|told| told.message().contains("startup parameter"))
 }

@@ -65,7 +65,7 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// Whether there is too much to do, rather than something broken.
+    /// True if there is too much to do. False if something is broken.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy(_) | Self::Slow)
@@ -203,7 +203,7 @@ impl Database {
         self.way.connect(Purpose::Other, Some(wake)).await
     }
 
-    /// Whether a connection stays the same session, so that it can be listened on. Connects, to find out.
+    /// True if a connection stays the same session, so that it can be listened on. Connects, to find out.
     ///
     /// # Errors
     /// [`Self::client`]'s.

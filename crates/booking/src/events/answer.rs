@@ -29,7 +29,7 @@ pub struct EventSummary {
     /// The zone in which to tell the time.
     #[schema(example = "Europe/Lisbon")]
     pub zone: String,
-    /// Whether seats can be reserved, from `sale_starts_at` until `sale_ends_at`.
+    /// True if seats can be reserved, from `sale_starts_at` until `sale_ends_at`.
     pub on_sale: bool,
     /// From when seats can be reserved, RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]

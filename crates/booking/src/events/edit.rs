@@ -44,7 +44,7 @@ pub struct EventPatch {
     /// Seats that one fan may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fan_seats_max: Option<u32>,
-    /// Whether seats can be reserved, within the window.
+    /// True if seats can be reserved within the sale's window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_sale: Option<bool>,
     /// From when; `null` takes the bound away.

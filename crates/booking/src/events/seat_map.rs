@@ -93,7 +93,7 @@ pub struct Facts {
     pub hold_total_max_s: Option<i32>,
     /// Seats one session may hold and buy.
     pub fan_seats_max: u32,
-    /// Whether seats can be reserved, within the sale's window.
+    /// True if seats can be reserved within the sale's window.
     pub on_sale: bool,
     /// From when seats can be reserved, if not from now.
     pub sale_starts_at: Option<DbTime>,
@@ -122,7 +122,7 @@ impl Facts {
         DbTime(began.0 + i64::from(self.hold_total_s()) * 1000)
     }
 
-    /// Whether seats can be reserved at `now`.
+    /// True if seats can be reserved at `now`.
     #[must_use]
     pub fn is_on_sale(&self, now: DbTime) -> bool {
         let has_begun = self.sale_starts_at.is_none_or(|starts_at| starts_at <= now);
@@ -233,7 +233,7 @@ impl SeatMap {
         units.iter().map(|&unit| i64::from(self.section_of(unit).price)).sum()
     }
 
-    /// Whether these seats (ascending) are side by side in one row.
+    /// True if these seats (ascending) are side by side in one row.
     #[must_use]
     pub fn together(&self, units: &[u32]) -> bool {
         let side_by_side = units.windows(2).all(|pair| pair[1] == pair[0] + 1);

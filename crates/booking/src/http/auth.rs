@@ -20,7 +20,8 @@ const PASS_HEADER: &str = "x-fairgate-pass";
 pub(super) struct Fan {
     /// The session of the pass: one place of one draw.
     pub(super) session: String,
-    /// Whether the session has ended, although the pass is good: what the fan has can be paid for, and no more is sold.
+    /// True if the session has ended, although the pass is good. Seats that the fan holds can be paid for, and no more
+    /// are sold.
     has_ended: bool,
 }
 

@@ -94,7 +94,7 @@ pub struct App {
     pub metrics: Arc<BookingMetrics>,
     /// Those of the calls that a rush is made of.
     pub calls: Calls,
-    /// Whether the core can serve.
+    /// Readiness of the core.
     pub health: Arc<Health>,
     /// Answers to refused requests, with the fingerprints of the requests.
     pub refusals: Cache<Uuid, (Uuid, Arc<StoredAnswer>)>,
@@ -180,7 +180,7 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Whether this core can serve: 200, or 503 and what is missing.
+/// Readiness of this core: 200, or 503 and what is missing.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     match app.health.missing(app.passes.ready()) {
         None => "ready\n".into_response(),

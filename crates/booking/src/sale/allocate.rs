@@ -25,7 +25,7 @@ pub enum Wish {
         section: usize,
         /// How many.
         quantity: u32,
-        /// Whether seats that are not side by side will not do.
+        /// True if the fan takes only seats that are side by side.
         only_together: bool,
     },
 }

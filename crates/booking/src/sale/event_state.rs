@@ -26,7 +26,7 @@ pub struct EventState {
     seat_cache: Mutex<SeatCache>,
     /// The seats that batches are asking the tables for at this moment.
     undecided: Mutex<FreeSeats>,
-    /// Whether the cache was lately wrong about seats that were asked for.
+    /// True if the cache was lately wrong about seats that were asked for.
     contended: AtomicBool,
     time: Arc<DatabaseTime>,
     availability: Availability,
@@ -99,7 +99,7 @@ impl EventState {
         (proposal, Undecided { event: self, units })
     }
 
-    /// Whether others are selling the same seats at this moment, so that the cache is often wrong.
+    /// True if others are selling the same seats at this moment, so that the cache is often wrong.
     pub(crate) fn is_contended(&self) -> bool {
         self.contended.load(Ordering::Relaxed)
     }

@@ -18,7 +18,7 @@ impl FreeSeats {
         Self { words: vec![0; seats.div_ceil(WORD) as usize], seats }
     }
 
-    /// Whether a seat is free.
+    /// True if a seat is free.
     #[must_use]
     pub fn contains(&self, unit: u32) -> bool {
         unit < self.seats && self.words[(unit / WORD) as usize] >> (unit % WORD) & 1 == 1

@@ -85,7 +85,7 @@ impl ReservationQueue {
         self.0.max_capacity() - self.0.capacity()
     }
 
-    /// Whether no reservation waits.
+    /// True if no reservation waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -18,7 +18,7 @@ const ROW_WEIGHS_SEATS: u32 = 3;
 pub struct Choice {
     /// The units, ascending.
     pub units: Vec<u32>,
-    /// Whether they are side by side (places to stand always are).
+    /// True if the seats are side by side (places to stand always are).
     pub together: bool,
 }
 

@@ -29,7 +29,7 @@ fn thousandths(weight: &[u8]) -> u32 {
     (u32::from(whole - b'0') * 1000 + part).min(1000)
 }
 
-/// Whether one field of `Accept-Encoding` allows a coding by its name.
+/// True if one field of `Accept-Encoding` allows a coding by its name.
 #[inline]
 #[must_use]
 pub fn accepts(accept_encoding: &[u8], coding: &str) -> bool {
@@ -38,7 +38,7 @@ pub fn accepts(accept_encoding: &[u8], coding: &str) -> bool {
         .any(|(name, quality)| quality > 0 && name.eq_ignore_ascii_case(coding.as_bytes()))
 }
 
-/// Whether one field of `If-None-Match` names a tag (weak comparison, RFC 9110, 13.1.2).
+/// True if one field of `If-None-Match` names a tag (weak comparison, RFC 9110, 13.1.2).
 #[inline]
 #[must_use]
 pub fn names_tag(if_none_match: &[u8], etag: &[u8]) -> bool {

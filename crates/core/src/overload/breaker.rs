@@ -33,13 +33,13 @@ struct Open {
 }
 
 impl Breaker {
-    /// Whether it keeps requests from the shop, but for probes.
+    /// True if the breaker is open: the shop gets no requests but probes.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Whether a request would be let through.
+    /// Tells how a request would fare, without counting one: `Ok` if it would be let through.
     ///
     /// # Errors
     /// How long until it makes sense to try again, ms.

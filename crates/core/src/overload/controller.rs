@@ -66,7 +66,7 @@ pub struct Room {
     pub rate_per_minute: u32,
     /// What the p99 should stay under.
     pub target_ms: u64,
-    /// Whether anybody waits to come in.
+    /// True if any fan waits to come in.
     pub waiting: bool,
 }
 

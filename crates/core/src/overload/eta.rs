@@ -51,7 +51,7 @@ const SPREAD_MAX: f64 = 0.75;
 pub struct Look {
     /// The room's time, Unix ms.
     pub now_ms: u64,
-    /// Whether people are called.
+    /// True if people are called.
     pub moves: bool,
     /// Places below have been called.
     pub serving: u64,
@@ -67,7 +67,7 @@ pub struct Look {
     pub rate_per_minute: u32,
     /// How long a session lasts without being used.
     pub session_idle_ms: u64,
-    /// Whether nobody can tell how the shop is, so that a floor holds for as long as that lasts.
+    /// True if no edge can measure the shop, so that a floor holds for as long as that lasts.
     pub is_blind: bool,
     /// How many of a thousand called places nobody comes for.
     pub no_show_permille: u32,
@@ -173,7 +173,7 @@ impl Progress {
         }
     }
 
-    /// Whether what is known is enough without the oldest of it.
+    /// True if the samples are enough without the oldest of them.
     fn is_front_spent(&self, now: &Sums) -> bool {
         let [Some(first), Some(second)] = [self.sums.front(), self.sums.get(1)] else { return false };
         let is_enough = now.ended - second.ended >= PEOPLE_MIN || first.open_ms + LONGEST_MS < now.open_ms;

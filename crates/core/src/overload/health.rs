@@ -19,7 +19,7 @@ pub struct Interval {
     pub in_shop: Latencies,
     /// How long requests waited before anybody worked on them: for a slot, or in the shop's own queue.
     pub waits: Latencies,
-    /// Whether the shop tells its own waits.
+    /// True if the shop tells its own waits.
     pub tells_waits: bool,
     /// Requests that the shop did not answer, or with a server error.
     pub errors: u64,
@@ -46,7 +46,7 @@ pub struct Signals {
     pub refused: u64,
     /// Requests that are with the shop.
     pub in_flight: u64,
-    /// Whether the shop tells its own waits.
+    /// True if the shop tells its own waits.
     pub tells_waits: bool,
     /// How long this was measured for.
     pub span_ms: u64,

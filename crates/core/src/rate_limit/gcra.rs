@@ -9,17 +9,17 @@ pub struct Quota {
     pub burst: u32,
 }
 
-/// Whether a request is within its quota.
+/// The answer to a request: within its quota or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is.
+    /// The request is within its quota.
     Allowed {
-        /// How many more are, at once.
+        /// How many more requests at once are within the quota.
         remaining: u32,
     },
-    /// It is not.
+    /// The request is over its quota.
     Refused {
-        /// When the next one is, ms.
+        /// How long until the next request is within the quota, ms.
         retry_after_ms: u64,
     },
 }

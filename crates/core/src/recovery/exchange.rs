@@ -23,7 +23,7 @@ pub enum Call {
     Refill {
         /// From this index on.
         from: u64,
-        /// Whether they were all in the roster when its root was made.
+        /// True if all of these entries were in the roster when its root was made.
         is_under_root: bool,
     },
     /// Take back the frozen roster from this edge's copy of it, which is of the root that the edge knows.
@@ -44,7 +44,7 @@ pub enum Reply<E> {
     Looked(Box<Sight>),
     /// To [`Call::Refill`].
     Refilled {
-        /// Whether some were not taken, since the root was made without them.
+        /// True if some entries were not taken, since the root was made without them.
         too_late: bool,
     },
     /// To [`Call::PutBack`]: there is no copy after all.

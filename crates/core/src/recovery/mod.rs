@@ -31,7 +31,7 @@ pub struct Sight {
     pub frozen_in: Option<Vec<u8>>,
     /// Entries below have been in the roster all the time, or again.
     pub intact: u64,
-    /// Whether this edge has a copy of the frozen roster on its disk.
+    /// True if this edge has a copy of the frozen roster on its disk.
     pub has_copy: bool,
 }
 
@@ -49,10 +49,10 @@ pub struct Knowledge {
     pub claims: Claims,
     /// In which state the root was made, once it is public.
     pub frozen_in: Option<Vec<u8>>,
-    /// Whether the root was made of all entries that this edge has answered, once it is public. Where it was not, they
-    /// have to stay out of the roster.
+    /// Once the root is public: true if it was made of all entries that this edge has answered. If not, they have to
+    /// stay out of the roster.
     pub is_under_root: Option<bool>,
-    /// Whether this edge has a copy of the frozen roster on its disk: then that is what it puts back.
+    /// True if this edge has a copy of the frozen roster on its disk. Then it puts back that copy.
     pub has_copy: bool,
     /// The epochs of the states in which all of them so far were in the roster, the latest last.
     pub whole_in: Vec<Vec<u8>>,
@@ -61,8 +61,8 @@ pub struct Knowledge {
     pub owed_from: Option<u64>,
 }
 
-/// Whether a store has lost what this edge knows: the room is not there, or of another epoch, or older. `lua/begin.lua`
-/// asks the same, and whether the server is another one.
+/// True if a store has lost what this edge knows: the room is not there, or has another epoch, or is older.
+/// `lua/begin.lua` asks the same, and also whether the server is another one.
 #[must_use]
 pub fn is_lost(known: Option<&Stamp>, seen: Option<&Stamp>) -> bool {
     match (known, seen) {
@@ -169,7 +169,8 @@ impl Knowledge {
         }
     }
 
-    /// Whether an outcome says that the pool is closed, which the edge did not know: it should look how large it is.
+    /// True if an outcome says that the pool is closed and the edge did not know. The edge then looks how large the
+    /// pool is.
     #[must_use]
     pub fn needs_look(&self, outcome: &Outcome) -> bool {
         let is_open = self.memory.as_ref().is_some_and(|memory| !memory.pool_is_closed);

@@ -34,7 +34,7 @@ const NAMES: [&[u8]; 21] = [
     b"ia_archiver",
 ];
 
-/// Whether a crawler is asking.
+/// True if a search engine's crawler is asking.
 #[must_use]
 pub fn is_crawler(headers: &HeaderMap) -> bool {
     let Some(agent) = fields::first(headers, &USER_AGENT) else { return false };

@@ -1,6 +1,6 @@
 //! What a request carries that is the gate's: its cookies, of any room.
 
-/// Whether a cookie's name is one of the gate's, of any room.
+/// True if a cookie's name is one of the gate's, of any room.
 ///
 /// The shop never needs the fan's ticket, and gets the pass in a header of its own.
 #[inline]

@@ -11,11 +11,11 @@ use crate::room::Phase;
 pub struct Ask<'a> {
     /// Its method.
     pub method: &'a Method,
-    /// Whether a person's browser is navigating.
+    /// True if a person's browser is navigating.
     pub wants_page: bool,
-    /// Whether it asks for another protocol (a WebSocket).
+    /// True if the request asks for another protocol (a WebSocket).
     pub upgrade: bool,
-    /// Whether it carries a pass that is good now.
+    /// True if the request carries a pass that is good now.
     pub has_pass: bool,
 }
 
@@ -24,7 +24,7 @@ pub struct Ask<'a> {
 pub struct RoomState {
     /// The phase; `None` while the store has not told yet.
     pub phase: Option<Phase>,
-    /// Whether the shop is open to everyone once the sale has ended.
+    /// True if the shop is open to everyone once the sale has ended.
     pub open_after_end: bool,
 }
 
@@ -71,10 +71,11 @@ pub const NAVIGATION: [HeaderName; 11] = [
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// Whether a person's browser is navigating, so that a page is what it can show.
+/// True if a person's browser is navigating, so that a page is what the browser can show.
 ///
-/// Browsers say so on every site that has TLS (`Sec-Fetch-Mode`). Elsewhere a request that accepts HTML is one, unless it
-/// says that a script sent it, which will put what it gets into a part of its page: jQuery, htmx, Turbo, Unpoly, Inertia.
+/// Browsers say so on every site that has TLS (`Sec-Fetch-Mode`). Elsewhere a request that accepts HTML is a
+/// navigation, unless a field says that a script sent it. A script puts what it gets into a part of its page: jQuery,
+/// htmx, Turbo, Unpoly, Inertia.
 #[must_use]
 pub fn wants_page(headers: &HeaderMap) -> bool {
     let accepts_html = || fields::list(headers, &ACCEPT).map(fields::essence).any(is_html);

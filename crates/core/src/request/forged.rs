@@ -117,7 +117,7 @@ impl Forged {
         Self { families, names: sorted(names.collect()), allowed }
     }
 
-    /// Whether a field of this name must not reach a shop from a client.
+    /// True if a field of this name must not reach a shop from a client.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         let mut spelled = [0; NAME_BYTES_MAX];

@@ -91,7 +91,7 @@ pub fn read_head<'b, 'h>(bytes: &'b [u8], slots: &'h mut [Header<'b>]) -> Result
 }
 
 impl Head<'_, '_> {
-    /// Whether a field is there.
+    /// True if the head has a field of this name.
     #[inline]
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -33,7 +33,7 @@ pub fn canonical_host(raw: &str) -> Result<Cow<'_, str>, BadHost> {
     Ok(Cow::Borrowed(name))
 }
 
-/// Whether a canonical host is an IP address and not a name.
+/// True if a canonical host is an IP address and not a name.
 #[must_use]
 pub fn is_address(host: &str) -> bool {
     host.parse::<Ipv4Addr>().is_ok() || host.parse::<Ipv6Addr>().is_ok()

@@ -79,7 +79,7 @@ pub fn shops() -> impl Iterator<Item = Shop> {
 }
 
 impl Shop {
-    /// Whether it tells `A` and `a` apart.
+    /// True if the shop takes `A` and `a` for the same.
     #[must_use]
     pub fn folds_case(self) -> bool {
         self.folds_case

@@ -3,9 +3,9 @@
 use super::host::canonical_host;
 use super::path::Target;
 
-/// Whether a request that changes something may come from where it says it does.
+/// True if a request that changes something may come from where it says it does.
 ///
-/// Browsers state the site (`Sec-Fetch-Site`) or the origin; programs that are no browsers state neither and have no
+/// Browsers state the site (`Sec-Fetch-Site`) or the origin. Programs that are no browsers state neither, and have no
 /// cookies that another site could misuse.
 #[must_use]
 pub fn is_own_origin(sec_fetch_site: Option<&[u8]>, origin: Option<&[u8]>, host_header: &str) -> bool {

@@ -117,7 +117,7 @@ impl<'r> Target<'r> {
         &self.doubts.readings
     }
 
-    /// Whether a browser that is sent there could take the beginning of the path for another host.
+    /// True if a browser that is sent there could take the beginning of the path for another host.
     #[inline]
     #[must_use]
     pub fn leaves(&self) -> bool {

@@ -15,7 +15,7 @@ pub(super) const LEVELS_MAX: usize = 4;
 pub(super) struct Doubts {
     /// Every reading as its names, each behind a slash.
     pub(super) readings: Vec<String>,
-    /// Whether one begins with two slashes of any spelling, which a browser would take for another host.
+    /// True if one reading begins with two slashes of any spelling, which a browser would take for another host.
     pub(super) leaves: bool,
 }
 

@@ -22,7 +22,7 @@ pub struct RoomRoutes {
     pub exempt: Vec<String>,
     /// Well-known files that need no pass either ([`well_known`]).
     pub well_known: Vec<String>,
-    /// Whether `/Tickets` is `/tickets`.
+    /// True if the shop takes `/Tickets` for `/tickets`.
     pub case_insensitive: bool,
     /// Whose pages they are: rooms with the same shop have the same.
     pub shop: String,
@@ -259,14 +259,14 @@ impl Reading<'_> {
     }
 }
 
-/// Whether the names of a prefix are among others, in their order.
+/// True if the names of a prefix are among others, in their order.
 fn are_among(prefix: &str, names: &str, case_insensitive: bool) -> bool {
     let mut names = names.split('/');
     let mut wanted = prefix.split(['/', ':']).filter(|name| !name.is_empty());
     wanted.all(|wanted| names.any(|name| is_segment(wanted, name, case_insensitive)))
 }
 
-/// Whether a path lies under a prefix, in whole segments, as a shop may see it.
+/// True if a path lies under a prefix, in whole segments, as a shop may see it.
 #[must_use]
 pub fn is_under(prefix: &str, path: &str) -> bool {
     lies_under(prefix, path, false)
@@ -278,8 +278,10 @@ fn lies_under(prefix: &str, path: &str, case_insensitive: bool) -> bool {
     wanted.all(|wanted| segments.next().is_some_and(|segment| is_segment(wanted, segment, case_insensitive)))
 }
 
-/// Whether a shop may take one segment for another: many drop `;parameters`, some take what was an escaped `?` or `#` for
-/// the end of the path, and Windows drops dots and spaces at the end, and what follows a colon.
+/// True if a shop may take one segment for another.
+///
+/// Many shops drop `;parameters`. Some take what was an escaped `?` or `#` for the end of the path. Windows drops dots
+/// and spaces at the end, and what follows a colon.
 fn is_segment(wanted: &str, segment: &str, case_insensitive: bool) -> bool {
     let bare = |text: &'_ str| text.trim_end_matches(['.', ' ']).len();
     let wanted = &wanted[..bare(wanted)];

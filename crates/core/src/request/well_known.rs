@@ -20,7 +20,7 @@ pub const OPEN: [&str; 10] = [
     "/favicon.ico",
 ];
 
-/// Whether a decoded path is one of these files.
+/// True if a decoded path is one of these files.
 pub(super) fn is_one_of(open: &[String], path: &str) -> bool {
     open.iter().any(|known| if known.ends_with('/') { path.starts_with(&**known) } else { path == known })
 }

@@ -36,7 +36,7 @@ impl View {
         (frozen_at_ms < time_ms && time_ms <= self.now_ms).then_some(round)
     }
 
-    /// Whether the secret may be revealed now without a beacon: none is named, or the descriptor foresees it.
+    /// True if the secret may be revealed now without a beacon: none is named, or the descriptor has a fallback.
     #[must_use]
     pub fn may_reveal_without_beacon(&self) -> bool {
         self.witnessed_freeze_ms().is_some_and(|frozen_at_ms| {

@@ -178,7 +178,7 @@ pub enum Command {
     Steer(Steering),
     /// The shop says whether anything is left.
     Stock {
-        /// Whether there is.
+        /// True if anything is left to sell.
         left: bool,
     },
     /// Numbers below this one were given: somebody holds a signed receipt for the last of them, or a backup was restored
@@ -203,7 +203,7 @@ impl Command {
         }
     }
 
-    /// Whether everything that anybody knows of the room has to be in it first.
+    /// True if everything that any edge knows of the room has to be in the room before this command.
     pub(crate) fn needs_all(&self) -> bool {
         match self {
             Self::Schedule(_) | Self::Tick | Self::Control(_) | Self::Steer(_) => false,
@@ -244,7 +244,7 @@ pub enum Control {
     /// Call people now, beyond the rate, as far as there is room for them: so many in all since the sale began, so that
     /// asking twice lets nobody in twice.
     LetIn(u64),
-    /// Whether rate and sessions follow the health of the shop from now on.
+    /// Sets how rate and sessions are steered: fixed, or by the health of the shop.
     Mode(Mode),
     /// How long the slowest hundredth of the shop's answers may take from now on.
     TargetMs(u64),
@@ -346,7 +346,7 @@ pub enum Phase {
 }
 
 impl View {
-    /// Whether nothing is left, whoever says so.
+    /// True if nothing is left, whoever says so.
     #[must_use]
     pub fn is_sold_out(&self) -> bool {
         self.sold_out || self.out_of_stock
@@ -362,13 +362,13 @@ pub struct View {
     pub now_ms: u64,
     /// The phase.
     pub phase: Phase,
-    /// Whether the leak is paused.
+    /// True if the leak is paused.
     pub paused: bool,
-    /// Whether nobody is called any more, while whoever was called may come in.
+    /// True if no more fans are called, while called fans may come in.
     pub draining: bool,
-    /// Whether the organizer said that nothing is left.
+    /// True if the organizer said that nothing is left.
     pub sold_out: bool,
-    /// Whether the shop said that nothing is left.
+    /// True if the shop said that nothing is left.
     pub out_of_stock: bool,
     /// The organizer's message.
     pub message: Option<String>,
@@ -420,7 +420,7 @@ pub struct View {
     pub missing: u64,
     /// How many of those are of gaps: numbers that were left out after a loss, and that nobody is known to have been given.
     pub left_out: u64,
-    /// Whether the store has lost something, and those who know it are putting it back.
+    /// True if the store has lost something, and edges that know it are putting it back.
     pub mending: bool,
     /// The published draw.
     pub draw: DrawRecord,

@@ -92,7 +92,7 @@ impl Draw {
         }
     }
 
-    /// Whether everyone has a place.
+    /// True if everyone has a place.
     pub(super) fn is_done(&self) -> bool {
         self.revealed.is_some()
     }
@@ -155,12 +155,12 @@ impl Draw {
         self.secret
     }
 
-    /// Whether the root is public.
+    /// True if the root is public.
     pub(super) fn is_frozen(&self) -> bool {
         self.frozen.is_some()
     }
 
-    /// Whether it is the draw that a plan commits to.
+    /// True if this is the draw that a plan commits to.
     pub(super) fn is_of(&self, plan: &Plan) -> bool {
         self.digest == plan.descriptor().digest()
     }
@@ -214,8 +214,8 @@ pub fn verified(round: Option<&BeaconRound>, signature: &BeaconSignature) -> Res
     }
 }
 
-/// Whether a seed may be made with this round, or without one, at this time (Unix ms). Any store asks this before it
-/// reveals.
+/// Checks that a seed may be made with this round, or without one, at this time (Unix ms). Any store asks this before
+/// it reveals.
 ///
 /// # Errors
 /// Not with this round, not without one, or not yet.

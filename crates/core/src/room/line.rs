@@ -81,7 +81,7 @@ struct Call {
 /// Who was called.
 struct Called {
     called: u64,
-    /// Whether `serving` rose; also by places that were given up.
+    /// True if `serving` rose; also by places that were given up.
     moved: bool,
 }
 
@@ -319,7 +319,7 @@ impl Line {
         self.call_some(line_size, wanted).moved || extra.moved
     }
 
-    /// Whether the cap could let in somebody soon besides those who ask already.
+    /// True if the cap could admit somebody soon besides those who ask already.
     fn is_idle_soon(&self, rate_per_minute: u32) -> bool {
         let soon = self.cap.units().saturating_add(i64::from(rate_per_minute) * ASKED_AHEAD_MS);
         soon.saturating_sub(units(self.asking.len())) >= self.call_units()

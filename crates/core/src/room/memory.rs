@@ -22,18 +22,18 @@ pub const MENDING_MS: u64 = 2_000;
 /// An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
 pub const SEEN_MS: u64 = 10_000;
 
-/// Whether the end of what a room had may be missing, when somebody tells it what he knows.
+/// Evidence that the end of what a room had is missing, when an edge tells what it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// No: it is as it was left.
+    /// None: the room is as it was left.
     None,
-    /// It is in another server's hands, and is no older than what this one knows. `others` may know more: while they
-    /// have not been heard, nobody gets a number; where nobody knows more in the end, nothing was lost.
+    /// The room is in another server's hands, and no older than what this edge knows. `others` may know more. While they
+    /// have not been heard, no fan gets a number. If none of them knows more in the end, nothing was lost.
     Suspected {
-        /// Whether there are any who have not been heard.
+        /// True if there are edges that have not been heard.
         others: bool,
     },
-    /// It is older than what somebody knows of it.
+    /// The room is older than what an edge knows of it.
     Proven,
 }
 
@@ -56,7 +56,7 @@ pub struct Memory {
     pub early: u64,
     /// Later arrivals.
     pub late: u64,
-    /// Whether the pool takes nobody any more, so that `early` is N.
+    /// True if the pool is closed, so that `early` is N.
     pub pool_is_closed: bool,
     /// The roster's root, once it is public.
     pub frozen: Option<Frozen>,
@@ -89,13 +89,13 @@ pub struct Settings {
     pub policy: Policy,
     /// When the sale ends.
     pub ends_at_ms: Option<u64>,
-    /// Whether the leak is paused.
+    /// True if the leak is paused.
     pub paused: bool,
-    /// Whether nobody is called any more.
+    /// True if no more fans are called.
     pub draining: bool,
-    /// Whether the organizer said that nothing is left.
+    /// True if the organizer said that nothing is left.
     pub sold_out: bool,
-    /// Whether the shop said that nothing is left.
+    /// True if the shop said that nothing is left.
     pub out_of_stock: bool,
     /// The organizer's message.
     pub message: Option<String>,
@@ -194,7 +194,7 @@ impl Room {
         }
     }
 
-    /// Whether somebody who may know more has not been heard.
+    /// True if an edge that may know more has not been heard.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.sale.as_ref().is_some_and(|sale| sale.gaps.is_owed)

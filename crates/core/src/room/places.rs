@@ -13,7 +13,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Whether the place is in the set.
+    /// True if the place is in the set.
     #[must_use]
     pub fn contains(&self, place: u64) -> bool {
         self.word(place) >> (place % 64) & 1 == 1

@@ -21,7 +21,7 @@ pub struct Policy {
     pub witness_ms: u64,
     /// What becomes of a called fan who comes after the grace.
     pub late: Late,
-    /// Whether rate and sessions follow the health of the shop.
+    /// How rate and sessions are steered: fixed, or by the health of the shop.
     pub mode: Mode,
     /// In [`Mode::Adaptive`]: how long the slowest hundredth of the shop's answers may take.
     pub target_ms: u64,
@@ -61,7 +61,7 @@ pub enum Late {
     Honour,
 }
 
-/// Whether rate and sessions follow the health of the shop.
+/// How rate and sessions are steered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {

@@ -10,7 +10,7 @@ use super::{Plan, Refusal};
 /// What was left out for a loss.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Gaps {
-    /// Whether a gap is to be left unless all are heard who may know more.
+    /// True if a gap is to be left unless all edges that may know more are heard.
     pub(super) is_owed: bool,
     /// While the room is put right: the first number that nobody is known to have been given.
     from: Option<u64>,
@@ -24,7 +24,7 @@ impl Gaps {
         self.from = self.from.max(Some(end));
     }
 
-    /// Whether numbers are being left out.
+    /// True if numbers are being left out.
     fn is_open(&self) -> bool {
         self.from.is_some()
     }
@@ -77,13 +77,15 @@ impl Sale {
         }
     }
 
-    /// Whether this is the draw that a plan commits to.
+    /// True if this is the draw that a plan commits to.
     pub(super) fn is_draw_of(&self, plan: &Plan) -> bool {
         self.draw.is_of(plan)
     }
 
-    /// Whether somebody knows a sale that this one, of such a generation, has to give way to: a later one, or an older
-    /// one of the same generation, which fans knew before the store lost it and somebody began anew.
+    /// True if an edge knows a sale that this one, of such a generation, has to give way to.
+    ///
+    /// That is a later sale, or an older one of the same generation. Fans knew the older one before the store lost it
+    /// and an edge began the sale anew.
     pub(super) fn gives_way_to(&self, memory: &Memory, generation: u64) -> bool {
         let is_older = memory.scheduled_at_ms < self.scheduled_at_ms;
         memory.generation > generation || (memory.generation == generation && is_older)
@@ -259,7 +261,7 @@ impl Sale {
         frozen.is_some()
     }
 
-    /// Whether others may still know more.
+    /// True if other edges may still know more.
     pub(super) fn is_mending(&self, now_ms: u64) -> bool {
         now_ms < self.mending_until_ms
     }

@@ -37,7 +37,7 @@ pub(super) struct Sale {
     pub(super) mending_until_ms: u64,
     /// What was lost, and left out for it.
     pub(super) gaps: Gaps,
-    /// Whether the command at hand changed anything.
+    /// True if the command at hand changed anything.
     pub(super) changed: bool,
 }
 
@@ -97,7 +97,7 @@ impl Sale {
         0
     }
 
-    /// Whether the command at hand changed anything; asked once a command.
+    /// True if the command at hand changed anything; asked once a command.
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
@@ -107,7 +107,7 @@ impl Sale {
         self.arrivals.count()
     }
 
-    /// Whether a plan opens the next sale.
+    /// True if a plan opens the next sale.
     pub(super) fn is_succeeded_by(&self, plan: &Plan) -> bool {
         self.phase == Phase::Ended && !self.schedule.has_times_of(plan)
     }
@@ -344,7 +344,7 @@ impl Sale {
         self.phase == Phase::Serving
     }
 
-    /// Whether people are let in.
+    /// True if people are admitted.
     fn is_open(&self) -> bool {
         self.is_serving() && !self.paused && !self.sold_out && !self.out_of_stock
     }
@@ -359,7 +359,7 @@ impl Sale {
         if self.pool_is_closed { self.arrivals.count() } else { 0 }
     }
 
-    /// Whether the pool is open, and no longer by this time.
+    /// True if the pool is open, and is closed by this time.
     pub(super) fn closes_by(&self, now_ms: u64) -> bool {
         !self.pool_is_closed && now_ms >= self.schedule.starts_at_ms
     }

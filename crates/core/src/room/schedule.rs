@@ -96,12 +96,12 @@ impl Schedule {
         }
     }
 
-    /// Whether a plan has the times that this draw was announced with.
+    /// True if a plan has the times that this draw was announced with.
     pub(super) fn has_times_of(&self, plan: &Plan) -> bool {
         (self.opens_at_ms, self.starts_at_ms) == (plan.opens_at_ms, plan.starts_at_ms)
     }
 
-    /// Whether a plan has the draw that was announced: its times and its beacon.
+    /// True if a plan has the draw that was announced: its times and its beacon.
     pub(super) fn has_draw_of(&self, plan: &Plan) -> bool {
         self.has_times_of(plan) && self.beacon == plan.beacon
     }
@@ -158,7 +158,7 @@ fn carry<T: PartialEq + Copy>(configured: &mut T, live: &mut T, new: T) -> bool 
 }
 
 impl Plan {
-    /// Whether a room could follow this plan.
+    /// Checks that a room could follow this plan.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] says what would be right.
@@ -206,7 +206,7 @@ fn check_policy(policy: &Policy) -> Result<(), Refusal> {
 }
 
 impl Control {
-    /// Whether a room would take this change, whatever its phase.
+    /// Checks that a room would take this change, whatever its phase.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] says which values it would take.
@@ -237,8 +237,9 @@ fn check_message(message: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a character commands whatever shows it, instead of being shown: control characters, separators of lines, and those
-/// that turn the direction of what follows.
+/// True if a character commands whatever shows it, instead of being shown.
+///
+/// Such are control characters, separators of lines, and characters that turn the direction of what follows.
 #[must_use]
 pub fn is_command(sign: char) -> bool {
     sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

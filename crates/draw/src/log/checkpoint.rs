@@ -50,8 +50,10 @@ impl Checkpoint {
         Ok(Self { origin: origin.to_owned(), size, root })
     }
 
-    /// Whether a proof shows that this log was continued to that one. Two checkpoints with a log's signature for which there
-    /// is no such proof, whatever their order, convict whoever holds its key.
+    /// True if a proof shows that this log was continued to that one.
+    ///
+    /// Two checkpoints with a log's signature for which there is no such proof, whatever their order, convict whoever
+    /// holds its key.
     #[must_use]
     pub fn continues_to(&self, later: &Self, proof: &[Hash]) -> bool {
         self.origin == later.origin && consistent((self.size, self.root), (later.size, later.root), proof)

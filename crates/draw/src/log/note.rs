@@ -162,10 +162,10 @@ impl SignedNote {
         &self.text
     }
 
-    /// Whether the log's key signed the text.
+    /// Checks that the log's key signed the text.
     ///
     /// # Errors
-    /// It did not, or what stands under its name is wrong.
+    /// The key did not sign the text, or what stands under its name is wrong.
     pub fn check(&self, log: &VerifierKey) -> Result<(), NoteError> {
         let line = self.line_of(log, KeyKind::Log).ok_or_else(|| NoteError::Unsigned(log.name.clone()))?;
         let holds = log.has_signed(self.text.as_bytes(), &line.signature);

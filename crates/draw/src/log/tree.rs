@@ -65,7 +65,7 @@ pub fn root_of_inclusion(leaf_hash: &Hash, index: u64, size: u64, path: &[Hash])
     root_over(*leaf_hash, index, size, path)
 }
 
-/// Whether a proof shows that the log with the new size and root begins with the one with the old (RFC 9162, 2.1.4.2).
+/// True if a proof shows that the log with the new size and root begins with the old one (RFC 9162, 2.1.4.2).
 #[must_use]
 pub fn consistent(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) -> bool {
     let ((old_size, old_root), (new_size, new_root)) = (old, new);

@@ -105,7 +105,7 @@ impl FrameBuilder {
         Self { bytes }
     }
 
-    /// Whether there is no command in it.
+    /// True if no command is in the frame.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.len() == FRAME_HEAD_BYTES + TIMES_BYTES
     }

@@ -197,7 +197,7 @@ impl JournalReader {
     }
 }
 
-/// Whether a read found all its bytes, or the end of the file first.
+/// True if a read found all its bytes. False if the file ended first.
 fn whole(read: io::Result<()>) -> io::Result<bool> {
     match read {
         Ok(()) => Ok(true),

@@ -96,7 +96,7 @@ pub struct Restore<'p> {
     pub lost: Option<&'p Path>,
     /// How many numbers to leave out.
     pub gap: Gap,
-    /// Whether to restore a room whose pool has closed since.
+    /// True to restore a room whose pool has closed since the backup.
     pub across_start: bool,
     /// The time, Unix ms.
     pub now_ms: u64,

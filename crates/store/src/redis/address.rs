@@ -14,7 +14,7 @@ const SENTINEL_PORT: u16 = 26379;
 /// A Redis, Valkey, or several of them that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisAddress {
-    /// Whether to speak TLS, to Sentinels too.
+    /// True to speak TLS, to Sentinels too.
     pub tls: bool,
     /// The number of the database; always 0 in a cluster.
     pub database: u8,

@@ -164,7 +164,7 @@ pub(crate) fn read_ledger(path: &Path) -> io::Result<(usize, Unread)> {
     Ok((entries, reader.unread))
 }
 
-/// Whether this is a file of entries, of whatever version.
+/// True if this is a file of entries, of whatever version.
 pub(super) fn is_entries(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "ledger" || extension == "entries")
 }

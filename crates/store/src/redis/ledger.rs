@@ -61,7 +61,7 @@ impl LedgerDir {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Whether no other edge has the directory any more.
+    /// True if no other edge has the directory any more.
     fn is_ours(&self) -> bool {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_none() {
@@ -76,7 +76,7 @@ impl LedgerDir {
 pub(super) struct Ledger {
     shared: Arc<LedgerDir>,
     dir: PathBuf,
-    /// Whether all that the last user of the directory knew is known.
+    /// True if all that the last user of the directory knew is taken over.
     has_taken_over: bool,
     /// The draw whose entries are written, by the first bytes of its descriptor's digest.
     entries: Option<(String, EntriesFile)>,
@@ -158,7 +158,7 @@ impl Ledger {
         Ok(entries.filter(move |(index, _)| *index >= from))
     }
 
-    /// Whether there is a copy of the roster that the root is of, if any is public.
+    /// True if the disk has a copy of the roster that the public root is of.
     pub(super) fn has_copy(&self, memory: &Memory) -> bool {
         memory.frozen.is_some_and(|frozen| copy::has(&self.dir, &frozen.root))
     }

@@ -47,7 +47,7 @@ pub struct RedisOptions {
     pub authority_pem: Option<Vec<u8>>,
     /// The directory in which this edge writes down what it could put back; `None`: only what it has in memory.
     pub ledger: Option<PathBuf>,
-    /// Whether another edge, from which this one takes over, may still have that directory.
+    /// True if another edge, from which this one takes over, may still have that directory.
     pub takes_over: bool,
 }
 
@@ -106,7 +106,8 @@ impl Link {
         answer
     }
 
-    /// Whether there is a server that must not be used: for whoever starts, to refuse with its words.
+    /// What is wrong with a server that must not be used, for whoever starts to refuse with these words. None if all
+    /// may be used.
     pub(super) async fn check(&self) -> Option<String> {
         server::refused(&self.connection().await.err()?)
     }
@@ -165,7 +166,7 @@ impl Link {
 }
 
 impl Dialer {
-    /// Whether another server may take this one's place.
+    /// True if another server may take this one's place.
     pub(super) fn has_replicas(&self) -> bool {
         !matches!(self, Self::Server(_))
     }
@@ -240,7 +241,8 @@ fn login(options: &RedisOptions) -> RedisConnectionInfo {
     login
 }
 
-/// Whether another connection could help: it is broken or silent, or leads to a server that is no master any more.
+/// True if another connection could help: this one is broken or silent, or leads to a server that is no master any
+/// more.
 fn is_of_the_connection(error: &RedisError) -> bool {
     let is_no_master = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
     error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() || is_no_master

@@ -1,4 +1,6 @@
-//! Whether a server may keep rooms: looked at with every new connection, since another server may have taken its place.
+//! Checks that a server may keep rooms.
+//!
+//! Each new connection is checked, since another server may have taken the place of the last one.
 //!
 //! Guarantee: a server that evicts keys to make room is not used, since it would take a room apart.
 

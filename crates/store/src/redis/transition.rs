@@ -48,7 +48,7 @@ pub(super) struct Room<'a> {
     pub(super) edge: &'a str,
     /// How many scripts were run.
     pub(super) calls: u64,
-    /// Whether a script found the state to be another one, or older.
+    /// True if a script found the state to be another one, or older.
     pub(super) is_lost: bool,
 }
 

@@ -53,7 +53,7 @@ pub(super) struct Look {
     pub(super) sight: Sight,
     /// What the server's own clock says.
     pub(super) server_ms: u64,
-    /// Whether all closed sessions have been told.
+    /// True if all closed sessions have been told.
     is_whole: bool,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Heart {
 /// What the heartbeat waits for.
 #[derive(Clone, Debug)]
 pub(super) enum Beat {
-    /// Whether anybody knows the room.
+    /// Asks if any edge knows the room.
     Knowing,
     /// The plan is being told.
     Scheduling,

@@ -64,7 +64,7 @@ pub(crate) enum Wake {
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) standing: Standing,
-    /// Whether it says that it may be out of date.
+    /// True if the status says that it may be out of date.
     pub(crate) is_stale: bool,
 }
 
@@ -153,7 +153,7 @@ impl Edge {
         self.disk = Disk::default();
     }
 
-    /// Whether it has a copy of the roster with this root.
+    /// True if the machine's disk has a copy of the roster with this root.
     pub(crate) fn has_copy(&self, root: &[u8; 32]) -> bool {
         self.process.as_ref().map_or(&self.disk, |process| &process.disk).copy(root).is_some()
     }

@@ -47,7 +47,7 @@ struct Ways {
 struct Restart {
     /// Numbers given by then.
     numbers: u64,
-    /// Whether the pool was open. Where it closes before all edges were heard, what may be lost counts as lost.
+    /// True if the pool was open. If it closes before all edges were heard, what may be lost counts as lost.
     is_in_pool: bool,
     /// How long it is watched.
     until_ms: u64,

@@ -67,8 +67,8 @@ impl World {
         self.trace.say(self.now_ms, &format_args!("edge {edge} {what}{stands}"));
     }
 
-    /// Whether an edge still has the master that was cut off. It has no replica left to write to, so it refuses, which is no
-    /// better than silence.
+    /// True if an edge still has the master that was cut off. That master has no replica left to write to, so it
+    /// refuses. To the edge that is no better than silence.
     fn has_old_master(&mut self, asked: &Asked<'_>) -> bool {
         let Asked { edge, life, number, stamp, time, request } = *asked;
         let Some(old) = self.old_master.as_mut().filter(|_| edge % 2 == 1) else { return false };
@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    /// Whether the list of the draw is another one from now on, and nobody is there who could have said so.
+    /// Notes a limit: the draw's list is another one from now on, and no edge is there that could have said so.
     fn look_for_limits(&mut self, command: &Command, outcome: &Outcome) {
         let stands = match outcome {
             Outcome::Entered(positions) => positions.iter().any(|position| matches!(position, Position::Pool(_))),

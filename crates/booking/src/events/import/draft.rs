@@ -75,7 +75,7 @@ impl Draft {
         self.path = path;
     }
 
-    /// Whether there are so many mistakes that reading on helps nobody.
+    /// True if there are so many mistakes that reading on helps nobody.
     pub(super) fn is_hopeless(&self) -> bool {
         self.errors.len() >= ERRORS_MAX || self.seats.len() > SEATS_MAX
     }

@@ -44,7 +44,7 @@ pub struct EventWords {
     /// Seats that one fan may have.
     #[serde(default)]
     pub fan_seats_max: Option<u32>,
-    /// Whether seats can be reserved, within the window.
+    /// True if seats can be reserved within the sale's window.
     #[serde(default)]
     pub on_sale: Option<bool>,
     /// From when seats can be reserved.
