@@ -1,5 +1,5 @@
-//! What a fan and an auditor do with a finished draw of 14 million: a proof, a check in the browser's language, and the whole
-//! verification with its memory. The reference is the limit that each is to keep.
+//! What a fan and an auditor do with a finished draw of 14 million. Measured are a proof, a check in the browser's
+//! language, and the whole verification with its memory. The reference is the limit that each is to keep.
 
 use std::fs::{self, File};
 use std::hint::black_box;

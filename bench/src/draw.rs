@@ -76,8 +76,8 @@ fn bare_hashes() {
     }
 }
 
-/// The shuffle as its definition reads: a round after the other, pair by pair, one keystream pass a round, without the
-/// branch that would be mispredicted half of the time.
+/// The shuffle as its definition reads: a round after the other, pair by pair, one keystream pass a round. It is
+/// without the branch that would be mispredicted half of the time.
 fn bare_shuffle() {
     let n = ENTRIES as usize;
     let mut table: Vec<u32> = (0..ENTRIES).collect();

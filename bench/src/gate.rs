@@ -1,5 +1,5 @@
-//! What the gate costs: CPU a request that gets through, against the same Pingora proxy without a gate and against nginx's
-//! `proxy_pass`; and CPU a request that is turned away, against one that gets through.
+//! What the gate costs. CPU a request that gets through is set against the same Pingora proxy without a gate, and
+//! against nginx's `proxy_pass`. CPU a request that is turned away is set against one that gets through.
 
 use crate::bare::Bare;
 use crate::cpu;

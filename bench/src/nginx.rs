@@ -1,5 +1,5 @@
-//! A private nginx: the reference for answers that need no thought (`return 200`) and for a proxy that decides nothing
-//! (`proxy_pass`), and the shop behind the gates that are measured (a static file).
+//! A private nginx. It is the reference for answers that need no thought (`return 200`) and for a proxy that decides
+//! nothing (`proxy_pass`). It is also the shop behind the gates that are measured (a static file).
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     /// Serves `body` at `/status` from a file, tuned as one would for this (no access log, cached open files, long
-    /// keep-alive): a shop that is never in the way.
+    /// keep-alive). Such a shop is never in the way.
     pub(crate) fn serving(body: &[u8]) -> anyhow::Result<Self> {
         Self::start(|root| {
             fs::create_dir(root.join("files"))?;

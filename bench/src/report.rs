@@ -26,8 +26,8 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// A row from rounds in which ours and the reference took turns: medians of both, and the median of the ratios by
-    /// pair, which holds still when the machine's speed drifts.
+    /// A row from rounds in which ours and the reference took turns. It has the medians of both, and the median of the
+    /// ratios by pair, which holds still when the machine's speed drifts.
     pub(crate) fn from_rounds(name: &str, unit: &str, goal: Goal, rounds: &[(f64, f64)]) -> Self {
         let ours = median(rounds.iter().map(|round| round.0));
         let reference = median(rounds.iter().map(|round| round.1));

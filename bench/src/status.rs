@@ -1,5 +1,5 @@
-//! Status polls against nginx with `return 200` of the same bytes, plain and as browsers ask (TLS, HTTP/2, a connection that
-//! did not outlive the time between two polls), and how many waiting fans that carries.
+//! Status polls against nginx with `return 200` of the same bytes, and how many waiting fans that carries. The polls
+//! are plain, and as browsers ask: TLS, HTTP/2, a connection that did not outlive the time between two polls.
 
 use crate::cpu;
 use crate::edge::Edge;

@@ -21,8 +21,8 @@ pub(crate) struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Runs wrk with one thread and counts the answers; a socket error fails the run, and so do answers that are not 2xx
-    /// or 3xx, unless refusals are what is measured.
+    /// Runs wrk with one thread and counts the answers. A socket error fails the run, and so do answers that are not
+    /// 2xx or 3xx, unless refusals are what is measured.
     pub(crate) fn run(&self) -> anyhow::Result<f64> {
         let mut command = Command::new("wrk");
         command.args(["-t1", "-c", &self.connections.to_string(), "-d", &format!("{}s", self.seconds)]);

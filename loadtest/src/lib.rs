@@ -1,8 +1,8 @@
 //! A crowd of simulated fans that drives a fairgate over real HTTP and judges what it saw.
 //!
-//! Every fan is honest to the protocol: it polls as the server asks, keeps its ticket, works out its own place from
-//! the public numbers, claims when called, and shops with its pass. Nothing here knows fairgate's code except the draw
-//! protocol, so that what the crowd finds is what anybody outside would find.
+//! Every fan is honest to the protocol. It polls as the server asks, keeps its ticket, and works out its own place
+//! from the public numbers. It claims when called, and shops with its pass. Nothing here knows fairgate's code except
+//! the draw protocol, so that what the crowd finds is what anybody outside would find.
 //!
 //! A run is bounded in people, sockets and time, is decided by one seed, and refuses other machines unless told that
 //! they are the caller's.

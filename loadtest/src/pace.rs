@@ -16,8 +16,9 @@ pub struct Poll {
 /// The longest that joins are spread over when a pool opens, ms.
 const JOIN_SPREAD_MS_MAX: f64 = 60_000.0;
 
-/// The pause before the next poll, ms: a share of the time until something happens to the fan (`interest_ms`), between
-/// floor and ceiling, and never far beyond that moment; spread in proportion by `random`, which is uniform in 0..1.
+/// The pause before the next poll, ms. It is a share of the time until something happens to the fan (`interest_ms`),
+/// between floor and ceiling, and never far beyond that moment. `random`, which is uniform in 0..1, spreads it in
+/// proportion.
 #[must_use]
 pub fn poll_delay_ms(poll: Poll, interest_ms: f64, random: f64) -> u64 {
     let (floor, ceiling) = (poll.floor_ms as f64, poll.ceiling_ms as f64);

@@ -1,6 +1,6 @@
 //! What the crowd as a whole knows about the room: its clock, its latest status, its history of `serving`, the draw.
 //!
-//! Every fan reads its own status answers; this only spares the crowd from parsing one public document thousands of
+//! Every fan reads its own status answers. This only spares the crowd from parsing one public document thousands of
 //! times and from shuffling one draw thousands of times.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -45,8 +45,8 @@ fn is_noticed_from(seed: u64, sabotage: Sabotage, promise: Promise) -> bool {
     (seed..seed + NOTICED_WITHIN).any(|seed| first(seed) == Some(promise))
 }
 
-/// True if a broken rule is noticed in the seeds, one in five, in which writes are torn, keys are evicted, and masters
-/// are two as well.
+/// True if a broken rule is noticed in one seed of five: those with torn writes, evicted keys, and two masters as
+/// well.
 fn is_noticed_where_more_breaks(sabotage: Sabotage, promise: Promise) -> bool {
     let first = |seed| sabotaged(seed, sabotage).broken.first().map(|broken| broken.promise);
     (2..300).step_by(5).any(|seed| first(seed) == Some(promise))

@@ -1,5 +1,6 @@
-//! The simulator's store is a model of the scripts in `lua/`: here it is held against them. What the store of a seed was
-//! asked is asked of a real Redis, with the same stamps, at the same times, through the same losses; the answers are equal.
+//! The simulator's store is a model of the scripts in `lua/`: here it is held against them. What the store of a seed
+//! was asked is asked of a real Redis, with the same stamps, at the same times, through the same losses. The answers
+//! are equal.
 
 use std::collections::{BTreeMap, HashMap};
 

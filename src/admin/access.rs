@@ -1,7 +1,8 @@
 //! Who is asking, and what they may do.
 //!
-//! Guarantees: tokens are compared by keyed hashes, so neither length nor content shows in the time it takes; the tokens
-//! themselves are not kept in memory.
+//! Guarantees:
+//! - tokens are compared by keyed hashes, so neither length nor content shows in the time it takes
+//! - the tokens themselves are not kept in memory
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,8 +1,9 @@
 //! Who changed what, when, from which value to which: a line of JSON a change, in a file that is only ever added to.
 //!
-//! Guarantees: a change is on the disk before it is told to whoever asked for it; the values before are those that the
-//! change met, since changes through this edge are made one at a time; a line that is not as it was written is told in the
-//! log and not shown.
+//! Guarantees:
+//! - a change is on the disk before it is told to whoever asked for it
+//! - the values before are those that the change met, since changes through this edge are made one at a time
+//! - a line that is not as it was written is told in the log and not shown
 //!
 //! A line ends with `"crc"`: the CRC-32 of all of it before that member, in hex. Those of the first version have none.
 

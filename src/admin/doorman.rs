@@ -1,8 +1,12 @@
 //! Turns away who guesses tokens, and whose browser was led here by another name.
 //!
-//! Guarantees: an address may guess [`WRONG_TOKENS`] times and is not listened to for a while after that, whatever it sends;
-//! memory is fixed; the log has a line a minute at most and names no address. Only names that this listener is known by are
-//! served: a page that makes its own name point here (DNS rebinding) reads nothing.
+//! Guarantees:
+//! - an address may guess [`WRONG_TOKENS`] times and is not listened to for a while after that, whatever it sends
+//! - memory is fixed
+//! - the log has a line a minute at most and names no address
+//!
+//! Only names that this listener is known by are served: a page that makes its own name point here (DNS rebinding)
+//! reads nothing.
 
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -29,7 +33,8 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 metrics! {
     /// What was turned away.
     struct Metrics {
-        /// Requests to the admin API that were turned away, by reason: a wrong token, too many of them from one address, or a Host by which the listener is not known.
+        /// Requests to the admin API that were turned away, by reason. The reasons are a wrong token, too many of them
+        /// from one address, or a Host by which the listener is not known.
         admin_refused_requests_total: IntCounterVec["reason"],
     }
 }

@@ -22,8 +22,9 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Visitors may be sent here: every room's heartbeat was felt in the last 2 s, the store answers for every room, and the edge
-/// is not about to stop; and, in a fleet, this machine's clock is within 5 s of the store's. Otherwise says which part is missing, by name.
+/// Visitors may be sent here. Every room's heartbeat was felt in the last 2 s, the store answers for every room, and
+/// the edge is not about to stop. In a fleet, this machine's clock is within 5 s of the store's. Otherwise says which
+/// part is missing, by name.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "ready"), (status = 503, description = "not ready, and why")))]
 pub(super) async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {

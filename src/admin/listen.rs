@@ -1,8 +1,10 @@
 //! The connections of the admin listener.
 //!
-//! Guarantees: there are no more than [`CONNECTIONS_MAX`], and of one address no more than [`OF_ONE_ADDRESS_MAX`]; a head that
-//! does not come whole within [`HEAD_WITHIN`] is closed, and so is a connection on which nothing is asked for so long; whoever
-//! reads an answer too slowly is closed as well.
+//! Guarantees:
+//! - there are no more than [`CONNECTIONS_MAX`], and of one address no more than [`OF_ONE_ADDRESS_MAX`]
+//! - a head that does not come whole within [`HEAD_WITHIN`] is closed, and so is a connection on which nothing is
+//!   asked for so long
+//! - whoever reads an answer too slowly is closed as well
 
 use std::collections::HashMap;
 use std::convert::Infallible;

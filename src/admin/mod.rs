@@ -1,9 +1,14 @@
 //! The admin surface: its own listener, bearer tokens with roles, and the verbs that tune a live room.
 //!
-//! Guarantees: nothing about a room is told or changed without a token of a fitting role; a change is checked as a whole
-//! before any of it is made; who changed what from which value to which is in the audit log; asking for the same change
-//! again changes nothing; who guesses tokens, or sends half a request, holds nobody up. Health and metrics need no token,
-//! since probes and Prometheus have none: keep the listener on loopback or a private network.
+//! Guarantees:
+//! - nothing about a room is told or changed without a token of a fitting role
+//! - a change is checked as a whole before any of it is made
+//! - who changed what from which value to which is in the audit log
+//! - asking for the same change again changes nothing
+//! - who guesses tokens, or sends half a request, holds nobody up
+//!
+//! Health and metrics need no token, since probes and Prometheus have none: keep the listener on loopback or a private
+//! network.
 
 mod access;
 mod audit;

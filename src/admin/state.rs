@@ -17,8 +17,8 @@ pub struct RoomState {
     /// The phase.
     #[schema(value_type = String, example = "serving")]
     pub phase: Phase,
-    /// What its draw can prove by its rules: "committed" (whoever knows the secret could aim it before the freeze), or
-    /// "committed + public beacon" (nobody could, if the roster was frozen before the round).
+    /// What its draw can prove by its rules. "committed": whoever knows the secret could aim the draw before the
+    /// freeze. "committed + public beacon": nobody could, if the roster was frozen before the round.
     pub draw: String,
     /// True if admission is paused.
     pub paused: bool,

@@ -32,8 +32,8 @@ pub struct EdgeConfig {
     pub client_timeout_ms: u64,
     /// How long an idle client connection is kept.
     pub keepalive_timeout_ms: u64,
-    /// How long the edge goes on taking visitors when it is told to stop, while `/readyz` says no: as long as load
-    /// balancers need to notice.
+    /// How long the edge goes on taking visitors when it is told to stop, while `/readyz` says no. Load balancers need
+    /// so long to notice.
     pub shutdown_delay_ms: u64,
     /// How long requests may take to finish when the edge stops.
     pub shutdown_grace_ms: u64,

@@ -11,8 +11,8 @@ const BODY_BYTES_MIN: u64 = 1 << 20;
 /// The quotas of networks and sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitsConfig {
-    /// Of a network (IPv4 /32, IPv6 /64; a /48 may ask sixteen times as much, a /32 thirty-two times): everything but polls, and
-    /// what those do who are known to be inside.
+    /// Of a network: everything but polls, and what those do who are known to be inside. A network is an IPv4 /32 or
+    /// an IPv6 /64; a /48 may ask sixteen times as much, a /32 thirty-two times.
     pub network: Quota,
     /// Of a network: polls of the status, where they are not plain ones of HTTP/1.1, which cost next to nothing.
     pub polls: Quota,

@@ -1,7 +1,10 @@
 //! The configuration: the TOML file as it was written, and [`Config`], what the program runs on.
 //!
-//! Guarantees: a [`Config`] has been checked as a whole (times in order, nothing overlaps, every name leads somewhere);
-//! a file that fails a check changes nothing and every mistake in it is told at once, each with file, line, key and remedy.
+//! Guarantees:
+//! - a [`Config`] has been checked as a whole (times in order, nothing overlaps, every name leads somewhere)
+//! - a file that fails a check changes nothing and every mistake in it is told at once, each with file, line, key and
+//!   remedy
+//!
 //! A key that nobody reads is a mistake. Secrets never stand in the file: it names environment variables.
 //!
 //! One file a section; each reads its table through a [`reader::Section`], which reports what does not fit.
@@ -83,8 +86,8 @@ impl Config {
         Self::read(text, path, |_, _| ())
     }
 
-    /// Every key that is asked for while this text is read, those that are not in it included: all that there are, where
-    /// the text has each array of tables once.
+    /// Every key that is asked for while this text is read, those that are not in the text included. Where the text
+    /// has each array of tables once, these are all keys that there are.
     ///
     /// # Errors
     /// Everything that is wrong with the text.

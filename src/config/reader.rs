@@ -110,7 +110,7 @@ impl<'s> Section<'s> {
         self.get(key).unwrap_or(default)
     }
 
-    /// The value of a key, or the default where it is not there; `None` where it is there and does not fit, so that
+    /// The value of a key, or the default where the key is not there. `None` where the value does not fit, so that
     /// nothing is concluded from a default that nobody wrote.
     pub(super) fn given_or<T: Value>(&self, key: &'static str, default: T) -> Option<T> {
         if self.has(key) { self.get(key) } else { Some(self.get_or(key, default)) }

@@ -1,6 +1,6 @@
 //! The edge: the waiting room's gate in front of a shop, as a Pingora server.
 //!
-//! Its rooms stand in an order. Each names only rooms before it, and no files name each other in a circle; a test
+//! Its rooms stand in an order. Each names only rooms before it, and no files name each other in a circle. A test
 //! (`tests/architecture`) reads this list and holds the code to it.
 //!
 //! 1. [`overload`]: concurrency limits and rate limits; no bound is ever passed, and what was taken is given back.
@@ -16,9 +16,9 @@
 //! 11. [`tasks`]: background tasks; every step may be repeated, and any number of edges may run it.
 //! 12. [`process`]: start, takeover and stop; there is no moment at which a connection is refused.
 //!
-//! A request's way: [`connection::http1`] reads its head, [`proxy::phases`] names Pingora's phases, [`proxy::admit`] decides,
-//! [`api::dispatch`] answers the calls of those who wait, [`api::waiting_page`] shows the page, [`proxy::forward`] takes those
-//! with a pass to the shop, and [`proxy::session`] looks after their session.
+//! A request's way: [`connection::http1`] reads its head, [`proxy::phases`] names Pingora's phases, and
+//! [`proxy::admit`] decides. [`api::dispatch`] answers the calls of those who wait, and [`api::waiting_page`] shows
+//! the page. [`proxy::forward`] takes those with a pass to the shop, and [`proxy::session`] looks after their session.
 
 mod api;
 mod connection;

@@ -8,7 +8,8 @@ use fairgate_booking::mail_address::read_address;
 /// Reads an address from any bytes.
 ///
 /// # Panics
-/// When an address is taken that no mail can be put together for, that is not one line of ASCII, or that reads as another one.
+/// When an address is taken that no mail can be put together for. Or when it is not one line of ASCII, or reads as
+/// another one.
 pub fn address(bytes: &[u8]) {
     let Ok(typed) = std::str::from_utf8(bytes) else { return };
     let Ok(address) = read_address(typed) else { return };

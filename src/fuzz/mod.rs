@@ -1,9 +1,10 @@
 //! What is fuzzed: one plain function a target, which takes any bytes and panics where a promise is broken.
 //!
-//! `fuzz/fuzz_targets/` hands them the inputs of libFuzzer (`make fuzz SECONDS=60`); the test below the inputs that are
-//! kept in `fuzz/corpus/`, in every `make test`. A new target is a function here, a line in [`TARGETS`], a file of
-//! three lines in `fuzz/fuzz_targets/` with its `[[bin]]` in `fuzz/Cargo.toml`, and a few inputs in `fuzz/corpus/`.
-//! What a fuzzer has found becomes one of them, with its right answer in a test of the module concerned.
+//! `fuzz/fuzz_targets/` hands them the inputs of libFuzzer (`make fuzz SECONDS=60`); the test below the inputs that
+//! are kept in `fuzz/corpus/`, in every `make test`. A new target is a function here and a line in [`TARGETS`]. It
+//! also has a file of three lines in `fuzz/fuzz_targets/` with its `[[bin]]` in `fuzz/Cargo.toml`, and a few inputs in
+//! `fuzz/corpus/`. What a fuzzer has found becomes one of them, with its right answer in a test of the module
+//! concerned.
 
 mod address;
 mod configuration;

@@ -1,5 +1,5 @@
-//! The files of a store, whatever is in them: nothing panics, what is read is whole, and a file that was opened once has
-//! nothing torn any more.
+//! Fuzzes the files of a store, whatever is in them. Nothing panics, what is read is whole, and a file that was opened
+//! once has nothing torn any more.
 
 use fairgate_store::fuzzed::{read_journal, read_knowledge};
 use fairgate_store::redis::PlayedEntries;

@@ -271,8 +271,8 @@ impl EdgeMetrics {
         self.metrics.unusable_files.set(i64::try_from(files).unwrap_or(i64::MAX));
     }
 
-    /// How far this machine's clock is ahead of the rooms' time, and how far the clock that the rooms should go by is, where it
-    /// is not believed.
+    /// How far two clocks are ahead of the rooms' time. One is this machine's. The other is the clock that the rooms
+    /// should go by, where that one is not believed.
     pub fn observe_time(&self, skew_ms: i64, jump_ms: i64) {
         self.metrics.clock_skew_seconds.set(skew_ms as f64 / 1_000.0);
         self.metrics.clock_jump_seconds.set(jump_ms as f64 / 1_000.0);

@@ -1,8 +1,8 @@
 //! Content codings of a document whose end differs by visitor.
 //!
-//! The head is compressed once, as well as can be, and flushed to a byte boundary; the tail follows it as a stored block
-//! of the same stream. The head's bytes are shared by all who get them; a request costs its tail and, for gzip, the
-//! checksum of that.
+//! The head is compressed once, as well as can be, and flushed to a byte boundary. The tail follows it as a stored
+//! block of the same stream. The head's bytes are shared by all who get them; a request costs its tail and, for gzip,
+//! the checksum of that.
 
 use std::io::Write as _;
 

@@ -1,7 +1,11 @@
 //! The page that keeps a fan's own form: for a `POST` that cannot be served just now, and for one that another site sent.
 //!
-//! Guarantees: every field is on the page as it was sent, so that sending it again loses nothing; it works without scripts;
-//! nothing that was sent is taken for markup, and nothing is loaded. No address but the one that was asked for is in it.
+//! Guarantees:
+//! - every field is on the page as it was sent, so that sending it again loses nothing
+//! - it works without scripts
+//! - nothing that was sent is taken for markup, and nothing is loaded
+//!
+//! No address but the one that was asked for is in it.
 
 use http::HeaderValue;
 

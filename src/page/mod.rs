@@ -1,7 +1,10 @@
 //! The waiting page: one self-contained document per room and language.
 //!
-//! Guarantees: everything that is the same for all visitors is rendered and compressed once, when the room is built;
-//! what only one visitor without scripts sees rides behind it uncompressed, so no request ever waits for a compressor.
+//! Guarantees:
+//! - everything that is the same for all visitors is rendered and compressed once, when the room is built
+//! - what only one visitor without scripts sees rides behind it uncompressed, so no request ever waits for a
+//!   compressor
+//!
 //! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script.
 
 mod check;

@@ -1,5 +1,5 @@
-//! What people are shown who meet a refusal: a few words in their language, on the waiting page's paper, under the name of
-//! what they came for.
+//! The page that shows a refusal to people. It has a few words in their language, in the waiting page's design, under
+//! the name of what they came for.
 //!
 //! Guarantees: the page runs nothing and loads nothing, and its policy allows its own style alone; what a client sent is
 //! escaped.

@@ -1,7 +1,8 @@
 //! What an organizer's template has to have, and what it cannot have.
 //!
-//! Guarantees: where a template carries the page's script it has every element that the script writes to; and whatever the
-//! page's Content-Security-Policy would block in a browser is named here, before a fan sees the gap.
+//! Guarantees:
+//! - where a template carries the page's script it has every element that the script writes to
+//! - and whatever the page's Content-Security-Policy would block in a browser is named here, before a fan sees the gap
 
 use std::collections::BTreeSet;
 

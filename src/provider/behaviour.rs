@@ -1,5 +1,5 @@
-//! How the provider treats a payment: told by the words of its token, so that a test or a person at the storefront can ask
-//! for any trouble there is. Pure.
+//! How the provider treats a payment. The words of the payment's token say it, so that a test or a person at the
+//! storefront can ask for any trouble there is. Pure.
 
 use std::time::Duration;
 

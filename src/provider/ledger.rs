@@ -1,7 +1,9 @@
 //! The provider's books: one charge a payment id, in memory and, if asked for, in a file that outlives the process.
 //!
-//! Guarantees: the same question again has the same answer; what was answered is in the file before; a line that was torn
-//! by a crash was never answered and is dropped.
+//! Guarantees:
+//! - the same question again has the same answer
+//! - what was answered is in the file before
+//! - a line that was torn by a crash was never answered and is dropped
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

@@ -1,7 +1,9 @@
 //! The sources of all crates, and which file names which.
 //!
-//! Guarantees: a path is followed to the file that its module stands in, through `crate`, `self`, `super` and the names of the
-//! project's own crates; what leads out of the project keeps the name of the other crate.
+//! Guarantees:
+//! - a path is followed to the file that its module stands in, through `crate`, `self`, `super` and the names of the
+//!   project's own crates
+//! - what leads out of the project keeps the name of the other crate
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

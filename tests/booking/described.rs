@@ -1,4 +1,4 @@
-//! The API as it describes itself against the API as it is: every answer that is described is provoked, and every answer,
+//! The API as it describes itself against the API as it is. Every answer that is described is provoked. Every answer,
 //! errors included, must be described and fit its schema.
 
 use std::collections::BTreeSet;

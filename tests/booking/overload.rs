@@ -1,5 +1,5 @@
-//! More than the core can serve while its tables are locked by somebody else: whoever cannot be served is told so in time and
-//! when to come back, money goes first, and everything is served again at once when the lock is gone.
+//! More than the core can serve while its tables are locked by somebody else. Whoever cannot be served is told so in
+//! time and when to come back, and money goes first. Everything is served again at once when the lock is gone.
 
 use std::time::{Duration, Instant};
 

@@ -76,8 +76,8 @@ async fn hot_statements_do_not_scan() {
     }
 }
 
-/// Dead index entries are what slows an event down as it sells: no update of a seat may make one, however often it is held
-/// and given back.
+/// Dead index entries are what slows an event down as it sells. No update of a seat may make one, however often the
+/// seat is held and given back.
 #[tokio::test]
 async fn seats_change_on_their_page() {
     let shop = Shop::open();

@@ -1,4 +1,4 @@
-//! A storm of fans, while the core, Postgres and the relay are killed at random moments: the books are right at every
+//! A storm of fans, while the core, Postgres and the relay are killed at random moments. The books are right at every
 //! moment, and everything that happened is published in order, once.
 //!
 //! `make chaos` runs a hundred rounds; `make test` a few.

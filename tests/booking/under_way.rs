@@ -1,5 +1,5 @@
-//! While a payment is under way it can be seen, and no second one begins: not after a reload, not in a second tab, not at
-//! another core, not for other seats of the same fan.
+//! While a payment is under way it can be seen, and no second one begins. Not after a reload, not in a second tab, not
+//! at another core, not for other seats of the same fan.
 
 use std::time::Duration;
 

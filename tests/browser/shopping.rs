@@ -1,5 +1,5 @@
-//! Inside the shop: what the page shows is what the core knows, through reloads, second tabs, slow cards and the end of a
-//! hold; and a booking is found again after the visit.
+//! Inside the shop: what the page shows is what the core knows, through reloads, second tabs, slow cards and the end
+//! of a hold. A booking is found again after the visit.
 
 use std::time::Duration;
 

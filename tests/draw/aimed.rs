@@ -1,5 +1,5 @@
-//! An operator who aims the draw, in the two ways that a draw by version 1 leaves open, and what fans and auditors see of it:
-//! with leave to go on without the round, and with a freeze that is dated back.
+//! An operator who aims the draw, and what fans and auditors see of it. A draw by version 1 leaves two ways open:
+//! leave to go on without the round, and a freeze that is dated back.
 
 use std::path::{Path, PathBuf};
 

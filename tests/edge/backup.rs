@@ -1,5 +1,5 @@
-//! A store that is lost and comes back from a backup: the drill of `docs/operations/backup-and-restore.md`, and what happens
-//! to somebody who puts an old backup in place without it.
+//! A store that is lost and comes back from a backup, by the drill of `docs/operations/backup-and-restore.md`. And
+//! what happens to somebody who puts an old backup in place without the drill.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! An edge whose machine's clock is set while it runs: it says that it should get no visitors, and those that it gets all the
-//! same are served as at every other edge.
+//! An edge whose machine's clock is set while it runs. It says that it should get no visitors. Those that it gets all
+//! the same are served as at every other edge.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! What people change through one edge holds on every edge within a second, and the edge that made it has written down who,
-//! when, and from which value to which.
+//! What people change through one edge holds on every edge within a second. The edge that made the change has written
+//! down who, when, and from which value to which.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Three real edges on a real Redis with a replica, a cable between them that misbehaves, processes that are killed, and a
-//! crowd that has to keep its places through all of it.
+//! Three real edges on a real Redis with a replica, and a network proxy between them that misbehaves. Processes are
+//! killed, and a crowd has to keep its places through all of it.
 
 mod clocks;
 mod controls;

@@ -197,8 +197,8 @@ impl Tally {
     }
 }
 
-/// A tunnel to the shop, through which something is said and heard now and then; answers how long it lived after the next
-/// edge was called.
+/// A tunnel to the shop, through which something is said and heard now and then. Answers how long it lived after the
+/// next edge was called.
 fn tunnel(fan: &Fan, called: &Mutex<Option<Instant>>) -> Duration {
     let mut stream = connect(fan.address).unwrap();
     let cookies: Vec<String> = fan.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -1,5 +1,5 @@
-//! The leak against a shop that is not always well: the real controller, the real window and the real room, in a
-//! discrete-event model of a shop and of the people in it.
+//! The leak against a shop that is not always well. The real controller, window and room run in a discrete-event model
+//! of a shop and of the people in it.
 //!
 //! `make sim-leak` prints the whole table and draws the curves; the tests that run always are the goals, on shorter runs.
 

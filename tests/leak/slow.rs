@@ -1,4 +1,4 @@
-//! A small room behind a fast rule: 20 sessions, 600 a minute, 90 fans who come at once, and one of those inside leaves
+//! A small room with a fast rate: 20 sessions, 600 a minute, 90 fans who come at once. One of those inside leaves
 //! every ten seconds. Nobody knows at first how long sessions last; that they limit the line is known.
 
 use fairgate_core::overload::{Look, Progress};

@@ -1,5 +1,5 @@
-//! What stands in `observability/` fits what an edge shows: every metric and label value that a panel or a rule names
-//! exists, and Prometheus's own tool reads the rules where it is installed.
+//! What stands in `observability/` fits what an edge shows. Every metric and label value that a panel or a rule names
+//! exists. Prometheus's own tool reads the rules where it is installed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -97,7 +97,8 @@ fn default(example: &str, whole: &str, key: &Key) -> String {
             Ok(_) => format!("example: `{value}`"),
         };
     }
-    // A key of a table that is there may be left out, and one of a table that is not, only if the table does without it.
+    // A key of a table that is there may be left out. A key of a table that is not there may be left out only if the
+    // table does without it.
     let is_of_shown_table = table_mut(&mut shown.clone(), &key.table).is_some();
     let (without, value) = without(&whole.parse().unwrap(), key).expect("the example shows each key");
     let needed = if is_of_shown_table || with(&without).is_ok() { "example:" } else { "**required**, like" };

@@ -65,8 +65,8 @@ impl Reference {
         Knowledge { memory: self.room.memory(), claims: self.claimed.claims.clone(), ..Knowledge::default() }
     }
 
-    /// The store was put back to what it was at another time (or to nothing), and has been told by somebody what is known:
-    /// entries and lines of the list of claims that it lacks are gone.
+    /// The store was put back to what it was at another time (or to nothing), and an edge has told it what is known.
+    /// Entries and lines of the list of claims that it lacks are gone.
     pub(crate) fn lose(&mut self, left: Option<Self>, known: &Knowledge) {
         let claimed = std::mem::take(&mut self.claimed);
         *self = Self { now_ms: self.now_ms, claimed, ..left.unwrap_or_default() };

@@ -108,8 +108,8 @@ proptest! {
         let clock = Arc::new(ManualClock::at(START_MS));
         let mut reference = Reference::at(START_MS);
         for history in histories {
-            // A room's time is as durable as its last change: the clock may go back while the store is open, and be wrong
-            // by more than that only before it is.
+            // A room's time is as durable as its last change. The clock may go back while the store is open. Before
+            // that it may be wrong by more.
             reference.open_again();
             clock.set(reference.now_ms());
             let store = open(dir.path(), &clock);

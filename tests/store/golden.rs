@@ -29,7 +29,8 @@ fn as_released(version: &str, is_wanted: impl Fn(&Path) -> bool) -> TempDir {
     dir
 }
 
-/// Forty came in time and one late; four of those who were called came in and one of them has left again, and one gave up.
+/// Forty came in time and one late. Four of those who were called came in and one of them has left again, and one gave
+/// up.
 fn is_as_it_was(view: &View) {
     assert_eq!(view.phase, Phase::Serving);
     assert_eq!((view.pool_size, view.admitted, view.active, view.left), (40, 4, 3, 1));

@@ -274,7 +274,7 @@ pub(crate) async fn five_inside(edge: &RedisStore, other: &RedisStore, clock: &A
 }
 
 /// Nobody else knows the sessions that an edge opened. Where it is gone for good its fans have to claim again, and get
-/// the same session, since that follows from draw and place; where it comes back with its disk, so do they.
+/// the same session, since that follows from draw and place. Where it comes back with its disk, so do they.
 #[tokio::test]
 async fn sessions_of_a_dead_edge_come_back_with_its_disk_or_are_claimed_again() {
     for has_disk in [true, false] {
@@ -351,8 +351,8 @@ async fn with_everything_gone_another_sale_begins() {
     assert_ne!(edge.view(ROOM).await.unwrap().draw.descriptor_digest, before.draw.descriptor_digest);
 }
 
-/// While an edge takes over from another both answer, and only the old one writes what it knows; in the end the new one
-/// knows it all.
+/// While an edge takes over from another both answer, and only the old one writes what it knows. In the end the new
+/// one knows it all.
 #[tokio::test]
 async fn an_edge_that_takes_over_knows_what_the_old_one_let_in() {
     let redis = PrivateRedis::start().unwrap();

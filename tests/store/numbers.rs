@@ -57,7 +57,7 @@ fn control(control: Control) -> Op {
 }
 
 /// So many who were called stay away that the share of no-shows is as high as it is ever believed, and older calls are
-/// forgotten: PERSON and the numbers of the share.
+/// forgotten. Tested are PERSON and the numbers of the share.
 #[test]
 fn a_long_line_of_which_nobody_comes() {
     let policy = Policy { rate_per_minute: 6_000, burst: 100, max_active: 5_000, grace_ms: 1_000, ..policy() };
@@ -73,8 +73,8 @@ fn a_long_line_of_which_nobody_comes() {
     assert!(shares[shares.len() - 1] < 1_000 && shares.windows(2).any(|pair| pair[1] != pair[0]));
 }
 
-/// No more than four of five are expected to stay away, so that each call speaks for a fifth of a person: whoever is next is
-/// called at the very millisecond.
+/// No more than four of five are expected to stay away, so that each call counts as a fifth of a person. Whoever is
+/// next is called at the very millisecond.
 #[test]
 fn a_call_speaks_for_a_fifth_of_a_person() {
     let policy = Policy { burst: 200, rate_per_minute: 1, max_active: 5_000, grace_ms: 1_000, ..policy() };

@@ -1,7 +1,7 @@
 //! A witness who sees only commands, answers and views, and knows what must be true of them.
 //!
-//! It keeps its own books by other means than the room does (lists and sums instead of buckets and bits), so that both
-//! would have to be wrong in the same way.
+//! It keeps its own books by other means than the room does: lists and sums instead of buckets and bits. So both would
+//! have to be wrong in the same way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -182,7 +182,7 @@ impl Witness {
         self.windows_hold(view);
     }
 
-    /// Whoever came and whoever is expected had credit (a burst, what the rate gave, what people let in), and there was
+    /// Whoever came and whoever is expected had credit: a burst, what the rate gave, what people let in. There was
     /// room inside for those who are expected. The last one may be expected in part only.
     fn calls_hold(&self, last: &View, view: &View) {
         assert!(!last.draining && !last.paused && !last.is_sold_out(), "called while nobody may be");

@@ -1,5 +1,5 @@
-//! `make leak`: the crowd against a real edge and booking core while the database loses half of its capacity and gets it
-//! back, once with a fixed rate that is right for the healthy shop and once adaptive.
+//! `make leak`: the crowd against a real edge and booking core while the database loses half of its capacity and gets
+//! it back. It runs once with a fixed rate that is right for the healthy shop, and once adaptive.
 //!
 //! Bounded: each run ends by itself after [`RUN_S`] seconds, whatever happens.
 
@@ -39,8 +39,8 @@ struct Steering {
     admission: &'static str,
 }
 
-/// The rate that the healthy database bears nine tenths of the time, kept up whatever happens; and the controller, which
-/// may let in twice as many.
+/// The rate that the healthy database bears nine tenths of the time, kept up whatever happens. Beside it the
+/// controller, which may admit twice as many.
 const STEERINGS: [Steering; 2] = [
     Steering { name: "a fixed rate", admission: "rate_per_minute = 2400\nburst = 20\nmax_active = 4000" },
     Steering {

@@ -1,7 +1,8 @@
 //! A cable to Postgres that lets through so many requests a second, and fewer when it is told so.
 //!
-//! Guarantee: whatever is asked of Postgres goes by one at a time, in the order in which it came, at the pace of the
-//! moment; so what the core sees is a database of exactly that capacity, on a machine of any speed.
+//! Guarantees:
+//! - whatever is asked of Postgres goes by one at a time, in the order in which it came, at the pace of the moment
+//! - what the core sees is a database of exactly that capacity, on a machine of any speed
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

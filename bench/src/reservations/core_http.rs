@@ -1,5 +1,6 @@
-//! What the core's HTTP server costs: the same reservations and availability polls, served by our own HTTP/1.1 server, by
-//! hyper without a router, and by axum. Each way is a core of its own over a Postgres of its own; they take turns.
+//! What the core's HTTP server costs. The same reservations and availability polls are served by our own HTTP/1.1
+//! server, by hyper without a router, and by axum. Each way is a core of its own over a Postgres of its own; they take
+//! turns.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Reservations over real HTTP against what Postgres can commit, against the textbook and against the naive ways; the load
-//! generator shares the two cores with everything else, and `fsync` and `synchronous_commit` are on.
+//! Reservations over real HTTP against what Postgres can commit, against the textbook and against the naive ways. The
+//! load generator shares the two cores with everything else, and `fsync` and `synchronous_commit` are on.
 
 pub(crate) mod core_http;
 mod cpu;

@@ -1,5 +1,5 @@
-//! One event sells half a million units: what is left of the speed at the end, with and without another session that holds
-//! an old snapshot open.
+//! One event sells half a million units. Measured is what is left of the speed at the end, with and without another
+//! session that holds an old snapshot open.
 
 use std::sync::Arc;
 use std::time::Duration;

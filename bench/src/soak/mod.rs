@@ -1,8 +1,11 @@
-//! `make soak MINUTES=10`: crowd after crowd buys through two edges while the servers around them break, and what lives on
-//! must need no more memory, descriptors and threads at the end than it did at the beginning.
+//! `make soak MINUTES=10`: crowd after crowd buys through two edges while the servers around them break. What lives on
+//! must need no more memory, descriptors and threads at the end than at the beginning.
 //!
-//! Guarantees: bounded by its minutes and by each crowd's time limit; only loopback; a seat that is sold twice, a cap that is
-//! broken or a figure that grows ends it with an error that names which.
+//! Guarantees:
+//! - the soak is bounded by its minutes and by each crowd's time limit
+//! - only loopback is used
+//! - a seat that is sold twice, a cap that is broken or a figure that grows ends the soak with an error that names
+//!   which
 
 mod fault;
 mod town;

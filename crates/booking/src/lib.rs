@@ -1,13 +1,15 @@
 //! The booking core: a separate process over Postgres that sells every seat once.
 //!
-//! Guarantees: a seat is in at most one live booking, whatever dies and whenever; a hold ends at its `expires_at` by the
-//! database's clock and by nothing else; the same request again (idempotency key) is the same booking and the same payment;
-//! a payment ends in one confirmed booking or in one refund.
+//! Guarantees:
+//! - a seat is in at most one live booking, whatever dies and whenever
+//! - a hold ends at its `expires_at` by the database's clock and by nothing else
+//! - the same request again (idempotency key) is the same booking and the same payment
+//! - a payment ends in one confirmed booking or in one refund
 //!
-//! The way of a reservation: [`http`] reads it and checks the pass, the event's queue ([`sale::queue`]) gathers all that wait
-//! at the same moment, [`sale::allocate`] decides over them, and one transaction writes what they got. What is shown to
-//! everyone ([`sale::availability`]) is kept in memory by the [`sale::seat_cache`], which the [`sale::feed`] corrects from the
-//! tables.
+//! The way of a reservation: [`http`] reads it and checks the pass. The event's queue ([`sale::queue`]) gathers all
+//! that wait at the same moment. [`sale::allocate`] decides over them, and one transaction writes what they got. What
+//! is shown to everyone ([`sale::availability`]) is kept in memory by the [`sale::seat_cache`], which the
+//! [`sale::feed`] corrects from the tables.
 //!
 //! The order of the rooms; each names only those above it (a test keeps it so):
 //!

@@ -1,7 +1,7 @@
 //! Mail addresses, judged where their owner can still mend them: while paying, and not hours later by a mail server.
 //!
-//! Guarantees: an address that is taken can be written into a mail and handed to any mail server as it stands: ASCII, within
-//! the lengths of RFC 5321, at a name that is in the DNS's form and has a top-level domain.
+//! Guarantees: an address that is taken can be written into a mail and handed to any mail server as it stands. It is
+//! ASCII, within the lengths of RFC 5321, at a name that is in the DNS's form and has a top-level domain.
 
 use lettre::Address;
 

@@ -1,7 +1,7 @@
 //! Currencies, and amounts as people read them: the one place that knows how many digits a currency has.
 //!
-//! Guarantees: a currency that can be sold in is one of ISO 4217 that has a smallest unit, and everything that shows or reads
-//! an amount (pages, mails, the API, imports, the command line) has its digits from here.
+//! Guarantees: a currency that can be sold in is one of ISO 4217 that has a smallest unit. Everything that shows or
+//! reads an amount (pages, mails, the API, imports, the command line) has its digits from here.
 
 /// ISO 4217 as published on 2026-01-01: codes by the digits behind the point. Codes that have no smallest unit (gold, units
 /// of account, codes for testing) are left out: nobody can be charged in them.

@@ -1,7 +1,7 @@
 //! The gate check: nobody books without a pass of the edge for this room.
 //!
-//! Guarantees: the edge's public keys are fetched from its JWKS URL, kept, fetched again when a pass names a key that is
-//! not known, and not more often than the bound, however many such passes come.
+//! Guarantees: the edge's public keys are fetched from its JWKS URL and kept. They are fetched again when a pass names
+//! a key that is not known. However many such passes come, that is no more often than the bound.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};

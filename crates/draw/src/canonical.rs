@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// The one text of a JSON value, whoever wrote it; `None` where it has a number that is not an integer of at most 2⁵³ - 1.
+/// The one text of a JSON value, whoever wrote it. `None` where the value has a number that is not an integer of at
+/// most 2⁵³ - 1.
 #[must_use]
 pub fn canonical_json(value: &Value) -> Option<String> {
     let mut text = String::new();

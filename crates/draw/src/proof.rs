@@ -1,6 +1,6 @@
 //! Step 3, for one fan: proofs that an entry stands in the published roster, without a copy of the tree.
 //!
-//! [`RosterTree`] keeps the hashes above chunks of [`CHUNK_ENTRIES`] entries (64 bytes a chunk); a proof is made from
+//! [`RosterTree`] keeps the hashes above chunks of [`CHUNK_ENTRIES`] entries (64 bytes a chunk). A proof is made from
 //! those and the entry's chunk, which the caller reads from the roster. It never vouches for bytes that are not in the
 //! roster: a chunk that does not hash to what was frozen is refused.
 
@@ -130,8 +130,8 @@ impl InclusionProof {
     }
 }
 
-/// The root that follows from a leaf's hash and its path (RFC 9162, section 2.1.3.2); `None` where the path's length does
-/// not fit the index and the number of leaves.
+/// The root that follows from a leaf's hash and its path (RFC 9162, section 2.1.3.2). `None` where the path's length
+/// does not fit the index and the number of leaves.
 pub(crate) fn root_over(leaf: Hash, mut index: u64, leaves: u64, path: &[Hash]) -> Option<Hash> {
     let mut last = leaves.checked_sub(1)?;
     if index > last {

@@ -1,7 +1,7 @@
 //! The public record of a draw: everything that anyone needs, beside the roster, to check it.
 //!
-//! It grows with the draw and never takes anything back: the descriptor from the schedule on, `(N, root)` from the
-//! freeze on, secret, beacon and seed from the reveal on. What is not yet known is `null`.
+//! The record grows with the draw and never takes anything back. It has the descriptor from the schedule on,
+//! `(N, root)` from the freeze on, and secret, beacon and seed from the reveal on. What is not yet known is `null`.
 
 use std::fmt;
 
@@ -39,12 +39,12 @@ pub struct Record {
     pub frozen_at_ms: Option<u64>,
     /// What the draw can prove.
     pub label: Label,
-    /// How many of the missing entries are numbers that were left out after a loss, and that nobody is known to have been
-    /// given: all others were answered, and lost. Not there where none is.
+    /// How many of the missing entries are numbers that were left out after a loss, and that nobody is known to have
+    /// been given. All others were answered, and lost. Not there where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<u64>,
     /// How many entries of the roster are empty, because the store had lost them before the freeze or left numbers out
-    /// after a loss; not there where none is.
+    /// after a loss. Not there where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
     /// When secret and seed were published, Unix ms.
@@ -74,8 +74,8 @@ pub enum Label {
     /// entries at the last moment. So could one whose descriptor allows to go on without the round that it names.
     #[serde(rename = "committed")]
     Committed,
-    /// Nobody, the operator included, could know the seed before the named round was published: so nobody could aim the
-    /// draw if the roster was frozen before. That it was is for witnesses to say.
+    /// Nobody, the operator included, could know the seed before the named round was published. So nobody could aim
+    /// the draw if the roster was frozen before. That it was is for witnesses to say.
     #[serde(rename = "committed + public beacon")]
     CommittedAndBeacon,
 }

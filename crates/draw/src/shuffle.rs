@@ -1,7 +1,7 @@
 //! Step 5: the swap-or-not shuffle (Hoang, Morris, Rogaway 2012), keyed by ChaCha20.
 //!
-//! A [`Shuffle`] is a bijection of 0..N-1 by construction: each round pairs every position with its mirror image about
-//! a pivot and either swaps the pair or does not, and swapping twice is not swapping. So one place needs no table, the
+//! A [`Shuffle`] is a bijection of 0..N-1 by construction. Each round pairs every position with its mirror image about
+//! a pivot, and either swaps the pair or does not. Swapping twice is not swapping. So one place needs no table, the
 //! rounds in reverse undo it, and all places together need one pass over a table a round.
 
 use std::num::NonZeroU64;
@@ -69,7 +69,7 @@ impl Shuffle {
     pub fn all_places(&self) -> Result<Vec<u32>, TooManyEntries> {
         let n = u32::try_from(self.entries).map_err(|_| TooManyEntries(self.entries))?;
         let mut table: Vec<u32> = (0..n).collect();
-        // With P_r[x] the place of what stands at x before round r, P_r[x] = P_{r+1}[round r applied to x]: each round
+        // With P_r[x] the place of what stands at x before round r, P_r[x] = P_{r+1}[round r applied to x]. Each round
         // swaps pairs of the table in place, the last round first.
         for (round, &pivot) in self.pivots.iter().enumerate().rev() {
             let (low, high) = table.split_at_mut(pivot as usize + 1);
@@ -116,8 +116,8 @@ fn pivots(key: &ChaCha20Rng, n: NonZeroU64) -> Vec<u64> {
 
 /// One round over positions that are each other's mirror images: a slice of the table that starts at position `first`.
 ///
-/// From the middle outwards, so that the keystream (which belongs to the greater position of a pair) and both halves
-/// are each read once, in order.
+/// From the middle outwards, so that the keystream and both halves are each read once, in order. The keystream belongs
+/// to the greater position of a pair.
 fn swap_mirrored(positions: &mut [u32], first: usize, mut stream: ChaCha20Rng) {
     let half = positions.len() / 2;
     let upper_start = positions.len() - half;

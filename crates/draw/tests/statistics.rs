@@ -3,7 +3,7 @@
 
 use fairgate_draw::{Hash, Shuffle, ZERO, seed};
 
-/// A chi-square statistic must lie between the quantiles that an honest draw misses once in a million tests: above is
+/// A chi-square statistic must lie between the quantiles that an honest draw misses once in a million tests. Above is
 /// bias, and below would be a sequence that is more even than chance.
 const Z: f64 = 4.9;
 

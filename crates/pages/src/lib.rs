@@ -1,8 +1,11 @@
 //! Scripts and style sheets of self-contained pages: ES modules are joined into one script without comments and empty space
 //! (minification).
 //!
-//! Guarantees: the joined script does what its modules do, given the forms that the sources keep to; strings, templates and
-//! regular expressions stay to the byte. Pure.
+//! Guarantees:
+//! - the joined script does what its modules do, given the forms that the sources keep to
+//! - strings, templates and regular expressions stay to the byte
+//!
+//! Pure.
 
 mod minify;
 mod names;

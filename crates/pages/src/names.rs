@@ -1,8 +1,9 @@
 //! Short names for what a page's own script has named itself: a tenth of what is left to compress.
 //!
-//! Guarantees: a name is shortened everywhere or nowhere, each to one that stands nowhere else in the script, so no scope
-//! has to be understood. Whatever could be a property (after a dot, before a colon, alone in braces, in a string) or is
-//! declared nowhere (a global) keeps its name. Sources have no methods in short form and no calls in default values.
+//! Guarantees: a name is shortened everywhere or nowhere, each to one that stands nowhere else in the script, so no
+//! scope has to be understood. A name stays where it could be a property: after a dot, before a colon, alone in
+//! braces, in a string. So does a name that is declared nowhere (a global). Sources have no methods in short form and
+//! no calls in default values.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,7 +1,7 @@
 //! Requests that waited at the same moment, put together.
 //!
-//! Neighbours of a kind become one command: their order stays, each asker gets its own part of the answer, and the room
-//! sees one `Enter` where a thousand fans came. Nobody has been answered yet, so nobody can tell the difference.
+//! Neighbours of a kind become one command. Their order stays, and each asker gets its own part of the answer. The
+//! room sees one `Enter` where a thousand fans came. Nobody has been answered yet, so nobody can tell the difference.
 
 use std::mem::discriminant;
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! What is in a store's directory, file by file, and whether each is as it was written. Nothing is changed, and nobody has
 //! to be stopped for it.
 //!
-//! Guarantee: what is torn (a write that was cut short, which costs nobody anything), rotten, missing, or of another
-//! version has that word and no other.
+//! Guarantee: what is torn, rotten, missing, or of another version has that word and no other. A torn write was cut
+//! short, which costs nobody anything.
 
 use std::fmt;
 use std::fs::{self, File};

@@ -1,12 +1,16 @@
 //! A copy of the frozen roster on an edge's own disk, so that this edge alone can put it back to the byte.
 //!
-//! Guarantees: a file is named after a root only once all bytes that the root is of are in it, and the page cache keeps
-//! them through kill -9; they are hashed again before they are put back; no more than a part of them is in memory. A copy
-//! that cannot be written costs the room nothing but this help, and is told in the log.
+//! Guarantees:
+//! - a file is named after a root only once all bytes that the root is of are in it
+//! - the page cache keeps the bytes through kill -9
+//! - they are hashed again before they are put back
+//! - no more than a part of them is in memory
 //!
-//! `<dir>/<root in hex>.roster` has a head of 16 bytes (see [`framing`](super::framing)), the number of entries as `u64`
-//! with its own checksum as `u32`, four bytes of nothing, and 32 bytes an entry, in index order. The root in its name is
-//! the checksum of these. Its first version had nothing but the entries.
+//! A copy that cannot be written costs the room nothing but this help, and is told in the log.
+//!
+//! `<dir>/<root in hex>.roster` has a head of 16 bytes (see [`framing`](super::framing)). Then come the number of
+//! entries as `u64` with its own checksum as `u32`, and four bytes of nothing. The entries follow in index order, 32
+//! bytes each. The root in its name is the checksum of these. Its first version had nothing but the entries.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -1,5 +1,6 @@
-//! How bytes stand in the files of a store, so that three things are told apart: *torn* (a write that was cut short, for
-//! which nobody was answered), *rotten* (bytes that are others than those that were written), and *missing*.
+//! The framing of bytes in the files of a store. It tells three things apart. *Torn* is a write that was cut short,
+//! for which nobody was answered. *Rotten* bytes are others than those that were written. *Missing* is what was there
+//! once.
 //!
 //! Guarantees: a frame is whole or it is not there; one flipped bit anywhere in a frame is never taken for a torn write.
 //!
@@ -145,8 +146,8 @@ impl FrameKind {
         Ok(length == head.length && head.fits(&payload))
     }
 
-    /// What became of bytes between one whole frame and the next, or the end of the file, that are no whole frame
-    /// themselves; `at` is where in the file they stand.
+    /// What became of bytes that are no whole frame, between one whole frame and the next, or the end of the file.
+    /// `at` is where in the file they stand.
     ///
     /// A write that was cut short is shorter than its head says, or has a sector that was never written. A frame that
     /// has all its bytes, or whose checksum one bit explains, was written and has rotted.

@@ -1,9 +1,10 @@
-//! Fans who join, with the networks whose joins are counted where the room is, so that several edges give a network no more
-//! than one would.
+//! Fans who join, with their networks. The joins of a network are counted where the room is, so that several edges
+//! give a network no more than one would.
 //!
-//! Guarantees: counting costs no call of its own, and nothing where few come from a network; what is kept of a network ends
-//! by itself as soon as its quota is whole again, and its name says nothing of its address to who does not know the
-//! room's secret.
+//! Guarantees:
+//! - counting costs no call of its own, and nothing where few come from a network
+//! - what is kept of a network ends by itself as soon as its quota is whole again
+//! - the key's name says nothing of the network's address to who does not know the room's secret
 
 use fairgate_core::rate_limit::Quota;
 use fairgate_core::room::{Entry, Position};

@@ -1,7 +1,9 @@
 //! Where rooms live: one trait, transitions that are atomic, durable before they are answered, and safe to retry.
 //!
-//! Guarantees: an answered command is on a disk, or in Redis, before its caller hears of it; a command that is asked for again
-//! after a lost answer changes nothing more; commands of one room take effect one at a time.
+//! Guarantees:
+//! - an answered command is on a disk, or in Redis, before its caller hears of it
+//! - a command that is asked for again after a lost answer changes nothing more
+//! - commands of one room take effect one at a time
 //!
 //! | module | keeps a room |
 //! |---|---|
@@ -95,9 +97,9 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
-    /// Waits until the room may have changed in a way that is worth a look before the next one is due: phase, plan, draw
-    /// or controls. What changed while nobody waited is told to the next who does. A store that only this process
-    /// changes has nothing to tell.
+    /// Waits until the room may have changed in a way that is worth a look before the next one is due. Such are
+    /// changes of phase, plan, draw or controls. What changed while nobody waited is told to the next who does. A
+    /// store that only this process changes has nothing to tell.
     async fn changed(&self, _room: &str) {
         std::future::pending().await
     }
@@ -121,8 +123,8 @@ pub trait Store: Send + Sync + 'static {
     /// the order of admission; shorter where the list ends. It is of the present draw.
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
 
-    /// The time that rooms go by, as far as the clocks around it are believed, Unix ms; nothing where the store has no time of
-    /// its own. Cheap enough for every request.
+    /// The time that rooms go by, as far as the clocks around it are believed, Unix ms. Nothing where the store has no
+    /// time of its own. Cheap enough for every request.
     fn now_ms(&self) -> Option<u64> {
         None
     }

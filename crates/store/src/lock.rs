@@ -1,7 +1,8 @@
 //! One process at a time in a data directory.
 //!
-//! Guarantee: while a [`DirLock`] lives, no other process has one of the same directory; the kernel gives it back when the
-//! process ends, however it ends.
+//! Guarantees:
+//! - while a [`DirLock`] lives, no other process has one of the same directory
+//! - the kernel gives it back when the process ends, however it ends
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};

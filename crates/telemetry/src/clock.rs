@@ -2,9 +2,9 @@
 //!
 //! Everything else is told the time, so that a test or the simulator can tell it another one.
 //!
-//! Guarantee: a clock that is set, for a moment or for good, does not take the time of the rooms along. A [`Steady`] time
-//! goes on by the machine's monotonic clock, follows the wall clock by a twentieth of the time that passes, as a clock that is put
-//! right gently needs, and does not believe a difference of more than [`JUMP_MS`] until somebody accepts it.
+//! Guarantee: a clock that is set, for a moment or for good, does not take the time of the rooms along. A [`Steady`]
+//! time goes on by the machine's monotonic clock. It follows the wall clock by a twentieth of the time that passes (a
+//! slewed clock). It does not believe a difference of more than [`JUMP_MS`] until somebody accepts it.
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicI64, AtomicU64};

@@ -1,7 +1,9 @@
 //! Lines on their way to where logs go: a file that may be full, a pipe that nobody reads or that is broken.
 //!
-//! Guarantees: whoever has something to say never waits and never fails; what cannot be written is lost, counted, and said
-//! in the log as soon as it takes lines again; memory is bounded by [`LINES_MAX`] lines of [`LINE_BYTES_MAX`].
+//! Guarantees:
+//! - whoever has something to say never waits and never fails
+//! - what cannot be written is lost, counted, and said in the log as soon as it takes lines again
+//! - memory is bounded by [`LINES_MAX`] lines of [`LINE_BYTES_MAX`]
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};

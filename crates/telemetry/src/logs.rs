@@ -1,8 +1,11 @@
 //! Logs: one line an event, on standard error, for people or machines.
 //!
-//! Guarantees: saying something in the log never waits, never fails and never panics, whatever becomes of standard error
-//! ([`Lines`]); a panic anywhere is a line of the log. Fields are spans' and events' fields. Never in a log: a token, a raw
-//! address, an e-mail, a secret of a draw.
+//! Guarantees:
+//! - saying something in the log never waits, never fails and never panics, whatever becomes of standard error
+//!   ([`Lines`])
+//! - a panic anywhere is a line of the log
+//!
+//! Fields are spans' and events' fields. Never in a log: a token, a raw address, an e-mail, a secret of a draw.
 
 use std::any::Any;
 use std::io::{self, IsTerminal, Write};
@@ -127,9 +130,10 @@ fn message(payload: &dyn Any) -> &str {
 
 /// Never quieted: who changed what, and panics.
 const ALWAYS: [&str; 2] = ["audit=info", "panic=error"];
-/// Never told: Pingora's listener names the raw address of whoever fails a TLS handshake; and an edge that takes over always
-/// waits a moment for the other one's sockets, which Pingora calls an error (where they never come, it says so elsewhere). Each
-/// try at a shop that does not answer is told without the room and the shop: our line of the request has both.
+/// Never told: Pingora's listener names the raw address of whoever fails a TLS handshake. An edge that takes over
+/// always waits a moment for the other one's sockets, which Pingora calls an error. Where they never come, Pingora
+/// says so elsewhere. Each try at a shop that does not answer is told without the room and the shop: our line of the
+/// request has both.
 const NEVER: [&str; 3] =
     ["pingora_core::services::listening=off", "pingora_core::server::transfer_fd=off", "pingora_proxy=error"];
 

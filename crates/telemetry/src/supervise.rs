@@ -1,8 +1,10 @@
 //! Owns the tasks that the product needs for as long as it runs.
 //!
-//! Guarantees: a task that panics, or ends though it never should, is said in the log, counted, and started again; one that
-//! cannot be started again takes the process along, with a last word and [`EXIT_CODE`], so that whoever supervises the
-//! process starts it anew; a [`Pulse`] that was not felt within its limit is known by its name.
+//! Guarantees:
+//! - a task that panics, or ends though it never should, is said in the log, counted, and started again
+//! - one that cannot be started again takes the process along, with a last word and [`EXIT_CODE`], so that whoever
+//!   supervises the process starts it anew
+//! - a [`Pulse`] that was not felt within its limit is known by its name
 //!
 //! Tasks that belong to one request or one connection are not kept here: they end with it, and a panic in one costs that
 //! request.

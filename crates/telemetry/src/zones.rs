@@ -1,7 +1,9 @@
 //! Which time-zone database times are read by.
 //!
-//! Guarantees: a zone is known on every machine, since a database is built in; of that one and the system's the newer one is
-//! used, whole, so that two edges of one version differ only where a system has newer rules.
+//! Guarantees:
+//! - a zone is known on every machine, since a database is built in
+//! - of the built-in database and the system's the newer one is used, whole
+//! - so two edges of one version differ only where a system has newer rules
 
 use std::fmt;
 use std::fs::File;

@@ -1,7 +1,7 @@
 //! Private servers for the demo, the tests and the benchmarks: own port, own data, stopped at the end.
 //!
-//! Nothing started here outlives the process that started it: everything is stopped on drop, and also when that
-//! process is killed, because each child watches a pipe which the kernel closes then.
+//! Nothing started here outlives the process that started it. Everything is stopped on drop. It is also stopped when
+//! that process is killed, because each child watches a pipe which the kernel closes then.
 
 mod child;
 mod ports;

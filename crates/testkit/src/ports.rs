@@ -1,7 +1,9 @@
 //! Free ports of the loopback for private servers.
 //!
-//! Guarantees: a port is below the range from which the kernel takes ports for outgoing connections, so that nobody's client
-//! sits on it while its server is being restarted; and it is given to one process at a time, as long as that process lives.
+//! Guarantees:
+//! - a port is below the range from which the kernel takes ports for outgoing connections
+//! - so nobody's client sits on a port while its server is being restarted
+//! - a port is given to one process at a time, as long as that process lives
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result};

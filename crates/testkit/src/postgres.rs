@@ -17,7 +17,7 @@ const DATABASE_USER: &str = "fairgate";
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
 
-/// Runs the server and stops it at the end of the pipe; a line on the pipe instead means that the server is already
+/// Runs the server and stops it at the end of the pipe. A line on the pipe instead means that the server is already
 /// gone and that the watcher should go, too.
 const WATCHER: &str = r#"
 data=$1; sockets=$2; keep=$3; shift 3
@@ -228,8 +228,8 @@ impl PrivatePostgres {
         self.kill9();
         let deadline = Instant::now() + START_PATIENCE;
         loop {
-            // Orphaned backends notice within moments that their parent is gone; until then the data is in use, and they
-            // write into the log that would say so.
+            // Orphaned backends notice within moments that their parent is gone. Until then the data is in use, and
+            // they write into the log that would say so.
             match self.run() {
                 Err(PostgresError::Start(_)) if Instant::now() < deadline => thread::sleep(Duration::from_millis(50)),
                 outcome => return outcome,

@@ -16,7 +16,7 @@ pub(crate) const TYPE: &str = "fairgate-pass+jwt";
 /// How far ahead of the checker's clock a pass may have been signed. There is none at the other end: `exp` is exact.
 pub const CLOCK_SKEW_MS: u64 = 5_000;
 
-/// How long before it was signed a pass says that it is valid (`nbf`), so that a shop whose clock is behind takes a fresh one.
+/// How long before its signing a pass is valid (`nbf`), so that a shop whose clock is behind takes a fresh one.
 pub const NOT_BEFORE_S: u64 = 60;
 
 /// An admission: one session of one place of one draw. Times are whole seconds, as JWTs have them.

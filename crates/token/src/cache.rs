@@ -1,7 +1,9 @@
 //! Verified passes, remembered, so that a signature is paid once a pass and not once a request.
 //!
-//! Guarantees: what is remembered is found by the hash of the whole token, so a token that differs in one byte is verified
-//! anew; room, draw, time and early endings are checked on every use; memory is bounded.
+//! Guarantees:
+//! - what is remembered is found by the hash of the whole token, so a token that differs in one byte is verified anew
+//! - room, draw, time and early endings are checked on every use
+//! - memory is bounded
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

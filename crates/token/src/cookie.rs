@@ -1,7 +1,7 @@
 //! The cookies that carry a ticket and a pass.
 //!
-//! Guarantees: over TLS both have the `__Host-` prefix, so no other host or path can set or shadow them, and neither is
-//! ever readable by a script or sent by another site's form.
+//! Guarantees: over TLS both cookies have the `__Host-` prefix, so no other host or path can set or shadow them.
+//! Neither is ever readable by a script or sent by another site's form.
 
 use http::HeaderMap;
 

@@ -1,11 +1,12 @@
 //! JSON Web Signatures in compact form, Ed25519 only (RFC 7515, RFC 8037).
 //!
-//! Guarantees: the signature is checked over the very bytes that were received before a claim is looked at; `alg` must be
-//! `EdDSA`, `typ` must be the expected one, and any other header is refused; base64 must be canonical, so that one
-//! signed token has one spelling and a cache or a log cannot be fooled by two.
+//! Guarantees:
+//! - the signature is checked over the very bytes that were received before a claim is looked at
+//! - `alg` must be `EdDSA`, `typ` must be the expected one, and any other header is refused
+//! - base64 must be canonical, so that one signed token has one spelling and a cache or a log cannot be fooled by two
 //!
-//! `jsonwebtoken` reads and checks. It would parse the private key again for each signature, and every join is signed: so
-//! signing is done here, with the key that AWS-LC has parsed once.
+//! `jsonwebtoken` reads and checks. It would parse the private key again for each signature, and every join is signed.
+//! So signing is done here, with the key that AWS-LC has parsed once.
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;

@@ -1,8 +1,11 @@
 //! Private keys: files in a directory, one Ed25519 key each, named by their id.
 //!
-//! Guarantees: an id is `<UTC second from which it signs>-<8 hex digits of the public key's hash>`, so the order of the
-//! names is the order of signing; a token is signed by the newest key whose second has come at the token's own time; every
-//! key in the directory verifies, including one that does not sign yet, so a fleet learns a key before it meets its tokens.
+//! Guarantees:
+//! - an id is `<UTC second from which it signs>-<8 hex digits of the public key's hash>`, so the order of the names is
+//!   the order of signing
+//! - a token is signed by the newest key whose second has come at the token's own time
+//! - every key in the directory verifies, including one that does not sign yet, so a fleet learns a key before it
+//!   meets its tokens
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,6 @@
 //! The signature on a draw's public record: the operator cannot say later that it was someone else's.
 //!
-//! A detached JWS over the canonical JSON of the record without its signature, so that the record stays plain JSON and
+//! A detached JWS over the canonical JSON of the record without its signature. So the record stays plain JSON, and
 //! whoever has the edge's `jwks.json` can check it.
 
 use fairgate_draw::{Record, canonical_json};

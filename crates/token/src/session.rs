@@ -8,8 +8,8 @@ const DOMAIN: &[u8] = b"fairgate/v1/session\0";
 
 /// A session's name, the pass's `sub`: the first 16 bytes of `H(DST("fairgate/v1/session") ‖ D ‖ u64be(place))`.
 ///
-/// Because it is computed and not drawn, a place that is admitted again after a lost store, or by two edges at once,
-/// is still one session.
+/// The id is computed and not drawn. So a place that is admitted again after a lost store, or by two edges at once, is
+/// still one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId([u8; 16]);
 

@@ -1,7 +1,9 @@
 //! Checking a draw from what is public of it: `fairgate draw verify`.
 //!
-//! Guarantees: nothing is taken from the operator on trust but what a step proves; every step is reported, by name; the
-//! roster streams by, so that memory does not grow with it beyond a dozen bytes an entry.
+//! Guarantees:
+//! - nothing is taken from the operator on trust but what a step proves
+//! - every step is reported, by name
+//! - the roster streams by, so that memory does not grow with it beyond a dozen bytes an entry
 //!
 //! The compiler keeps one promise here: this crate names no edge, no store and no configuration. It judges with the protocol
 //! ([`fairgate_draw`]) and the public keys, so the operator's own servers are no part of the verdict.

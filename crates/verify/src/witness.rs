@@ -1,7 +1,8 @@
 //! What someone saw of a draw earlier: the operator may add to it, and change nothing.
 //!
-//! A witness is a record or a status that was saved as it was, or what a fan's browser kept: the freeze when it first saw
-//! it, by its own clock, and when the room last told it that there was none yet.
+//! A witness is a record or a status that was saved as it was, or what a fan's browser kept. The browser keeps the
+//! freeze and when it first saw it, by its own clock. It also keeps when the room last told it that there was none
+//! yet.
 
 use std::fmt::Write as _;
 

@@ -94,7 +94,7 @@ fn broken(error: io::Error) -> Fault {
 
 /// Asks over a kept connection or a new one, and hands back the connection if it can be kept.
 ///
-/// A kept connection that the server closed meanwhile is replaced once, as every browser does; questions are safe to
+/// A kept connection that the server closed meanwhile is replaced once, as every browser does. Questions are safe to
 /// repeat (joins by their nonce, claims by their place, bookings by their idempotency key).
 pub(crate) async fn exchange(
     sockets: &Sockets,

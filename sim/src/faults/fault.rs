@@ -27,8 +27,8 @@ pub(crate) enum Fault {
     Rot { edge: usize, at: usize },
     /// The store takes away the roster to make room for something else, and nothing but the roster.
     Evict,
-    /// Another master is elected while the old one still has some of the edges: it takes no writes any more, as it has
-    /// no replica left.
+    /// Another master is elected while the old one still has some of the edges. The old one takes no writes any more,
+    /// as it has no replica left.
     TwoMasters { copy_age_ms: u64, for_ms: u64 },
     /// The store stops, and goes on with all that it had.
     StartAgain { for_ms: u64 },

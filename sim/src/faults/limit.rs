@@ -1,7 +1,7 @@
 //! What a run may not be blamed for: a loss beyond what `docs/operations/redis-loss.md` promises.
 //!
-//! It is excused only where all who had seen the lost list are away until another one is made: one who is there has to
-//! put it back, and a run in which he does not is judged as any other.
+//! The limit is excused only where all edges that had seen the lost list are away until another one is made. An edge
+//! that is there has to put the list back. A run in which it does not is judged as any other.
 
 use std::fmt;
 
@@ -96,8 +96,8 @@ impl Lists {
         !self.lost.is_empty()
     }
 
-    /// The list that the store has now stands from now on, or its pool is open and somebody got a number in it: whether
-    /// that is another list than one that was lost, and nobody who had seen that one `is_there`.
+    /// The list that the store has now stands from now on, or its pool is open and a fan got a number in it. The
+    /// limit, if that is another list than one that was lost, and no edge that had seen that one `is_there`.
     pub(crate) fn limit(&self, now: Option<List>, is_there: impl Fn(usize) -> bool) -> Option<Limit> {
         let is_excused = |lost: &List| {
             let is_other_n = now.is_none_or(|now| now.entries != lost.entries);

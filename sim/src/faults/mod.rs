@@ -1,10 +1,13 @@
-//! Several edges, the store, thousands of fans and a network, on paper time, while things break: the promises of the
-//! product hold after every step, and one seed always plays the same way.
+//! Several edges, the store, thousands of fans and a network, on paper time, while things break (deterministic
+//! simulation). The promises of the product hold after every step, and one seed always plays the same way.
 //!
-//! Real, and not a copy: the room ([`fairgate_core::room::Room`] is the store's state), what an edge knows and how it puts a lost
-//! room back ([`fairgate_core::recovery`]), what it makes of fans' calls and of the draw ([`fairgate::edge::Standing`],
-//! [`fairgate::edge::DrawStep`]), passes and their gate. Played: processes, disks, clocks, messages, fans, and the few
-//! lines of Lua around the room.
+//! Real, and not a copy, are:
+//! - the room ([`fairgate_core::room::Room`] is the store's state)
+//! - what an edge knows and how it puts a lost room back ([`fairgate_core::recovery`])
+//! - what it makes of fans' calls and of the draw ([`fairgate::edge::Standing`], [`fairgate::edge::DrawStep`])
+//! - passes and their gate
+//!
+//! Played: processes, disks, clocks, messages, fans, and the few lines of Lua around the room.
 
 mod agenda;
 mod edge;

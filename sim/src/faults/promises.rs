@@ -13,8 +13,9 @@ use super::limit::{Beyond, Limit};
 
 /// Admissions that are looked at after each step; all of them are at the end.
 const CAP_LOOKS_BACK: usize = 64;
-/// How far the room's time may be from that of the paper, and an edge's from the room's: an edge that is started while its clock
-/// and the store's are both a minute off has nobody to believe. What no clock may do is take a room hours along.
+/// How far the room's time may be from the simulated time, and an edge's from the room's. An edge that is started
+/// while its clock and the store's are both a minute off has nobody to believe. What no clock may do is take a room
+/// hours along.
 const TIME_OFF_MAX_MS: u64 = 150_000;
 /// A room that is behind by more has stood still.
 const STANDSTILL_MAX_MS: u64 = 20_000;
@@ -311,8 +312,9 @@ impl Witness {
         }
     }
 
-    /// The root is public: the roster that it was made of has everything that was answered, but for holes that the record
-    /// admits and that `excuses` says were an edge's that could not put them back; and who published it has a copy of it.
+    /// The root is public. The roster that it was made of has everything that was answered, but for holes. The record
+    /// admits the holes, and `excuses` says that they were an edge's that could not put them back. The edge that
+    /// published the root has a copy of the roster.
     pub(crate) fn frozen(
         &mut self,
         view: &View,

@@ -1,8 +1,8 @@
 //! Everything that a seed decides beforehand: the sale, the crowd, and what breaks when.
 //!
-//! What breaks keeps to what `docs/operations/redis-loss.md` promises: no more than one machine burns
-//! down with its disk, between two looks of an edge fewer numbers are given out than are left out after a loss, and no
-//! outage is as long as a session may be idle.
+//! What breaks keeps to what `docs/operations/redis-loss.md` promises. No more than one machine burns down with its
+//! disk. Between two looks of an edge fewer numbers are given out than are left out after a loss. No outage is as long
+//! as a session may be idle.
 
 use std::fmt;
 
@@ -60,9 +60,10 @@ impl Scenario {
         Self { seed, edges, fans, plan, clocks_off_ms, faults, heals_at_ms, session_ms }
     }
 
-    /// By then everybody who stays has to be inside: half as much again as the rate allows for all places, those left out
-    /// after losses included, room inside permitting; a grace for those who stayed away, and for each room full of places
-    /// that were left out, five of which are called for one that is expected; and what clocks may stand still for.
+    /// By then everybody who stays has to be inside. The time is half as much again as the rate allows for all places,
+    /// those left out after losses included, room inside permitting. To it come a grace for those who stayed away, and
+    /// one for each room full of places that were left out. Five of those are called for one that is expected. What
+    /// clocks may stand still for comes on top.
     pub(crate) fn drains_by_ms(&self) -> u64 {
         let policy = &self.plan.policy;
         let losses = self.faults.iter().filter(|(_, fault)| fault.may_leave_gap()).count() as u64;
@@ -176,8 +177,8 @@ fn more_faults(seed: u64, plan: &Plan, last_ms: u64, edges: usize) -> Vec<(u64, 
     (0..count).map(more).collect()
 }
 
-/// In another seed of five clocks are set to another hour, for a moment or for long; and an edge may be started again, or the
-/// store be replaced by a copy on such a machine, while they are.
+/// In another seed of five clocks are set to another hour, for a moment or for long. Meanwhile an edge may be started
+/// again, or the store be replaced by a copy on such a machine.
 fn hours(seed: u64, plan: &Plan, last_ms: u64, edges: usize) -> Vec<(u64, Fault)> {
     let mut random = stream(seed, 8);
     let count = if seed % 5 == 3 { random.random_range(1..4) } else { 0 };

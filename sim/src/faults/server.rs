@@ -1,9 +1,9 @@
-//! The store of the fleet: the real room, behind the same fence as the scripts in `lua/`, on a server that can be wiped,
+//! The store of the fleet: the real room, behind the same fence as the scripts in `lua/`. Its server can be wiped,
 //! replaced by a stale copy, or run by a clock that is wrong.
 //!
-//! What is here besides [`Room`] is what Lua does around it: `lua/begin.lua` (the fence), `lua/restore.lua` (which state it
-//! is from now on), `lua/refill.lua` and `lua/put_back.lua` (which entries are taken back). That is a model, which
-//! `sim/tests/scripts.rs` holds against the scripts on a real Redis, call by call.
+//! What is here besides [`Room`] is what Lua does around it. That is `lua/begin.lua` (the fence), `lua/restore.lua`
+//! (which state it is from now on), and `lua/refill.lua` and `lua/put_back.lua` (which entries are taken back). That
+//! is a model, which `sim/tests/scripts.rs` holds against the scripts on a real Redis, call by call.
 
 use fairgate_core::recovery::{Knowledge, Stamp, is_lost};
 use fairgate_core::room::{Command, Entry, GAP, Loss, Outcome, Position, Refusal, Room, SILENCE_MS, View};

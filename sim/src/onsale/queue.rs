@@ -1,5 +1,5 @@
-//! One edge's way of making one call to the store of many asks, tick by tick: gather while busy, at most one call under
-//! way, `fairgate::edge::BATCH_MAX` asks a call.
+//! One edge's way of making one call to the store of many asks, tick by tick. It gathers while busy, with at most one
+//! call under way, and `fairgate::edge::BATCH_MAX` asks a call.
 
 use std::collections::VecDeque;
 

@@ -255,8 +255,8 @@ async fn read_some(stream: &mut Stream, bytes: &mut BytesMut) -> std::io::Result
     .await
 }
 
-/// Tells the sender of a head that is too long, having looked at more of it: whether a page is wanted may stand behind the
-/// cookies.
+/// Answers the sender of a head that is too long, having looked at more of it. The fields that say if a page is wanted
+/// may stand behind the cookies.
 async fn refuse_overlong(mut stream: Stream, mut bytes: BytesMut) {
     let rest = async {
         while bytes.len() < OVERLONG_BYTES_MAX && memchr::memmem::find(&bytes, b"\r\n\r\n").is_none() {

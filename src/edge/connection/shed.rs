@@ -1,5 +1,5 @@
-//! Load shedding before Pingora: while clients exceed their rate limits, or a shop is full or dead, plain requests
-//! that would be refused are refused here, for little more than a poll costs.
+//! Load shedding before Pingora. While clients exceed their rate limits, or a shop is full or dead, plain requests
+//! that would be refused are refused here. That costs little more than a poll.
 //!
 //! Guarantees: only requests that the gate would refuse at this instant are refused, with the same answer. Nothing is
 //! counted for requests that go on, and nobody is admitted. Without pressure no request is looked at.

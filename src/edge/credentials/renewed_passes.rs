@@ -11,7 +11,8 @@ use super::holder::Holder;
 /// Sessions that are remembered, about a kilobyte each.
 const SESSIONS_MAX: u64 = 20_000;
 
-/// How long a session that is over is known to be, so that who goes on asking with its pass does not ask the store each time.
+/// How long a session is remembered to be over. So a client that goes on asking with its pass does not ask the store
+/// each time.
 const OVER_FOR: Duration = Duration::from_secs(2);
 
 /// The newer passes of sessions, by the pass that their fans show.

@@ -37,7 +37,7 @@ const NETWORK_READERS_MAX: u32 = 16;
 const READ_BYTES_A_SECOND_MIN: u64 = 64 * 1024;
 const READER_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A claim is public once its fan's random bytes are of no use to anybody else: a join with the same bytes is answered
+/// A claim is public once its fan's random bytes are of no use to anybody else. A join with the same bytes is answered
 /// with the same place for two minutes at most.
 const CLAIM_PRIVATE_MS: u64 = 3 * 60_000;
 

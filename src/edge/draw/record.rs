@@ -21,8 +21,8 @@ const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, i
 /// Caching of documents that may be out of date in a second.
 pub(crate) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
 
-/// How long what is final of the present draw may be kept: for ever where the address names the draw (`?d=…`), and a moment
-/// where it does not, since the room's next draw has the same address.
+/// How long caches may keep what is final of the present draw. It is for ever where the address names the draw
+/// (`?d=…`). Elsewhere it is a moment, since the room's next draw has the same address.
 ///
 /// # Errors
 /// The address names another draw: whatever is answered would be kept under its name.

@@ -1,11 +1,11 @@
 //! The concurrency limit of a shop: how many requests may be with it at once (its slots), and the short queue for them.
 //!
-//! Guarantees: never more requests are in than the window allows; a window that shrinks is kept to as those inside leave.
-//! A tenth is kept for the priority paths of those inside, who also go first. Requests without a pass (exempt and open
-//! pages, [`Part::Open`]) have a share of the window and of the queue and never more, so they cannot take what those
-//! inside need. No session and no network has more than a part of its part, and bodies that stream while they hold a slot
-//! are fewer still. The queue is bounded in number and time, and a request that finds it full is refused at once. A slot
-//! is given back when its guard is dropped, however the request ended.
+//! Guarantees: never more requests are in than the window allows; a window that shrinks is kept to as those inside
+//! leave. A tenth is kept for the priority paths of those inside, who also go first. Requests without a pass (exempt
+//! and open pages, [`Part::Open`]) have a share of the window and of the queue, and never more. So they cannot take
+//! what those inside need. No session and no network has more than a part of its part, and bodies that stream while
+//! they hold a slot are fewer still. The queue is bounded in number and time, and a request that finds it full is
+//! refused at once. A slot is given back when its guard is dropped, however the request ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;

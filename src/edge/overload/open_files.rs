@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the process's own limit of open files as far as the system lets it; most shells start at 1,024, which is
+/// Raises the process's own limit of open files as far as the system lets it. Most shells start at 1,024, which is
 /// about a thousand fans.
 pub(crate) fn raise_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

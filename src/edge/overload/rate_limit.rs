@@ -217,8 +217,8 @@ impl Left {
     }
 }
 
-/// `RateLimit-Policy` and `RateLimit`, as in draft-ietf-httpapi-ratelimit-headers: quota and window of the policy by its
-/// name, what remains of it, and in how many seconds there is more.
+/// `RateLimit-Policy` and `RateLimit`, as in draft-ietf-httpapi-ratelimit-headers. They have quota and window of the
+/// policy by its name, what remains of it, and in how many seconds there is more.
 fn fields(counted: Counted, quota: Quota, remaining: u32, more_s: u64) -> [(HeaderName, HeaderValue); 2] {
     let (name, Quota { burst, .. }) = (counted.label(), quota);
     let policy = format!("\"{name}\";q={burst};w={}", quota.window_s());

@@ -191,8 +191,9 @@ impl Handover {
         Ok(())
     }
 
-    /// Waits until somebody else serves, where this edge has given its sockets for good; an edge that this one has started is
-    /// waited for to its end, since whoever supervises this process would end it as well. Answers whether all went well.
+    /// Waits until somebody else serves, where this edge has given its sockets for good. An edge that this one has
+    /// started is waited for to its end, since whoever supervises this process would end it as well. Answers whether
+    /// all went well.
     pub(crate) fn settle(&self) -> bool {
         let heir = self.lock(&self.heir).take();
         heir.is_none_or(|heir| heir.join().unwrap_or(false))

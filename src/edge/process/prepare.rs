@@ -36,8 +36,8 @@ const PASSES_MAX: u64 = 100_000;
 /// Requests that get a second try at the shop: only those of which nothing was sent.
 const TRIES_MAX: usize = 2;
 
-/// Requests of strangers that are being answered at once, in all and of a network: some 30 KB each, for as long as a client
-/// may take for an answer.
+/// Requests of strangers that are being answered at once, in all and of a network. Each has some 30 KB, for as long as
+/// a client may take for an answer.
 const REQUESTS_MAX: u32 = 10_000;
 const NETWORK_REQUESTS_MAX: u32 = 1_000;
 

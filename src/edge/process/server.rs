@@ -41,8 +41,8 @@ use crate::edge::upstream::handle::Upstream;
 use fairgate_telemetry::clock::Clock;
 use fairgate_telemetry::entropy;
 
-/// HTTP/2: requests of one connection at a time, of those the ones that may be reset before they were looked at, and the
-/// header fields of one.
+/// Bounds of HTTP/2: requests of one connection at a time, and those of them that may be reset before they were looked
+/// at.
 const STREAMS_MAX: u32 = 64;
 const RESETS_MAX: usize = 20;
 /// More than an HTTP/1 head, so that who sends too many cookies gets a page that says so.

@@ -36,8 +36,8 @@ fn newest(edge: &Edge, room: &LiveRoom, checked: Checked, token: &str, now_ms: u
     newer.flatten().unwrap_or_else(|| Holder { pass, token: token.to_owned(), shown, is_owed: false })
 }
 
-/// Who shows a pass that is known already: what those inside do is counted by session and not by network,
-/// which may be a whole town's.
+/// The holder of a pass that is known already. What those inside do is counted by session and not by network, which
+/// may be a whole town's.
 pub(crate) fn known_inside(edge: &Edge, tally: Tally, headers: &HeaderMap, arrival: &Arrival) -> Option<Holder> {
     let (Route::Protected { room } | Route::Open { room }) = arrival.route else { return None };
     let room = &edge.rooms[room];

@@ -1,8 +1,8 @@
 //! The session of a request: renewed while it is used, up to its hard end, and ended when the shop says so.
 //!
-//! A pass that has used up a third of its idle time is renewed on the way: the store's lease first, then a new pass
-//! in the answer's cookie. An answer that a shared cache may give to other sessions never carries a cookie. Its new
-//! pass is kept for the next answer that may ([`RenewedPasses`]).
+//! A pass that has used up a third of its idle time is renewed on the way. The store's lease comes first, then a new
+//! pass in the answer's cookie. An answer that a shared cache may give to other sessions never carries a cookie. Its
+//! new pass is kept for the next answer that may ([`RenewedPasses`]).
 //!
 //! [`RenewedPasses`]: crate::edge::credentials::renewed_passes::RenewedPasses
 

@@ -36,8 +36,8 @@ impl DrawStep {
     }
 }
 
-/// The frozen roster's entries and root, where a copy of it can be made: while some of it is still to be put back there is
-/// nothing to copy.
+/// The frozen roster's entries and root, where a copy of it can be made. While some of the roster is still to be put
+/// back there is nothing to copy.
 #[must_use]
 pub fn copy_due(view: &View) -> Option<(u64, Hash)> {
     let draw = &view.draw;

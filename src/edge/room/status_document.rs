@@ -90,8 +90,8 @@ struct Document<'a> {
     draw: Draw<'a>,
 }
 
-/// How the line will move: not for so long, then some places while there is room, and then so many a minute; probably no
-/// fewer and no more.
+/// How the line will move. It stands for so long, then some places pass while there is room, and then so many a
+/// minute. Probably it is no fewer and no more.
 #[derive(Serialize)]
 struct Range {
     standstill_ms: u64,

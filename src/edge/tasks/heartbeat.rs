@@ -84,8 +84,8 @@ impl Heartbeat {
         Ok(())
     }
 
-    /// How the room stands. Where nobody has scheduled it, another edge may know a sale that the store has lost: it gets
-    /// the time to put it back before a new one is begun.
+    /// How the room stands. Where nobody has scheduled the room, another edge may know a sale that the store has lost.
+    /// That edge gets the time to put the sale back before a new one is begun.
     async fn known(&self) -> Result<View, StoreError> {
         match self.store.view(self.room.name()).await {
             Err(StoreError::Refused(Refusal::NotScheduled)) if self.store.is_shared() => {

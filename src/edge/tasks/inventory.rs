@@ -1,5 +1,5 @@
-//! The inventory watch: asks the shop once a second how much is left, so that the leak into a sold-out shop stops,
-//! and goes on when something comes back.
+//! The inventory watch. It asks the shop once a second how much is left. So the leak into a sold-out shop stops, and
+//! goes on when items come back.
 //!
 //! Guarantees: an answer that is missing or not understood changes nothing. Answers are bounded in size and time. The
 //! shop is asked at its own address, not through the gate, so it is heard when nobody is inside, too.

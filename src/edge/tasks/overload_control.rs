@@ -1,5 +1,5 @@
-//! Overload control of one shop: measures it every quarter of a second, sets its concurrency window, and tells each
-//! adaptive room's store how many people may be inside.
+//! Overload control of one shop. It measures the shop every quarter of a second and sets its concurrency window. It
+//! tells each adaptive room's store how many people may be inside.
 //!
 //! Any number of edges may run it for one room. The room follows the one that steers, and the others may only brake.
 //! When that one falls silent, another takes over (see the steering in [`fairgate_core::room`]).

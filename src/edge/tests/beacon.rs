@@ -1,5 +1,5 @@
-//! A whole edge but for its sockets, at the time of a round that is long past and whose signature is known, with relays on
-//! loopback that are honest or not.
+//! A whole edge but for its sockets, with relays on loopback that are honest or not. The time is that of a round that
+//! is long past and whose signature is known.
 
 use std::net::Ipv4Addr;
 use std::path::Path;

@@ -58,8 +58,8 @@ pub struct BookingAnswer {
 pub struct PaymentAnswer {
     /// Its id.
     pub payment_id: Uuid,
-    /// `started`: under way; `confirmed`: the seats are the fan's; `declined`: no money was taken; `refunding`: the money is on
-    /// its way back; `refunded`: it is back.
+    /// `started`: under way. `confirmed`: the seats are the fan's. `declined`: no money was taken. `refunding`: the
+    /// money is on its way back. `refunded`: the money is back.
     pub state: State,
     /// What the provider said when it declined.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,11 @@
 //! More time for a hold, for fans who need it (WCAG 2.2.1): up to ten times as long again, or what the seller allows.
 //!
-//! Guarantees: a hold never lasts longer in all than the event's `hold_total_max_s`, counted from when the seats were
-//! reserved; only what is held at this moment by the database's clock can be kept, and only while the event is on sale, the
-//! fan is within the limit and no payment is under way. Asking again at once changes nothing.
+//! Guarantees:
+//! - a hold never lasts longer in all than the event's `hold_total_max_s`, counted from when the seats were reserved
+//! - only what is held at this moment by the database's clock can be kept
+//! - a hold can be kept only while the event is on sale, the fan is within the limit and no payment is under way
+//!
+//! Asking again at once changes nothing.
 
 use uuid::Uuid;
 

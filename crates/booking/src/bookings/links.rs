@@ -1,8 +1,11 @@
 //! Addresses of bookings: `/bookings/NUMBER#KEY` opens one booking without a pass.
 //!
-//! Guarantees: the key is a MAC over the booking's id with a secret of the database, the same at every core, so nobody can
-//! guess one or make one up; it is compared in constant time. It stands behind the `#`, which browsers send nowhere: it is in
-//! no log, no cache and no `Referer`.
+//! Guarantees:
+//! - the key is a MAC over the booking's id with a secret of the database, the same at every core
+//! - nobody can guess a key or make one up
+//! - a key is compared in constant time
+//!
+//! The key stands behind the `#`, which browsers send nowhere. So it is in no log, no cache and no `Referer`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

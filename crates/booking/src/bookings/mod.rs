@@ -1,5 +1,5 @@
-//! Bookings after they were made: a session's own, to look at, to keep longer and to give back; any of them, for their
-//! organizer, or for whoever has the address of one.
+//! Bookings after they were made: a session looks at its own, keeps them longer and gives them back. Their organizer
+//! may look at any, and whoever has the address of one may look at that.
 
 pub mod answer;
 pub mod extend;

@@ -1,7 +1,7 @@
 //! Bookings after the visit: shown to whoever has their address, or knows their number and the mail address given with it.
 //!
-//! Guarantees: who has neither learns nothing, not even whether a number exists: every refusal is the same, proofs are
-//! compared in constant time, and the tries by mail address are bounded for each network and for each number.
+//! Guarantees: who has neither learns nothing, not even whether a number exists. Every refusal is the same, and proofs
+//! are compared in constant time. The tries by mail address are bounded for each network and for each number.
 
 use std::net::IpAddr;
 use std::sync::Arc;

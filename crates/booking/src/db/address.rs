@@ -1,7 +1,8 @@
 //! Where the database is, out of a URL or a `key=value` string as libpq takes them.
 //!
-//! Guarantees: `sslmode`, `sslrootcert`, `sslcert` and `sslkey` mean what they mean to libpq (and `psql`); what is not
-//! understood is an error that names it, never ignored.
+//! Guarantees:
+//! - `sslmode`, `sslrootcert`, `sslcert` and `sslkey` mean what they mean to libpq (and `psql`)
+//! - what is not understood is an error that names it, never ignored
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -154,7 +155,7 @@ fn read_pooler(text: &str) -> Result<Pooler, DbError> {
 }
 
 /// Whom to believe. As with libpq, root certificates that are there are used in every mode, the usual file
-/// (`~/.postgresql/root.crt`) too, and the system's ask for the strictest mode.
+/// (`~/.postgresql/root.crt`) too. The system's roots ask for the strictest mode.
 fn trust(sslmode: Option<SslMode>, sslrootcert: Option<&str>) -> Result<(SslMode, Roots), DbError> {
     if sslrootcert == Some("system") {
         return match sslmode {

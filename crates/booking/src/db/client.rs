@@ -1,7 +1,8 @@
 //! Connections of the pool: statements, and transactions that end even when their caller does not.
 //!
-//! Guarantees: a connection whose server takes no writes goes, and with it all that were made before it was noticed; a
-//! transaction that nobody ended is rolled back before anybody else gets its connection.
+//! Guarantees:
+//! - a connection whose server takes no writes goes, and with it all that were made before it was noticed
+//! - a transaction that nobody ended is rolled back before anybody else gets its connection
 
 use std::sync::Arc;
 

@@ -22,9 +22,9 @@ use super::tls::{Tls, TlsStream};
 use super::{CONNECT_PATIENCE, DbError};
 use crate::sql;
 
-/// A plan made while a table was empty must not read the whole of it later, so sequential scans are off for this pool; and
-/// a session that died inside a transaction must not keep its locks. (A scan that cannot be avoided, of a small table, then
-/// looks so costly that it would be compiled first, which takes a good part of a second.)
+/// A plan made while a table was empty must not read the whole of it later, so sequential scans are off for this pool.
+/// A session that died inside a transaction must not keep its locks. (A scan that cannot be avoided, of a small table,
+/// then looks so costly that it would be compiled first. That takes a good part of a second.)
 const SESSION: &str = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan \
                        -c idle_in_transaction_session_timeout=10s -c statement_timeout=30s -c lock_timeout=5s";
 /// The same, said to a pooler that takes no options and gives one connection to each of us.

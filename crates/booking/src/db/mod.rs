@@ -1,7 +1,8 @@
 //! The way to Postgres: a pool whose connections plan for look-ups by key.
 //!
-//! Guarantees: every connection is made as the URL says ([`address`], [`tls`], [`connect`]): over TLS or not, directly or
-//! through a pooler, and to a server that takes writes. Errors name the cause and, where it is known, the remedy.
+//! Guarantees: every connection is made as the URL says ([`address`], [`tls`], [`connect`]). The URL says if it goes
+//! over TLS, directly or through a pooler, and to a server that takes writes. Errors name the cause and, where it is
+//! known, the remedy.
 
 mod address;
 mod client;
@@ -191,8 +192,8 @@ impl Database {
         Ok(self.way.connect(Purpose::Other, None).await?.0)
     }
 
-    /// A connection outside the pool that wakes at each notification of what it listens to, and when it has ended; and the
-    /// task that ends with it.
+    /// A connection outside the pool that wakes at each notification of what it listens to, and when it has ended.
+    /// With it comes the task that ends with it.
     ///
     /// # Errors
     /// [`DbError::Connect`].

@@ -1,8 +1,10 @@
-//! The bounded queue in front of the pool of connections (a priority semaphore): payments go first, then what the core
+//! The bounded queue in front of the pool of connections (a priority semaphore). Payments go first, then what the core
 //! itself must do, then fans who look at their bookings.
 //!
-//! Guarantees: no more are inside than there are connections; nobody waits longer than the patience of their lane, and no
-//! more wait than a lane holds; within a lane the first to come is the first to enter.
+//! Guarantees:
+//! - no more are inside than there are connections
+//! - nobody waits longer than the patience of their lane, and no more wait than a lane holds
+//! - within a lane the first to come is the first to enter
 
 use std::sync::Arc;
 use std::time::Duration;

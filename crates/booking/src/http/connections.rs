@@ -1,7 +1,9 @@
 //! The connections on which fans (through the edge) are served.
 //!
-//! Guarantees: no more are open than the bound (the others wait in the kernel's queue); a connection that is silent for too
-//! long is closed; once told to stop, no request is begun and those under way end.
+//! Guarantees:
+//! - no more are open than the bound (the others wait in the kernel's queue)
+//! - a connection that is silent for too long is closed
+//! - once told to stop, no request is begun and those under way end
 
 use std::convert::Infallible;
 use std::io::Cursor;

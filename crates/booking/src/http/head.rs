@@ -1,7 +1,8 @@
 //! What a call reads of a request's head, and the heads that the quick way understands. Pure.
 //!
-//! Guarantees: nothing is guessed. A request is understood only when it is HTTP/1.1 with a plain length, asks for one of the
-//! calls of a rush, and names no header twice that decides anything; everything else is for the general server.
+//! Guarantees: nothing is guessed. A request is understood only when it is HTTP/1.1 with a plain length and asks for
+//! one of the calls of a rush. No header that decides anything may be named twice. Everything else is for the general
+//! server.
 
 use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};

@@ -1,5 +1,5 @@
-//! How a document is answered: in an encoding that the client accepts, or with 304 where the client has it already
-//! (content negotiation and conditional requests, RFC 9110).
+//! Content negotiation and conditional requests (RFC 9110). A document is answered in an encoding that the client
+//! accepts, or with 304 where the client has it already.
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;

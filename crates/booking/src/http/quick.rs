@@ -1,9 +1,11 @@
-//! The short way of the two calls that a rush is made of, reserving and availability: no routing, no header map, one buffer
-//! for what is read and one for what is written.
+//! The fast path of the two calls that a rush is made of, reserving and availability. It has no routing, no header
+//! map, one buffer for what is read and one for what is written.
 //!
-//! Guarantees: a request is served here only if every byte of its head was understood ([`super::head`]); anything else goes, with
-//! the bytes that were read, to the general server, for as long as the connection lives. Both ways decide with the same
-//! functions. An answer is written whole.
+//! Guarantees:
+//! - a request is served here only if every byte of its head was understood ([`super::head`])
+//! - anything else goes, with the bytes that were read, to the general server, for as long as the connection lives
+//!
+//! Both ways decide with the same functions. An answer is written whole.
 
 use std::pin::Pin;
 use std::sync::Arc;

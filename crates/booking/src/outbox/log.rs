@@ -1,7 +1,7 @@
 //! Reading the log of what happened, in the order of its numbers and without passing over any.
 //!
-//! Numbers are drawn from a sequence, so a transaction may commit number 5 after another has committed number 6: a reader
-//! that simply goes on after the highest number it saw would never see 5. Here a number is read only once every
+//! Numbers are drawn from a sequence, so a transaction may commit number 5 after another has committed number 6. A
+//! reader that simply goes on after the highest number it saw would never see 5. Here a number is read only once every
 //! transaction that may hold a lower one has ended ([`Log::settled`]).
 
 use std::time::{Duration, Instant};

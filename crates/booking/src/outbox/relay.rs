@@ -1,8 +1,11 @@
 //! The relay: carries the log to Redis Streams.
 //!
-//! Guarantees: in the order of the log's numbers, without a gap; a message's number is its id in the stream, so the stream
-//! itself says how far it has come, whoever was killed and when: a relay starts where the stream ends, several relays do
-//! not repeat each other, and a stream that lost its end gets it again.
+//! Guarantees:
+//! - messages are published in the order of the log's numbers, without a gap
+//! - a message's number is its id in the stream, so the stream itself says how far publishing has come, whoever was
+//!   killed and when
+//! - a relay starts where the stream ends, several relays do not repeat each other, and a stream that lost its end
+//!   gets it again
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! Redis Streams, as far as the outbox needs them: publishing, a consumer group with retries, and its dead letters.
 //!
-//! Guarantees: a message is acknowledged or buried, and until then it comes again; waits between attempts are kept by
-//! Redis, so they outlive every worker; burying and bringing back are atomic.
+//! Guarantees:
+//! - a message is acknowledged or buried, and until then it comes again
+//! - waits between attempts are kept by Redis, so they outlive every worker
+//! - burying and bringing back are atomic
 
 use std::sync::Arc;
 use std::time::Duration;

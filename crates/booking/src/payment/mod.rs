@@ -1,5 +1,5 @@
-//! Payments: what is asked of a provider, what it tells on its own, and the saga that ends each payment in one confirmed
-//! booking, one refund, or no money at all.
+//! Payments: what is asked of a provider, what it tells on its own, and the saga. The saga ends each payment in one
+//! confirmed booking, one refund, or no money at all.
 //!
 //! [`Cashier`] drives the saga; [`State::hear`] decides it. Every step and compensation is a row of `payment_step`.
 
@@ -61,7 +61,7 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// Gives the money of a charge back, once however often it is asked.
     async fn refund(&self, payment_id: Uuid, charge: &str) -> Result<(), ChargeError>;
 
-    /// Makes sure that no money will be taken for a payment that nobody has heard of: `Declined` from now on, or the name
-    /// of the charge where the money was taken already.
+    /// Makes sure that no money will be taken for a payment that nobody has heard of. The payment is `Declined` from
+    /// now on; or the answer is the name of the charge where the money was taken already.
     async fn void(&self, payment_id: Uuid) -> Result<String, ChargeError>;
 }

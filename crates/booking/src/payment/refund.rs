@@ -1,7 +1,9 @@
 //! Cancelling a booking for its organizer: the seats are free at once, the money goes back as soon as the provider takes it.
 //!
-//! Guarantees: seats, booking and the intent to refund change in one transaction; the same request again has the same
-//! answer, also after a restart; a refund that the provider does not take now is asked for again by the cashier's round.
+//! Guarantees:
+//! - seats, booking and the intent to refund change in one transaction
+//! - the same request again has the same answer, also after a restart
+//! - a refund that the provider does not take now is asked for again by the cashier's round
 
 use http::StatusCode;
 use serde::Serialize;

@@ -1,7 +1,9 @@
 //! A provider over HTTP.
 //!
-//! Guarantees: nobody waits for it longer than the patience; calls under way are bounded; what it does not say clearly
-//! counts as unknown, and is asked again with the same payment id.
+//! Guarantees:
+//! - nobody waits for it longer than the patience
+//! - calls under way are bounded
+//! - what it does not say clearly counts as unknown, and is asked again with the same payment id
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! The cashier's round: payments that nobody drives any more, because their worker died or the provider was silent.
 //!
-//! Guarantees: a payment is taken up by one core at a time and at growing intervals; one that nobody knows anything about is
-//! voided at last, so that it ends, and ends without money.
+//! Guarantees:
+//! - a payment is taken up by one core at a time and at growing intervals
+//! - one that nobody knows anything about is voided at last, so that it ends, and ends without money
 
 use std::time::Duration;
 

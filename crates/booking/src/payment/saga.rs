@@ -1,8 +1,11 @@
 //! The saga of a payment: intent, charge, then seats or refund; each step committed before the next.
 //!
-//! Guarantees: the intent is in the table before the provider is asked; a payment is confirmed with its booking in one
-//! transaction; money for seats that are gone is given back; whoever dies in between, the next one who hears of the
-//! payment (a retry of the fan, a webhook, or the cashier's own round) goes on where it stood.
+//! Guarantees:
+//! - the intent is in the table before the provider is asked
+//! - a payment is confirmed with its booking in one transaction
+//! - money for seats that are gone is given back
+//! - whoever dies in between, the next one who hears of the payment goes on where it stood
+//! - that may be a retry of the fan, a webhook, or the cashier's round
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,10 @@
 //! The signature on webhooks: `Fairgate-Signature: t=<Unix seconds>,v1=<HMAC-SHA256 of "t.body", hex>`.
 //!
-//! Guarantees: what passes was signed by somebody who knows the secret, over these very bytes, within the tolerance of now;
-//! comparing takes the same time whatever differs. An old copy within the tolerance passes again: who hears it must not mind.
+//! Guarantees:
+//! - what passes was signed by somebody who knows the secret, over these very bytes, within the tolerance of now
+//! - comparing takes the same time whatever differs
+//!
+//! An old copy within the tolerance passes again: who hears it must not mind.
 
 use ring::hmac::{self, HMAC_SHA256, Key};
 

@@ -1,7 +1,9 @@
 //! Where a payment stands, and what news from the provider does to it. Pure: any news, any number of times, in any order.
 //!
-//! Guarantees: money that was taken ends in seats or is given back; money is given back once; what has ended stays as it is,
-//! unless money turns up for it.
+//! Guarantees:
+//! - money that was taken ends in seats or is given back
+//! - money is given back once
+//! - what has ended stays as it is, unless money turns up for it
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,7 +1,9 @@
 //! Payments that stand in the way of another one.
 //!
-//! Guarantees: a booking has at most one payment under way; a fan has at most one for an event of which nobody knows yet
-//! whether there is money, so that a reload, a second tab or an impatient second purchase is never charged beside it.
+//! Guarantees:
+//! - a booking has at most one payment under way
+//! - a fan has at most one for an event of which nobody knows yet whether there is money
+//! - a reload, a second tab or an impatient second purchase is never charged beside an open payment
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -31,8 +33,8 @@ impl UnderWay {
         client.query_opt(&statement, &[&booking_id]).await?.map(|row| read(&row)).transpose()
     }
 
-    /// The one beside which a new payment for a booking could be a second charge; the transaction has locked the booking,
-    /// and waited for its fan.
+    /// The one beside which a new payment for a booking could be a second charge. The transaction has locked the
+    /// booking, and waited for its fan.
     pub(super) async fn beside(
         client: &Transaction,
         booking_id: Uuid,

@@ -1,9 +1,13 @@
-//! What becomes of reservations that wait at the same moment: pure decisions over a batch, before and after the database
-//! has said how the seats stand.
+//! Pure decisions over a batch of reservations that wait at the same moment, before and after the database has said
+//! how the seats stand.
 //!
-//! Guarantees: requests are decided in the order of their arrival; a request gets all of its seats or none; no seat goes
-//! to two requests; nobody gets more than the limit for one session; one bad request fails alone; the same request again is
-//! the booking it was.
+//! Guarantees:
+//! - requests are decided in the order of their arrival
+//! - a request gets all of its seats or none
+//! - no seat goes to two requests
+//! - nobody gets more than the limit for one session
+//! - one bad request fails alone
+//! - the same request again is the booking it was
 
 use std::collections::{HashMap, HashSet};
 
@@ -132,8 +136,8 @@ pub enum Decision {
     Again,
 }
 
-/// Chooses the seats to lock for a batch, in the order of arrival, out of those that the cache has as free and that no
-/// other batch is asking for.
+/// Chooses the seats to lock for a batch, in the order of arrival. They are free by the cache, and no other batch is
+/// asking for them.
 #[must_use]
 pub fn propose(seat_map: &SeatMap, cached: &CachedSeats, requests: &[&Request]) -> Proposal {
     let mut left = cached.free.clone();

@@ -1,9 +1,14 @@
 //! The change feed: what other cores did, so that every core's memory is right again within a moment.
 //!
-//! Guarantees: notifications only wake; the tables are read from the oldest transaction that had not ended last time, so
-//! nothing that commits late is passed over; a notification that got lost costs a third of a second. A core that was cut
-//! off for so long that what happened may have been removed ([`GAP_MAX`]), or that finds another server than before (a standby
-//! that took over may not have had the last of it), reads every seat again.
+//! Guarantees:
+//! - notifications only wake
+//! - the tables are read from the oldest transaction that had not ended last time, so nothing that commits late is
+//!   passed over
+//! - a notification that got lost costs a third of a second
+//!
+//! Two kinds of core read every seat again. One was cut off for so long that rows of the change log may have been
+//! removed ([`GAP_MAX`]). The other finds another server than before: a standby that took over may lack the last
+//! changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

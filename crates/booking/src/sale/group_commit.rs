@@ -1,10 +1,10 @@
 //! The writers of one event: one transaction for all reservations that wait at the same moment (group commit).
 //!
-//! There is no linger timer: while commits are under way the next batch gathers by itself, so a lone request is served at
-//! once and a rush is served in batches. Two batches may be under way, so that one is decided, written and answered while
-//! the other waits for the disk; they never ask for the same seat, and the database keeps the same fan out of both (like
-//! those of two cores). An answer is given after its commit. When the database fails in between, the
-//! batch is tried again; bookings that were committed all the same are found by their ids.
+//! There is no linger timer: while commits are under way the next batch gathers by itself. So a lone request is served
+//! at once and a rush is served in batches. Two batches may be under way, so that one is decided, written and answered
+//! while the other waits for the disk. They never ask for the same seat, and the database keeps the same fan out of
+//! both (like those of two cores). An answer is given after its commit. When the database fails in between, the batch
+//! is tried again; bookings that were committed all the same are found by their ids.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;

@@ -1,8 +1,10 @@
-//! Selling: a reservation waits in the [`queue`] of its event, the [`allocate`] room decides over all that wait at the same
+//! Selling: a reservation waits in the [`queue`] of its event. [`allocate`] decides over all that wait at the same
 //! moment, and [`group_commit`] writes what they got in one transaction.
 //!
-//! Guarantees: a seat is in at most one live booking; what the [`seat_cache`] holds is never trusted for selling, only for
-//! choosing; the [`feed`] corrects it from the tables.
+//! Guarantees:
+//! - a seat is in at most one live booking
+//! - what the [`seat_cache`] holds is never trusted for selling, only for choosing
+//! - the [`feed`] corrects it from the tables
 
 pub mod allocate;
 pub mod availability;

@@ -1,5 +1,5 @@
-//! A model of several cores over one table, in memory: generated batches, payments, cancellations, stale caches and time,
-//! and what must be true after each of them.
+//! A model of several cores over one table, in memory. It generates batches, payments, cancellations, stale caches and
+//! time, and says what must be true after each of them.
 
 use std::collections::HashMap;
 

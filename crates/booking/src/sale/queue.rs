@@ -1,7 +1,8 @@
 //! The queue of one event: reservations wait here for the next batch, and are told what became of them.
 //!
-//! Guarantees: the queue is bounded, and nobody waits in it longer than the patience of its writers; requests are served in
-//! the order in which they came.
+//! Guarantees:
+//! - the queue is bounded, and nobody waits in it longer than the patience of its writers
+//! - requests are served in the order in which they came
 
 use std::time::{Duration, Instant};
 

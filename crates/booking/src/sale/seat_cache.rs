@@ -70,8 +70,8 @@ impl SeatCache {
         self.generation
     }
 
-    /// Takes over what was read from the table after `generation`. Seats that this core has changed meanwhile are left as
-    /// they are and returned: what was read may be older, so they must be read again.
+    /// Takes over what was read from the table after `generation`. Seats that this core has changed meanwhile are left
+    /// as they are and returned. What was read may be older, so they must be read again.
     #[must_use]
     pub fn correct(&mut self, read: &[(u32, DbTime)], generation: u64) -> Vec<u32> {
         let mut again = Vec::new();

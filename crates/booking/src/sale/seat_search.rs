@@ -1,8 +1,9 @@
-//! Which seats are the best for a group: side by side, as near to the stage as possible, then as near to the middle; and
-//! which are the nearest to seats that somebody else has got.
+//! The search for seats. The best seats for a group are side by side, as near to the stage as possible, then as near
+//! to the middle. Another search finds the seats nearest to those that somebody else has got.
 //!
-//! Guarantees: chooses only free seats, exactly as many as asked for, or none; if any row of the section has a run that is
-//! long enough, the best seats are side by side.
+//! Guarantees:
+//! - chooses only free seats, exactly as many as asked for, or none
+//! - if any row of the section has a run that is long enough, the best seats are side by side
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,7 +23,7 @@ pub struct Choice {
     pub together: bool,
 }
 
-/// Choices one after the other out of seats that only become fewer: each search goes on where the last one for such a
+/// Choices one after the other out of seats that only become fewer. Each search goes on where the last one for such a
 /// group ended, so that a batch looks through a section once.
 #[derive(Debug)]
 pub struct Choices<'a> {
@@ -101,8 +102,8 @@ fn most_central(row: &Row, quantity: u32, free: &FreeSeats) -> Option<u32> {
     windows(row, quantity, free).min_by_key(|&start| off_centre(start))
 }
 
-/// As many seats as these, as near to them as possible: side by side in the same section, else single ones there, else the
-/// best of the section that is most like it.
+/// As many seats as these, as near to them as possible. First come seats side by side in the same section, then single
+/// ones there, then the best of the section that is most like it.
 #[must_use]
 pub fn near(seat_map: &SeatMap, free: &FreeSeats, wanted: &[u32]) -> Option<Choice> {
     let quantity = u32::try_from(wanted.len()).ok().filter(|&quantity| quantity > 0)?;

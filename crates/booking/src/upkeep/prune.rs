@@ -1,8 +1,11 @@
 //! The pruner: removes what has served and grown old, so that the tables stay as small as the sale.
 //!
-//! Guarantees: nothing goes that the relay has not published, that belongs to a payment which is not settled, or that is
-//! younger than its time by the database's clock; events, seats, bookings and payments never go. A batch is small, so that
-//! nobody waits for it. Any number of pruners may run, and nothing depends on any.
+//! Guarantees:
+//! - nothing goes that the relay has not published, or that belongs to a payment which is not settled
+//! - nothing goes that is younger than its time by the database's clock
+//! - events, seats, bookings and payments never go
+//!
+//! A batch is small, so that nobody waits for it. Any number of pruners may run, and nothing depends on any.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! Cookies: found, taken out, and put together into the one line that HTTP/1 has for them.
 //!
-//! Guarantees: a cookie is found and taken out whatever bytes stand in the others and over however many fields they are
-//! spread (HTTP/2 may send one field a cookie; RFC 9113, 8.2.3); those of others are passed on byte by byte, in order.
+//! Guarantees:
+//! - a cookie is found and taken out whatever bytes stand in the others
+//! - the cookies may be spread over many fields (HTTP/2 may send one field a cookie; RFC 9113, 8.2.3)
+//! - cookies of others are passed on byte by byte, in order
 
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue};

@@ -1,8 +1,10 @@
 //! Header fields as HTTP has them: bytes.
 //!
-//! Guarantees: a field is never dropped, and nothing beside it is misread, for a byte that is not ASCII (RFC 9110, 5.5,
-//! lets every field have them, and browsers and proxies pass them on); several fields of one name are one list; nothing
-//! is copied to look something up.
+//! Guarantees:
+//! - a field is never dropped, and nothing beside it is misread, for a byte that is not ASCII
+//! - RFC 9110, 5.5, lets every field have such bytes, and browsers and proxies pass them on
+//! - several fields of one name are one list
+//! - nothing is copied to look something up
 //!
 //! Everything that splits, strips, joins or compares fields of clients does it here: the edge for HTTP/1 and HTTP/2, the
 //! booking core for its own.

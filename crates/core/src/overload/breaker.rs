@@ -1,9 +1,9 @@
 //! The circuit breaker in front of a shop that is dead: it is not asked, except by one request at a time to find out.
 //!
-//! Guarantees: after [`FAILURES_MAX`] failures in a row nobody is sent to the shop for a while; then one request at a time
-//! tries. The while grows with the outage and never beyond half of it, so a shop that is well again is asked again before it
-//! has been kept from its fans for half as long as it failed them ([`OPEN_MIN_MS`] at least, [`OPEN_MAX_MS`] at most). The
-//! first success closes it, and what fails after that says nothing if it was sent before.
+//! Guarantees: after [`FAILURES_MAX`] failures in a row nobody is sent to the shop for a while; then one request at a
+//! time tries. That pause grows with the outage and never beyond half of it ([`OPEN_MIN_MS`] at least, [`OPEN_MAX_MS`]
+//! at most). So a shop that is well again is asked before it has been kept from its fans for half as long as it failed
+//! them. The first success closes it, and what fails after that says nothing if it was sent before.
 
 /// Failures in a row that open it.
 const FAILURES_MAX: u32 = 5;

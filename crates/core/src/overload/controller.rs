@@ -1,24 +1,27 @@
 //! The outer loop: how many people may be inside, and whether anybody may come in now.
 //!
-//! Guarantees: never more than people set; whenever the cap is lowered nobody comes in for a moment, and then only as others
-//! leave; the cap grows only while it is used and the shop answers well; where nothing can be told of the shop there is no
-//! decision, and the room keeps up its floor.
+//! Guarantees:
+//! - never more than people set
+//! - whenever the cap is lowered nobody comes in for a moment, and then only as others leave
+//! - the cap grows only while it is used and the shop answers well
+//! - where nothing can be told of the shop there is no decision, and the room keeps up its floor
 //!
-//! The shop suffers when requests wait for longer than a quarter of the target or are turned away, when the p99 passes the
-//! target, or when one answer in twenty is an error. The cap is then set to what the shop has shown it can serve: those
-//! inside and those on their way in, less the share of their requests that was turned away, and a twentieth. It is lowered
-//! again only when that has had the time to show: while more than that are inside it stays where it is (people leave on
-//! their own, and lowering it for what is still to come out would end far too low), and what was asked of the shop before
-//! still comes back for some seconds. Into a shop that fails nobody is let for as long as it does.
+//! The shop suffers when requests wait for longer than a quarter of the target or are turned away. It also suffers
+//! when the p99 passes the target, or when one answer in twenty is an error. The cap is then set to what the shop has
+//! shown it can serve. That is those inside and those on their way in, less the share of their requests that was
+//! turned away, and a twentieth. The cap is lowered again only when that has had the time to show. While more than
+//! that are inside the cap stays where it is. People leave on their own, and lowering it for those who still have to
+//! leave would end far too low. Besides, what was asked of the shop before still comes back for some seconds. Into a
+//! shop that fails nobody is let for as long as it does.
 //!
-//! How fast it opens follows from how long requests wait in front of the shop: fast while hardly any waits, since then a
-//! quarter of the shop or more is idle; ever slower as more do, and as the p99 comes near the target; not at all before it
-//! would have to brake. A shop that does not tell its own waits (`Server-Timing`) is felt for: fast up to nine tenths of where
-//! it suffered last, then slowly, and faster again the longer nothing happens, since a shop that broke down may have come
-//! back as a better one.
+//! How fast the cap rises follows from how long requests wait in front of the shop. It rises fast while hardly any
+//! waits, since then a quarter of the shop or more is idle. It rises ever slower as more wait, and as the p99 comes
+//! near the target, and not at all before it would have to brake. A shop that does not tell its own waits
+//! (`Server-Timing`) is probed. The cap rises fast up to nine tenths of where the shop suffered last, then slowly. It
+//! rises faster again the longer nothing happens, since a shop that broke down may have come back as a better one.
 //!
-//! All this takes its time from the length of a session: where people stay for seconds, a pause of some seconds would empty
-//! the shop, and a cap that grows by the minute would leave it empty.
+//! All this takes its time from the length of a session. Where people stay for seconds, a pause of some seconds would
+//! empty the shop. A cap that grows by the minute would leave it empty.
 
 use super::stay::Stay;
 use super::{STEP_MS, Signals};

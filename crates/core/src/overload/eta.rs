@@ -1,18 +1,19 @@
 //! How long a place will take, so that a fan can be told.
 //!
-//! Guarantees: what is told follows from how the room works and not from what people hope for; it is a range, as wide as
-//! what was told earlier turned out to be wrong, wider while little is known, and never narrower than a tenth either way.
+//! Guarantees:
+//! - what is told follows from how the room works and not from what people hope for
+//! - the expected time is a range, as wide as what was told earlier turned out to be wrong
+//! - the range is wider while little is known, and never narrower than a tenth either way
 //!
 //! People come in as fast as people set it, or as fast as others leave, whichever is slower. How fast others leave
-//! follows from the sessions that there may be and how long each takes, from the call to the end (Little's law; the called
-//! hold room, too), so a cap that has just been
-//! lowered is believed at once, and not when the line has crept for minutes; while more than that are inside, the line
-//! stands until enough have left, and while fewer are, the first in line find room at once. Places that nobody takes
-//! (no-shows, places given up) pass by on the way. While nobody steers an adaptive room, its pace is what it was over the
-//! last minute.
+//! follows from Little's law: the sessions that there may be, and how long each takes, from the call to the end. The
+//! called hold room, too. So a cap that has just been lowered is believed at once, and not when the line has been slow
+//! for minutes. While more than that are inside, the line stands until enough have left, and while fewer are, the
+//! first in line find room at once. Places that nobody takes (no-shows, places given up) pass by on the way. While
+//! nobody steers an adaptive room, its pace is what it was over the last minute.
 //!
-//! Until [`PEOPLE_MIN`] have left, the length of a session is partly a guess: what a shop that ends its sessions makes of
-//! the idle time, and no less than those inside have stayed already.
+//! Until [`PEOPLE_MIN`] have left, the length of a session is partly a guess. The guess is what a shop that ends its
+//! sessions makes of the idle time, and no less than those inside have stayed already.
 //!
 //! Time counts only while people are called: a pause is no slowness.
 
@@ -30,8 +31,8 @@ const LONGEST_MS: f64 = 1_800_000.0;
 const SHORT_MS: f64 = 60_000.0;
 /// Of fewer people nothing is concluded for certain.
 const PEOPLE_MIN: f64 = 20.0;
-/// A session that the shop ends is hardly shorter, and one that nobody uses any more lasts for the idle time: what lies
-/// between them is the guess.
+/// A session that the shop ends is hardly shorter, and one that nobody uses any more lasts for the idle time. The
+/// guess lies between them.
 const STAY_MS_MIN: f64 = 20_000.0;
 /// Earlier guesses that are remembered while they are open, and their errors.
 const OPEN_MAX: usize = 512;
@@ -81,8 +82,8 @@ pub struct Progress {
     record: Record,
 }
 
-/// What is told of the line: it stands for so long, then so many places pass as fast as people set it, and the others as
-/// fast as the room allows.
+/// What is told of the line. It stands for so long, then so many places pass at the rate that people set, and the
+/// others as fast as the room allows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Advance {
     /// Until those inside are few enough again that somebody is called.
@@ -214,15 +215,15 @@ impl Look {
         (self.active + self.expected) as f64
     }
 
-    /// How long until those inside and those expected fit into the room again: a share of those inside leaves in each
-    /// moment, so it is the logarithm of the excess.
+    /// How long until those inside and those expected fit into the room again. A share of those inside leaves in each
+    /// moment, so the time is the logarithm of the excess.
     fn standstill_ms(&self, stay_ms: f64) -> f64 {
         let excess = self.used() / self.max_active.max(1) as f64;
         stay_ms * excess.ln().max(0.0)
     }
 
-    /// How many people come in before the room is full, where people set more a minute than the room can take for long:
-    /// while it fills, a share of those inside leaves in each moment.
+    /// How many people come in before the room is full, where the rate is more than the room can take for long. While
+    /// the room fills, a share of those inside leaves in each moment.
     fn free_people(&self, stay_ms: f64) -> f64 {
         let people_a_ms = f64::from(self.rate_per_minute) / 60_000.0;
         let (used, most, unbounded) = (self.used(), self.max_active as f64, people_a_ms * stay_ms);
@@ -310,8 +311,8 @@ impl Record {
         }
     }
 
-    /// Nine in ten guesses were no worse than that. What fans are told reaches further ahead than most guesses whose end is
-    /// known, so it is wider than the four in five that should be right.
+    /// Nine in ten guesses were no worse than that. What fans are told reaches further ahead than most guesses whose
+    /// end is known. So it is wider than the four in five that should be right.
     fn spread(&self) -> f64 {
         if self.errors.len() < ERRORS_MIN {
             return SPREAD_UNKNOWN;

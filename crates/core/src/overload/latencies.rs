@@ -1,7 +1,9 @@
 //! How long things took, counted in buckets that are a sixteenth to an eighth of their value wide.
 //!
-//! Guarantees: recording never waits and never allocates; a quantile is at most an eighth above the true one, never below
-//! it (from 64 µs up; a longest bucket holds everything above a minute).
+//! Guarantees:
+//! - recording never waits and never allocates
+//! - a quantile is at most an eighth above the true one, never below it (from 64 µs up)
+//! - the longest bucket holds everything above a minute
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

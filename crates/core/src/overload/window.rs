@@ -1,8 +1,9 @@
 //! The inner loop: how many requests may be in flight to a shop.
 //!
-//! Guarantees: never more than the configured bound and never fewer than [`LEAST`]; when answers take too long, the
-//! window is what the shop answers in a quarter of the target (Little's law), at once and not step by step; it opens again
-//! by a tenth a step, and only while it is used and answers come well within the target.
+//! Guarantees:
+//! - never more than the configured bound and never fewer than [`LEAST`]
+//! - when answers take too long, the window is at once what the shop answers in a quarter of the target (Little's law)
+//! - it opens again by a tenth a step, and only while it is used and answers come well within the target
 
 use super::Signals;
 
@@ -44,7 +45,8 @@ impl Window {
     }
 }
 
-/// How long a request may wait for a slot, where a target is set: a quarter of it, so that the answer can still come in time.
+/// How long a request may wait for a slot, where a target is set. It is a quarter of the target, so that the answer
+/// can still come in time.
 #[must_use]
 pub fn queue_wait_ms(configured_ms: u64, target_ms: u64) -> u64 {
     configured_ms.min(target_ms / 4)

@@ -16,8 +16,8 @@ const OF_48: u32 = 16;
 /// A /32, which is a whole provider, so many times.
 const OF_32: u32 = 32;
 
-/// The networks of an address, the narrowest first. An IPv4 address is one by itself; an IPv6 customer has a /64 at least
-/// and often a /48, and whoever rents a /32 has 65,536 of those, so all three count.
+/// The networks of an address, the narrowest first. An IPv4 address is one by itself. An IPv6 customer has a /64 at
+/// least and often a /48, and whoever rents a /32 has 65,536 of those, so all three count.
 #[inline]
 #[must_use]
 pub fn networks(address: IpAddr) -> impl DoubleEndedIterator<Item = Network> + Clone {

@@ -1,7 +1,11 @@
 //! How many things each network holds at once.
 //!
-//! Guarantees: one network never holds more than the bound, a /48 never more than sixteen times it, and a /32 never more
-//! than thirty-two times; a network that holds nothing takes no memory, so the whole is bounded by what is held. Keys are hashed with a secret.
+//! Guarantees:
+//! - one network never holds more than the bound, a /48 never more than sixteen times it, and a /32 never more than
+//!   thirty-two times
+//! - a network that holds nothing takes no memory, so the whole is bounded by what is held
+//!
+//! Keys are hashed with a secret.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,8 +1,11 @@
 //! The keys' numbers, in a table of a fixed size.
 //!
-//! Guarantees: memory is taken once and never grows; a key that asks stays in as long as it is more in use than the others
-//! of its set. Who is pushed out begins anew: under a flood of new keys the table forgets the quietest first, and those
-//! who flood have spent their credit longest. Sets are chosen by a keyed hash, so nobody can aim at one.
+//! Guarantees:
+//! - memory is taken once and never grows
+//! - a key that asks stays in as long as it is more in use than the others of its set
+//!
+//! Who is pushed out begins anew. Under a flood of new keys the table forgets the quietest first, and those who flood
+//! have spent their credit longest. Sets are chosen by a keyed hash, so nobody can aim at one.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};

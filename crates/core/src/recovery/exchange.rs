@@ -1,9 +1,10 @@
 //! How an edge asks a store that may have lost the room: one request as the calls that it takes, one after another. Pure;
 //! the task of a room in Redis makes the calls, and so does the simulator.
 //!
-//! Guarantees: a store that has lost something is told all that this edge knows, and is asked again only then; entries that
-//! could not be put back are put back before anything else is asked; nothing is answered before this edge has noted it,
-//! entries of the pool on its disk included.
+//! Guarantees:
+//! - a store that has lost something is told all that this edge knows, and is asked again only then
+//! - entries that could not be put back are put back before anything else is asked
+//! - nothing is answered before this edge has noted it, entries of the pool on its disk included
 
 use super::{Knowledge, Sight};
 use crate::room::{Command, Outcome};

@@ -1,7 +1,8 @@
 //! What one edge knows of one room, so that it can put it back where the store has lost it. Pure.
 //!
-//! Guarantees: everything that this edge was told or has answered is in here until the next sale; what the store says is
-//! believed, unless it is another state than the one that the edge knows, or an older one.
+//! Guarantees:
+//! - everything that this edge was told or has answered is in here until the next sale
+//! - what the store says is believed, unless it is another state than the one that the edge knows, or an older one
 
 mod exchange;
 

@@ -1,8 +1,8 @@
 //! Search engines' crawlers, by the names that they give.
 //!
-//! A waiting page is no page of the shop: a crawler that gets it with 200 takes the event's own page out of its index. Those
-//! that take part (RFC 9309's, all of which say who they are) are told to come back, or get a page that the organizer has
-//! made for them. Whoever borrows such a name gains nothing by it.
+//! A waiting page is no page of the shop: a crawler that gets it with 200 takes the event's own page out of its index.
+//! Crawlers that follow RFC 9309 all say who they are. They are told to come back, or get a page that the organizer
+//! has made for them. Whoever borrows such a name gains nothing by it.
 
 use http::HeaderMap;
 use http::header::USER_AGENT;

@@ -1,8 +1,10 @@
-//! Fields by which a client could speak for a proxy: names that shops and their frameworks believe because, behind a proxy,
-//! only the proxy writes them. None of them reaches a shop from a client.
+//! Fields by which a client could speak for a proxy. Shops and their frameworks believe these names because, behind a
+//! proxy, only the proxy writes them. None of them reaches a shop from a client.
 //!
-//! Guarantees: a name is known in every spelling that a shop might fold into it (`X_Real_IP` is `X-Real-IP` to everything
-//! that was once CGI, and some servers fold dots, too); the gate's own fields are never let through, whatever is allowed.
+//! Guarantees:
+//! - a name is known in every spelling that a shop might fold into it
+//! - `X_Real_IP` is `X-Real-IP` to everything that was once CGI, and some servers fold dots, too
+//! - the gate's own fields are never let through, whatever is allowed
 
 /// Longer names are looked at by their beginning only.
 const NAME_BYTES_MAX: usize = 64;

@@ -1,9 +1,14 @@
 //! The head of an HTTP/1 message, read so strictly that two servers cannot disagree on where it ends.
 //!
-//! Guarantees of [`read_head`]: at most one `Content-Length`, all digits; never with `Transfer-Encoding`; that one only
-//! on HTTP/1.1 and only `chunked`; exactly one `Host` on HTTP/1.1; CRLF line ends, no folded lines, no space before
-//! a colon; bounded in size and number. Pingora reads the same bytes again after it, so nothing here is trusted twice:
-//! this check refuses what Pingora would repair silently (both lengths, equal duplicates, bare LF).
+//! Guarantees of [`read_head`]:
+//! - at most one `Content-Length`, all digits, and never with `Transfer-Encoding`
+//! - `Transfer-Encoding` only on HTTP/1.1, and only `chunked`
+//! - exactly one `Host` on HTTP/1.1
+//! - CRLF line ends, no folded lines, no space before a colon
+//! - bounded in size and number
+//!
+//! Pingora reads the same bytes again after it, so nothing here is trusted twice. This check refuses what Pingora
+//! would repair silently (both lengths, equal duplicates, bare LF).
 
 use httparse::{EMPTY_HEADER, Header, Request, Status};
 

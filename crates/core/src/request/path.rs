@@ -1,13 +1,16 @@
 //! One spelling for every request target: what is judged is what is forwarded.
 //!
-//! Guarantees: [`Target::parse`] is idempotent; [`Target::as_str`] is the only thing the shop ever sees; the path that
-//! routes are matched against ([`Target::decoded_path`]) is a function of those same bytes. What no browser sends and two
-//! servers could read in two ways (dot segments, raw backslashes, control characters) is refused. What browsers do send
-//! and shops may read in more than one way comes with every such reading ([`Target::doubts`]), so that in doubt the room
-//! holds it. `docs/PATHS.md` has both lists.
+//! Guarantees:
+//! - [`Target::parse`] is idempotent
+//! - [`Target::as_str`] is the only thing the shop ever sees
+//! - the path that routes are matched against ([`Target::decoded_path`]) is a function of those same bytes
 //!
-//! Only unreserved characters are decoded (RFC 3986, 6.2.2.2), hex digits upper-cased, and a percent sign that begins no
-//! escape is escaped; the query is left alone.
+//! What no browser sends and two servers could read in two ways (dot segments, raw backslashes, control characters) is
+//! refused. Browsers do send paths that shops may read in more than one way. Such a path comes with every reading
+//! ([`Target::doubts`]), so that in doubt the room holds it. `docs/PATHS.md` has both lists.
+//!
+//! Only unreserved characters are decoded (RFC 3986, 6.2.2.2), hex digits upper-cased, and a percent sign that begins
+//! no escape is escaped. The query is left alone.
 
 use std::borrow::Cow;
 
@@ -214,8 +217,8 @@ fn decode(canonical: &str) -> Cow<'_, [u8]> {
     Cow::Owned(decoded)
 }
 
-/// Dot segments are refused between slashes of any spelling, and with `;parameters`, a colon or spaces at their end: some
-/// servers drop those before they resolve the dots.
+/// Dot segments are refused between slashes of any spelling, and with `;parameters`, a colon or spaces at their end.
+/// Some servers drop those before they resolve the dots.
 fn check_segments(decoded: &[u8]) -> Result<(), BadTarget> {
     let is_dots = |segment: &[u8]| {
         let name = segment.split(|byte| matches!(byte, b';' | b':')).next().unwrap_or_default();

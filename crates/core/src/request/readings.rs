@@ -1,9 +1,12 @@
-//! What a shop may make of a path besides the plain reading: it may decode it again, take backslashes or escaped slashes
-//! for slashes, drop empty segments and `;parameters`, take the beginning of `//x/y` for a host, or do some of that.
+//! What a shop may make of a path besides the plain reading. The shop may decode it again, or take backslashes or
+//! escaped slashes for slashes. It may drop empty segments and `;parameters`, take the beginning of `//x/y` for a
+//! host, or do some of that.
 //!
-//! Guarantees: whatever a shop does of this, in whatever order and however often, the names of the page that it arrives at
-//! are among the names of one reading, in that order, since all of it only decodes, cuts and drops; a path of which there
-//! is only one reading has none here, and costs one look at each byte.
+//! Guarantees:
+//! - whatever a shop does of this, the names of the page that it arrives at are among the names of one reading, in
+//!   that order
+//! - the order and number of the shop's steps do not matter, since all of them only decode, cut and drop
+//! - a path of which there is only one reading has none here, and costs one look at each byte
 
 use super::path::BadTarget;
 

@@ -1,10 +1,12 @@
 //! Host and path to room: which gate, if any, a request stands at.
 //!
-//! Guarantees: the longest matching path wins, then a named host over `*`, then the order of the configuration; paths
-//! match whole segments only, so `/tickets` covers `/tickets/1` and `/tickets;v=1` but not `/ticketsale`. Protected
-//! prefixes match generously, in every reading that a shop may make of a path and in every case that the room does not
-//! tell apart; exempt ones exactly, and only where there is one reading: in doubt a request is held at the gate. A host
-//! that nobody named reaches no page that the same shop protects for a named one.
+//! Guarantees:
+//! - the longest matching path wins, then a named host over `*`, then the order of the configuration
+//! - paths match whole segments only, so `/tickets` covers `/tickets/1` and `/tickets;v=1` but not `/ticketsale`
+//!
+//! Protected prefixes match generously, in every reading that a shop may make of a path. Upper and lower case count as
+//! the same where the room says so. Exempt ones exactly, and only where there is one reading: in doubt a request is
+//! held at the gate. A host that nobody named reaches no page that the same shop protects for a named one.
 
 use super::path::Target;
 use super::well_known;

@@ -1,5 +1,5 @@
-//! Files at addresses that standards fix, which others than fans ask for: without them certificates are not renewed, Apple
-//! Pay is not verified, apps do not open links, and crawling stops. They need no pass unless a room closes them.
+//! Files at addresses that standards fix, which others than fans ask for. Without them certificates are not renewed,
+//! Apple Pay is not verified, apps do not open links, and crawling stops. They need no pass unless a room closes them.
 
 /// What `well_known` holds where a room says nothing. What ends in a slash is a folder, anything else one file.
 pub const OPEN: [&str; 10] = [

@@ -26,8 +26,8 @@ impl View {
         self.draw.beacon_round()
     }
 
-    /// The round that the draw could be finished with now, if somebody had it: it is named, published, and was not known
-    /// when the roster was frozen.
+    /// The round that the draw could be finished with now, if somebody had it. It is named and published, and was not
+    /// known when the roster was frozen.
     #[must_use]
     pub fn awaited_round(&self) -> Option<BeaconRound> {
         let frozen_at_ms = self.witnessed_freeze_ms()?;

@@ -1,7 +1,7 @@
 //! A bucket of credit, counted without rounding.
 //!
 //! Guarantee: in every window of length w, however the calls fall, at most what the rate gives in w, and the burst, is
-//! taken from a bucket that was filled with nothing but time.
+//! taken. That is so for a bucket that was filled with nothing but time.
 //!
 //! One person is 60,000 units, so a rate of r people a minute is exactly r units a millisecond. A virtual scheduling
 //! clock (GCRA) enforces the same bound, but has to round its interval and to be re-based when the rate changes.

@@ -1,7 +1,7 @@
 //! What can be asked of a room, and what it answers.
 //!
-//! Every transition of a room is one [`Command`] applied atomically at one instant; the same command applied again
-//! (a retry, another edge) gives the same answer and changes nothing twice.
+//! Every transition of a room is one [`Command`] applied atomically at one instant. The same command applied again (a
+//! retry, another edge) gives the same answer and changes nothing twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -241,8 +241,8 @@ pub enum Control {
     Rate(u32),
     /// People per minute from now on, changing with time.
     Ramp(Ramp),
-    /// Call people now, beyond the rate, as far as there is room for them: so many in all since the sale began, so that
-    /// asking twice lets nobody in twice.
+    /// Call people now, beyond the rate, as far as there is room for them. The number is of all since the sale began,
+    /// so that asking twice lets nobody in twice.
     LetIn(u64),
     /// Sets how rate and sessions are steered: fixed, or by the health of the shop.
     Mode(Mode),

@@ -1,8 +1,10 @@
 //! The draw's steps, in the one order in which they are worth anything: descriptor, root, secret and seed.
 //!
-//! Guarantees: what is published once is never replaced by anything else; the secret leaves the room only after the
-//! root has been public for the witness time; where the descriptor names a round of public randomness, the seed is made
-//! with that round's, verified, or without any as the descriptor foresees, and with nothing else.
+//! Guarantees:
+//! - what is published once is never replaced by anything else
+//! - the secret leaves the room only after the root has been public for the witness time
+//! - where the descriptor names a round of public randomness, the seed is made with that round's value, verified
+//! - the seed is made without a round only as the descriptor foresees
 
 use fairgate_draw::{BeaconRound, BeaconSignature, Descriptor, Hash, QUICKNET, ZERO, commitment, seed};
 
@@ -97,8 +99,8 @@ impl Draw {
         self.revealed.is_some()
     }
 
-    /// Publishes the root of the closed pool of `pool` entries, `missing` of which are empty, and of these `left_out` were
-    /// left out; answers whether that is new.
+    /// Publishes the root of the closed pool of `pool` entries, `missing` of which are empty, and of these `left_out`
+    /// were left out. Answers whether that is new.
     pub(super) fn freeze(
         &mut self,
         pool: u64,

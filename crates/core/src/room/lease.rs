@@ -1,7 +1,10 @@
 //! Sessions inside: who holds one, until when, and which ended early.
 //!
-//! Guarantees: a place has at most one lease, ever; a lease ends when it was not used for the idle time, at its hard
-//! end, or when it is released, whichever comes first; a release is public until the session's pass has run out.
+//! Guarantees:
+//! - a place has at most one lease, ever
+//! - a lease ends when it was not used for the idle time, at its hard end, or when it is released, whichever comes
+//!   first
+//! - a release is public until the session's pass has run out
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

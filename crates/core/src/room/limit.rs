@@ -1,5 +1,5 @@
-//! How fast the leak runs at the moment of a view, and what holds it back: worked out from the rest of the view, so that
-//! it is the same whichever store the room is kept in.
+//! How fast the leak runs at the moment of a view, and what holds it back. Both are worked out from the rest of the
+//! view, so they are the same whichever store the room is kept in.
 
 use super::pace::Pace;
 use super::{Limit, Mode, Phase, View};

@@ -1,16 +1,18 @@
 //! The line: who has been called, who came, who did not, and the leak that calls the next.
 //!
-//! Guarantees: `serving` never falls; sessions inside plus the called who are expected never outgrow the limit of sessions
-//! by a call; a place is admitted once at most; a fan who asked within the grace never loses the place for having had to
-//! wait.
+//! Guarantees:
+//! - `serving` never falls
+//! - sessions inside plus the called who are expected never outgrow the limit of sessions by a call
+//! - a place is admitted once at most
+//! - a fan who asked within the grace never loses the place for having had to wait
 //!
-//! Two buckets, since they bound different things. The cap decides how many are *let in*: each admission takes a person's
-//! credit. The leak decides how many are *called*: its credit is taken by those who come, and what is not spoken for by
-//! those who are expected ([`Line::expected_units`]) may be called. So no-shows are made up for before they are known
-//! one by one: while three of ten called places stay empty, each call speaks for seven tenths of a person.
+//! Two buckets, since they bound different things. The cap decides how many are *let in*: each admission takes a
+//! person's credit. The leak decides how many are *called*. Those who come take its credit. What those who are
+//! expected will not take ([`Line::expected_units`]) may be called. So no-shows are made up for before they are known
+//! one by one. While three of ten called places stay empty, each call counts as seven tenths of a person.
 //!
-//! The grace is measured on a watch that stops while nobody could be let in (paused, sold out, ended, out of reach), so that
-//! neither a pause nor an outage costs anybody their place.
+//! The grace is measured on a clock that stops while nobody could be admitted (paused, sold out, ended, out of reach).
+//! So neither a pause nor an outage costs anybody their place.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -192,7 +194,7 @@ impl Line {
         }
     }
 
-    /// After a loss: whoever was called has the whole grace again, and the buckets begin empty, since nobody knows how
+    /// After a loss: whoever was called has the whole grace again. The buckets begin empty, since nobody knows how
     /// much of the burst was used.
     pub(super) fn begin_again(&mut self) {
         self.asking.retain(|place| !self.gone.contains(place));
@@ -251,7 +253,7 @@ impl Line {
         self.outstanding -= expired;
         self.lapsed_no_shows += expired;
         self.forget_shares();
-        // Those who stayed away were called in vain; that is learned too late to call others in their stead, who would
+        // Those who stayed away were called in vain. That is learned too late to call others in their stead, who would
         // only have to wait for the cap.
         self.spill(policy);
         self.lapsed != lapsed_before || expired > 0
@@ -275,14 +277,14 @@ impl Line {
         i64::try_from(share.min(SHARE_UNITS_MAX)).unwrap_or(0)
     }
 
-    /// How many of the called are still expected, in units: everyone who asked, and of the others as many as came of
-    /// those before them, less those who have come.
+    /// How many of the called are still expected, in units. That is everyone who asked, and of the others as many as
+    /// came of those before them, less those who have come.
     fn expected_units(&self) -> i64 {
         units(self.asking.len()).saturating_add(self.silent_units().max(0))
     }
 
-    /// How many of those who were called and have said nothing yet should still come, in units; less than none where more
-    /// came than should have.
+    /// How many of those who were called and have said nothing yet should still come, in units. Less than none where
+    /// more came than should have.
     fn silent_units(&self) -> i64 {
         let silent = self.outstanding - self.asking.len();
         let came = self.calling.saturating_sub(silent);
@@ -325,9 +327,9 @@ impl Line {
         soon.saturating_sub(units(self.asking.len())) >= self.call_units()
     }
 
-    /// How many more can be called where the called may not take more than so many units: all of them at once, so that it
-    /// does not matter how often anybody looks. Where more came than should have, those who come in excess speak for calls
-    /// to come.
+    /// How many more can be called where the called may not take more than so many units. All of them are called at
+    /// once, so that it does not matter how often anybody looks. Where more came than should have, those who come in
+    /// excess speak for calls to come.
     fn callable(&self, most: i64) -> u64 {
         if most.saturating_sub(self.expected_units()) < self.call_units() {
             return 0;

@@ -1,9 +1,11 @@
 //! What is known of a sale outside of its store, and how a room that was lost takes it back.
 //!
-//! Guarantees: the highest number wins, so it does not matter who puts back what he knows first, or how often; behind the
-//! highest number that anybody knows a gap is left, so that no number is given a second time, though somebody who knew
-//! a higher one may be gone; and while a room is mending nobody gets a number, is let in or is called, so that everyone
-//! who knows something can put it back first.
+//! Guarantees:
+//! - the highest number wins, so it does not matter who puts back what he knows first, or how often
+//! - behind the highest number that any edge knows a gap is left
+//! - no number is given a second time, though an edge that knew a higher one may be gone
+//! - while a room is mending no fan gets a number, is admitted or is called: every edge can put back what it knows
+//!   first
 
 use std::collections::BTreeMap;
 
@@ -208,8 +210,8 @@ impl Room {
         }
     }
 
-    /// Notes that so many entries were put back into the roster, which whoever keeps it has to say: while they come in
-    /// no root is made.
+    /// Notes that so many entries were put back into the roster. Whoever keeps the roster has to say so: while entries
+    /// come in no root is made.
     pub fn refilled(&mut self, entries: u64) {
         if let Some(sale) = self.sale.as_mut().filter(|_| entries > 0) {
             sale.refilled(entries, self.now_ms);

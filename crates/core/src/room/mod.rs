@@ -1,15 +1,17 @@
 //! The room as a pure state machine: a command, the time, and out come an answer and the next state.
 //!
-//! Guarantees: no place is given twice, nobody is admitted twice, `serving` never falls, and in every window of length
-//! w at most rate · w + burst fans are admitted, besides those whom people let in beyond the rate.
+//! Guarantees:
+//! - no place is given twice, nobody is admitted twice, and `serving` never falls
+//! - in every window of length w at most rate · w + burst fans are admitted, besides those whom people let in beyond
+//!   the rate
 //!
 //! Time only ever comes in with a command, and never goes back. Before a command is looked at, everything that time
-//! alone decides is brought up to date ([`Room::apply`]): leases and graces run out, the phase changes, people are called.
-//! A command that changes nothing leaves no trace, so replaying only those that did (see [`View::revision`]), each with
-//! the time of the command before it ([`Room::heard_until`]), rebuilds the same room.
+//! alone decides is brought up to date ([`Room::apply`]). Leases and graces run out, the phase changes, people are
+//! called. A command that changes nothing leaves no trace. So replaying only those that did (see [`View::revision`])
+//! rebuilds the same room. Each is replayed with the time of the command before it ([`Room::heard_until`]).
 //!
-//! Time in which nobody was heard ([`SILENCE_MS`]) is nobody's grace: whoever was called just before the store went out of
-//! reach has the rest of it when it is back.
+//! Time in which no edge was heard ([`SILENCE_MS`]) does not count as grace. Whoever was called just before the store
+//! went out of reach has the rest of the grace when it is back.
 //!
 //! Sizes: one bit a place, 24 bytes an entry of this minute and the last, about 150 bytes a session inside. Entries themselves
 //! are not kept; whoever applies the commands keeps the roster.

@@ -1,9 +1,11 @@
 //! How fast the leak may run at each moment: what people set, a ramp, and what an edge steers, as a function of time.
 //!
-//! Guarantees: never more than people set; what an edge wanted counts for [`STEER_MS`] and not longer, and from then on
-//! the floor holds; another edge than the one that steers may lower what is in force, but not raise it.
+//! Guarantees:
+//! - never more than people set
+//! - what an edge wanted counts for [`STEER_MS`] and not longer, and from then on the floor holds
+//! - another edge than the one that steers may lower what is in force, but not raise it
 //!
-//! The rate is constant between the steps of a ramp (one a second) and the end of a steering, so what it gives in a
+//! The rate is constant between the steps of a ramp (one a second) and the end of a steering. So what it gives in a
 //! stretch of time is a sum of products of whole numbers: exact, and the same however often anybody looks.
 
 use super::{Mode, Policy, Ramp, Steering};

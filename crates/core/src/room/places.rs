@@ -69,8 +69,8 @@ impl Places {
         spans(range).map(|(start, length)| u64::from(self.missing(start, length).count_ones())).sum()
     }
 
-    /// The end of the shortest stretch of `range`, from its start on, that has `wanted` places which are not in the set
-    /// (or all of the range), and how many it has.
+    /// The end of the shortest stretch of `range`, from its start on, that has `wanted` places which are not in the
+    /// set. The stretch is all of the range where there are fewer. The second number says how many it has.
     pub(super) fn stretch(&self, range: Range<u64>, wanted: u64) -> (u64, u64) {
         let mut found = 0;
         for (start, length) in spans(range.clone()) {

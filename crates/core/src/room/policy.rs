@@ -30,8 +30,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy for tests, which name what matters to them and take the rest from here: one person a second after a burst
-    /// of ten, a hundred inside, a minute of grace.
+    /// A policy for tests, which name what matters to them and take the rest from here. It has one person a second
+    /// after a burst of ten, a hundred inside, a minute of grace.
     #[doc(hidden)]
     #[must_use]
     pub const fn for_testing() -> Self {

@@ -1,8 +1,11 @@
 //! Entries of the last minute, so that a join whose answer was lost is not entered twice.
 //!
-//! Guarantee: an entry entered less than a minute ago is found again; it is forgotten with all others of its minute,
-//! when that is the one before the last. 16 bytes of each entry are kept (entries are SHA-256 hashes, so 128 bits cannot
-//! be made to meet another fan's) and about 8 bytes of index.
+//! Guarantees:
+//! - an entry entered less than a minute ago is found again
+//! - it is forgotten with all others of its minute, when that is the one before the last
+//!
+//! 16 bytes of each entry are kept, and about 8 bytes of index. Entries are SHA-256 hashes, so 128 bits cannot be made
+//! to meet another fan's.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};

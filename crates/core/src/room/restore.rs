@@ -157,8 +157,8 @@ impl Sale {
         was_owed
     }
 
-    /// Once the room is right again: who has not been heard may have known more, so a gap is left for that; and what was
-    /// left out is passed over.
+    /// Once the room is right again: an edge that has not been heard may have known more, so a gap is left for that.
+    /// What was left out is passed over.
     pub(super) fn settle_gaps(&mut self, now_ms: u64) {
         if self.is_mending(now_ms) {
             return;

@@ -1,7 +1,7 @@
 //! When a room does what: the plan's times, and what a plan may change once another is in force.
 //!
 //! Guarantees: the phase follows from the times, the draw and the clock alone; once the pool is open its times stand.
-//! What people changed while the room was live outlives a restart: a plan that is applied again brings only what its
+//! What people changed while the room was live outlives a restart. A plan that is applied again brings only what its
 //! own configuration changed since it was applied last.
 
 use fairgate_draw::QUICKNET;
@@ -84,7 +84,7 @@ impl Schedule {
         }
     }
 
-    /// Refuses a plan of another room, and one that is older than what the room follows: an edge that starts with the
+    /// Refuses a plan of another room, and one that is older than what the room follows. An edge that starts with the
     /// last configuration beside edges with the next one must not set the room back.
     pub(super) fn check_origin(&self, plan: &Plan) -> Result<(), Refusal> {
         if self.room != plan.room {

@@ -4,8 +4,10 @@
 //! one leaf hash, or trusts one witness, sees that there is one freeze and no other. Formats are those of C2SP, version 1:
 //! `signed-note`, `tlog-checkpoint`, `tlog-cosignature`, `tlog-proof`.
 //!
-//! Guarantees: nothing here makes a statement or a signature; what is parsed has one spelling, so that what was hashed or
-//! signed is what was read; a signature that is named by a known key and does not hold refuses the whole note.
+//! Guarantees:
+//! - nothing here makes a statement or a signature
+//! - what is parsed has one spelling, so that what was hashed or signed is what was read
+//! - a signature that is named by a known key and does not hold refuses the whole note
 
 mod checkpoint;
 mod note;

@@ -1,7 +1,10 @@
 //! C2SP `signed-note`: a text, and below it who signed it.
 //!
-//! Guarantees: a key signs under one name; a signature line that a known key's name and number claim is checked, and where it
-//! is wrong the whole note is refused; lines of unknown keys prove nothing and do no harm.
+//! Guarantees:
+//! - a key signs under one name
+//! - a signature line that a known key's name and number claim is checked, and where it is wrong the whole note is
+//!   refused
+//! - lines of unknown keys prove nothing and do no harm
 
 use std::fmt;
 

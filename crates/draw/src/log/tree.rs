@@ -58,8 +58,8 @@ impl LogTree {
     }
 }
 
-/// The root that follows from a leaf hash, its index and its path in a log of `size` statements; `None` where the path's
-/// length does not fit.
+/// The root that follows from a leaf hash, its index and its path in a log of `size` statements. `None` where the
+/// path's length does not fit.
 #[must_use]
 pub fn root_of_inclusion(leaf_hash: &Hash, index: u64, size: u64, path: &[Hash]) -> Option<Hash> {
     root_over(*leaf_hash, index, size, path)

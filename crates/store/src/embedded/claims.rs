@@ -1,7 +1,7 @@
 //! The public list of claims of one sale: who took which place, in the order of admission.
 //!
-//! A file beside the journal that says nothing which the journal does not: it is written anew while the journal is read,
-//! so it needs no `fdatasync` of its own and cannot contradict what was committed.
+//! This file beside the journal says nothing which the journal does not. The file is written anew while the journal is
+//! read. So it needs no `fdatasync` of its own and cannot contradict what was committed.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -1,8 +1,9 @@
 //! One append-only file a sale: what was appended is on the disk before [`Journal::append`] returns.
 //!
-//! Guarantees: reading stops at a tail that was torn while it was written, which nobody was answered for, and cuts it
-//! off; bytes that have rotted, in the last commit as anywhere before it, are an error that says where, since cutting
-//! there would lose answered commands.
+//! Guarantees:
+//! - reading stops at a tail that was torn while it was written, which nobody was answered for, and cuts it off
+//! - bytes that have rotted, in the last commit as anywhere before it, are an error that says where, since cutting
+//!   there would lose answered commands
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read};

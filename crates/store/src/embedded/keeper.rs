@@ -1,8 +1,10 @@
 //! The one thread that changes a room.
 //!
-//! Guarantees: a command is answered after the commit that has it, never before; commands that wait while a commit is
-//! under way share the next one; after a failed write or a panic the room is read back from the disk before anything else
-//! happens, so that nobody is ever told of a change that is not there.
+//! Guarantees:
+//! - a command is answered after the commit that has it, never before
+//! - commands that wait while a commit is under way share the next one
+//! - after a failed write or a panic the room is read back from the disk before anything else happens
+//! - so nobody is ever told of a change that is not there
 
 use std::io::ErrorKind;
 use std::iter::Peekable;
@@ -97,7 +99,7 @@ impl Keeper {
     }
 
     /// Serves requests until nobody can send any. After a panic the room is read back from the disk, as after a failed
-    /// write: whoever waited is told that nobody knows what came of it.
+    /// write. Whoever waited is told that nobody knows what came of it.
     pub(super) fn run(&mut self, requests: &Receiver<Request>) {
         while catch_unwind(AssertUnwindSafe(|| self.serve_all(requests))).is_err() {
             error!(room = self.name, "the room's keeper has panicked: reading the room back from the disk");
@@ -179,8 +181,8 @@ impl Keeper {
         Ok(HEADER_BYTES as u64)
     }
 
-    /// Writes down and shows who was let in. The journal has it already, so a failure costs nothing but time: the lines
-    /// are written with the next ones, or when the room is read back.
+    /// Writes down and shows who was let in. The journal has the claims already, so a failure costs nothing but time.
+    /// The lines are written with the next ones, or when the room is read back.
     fn publish_claims(&mut self) {
         if let Some(Err(error)) = self.claims.as_mut().map(ClaimList::write) {
             error!(room = self.name, %error, "cannot write the list of claims; trying again with the next commit");

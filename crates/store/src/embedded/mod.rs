@@ -2,9 +2,9 @@
 //!
 //! Guarantees: an answered command survives kill -9 and a power cut; a data directory has one user at a time.
 //!
-//! Each room has a thread of its own (`keeper`) that applies commands one at a time and makes those that waited
-//! together durable with one write and one `fdatasync`; journals are `<dir>/<room>/<n>.journal`, one a sale (`frame` has
-//! the format). The draw's secret is in there: files are readable by their owner only.
+//! Each room has a thread of its own (`keeper`) that applies commands one at a time. The thread makes those that
+//! waited together durable with one write and one `fdatasync` (group commit). Journals are `<dir>/<room>/<n>.journal`,
+//! one a sale (`frame` has the format). The draw's secret is in there: files are readable by their owner only.
 
 mod claims;
 mod draft;

@@ -1,9 +1,13 @@
 //! A backup becomes the store again, though the numbers that were given after it was made are not in it.
 //!
-//! Guarantees: neither the backup nor what is left of the lost store is changed; behind the last number of the backup so
-//! many are left out that none is given twice; places of which the lost store's list of claims says that they were
-//! admitted are not admitted again, and their sessions go on. A room whose pool has closed since is not restored without
-//! being told to: its late comers have places that the draw would give away.
+//! Guarantees:
+//! - neither the backup nor what is left of the lost store is changed
+//! - behind the last number of the backup so many are left out that none is given twice
+//! - places of which the lost store's list of claims says that they were admitted are not admitted again, and their
+//!   sessions go on
+//!
+//! A room whose pool has closed since is not restored without being told to: its late comers have places that the draw
+//! would give away.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! Single calls of the scripts, as a room's task makes them one after another: whoever has a model of what the scripts do
-//! can hold it against them.
+//! Single calls of the scripts, as a room's task makes them one after another. A test with a model of what the scripts
+//! do can hold the model against them.
 
 use bytes::Bytes;
 use fairgate_core::recovery::{Knowledge, Sight, Stamp};

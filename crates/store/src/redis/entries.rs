@@ -1,12 +1,13 @@
 //! The entries of the pool that this edge has answered, in a file of the edge's own disk.
 //!
-//! Guarantees: an entry is in here before its fan is answered, and the page cache keeps it through kill -9; a record that
-//! was cut short, or has rotted, costs the entries that it had and no others; what cannot be read is told, and how much
-//! of it there is.
+//! Guarantees:
+//! - an entry is in here before its fan is answered, and the page cache keeps it through kill -9
+//! - a record that was cut short, or has rotted, costs the entries that it had and no others
+//! - what cannot be read is told, and how much of it there is
 //!
-//! `<draw>.ledger` is a head and one frame for each batch that was answered (see [`framing`](crate::framing)), with
-//! 40 bytes an entry: its index as `u64be`, and itself. `<draw>.entries`, its first version, has the
-//! same bytes without head and frames; it is read as far as it goes and not written any more.
+//! `<draw>.ledger` is a head and one frame for each batch that was answered (see [`framing`](crate::framing)). An
+//! entry has 40 bytes: its index as `u64be`, and itself. `<draw>.entries`, its first version, has the same bytes
+//! without head and frames; it is read as far as it goes and not written any more.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -292,8 +293,8 @@ fn records(payload: &[u8]) -> Vec<(u64, Entry)> {
     payload.as_chunks().0.iter().map(read_record).collect()
 }
 
-/// The records of a file of 40 bytes an entry and nothing else. Where one was torn those behind it are out of step: an
-/// index that no pool has says so, and the next place where the indexes make sense again is where it goes on.
+/// The records of a file of 40 bytes an entry and nothing else. Where one was torn those behind it are out of step. An
+/// index that no pool has says so. Reading goes on at the next place where the indexes make sense again.
 fn read_released(path: &Path) -> io::Result<Vec<(u64, Entry)>> {
     let bytes = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

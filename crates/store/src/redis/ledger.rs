@@ -1,16 +1,18 @@
-//! What one edge knows of a room and has answered, on the edge's own disk: it outlives the edge's process, so that a room
-//! can be put back though Redis has lost it and the edge was restarted meanwhile.
+//! What one edge knows of a room and has answered, on the edge's own disk (a replica log). It outlives the edge's
+//! process. So a room can be put back though Redis has lost it and the edge was restarted meanwhile.
 //!
-//! Guarantees: an entry of the pool is in here before its fan is answered, and the page cache keeps it through kill -9;
-//! a file that cannot be written costs the room nothing but this help, and is told in the log. The draw's secret is in
-//! here: files are readable by their owner only.
+//! Guarantees:
+//! - an entry of the pool is in here before its fan is answered, and the page cache keeps it through kill -9
+//! - a file that cannot be written costs the room nothing but this help, and is told in the log
 //!
-//! The directory has one user at a time. While an edge takes over from another both add entries, and only the other writes
-//! what it knows; as soon as it has ended, that is taken in.
+//! The draw's secret is in here: files are readable by their owner only.
 //!
-//! `<dir>/<room>/knowledge` is [`Knowledge`] and how many numbers were left out when the roster was frozen, a head and one
-//! frame that are replaced as a whole; the entries are
-//! [`entries`]'s, and the copy of the frozen roster is [`copy`]'s.
+//! The directory has one user at a time. While an edge takes over from another both add entries, and only the other
+//! writes what it knows. As soon as it has ended, that is taken in.
+//!
+//! `<dir>/<room>/knowledge` is [`Knowledge`] and how many numbers were left out when the roster was frozen. The file
+//! is a head and one frame that are replaced as a whole. The entries are [`entries`]'s, and the copy of the frozen
+//! roster is [`copy`]'s.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

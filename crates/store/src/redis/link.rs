@@ -1,5 +1,6 @@
-//! The way to Redis: every call has a time limit; a connection that failed is made anew, with delays that grow up to a
-//! limit and are jittered, and until the next try is due everyone is told at once that Redis is out of reach.
+//! The way to Redis. Every call has a time limit. A connection that failed is made anew, with delays that grow up to a
+//! limit and are jittered (exponential back-off). Until the next try is due everyone is told at once that Redis is out
+//! of reach.
 //!
 //! A connection that did not answer in time is given up, too: behind a cut cable it would never say anything again.
 //! With Sentinels, each new connection asks them anew which server is the master.

@@ -1,7 +1,9 @@
 //! The store of a fleet: any number of edges on one Redis, Valkey, or cluster of them.
 //!
-//! Guarantees: the same transitions as the embedded store's, each of them one atomic script on the server's clock
-//! (`lua/`), so any edge can do anything; every call has a time limit, and what it did is safe to ask for again.
+//! Guarantees:
+//! - the same transitions as the embedded store's, each of them one atomic script on the server's clock (`lua/`), so
+//!   any edge can do anything
+//! - every call has a time limit, and what it did is safe to ask for again
 //!
 //! Requests that wait while a call is under way share the next one. Room and edge hold nothing but what is cached here:
 //! which closed sessions a view has told of already.

@@ -6,8 +6,8 @@ use redis::ScriptInvocation;
 
 use super::fields::Fields;
 
-/// Adds what an edge knows to a call: with some of the places that are gone (from which byte on, and the bits), and with some
-/// of the sessions that ended early and of those that did not.
+/// Adds what an edge knows to a call. That includes some of the places that are gone (from which byte on, and the
+/// bits). It also includes some of the sessions that ended early and of those that did not.
 pub(super) fn add(
     call: &mut ScriptInvocation<'_>,
     edge: &str,

@@ -1,4 +1,4 @@
-//! `Command::Reveal`: Lua can neither hash nor verify, so the store asks what the draw consists of, works out what is
+//! `Command::Reveal`: Lua can neither hash nor verify. So the store asks what the draw consists of, works out what is
 //! missing, and asks again; see `lua/reveal.lua`.
 
 use fairgate_core::room::{Beacon, Outcome, check_beacon, verified};

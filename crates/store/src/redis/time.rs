@@ -1,9 +1,10 @@
 //! How far Redis's clock is believed.
 //!
-//! Guarantees: a call lets a room's time go as far as this edge's monotonic clock bears out since it first believed Redis, and no
-//! further. So a server whose clock is set, or that is replaced by one with another clock, moves no room and stops none. A server is
-//! believed at first only if this machine's clock or the room itself says about the same. Each edge bears this in mind for itself:
-//! whoever lets time pass most cautiously holds nobody up, since the others' calls move the room as well.
+//! Guarantees: a call lets a room's time go as far as this edge's monotonic clock bears out since it first believed
+//! Redis, and no further. So a server whose clock is set, or that is replaced by one with another clock, moves no room
+//! and stops none. A server is believed at first only if this machine's clock or the room itself says about the same.
+//! Each edge applies this for itself. The edge that lets time pass most cautiously holds nobody up, since the others'
+//! calls move the room as well.
 
 use std::fmt;
 use std::sync::Arc;
@@ -126,8 +127,8 @@ impl RoomTime {
         }
     }
 
-    /// Begins where neither the room nor others bear the server out: with what is between the extremes of the three, unless
-    /// this machine's clock bears it out.
+    /// Begins where neither the room nor others bear the server out. It takes the middle one of the three times,
+    /// unless this machine's clock bears the server out.
     fn begin_between(&self, server_ms: u64, room_ms: u64) {
         let own_ms = self.edge.own.now_ms();
         if own_ms.abs_diff(server_ms) > JUMP_MS {

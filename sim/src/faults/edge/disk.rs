@@ -1,5 +1,5 @@
-//! What outlives an edge's process: knowledge that is a second old at most, and the entries that it answered, in the very
-//! bytes in which an edge writes them.
+//! What outlives an edge's process: knowledge that is a second old at most, and the entries that it answered. They are
+//! in the very bytes in which an edge writes them.
 
 use fairgate_core::recovery::Knowledge;
 use fairgate_core::room::{Entry, Position};

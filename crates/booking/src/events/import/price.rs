@@ -1,7 +1,8 @@
 //! Prices as spreadsheets write them: whole numbers in the smallest unit of the currency, or decimals. Pure.
 //!
-//! Guarantees: what could mean two amounts is refused with both of them; a file is all of one kind, so that a `98` among
-//! decimals is never 98 of the smallest unit.
+//! Guarantees:
+//! - what could mean two amounts is refused with both of them
+//! - a file is all of one kind, so that a `98` among decimals is never 98 of the smallest unit
 
 use crate::money::{minor_units_of_event, money};
 

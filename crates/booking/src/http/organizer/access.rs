@@ -1,7 +1,7 @@
 //! Who may organize: whoever has the token.
 //!
-//! Guarantees: the token is compared by keyed hashes, so neither its length nor its content shows in the time it takes, and
-//! it is not kept in memory.
+//! Guarantees: the token is compared by keyed hashes, so neither its length nor its content shows in the time it
+//! takes. The token is not kept in memory.
 
 use std::sync::Arc;
 

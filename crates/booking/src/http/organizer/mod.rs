@@ -1,7 +1,11 @@
 //! The organizer's API, on the operators' listener: events to edit, bookings to look at and to cancel.
 //!
-//! Guarantees: nothing is told or changed without the organizer's token; nobody overwrites an edit that they have not seen;
-//! the same cancellation again is the same answer. Without a token in the core's environment the API is closed.
+//! Guarantees:
+//! - nothing is told or changed without the organizer's token
+//! - nobody overwrites an edit that they have not seen
+//! - the same cancellation again is the same answer
+//!
+//! Without a token in the core's environment the API is closed.
 
 mod access;
 mod bookings;
