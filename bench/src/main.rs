@@ -34,16 +34,16 @@ use crate::report::Row;
 /// Measure fairgate against its references, side by side.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Groups to run; all of them but `leak` where none is named.
+    /// The groups to run. The default is all groups but `leak`.
     #[arg(value_parser = GROUPS)]
     groups: Vec<String>,
-    /// Rounds in which ours and the reference take turns.
+    /// The number of rounds. In each, fairgate and its reference take turns.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Instead: crowds and faults for so many minutes, and whether memory, descriptors and threads stay flat.
+    /// Run the soak test instead, for so many minutes: crowds and faults, while memory, descriptors and threads stay flat.
     #[arg(long, value_name = "MINUTES", conflicts_with = "groups", value_parser = clap::value_parser!(u64).range(8..=600))]
     soak: Option<u64>,
-    /// Where the rows are written.
+    /// The file for the results, as JSON.
     #[arg(long, default_value = "target/bench.json")]
     output: PathBuf,
 }

@@ -17,40 +17,41 @@ struct Args {
     /// The protected page, over plain HTTP.
     #[arg(default_value = "http://127.0.0.1:8080/")]
     url: String,
-    /// The room.
+    /// The room's name, as in the edge's configuration.
     #[arg(long, default_value = "demo")]
     room: String,
-    /// The event to buy seats of; without it the fans go home once they are let in.
+    /// The event of which fans buy seats. Without it fans leave once they are admitted.
     #[arg(long)]
     event: Option<String>,
-    /// People.
+    /// The number of simulated fans.
     #[arg(long, default_value_t = 1_000)]
     fans: u32,
-    /// Bots on top of them.
+    /// The number of simulated bots, besides the fans.
     #[arg(long, default_value_t = 40)]
     bots: u32,
-    /// Decides who behaves how; the same seed is the same crowd.
+    /// The random seed that decides how each fan behaves. The same seed is the same crowd.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Seconds after which the run ends, whoever still waits.
+    /// Seconds after which the run ends, even if fans still wait.
     #[arg(long, default_value_t = 1_800)]
     time_limit: u64,
-    /// Seconds within which those who come after the start arrive.
+    /// Seconds after the start within which late fans arrive.
     #[arg(long, default_value_t = 30)]
     late_within: u64,
-    /// Sockets that may be open at once.
+    /// The number of sockets that may be open at once.
     #[arg(long, default_value_t = 16_000)]
     connections: usize,
-    /// Let every fan claim an address of its own (X-Forwarded-For), for targets that trust this machine as a proxy.
+    /// Give every fan an address of its own (X-Forwarded-For). The target has to name this machine in
+    /// `edge.trusted_proxies`.
     #[arg(long)]
     forwarded_for: bool,
-    /// Write the report as JSON, too.
+    /// Also write the report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Write what every fan did and was told, one JSON object a line.
+    /// Write every request of every fan and its answer to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
-    /// The target is another machine, and it is mine to load.
+    /// Allow a target on another machine. Use it only for a target that you own: thousands of fans hurt whoever they visit.
     #[arg(long)]
     i_own_this_target: bool,
 }

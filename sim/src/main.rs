@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use fairgate_sim::{faults, onsale};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Plays fairgate's decisions on paper time.
+/// Runs fairgate's own decisions in a discrete-event simulation.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -18,9 +18,9 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// A whole on-sale at internet scale: what the store, each edge and the network would carry.
+    /// Simulate a whole on-sale at internet scale, and report what the store, each edge and the network carry.
     Onsale(onsale::Options),
-    /// Edges and a store that break: the promises have to hold after every step.
+    /// Simulate edges and a store that break, and check every promise after every step.
     Faults(faults::Options),
 }
 

@@ -1,6 +1,5 @@
-//! The simulator's store is a model of the scripts in `lua/`: here it is held against them. What the store of a seed
-//! was asked is asked of a real Redis, with the same stamps, at the same times, through the same losses. The answers
-//! are equal.
+//! The simulator's store is a model of the scripts in `lua/`: here it is held against them. A real Redis is asked what
+//! the store of a seed was asked, with the same stamps, times and losses. The answers are equal.
 
 use std::collections::{BTreeMap, HashMap};
 

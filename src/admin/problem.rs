@@ -20,7 +20,7 @@ pub(super) enum Problem {
     NoTokens,
     #[error("send the token as `Authorization: Bearer …`")]
     NoToken,
-    #[error("the token is not known here")]
+    #[error("the token is not known here; check FAIRGATE_ADMIN_TOKEN, or the variables that admin.tokens names")]
     WrongToken,
     #[error("too many wrong tokens came from this address; try again later")]
     Guessing { retry_after_ms: u64 },
@@ -34,7 +34,7 @@ pub(super) enum Problem {
     Method,
     #[error("there is no room named {0:?}; GET /api/v1/rooms lists them")]
     NoRoom(String),
-    #[error("the rooms of this edge go by a clock of their own")]
+    #[error("the store of this edge keeps no time, so there is no clock to accept")]
     NoClock,
     #[error("{detail}")]
     Body { status: StatusCode, detail: String },

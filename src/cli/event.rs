@@ -30,10 +30,10 @@ pub(super) struct EventArgs {
 enum Step {
     /// Create an event from a seat plan. A plan with mistakes creates nothing; each mistake is reported with its line.
     ///
-    /// A JSON file holds the whole event. A CSV file has one line per seat (section,title,kind,tier,price,row,seat); the
-    /// options describe the event. A CSV file from a spreadsheet will do: commas, semicolons or tabs, and prices in the
-    /// smallest unit (9800) or with decimals (98.00 or 98,00), the same in the whole file. config/event.json and
-    /// config/event.csv are examples.
+    /// A JSON file holds the whole event. A CSV file has one line per seat (section,title,kind,tier,price,row,seat);
+    /// the options describe the event. A CSV file may come from a spreadsheet, with commas, semicolons or tabs. Prices
+    /// are in the smallest unit (9800) or with decimals (98.00 or 98,00), the same in the whole file.
+    /// config/event.json and config/event.csv are examples.
     Import(Box<ImportArgs>),
     /// Show one event.
     Show {
@@ -109,7 +109,7 @@ struct SetArgs {
     /// The number of seats that one fan may have.
     #[arg(long, value_name = "N")]
     fan_seats_max: Option<u32>,
-    /// True if seats can be reserved at all.
+    /// Open the event for reservations (true), or close it (false).
     #[arg(long, value_name = "true|false")]
     on_sale: Option<bool>,
     /// When reservations begin; `none` removes the bound.

@@ -15,9 +15,9 @@ use fairgate_booking::payment::signature::WebhookSecret;
 
 /// Run a simulated payment provider for trials and tests.
 ///
-/// It takes no money. It records payments, and it fails on request. Words in the payment token say how it treats a payment;
-/// they are joined by `-`, as in `demo-slow-twice`. --behave sets the words for other tokens. To change them while it runs:
-/// curl -X PUT -d '{"behaviour": "down"}' -H 'content-type: application/json' http://…/v1/behaviour.
+/// It takes no money. It records payments, and it fails on request. Words in the payment token say how it treats a
+/// payment. They are joined by `-`, as in `demo-slow-twice`. --behave sets the words for other tokens. To change them
+/// while it runs: curl -X PUT -d '{"behaviour": "down"}' -H 'content-type: application/json' http://…/v1/behaviour.
 ///
 /// declined: refuses the payment.  slow: answers after 3 s.  flaky: the first call fails.  down: every call fails.  never:
 /// does not answer and takes no money.  lost: takes the money and does not answer.  early: the webhook comes before the

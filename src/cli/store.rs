@@ -32,10 +32,10 @@ enum Step {
     },
     /// Restore an embedded store from a backup, so that no number is given out twice.
     ///
-    /// Stop the edge. Move the rest of its store.path away and keep it. Restore, then start the edge. A backup is a copy of the
-    /// directory, and may be made while the edge runs. Numbers after the last one in the backup may have been given out since:
-    /// some of them are skipped, and fans who hold one keep it. Fans who were admitted since are called again, unless --lost
-    /// finds the list of claims: then their sessions continue.
+    /// Stop the edge. Move the rest of its store.path away and keep it. Restore, then start the edge. A backup is a
+    /// copy of the directory, and may be made while the edge runs. Numbers after the last one in the backup may have
+    /// been given out since. So some of them are skipped, and fans who hold one keep it. Fans who were admitted since
+    /// are called again, unless --lost finds the list of claims: then their sessions continue.
     Restore(RestoreArgs),
 }
 

@@ -1,6 +1,6 @@
 //! The edge: the waiting room's gate in front of a shop, as a Pingora server.
 //!
-//! Its rooms stand in an order. Each names only rooms before it, and no files name each other in a circle. A test
+//! Its modules stand in an order. Each names only modules before it, and no files name each other in a circle. A test
 //! (`tests/architecture`) reads this list and holds the code to it.
 //!
 //! 1. [`overload`]: concurrency limits and rate limits; no bound is ever passed, and what was taken is given back.

@@ -40,8 +40,8 @@ const IO: &[&str] = &[
 pub(crate) const CRATES: &[&str] =
     &["draw", "semaphore", "pages", "core", "telemetry", "token", "store", "verify", "testkit", "booking"];
 
-/// Folders of the package that keep the rules of a crate, by its name: the metrics of edges and rooms are telemetry that names
-/// the room.
+/// Folders of the package that keep the rules of a crate, by its name. The metrics of edges and rooms are telemetry
+/// that names the room.
 const ALSO: &[(&str, &str)] = &[("observe", "telemetry")];
 
 /// The table.

@@ -2,22 +2,22 @@
 
 use clap::Args;
 
-/// Faults on paper: several edges and a store that break, and promises that have to hold.
+/// Simulates several edges and a store that break, and checks that every promise holds.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// How many seeds to play.
+    /// The number of seeds to play.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
-    /// The first of them.
+    /// The first seed.
     #[arg(long, default_value_t = 0)]
     pub from: u64,
-    /// Play this one only.
+    /// Play only this seed.
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     pub seed: Option<u64>,
-    /// Tell what happens, step by step.
+    /// Print what happens, step by step. Needs --seed.
     #[arg(long, requires = "seed")]
     pub trace: bool,
-    /// Seeds that are played at the same time; as many as there are processors, if not said.
+    /// The number of seeds played at the same time. The default is the number of processors.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=256))]
     pub threads: Option<u64>,
 }

@@ -1,8 +1,8 @@
 //! A whole on-sale at internet scale on paper time. Every fan polls, joins and claims as the waiting page does. Every
 //! edge gathers its calls as the edge does, and the real room model is the store.
 //!
-//! Left out, and so not in the figures, are what goes on inside the shop, lost packets, and the way of bytes from a
-//! fan to an edge. What each edge knows is one tick old at most, wherever it is.
+//! Left out of the figures are what goes on inside the shop, lost packets, and the way of bytes from a fan to an edge.
+//! What each edge knows is one tick old at most, wherever it is.
 
 mod answers;
 mod calendar;

@@ -28,40 +28,40 @@ pub(crate) const FANS_MAX: u32 = 1 << 24;
 /// A whole on-sale at internet scale.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// Fans in all.
+    /// The number of fans.
     #[arg(long, default_value_t = 14_000_000, value_parser = clap::value_parser!(u32).range(1..i64::from(FANS_MAX)))]
     pub fans: u32,
-    /// Fans of a hundred who sit before the page when the pool opens.
+    /// Percentage of fans who have the page open when the pool opens.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=100))]
     pub before_percent: u32,
-    /// Fans of a hundred who come after the start; the rest come while the pool is open.
+    /// Percentage of fans who come after the start. The rest come while the pool is open.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=100))]
     pub late_percent: u32,
-    /// Fans of a hundred who close the page before it is their turn.
+    /// Percentage of fans who close the page before it is their turn.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=100))]
     pub no_show_percent: u32,
-    /// Seats on sale; each session buys two.
+    /// The number of seats on sale. Each session buys two.
     #[arg(long, default_value_t = 50_000)]
     pub seats: u32,
-    /// How long the pool is open.
+    /// How long the pool is open, in minutes.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub pool_minutes: u64,
-    /// People let in a minute.
+    /// Fans admitted per minute.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate_per_minute: u32,
-    /// Sessions inside at most.
+    /// The limit on sessions inside the shop at the same time.
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_active: u64,
-    /// Edges in each of the three regions.
+    /// The number of edges in each of the three regions.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub edges: u32,
-    /// Polls a second that the edges are to see at most (`room.poll.per_second`).
+    /// The most polls per second that all edges should see (`room.poll.per_second`).
     #[arg(long, default_value_t = 250_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub polls_per_second: u64,
-    /// Decides everything that is left to chance.
+    /// The random seed.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Also write the report as JSON.
+    /// Also write the report to this file, as JSON.
     #[arg(long)]
     pub json: Option<PathBuf>,
 }

@@ -47,7 +47,7 @@ enum Step {
 /// What a core is started with.
 #[derive(Debug, Args)]
 struct CoreArgs {
-    /// The Postgres database. Its schema is created, or brought up to date, at the start.
+    /// The Postgres database; needed to run the core. Its schema is created, or brought up to date, at the start.
     #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
     database_url: Option<String>,
     /// The address for fans. Only the edge should reach it.
@@ -56,10 +56,10 @@ struct CoreArgs {
     /// The address for operators: metrics, health and the organizer's API. Keep it off the public network.
     #[arg(long, env = "FAIRGATE_BOOKING_METRICS_LISTEN", default_value = "127.0.0.1:9091")]
     metrics_listen: SocketAddr,
-    /// The URL at which the edge publishes its public keys.
+    /// The URL at which the edge publishes its public keys; needed to run the core.
     #[arg(long, env = "FAIRGATE_JWKS_URL", value_name = "http://…/.fairgate/jwks.json")]
     jwks_url: Option<String>,
-    /// The room whose passes are accepted, by its name in the edge's configuration.
+    /// The room whose passes are accepted, by its name in the edge's configuration; needed to run the core.
     #[arg(long, env = "FAIRGATE_ROOM")]
     room: Option<String>,
     /// The issuer that a pass must name: `edge.issuer` in the edge's configuration.

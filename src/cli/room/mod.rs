@@ -143,7 +143,7 @@ struct Values {
     /// Remove the message.
     #[arg(long)]
     no_message: bool,
-    /// Mark the sale as sold out, or as not: stops admission and informs waiting fans.
+    /// Mark the sale as sold out (true), or not (false). Sold out stops admission and informs waiting fans.
     #[arg(long, value_name = "BOOL")]
     sold_out: Option<bool>,
     /// When the sale ends, such as 2026-12-01T22:00[Europe/Lisbon].

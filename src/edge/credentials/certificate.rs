@@ -14,7 +14,7 @@ use crate::config::TlsListener;
 
 /// Why a certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use the certificate {certificate} for {address}: {reason}")]
+#[error("cannot use the certificate {certificate} of the [[edge.tls]] listener {address}: {reason}")]
 pub struct CertificateError {
     address: SocketAddr,
     certificate: String,

@@ -17,7 +17,7 @@ pub enum EdgeError {
     #[error(transparent)]
     Page(#[from] PageError),
     /// Relays of public randomness cannot be asked.
-    #[error("cannot ask the relays of [room.draw]: {0}")]
+    #[error("cannot make an HTTP client for the relays of [room.draw]: {0}; check the system's root certificates")]
     Relays(#[from] reqwest::Error),
     /// A shop cannot be found.
     #[error(transparent)]
@@ -44,7 +44,11 @@ pub enum EdgeError {
     #[error("the system has no randomness; is /dev/urandom there?")]
     NoRandomness,
     /// The edge that runs cannot be asked for its sockets.
-    #[error("cannot take over from the edge that uses {}: {source}", dir.display())]
+    #[error(
+        "cannot take over from the edge that uses {}: {source}; see that edge's log, or stop it and start without \
+         --upgrade",
+        dir.display()
+    )]
     TakeOver {
         /// Its directory.
         dir: std::path::PathBuf,
@@ -52,10 +56,10 @@ pub enum EdgeError {
         source: std::io::Error,
     },
     /// A metric is registered twice.
-    #[error("cannot measure: {0}")]
+    #[error("cannot register the metrics: {0}; this is a mistake in the program, please report it")]
     Metrics(#[from] prometheus::Error),
     /// A thread cannot be started.
-    #[error("cannot start a thread for the server: {0}")]
+    #[error("cannot start a thread for the server: {0}; check the limit of processes (`ulimit -u`)")]
     Thread(std::io::Error),
     /// The server has ended without having been told to.
     #[error("the server's thread has ended by itself: see the log; start the edge again")]

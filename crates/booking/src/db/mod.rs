@@ -61,7 +61,7 @@ pub enum DbError {
     #[error("the database schema could not be migrated: {0}")]
     Migrate(String),
     /// What is stored contradicts itself.
-    #[error("the database holds something odd: {0}")]
+    #[error("the database holds a value that this program does not understand: {0}")]
     Odd(String),
 }
 

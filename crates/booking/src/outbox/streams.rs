@@ -51,7 +51,7 @@ pub enum StreamError {
     #[error("Redis failed: {0}")]
     Redis(#[from] redis::RedisError),
     /// A stream holds what nobody of us put there.
-    #[error("the stream {STREAM} holds something odd: {0}")]
+    #[error("the stream {STREAM} holds a message that this program does not understand: {0}")]
     Odd(String),
 }
 

@@ -69,13 +69,13 @@ const WAITING_MAX: usize = 16_384;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The thread for it cannot be started.
-    #[error("cannot start a thread for Redis: {0}")]
+    #[error("cannot start a thread for Redis: {0}; check the limit of processes (`ulimit -u`)")]
     Thread(std::io::Error),
     /// The options cannot be used.
     #[error("cannot prepare the connection to Redis: {0}; check the URL and the certificates")]
     Redis(#[from] redis::RedisError),
     /// The server would lose what it is given.
-    #[error("it must not be used: {0}")]
+    #[error("this Redis server must not keep rooms: {0}")]
     Unfit(String),
     /// The directory for what this edge could put back cannot be used.
     #[error(transparent)]
