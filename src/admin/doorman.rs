@@ -33,8 +33,7 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 metrics! {
     /// What was turned away.
     struct Metrics {
-        /// Requests to the admin API that were turned away, by reason. The reasons are a wrong token, too many of them
-        /// from one address, or a Host by which the listener is not known.
+        /// Requests to the admin API that were turned away, by reason: a wrong token, too many wrong ones from one address, or an unknown Host.
         admin_refused_requests_total: IntCounterVec["reason"],
     }
 }
