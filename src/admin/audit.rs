@@ -33,7 +33,7 @@ pub struct AuditEntry {
     pub who: String,
     /// In which role.
     pub role: Role,
-    /// Of which room.
+    /// The room that was changed.
     pub room: String,
     /// What, before and after.
     #[serde(flatten)]
@@ -51,7 +51,7 @@ impl AuditLog {
     /// Opens the file, or makes it; only its owner may read it.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The audit log cannot be written.
     pub fn open(path: &Path) -> io::Result<Self> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)?;

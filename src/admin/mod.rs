@@ -90,7 +90,7 @@ pub struct Admin {
 /// A room, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomName {
-    /// Its name.
+    /// The room's name.
     pub name: String,
     /// What fans read.
     pub title: String,

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 pub struct Key {
     /// The table that it is in, like `room.admission`; empty at the top of the file.
     pub table: String,
-    /// Its name.
+    /// The key's name.
     pub name: &'static str,
     /// What kind of value it takes, in words.
     pub kind: String,

@@ -87,9 +87,9 @@ pub struct ScheduleConfig {
 /// What a room does after its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterEnd {
-    /// It stays shut and says that the sale is over.
+    /// The room stays shut and says that the sale is over.
     Closed,
-    /// It lets everyone through to the shop.
+    /// The room lets everyone through to the shop.
     Open,
 }
 

@@ -103,11 +103,11 @@ pub enum RouteClass {
 /// How a pass was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassCheck {
-    /// Its signature had been checked before.
+    /// The pass's signature had been checked before.
     Known,
-    /// Its signature was checked.
+    /// The pass's signature was checked.
     Verified,
-    /// It does not open the gate.
+    /// The pass does not open the gate.
     Refused,
 }
 
@@ -120,11 +120,11 @@ pub enum BeaconResult {
     Unreachable,
     /// The relay does not have the round, or not yet.
     NotThere,
-    /// It is no round at all.
+    /// The answer is no round at all.
     Malformed,
-    /// It is another round.
+    /// The answer is another round.
     OtherRound,
-    /// Its makers did not sign it.
+    /// The beacon's makers did not sign the answer.
     Forged,
     /// The draw went on without it.
     TooLate,

@@ -20,9 +20,9 @@ pub enum KeptWhy {
     Full,
     /// The shop, or the room, does not answer.
     Down,
-    /// Its sender asks too often.
+    /// The form's sender asks too often.
     Often,
-    /// It came without a pass.
+    /// The form came without a pass.
     Outside,
     /// Another site sent it, and so it came without a pass.
     Foreign,

@@ -54,7 +54,7 @@ const PUBLIC_PAGE_BYTES_MAX: usize = 1 << 20;
 /// Reads a whole page of the organizer's, which is sent as it is.
 ///
 /// # Errors
-/// It cannot be read, or is too large.
+/// The file cannot be read, or is too large.
 pub fn read_page(path: &Path) -> Result<Bytes, PageError> {
     let page = std::fs::read(path).and_then(|page| match page.len() {
         ..=PUBLIC_PAGE_BYTES_MAX => Ok(page),
@@ -100,7 +100,7 @@ pub enum PageError {
     MissingElements {
         /// The file.
         file: String,
-        /// Their ids.
+        /// The ids of the missing elements.
         ids: Vec<String>,
     },
     /// A browser would not load, run or send something of it.

@@ -18,18 +18,18 @@ static STYLE: LazyLock<(String, HeaderValue)> = LazyLock::new(|| {
     (style, csp)
 });
 
-/// Which words tell it.
+/// Which words tell a problem to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// The request cannot be read, or asks for what cannot be.
     Bad,
     /// There is nothing at this address.
     Nothing,
-    /// It came from another site.
+    /// The request came from another site.
     Foreign,
-    /// It is too large.
+    /// The body is too large.
     Large,
-    /// It came too slowly.
+    /// The request came too slowly.
     Slow,
     /// The sale has not begun.
     NotOpen,
@@ -98,7 +98,7 @@ impl Told {
 /// A page of its own, for one refusal.
 #[derive(Clone, Copy, Debug)]
 pub struct ProblemPage<'p> {
-    /// Which words tell it.
+    /// Which words tell the problem.
     pub told: Told,
     /// What the fan came for, where that is known.
     pub title: Option<&'p str>,

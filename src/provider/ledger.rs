@@ -24,7 +24,7 @@ pub enum LedgerError {
     /// The payment id belongs to another amount or currency.
     #[error("the payment id was used for another amount or currency")]
     OtherCharge,
-    /// There is no charge with this payment id.
+    /// No charge has this payment id.
     #[error("there is no charge for this payment id")]
     Unknown,
     /// There was no money to give back.

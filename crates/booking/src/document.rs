@@ -28,9 +28,9 @@ pub struct Document {
 /// How hard a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// It is made once and asked for often.
+    /// The document is made once and asked for often.
     Once,
-    /// It is made a few times a second.
+    /// The document is made a few times a second.
     Often,
 }
 

@@ -26,7 +26,7 @@ const MISFIT_TOLD_EVERY: Duration = Duration::from_secs(60);
 const PASSES_MAX: u64 = 100_000;
 const JWKS_BYTES_MAX: usize = 64 * 1024;
 
-/// Whose passes are taken.
+/// The room and issuer whose passes are taken.
 #[derive(Clone, Debug)]
 pub struct PassSettings {
     /// Where the edge publishes its keys.

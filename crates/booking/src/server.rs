@@ -52,7 +52,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where metrics are served.
     pub metrics_listen: SocketAddr,
-    /// Whose passes are taken.
+    /// The room and issuer whose passes are taken.
     pub passes: PassSettings,
     /// Who takes the money.
     pub payments: Payments,

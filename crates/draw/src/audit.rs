@@ -57,7 +57,7 @@ pub enum Verdict {
 /// A step and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which step.
+    /// The step.
     pub step: Step,
     /// What came of it.
     #[serde(flatten)]

@@ -31,9 +31,9 @@ const CIPHERSUITE: &[u8] = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_";
 /// A drand chain that this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// Its hash, which names it.
+    /// The chain's hash, which names it.
     pub hash: Hash,
-    /// Its public key, a compressed point of G2.
+    /// The chain's public key, a compressed point of G2.
     pub public_key: [u8; 96],
     /// When round 1 was, Unix ms.
     pub genesis_ms: u64,
@@ -55,16 +55,16 @@ impl fmt::Debug for BeaconSignature {
 /// A round as drand's relays answer it, in JSON: `{"round":R,"signature":"<hex>",…}`. What else it says is not needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BeaconAnswer {
-    /// Which round it says it is.
+    /// The round that the answer says it is.
     pub round: u64,
-    /// Its signature.
+    /// The round's signature.
     pub signature: BeaconSignature,
 }
 
 /// Why a beacon is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BeaconError {
-    /// It says itself that it is of another round.
+    /// The answer says itself that it is of another round.
     #[error("this is round {answered}, and the draw waits for round {named}")]
     OtherRound {
         /// The round that the descriptor names.

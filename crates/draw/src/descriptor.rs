@@ -62,7 +62,7 @@ pub enum DescriptorError {
     /// Bytes that are not hex, or too many or few of them.
     #[error("{key} is not {bytes} bytes of hex")]
     Hex {
-        /// Which key.
+        /// The descriptor's key.
         key: &'static str,
         /// How many bytes it must have.
         bytes: usize,

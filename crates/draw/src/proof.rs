@@ -41,7 +41,7 @@ pub struct InclusionProof {
 /// Why there is no proof.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// There is no such entry.
+    /// The roster has no such entry.
     #[error("there is no entry {index}: the roster has {entries}")]
     NoSuchEntry {
         /// The index asked for.

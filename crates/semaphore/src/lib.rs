@@ -49,7 +49,7 @@ pub trait Limits: Debug + Send + Sized + 'static {
 pub enum Refused {
     /// There is no room, and the queue takes no more of this kind.
     QueueFull,
-    /// It has waited as long as its patience is.
+    /// The request has waited as long as its patience is.
     TimedOut,
 }
 

@@ -22,16 +22,16 @@ pub enum Condition {
     Torn,
     /// Not as it was written.
     Rotten,
-    /// It was there once.
+    /// The file was there once.
     Missing,
-    /// It cannot be read, or is of another version.
+    /// The file cannot be read, or is of another version.
     Unreadable,
 }
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which.
+    /// The file.
     pub path: PathBuf,
     /// How it is.
     pub condition: Condition,

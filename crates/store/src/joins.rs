@@ -30,7 +30,7 @@ pub struct Joiner {
 /// What became of one join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
-    /// There is a number.
+    /// The fan got this number.
     At(Position),
     /// One of the networks has had its share, over all edges.
     Over {

@@ -30,7 +30,7 @@ pub enum LockError {
     /// The lock's file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,

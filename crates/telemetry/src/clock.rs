@@ -217,7 +217,7 @@ impl Steady {
         }
     }
 
-    /// It is at least so late, whatever the clock says.
+    /// The time is at least so late, whatever the clock says.
     pub fn is_at_least(&self, now_ms: u64) {
         let mut follow = self.follow();
         let at_ms = self.at_ms();

@@ -71,7 +71,7 @@ struct Felt {
 /// A pulse that is older than it may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silence {
-    /// Whose.
+    /// The silent task's name.
     pub task: String,
     /// Since when nothing was heard of it.
     pub age: Duration,

@@ -31,7 +31,7 @@ pub struct Zones {
 }
 
 impl Zones {
-    /// Those of this machine.
+    /// The time zones of this machine.
     #[must_use]
     pub fn get() -> &'static Self {
         &CHOSEN

@@ -26,18 +26,18 @@ pub enum ChildError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// It ended before it was ready.
+    /// The child ended before it was ready.
     #[error("{name} ended before it was ready ({status}); see what it logged")]
     Ended {
-        /// Which child.
+        /// The child's name.
         name: String,
         /// How it ended.
         status: ExitStatus,
     },
-    /// It said nothing in time.
+    /// The child said nothing in time.
     #[error("{name} was not ready within {waited_s} s (no line on standard output began with {prefix:?})")]
     NotReady {
-        /// Which child.
+        /// The child's name.
         name: String,
         /// What was waited for.
         prefix: String,

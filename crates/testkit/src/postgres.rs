@@ -44,7 +44,7 @@ pub enum PostgresError {
     /// A directory cannot be made or entered.
     #[error("cannot use {path} for Postgres: {source}")]
     Directory {
-        /// Which one.
+        /// The directory or file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -52,7 +52,7 @@ pub enum PostgresError {
     /// A program of Postgres does not run.
     #[error("cannot run {program}: {source}")]
     Run {
-        /// Which one.
+        /// The program.
         program: PathBuf,
         /// What the system said.
         source: std::io::Error,

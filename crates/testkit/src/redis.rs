@@ -26,15 +26,15 @@ pub enum RedisError {
          package is `redis-server`)"
     )]
     NotInstalled,
-    /// It does not run.
+    /// The program does not run.
     #[error("cannot run {program}: {source}")]
     Run {
-        /// Which program.
+        /// The program.
         program: String,
         /// What the system said.
         source: std::io::Error,
     },
-    /// It did not come up.
+    /// Redis did not come up.
     #[error("Redis did not start within {} s on port {port}", START_PATIENCE.as_secs())]
     Start {
         /// Where it should have listened.

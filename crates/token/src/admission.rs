@@ -56,7 +56,7 @@ pub enum PassError {
     /// A pass of an earlier or later draw of this room.
     #[error("the pass is of another draw")]
     Draw,
-    /// It was signed in the future.
+    /// The pass was signed in the future.
     #[error("the pass is not valid yet")]
     NotYet,
     /// `exp` or `hard_exp` is past.

@@ -71,7 +71,7 @@ pub enum KeyError {
     Readable {
         /// Where.
         path: PathBuf,
-        /// Its permission bits.
+        /// The file's permission bits.
         mode: u32,
     },
     /// The system has no randomness.

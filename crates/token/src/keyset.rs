@@ -18,7 +18,7 @@ pub enum JwksError {
     /// A key for our algorithm that is not 32 bytes.
     #[error("the key {kid:?} is not an Ed25519 public key")]
     Key {
-        /// Its id.
+        /// The key's id.
         kid: String,
     },
     /// Nothing to check passes with.

@@ -18,7 +18,7 @@ pub enum RecordError {
     /// Not a JSON object that RFC 8785 can write.
     #[error("the record is not an object of strings and integers")]
     NotCanonical,
-    /// There is no signature.
+    /// The record has no signature.
     #[error("the record is not signed")]
     Unsigned,
     /// The signature is not one of the keys' over this record.

@@ -26,7 +26,7 @@ impl SessionId {
         Self(id)
     }
 
-    /// The same as a number.
+    /// The session's id as a number.
     #[inline]
     #[must_use]
     pub fn number(self) -> u128 {

@@ -17,9 +17,9 @@ use super::{AuditError, Source, Witness, read_record};
 pub enum Judgement {
     /// The published draw says what the ticket says.
     Honoured(String),
-    /// It does not: the evidence, in words.
+    /// The draw contradicts the ticket: the evidence, in words.
     Contradicted(String),
-    /// There is nothing to hold the ticket against yet.
+    /// Nothing is there yet to hold the ticket against.
     Open(String),
 }
 

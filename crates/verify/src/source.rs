@@ -34,7 +34,7 @@ pub enum SourceError {
     /// A file.
     #[error("cannot read {}: {why}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Why.
         why: io::Error,

@@ -17,7 +17,7 @@ const YOUNG_MS: u64 = 3_000;
 /// Checks that the room has given a ticket's number.
 ///
 /// # Errors
-/// It has lost its end; the fan is to come back.
+/// The room has lost its end; the fan is to come back.
 pub(crate) async fn check(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, ticket: &Ticket) -> Result<(), Problem> {
     let is_young = edge.now_ms() < ticket.issued_at_ms.saturating_add(YOUNG_MS);
     if has_given(&snapshot.view, ticket.position) || is_young {

@@ -62,13 +62,13 @@ pub(crate) struct ClientConnections {
 enum Next {
     /// It is whole, and Pingora's; perhaps it asks for something that lasts.
     Head { lasts: bool, message_bytes: Option<u64> },
-    /// It has so many bytes, and this is the answer.
+    /// The head has so many bytes, and this is the answer.
     Ready { bytes: usize, answer: Ready },
     /// The client has gone, or said nothing for too long.
     Gone,
-    /// It is not to be served.
+    /// The request is not to be served.
     Refused(Problem),
-    /// It does not end.
+    /// The head does not end within its bound.
     Overlong,
 }
 

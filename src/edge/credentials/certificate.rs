@@ -49,7 +49,7 @@ impl LiveCertificate {
         Ok(Self { listener: listener.clone(), name, now })
     }
 
-    /// Its file.
+    /// The certificate's file.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -15,14 +15,14 @@ use fairgate_semaphore::{Limits, Permit, PrioritySemaphore, Refused, Waiting};
 
 use crate::observe::Shed;
 
-/// Whose part of the window a request takes from.
+/// The part of the window that a request takes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
     /// Nobody's in particular: exempt and open pages.
     Open,
-    /// Those inside.
+    /// Requests with a pass.
     Inside,
-    /// Those inside, on priority paths.
+    /// Requests with a pass, on priority paths.
     Priority,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct SlotAsk {
 pub(crate) struct Shares {
     /// Requests that may wait.
     pub(crate) queue_max: u32,
-    /// Of window and queue, for those without a pass.
+    /// The share of window and queue for requests without a pass.
     pub(crate) open_percent: u32,
 }
 

@@ -50,7 +50,7 @@ impl Connections {
     /// One more.
     ///
     /// # Errors
-    /// There are as many as there may be.
+    /// As many connections are open as there may be.
     pub(crate) fn open(&self, peer: Option<IpAddr>) -> Result<Connection, Shed> {
         let of_network = match (&self.by_network, peer.map(|peer| peer.to_canonical())) {
             (Some(networks), Some(peer)) if !self.unlimited.iter().any(|net| net.contains(&peer)) => {

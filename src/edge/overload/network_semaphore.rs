@@ -27,10 +27,10 @@ pub(crate) struct NetworkPermit {
     _of_network: Option<Held>,
 }
 
-/// Which bound has been reached.
+/// The bound that has been reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
-    /// There is no more.
+    /// Nothing is left for anybody.
     All,
     /// The network has all it may have.
     Network,
@@ -49,7 +49,7 @@ impl NetworkSemaphore {
     /// Takes so much for a client.
     ///
     /// # Errors
-    /// Which bound stands against it.
+    /// The bound that is reached.
     pub(crate) fn take(&self, client: IpAddr, count: u32) -> Result<NetworkPermit, Reached> {
         let is_limited = !self.unlimited.iter().any(|net| net.contains(&client));
         let of_network = match self.by_network.as_ref().filter(|_| is_limited) {

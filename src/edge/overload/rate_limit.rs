@@ -87,7 +87,7 @@ impl Quotas {
     /// Asks for a request of a network.
     ///
     /// # Errors
-    /// It has had its share.
+    /// The network's quota is spent.
     pub(crate) fn network(&self, tally: Tally, counted: Counted, address: IpAddr, at: Instant) -> Result<(), Over> {
         let Some(quota) = self.quota(counted) else { return Ok(()) };
         if self.is_unlimited(address) {
@@ -135,7 +135,7 @@ impl Quotas {
     /// Asks for a request of a session; answers what is left where that is less than half.
     ///
     /// # Errors
-    /// It has had its share.
+    /// The session's quota is spent.
     pub(crate) fn session(
         &self,
         tally: Tally,
@@ -188,7 +188,7 @@ impl Counted {
         }
     }
 
-    /// Its name in `RateLimit-Policy` and in metrics.
+    /// The policy's name in `RateLimit-Policy` and in metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Network => "network",

@@ -50,7 +50,7 @@ pub enum EdgeError {
         dir.display()
     )]
     TakeOver {
-        /// Its directory.
+        /// The directory of the store of both edges.
         dir: std::path::PathBuf,
         /// The cause.
         source: std::io::Error,

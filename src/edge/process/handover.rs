@@ -96,9 +96,9 @@ pub(crate) struct Handover {
 /// The fate of the edge that took the sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It serves.
+    /// The next edge serves.
     Serves,
-    /// It has died before it served.
+    /// The next edge has died before it served.
     Died,
 }
 

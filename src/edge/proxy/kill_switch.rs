@@ -58,7 +58,7 @@ impl KillSwitch {
     /// Wakes the task at hand when it is cut.
     ///
     /// # Errors
-    /// It has been cut.
+    /// The connection has been cut.
     pub(crate) fn check(&self, cx: &Context<'_>) -> io::Result<()> {
         self.0.waker.register(cx.waker());
         if self.is_cut() {

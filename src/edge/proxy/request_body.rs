@@ -48,18 +48,18 @@ pub(crate) fn memory(config: &LimitsConfig) -> NetworkSemaphore {
 /// The way in which a body goes to the shop.
 #[derive(Debug)]
 pub(crate) enum Sending {
-    /// There is none.
+    /// The request has no body.
     Nothing,
-    /// It is here, all of it.
+    /// The whole body is here.
     Whole {
-        /// Its length.
+        /// The body's length.
         bytes: u64,
-        /// Its memory.
+        /// The permit for the body's memory.
         _kept: NetworkPermit,
     },
-    /// It is longer, and comes while it goes.
+    /// The body is longer than may be kept, and goes to the shop while it comes.
     Streamed {
-        /// Its length, as far as the client stated it.
+        /// The body's length, as far as the client stated it.
         declared: Option<u64>,
         /// The memory of what was read before that was known.
         _kept: Option<NetworkPermit>,

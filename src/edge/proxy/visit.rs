@@ -54,7 +54,7 @@ pub(crate) enum Stage {
         /// The kind of request.
         kind: RequestKind,
     },
-    /// It is with the shop.
+    /// The request is with the shop.
     Inside(Box<Inside>),
 }
 

@@ -13,7 +13,7 @@ pub enum DrawStep {
     None,
     /// The root of the closed pool.
     Freeze {
-        /// Its entries.
+        /// The number of entries in the roster.
         entries: u64,
     },
     /// The secret, without a beacon.

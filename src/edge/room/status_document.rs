@@ -37,7 +37,7 @@ pub struct Status {
     pub etag: HeaderValue,
     /// The whole answer as HTTP/1.1, for a connection that goes on.
     pub http1: Bytes,
-    /// The same for who knows it already.
+    /// The same answer for a client that knows the document already (304).
     pub http1_known: Bytes,
 }
 

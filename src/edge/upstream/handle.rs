@@ -133,7 +133,7 @@ impl Upstream {
     /// A tunnel or event stream, which holds no slot.
     ///
     /// # Errors
-    /// There are as many as there may be.
+    /// As many streams are open as there may be.
     pub(crate) fn stream(&self, ask: SlotAsk) -> Result<StreamPermit, Closed> {
         self.long_lived.begin(ask).ok_or(Closed::Full(Shed::Streams))
     }
@@ -198,7 +198,7 @@ impl Upstream {
         self.slots.load()
     }
 
-    /// Its URL, without a path.
+    /// The shop's URL, without a path.
     pub(crate) fn base_url(&self) -> String {
         let scheme = if self.config.tls { "https" } else { "http" };
         format!("{scheme}://{}:{}", self.config.host, self.config.port)

@@ -24,10 +24,10 @@ pub enum ExtendError {
     /// The session has no such booking.
     #[error("there is no such booking")]
     NotFound,
-    /// It is paid.
+    /// The booking is paid.
     #[error("the booking is paid")]
     Paid,
-    /// It was given back.
+    /// The booking was given back.
     #[error("the booking was given back")]
     Cancelled,
     /// The hold has ended.

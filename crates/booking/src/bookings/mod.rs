@@ -27,7 +27,7 @@ pub enum CancelError {
     /// The session has no such booking.
     #[error("there is no such booking")]
     NotFound,
-    /// It is paid.
+    /// The booking is paid.
     #[error("the booking is paid")]
     Paid,
     /// A payment for it is under way.
@@ -47,7 +47,7 @@ impl From<tokio_postgres::Error> for CancelError {
 /// Why a booking was not found by what people call it.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// There is none.
+    /// The booking does not exist.
     #[error("there is no such booking")]
     NotFound,
     /// Numbers are short: two bookings have this one.

@@ -48,7 +48,7 @@ pub enum Proof {
 /// Why a booking is not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
-    /// There is none with this number and this proof.
+    /// No booking has this number and this proof.
     #[error("there is no booking with this number and this proof")]
     NotFound,
     /// Too many tries.

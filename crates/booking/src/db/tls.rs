@@ -22,14 +22,14 @@ use tokio_rustls::{TlsConnector, client};
 use super::DbError;
 use super::address::{Address, SslMode};
 
-/// Whose word is believed.
+/// The roots of trust for the server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roots {
     /// Nobody is asked: everybody is believed.
     Nobody,
-    /// Those in a PEM file.
+    /// The roots in a PEM file.
     File(PathBuf),
-    /// Those that this machine believes.
+    /// The roots that this machine trusts.
     System,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Certificates {
     pub(super) roots: Roots,
     /// Our own certificate, for servers that ask for one.
     pub(super) cert: Option<PathBuf>,
-    /// Its key.
+    /// The certificate's key.
     pub(super) key: Option<PathBuf>,
 }
 

@@ -10,7 +10,7 @@ use crate::units::signed;
 /// Why an event was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// Its sections and rows contradict each other.
+    /// The event's sections and rows contradict each other.
     #[error(transparent)]
     SeatMap(#[from] SeatMapError),
     /// The database refused or cannot be reached.

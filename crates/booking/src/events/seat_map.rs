@@ -41,9 +41,9 @@ impl Row {
 /// A part of the hall at one price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Its name in seat ids and requests.
+    /// The section's name in seat ids and requests.
     pub slug: String,
-    /// Its name for people.
+    /// The section's name for people.
     pub title: String,
     /// How it is sold.
     pub kind: SectionKind,
@@ -73,11 +73,11 @@ impl Section {
 /// What organizers may change about an event, and what they may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Its key in the tables.
+    /// The event's key in the tables.
     pub event_id: i32,
-    /// Its name in URLs and requests.
+    /// The event's name in URLs and requests.
     pub slug: String,
-    /// Its name for people.
+    /// The event's name for people.
     pub title: String,
     /// Where it takes place.
     pub venue: String,

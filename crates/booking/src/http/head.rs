@@ -29,7 +29,7 @@ pub(super) enum Read<'a> {
 /// What a call reads of a request's head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head<'a> {
-    /// Which call it is.
+    /// The call that the head asks for.
     pub(super) call: Call<'a>,
     pub(super) pass: Option<&'a str>,
     pub(super) authorization: Option<&'a str>,

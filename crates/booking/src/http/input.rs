@@ -25,7 +25,7 @@ const KEY_CHARS_MAX: usize = 128;
 #[derive(Clone, Debug)]
 pub(super) enum BodyError {
     TooLarge,
-    /// It did not come to its end in time.
+    /// The body did not come to its end in time.
     Slow,
     Unreadable(StatusCode, String),
 }
@@ -137,7 +137,7 @@ pub(super) fn id_of_key(headers: &HeaderMap, purpose: &str, session: &str) -> Re
     id_of(key, purpose, session)
 }
 
-/// The same for a key that was read already.
+/// The booking's id for a key that was read already.
 pub(super) fn id_of(key: Option<&str>, purpose: &str, session: &str) -> Result<Uuid, Problem> {
     let missing = || {
         let detail = "Send an Idempotency-Key (a fresh random value for each thing that is to happen once).";

@@ -59,7 +59,7 @@ use fairgate_telemetry::clock::Clock;
 
 /// Where seats are reserved.
 const RESERVE: &str = "/api/v1/bookings/reserve";
-/// The same as metrics name it.
+/// The call of [`RESERVE`] as metrics name it.
 const RESERVE_CALL: &str = "POST /api/v1/bookings/reserve";
 const AVAILABILITY_CALL: &str = "GET /api/v1/events/{event}/availability";
 /// Enough for a request that names far too many seats to be told so.
@@ -92,7 +92,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Metrics.
     pub metrics: Arc<BookingMetrics>,
-    /// Those of the calls that a rush is made of.
+    /// Metrics of the calls that a rush is made of.
     pub calls: Calls,
     /// Readiness of the core.
     pub health: Arc<Health>,

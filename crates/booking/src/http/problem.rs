@@ -51,7 +51,7 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request is not valid", detail).with("field", field)
     }
 
-    /// There is no such thing.
+    /// What the request names does not exist.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         let detail = format!("There is no such {what}.");

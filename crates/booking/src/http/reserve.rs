@@ -49,7 +49,7 @@ pub(super) async fn by_hyper(app: &Arc<App>, headers: &HeaderMap, body: Body) ->
     reserve(app, &Head::of_reservation(headers), body).await
 }
 
-/// The same by a route.
+/// Reserves like the fast path, by a route of the general server.
 pub(super) async fn by_route(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Reply {
     by_hyper(&app, &headers, body).await
 }

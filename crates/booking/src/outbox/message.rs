@@ -46,15 +46,15 @@ pub enum Kind {
 /// The event, as it was when the message was published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// Its id.
+    /// The event's id.
     pub id: String,
-    /// Its name.
+    /// The event's name.
     pub title: String,
     /// Where it is.
     pub venue: String,
     /// When it begins, RFC 3339 in UTC.
     pub starts_at: String,
-    /// The same, as the clocks there show it.
+    /// When the event begins, as the clocks there show it.
     pub starts_at_local: String,
     /// The IANA zone of the place.
     pub zone: String,
@@ -63,9 +63,9 @@ pub struct About {
 /// The booking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AboutBooking {
-    /// Its id.
+    /// The booking's id.
     pub booking_id: Uuid,
-    /// Its number, for people.
+    /// The booking's number, for people.
     pub number: String,
     /// Seat ids.
     pub seats: Vec<String>,

@@ -47,7 +47,7 @@ pub enum StreamError {
     /// The URL is not one.
     #[error("the Redis URL is wrong: {0} (like redis://127.0.0.1:6379/)")]
     Url(redis::RedisError),
-    /// It cannot be reached, or it refuses.
+    /// Redis cannot be reached, or refuses.
     #[error("Redis failed: {0}")]
     Redis(#[from] redis::RedisError),
     /// A stream holds what nobody of us put there.
@@ -167,7 +167,7 @@ pub struct Delivery {
 /// A dead letter.
 #[derive(Clone, Debug, Serialize)]
 pub struct Dead {
-    /// Its id among the dead.
+    /// The message's id among the dead letters.
     pub id: String,
     /// The message, as it was published.
     pub message: String,

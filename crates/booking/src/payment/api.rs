@@ -59,7 +59,7 @@ pub struct ChargeList {
 /// What a webhook says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookEvent {
-    /// The same for every copy.
+    /// The webhook's id, the same for every copy.
     pub id: Uuid,
     /// What happened.
     #[serde(rename = "type")]
@@ -74,10 +74,10 @@ pub enum WebhookKind {
     /// The money was taken.
     #[serde(rename = "charge.succeeded")]
     Succeeded,
-    /// It was not and will not be.
+    /// The payment was not charged and will not be.
     #[serde(rename = "charge.declined")]
     Declined,
-    /// It was given back.
+    /// The money was given back.
     #[serde(rename = "charge.refunded")]
     Refunded,
 }

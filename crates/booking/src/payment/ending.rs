@@ -27,7 +27,7 @@ pub struct EndedPayment<'a> {
     pub payment_id: Uuid,
     /// The booking.
     pub booking_id: Uuid,
-    /// Its seats and what they cost.
+    /// The booking's seats and what they cost.
     pub held: &'a Held,
     /// The event, by which the seats have their names.
     pub seat_map: &'a SeatMap,

@@ -22,7 +22,7 @@ use crate::units::{signed, unsigned};
 /// Why a booking was not cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum RefundError {
-    /// There is no such booking.
+    /// The booking does not exist.
     #[error("there is no such booking")]
     NotFound,
     /// The fan is just paying.

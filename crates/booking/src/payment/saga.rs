@@ -58,7 +58,7 @@ pub enum PayError {
     /// The session has no such booking.
     #[error("there is no such booking")]
     NotFound,
-    /// There is no such payment.
+    /// The payment does not exist.
     #[error("there is no such payment")]
     UnknownPayment,
     /// The news is about another amount than the payment's.

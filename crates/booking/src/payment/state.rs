@@ -30,9 +30,9 @@ pub enum State {
 pub enum News {
     /// The money was taken; the provider's name for the charge.
     Charged(String),
-    /// It was not and will not be.
+    /// The payment was not charged and will not be.
     Declined(String),
-    /// It was given back.
+    /// The money was given back.
     Refunded,
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Step {
     GiveBack,
     /// Take note that the money is back.
     Refunded,
-    /// It is known already.
+    /// The news is known already.
     Nothing,
     /// It contradicts what is known, and only people can find out why: `fairgate booking reconcile` shows it.
     Contradiction,
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// Its name in the table.
+    /// The state's name in the table.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ impl State {
 }
 
 impl Source {
-    /// Its name in the table.
+    /// The step's name in the table.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Fan => "fan",

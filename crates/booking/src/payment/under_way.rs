@@ -15,7 +15,7 @@ use crate::sql;
 /// A payment that has not come to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnderWay {
-    /// Its id.
+    /// The payment's id.
     pub payment_id: Uuid,
     /// What it is for.
     pub booking_id: Uuid,

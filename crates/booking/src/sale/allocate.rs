@@ -68,7 +68,7 @@ pub enum Refusal {
         /// How many are left.
         free: u32,
     },
-    /// There is no run of seats that long.
+    /// No run of free seats is that long.
     NotTogether {
         /// How many single places are left.
         free: u32,
@@ -87,7 +87,7 @@ pub enum Refusal {
 /// What the seat cache holds when a batch begins.
 #[derive(Clone, Debug)]
 pub struct CachedSeats {
-    /// Those that nobody has.
+    /// The seats that nobody has.
     pub free: FreeSeats,
     /// Those that another batch is asking for at this moment; they may be free when it has ended.
     pub undecided: FreeSeats,
@@ -128,7 +128,7 @@ pub struct Found {
 pub enum Decision {
     /// Write a hold on these seats.
     Hold(Vec<u32>),
-    /// It is this booking already.
+    /// The request is this booking already.
     Known(Held),
     /// No.
     Refuse(Refusal),

@@ -24,7 +24,7 @@ pub enum BookingStatus {
 /// A booking that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Its seats, ascending.
+    /// The booking's seats, ascending.
     pub units: Vec<u32>,
     /// What they cost together.
     pub amount: i64,

@@ -54,7 +54,7 @@ pub enum Reply<E> {
     Done,
     /// The state is another one than this edge knows, or older; nothing was done.
     Lost(E),
-    /// It was refused, or nobody knows what came of it.
+    /// The call was refused, or nobody knows what came of it.
     Failed(E),
 }
 

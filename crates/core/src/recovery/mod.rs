@@ -24,7 +24,7 @@ pub struct Stamp {
 /// How a room stood at a look, as far as an edge remembers it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sight {
-    /// Which state it was.
+    /// The state that was seen.
     pub stamp: Stamp,
     /// What the store said.
     pub memory: Memory,
@@ -42,7 +42,7 @@ const WHOLE_IN_MAX: usize = 64;
 /// What an edge knows of a room.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Knowledge {
-    /// Which state it was.
+    /// The state that the edge knows.
     pub stamp: Option<Stamp>,
     /// What the store said, and what the edge itself has answered since then.
     pub memory: Option<Memory>,

@@ -9,7 +9,7 @@ use crate::room::Phase;
 /// What a request for a protected page looks like, once its pass has been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
-    /// Its method.
+    /// The request's method.
     pub method: &'a Method,
     /// True if a person's browser is navigating.
     pub wants_page: bool,

@@ -58,7 +58,7 @@ impl Limit {
         Self::Silence,
     ];
 
-    /// Its name, in metrics and answers.
+    /// The phase's name, in metrics and answers.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl Limit {
 /// What an edge that steers wants to be in force. It lowers what people set, and never raises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steering {
-    /// Which edge; a number that it drew when it started.
+    /// The edge that steers; a number that it drew when it started.
     pub edge: u32,
     /// People admitted per minute; 0 holds everyone.
     pub rate_per_minute: u32,
@@ -300,7 +300,7 @@ pub enum ClaimOutcome {
     },
     /// The grace ran out, the fan left, or the session is over.
     Expired,
-    /// There is no such place.
+    /// The place does not exist.
     Unknown,
 }
 

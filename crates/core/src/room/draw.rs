@@ -29,7 +29,7 @@ pub(super) struct Draw {
 pub struct Frozen {
     /// N.
     pub entries: u64,
-    /// Its root.
+    /// The roster's root.
     pub root: [u8; 32],
     /// Entries that were answered and are empty in it, since the store had lost them, and those of gaps.
     pub missing: u64,

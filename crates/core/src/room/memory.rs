@@ -46,7 +46,7 @@ pub struct Memory {
     pub now_ms: u64,
     /// The room's revision.
     pub revision: u64,
-    /// Which sale of the room it is.
+    /// The number of the room's sale.
     pub generation: u64,
     /// When the sale was scheduled first. Of two sales in one place the older one is the one that fans know.
     pub scheduled_at_ms: u64,

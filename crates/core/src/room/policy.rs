@@ -65,7 +65,7 @@ pub enum Late {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// They are what people set.
+    /// Rate and sessions are what people set.
     Fixed,
     /// They are at most what people set; edges steer below that.
     Adaptive,

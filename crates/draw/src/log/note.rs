@@ -106,7 +106,7 @@ impl VerifierKey {
         read().ok_or_else(|| NoteError::Key(vkey.to_owned()))
     }
 
-    /// Its name.
+    /// The key's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

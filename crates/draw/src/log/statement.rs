@@ -18,7 +18,7 @@ pub enum Statement {
     Draw {
         /// `D`.
         draw: Hash,
-        /// Its canonical JSON.
+        /// The descriptor's canonical JSON.
         descriptor: String,
         /// RFC 7638 thumbprints of the keys that may sign its tickets and records, ascending by their text.
         keys: Vec<Hash>,
@@ -27,7 +27,7 @@ pub enum Statement {
     Key {
         /// `D`.
         draw: Hash,
-        /// Its RFC 7638 thumbprint.
+        /// The key's RFC 7638 thumbprint.
         key: Hash,
     },
     /// The freeze of all tiers.

@@ -43,7 +43,7 @@ const RECORD_HEAD_BYTES: usize = 5;
 /// What stands at the head of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Which sale of the room this is.
+    /// The sale of the room that this is.
     pub(super) generation: u64,
     /// The room's revision before this sale.
     pub(super) revision: u64,
@@ -169,7 +169,7 @@ pub(super) struct Payload {
     pub(super) heard_ms: u64,
     /// The time of its commands.
     pub(super) now_ms: u64,
-    /// Its commands.
+    /// The frame's commands.
     pub(super) records: Vec<Record>,
 }
 

@@ -68,7 +68,7 @@ impl Journal {
         Arc::clone(&self.file)
     }
 
-    /// Which sale of the room this is the journal of.
+    /// The sale of the room that this is the journal of.
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }

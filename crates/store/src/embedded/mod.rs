@@ -54,7 +54,7 @@ pub enum OpenError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which file or directory.
+        /// The file or directory.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -66,7 +66,7 @@ pub enum OpenError {
         path.display()
     )]
     Rotten {
-        /// Which journal.
+        /// The journal.
         path: PathBuf,
         /// Where in it.
         at: u64,
@@ -80,15 +80,15 @@ pub enum OpenError {
         path.display()
     )]
     Missing {
-        /// Which journal.
+        /// The journal.
         path: PathBuf,
     },
     /// A journal of another version of fairgate.
     #[error("{}: {what}", path.display())]
     Version {
-        /// Which journal.
+        /// The journal.
         path: PathBuf,
-        /// Which versions.
+        /// The versions of journal and program.
         what: String,
     },
 }

@@ -28,7 +28,7 @@ use crate::{DirLock, LockError};
 pub enum Gap {
     /// Twice as many as would have been given at the highest pace that the backup knows.
     Guess,
-    /// So many.
+    /// So many numbers are left out.
     Of(u64),
 }
 
@@ -44,13 +44,13 @@ pub enum RestoreError {
     /// The directory to restore into has rooms already.
     #[error("{} has rooms already: move it away first, and keep it; --lost takes what is left of it", dir.display())]
     NotEmpty {
-        /// Which.
+        /// The directory that has rooms.
         dir: PathBuf,
     },
     /// The backup has no journals.
     #[error("{} has no room with a journal: is it the backup of an embedded store?", dir.display())]
     NoRooms {
-        /// Which.
+        /// The directory of the backup.
         dir: PathBuf,
     },
     /// Nobody can know how many came.
@@ -59,7 +59,7 @@ pub enum RestoreError {
          (more than there ever were: metrics, access logs and tickets know)"
     )]
     NoPace {
-        /// Which room.
+        /// The room.
         room: String,
     },
     /// The pool was open in the backup, and has closed since.
@@ -69,7 +69,7 @@ pub enum RestoreError {
          backup, or begin another sale; --across-start restores it all the same"
     )]
     AcrossStart {
-        /// Which room.
+        /// The room.
         room: String,
     },
 }

@@ -20,7 +20,7 @@ pub enum CallError {
     /// The state is another one than the caller knows, or older; nothing was done.
     #[error("the state is another one: put back what is known and ask again")]
     Lost,
-    /// It was refused, or nobody knows what came of it.
+    /// The call was refused, or nobody knows what came of it.
     #[error(transparent)]
     Failed(#[from] StoreError),
 }

@@ -231,7 +231,7 @@ fn knowledge_bytes(knowledge: &Knowledge) -> io::Result<Vec<u8>> {
 /// Why a file of knowledge cannot be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// It is not as it was written.
+    /// The file is not as it was written.
     Damaged(Damage),
     /// Another version of fairgate wrote it.
     Version(u32),

@@ -160,7 +160,7 @@ impl RedisStore {
     /// Looks whether the server that is there may be used; one that is out of reach may, once it is back.
     ///
     /// # Errors
-    /// It may not, and why.
+    /// The server may not keep rooms, and why.
     pub fn check_server(&self) -> Result<(), OpenError> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let link = self.link.clone();

@@ -15,7 +15,7 @@ use crate::StoreError;
 pub(super) struct Rows {
     /// What its keys are called.
     name: &'static str,
-    /// Which field of the room has their number.
+    /// The field of the room that has the number of rows.
     count: &'static str,
     row_bytes: u64,
     pub(super) rows_a_chunk: u64,

@@ -42,7 +42,7 @@ pub(super) struct Room<'a> {
     pub(super) scripts: &'a Scripts,
     /// The way to Redis.
     pub(super) link: &'a Link,
-    /// Which state the edge knows.
+    /// The state that the edge knows.
     pub(super) stamp: Option<&'a Stamp>,
     /// The name of this run of this edge.
     pub(super) edge: &'a str,

@@ -21,7 +21,7 @@ pub(crate) enum Unusable {
     /// No answer in time.
     #[error("it does not answer: {0}")]
     Unreachable(reqwest::Error),
-    /// It does not have the round, or not yet.
+    /// The relay does not have the round, or not yet.
     #[error("it does not have the round (yet): it answers {0}")]
     NotThere(StatusCode),
     /// Not a round in JSON.

@@ -25,9 +25,9 @@ const FAN_SEATS: u32 = 6;
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventWords {
-    /// Its name in URLs and requests.
+    /// The event's name in URLs and requests.
     pub id: String,
-    /// Its name for people.
+    /// The event's name for people.
     pub title: String,
     /// Where it takes place.
     pub venue: String,
