@@ -1,4 +1,4 @@
-//! Which time-zone database times are read by.
+//! The time-zone database by which times are read.
 //!
 //! Guarantees:
 //! - a zone is known on every machine, since a database is built in

@@ -1,4 +1,4 @@
-//! Which networks an address counts for.
+//! The networks for which an address counts.
 
 use std::net::IpAddr;
 
