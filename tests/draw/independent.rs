@@ -1,5 +1,7 @@
 //! The independent verifier (`tests/verify_draw.py`) follows the vectors and agrees with this program on real draws.
 
+use std::process::Command;
+
 use crate::published::Draw;
 use crate::verifier::{Verdict, fairgate, python};
 
@@ -16,6 +18,14 @@ fn with_places(draw: &Draw, edit: impl FnOnce(&mut Vec<String>)) -> Verdict {
 #[test]
 fn it_follows_the_test_vectors() {
     python(&["--vectors".as_ref()]).assert_holds();
+}
+
+/// The operator of these draws is `operator_v2.py`; this program's own verifier knows version 1.
+#[test]
+fn it_names_every_cheat_of_version_2() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/draw/cheats_v2.py");
+    let verdict = Verdict::of(Command::new("python3").arg(script).output().expect("python3 runs"));
+    assert_eq!(verdict.code, 0, "{}", verdict.said);
 }
 
 #[test]
