@@ -36,6 +36,11 @@ fn what_a_browser_saw_of_a_draw_stays_until_the_fan_deletes_it() {
 }
 
 #[test]
+fn the_puzzle_before_an_entry_is_solved_as_its_vectors_say() {
+    node_tests("entry.test.mjs");
+}
+
+#[test]
 fn the_shop_shows_every_state_and_every_currency_as_the_core_does() {
     let known: Vec<_> = currencies().map(|(code, digits)| (code, digits, money(123_456_789, code))).collect();
     node_tests_with("storefront.test.mjs", &serde_json::json!(known).to_string());
