@@ -101,7 +101,7 @@ fn nonce(sent: &Sent<Join>) -> Result<[u8; 16], Problem> {
 }
 
 /// A fan's random bytes, as JSON has them.
-pub(crate) fn decode_nonce(text: &str) -> Result<[u8; 16], Problem> {
+pub(super) fn decode_nonce(text: &str) -> Result<[u8; 16], Problem> {
     let mut nonce = [0; 16];
     match URL_SAFE_NO_PAD.decode_slice(text, &mut nonce) {
         Ok(16) => Ok(nonce),
@@ -110,7 +110,7 @@ pub(crate) fn decode_nonce(text: &str) -> Result<[u8; 16], Problem> {
 }
 
 /// For clients that bring none.
-pub(crate) fn random_nonce() -> Result<[u8; 16], Problem> {
+pub(super) fn random_nonce() -> Result<[u8; 16], Problem> {
     entropy::random_bytes().map_err(|_| Problem::Internal)
 }
 

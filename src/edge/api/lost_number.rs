@@ -36,7 +36,7 @@ pub(crate) async fn check(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, tic
 }
 
 /// A claim was answered that there is no such place.
-pub(crate) async fn unknown_place(edge: &Edge, room: &LiveRoom, place: u64) -> Problem {
+pub(super) async fn unknown_place(edge: &Edge, room: &LiveRoom, place: u64) -> Problem {
     if let Ok(view) = edge.store.view(room.name()).await
         && !view.mending
         && place >= view.line_size

@@ -14,7 +14,7 @@ use fairgate_token::{JwsError, Ticket, TicketError};
 
 /// A ticket of the room's present draw.
 #[derive(Clone, Debug)]
-pub(crate) struct Shown {
+pub(super) struct Shown {
     pub(crate) ticket: Ticket,
     /// True if the room's cookie has the ticket, alone or as well. What ends the ticket has to clear the cookie then,
     /// or the next join would bring the ticket back.
@@ -26,7 +26,7 @@ pub(crate) struct Shown {
 ///
 /// # Errors
 /// There is none, or none is to be believed and of this draw. Every credential of the request was judged then.
-pub(crate) fn shown(
+pub(super) fn shown(
     edge: &Edge,
     room: &LiveRoom,
     snapshot: &Snapshot,

@@ -37,7 +37,7 @@ const CORK_BYTES: usize = 1_460;
 const READ_BYTES: usize = 4 * 1024;
 
 /// The connection.
-pub(crate) struct CorkedStream {
+pub(super) struct CorkedStream {
     stream: Stream,
     /// Bytes that were read already.
     unread: Bytes,
@@ -63,13 +63,13 @@ impl CorkedStream {
     }
 
     /// Puts a connection into Pingora's hands that has begun to speak HTTP/2, with what was read of it.
-    pub(crate) fn hand_over_http2(stream: Stream, unread: Bytes) -> Stream {
+    pub(super) fn hand_over_http2(stream: Stream, unread: Bytes) -> Stream {
         let message = Message::default();
         Box::new(Self { stream, unread, corks: false, corked: Vec::new(), kill_switch: None, message })
     }
 
     /// Takes it back, with what has come ahead of its time; `None` where something is left that was not sent.
-    pub(crate) fn take_back(stream: Stream) -> Option<(Stream, BytesMut)> {
+    pub(super) fn take_back(stream: Stream) -> Option<(Stream, BytesMut)> {
         let served: Box<Self> = stream.into_any().downcast().ok()?;
         served.corked.is_empty().then_some((served.stream, served.message.ahead))
     }

@@ -19,7 +19,7 @@ use crate::edge::room::snapshot::Snapshot;
 /// Caching of documents that never change again, at an address that names the draw.
 const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Caching of documents that may be out of date in a second.
-pub(crate) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
+pub(super) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
 
 /// How long caches may keep what is final of the present draw. It is for ever where the address names the draw
 /// (`?d=…`). Elsewhere it is a moment, since the room's next draw has the same address.
@@ -69,7 +69,7 @@ pub(crate) fn schema() -> Answer {
 }
 
 /// The public record of a draw, before it is signed.
-pub(crate) fn public_record(snapshot: &Snapshot) -> Option<Record> {
+fn public_record(snapshot: &Snapshot) -> Option<Record> {
     let known = &snapshot.view.draw;
     let scheduled = Record::scheduled(Descriptor::parse(&known.descriptor).ok()?);
     Some(Record {

@@ -25,7 +25,7 @@ pub(crate) async fn read_roster(
 }
 
 /// Reads the roster into a tree.
-pub(crate) async fn read_tree(store: &dyn Store, room: &str, entries: u64) -> Result<RosterTree, StoreError> {
+pub(super) async fn read_tree(store: &dyn Store, room: &str, entries: u64) -> Result<RosterTree, StoreError> {
     Ok(read(store, room, entries, None).await?.0)
 }
 

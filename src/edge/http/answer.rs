@@ -40,7 +40,7 @@ impl Answer {
     }
 
     /// After a form: back to a page of this origin.
-    pub(crate) fn see_other(path: &str) -> Self {
+    pub(super) fn see_other(path: &str) -> Self {
         Self::empty(StatusCode::SEE_OTHER).text(LOCATION, path).header(CACHE_CONTROL, NO_STORE)
     }
 

@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     /// Somebody inside of whom nobody counts what they have.
-    pub(crate) const INSIDE: SlotAsk = SlotAsk { part: Part::Inside, key: None, is_long: false };
+    const INSIDE: SlotAsk = SlotAsk { part: Part::Inside, key: None, is_long: false };
     const PRIORITY: SlotAsk = SlotAsk { part: Part::Priority, ..INSIDE };
 
     fn slots(window: u32, queue_max: u32) -> Slots {

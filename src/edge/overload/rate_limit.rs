@@ -16,8 +16,8 @@ use fairgate_core::rate_limit::{Network, Quota, Spread, Table, Verdict, networks
 use fairgate_store::CountedNetwork;
 use fairgate_token::SessionId;
 
-pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Joins that a network may have made here lately before the store counts them, too.
 const BUSY_JOINS: u32 = 3;

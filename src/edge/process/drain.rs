@@ -30,7 +30,7 @@ impl Drain {
     }
 
     /// The longest that it may take, for whoever else waits.
-    pub(crate) fn longest(config: &Config) -> Duration {
+    pub(super) fn longest(config: &Config) -> Duration {
         Duration::from_millis(config.edge.shutdown_grace_ms.max(config.edge.keepalive_timeout_ms)) + STORE_PATIENCE
     }
 

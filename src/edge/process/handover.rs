@@ -148,7 +148,7 @@ impl Handover {
     }
 
     /// Says that this edge serves: the one before may end, and the next one may take over.
-    pub(crate) fn say_serving(&self) {
+    pub(super) fn say_serving(&self) {
         if let Err(error) = takeover_lock::say_serving(&self.dir) {
             tracing::error!(%error, "cannot write down that this edge serves: the one before it goes on");
         }
@@ -156,7 +156,7 @@ impl Handover {
     }
 
     /// True if the next edge waits for the sockets.
-    pub(crate) fn is_awaited(&self) -> bool {
+    pub(super) fn is_awaited(&self) -> bool {
         socket_path(&self.dir).exists()
     }
 
@@ -167,7 +167,7 @@ impl Handover {
     }
 
     /// The fate of the edge that took the sockets; `None` as long as that is open.
-    pub(crate) fn fate(&self) -> Option<Fate> {
+    pub(super) fn fate(&self) -> Option<Fate> {
         let serves = || takeover_lock::serving(&self.dir).is_some_and(|serving| !serving.is_this_process());
         if serves() {
             return Some(Fate::Serves);
@@ -182,7 +182,7 @@ impl Handover {
 
     /// Sees to it that somebody serves with the sockets, though this edge cannot any more: in a thread that
     /// [`settle`](Self::settle) waits for.
-    pub(crate) fn give_for_good(self: &std::sync::Arc<Self>) -> io::Result<()> {
+    pub(super) fn give_for_good(self: &std::sync::Arc<Self>) -> io::Result<()> {
         let copies = self.copy()?;
         self.give()?;
         let this = std::sync::Arc::clone(self);
@@ -194,7 +194,7 @@ impl Handover {
     /// Waits until somebody else serves, where this edge has given its sockets for good. An edge that this one has
     /// started is waited for to its end, since whoever supervises this process would end it as well. Answers whether
     /// all went well.
-    pub(crate) fn settle(&self) -> bool {
+    pub(super) fn settle(&self) -> bool {
         let heir = self.lock(&self.heir).take();
         heir.is_none_or(|heir| heir.join().unwrap_or(false))
     }

@@ -17,7 +17,7 @@ use crate::edge::context::Edge;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A service with sockets that may change hands.
-pub(crate) struct Listening<S> {
+pub(super) struct Listening<S> {
     pub(crate) service: S,
     pub(crate) handover: Arc<Handover>,
     pub(crate) edge: Arc<Edge>,

@@ -135,7 +135,7 @@ fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {
     }
 }
 
-pub(crate) fn server_conf(config: &Config) -> ServerConf {
+pub(super) fn server_conf(config: &Config) -> ServerConf {
     ServerConf {
         threads: thread::available_parallelism().map_or(1, usize::from),
         grace_period_seconds: Some(Drain::longest(config).as_secs() + LAST_SECOND_S),

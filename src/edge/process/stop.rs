@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const NOTICE: Duration = Duration::from_secs(5);
 
 /// Waits for the reason to stop.
-pub(crate) struct Stop {
+pub(super) struct Stop {
     edge: Arc<Edge>,
     /// The time for which it goes on taking visitors.
     delay: Duration,

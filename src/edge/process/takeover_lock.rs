@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The right to take over.
 #[derive(Debug)]
-pub(crate) struct TakeoverLock {
+pub(super) struct TakeoverLock {
     _lock: File,
 }
 
@@ -68,17 +68,17 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    pub(crate) fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         started(self.process).is_some_and(|started| started == self.started)
     }
 
-    pub(crate) fn is_this_process(&self) -> bool {
+    pub(super) fn is_this_process(&self) -> bool {
         self.process == rustix::process::getpid()
     }
 }
 
 /// Writes down that this process serves.
-pub(crate) fn say_serving(dir: &Path) -> io::Result<()> {
+pub(super) fn say_serving(dir: &Path) -> io::Result<()> {
     let process = rustix::process::getpid();
     let started = started(process).ok_or_else(|| io::Error::other("/proc does not know this process"))?;
     let next = dir.join(SERVING_NEXT);

@@ -38,7 +38,7 @@ use fairgate_core::request::decide::{Ask, Decision, decide, wants_page};
 use fairgate_core::request::route::{FanCall, Route};
 
 /// Decides on a request; `true` where the gate has answered it itself.
-pub(crate) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
+pub(super) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
     timeouts::apply(edge, session);
     visit.asks_for_tunnel = asks_for_tunnel(session.req_header_mut());
     let (kind, mut answer) = match admit(edge, session, visit).await? {

@@ -59,7 +59,7 @@ pub(crate) fn request(edge: &Edge, request: &mut RequestHeader, visit: &Visit) -
 ///
 /// # Errors
 /// When it grows beyond the limit, or trickles.
-pub(crate) fn pass_on(edge: &Edge, visit: &mut Visit, piece: &mut Option<Bytes>, is_end: bool) -> pingora::Result<()> {
+pub(super) fn pass_on(edge: &Edge, visit: &mut Visit, piece: &mut Option<Bytes>, is_end: bool) -> pingora::Result<()> {
     let Stage::Inside(inside) = &mut visit.stage else { return Ok(()) };
     inside.is_body_sent |= is_end;
     // Pingora would write the empty piece that ends an HTTP/2 body as the last chunk, and then the last chunk.
@@ -161,7 +161,7 @@ fn last(edge: &Arc<Edge>, inside: &mut Inside) {
 }
 
 /// Drops the body of a shop's answer where only what it says about a preflight is passed on.
-pub(crate) fn keep_body(visit: &Visit, body: &mut Option<Bytes>) {
+pub(super) fn keep_body(visit: &Visit, body: &mut Option<Bytes>) {
     if let Stage::Inside(inside) = &visit.stage
         && inside.is_preflight
     {
@@ -173,7 +173,7 @@ pub(crate) fn keep_body(visit: &Visit, body: &mut Option<Bytes>) {
 ///
 /// # Errors
 /// The pass of a stream has ended.
-pub(crate) fn pass_back(visit: &Visit, bytes: usize) -> Result<()> {
+pub(super) fn pass_back(visit: &Visit, bytes: usize) -> Result<()> {
     let Stage::Inside(inside) = &visit.stage else { return Ok(()) };
     let Some(kill_switch) = &inside.kill_switch else { return Ok(()) };
     kill_switch.count(bytes);

@@ -23,7 +23,7 @@ use fairgate_token::is_gate_token;
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Makes a fan's request one that the shop can believe.
-pub(crate) fn to_shop(forged: &Forged, request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
+pub(super) fn to_shop(forged: &Forged, request: &mut RequestHeader, inside: &Inside) -> pingora::Result<()> {
     strip(request, |name| forged.has(name));
     strip_token(request);
     strip_cookies(request)?;
@@ -33,7 +33,7 @@ pub(crate) fn to_shop(forged: &Forged, request: &mut RequestHeader, inside: &Ins
 }
 
 /// Makes a shop's answer one that this fan's client understands. `true` where its end is the connection's.
-pub(crate) fn to_fan(
+pub(super) fn to_fan(
     edge: &Edge,
     version: Version,
     inside: &Inside,

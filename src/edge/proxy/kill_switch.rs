@@ -33,7 +33,7 @@ impl KillSwitch {
     }
 
     /// True if the connection was cut.
-    pub(crate) fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         self.0.is_cut.load(Ordering::Acquire)
     }
 
@@ -43,12 +43,12 @@ impl KillSwitch {
     }
 
     /// True if the connection was cut because the shop did not answer.
-    pub(crate) fn is_unanswered(&self) -> bool {
+    pub(super) fn is_unanswered(&self) -> bool {
         self.is_cut() && !self.0.is_answered.load(Ordering::Acquire)
     }
 
     /// Cuts the connection where the shop does not answer in time.
-    pub(crate) async fn answered_within(self, silence: Duration) {
+    pub(super) async fn answered_within(self, silence: Duration) {
         tokio::time::sleep(silence).await;
         if !self.0.is_answered.load(Ordering::Acquire) {
             self.cut();
@@ -73,12 +73,12 @@ impl KillSwitch {
     }
 
     /// True if anybody but the asker holds the switch: the connection is still there.
-    pub(crate) fn is_held_by_others(&self) -> bool {
+    pub(super) fn is_held_by_others(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
     /// Bytes moved either way since the last look.
-    pub(crate) fn take_traffic(&self) -> u64 {
+    pub(super) fn take_traffic(&self) -> u64 {
         self.0.traffic.swap(0, Ordering::Relaxed)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The longest body that is read before a slot is taken. Pingora replays 64 KB to the shop; one of unknown length is known
 /// to be longer only with the next piece.
-pub(crate) const WHOLE_BYTES_MAX: u64 = 48 * 1024;
+const WHOLE_BYTES_MAX: u64 = 48 * 1024;
 const _: () = assert!(WHOLE_BYTES_MAX + PIECE_BYTES_MAX as u64 <= 64 * 1024);
 
 /// The largest body that a fan's call may have.
@@ -67,12 +67,12 @@ pub(crate) enum Sending {
 }
 
 impl Sending {
-    pub(crate) fn is_streamed(&self) -> bool {
+    pub(super) fn is_streamed(&self) -> bool {
         matches!(self, Self::Streamed { .. })
     }
 
     /// Makes the request's head one of a body that is here already.
-    pub(crate) fn describe(&self, request: &mut RequestHeader) -> pingora::Result<()> {
+    pub(super) fn describe(&self, request: &mut RequestHeader) -> pingora::Result<()> {
         match self {
             Self::Whole { bytes, .. } => {
                 request.remove_header(&TRANSFER_ENCODING);
@@ -88,7 +88,7 @@ impl Sending {
     }
 
     /// The extra time for the shop's answer to begin, since the body has to be there first.
-    pub(crate) fn extra_ms(&self, body_bytes_max: u64) -> u64 {
+    pub(super) fn extra_ms(&self, body_bytes_max: u64) -> u64 {
         match self {
             Self::Streamed { declared, .. } => {
                 declared.unwrap_or(body_bytes_max).saturating_mul(1_000) / STREAM_BYTES_A_SECOND_MIN
@@ -203,7 +203,7 @@ fn declared_bytes(session: &Session) -> Option<u64> {
 }
 
 /// True if a body that has been coming for a while would hold its slot for ever.
-pub(crate) fn is_trickle(took: Duration, bytes: u64, patience_ms: u64) -> bool {
+pub(super) fn is_trickle(took: Duration, bytes: u64, patience_ms: u64) -> bool {
     took > Duration::from_millis(patience_ms) && bytes < took.as_secs() * STREAM_BYTES_A_SECOND_MIN
 }
 

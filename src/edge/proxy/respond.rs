@@ -14,7 +14,7 @@ use crate::edge::http::request::authority;
 use crate::edge::room::handle::LiveRoom;
 
 /// Sends an answer. Connections are kept unless the edge is stopping.
-pub(crate) async fn respond(edge: &Edge, session: &mut Session, answer: &Answer) -> pingora::Result<()> {
+pub(super) async fn respond(edge: &Edge, session: &mut Session, answer: &Answer) -> pingora::Result<()> {
     let request = session.req_header();
     let [shared, rest] = answer.body_for(&request.method, request.version);
     begin(edge, session, answer, answer.body_bytes() as u64, shared.is_empty() && rest.is_empty()).await?;
@@ -28,7 +28,7 @@ pub(crate) async fn respond(edge: &Edge, session: &mut Session, answer: &Answer)
 }
 
 /// Sends a roster part by part, as fast as the client takes it.
-pub(crate) async fn respond_list(
+pub(super) async fn respond_list(
     edge: &Edge,
     session: &mut Session,
     room: &LiveRoom,
@@ -52,7 +52,7 @@ pub(crate) async fn respond_list(
 }
 
 /// The problem as the client wants it told; the connection ends where it cannot be trusted after it.
-pub(crate) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Problem) -> Answer {
+pub(super) fn problem_answer(edge: &Edge, session: &mut Session, problem: &Problem) -> Answer {
     if problem.closes() {
         session.set_keepalive(None);
     }

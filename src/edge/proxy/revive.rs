@@ -20,7 +20,7 @@ use fairgate_token::{Pass, token_id};
 const REVIVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The holder of an expired pass whose session goes on.
-pub(crate) async fn revive(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
+pub(super) async fn revive(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, secure: bool) -> Option<Holder> {
     for token in tokens(room, headers, secure) {
         if let Some(holder) = revive_one(edge, room, token).await {
             return Some(holder);

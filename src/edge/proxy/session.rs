@@ -20,7 +20,7 @@ use fairgate_core::room::Command;
 const RELEASE: HeaderName = HeaderName::from_static("x-fairgate-release");
 
 /// Looks after the session when the shop has answered.
-pub(crate) async fn on_answer(
+pub(super) async fn on_answer(
     edge: &Arc<Edge>,
     inside: &mut Inside,
     answer: &mut ResponseHeader,

@@ -112,12 +112,12 @@ impl Visit {
     }
 
     /// Takes what the front has put on the connection.
-    pub(crate) fn take_kill_switch(&mut self, carried: Box<dyn Any + Send + Sync>) {
+    pub(super) fn take_kill_switch(&mut self, carried: Box<dyn Any + Send + Sync>) {
         self.kill_switch = carried.downcast().ok().map(|kill_switch| *kill_switch);
     }
 
     /// Adds the fields that browsers need: CORS and HSTS.
-    pub(crate) fn dress(&self, edge: &Edge, answer: &mut Answer) {
+    pub(super) fn dress(&self, edge: &Edge, answer: &mut Answer) {
         if let Some(origin) = &self.origin {
             cors::open_to(origin, answer);
         }

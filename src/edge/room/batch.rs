@@ -53,7 +53,7 @@ pub(crate) struct BatchWorker<I, O> {
 }
 
 /// Both ends.
-pub(crate) fn batcher<I: Send, O: Send>() -> (Batcher<I, O>, BatchWorker<I, O>) {
+pub(super) fn batcher<I: Send, O: Send>() -> (Batcher<I, O>, BatchWorker<I, O>) {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     (Batcher { queue: sender }, BatchWorker { queue: Mutex::new(receiver) })
 }

@@ -18,7 +18,7 @@ pub const COPY_EVERY: Duration = Duration::from_secs(1);
 const DISK_RETRY: Duration = Duration::from_secs(60);
 
 /// Sees to it that this edge has a copy of the frozen roster.
-pub(crate) struct RosterCopier {
+pub(super) struct RosterCopier {
     room: Arc<LiveRoom>,
     store: Arc<dyn Store>,
 }

@@ -18,7 +18,7 @@ use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// An edge whose clock is off by more is not ready.
-pub(crate) const SKEW_MAX_MS: u64 = JUMP_MS;
+const SKEW_MAX_MS: u64 = JUMP_MS;
 
 /// The store's time, or this machine's where the store has none.
 pub(crate) struct StoreClock {

@@ -9,7 +9,7 @@ use fairgate_core::overload::{Interval, Meter};
 
 /// Measurements since the last interval was taken out.
 #[derive(Default)]
-pub(crate) struct Measured {
+pub(super) struct Measured {
     answers: Meter,
     in_shop: Meter,
     waits: Meter,
@@ -53,7 +53,7 @@ impl Measured {
     }
 
     /// The shop could not be reached, or did not answer.
-    pub(crate) fn failure(&self) {
+    pub(super) fn failure(&self) {
         self.errors.fetch_add(1, Relaxed);
     }
 

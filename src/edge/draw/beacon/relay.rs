@@ -17,7 +17,7 @@ const ANSWER_BYTES_MAX: usize = 4096;
 
 /// Why a relay's answer is of no use.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
+pub(super) enum Unusable {
     /// No answer in time.
     #[error("it does not answer: {0}")]
     Unreachable(reqwest::Error),
@@ -34,7 +34,7 @@ pub(crate) enum Unusable {
 
 /// Asks relays.
 #[derive(Clone, Debug)]
-pub(crate) struct RelayClient(Client);
+pub(super) struct RelayClient(Client);
 
 impl RelayClient {
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
@@ -43,7 +43,7 @@ impl RelayClient {
     }
 
     /// Asks a relay for a round, and believes nothing of the answer but what is signed.
-    pub(crate) async fn ask(&self, relay: &Relay, round: &BeaconRound) -> Result<BeaconAnswer, Unusable> {
+    pub(super) async fn ask(&self, relay: &Relay, round: &BeaconRound) -> Result<BeaconAnswer, Unusable> {
         let answer = self.0.get(relay.url(round.round)).send().await.map_err(Unusable::Unreachable)?;
         if answer.status() != StatusCode::OK {
             return Err(Unusable::NotThere(answer.status()));
