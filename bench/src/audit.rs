@@ -84,7 +84,7 @@ impl Draw {
         let range = self.tree.chunk(index).context("there is such an entry")?;
         let mut bytes = vec![0; usize::try_from(range.end - range.start)? * 32];
         self.roster.read_exact_at(&mut bytes, range.start * 32)?;
-        Ok(self.tree.proof(index, bytes.as_chunks().0)?)
+        Ok(self.tree.proof(index, bytes.as_chunks::<32>().0)?)
     }
 
     fn milliseconds_of_proof(&self, n: u64) -> anyhow::Result<f64> {

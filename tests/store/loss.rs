@@ -431,7 +431,7 @@ async fn what_an_edge_owes_since_the_first_loss_it_puts_back_after_the_second() 
 async fn copied(edge: &RedisStore) -> [u8; 32] {
     let mut copy = edge.begin_copy(ROOM).unwrap().unwrap();
     let (roster, mut hasher) = (edge.roster(ROOM, 0..u64::MAX).await.unwrap(), RootHasher::new());
-    roster.as_chunks().0.iter().for_each(|entry| hasher.push(entry));
+    roster.as_chunks::<32>().0.iter().for_each(|entry| hasher.push(entry));
     copy.push(&roster);
     let (_, root) = hasher.finish();
     copy.keep(&root).unwrap().forget_others();

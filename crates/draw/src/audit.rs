@@ -24,11 +24,17 @@ pub enum Step {
     Descriptor,
     /// The descriptor hashes to D.
     Digest,
+    /// The tiers are the descriptor's, in its order. From version 2 on.
+    Tiers,
     /// The roster has N entries.
     Roster,
     /// The roster hashes to the root.
     Root,
-    /// The secret is the one that was committed to.
+    /// The tags hash to their root, and every entry has one. From version 2 on.
+    Tags,
+    /// As many entries are empty as are said to be. From version 2 on.
+    Missing,
+    /// The secret is the one that was committed to, and serves one draw.
     Commitment,
     /// The beacon is the signed randomness of the round that was named.
     Beacon,
@@ -38,8 +44,12 @@ pub enum Step {
     Places,
     /// Every place was taken by the entry that it belongs to, and once.
     Claims,
-    /// Nobody took two places with one identity.
+    /// No identity stands in the draw twice, or took two places.
     Identities,
+    /// The draw log has one freeze of the draw, says what the record says, and only grew. From version 2 on.
+    Log,
+    /// The rosters say what the tickets say that fans kept. From version 2 on.
+    Ticket,
 }
 
 /// What came of one step.
@@ -236,7 +246,7 @@ fn check_seed(record: &Record) -> Verdict {
     equal("seed", published, &computed)
 }
 
-fn equal(what: &str, published: &Hash, computed: &Hash) -> Verdict {
+pub(crate) fn equal(what: &str, published: &Hash, computed: &Hash) -> Verdict {
     if published == computed {
         Verdict::Holds(hex::encode(published))
     } else {
@@ -248,7 +258,7 @@ fn equal(what: &str, published: &Hash, computed: &Hash) -> Verdict {
     }
 }
 
-fn differs(what: &str, record: &dyn fmt::Debug, descriptor: &dyn fmt::Debug) -> Verdict {
+pub(crate) fn differs(what: &str, record: &dyn fmt::Debug, descriptor: &dyn fmt::Debug) -> Verdict {
     Verdict::Fails(format!("the record's {what} is {record:?}, the descriptor's is {descriptor:?}"))
 }
 
@@ -261,14 +271,19 @@ impl Step {
             Self::Witness => "witness",
             Self::Descriptor => "descriptor",
             Self::Digest => "descriptor digest",
+            Self::Tiers => "tiers",
             Self::Roster => "roster",
             Self::Root => "root",
+            Self::Tags => "tags",
+            Self::Missing => "missing",
             Self::Commitment => "commitment",
             Self::Beacon => "beacon",
             Self::Seed => "seed",
             Self::Places => "places",
             Self::Claims => "claims",
             Self::Identities => "identities",
+            Self::Log => "log",
+            Self::Ticket => "ticket",
         }
     }
 }

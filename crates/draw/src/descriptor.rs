@@ -194,13 +194,13 @@ impl TryFrom<WireBeacon> for BeaconRound {
     }
 }
 
-fn bytes<const N: usize>(key: &'static str, text: &str) -> Result<[u8; N], DescriptorError> {
+pub(crate) fn bytes<const N: usize>(key: &'static str, text: &str) -> Result<[u8; N], DescriptorError> {
     let mut out = [0; N];
     hex::decode_to_slice(text, &mut out).map_err(|_| DescriptorError::Hex { key, bytes: N })?;
     Ok(out)
 }
 
-fn integer(key: &'static str, value: u64) -> Result<u64, DescriptorError> {
+pub(crate) fn integer(key: &'static str, value: u64) -> Result<u64, DescriptorError> {
     if value <= INTEGER_MAX { Ok(value) } else { Err(DescriptorError::Number(key)) }
 }
 

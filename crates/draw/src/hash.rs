@@ -19,11 +19,11 @@ pub(crate) fn tagged(domain: &str, parts: &[&[u8]]) -> Hash {
     finish(context)
 }
 
-/// The RFC 6962 hash of a leaf.
-pub(crate) fn leaf(entry: &Hash) -> Hash {
-    let mut message = [0; 33];
-    message[1..].copy_from_slice(entry);
-    plain(&message)
+/// The RFC 6962 hash of a leaf of fixed length: an entry, an identity tag. `N` is at most 64.
+pub(crate) fn leaf<const N: usize>(entry: &[u8; N]) -> Hash {
+    let mut message = [0; 65];
+    message[1..=N].copy_from_slice(entry);
+    plain(&message[..=N])
 }
 
 /// The RFC 6962 hash of a leaf of any length.

@@ -11,6 +11,7 @@
 //! 5. [`Shuffle`] turns an index into a place, one at a time or all at once.
 //!
 //! [`Record`] is what is published of all that, and [`audit_record`] checks it. [`log`] is what others say of it.
+//! [`v2`] is the protocol for rooms with tiers or verified identities, `fairgate/v2`.
 //!
 //! ```
 //! use fairgate_draw::{Descriptor, RootHasher, Shuffle, ZERO, commitment, entry, seed};
@@ -53,6 +54,7 @@ mod record;
 mod root;
 mod seed;
 mod shuffle;
+pub mod v2;
 
 pub use audit::{Finding, Step, Verdict, audit_record, check_places};
 pub use beacon::{BeaconAnswer, BeaconError, BeaconSignature, Chain, QUICKNET};

@@ -1,4 +1,5 @@
-//! Step 3, for one fan: proofs that an entry stands in the published roster, without a copy of the tree.
+//! Step 3, for one fan: proofs that an entry stands in the published roster, without a copy of the tree. The tree over
+//! a roster's identity tags is one of the same kind.
 //!
 //! [`RosterTree`] keeps the hashes above chunks of [`CHUNK_ENTRIES`] entries (64 bytes a chunk). A proof is made from
 //! those and the entry's chunk, which the caller reads from the roster. It never vouches for bytes that are not in the
@@ -61,8 +62,8 @@ impl RosterTreeBuilder {
         Self::default()
     }
 
-    /// Appends the next entry.
-    pub fn push(&mut self, entry: &Hash) {
+    /// Appends the next entry, or the next identity tag.
+    pub fn push<const N: usize>(&mut self, entry: &[u8; N]) {
         self.chunk.push(leaf(entry));
         self.entries += 1;
         if self.entries.is_multiple_of(CHUNK_ENTRIES) {
@@ -109,7 +110,7 @@ impl RosterTree {
     ///
     /// # Errors
     /// Where there is no such entry, or the chunk is not what was frozen.
-    pub fn proof(&self, index: u64, chunk: &[Hash]) -> Result<InclusionProof, ProofError> {
+    pub fn proof<const N: usize>(&self, index: u64, chunk: &[[u8; N]]) -> Result<InclusionProof, ProofError> {
         let range = self.chunk(index).ok_or(ProofError::NoSuchEntry { index, entries: self.entries })?;
         let lower = levels(chunk.iter().map(leaf).collect());
         let number = position(index / CHUNK_ENTRIES);
@@ -125,7 +126,7 @@ impl RosterTree {
 impl InclusionProof {
     /// True if this proves that `entry` stands at the index in the roster with this root.
     #[must_use]
-    pub fn verify(&self, entry: &Hash, root: &Hash) -> bool {
+    pub fn verify<const N: usize>(&self, entry: &[u8; N], root: &Hash) -> bool {
         root_over(leaf(entry), self.index, self.entries, &self.path) == Some(*root)
     }
 }
@@ -227,7 +228,7 @@ mod tests {
     fn there_is_no_proof_beyond_the_end_or_for_changed_bytes() {
         let mut roster = roster(5000);
         let tree = tree(&roster);
-        assert_eq!(tree.proof(5000, &[]), Err(ProofError::NoSuchEntry { index: 5000, entries: 5000 }));
+        assert_eq!(tree.proof::<32>(5000, &[]), Err(ProofError::NoSuchEntry { index: 5000, entries: 5000 }));
         assert_eq!(tree.chunk(5000), None);
         assert_eq!(tree.chunk(4999), Some(4096..5000));
         assert_eq!(tree.proof(4096, &roster[4096..4999]), Err(ProofError::ChunkChanged(4096..5000)));

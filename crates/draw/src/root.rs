@@ -1,4 +1,4 @@
-//! Step 3: the roster's RFC 6962 Merkle tree hash, as entries stream by.
+//! Step 3: the RFC 6962 Merkle tree hash of a roster, or of its identity tags, as they stream by.
 
 use crate::hash::{Hash, leaf, node, plain};
 
@@ -17,8 +17,8 @@ impl RootHasher {
         Self::default()
     }
 
-    /// Appends the next entry.
-    pub fn push(&mut self, entry: &Hash) {
+    /// Appends the next entry, or the next identity tag.
+    pub fn push<const N: usize>(&mut self, entry: &[u8; N]) {
         self.push_leaf(leaf(entry));
     }
 

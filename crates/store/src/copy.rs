@@ -148,7 +148,7 @@ fn root_of(file: &mut File) -> io::Result<Hash> {
     let (mut part, mut hasher) = (vec![0; PART_BYTES], RootHasher::new());
     loop {
         let bytes = read_full(file, &mut part)?;
-        let (entries, _) = part[..bytes].as_chunks();
+        let (entries, _) = part[..bytes].as_chunks::<32>();
         entries.iter().for_each(|entry| hasher.push(entry));
         if bytes < PART_BYTES {
             return Ok(hasher.finish().1);

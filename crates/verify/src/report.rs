@@ -206,8 +206,11 @@ fn meaning(step: Step) -> &'static str {
         Step::Witness => "what was shown earlier was not changed, and when the roster was frozen",
         Step::Descriptor => "the rules of this draw are complete, and the record keeps to them",
         Step::Digest => "the rules are the ones that every ticket names",
+        Step::Tiers => "the tiers that were frozen are those of the rules, in their order",
         Step::Roster => "the list of entries is as long as was announced",
         Step::Root => "the list of entries is, to the last bit, the one that was sealed before the draw",
+        Step::Tags => "the identities' tags are, to the last bit, those that were sealed before the draw",
+        Step::Missing => "as many entries were lost as was announced",
         Step::Commitment => "the secret is the one that was sealed before the pool opened",
         Step::Beacon => {
             "the public randomness is the one that was named in advance, signed by its makers, and unknown at the time \
@@ -216,7 +219,9 @@ fn meaning(step: Step) -> &'static str {
         Step::Seed => "the seed follows from all of these and nothing else",
         Step::Places => "every entry has one place, and every place one entry",
         Step::Claims => "each place was taken once, and with the entry that it belongs to",
-        Step::Identities => "no person who was asked for an identity had two places",
+        Step::Identities => "no identity stood in the draw twice, or was let in twice",
+        Step::Log => "the operator's public log has one freeze of this draw, and says what the record says",
+        Step::Ticket => "the lists say what the operator signed for a fan",
     }
 }
 

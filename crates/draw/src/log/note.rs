@@ -188,6 +188,11 @@ impl SignedNote {
         if witness.has_signed(message.as_bytes(), signature) { Ok(time_s) } else { Err(wrong()) }
     }
 
+    /// Under which names it is signed; nothing says that these signatures hold.
+    pub fn signers(&self) -> impl Iterator<Item = &str> {
+        self.signatures.iter().map(|line| line.name.as_str())
+    }
+
     /// The first line that a key's name and number claim.
     fn line_of(&self, key: &VerifierKey, kind: KeyKind) -> Option<&SignatureLine> {
         let id = key.id();

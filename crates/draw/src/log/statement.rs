@@ -93,6 +93,18 @@ pub enum StatementError {
 }
 
 impl Statement {
+    /// The draw that it is about: its `D`.
+    #[must_use]
+    pub fn draw(&self) -> &Hash {
+        match self {
+            Self::Draw { draw, .. }
+            | Self::Key { draw, .. }
+            | Self::Freeze { draw, .. }
+            | Self::Reveal { draw, .. }
+            | Self::Void { draw } => draw,
+        }
+    }
+
     /// The hash of the statement as a leaf of the log: two people who were shown the same have the same, whole.
     #[must_use]
     pub fn leaf_hash(&self) -> Hash {
@@ -126,14 +138,14 @@ impl Statement {
 
 impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, draw) = match self {
-            Self::Draw { draw, .. } => ("draw", draw),
-            Self::Key { draw, .. } => ("key", draw),
-            Self::Freeze { draw, .. } => ("freeze", draw),
-            Self::Reveal { draw, .. } => ("reveal", draw),
-            Self::Void { draw } => ("void", draw),
+        let kind = match self {
+            Self::Draw { .. } => "draw",
+            Self::Key { .. } => "key",
+            Self::Freeze { .. } => "freeze",
+            Self::Reveal { .. } => "reveal",
+            Self::Void { .. } => "void",
         };
-        write!(f, "fairgate/v2/{kind}\ndraw {}\n", hex::encode(draw))?;
+        write!(f, "fairgate/v2/{kind}\ndraw {}\n", hex::encode(self.draw()))?;
         match self {
             Self::Draw { descriptor, keys, .. } => {
                 writeln!(f, "descriptor {descriptor}")?;
