@@ -32,7 +32,7 @@ test: setup ## Run every test: unit, property, sockets, Postgres, browser, crowd
 properties: setup ## Run the property tests with fresh cases: make properties SEEDS=20
 	@for seed in $$(shuf -i 1-999999999 -n $(or $(SEEDS),20)); do \
 		echo "PROPTEST_RNG_SEED=$$seed"; \
-		PROPTEST_RNG_SEED=$$seed $(CARGO) test -q --locked -p fairgate -p fairgate-core -p fairgate-draw -p fairgate-store -p fairgate-telemetry -p fairgate-token --lib --test store -- --test-threads=$(TEST_THREADS) || exit 1; \
+		PROPTEST_RNG_SEED=$$seed $(CARGO) test -q --locked -p fairgate -p fairgate-core -p fairgate-draw -p fairgate-entry -p fairgate-store -p fairgate-telemetry -p fairgate-token --lib --test store -- --test-threads=$(TEST_THREADS) || exit 1; \
 	done
 
 fuzz: setup ## Fuzz what strangers' bytes reach, each target for a while: make fuzz SECONDS=60, or TARGET=path

@@ -38,7 +38,7 @@ const IO: &[&str] = &[
 
 /// The crates of `crates/`, in their order: each depends only on those before it.
 pub(crate) const CRATES: &[&str] =
-    &["draw", "semaphore", "pages", "core", "telemetry", "token", "store", "verify", "testkit", "booking"];
+    &["draw", "semaphore", "pages", "core", "entry", "telemetry", "token", "store", "verify", "testkit", "booking"];
 
 /// Folders of the package that keep the rules of a crate, by its name. The metrics of edges and rooms are telemetry
 /// that names the room.
@@ -59,6 +59,13 @@ pub(crate) const NEVER: &[Never] = &[
         names: &["edge", "booking", "store", "config", "admin", "telemetry", "token", "page", "cli"],
         why: "the core stands below everything else",
         remedy: "take what is needed as an argument, or move the type down into the core",
+    },
+    Never {
+        who: &["entry"],
+        but: &[],
+        names: IO,
+        why: "who is a person is decided from what was shown, the room's rules and the time",
+        remedy: "return an errand, and run it in the edge",
     },
     Never {
         who: &["token"],

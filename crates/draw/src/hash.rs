@@ -8,8 +8,10 @@ pub type Hash = [u8; 32];
 /// 32 zero bytes: the tag of an entry without identity, the randomness of a draw without a beacon.
 pub const ZERO: Hash = [0; 32];
 
-/// `H(DST(domain) ‖ part ‖ part …)`, where `DST` ends the domain's ASCII bytes with one zero byte.
-pub(crate) fn tagged(domain: &str, parts: &[&[u8]]) -> Hash {
+/// `H(DST(domain) ‖ part ‖ part …)`, where `DST` ends the domain's ASCII bytes with one zero byte. Every hash of the
+/// protocol, and of what stands on it, is made so: none of one domain is one of another.
+#[must_use]
+pub fn tagged(domain: &str, parts: &[&[u8]]) -> Hash {
     let mut context = Context::new(&SHA256);
     context.update(domain.as_bytes());
     context.update(&[0]);

@@ -63,7 +63,7 @@ pub use claim::{CLAIM_BYTES, Claim, Opening};
 pub use commit::commitment;
 pub use descriptor::{BEACON_SCHEME, BeaconRound, Descriptor, DescriptorError, VERSION};
 pub use entry::entry;
-pub use hash::{Hash, ZERO};
+pub use hash::{Hash, ZERO, tagged};
 pub use proof::{CHUNK_ENTRIES, InclusionProof, ProofError, RosterTree, RosterTreeBuilder};
 pub use record::{Label, Record};
 pub use root::RootHasher;
