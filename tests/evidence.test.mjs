@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { judgeFreeze } from "../pages/check/judge.js";
 import * as evidence from "../pages/waiting/evidence.js";
 import { drawingWords } from "../pages/waiting/pace.js";
 
@@ -40,7 +41,7 @@ const FREEZE = { entries: 7, root: "ab".repeat(32), frozen_at_ms: STARTS_MS + 5 
 const sealed = (now_ms, fields = {}) => open(now_ms, { ...FREEZE, ...fields });
 const published = (fields = {}) => sealed(0, fields).draw;
 const looks = (...seen) => seen.forEach(([status, at_ms]) => evidence.keepLook("tour", status, at_ms));
-const judged = (draw = published()) => evidence.judgeFreeze(evidence.evidenceFor("tour", D), draw);
+const judged = (draw = published()) => judgeFreeze(evidence.evidenceFor("tour", D), draw);
 
 test("a browser that saw the list sealed before the round is a witness", () => {
   looks([open(STARTS_MS + 1), STARTS_MS + 40], [sealed(STARTS_MS + 9), STARTS_MS + 49]);
@@ -144,6 +145,41 @@ test("a draw that may go on without its round, or names an unknown one, can be a
   assert.equal(evidence.isAimable(descriptor(null)), true);
   assert.equal(evidence.isAimable(descriptor({ chain: QUICKNET, round: 1000, fallback_after_ms: 0 })), true);
   assert.equal(evidence.isAimable(descriptor({ chain: "00", round: 1000 })), true);
+});
+
+// A draw with tiers, whose round follows from its freeze: R = 1000, and again every 10 rounds.
+const tiered = (frozen_at_ms, now_ms, fields = {}) =>
+  open(now_ms, {
+    descriptor: descriptor({ chain: QUICKNET, round: 1000, retry: 10 }),
+    tiers: [{ entries: 7, missing: 0, name: "fans", root: "ab".repeat(32), tags_root: "00".repeat(32) }],
+    frozen_at_ms,
+    ...fields,
+  });
+
+test("a freeze of tiers is kept whole, and judged by the round that it gives", () => {
+  const late_ms = ROUND_MS - 4000;
+  looks([tiered(late_ms, late_ms + 9), ROUND_MS + 26_000]);
+  const { draw } = tiered(late_ms, 0);
+  const [{ tiers, before }] = evidence.evidenceFor("tour", D).freezes;
+  assert.deepEqual([tiers, before], [draw.tiers, true]);
+  assert.equal(judged(draw), "before", "the round is the next one, 30 s later");
+  const [tier] = draw.tiers;
+  for (const change of [{ entries: 8 }, { missing: 1 }, { tags_root: "cd".repeat(32) }, { name: "all" }]) {
+    assert.equal(judged({ ...draw, tiers: [{ ...tier, ...change }] }), "changed");
+  }
+  globalThis.localStorage = new Storage();
+  looks([tiered(late_ms, late_ms + 9), ROUND_MS + 30_000]);
+  assert.equal(judged(draw), "late");
+});
+
+test("proofs from the log are kept with what was seen, each once", () => {
+  evidence.keepProof("tour", D, "early", 1);
+  assert.equal(evidence.evidenceFor("tour", D), null, "nothing was seen of this draw");
+  looks([sealed(STARTS_MS + 9), STARTS_MS + 49]);
+  for (const text of ["one", "one", "two"]) evidence.keepProof("tour", D, text, 5);
+  looks([sealed(STARTS_MS + 19), STARTS_MS + 59]);
+  const { proofs } = evidence.evidenceFor("tour", D);
+  assert.deepEqual(proofs, [{ at_ms: 5, text: "one" }, { at_ms: 5, text: "two" }]);
 });
 
 test("a fan who waits for the draw is told what it waits for", () => {

@@ -28,6 +28,7 @@ import struct
 import sys
 import urllib.error
 import urllib.request
+from array import array
 
 VERSION, VERSION_2 = "fairgate/v1", "fairgate/v2"
 SCHEME = "bls-unchained-g1-rfc9380"
@@ -343,7 +344,7 @@ def ed25519_holds(public_key, message, signature):
 # --- The draw log: C2SP's signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles and tlog-proof --------------------
 
 LOG_KEY, WITNESS_KEY = 1, 4
-STATEMENTS_MAX, NOTE_CHARACTERS_MAX, PATH_MAX = 1 << 20, 1 << 16, 63
+STATEMENTS_MAX, NOTE_CHARACTERS_MAX, PATH_MAX = 1 << 16, 1 << 16, 63
 HASH = "[0-9a-f]{64}"
 NUMBER = "(?:0|[1-9][0-9]{0,19})"
 THUMBPRINT = "[A-Za-z0-9_-]{43}"
@@ -1278,13 +1279,13 @@ class Pool:
         """No tag twice, in all tiers together. By their first byte, so that few are in memory twice."""
         if not self.by_identity:
             return "not asked for"
-        parts = [[] for _ in range(256)]
+        parts = [array("Q") for _ in range(256)]
         for t, tags in enumerate(self.tags):
             for index in range(len(tags) // 16):
-                parts[tags[16 * index]].append((t, index))
+                parts[tags[16 * index]].append(t << 40 | index)
         for part in parts:
             seen = {}
-            for t, index in part:
+            for t, index in (divmod(where, ENTRIES_MAX) for where in part):
                 tag, (s, other) = self.tag(t, index), seen.setdefault(self.tag(t, index), (t, index))
                 twice = (s, other) != (t, index) and tag != EMPTY_TAG
                 why = (

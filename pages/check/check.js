@@ -1,14 +1,18 @@
 // "Check the draw": fetches the public papers, or takes saved files, checks every step here and says it in plain words.
 // Saved as a file and opened without a network, it does the same with saved papers.
 
-import { freezeCode } from "../waiting/draw.js";
-import { dropEvidence, evidenceOf, isAimable, recall, roundMs } from "../waiting/evidence.js";
+import { freezeCode, isTiered } from "../waiting/draw.js";
+import { dropEvidence, evidenceOf, isAimable, isFrozen, keep, recall, roundMs, roundOf } from "../waiting/evidence.js";
+import { witnessesIn } from "./log.js";
 import { qrRows } from "./qr.js";
-import { checkDraw, ownOf, papersFrom } from "./steps.js";
+import { seenWords } from "./seen.js";
+import { checkDraw, ownOf, papersFrom, QUICKNET_KEY } from "./steps.js";
 
 const { base, keys, room, title, text } = JSON.parse(document.getElementById("config").textContent);
 const $ = (id) => document.getElementById(id);
 const CHUNK_BYTES = 1 << 20;
+const WITNESSES = "fairgate:witnesses";
+const online = location.protocol.startsWith("http");
 
 let papers = {};
 
@@ -32,6 +36,26 @@ async function fetched(url) {
   return answer.json();
 }
 
+// What the draw log says of the draw; nothing where it is not there.
+async function fetchedProof(kind, draw) {
+  const answer = await fetch(`${base}/draw/${kind}.tlog-proof?d=${draw}`).catch(() => undefined);
+  return answer?.ok ? answer.text() : undefined;
+}
+
+// Whether drand signed a round: a worker works it out. Fails where it cannot be loaded or run, as in a saved page.
+function roundHolds(round, signature) {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(`${base}/draw/round.js`);
+    const end = (settle, answer) => {
+      worker.terminate();
+      settle(answer);
+    };
+    worker.onmessage = ({ data }) => end(resolve, data);
+    worker.onerror = () => end(reject, new Error("round.js"));
+    worker.postMessage({ round, signature, key: QUICKNET_KEY });
+  });
+}
+
 // Where storage is denied, nothing is kept.
 function keptHere() {
   try {
@@ -43,24 +67,42 @@ function keptHere() {
 
 // What the gate and this browser know. Each paper that is missing leaves its steps open, no more.
 async function gather() {
-  if (!location.protocol.startsWith("http")) return;
+  if (!online) return;
   // What is final may be cached for ever: naming the draw keeps the papers of an earlier one of this room out.
   const { draw } = await fetched(`${base}/status`);
   const record = await fetched(`${base}/draw?d=${draw.descriptor_digest}`);
   const jwks = await fetched(keys).catch(() => undefined);
   papers = { record, jwks, mine: recall(`fairgate:${room}`) ?? undefined, evidence: keptHere() };
   const { receipt } = ownOf(papers);
-  if (record.root && receipt?.kind === "pool") {
-    papers.proof = await fetched(`${base}/draw/proof/${receipt.index}?d=${draw.descriptor_digest}`).catch(() => undefined);
+  if (!isFrozen(record)) return;
+  const d = draw.descriptor_digest;
+  if (receipt?.kind === "pool") {
+    const entry = isTiered(record) ? `${receipt.tier}/${receipt.index}` : receipt.index;
+    papers.proof = await fetched(`${base}/draw/proof/${entry}?d=${d}`).catch(() => undefined);
   }
+  if (!record.log) return;
+  papers.freeze_proof = await fetchedProof("freeze", d);
+  papers.reveal_proof = record.seed ? await fetchedProof("reveal", d) : undefined;
 }
 
-// The whole list, part by part.
-async function fetchRoster() {
-  const bytes = new Uint8Array(papers.record.entries * 32);
+// The whole list: with tiers one for each, and of tags as many.
+async function fetchLists() {
+  const { entries, tiers, secret, descriptor } = papers.record;
+  if (!isTiered(papers.record)) return { roster: await fetchList("roster", entries * 32) };
+  const [roster, tags] = [[], []];
+  for (const [t, tier] of tiers.entries()) {
+    roster.push(await fetchList(`roster/${t}`, tier.entries * 32));
+    if (secret && descriptor.identity.length) tags.push(await fetchList(`tags/${t}`, tier.entries * 16));
+  }
+  return { roster, tags };
+}
+
+// A list, part by part.
+async function fetchList(path, length) {
+  const bytes = new Uint8Array(length);
   for (let at = 0; at < bytes.length; ) {
     const range = `bytes=${at}-${Math.min(at + CHUNK_BYTES, bytes.length) - 1}`;
-    const answer = await fetch(`${base}/draw/roster?d=${papers.record.descriptor_digest}`, { headers: { range } });
+    const answer = await fetch(`${base}/draw/${path}?d=${papers.record.descriptor_digest}`, { headers: { range } });
     if (!answer.ok) throw new Error(`${answer.status}`);
     const part = new Uint8Array(await answer.arrayBuffer());
     if (part.length === 0 || at + part.length > bytes.length) throw new Error("a part of another length");
@@ -81,9 +123,11 @@ async function run() {
     notify(say("hashing", { percent: Math.round(share * 100) }));
     await new Promise((resolve) => setTimeout(resolve));
   };
-  show(await checkDraw({ ...papers, progress }));
+  const witnesses = witnessesIn($("witnesses").value);
+  show(await checkDraw({ ...papers, progress, witnesses, ...(online ? { roundHolds } : {}) }));
   $("save").disabled = false;
-  $("list").disabled = !papers.record.root || Boolean(papers.roster) || !location.protocol.startsWith("http");
+  $("list").disabled = !isFrozen(papers.record) || Boolean(papers.roster) || !online;
+  $("outsiders").hidden = !papers.record.log;
 }
 
 function show(steps) {
@@ -96,7 +140,7 @@ function show(steps) {
   $("ticket").classList.toggle("bad", failed >= 0);
   $("kind").textContent = kindWords(steps);
   $("steps").replaceChildren(...steps.map(stepItem));
-  showCode(papers.record.root && freezeCode(papers.record));
+  showCode(isFrozen(papers.record) && freezeCode(papers.record));
   showNumbers();
 }
 
@@ -114,7 +158,7 @@ function kindWords(steps) {
   const { descriptor } = papers.record;
   if (!isAimable(descriptor)) {
     const step = steps.findIndex(({ name }) => name === "witness") + 1;
-    return say("beacon_kind", { time: timeOf(roundMs(descriptor)), step });
+    return say("beacon_kind", { time: timeOf(roundMs(papers.record)), step });
   }
   return descriptor.beacon ? text.fallback_kind : text.committed_kind;
 }
@@ -123,22 +167,28 @@ function timeOf(at_ms) {
   return new Date(at_ms).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
 }
 
-function roundUrl({ beacon }) {
-  return beacon && `https://api.drand.sh/${beacon.chain}/public/${beacon.round}`;
+function roundUrl(record) {
+  const { beacon } = record.descriptor;
+  return beacon && `https://api.drand.sh/${beacon.chain}/public/${roundOf(record)}`;
 }
 
 function element(tag, words, className = "") {
   return Object.assign(document.createElement(tag), { textContent: words, className });
 }
 
-function stepItem({ name, verdict, why, place }, index) {
+function stepItem({ name, verdict, why, place, said }, index) {
   const item = element("li", "", verdict === "fails" ? "bad" : verdict);
-  item.append(element("h3", `${index + 1}. ${text[`${name}_name`]}`), element("p", text[`${name}_words`]));
-  const { round } = papers.record.descriptor.beacon ?? {};
+  item.append(element("h3", `${index + 1}. ${text[`${name}_name`]}`), element("p", wordsOf(name)));
+  const round = papers.record.descriptor.beacon && roundOf(papers.record);
   const result = why ? say(`why_${why}`, { round }) : text[`verdict_${verdict}`];
   const own = place === undefined ? "" : ` ${say("your_place", { place: place + 1 })}`;
   item.append(element("p", result + own, "result"));
+  if (said) item.append(...seenWords(text, said).map((words) => element("p", words, "result")));
   return item;
+}
+
+function wordsOf(name) {
+  return name === "entry" && isTiered(papers.record) ? text.entry_tiers_words : text[`${name}_words`];
 }
 
 function showNumbers() {
@@ -149,11 +199,14 @@ function showNumbers() {
     commitment: record.commitment,
     N: record.entries,
     root: record.root,
+    tiers: record.tiers?.map(({ name, entries, root, tags_root }) => `${name} ${entries} ${root} ${tags_root}`).join("\n"),
+    log: record.log,
     frozen_at_ms: record.frozen_at_ms,
     secret: record.secret,
     beacon: record.beacon,
-    drand: roundUrl(record.descriptor),
+    drand: roundUrl(record),
     seed: record.seed,
+    tier: receipt?.tier,
     index: receipt?.index,
     entry: receipt?.entry,
   };
@@ -170,13 +223,12 @@ function save(name, paper) {
 }
 
 function saveAll() {
-  const { record, jwks, mine, evidence, proof } = papers;
-  save("draw", { title, record, jwks, mine, evidence, proof });
+  const { record, jwks, mine, evidence, proof, freeze_proof, reveal_proof } = papers;
+  save("draw", { title, record, jwks, mine, evidence, proof, freeze_proof, reveal_proof });
 }
 
 // What this browser keeps of the room's draws, for the fan to save or to delete.
 function showKept() {
-  const online = location.protocol.startsWith("http");
   const kept = online ? keptHere() : [];
   $("none").hidden = !online || kept.length > 0;
   $("kept").replaceChildren(...kept.map(keptItem));
@@ -210,15 +262,24 @@ async function during(work) {
   }
 }
 
-$("list").addEventListener("click", () => during(async () => (papers.roster = await fetchRoster())));
+// The files of a list with tiers come one by one.
+function adopt(found) {
+  const lists = ["roster", "tags"].filter((name) => found[name] && !(found[name] instanceof Uint8Array));
+  const joined = lists.map((name) => [name, { ...papers[name], ...found[name] }]);
+  papers = { ...papers, ...found, ...Object.fromEntries(joined) };
+}
+
+$("list").addEventListener("click", () => during(async () => (papers = { ...papers, ...(await fetchLists()) })));
 $("save").addEventListener("click", saveAll);
 $("files").addEventListener("change", () =>
   during(async () => {
     for (const file of $("files").files) {
-      const found = papersFrom(new Uint8Array(await file.arrayBuffer()));
+      const found = papersFrom(new Uint8Array(await file.arrayBuffer()), file.name);
       if (!found) throw new Error(say("not_a_paper", { file: file.name }));
-      papers = { ...papers, ...found };
+      adopt(found);
     }
   }),
 );
+$("witnesses").value = recall(WITNESSES) ?? "";
+$("witnesses").addEventListener("change", () => during(async () => keep(WITNESSES, $("witnesses").value)));
 during(gather).then(showKept);

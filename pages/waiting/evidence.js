@@ -4,7 +4,6 @@
 const DRAWS_MAX = 64;
 const KEPT_MAX = 16;
 const QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
-const FIXED = ["entries", "root", "frozen_at_ms"];
 
 const keyOf = (room, draw) => `fairgate:${room}:draw:${draw}`;
 
@@ -52,35 +51,56 @@ function keepEvidence(room, kept) {
   for (const { draw } of all.slice(0, Math.max(all.length - DRAWS_MAX, 0))) dropEvidence(room, draw);
 }
 
-// When the round that a draw waits for is public, Unix ms; null where it waits for none that is known here.
-export function roundMs({ beacon }) {
-  return beacon?.chain === QUICKNET ? 1692803367000 + 3000 * (beacon.round - 1) : null;
+// The round that a draw waits for: one that may try again takes the first that is five seconds or more after its freeze.
+export function roundOf({ descriptor: { beacon }, frozen_at_ms }) {
+  const { retry, round } = beacon;
+  const lacking = (frozen_at_ms + 5000 - timeOfRound(round)) / 3000;
+  return round + (retry && lacking > 0 ? Math.ceil(lacking / retry) * retry : 0);
+}
+
+function timeOfRound(round) {
+  return 1692803367000 + 3000 * (round - 1);
+}
+
+// When that round is public, Unix ms; null where the draw waits for none that is known here.
+export function roundMs(draw) {
+  return draw.descriptor.beacon?.chain === QUICKNET ? timeOfRound(roundOf(draw)) : null;
 }
 
 // Whether the operator could aim the draw: without a round that nobody knows, and with leave to go on without it, for that
 // outcome can be worked out before the freeze.
 export function isAimable(descriptor) {
-  return !roundMs(descriptor) || descriptor.beacon.fallback_after_ms !== undefined;
+  return !roundMs({ descriptor }) || descriptor.beacon.fallback_after_ms !== undefined;
 }
 
 // What is kept of a draw after one more look at its room's status: the same object where nothing is new.
 export function lookedAt(kept, { now_ms, stale, draw }, at_ms) {
-  const { descriptor, label, entries, root, frozen_at_ms, seed } = draw;
+  const { descriptor, label, entries, root, tiers, frozen_at_ms, seed } = draw;
   const blank = { draw: draw.descriptor_digest, descriptor, label, locked: !seed, at_ms, receipts: [], freezes: [] };
   const known = kept?.descriptor ? kept : { ...blank, ...kept };
   const { freezes } = known;
-  if (!root) {
+  if (!isFrozen(draw)) {
     const open = !stale && !freezes.length && now_ms >= descriptor.starts_at_ms;
     return open ? { ...known, unfrozen: { at_ms, now_ms } } : known;
   }
   if (freezes.length >= KEPT_MAX || freezes.some((seen) => isSame(seen, draw))) return known;
   // Whether it was seen before anybody could know the result: the secret is locked, and by neither clock is it the round's time.
-  const before = !seed && Math.max(at_ms, now_ms) < (roundMs(descriptor) ?? Infinity);
-  return { ...known, freezes: [...freezes, { entries, root, frozen_at_ms, at_ms, now_ms, before }] };
+  const before = !seed && Math.max(at_ms, now_ms) < (roundMs(draw) ?? Infinity);
+  const list = tiers ? { tiers } : { entries, root };
+  return { ...known, freezes: [...freezes, { ...list, frozen_at_ms, at_ms, now_ms, before }] };
 }
 
-function isSame(seen, draw) {
-  return FIXED.every((name) => seen[name] === draw[name]);
+export function isFrozen({ root, tiers }) {
+  return Boolean(root ?? tiers);
+}
+
+// Whether what was seen of a freeze is what is published of it.
+export function isSame(seen, draw) {
+  return fixedIn(seen) === fixedIn(draw);
+}
+
+function fixedIn({ frozen_at_ms, entries, root, tiers }) {
+  return JSON.stringify([frozen_at_ms, tiers ?? [entries, root]]);
 }
 
 export function keepLook(room, status, at_ms) {
@@ -98,13 +118,10 @@ export function keepReceipt(room, { draw, receipt, nonce }, at_ms) {
   keepEvidence(room, { ...kept, receipts: [...receipts, { ...receipt, nonce, at_ms }] });
 }
 
-// What this browser can say of a published freeze: "changed" or "backdated" (a cheat), "before" (it saw the list sealed
-// before the result could be known), "late" (it first saw it afterwards), or null (it saw nothing).
-export function judgeFreeze(kept, draw) {
-  const { freezes = [], unfrozen } = kept ?? {};
-  if (freezes.some((seen) => !isSame(seen, draw))) return "changed";
-  // By the room's own clock, and not only because that was set.
-  if (Math.min(unfrozen?.now_ms, unfrozen?.at_ms) > draw.frozen_at_ms) return "backdated";
-  const [first] = freezes;
-  return first ? (first.before ? "before" : "late") : null;
+// A proof from the draw log that the freeze is in it, as it was at that time: who signed it, and when.
+export function keepProof(room, draw, text, at_ms) {
+  const kept = evidenceFor(room, draw);
+  const proofs = kept?.proofs ?? [];
+  if (!kept || proofs.length >= KEPT_MAX || proofs.some((proof) => proof.text === text)) return;
+  keepEvidence(room, { ...kept, proofs: [...proofs, { at_ms, text }] });
 }

@@ -21,8 +21,9 @@ export function screenFor(status, mine, place, now) {
 
 // Which words say why the draw is not over: it takes a moment, its round is still to come, the round is late, or the list
 // was sealed when the round was known, so that the draw is void.
-export function drawingWords({ descriptor, frozen_at_ms }, now) {
-  const round_ms = roundMs(descriptor);
+export function drawingWords(draw, now) {
+  const { descriptor, frozen_at_ms } = draw;
+  const round_ms = roundMs(draw);
   if (!round_ms) return "drawing_words";
   if (frozen_at_ms >= round_ms && !isAimable(descriptor)) return "drawing_void";
   return now < round_ms + 20000 ? "drawing_round" : "drawing_late";

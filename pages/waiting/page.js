@@ -1,14 +1,14 @@
 // The waiting page: look at the public status, act for the fan, show, sleep, and again.
 
 import { locale, room, text, title } from "./config.js";
-import { keep, keepLook, keepReceipt, recall } from "./evidence.js";
+import { isFrozen, keep, keepLook, keepProof, keepReceipt, recall, roundMs } from "./evidence.js";
 import { exclusively, forget, MINE, mine, remember, reread, withoutCookies } from "./kept.js";
 import { CLAIM_MS_BEFORE, clockOffset, goesIn, interestIn, joinDelay, keptUntil, placeFrom } from "./pace.js";
 import { pollDelay, progressOf, retryDelay, screenFor } from "./pace.js";
 import { hasPool, modelOf, noticeOf } from "./screens.js";
 import { $, entitle, keepFocus, put, readOut, shortened, write } from "./show.js";
 import { showAround, showCountdown, showFigure, showPairs, showProgress } from "./show.js";
-import { ask, claimsOf, nonce, problemOf, unexpected } from "./wire.js";
+import { ask, claimsOf, nonce, problemOf, proofOf, readProof, unexpected } from "./wire.js";
 import { tongue } from "./words.js";
 
 const SHARED = `${MINE}:status`;
@@ -26,6 +26,8 @@ let turning = false;
 let full = false;
 let entering = false;
 let opening = false;
+let proved = "";
+const seen = document.createElement("span");
 let worked = { key: "", place: null, ms: 0 };
 let shown = {};
 let spoken = { screen: "", at_ms: 0, ahead: null };
@@ -70,9 +72,29 @@ function adopt(news, received_ms) {
   if (!draw?.descriptor) return;
   keepReceipt(room, mine, received_ms);
   keepLook(room, status, received_ms);
+  prove(draw);
   if (mine.receipt && mine.draw && mine.draw !== draw.descriptor_digest) forget();
   const until_ms = keptUntil(mine.until_ms, before, status, placeNow());
   if (until_ms !== mine.until_ms) remember({ until_ms });
+}
+
+// The log's proof of the freeze is kept once it is there, and again when the draw is done: more may have signed it by then.
+async function prove(draw) {
+  const { descriptor_digest: d, log, seed } = draw;
+  const asked = `${d} ${seed}`;
+  if (!log || !isFrozen(draw) || proved === asked) return;
+  proved = asked;
+  const proof = await proofOf(d).catch(() => "");
+  if (!proof) {
+    proved = "";
+    return;
+  }
+  keepProof(room, d, proof, Date.now());
+  const { lang } = document.documentElement;
+  const witnesses = recall("fairgate:witnesses") ?? "";
+  const said = await readProof({ draw, proof, end_ms: roundMs(draw), witnesses, lang });
+  if (said) write(seen, `${said} `);
+  $("check").prepend(seen);
 }
 
 async function act() {

@@ -39,7 +39,7 @@ const SCREENS = {
   }),
   drawing: (at) => ({
     dots: true,
-    words: at.say(drawingWords(at.status.draw, at.now), { time: at.clock(roundMs(at.status.draw.descriptor)) }),
+    words: at.say(drawingWords(at.status.draw, at.now), { time: at.clock(roundMs(at.status.draw)) }),
     stub: [
       [at.text.entry, entryOf(at)],
       [at.text.sealed, at.count(at.status.draw.entries ?? at.status.pool_size)],

@@ -17,6 +17,21 @@ export async function ask(path, body) {
   return { code: answer.status, json, hint_ms };
 }
 
+// The log's proof that a draw's freeze is in it, as text; nothing where it is not there.
+export async function proofOf(draw) {
+  const answer = await fetch(`${base}/draw/freeze.tlog-proof?d=${draw}`, { signal: AbortSignal.timeout(15000) });
+  return answer.ok && answer.text();
+}
+
+// Who saw the freeze by that proof, in words.
+export function readProof(asked) {
+  return new Promise((resolve) => {
+    const worker = new Worker(`${base}/draw/seen.js`);
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.postMessage(asked);
+  });
+}
+
 export function unexpected({ code, hint_ms }) {
   throw Object.assign(new Error(`the server answered ${code}`), { hint_ms });
 }

@@ -54,7 +54,7 @@ impl Edition {
         let html = render(input, language).map_err(|error| template::located(NAME, &error))?;
         Ok(Self {
             tag: language.tag,
-            csp: policy::header(&html, &input.frame_ancestors),
+            csp: policy::with_workers(&html, &input.frame_ancestors),
             html: Head::compress(html.as_bytes()),
         })
     }

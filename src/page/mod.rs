@@ -17,6 +17,7 @@ mod problem;
 mod requirements;
 mod script;
 mod template;
+mod worker;
 
 pub use template::SHIPPED as SHIPPED_TEMPLATE;
 
@@ -32,6 +33,7 @@ use language::Language;
 pub use noscript::{NoScript, State};
 use noscript::{Placeholders, Tail};
 pub use problem::{ProblemPage, Told};
+pub use worker::{ScriptDocument, WorkerScript};
 
 /// What a room's page is made from.
 #[derive(Clone, Debug)]
@@ -187,7 +189,7 @@ impl Edition {
         let tails = rendered.tails.iter().map(|(state, html)| (*state, Tail::parse(html))).collect();
         Ok(Self {
             language,
-            csp: policy::header(&rendered.head, &input.frame_ancestors),
+            csp: policy::with_workers(&rendered.head, &input.frame_ancestors),
             head: Head::compress(rendered.head.as_bytes()),
             tails,
         })

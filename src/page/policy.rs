@@ -7,14 +7,26 @@ use ring::digest::{SHA256, digest};
 
 /// The header for a document.
 pub(super) fn header(html: &str, frame_ancestors: &[String]) -> HeaderValue {
+    value(&policy(html, frame_ancestors))
+}
+
+/// The header for a document that runs scripts of its own origin in workers, which see neither the page nor its storage.
+pub(super) fn with_workers(html: &str, frame_ancestors: &[String]) -> HeaderValue {
+    value(&format!("{}; worker-src 'self'", policy(html, frame_ancestors)))
+}
+
+fn policy(html: &str, frame_ancestors: &[String]) -> String {
     let frames = if frame_ancestors.is_empty() { "'none'".to_owned() } else { frame_ancestors.join(" ") };
-    let policy = format!(
+    format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data: 'self'; connect-src 'self'; \
          form-action 'self'; frame-ancestors {frames}; base-uri 'none'",
         sources(html, "script"),
         sources(html, "style"),
-    );
-    // Hashes are base64 and the rest is the text above: always a valid header.
+    )
+}
+
+/// Hashes are base64 and the rest is text of this file: always a valid header.
+fn value(policy: &str) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
@@ -22,9 +34,9 @@ pub(super) fn header(html: &str, frame_ancestors: &[String]) -> HeaderValue {
 /// shop redirects to a bank. The form's address is the gate's own word.
 pub(super) fn of_form(html: &str) -> HeaderValue {
     let (script, style) = (sources(html, "script"), sources(html, "style"));
-    let policy =
-        format!("default-src 'none'; script-src {script}; style-src {style}; frame-ancestors 'none'; base-uri 'none'");
-    HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+    value(&format!(
+        "default-src 'none'; script-src {script}; style-src {style}; frame-ancestors 'none'; base-uri 'none'"
+    ))
 }
 
 /// The hash of every inline element of that name, as CSP sources.
@@ -65,6 +77,15 @@ mod tests {
         assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none';"));
         let framed = header(html, &["https://a.example".to_owned(), "https://b.example".to_owned()]);
         assert!(framed.to_str().expect("ASCII").contains("frame-ancestors https://a.example https://b.example;"));
+    }
+
+    #[test]
+    fn workers_come_from_the_same_host_and_add_nothing_else() {
+        let html = "<script>f()</script>";
+        let (plain, with_workers) = (header(html, &[]), with_workers(html, &[]));
+        let plain = plain.to_str().expect("ASCII");
+        assert_eq!(with_workers.to_str().expect("ASCII"), format!("{plain}; worker-src 'self'"));
+        assert!(!plain.contains("worker-src"));
     }
 
     #[test]

@@ -19,11 +19,34 @@ pub(super) const CHECK: &[&str] = &[
     include_str!("../../pages/waiting/sha256.js"),
     include_str!("../../pages/waiting/evidence.js"),
     include_str!("../../pages/waiting/place.js"),
+    include_str!("../../pages/waiting/tiers.js"),
     include_str!("../../pages/waiting/draw.js"),
     include_str!("../../pages/check/qr.js"),
+    include_str!("../../pages/check/judge.js"),
+    include_str!("../../pages/check/log.js"),
+    include_str!("../../pages/check/seen.js"),
+    include_str!("../../pages/check/rules.js"),
     include_str!("../../pages/check/steps.js"),
     include_str!("../../pages/check/check.js"),
 ];
+
+/// The modules of the worker that checks a round's signature. They follow [`BLS`], which is no module.
+pub(super) const ROUND: &[&str] =
+    &[include_str!("../../pages/waiting/sha256.js"), include_str!("../../pages/check/round.js")];
+
+/// The modules of the worker that reads the draw log's proofs for the waiting page.
+pub(super) const SEEN: &[&str] = &[
+    include_str!("../../pages/waiting/sha256.js"),
+    include_str!("../../pages/waiting/place.js"),
+    include_str!("../../pages/waiting/tiers.js"),
+    include_str!("../../pages/waiting/draw.js"),
+    include_str!("../../pages/check/log.js"),
+    include_str!("../../pages/check/seen.js"),
+    include_str!("../../pages/check/seen_worker.js"),
+];
+
+/// Signatures on the curve BLS12-381, as `pages/vendor/README.md` describes it: the global `bls`.
+pub(super) const BLS: &str = include_str!("../../pages/vendor/bls12-381.js");
 
 #[cfg(test)]
 mod tests {
@@ -36,7 +59,7 @@ mod tests {
     /// Names that two modules share, and whatever else is no script, are seen by whoever runs scripts.
     #[test]
     fn each_bundle_is_a_script_that_node_accepts() {
-        for modules in [WAITING, CHECK] {
+        for modules in [WAITING, CHECK, ROUND, SEEN] {
             let file = tempfile::Builder::new().suffix(".mjs").tempfile().expect("a file");
             std::fs::write(file.path(), bundle(modules)).expect("the bundle is written");
             let node = Command::new("node").arg("--check").arg(file.path()).stdout(Stdio::null()).output();
@@ -47,7 +70,7 @@ mod tests {
 
     #[test]
     fn each_bundle_is_one_script() {
-        for modules in [WAITING, CHECK] {
+        for modules in [WAITING, CHECK, ROUND, SEEN] {
             let bundle = bundle(modules);
             assert!(!bundle.contains("\nimport ") && !bundle.contains("\nexport "), "modules are joined");
             assert!(!bundle.contains("</script"), "nothing ends the element early");

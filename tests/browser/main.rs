@@ -7,3 +7,4 @@ mod script;
 mod shopping;
 mod site;
 mod stays;
+mod tiers;

@@ -31,6 +31,16 @@ fn the_check_of_a_draw_names_the_step_that_fails() {
 }
 
 #[test]
+fn the_check_knows_draws_with_tiers_and_the_draw_log() {
+    node_tests("draw-tiers.test.mjs");
+}
+
+#[test]
+fn the_check_tells_drands_signatures_from_others() {
+    node_tests("round.test.mjs");
+}
+
+#[test]
 fn what_a_browser_saw_of_a_draw_stays_until_the_fan_deletes_it() {
     node_tests("evidence.test.mjs");
 }

@@ -102,6 +102,51 @@ class Reported(unittest.TestCase):
         self.assertIn("-     log: the operator keeps none", said)
 
 
+class VersionOne(unittest.TestCase):
+    """A draw by version 1 is logged alike, as one tier."""
+
+    @staticmethod
+    def logged(folder, frozen_at_ms=played.FROZEN_MS):
+        descriptor = {
+            "beacon": None, "commitment": v.commitment(played.SECRET).hex(), "opens_at_ms": played.OPENS_MS,
+            "room": "tour é", "starts_at_ms": played.STARTS_MS, "version": v.VERSION,
+        }  # fmt: skip
+        digest = v.descriptor_digest(descriptor)
+        roster = [v.entry(digest, bytes([k]) * 16) for k in range(5)]
+        n, root = v.merkle_root(roster)
+        seed = v.seed_of(digest, n, root, played.SECRET, v.ZERO).hex()
+        record = {
+            "beacon": None, "beacon_signature": None, "commitment": descriptor["commitment"], "descriptor": descriptor,
+            "descriptor_digest": digest.hex(), "entries": n, "frozen_at_ms": played.FROZEN_MS, "label": "committed",
+            "log": played.LOG_SIGNER.vkey(played.LOG, v.LOG_KEY), "revealed_at_ms": played.ROUND_MS, "root": root.hex(),
+            "room": descriptor["room"], "secret": played.SECRET.hex(), "seed": seed, "version": v.VERSION,
+        }  # fmt: skip
+        draw = played.Draw()
+        draw.digest = digest
+        for statement in (
+            v.draw_statement(record, []),
+            v.freeze_statement({**record, "frozen_at_ms": frozen_at_ms}),
+            v.reveal_statement(record),
+        ):
+            draw.log.append(statement, played.OPENS_MS - 1000 + len(draw.log.statements))
+        for name, data in {"draw.json": v.canonical(record), "roster": b"".join(roster), **draw._log_files()}.items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+
+    def test_its_log_is_checked(self):
+        key = played.WITNESS_SIGNER.vkey(played.WITNESS, v.WITNESS_KEY)
+        with tempfile.TemporaryDirectory() as folder:
+            self.logged(folder)
+            code, failed, said = run(folder, "--witness-key", key)
+            self.assertEqual((code, failed), (0, None), said)
+            self.assertIn("saw the freeze in a log that did not have the reveal yet", said)
+        with tempfile.TemporaryDirectory() as folder:
+            self.logged(folder, played.FROZEN_MS + 1)
+            self.assertEqual(run(folder)[:2], (1, "log"))
+
+
 class Unfinished(unittest.TestCase):
     def test_it_is_no_failure(self):
         opened = played.Draw().open().enter()

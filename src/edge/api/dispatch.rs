@@ -18,6 +18,7 @@ use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
+use crate::page::WorkerScript;
 use fairgate_core::request::route::FanCall;
 
 /// The answer to a call.
@@ -55,6 +56,8 @@ pub(crate) async fn answer(
         FanCall::Claim => claim::answer(edge, room, request).await,
         FanCall::Leave => leave::answer(edge, room, request).await,
         FanCall::Check => Ok(waiting_page::check(room, request)),
+        FanCall::RoundScript => Ok(waiting_page::worker(WorkerScript::Round, request)),
+        FanCall::SeenScript => Ok(waiting_page::worker(WorkerScript::Seen, request)),
         FanCall::Draw => record::record(edge, room, request),
         FanCall::Proof(index) => record::proof(edge, room, index, request).await,
         FanCall::Beacon => beacon::answer(edge, room, request).await,

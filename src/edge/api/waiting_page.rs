@@ -19,7 +19,7 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::overload::rate_limit::{Counted, Tally};
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use crate::page::{Document, NoScript, State};
+use crate::page::{Document, NoScript, State, WorkerScript};
 use fairgate_core::fields::first;
 use fairgate_core::request::crawler::is_crawler;
 use fairgate_core::request::origin::way_back;
@@ -79,6 +79,19 @@ pub(crate) fn check(room: &LiveRoom, request: &FanRequest<'_>) -> Answer {
         .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"))
 }
 
+/// A script that the pages run in a worker: the same for everybody.
+pub(super) fn worker(script: WorkerScript, request: &FanRequest<'_>) -> Answer {
+    let script = script.document(accept(request.headers, &ACCEPT_ENCODING));
+    let answer = Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"))
+        .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(WorkerScript::CSP))
+        .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))
+        .header(VARY, HeaderValue::from_static("Accept-Encoding"))
+        .shared_body(script.shared, script.body);
+    encoded(answer, script.content_encoding)
+}
+
 fn accept<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h [u8] {
     first(headers, name).unwrap_or_default()
 }
@@ -91,7 +104,11 @@ fn html(status: StatusCode, document: Document) -> Answer {
         .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
         .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
         .shared_body(document.shared, document.body);
-    match document.content_encoding {
+    encoded(answer, document.content_encoding)
+}
+
+fn encoded(answer: Answer, encoding: Option<&'static str>) -> Answer {
+    match encoding {
         Some(encoding) => answer.header(CONTENT_ENCODING, HeaderValue::from_static(encoding)),
         None => answer,
     }

@@ -177,9 +177,14 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Join => RequestKind::Join,
         FanCall::Claim => RequestKind::Claim,
         FanCall::Leave => RequestKind::Leave,
-        FanCall::Draw | FanCall::Roster | FanCall::Claims | FanCall::Proof(_) | FanCall::Beacon | FanCall::Check => {
-            RequestKind::Draw
-        }
+        FanCall::Draw
+        | FanCall::Roster
+        | FanCall::Claims
+        | FanCall::Proof(_)
+        | FanCall::Beacon
+        | FanCall::Check
+        | FanCall::RoundScript
+        | FanCall::SeenScript => RequestKind::Draw,
     }
 }
 

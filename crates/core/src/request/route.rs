@@ -53,6 +53,10 @@ pub enum FanCall {
     Proof(u64),
     /// The page that checks the draw.
     Check,
+    /// The script that checks the round's signature for that page.
+    RoundScript,
+    /// The script that reads the draw log's proof of a freeze for the waiting page.
+    SeenScript,
 }
 
 impl FanCall {
@@ -61,9 +65,14 @@ impl FanCall {
     pub fn allow(self) -> &'static str {
         match self {
             Self::Join | Self::Claim | Self::Leave | Self::Beacon => "POST, OPTIONS",
-            Self::Status | Self::Draw | Self::Roster | Self::Claims | Self::Proof(_) | Self::Check => {
-                "GET, HEAD, OPTIONS"
-            }
+            Self::Status
+            | Self::Draw
+            | Self::Roster
+            | Self::Claims
+            | Self::Proof(_)
+            | Self::Check
+            | Self::RoundScript
+            | Self::SeenScript => "GET, HEAD, OPTIONS",
         }
     }
 }
@@ -316,6 +325,8 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "draw/roster" => FanCall::Roster,
         "draw/claims" => FanCall::Claims,
         "draw/beacon" => FanCall::Beacon,
+        "draw/round.js" => FanCall::RoundScript,
+        "draw/seen.js" => FanCall::SeenScript,
         "check" => FanCall::Check,
         proof => {
             let index = proof.strip_prefix("draw/proof/")?;

@@ -74,6 +74,8 @@ fn finds_the_calls_of_fans() {
         ("x", "/.fairgate/all/draw", fan(0, FanCall::Draw)),
         ("x", "/.fairgate/all/draw/roster", fan(0, FanCall::Roster)),
         ("x", "/.fairgate/all/check", fan(0, FanCall::Check)),
+        ("x", "/.fairgate/all/draw/round.js", fan(0, FanCall::RoundScript)),
+        ("x", "/.fairgate/all/draw/seen.js", fan(0, FanCall::SeenScript)),
         ("x", "/.fairgate/all/draw/claims", fan(0, FanCall::Claims)),
         ("x", "/.fairgate/all/draw/beacon", fan(0, FanCall::Beacon)),
         ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
