@@ -9,9 +9,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use fairgate_draw::v2::Identity;
+
 use crate::bond::Bond;
 use crate::code::Code;
-use crate::identity::Identity;
 use crate::policy::{EntryPolicy, WayKind};
 use crate::score::{Owed, Score};
 use crate::shop::shop_hearsay;
@@ -106,7 +107,7 @@ pub enum Joined {
 pub struct Required {
     /// One of these, where none was shown; empty otherwise.
     pub any_of: Vec<WayName>,
-    /// Those of `all_of` that were not shown.
+    /// Ways of `all_of` that were not shown.
     pub missing: Vec<WayName>,
 }
 
@@ -130,7 +131,7 @@ pub struct Entrant {
 pub struct Judge<'j> {
     /// What the room asks.
     pub policy: &'j EntryPolicy,
-    /// Its ways.
+    /// The room's ways.
     pub ways: &'j Ways,
     /// What opens vouchers.
     pub vouchers: &'j VoucherKey,
@@ -257,7 +258,7 @@ pub fn subjects(person: &Person) -> Vec<Identity> {
     if person.entries <= 1 {
         return vec![identity.clone()];
     }
-    let numbered = |n| Identity::new(identity.method(), format!("{}#{n}", identity.subject())).ok();
+    let numbered = |n| Identity::new(identity.method().clone(), &format!("{}#{n}", identity.subject())).ok();
     (1..=person.entries).filter_map(numbered).collect()
 }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use aws_lc_rs::{hkdf, hmac};
+use fairgate_draw::v2::IdentityKey as DrawKey;
 
 /// Bytes of every key here.
 pub const KEY_BYTES: usize = 32;
@@ -54,10 +55,10 @@ impl IdentityKey {
         Key::from_bytes(expand(&self.0, purpose.info().as_bytes()))
     }
 
-    /// k as a MAC key, for the draw's identity tags alone.
+    /// k_D: makes the identity tags of one draw.
     #[must_use]
-    pub fn for_tags(&self) -> Key {
-        Key::from_bytes(self.0)
+    pub fn for_draw(&self, draw: &[u8; 32]) -> DrawKey {
+        DrawKey::new(&self.0, draw)
     }
 }
 
@@ -175,8 +176,10 @@ fn expand(secret: &[u8], info: &[u8]) -> [u8; KEY_BYTES] {
 
 #[cfg(test)]
 mod tests {
+    use fairgate_draw::v2::{Identity, Method, tag};
+
     use super::*;
-    use crate::vectors::bytes;
+    use crate::vectors::{bytes, draw};
 
     #[test]
     fn hkdf_is_that_of_rfc_5869_without_salt() {
@@ -203,10 +206,18 @@ mod tests {
         let k = IdentityKey::from_bytes(std::array::from_fn(|i| i as u8));
         let purposes = [Voucher, Work, Codes, ProofNonce, Networks, References, SignIn, Mail, Wait, Moves];
         let mut keys: Vec<_> = purposes.iter().map(|purpose| *k.derive(*purpose).bytes()).collect();
-        keys.push(*k.for_tags().bytes());
+        keys.push(k.0);
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), purposes.len() + 1);
+    }
+
+    #[test]
+    fn a_draws_tags_are_as_published() {
+        let key = IdentityKey::from_bytes([0x42; 32]).for_draw(&draw());
+        let provider = Method::oidc("https://id.example").expect("a method");
+        let identity = Identity::new(provider, "user-0").expect("an identity");
+        assert_eq!(tag(&key, &identity), bytes::<16>("0554622971da338e938f1eff14a8060c"));
     }
 
     #[test]
@@ -217,6 +228,6 @@ mod tests {
         assert_eq!(IdentityKey::from_hex(&text[1..]).map(|_| ()), Err(IdentityKeyError::Form));
         assert_eq!(IdentityKey::from_hex(&format!("{text}00")).map(|_| ()), Err(IdentityKeyError::Form));
         assert_eq!(IdentityKey::from_hex(&"42".repeat(32)).map(|_| ()), Err(IdentityKeyError::Example));
-        assert_eq!(format!("{key:?} {:?}", key.for_tags()), "IdentityKey(..) Key(..)");
+        assert_eq!(format!("{key:?} {:?}", key.derive(Purpose::Work)), "IdentityKey(..) Key(..)");
     }
 }

@@ -7,7 +7,7 @@
 //! - [`keys`] derives one key for each purpose from the operator's identity key.
 //! - [`sealed`] is what browsers keep for us and cannot read.
 //! - [`bond`] and [`epoch`] bind what was shown to one entry and to one minute, so no replay gives a second entry.
-//! - [`identity`] is who somebody is, and the tag that stands for it.
+//! - Identities and their tags are the draw's: [`fairgate_draw::v2`].
 //! - [`way`] is one way to show that one is a person; [`voucher`] is what every slow way ends in.
 //!
 //! Ways:
@@ -25,7 +25,6 @@ pub mod bond;
 pub mod code;
 pub mod epoch;
 pub mod heat;
-pub mod identity;
 pub mod join;
 pub mod keys;
 pub mod mail;

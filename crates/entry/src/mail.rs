@@ -7,11 +7,11 @@
 
 use std::fmt;
 
+use fairgate_draw::v2::{Identity, Method};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::identity::{Identity, METHOD_MAIL};
 use crate::keys::{Key, equal, first};
 use crate::sealed::{SEAL_NONCE_BYTES, Sealer};
 
@@ -33,41 +33,32 @@ const CONTEXT: &str = "mail";
 #[error("this is no mail address of the form name@example.org")]
 pub struct AddressError;
 
-/// A mail address: as it was typed, and in the spelling that counts.
+/// A mail address: as it was typed, and the identity of whoever reads its mailbox.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     typed: String,
-    subject: String,
-    /// Where the subject's `@` is.
-    at: usize,
+    identity: Identity,
 }
 
 impl Address {
     /// Reads an address. Quoted local parts, comments and address literals are not taken.
     ///
-    /// The spelling that counts: NFC, ASCII letters in lower case, the local part cut at its first `+`, the domain in
-    /// A-labels.
+    /// The spelling that counts is the draw's: NFC, small ASCII letters, no `+` and what follows it, A-labels.
     ///
     /// # Errors
-    /// When it is no address, or one of those.
+    /// When the text is no address, or one of those.
     pub fn read(typed: &str) -> Result<Self, AddressError> {
-        let typed = Some(typed.trim()).filter(|typed| typed.len() <= ADDRESS_BYTES_MAX).ok_or(AddressError)?;
-        let normal: String = typed.nfc().collect();
-        let (local, domain) = normal.rsplit_once('@').ok_or(AddressError)?;
-        if !is_local(local) {
+        let typed: String = typed.trim().nfc().collect();
+        if typed.len() > ADDRESS_BYTES_MAX || !typed.rsplit_once('@').is_some_and(|(local, _)| is_local(local)) {
             return Err(AddressError);
         }
-        // A capital may have no form composed with an accent where its small letter has one: so NFC once more.
-        let local: String = local.split('+').next().unwrap_or_default().to_ascii_lowercase().nfc().collect();
-        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| AddressError)?;
-        if local.is_empty() || !is_local(&local) || !is_host(&domain) {
+        let identity = Identity::new(Method::mail(), &typed).map_err(|_| AddressError)?;
+        let (local, domain) = identity.subject().rsplit_once('@').ok_or(AddressError)?;
+        // What stood before a `+` is the mailbox's own name.
+        if !is_local(local) || !is_host(domain) {
             return Err(AddressError);
         }
-        let (at, subject) = (local.len(), format!("{local}@{domain}"));
-        if subject.len() > ADDRESS_BYTES_MAX {
-            return Err(AddressError);
-        }
-        Ok(Self { typed: normal, subject, at })
+        Ok(Self { typed, identity })
     }
 
     /// Where the mail goes: as typed, but for NFC.
@@ -79,19 +70,19 @@ impl Address {
     /// The spelling that counts.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        self.identity.subject()
     }
 
     /// The domain, in A-labels: what `domain_entries` counts.
     #[must_use]
     pub fn domain(&self) -> &str {
-        &self.subject[self.at + 1..]
+        self.subject().rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 
     /// The identity of whoever reads this mailbox.
     #[must_use]
-    pub fn identity(&self) -> Identity {
-        Identity::new(METHOD_MAIL, self.subject.clone()).expect("an address has 3 to 254 bytes")
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 }
 
@@ -189,11 +180,11 @@ impl MailRow {
 /// What a typed code comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// It is the one: the row is to be removed, and the person is this.
+    /// The code is the one: the row is to be removed, and the person is this.
     Good(Identity),
-    /// It is not: this row takes the place of the other.
+    /// The code is wrong: this row takes the place of the other.
     Wrong(MailRow),
-    /// It was the last try, or the row had none left: the row is to be removed.
+    /// This was the last try, or the row had none left: the row is to be removed.
     Over,
 }
 
@@ -240,7 +231,7 @@ impl MailKeys {
     /// The name of the row, of address and browser: 16 bytes.
     #[must_use]
     pub fn row_name(&self, asked: &Asked) -> [u8; 16] {
-        first(&self.key.mac("fairgate/v2/mail-row", &[&asked.id, asked.address.subject.as_bytes()]))
+        first(&self.key.mac("fairgate/v2/mail-row", &[&asked.id, asked.address.subject().as_bytes()]))
     }
 
     /// The row of a code that is mailed now.
@@ -258,7 +249,7 @@ impl MailKeys {
         let is_it = digits(typed).is_some_and(|code| equal(&row.hash, &self.hash(asked, &code)));
         let tries = row.tries + 1;
         match (is_it, tries < MAIL_TRIES_MAX) {
-            (true, _) => Typed::Good(asked.address.identity()),
+            (true, _) => Typed::Good(asked.address.identity().clone()),
             (false, true) => Typed::Wrong(MailRow { tries, ..row }),
             (false, false) => Typed::Over,
         }
@@ -308,7 +299,7 @@ mod tests {
         assert_eq!(subject("RENÉ@example.org").as_deref(), Some("renÉ@example.org"));
         let address = Address::read("Ada+x@Example.org").expect("an address");
         assert_eq!((address.deliver_to(), address.domain()), ("Ada+x@Example.org", "example.org"));
-        assert_eq!((address.identity().method(), address.identity().subject()), ("mail", "ada@example.org"));
+        assert_eq!((address.identity().method().as_str(), address.identity().subject()), ("mail", "ada@example.org"));
         assert_eq!(format!("{address:?}"), "Address(..)");
     }
 
@@ -393,7 +384,7 @@ mod tests {
             let Typed::Wrong(next) = keys.judge(&asked(1), row, typed) else { panic!("wrong, and tries are left") };
             row = next;
         }
-        let good = |typed: &str| keys.judge(&asked(1), row, typed) == Typed::Good(asked(1).address.identity());
+        let good = |typed: &str| keys.judge(&asked(1), row, typed) == Typed::Good(asked(1).address.identity().clone());
         for typed in ["01234567", "0123 4567", " 0123-4567\n", "０１２３４５６７"] {
             assert!(good(typed), "{typed}: the fifth try");
         }

@@ -15,10 +15,10 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fairgate_draw::v2::{Identity, Method};
 use serde::{Deserialize, Serialize};
 
 use crate::bond::sha256;
-use crate::identity::{Identity, METHOD_OIDC};
 use crate::keys::{Key, equal};
 use crate::mail::Address;
 use crate::sealed::{SEAL_NONCE_BYTES, Sealer};
@@ -174,7 +174,7 @@ pub fn is_own_path(text: &str) -> bool {
     is_plain && text.len() <= RETURN_TO_BYTES_MAX && text.starts_with('/') && !text.starts_with("//")
 }
 
-/// Which claim names the person.
+/// The claim that names the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SubjectClaim {
     /// `sub`.
@@ -187,9 +187,9 @@ pub enum SubjectClaim {
 /// How a provider's claims become a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRules {
-    /// Its issuer, as the ID token's `iss` has it.
+    /// The provider's issuer, as the ID token's `iss` has it.
     pub issuer: String,
-    /// Which claim names the person.
+    /// The claim that names the person.
     pub subject: SubjectClaim,
     /// The claim that says the tier; `None` where none does.
     pub tier_claim: Option<String>,
@@ -232,8 +232,8 @@ pub fn identity_of(claims: &serde_json::Value, rules: &ClaimRules) -> Result<Per
             address.ok_or(ClaimError::Email)?.subject().to_owned()
         }
     };
-    let method = format!("{METHOD_OIDC}{}", rules.issuer);
-    let identity = Identity::new(method, subject).map_err(|_| ClaimError::Subject)?;
+    let method = Method::oidc(&rules.issuer).map_err(|_| ClaimError::Issuer)?;
+    let identity = Identity::new(method, &subject).map_err(|_| ClaimError::Subject)?;
     let said = rules.tier_claim.as_ref().and_then(|name| claims.get(name));
     Ok(Person::of(identity, said.and_then(|said| tier(said, &rules.tiers))))
 }
@@ -353,7 +353,7 @@ mod tests {
         let of = |claims: Value| identity_of(&claims, &rules(SubjectClaim::Sub));
         let person = of(json!({"iss": "https://id.example", "sub": "User-0 "})).expect("a person");
         let identity = person.identity.expect("an identity");
-        assert_eq!((identity.method(), identity.subject()), ("oidc:https://id.example", "User-0 "));
+        assert_eq!((identity.method().as_str(), identity.subject()), ("oidc:https://id.example", "User-0 "));
         assert_eq!(of(json!({"iss": "https://id.example/", "sub": "u"})), Err(ClaimError::Issuer));
         assert_eq!(of(json!({"sub": "u"})), Err(ClaimError::Issuer));
         for sub in [json!(""), json!(7), Value::Null, json!("s".repeat(1025))] {
@@ -368,7 +368,7 @@ mod tests {
             identity_of(&claims, &rules(SubjectClaim::Email)).map(|person| person.identity)
         };
         let identity = of("Ada+x@Example.org", json!(true)).expect("a person").expect("an identity");
-        assert_eq!((identity.method(), identity.subject()), ("oidc:https://id.example", "ada@example.org"));
+        assert_eq!((identity.method().as_str(), identity.subject()), ("oidc:https://id.example", "ada@example.org"));
         for (email, verified) in [
             ("ada@example.org", json!(false)),
             ("ada@example.org", json!("true")),

@@ -232,7 +232,7 @@ pub struct PrivateTokens {
     pub name: WayName,
     /// The issuer's name, a host.
     pub issuer: String,
-    /// Its keys; the first is the one that is asked for.
+    /// The issuer's keys; the first is the one that is asked for.
     pub keys: Vec<IssuerKey>,
     /// The key of [`Purpose::Work`](crate::keys::Purpose::Work), which dates challenges.
     pub seeds: Key,

@@ -43,7 +43,7 @@ impl ProviderKind {
         }
     }
 
-    /// Its name, which is that of the way unless the configuration gives another.
+    /// The kind's name, which is that of the way unless the configuration gives another.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ pub enum OnFailure {
     Later,
     /// The fan is told to come again.
     Refuse,
-    /// It counts as shown.
+    /// The challenge counts as shown.
     Pass,
 }
 

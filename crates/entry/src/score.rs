@@ -48,17 +48,17 @@ pub struct Facts {
     pub is_data_centre: bool,
     /// Joins of its network come as if by a clock.
     pub is_regular: bool,
-    /// Its work took no time, or always the same time in its network.
+    /// The entry's work took no time, or always the same time in its network.
     pub is_work_odd: bool,
     /// What the browser sent.
     pub browser: BrowserFacts,
-    /// It came by waiting instead of working.
+    /// The entry came by waiting instead of working.
     pub has_waited: bool,
     /// Devices that have shown its identity, this one included.
     pub devices: u32,
     /// Networks that have shown its code, this one included.
     pub code_networks: u32,
-    /// Its mail domain has more entries than the room takes without asking.
+    /// The entry's mail domain has more entries than the room takes without asking.
     pub is_domain_full: bool,
 }
 

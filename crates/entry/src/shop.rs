@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fairgate_draw::v2::{Identity, Method};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
@@ -21,7 +22,6 @@ mod jwks;
 
 pub use jwks::{JWKS_BYTES_MAX, JWKS_KEYS_MAX, JwksError, ShopKeys};
 
-use crate::identity::{Identity, METHOD_SHOP};
 use crate::way::{Answer, Ask, Judgement, Person, Reason, Scene, Shown, Way, WayName};
 
 /// `typ` of a shop's token.
@@ -198,7 +198,7 @@ impl Shop {
             Some(name) => Some(*self.tiers.get(name).ok_or(ShopTokenError::Tier)?),
             None => None,
         };
-        let identity = Identity::new(METHOD_SHOP, claims.sub).map_err(|_| ShopTokenError::Subject)?;
+        let identity = Identity::new(Method::enqueue_token(), &claims.sub).map_err(|_| ShopTokenError::Subject)?;
         Ok(Person::of(identity, tier))
     }
 

@@ -11,14 +11,14 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fairgate_draw::v2::{Identity, Method, TIERS_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::bond::{Bond, sha256};
 use crate::epoch::Epoch;
-use crate::identity::Identity;
 use crate::keys::{Key, first};
 use crate::sealed::{self, SEAL_NONCE_BYTES, Sealer};
-use crate::way::{ENTRIES_MAX, Person, TIERS_MAX, WayName};
+use crate::way::{ENTRIES_MAX, Person, WayName};
 
 /// A longer voucher is refused unread.
 pub const VOUCHER_BYTES_MAX: usize = 1024;
@@ -71,7 +71,7 @@ pub enum VoucherError {
     /// Not sealed by us, not for this room, or changed.
     #[error("the voucher is not one of this room's")]
     Foreign,
-    /// Its time is over.
+    /// The voucher's time is over.
     #[error("the voucher has expired; show it again")]
     Expired,
 }
@@ -174,7 +174,7 @@ impl Voucher {
         if self.person.identity.is_none() && self.bound == Bound::Holder {
             return Err(VoucherError::Unbound);
         }
-        let is_tier = |tier: u8| tier < TIERS_MAX;
+        let is_tier = |tier: u8| usize::from(tier) < TIERS_MAX;
         let is_number = (1..=ENTRIES_MAX).contains(&self.person.entries);
         let is_place = !matches!(self.bound, Bound::Position { tier, .. } if !is_tier(tier));
         let is_within = is_number && is_place && self.person.tier.is_none_or(is_tier);
@@ -201,7 +201,7 @@ impl Content {
             Bound::Position { tier, index } => Some(Binding::Position(tier, index)),
         };
         Self {
-            m: identity.map(|identity| identity.method().to_owned()),
+            m: identity.map(|identity| identity.method().to_string()),
             s: identity.map(|identity| identity.subject().to_owned()),
             t: voucher.person.tier,
             n: voucher.person.entries,
@@ -213,7 +213,7 @@ impl Content {
 
     fn voucher(self) -> Option<Voucher> {
         let identity = match (self.m, self.s) {
-            (Some(method), Some(subject)) => Some(Identity::new(method, subject).ok()?),
+            (Some(method), Some(subject)) => Some(Identity::new(Method::new(method).ok()?, &subject).ok()?),
             (None, None) => None,
             _ => return None,
         };

@@ -9,16 +9,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use fairgate_draw::v2::Identity;
 use serde::Serialize;
 
 use crate::bond::Bond;
-use crate::identity::Identity;
 use crate::provider::{Siteverify, SiteverifyAnswer};
 
 /// Longest name of a way, bytes.
 pub const WAY_BYTES_MAX: usize = 32;
-/// As many tiers as a draw may have.
-pub const TIERS_MAX: u8 = 16;
 /// As many entries as one code may be good for.
 pub const ENTRIES_MAX: u8 = 8;
 
@@ -164,7 +162,7 @@ pub enum Ask {
     Work {
         /// The epoch.
         e: u32,
-        /// Its seed, hex.
+        /// The epoch's seed, hex.
         seed: String,
         /// Tables to solve.
         effort: u32,
@@ -284,7 +282,7 @@ impl Reason {
 
 /// One way to show that one is a person.
 pub trait Way: fmt::Debug + Send + Sync {
-    /// Its name in this room.
+    /// The way's name in this room.
     fn name(&self) -> &WayName;
 
     /// What the page is told: the same for everybody, so the scene's bond must not be in it.

@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Everything that the decisions may stand on: bytes, cryptography, JSON, and the draw.
-const DEPENDENCIES: [&str; 10] = [
+const DEPENDENCIES: [&str; 9] = [
     "aws-lc-rs",
     "base64",
     "fairgate-draw",
     "hex",
-    "idna",
     "jsonwebtoken",
     "serde",
     "serde_json",

@@ -34,7 +34,7 @@ pub struct Method(String);
 pub struct Methods(Vec<Method>);
 
 /// A person, as a method names them, in the one spelling.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     method: Method,
     subject: String,
@@ -210,6 +210,13 @@ impl Identity {
     }
 }
 
+impl fmt::Debug for Identity {
+    /// A subject is personal data, so it stands in no log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({}: …)", self.method)
+    }
+}
+
 impl IdentityKey {
     /// `k_D = HMAC-SHA256(k, DST("fairgate/v2/identity-key") ‖ D)`, of the operator's key `k`.
     #[must_use]
@@ -285,7 +292,8 @@ mod tests {
         let provider = Method::oidc("https://id.example").unwrap();
         assert_eq!(subject(provider.clone(), "User-1 "), Ok("User-1 ".into()));
         assert_eq!(subject(Method::mail(), "User-1@Example.COM"), Ok("user-1@example.com".into()));
-        assert_eq!(Identity::invited("7H3K", 2, 3).unwrap().subject(), "7H3K#2");
+        let invited = Identity::invited("7H3K", 2, 3).unwrap();
+        assert_eq!((invited.subject(), format!("{invited:?}")), ("7H3K#2", "Identity(invite: …)".into()));
         for wrong in [String::new(), "s".repeat(1025)] {
             assert!(matches!(subject(provider.clone(), &wrong), Err(IdentityError::Subject { .. })));
         }

@@ -80,13 +80,13 @@ pub enum CampaignError {
     /// A code stands in the list twice, or two codes have one fingerprint.
     #[error("code {nth} of the list stands in it twice; remove one")]
     Twice {
-        /// Which code of the list, from 1.
+        /// The code's number in the list, from 1.
         nth: usize,
     },
     /// A code that is not of the campaign's kind.
     #[error("code {nth} of the list has not 12 characters with a check character at their end, or is mistyped")]
     Unchecked {
-        /// Which code of the list, from 1.
+        /// The code's number in the list, from 1.
         nth: usize,
     },
 }

@@ -7,8 +7,9 @@
 //!
 //! Sharing a code wins nothing, for one code is one entry. So it is told to the organizer, and not punished.
 
+use fairgate_draw::v2::Tag;
+
 use crate::heat::NetworkTag;
-use crate::identity::Tag;
 
 /// Counters of an edge.
 pub const COUNTERS: usize = 1024;
@@ -59,7 +60,7 @@ impl Sharing {
         counter.networks.len()
     }
 
-    /// Those from more networks or with more keys than usual, the most frequent first.
+    /// The codes from more networks or with more keys than usual, the most frequent first.
     #[must_use]
     pub fn shared(&self) -> Vec<Shared> {
         let is_shared = |counter: &&Counter| counter.networks.len() > NETWORKS_USUAL || counter.keys.len() > KEYS_USUAL;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use fairgate_draw::v2::{Identity, Method};
+
 use super::campaign::{Campaign, CodeKind};
 use super::fingerprint::{CampaignName, Fingerprinter};
 use super::revoked::Revoked;
 use super::text::Code;
-use crate::identity::{Identity, METHOD_CODE};
 use crate::keys::Key;
 use crate::way::{Answer, Ask, Judgement, Person, Reason, Scene, Shown, Way, WayName};
 
@@ -30,7 +31,7 @@ pub struct CodeTerms {
 pub struct CodeFound {
     /// The canonical spelling.
     pub code: Code,
-    /// Which of the room's campaigns, in the order of the configuration.
+    /// The place of the campaign among the room's, in the order of the configuration.
     pub campaign: usize,
     /// The code's rank in it: what its uses and its revocation are kept under.
     pub rank: u32,
@@ -107,7 +108,7 @@ impl Campaigns {
 
     fn person(&self, found: &CodeFound) -> Option<Person> {
         let terms = &self.listed.get(found.campaign)?.terms;
-        let identity = Identity::new(METHOD_CODE, found.code.as_str()).ok()?;
+        let identity = Identity::new(Method::invite(), found.code.as_str()).ok()?;
         Some(Person { identity: Some(identity), tier: terms.tier, entries: terms.entries })
     }
 }
@@ -200,7 +201,7 @@ mod tests {
             panic!("a person");
         };
         let identity = person.identity.expect("an identity");
-        assert_eq!((identity.method(), identity.subject()), ("invite", code(7).as_str()));
+        assert_eq!((identity.method().as_str(), identity.subject()), ("invite", code(7).as_str()));
         assert_eq!((person.tier, person.entries), (Some(0), 3));
     }
 

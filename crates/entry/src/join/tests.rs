@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use fairgate_draw::v2::Method;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
@@ -65,12 +66,12 @@ fn sealed(voucher: &Voucher) -> String {
 }
 
 fn member(subject: &str) -> Voucher {
-    let identity = Identity::new("oidc:https://id.example", subject).expect("an identity");
+    let identity = Identity::new(Method::oidc("https://id.example").expect("a method"), subject).expect("an identity");
     Voucher::of_identity(&name("club"), Person::of(identity, Some(2)), NOW_MS, 600)
 }
 
 fn mailbox() -> Voucher {
-    let identity = Identity::new("mail", "ada@example.org").expect("an identity");
+    let identity = Identity::new(Method::mail(), "ada@example.org").expect("an identity");
     Voucher::of_identity(&name("mail"), Person::of(identity, None), NOW_MS, 600)
 }
 

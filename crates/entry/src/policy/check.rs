@@ -1,5 +1,7 @@
 //! What makes no sense in `[room.entry]`.
 
+use fairgate_draw::v2::Method;
+
 use super::{Binding, EntryPolicy, EntrySettings, WayKind};
 use crate::way::{ENTRIES_MAX, WayName};
 
@@ -85,6 +87,12 @@ impl Names<'_> {
             self.problem("ways", format!("a room has at most {WAYS_MAX} ways; remove some"));
         }
         for (place, (name, kind)) in self.ways.iter().enumerate() {
+            if matches!(kind, WayKind::Oidc { issuer } if Method::oidc(issuer).is_err()) {
+                self.problem(
+                    "oidc",
+                    format!("the `issuer` of `{name}` is an https:// address in ASCII without spaces"),
+                );
+            }
             let before = &self.ways[..place];
             if before.iter().any(|(other, _)| other == name) {
                 self.problem("name", format!("two ways are called `{name}`; give one of them another `name`"));
@@ -130,8 +138,8 @@ impl Names<'_> {
     }
 
     /// The methods of the ways that show identities, ascending by bytes.
-    fn methods(&mut self, identity: Vec<WayName>) -> Vec<(WayName, String)> {
-        let mut methods: Vec<(WayName, String)> = Vec::with_capacity(identity.len());
+    fn methods(&mut self, identity: Vec<WayName>) -> Vec<(WayName, Method)> {
+        let mut methods: Vec<(WayName, Method)> = Vec::with_capacity(identity.len());
         for name in identity {
             let Some(method) = self.kind(name.as_str()).and_then(WayKind::method) else {
                 let message = format!("`{name}` shows nobody in particular; name a code, shop, sign-in or mail");
@@ -152,7 +160,7 @@ impl Names<'_> {
     }
 
     /// Whoever enters a room with identities shows one, whichever way was taken.
-    fn check_branches(&mut self, identity: &[(WayName, String)], any_of: &[WayName], all_of: &[WayName]) {
+    fn check_branches(&mut self, identity: &[(WayName, Method)], any_of: &[WayName], all_of: &[WayName]) {
         let shows = |name: &WayName| identity.iter().any(|(own, _)| own == name);
         if identity.is_empty() || all_of.iter().any(shows) {
             return;

@@ -10,8 +10,8 @@ mod check;
 use std::fmt;
 
 pub use check::{PolicyProblem, PolicyWarning};
+use fairgate_draw::v2::{Method, Methods};
 
-use crate::identity::{METHOD_CODE, METHOD_MAIL, METHOD_OIDC, METHOD_SHOP};
 use crate::way::WayName;
 
 /// Points from which on somebody is asked at the claim, unless configured.
@@ -43,14 +43,14 @@ pub enum WayKind {
 }
 
 impl WayKind {
-    /// The method that its identities are shown by; `None` where it shows nobody in particular.
+    /// The method that the way's identities are shown by. `None` where the way shows nobody in particular.
     #[must_use]
-    pub fn method(&self) -> Option<String> {
+    pub fn method(&self) -> Option<Method> {
         match self {
-            Self::Code { .. } => Some(METHOD_CODE.to_owned()),
-            Self::Shop => Some(METHOD_SHOP.to_owned()),
-            Self::Oidc { issuer } => Some(format!("{METHOD_OIDC}{issuer}")),
-            Self::Mail => Some(METHOD_MAIL.to_owned()),
+            Self::Code { .. } => Some(Method::invite()),
+            Self::Shop => Some(Method::enqueue_token()),
+            Self::Oidc { issuer } => Method::oidc(issuer).ok(),
+            Self::Mail => Some(Method::mail()),
             Self::Work | Self::Challenge | Self::PrivateToken => None,
         }
     }
@@ -118,7 +118,7 @@ impl Default for EntrySettings {
 pub struct EntryPolicy {
     ways: Vec<(WayName, WayKind)>,
     /// Ways whose identity makes the tag, in order of their methods by bytes.
-    identity: Vec<(WayName, String)>,
+    identity: Vec<(WayName, Method)>,
     any_of: Vec<WayName>,
     all_of: Vec<WayName>,
     suspicious: Vec<WayName>,
@@ -141,9 +141,11 @@ impl EntryPolicy {
         check::check(settings)
     }
 
-    /// The methods that vouch for identities, as the draw's descriptor has them: ascending by bytes, none twice.
-    pub fn methods(&self) -> impl Iterator<Item = &str> {
-        self.identity.iter().map(|(_, method)| method.as_str())
+    /// The methods that vouch for identities, as the draw's descriptor has them.
+    #[must_use]
+    pub fn methods(&self) -> Methods {
+        let methods = self.identity.iter().map(|(_, method)| method.clone()).collect();
+        Methods::new(methods).expect("a policy's methods ascend")
     }
 
     /// The ways whose identity makes the tag, in the order of [`Self::methods`].

@@ -54,7 +54,8 @@ fn the_descriptors_methods_ascend() {
         settings.any_of = texts(&["club", "code", "shop", "mail"]);
     })
     .expect("a policy");
-    let methods: Vec<&str> = policy.methods().collect();
+    let methods = policy.methods();
+    let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
     assert_eq!(methods, ["enqueue-token", "invite", "mail", "oidc:https://id.example"]);
     let ways: Vec<&str> = policy.identity().map(WayName::as_str).collect();
     assert_eq!(ways, ["shop", "code", "mail", "club"]);
@@ -125,6 +126,7 @@ fn identities_are_of_somebody_and_cannot_be_mixed_up() {
         settings.ways.push((name("club-2"), oidc("https://id.example")));
     });
     assert!(with(|settings| settings.ways.push((name("club-2"), oidc("https://other.example")))).is_ok());
+    refused("oidc", "in ASCII", |settings| settings.ways.push((name("club-2"), oidc("https://ä.example"))));
     refused("identity", "both vouch as `enqueue-token`", |settings| {
         settings.ways.push((name("shop-2"), WayKind::Shop));
         settings.identity = texts(&["shop", "shop-2"]);

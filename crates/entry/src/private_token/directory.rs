@@ -11,7 +11,7 @@ use super::{ISSUER_KEYS_MAX, IssuerKey};
 
 /// Where an issuer has its directory.
 pub const DIRECTORY_PATH: &str = "/.well-known/private-token-issuer-directory";
-/// Its media type.
+/// The directory's media type.
 pub const DIRECTORY_MEDIA_TYPE: &str = "application/private-token-issuer-directory";
 /// A longer directory is refused unread.
 pub const DIRECTORY_BYTES_MAX: usize = 64 * 1024;

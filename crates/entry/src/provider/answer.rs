@@ -22,9 +22,9 @@ pub enum Fault {
 /// What came of asking a provider.
 #[derive(Clone, Debug)]
 pub enum SiteverifyAnswer {
-    /// It answered in the form of its contract.
+    /// The provider answered in the form of its contract.
     Answered(ProviderAnswer),
-    /// It did not: no connection, no answer in time, another status, another form.
+    /// The provider did not answer so: no connection, no answer in time, another status, another form.
     Failed,
 }
 

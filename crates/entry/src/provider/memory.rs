@@ -19,9 +19,9 @@ const ROWS: usize = 1 << 16;
 pub enum Remembered {
     /// Nothing: ask.
     Unknown,
-    /// It was good, for this entry.
+    /// The response was good, for this entry.
     Good,
-    /// It is not good, or was good for another entry.
+    /// The response is not good, or was good for another entry.
     Bad,
 }
 

@@ -70,7 +70,7 @@ fn with(name: &str, value: Value) -> Value {
 fn a_good_token_is_its_subject_and_tier() {
     let person = judged(&claims()).expect("a person");
     let identity = person.identity.expect("an identity");
-    assert_eq!((identity.method(), identity.subject()), ("enqueue-token", "customer-7"));
+    assert_eq!((identity.method().as_str(), identity.subject()), ("enqueue-token", "customer-7"));
     assert_eq!((person.tier, person.entries), (Some(0), 1));
     let mut without = claims();
     without.as_object_mut().expect("an object").remove("tier");

@@ -10,7 +10,7 @@ fn way(name: &str) -> WayName {
 }
 
 fn fan(subject: &str) -> Person {
-    let identity = Identity::new("oidc:https://id.example", subject).expect("an identity");
+    let identity = Identity::new(Method::oidc("https://id.example").expect("a method"), subject).expect("an identity");
     Person { identity: Some(identity), tier: Some(2), entries: 3 }
 }
 

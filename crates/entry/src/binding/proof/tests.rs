@@ -11,13 +11,8 @@ const TICKET: &str = "eyJ0aWNrZXQiOjF9.e30.AA";
 const ADDRESS: &str = "https://tickets.example/.fairgate/final/claim";
 const JKT: &str = "vQQ8mp3CZ_lggo1F_4767Xtm7df5zXoOS0GhGSCof3I";
 
-/// Made and signed by another implementation (npm `jose`).
-const PROOF: &str = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRwb3Arand0IiwiandrIjp7Imt0eSI6IkVDIiwiY3J2IjoiUC0yNTYiLCJ4IjoibExh\
-    RG5Bdlg2V0MtZm9ZSUd6QUNma0l4VzFBbkxENTlmckhDOTVJbkJXOCIsInkiOiJDYjRSX2MtSHd6ZklwVW1SNGFTT0JmSHdE\
-    LTRuTzE2VHUyNEU0Z2pabnM0In19.eyJqdGkiOiJXeEtJdmJoc3p6UE1BVmphIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHB\
-    zOi8vdGlja2V0cy5leGFtcGxlLy5mYWlyZ2F0ZS9maW5hbC9jbGFpbSIsImlhdCI6MTc2NDU4MTQwMCwibm9uY2UiOiJBY0R\
-    CbXFhMXdBcnh0eDhqQVRiWV93IiwiYXRoIjoiMnVrb05zblJfcGFPXzlkbUd1SWNjSGV6LVJPeHN1UGNleWY3UHpHTHVyNCJ\
-    9.JpLsA8yQ7qEfrdObscz-6e07vYYz1tuMFCuHuayLoI_tdjYkqpSfEU_sGcboE57ZQv-Pul59U8yCxihgBd7KUg";
+/// The published proof.
+const PROOF: &str = include_str!("../../../tests/proof.jwt").trim_ascii();
 
 fn nonces() -> ProofNonces {
     ProofNonces::new(key(0x43), draw())

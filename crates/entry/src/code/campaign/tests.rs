@@ -153,20 +153,6 @@ fn a_list_is_made_of_good_codes_each_once() {
     assert_eq!([0, 1, 1024, 1025].map(|n| unsigned(n).is_ok()), [false, true, true, false]);
 }
 
-/// Measures the load of a large list; with `--ignored --nocapture`, optimised.
-#[test]
-#[ignore = "a measurement: seconds, and 250 MB"]
-fn ten_million_codes_load_in_half_a_second() {
-    let numbers: Vec<u64> = (0..10_000_000u64).map(|n| n * 1_844_674_407_370 + 7).collect();
-    let body: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
-    let campaign = CampaignName::new("large").expect("a name");
-    let header = Header { kind: CodeKind::Made, campaign, count: 10_000_000, hash: crate::bond::sha256(&body) };
-    let file = [&header.bytes(SIGNATURE.len() as u16)[..], SIGNATURE, &body].concat();
-    let list = read(&file).expect("a list");
-    assert!(file.len() < 90_000_000 && list.starts.len() == (1 << 20) + 1);
-    assert!(numbers.iter().step_by(997).all(|number| list.rank(Fingerprint(*number)).is_some()));
-}
-
 proptest! {
     #[test]
     fn any_bit_is_seen(codes in 1u64..5) {
