@@ -13,7 +13,7 @@
 //! Ways:
 //! - [`code`] are codes, [`shop`] is a shop's token, [`provider`] a challenge of Turnstile, hCaptcha or reCAPTCHA.
 //! - [`private_token`] are private access tokens, [`oidc`] and [`mail`] are the pure parts of signing in.
-//! - [`wait`] stands for work where a device cannot work.
+//! - [`work`] is proof of work. [`wait`] stands for work where a device cannot work.
 //!
 //! Decisions:
 //! - [`policy`] is what a room asks; [`join`] decides who enters, and what is owed at the claim.
@@ -39,6 +39,7 @@ pub mod shop;
 pub mod voucher;
 pub mod wait;
 pub mod way;
+pub mod work;
 
 #[cfg(test)]
 mod vectors;

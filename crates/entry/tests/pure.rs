@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Everything that the decisions may stand on: bytes, cryptography, JSON, and the draw.
-const DEPENDENCIES: [&str; 9] = [
+const DEPENDENCIES: [&str; 10] = [
     "aws-lc-rs",
     "base64",
     "fairgate-draw",
     "hex",
     "jsonwebtoken",
+    "rand_chacha",
     "serde",
     "serde_json",
     "thiserror",

@@ -1,0 +1,70 @@
+// A headless Chromium with some files of its own origin, for scripts that node runs; nothing of it outlives its use.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const TYPES = { js: "text/javascript", css: "text/css", html: "text/html; charset=utf-8" };
+
+// Serves `{path: text}` on a port below those that the system gives to clients.
+async function serve(files, policy) {
+  const server = createServer((request, response) => {
+    const file = files[request.url];
+    if (file === undefined) return response.writeHead(404).end();
+    const type = TYPES[request.url.split(".").pop()] ?? TYPES.html;
+    response.writeHead(200, { "content-type": type, "content-security-policy": policy }).end(file);
+  });
+  for (;;) {
+    const port = 10000 + Math.floor(Math.random() * 20000);
+    try {
+      await once(server.listen(port, "127.0.0.1"), "listening");
+      return { server, origin: `http://127.0.0.1:${port}` };
+    } catch (error) {
+      if (error.code !== "EADDRINUSE") throw error;
+    }
+  }
+}
+
+async function startDriver() {
+  const driver = spawn("chromedriver", ["--port=0"], { stdio: ["ignore", "pipe", "ignore"], detached: true });
+  for await (const line of createInterface(driver.stdout)) {
+    const port = line.match(/started successfully on port (\d+)/)?.[1];
+    if (port) return { driver, url: `http://127.0.0.1:${port}/session` };
+  }
+  throw new Error("chromedriver says no port: make setup installs it");
+}
+
+async function call(url, body) {
+  const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+  const { value } = await answer.json();
+  if (value?.error) throw new Error(`${value.error}: ${value.message}`);
+  return value;
+}
+
+// Opens `/` of these files under a content security policy, and gives `use` a function that gives the value of a
+// script: its `arguments` are what was given, and a function that takes the value. More arguments are Chromium's own.
+export async function inChromium(files, policy, use, ...more) {
+  const { server, origin } = await serve(files, policy);
+  const profile = mkdtempSync(join(tmpdir(), "fairgate-chromium-"));
+  const { driver, url } = await startDriver();
+  try {
+    const args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
+    args.push("--disable-background-networking", `--user-data-dir=${profile}`, ...more);
+    const options = { browserName: "chrome", "goog:chromeOptions": { args } };
+    const { sessionId } = await call(url, { capabilities: { alwaysMatch: options } });
+    const session = `${url}/${sessionId}`;
+    await call(`${session}/timeouts`, { script: 300_000 });
+    await call(`${session}/url`, { url: `${origin}/` });
+    return await use((script, ...given) => call(`${session}/execute/async`, { script, args: given }));
+  } finally {
+    process.kill(-driver.pid, "SIGKILL");
+    await once(driver, "exit");
+    server.close();
+    server.closeAllConnections();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
+  }
+}
