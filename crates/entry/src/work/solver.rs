@@ -72,7 +72,7 @@ impl Solver {
         Self { level: Level::new(), next: Level::new(), parts, heads: [NONE; CHAINS], links: [NONE; BUCKET_MAX] }
     }
 
-    /// The solutions of a table, in ascending order: about two, and none of one table in seven.
+    /// The solutions of a table, in ascending order: two on average, and none of one table in seven.
     #[must_use]
     pub fn solve(&mut self, key: &PuzzleKey, table: u16) -> Vec<Solution> {
         self.next.counts.fill(0);
