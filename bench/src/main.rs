@@ -23,6 +23,7 @@ mod servers;
 mod soak;
 mod status;
 mod tls;
+mod work;
 mod wrk;
 
 use std::path::PathBuf;
@@ -49,8 +50,8 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 10] =
-    ["draw", "audit", "gate", "status", "join", "fleet", "reservations", "core-http", "wear", LEAK];
+const GROUPS: [&str; 11] =
+    ["draw", "audit", "work", "gate", "status", "join", "fleet", "reservations", "core-http", "wear", LEAK];
 /// Takes minutes, and shows a course of events rather than a cost: it runs where it is named.
 const LEAK: &str = "leak";
 
@@ -82,6 +83,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
     match group {
         "draw" => draw::run(rounds),
         "audit" => audit::run(rounds),
+        "work" => work::run(rounds),
         "gate" => gate::run(rounds).await,
         "status" => status::run(rounds).await,
         "join" => join::run(rounds).await,
