@@ -304,7 +304,7 @@ fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
         let target_ms = section.timeout("target", Span { ms: 500 });
         check_control(section, "target", &Control::TargetMs(target_ms));
         // A tenth of what the organizer thinks the shop can bear is a guess that rarely hurts.
-        let floor_per_minute = section.get_or("floor_per_minute", (rate_per_minute? / 10).max(1));
+        let floor_per_minute = section.get_or("floor_per_minute", rate_per_minute.map_or(1, |rate| (rate / 10).max(1)));
         check_control(section, "floor_per_minute", &Control::Rate(floor_per_minute));
         let (session_idle_ms, session_max_ms) = session?;
         Some(Policy {

@@ -44,8 +44,21 @@ fn nobody_loses_a_place_whatever_breaks() {
     let mut fleet = Fleet::start(proxy.address, shop.address, &SALE);
     let crowd = Crowd::default();
     let fans = crowd.send(FANS, APART, &fleet.gates);
+    break_the_pool(&mut fleet, &proxy, &mut master, &replica);
+    let root = break_the_line(&mut fleet, &replica);
+    let deadline = std::time::Instant::now() + Duration::from_secs(45);
+    while !fans.iter().all(std::thread::JoinHandle::is_finished) && std::time::Instant::now() < deadline {
+        sleep(Duration::from_millis(100));
+    }
+    crowd.end();
+    fans.into_iter().for_each(|fan| fan.join().unwrap());
+    judge_history(&fleet, &crowd, &root);
+    let statuses: Vec<_> = (0..3).map(|edge| fleet.status(edge).unwrap()["draw"]["seed"].clone()).collect();
+    assert!(statuses.iter().all(|seed| seed.is_string() && *seed == statuses[0]), "{statuses:?}");
+}
 
-    // While the pool is open: an edge, the cable, everything that Redis has, and then Redis itself.
+/// While the pool is open: an edge, the cable, everything that Redis has, and then Redis itself.
+fn break_the_pool(fleet: &mut Fleet, proxy: &Proxy, master: &mut PrivateRedis, replica: &PrivateRedis) {
     sleep(Duration::from_millis(1_500));
     fleet.kill(1);
     sleep(Duration::from_millis(500));
@@ -59,36 +72,34 @@ fn nobody_loses_a_place_whatever_breaks() {
     fleet.wait_until(0, "stale", |status| status["stale"] == true);
     proxy.set(Weather::Fine);
     fleet.wait_until(0, "back", |status| status["stale"] == false);
-    ask(&master, &["FLUSHALL"]);
+    ask(master, &["FLUSHALL"]);
     sleep(Duration::from_millis(1_500));
     proxy.set(Weather::Silent);
     sleep(Duration::from_millis(1_200));
     proxy.set(Weather::Fine);
-    ask(&replica, &["REPLICAOF", "NO", "ONE"]);
+    ask(replica, &["REPLICAOF", "NO", "ONE"]);
     master.kill9();
     proxy.lead_to(replica.address());
+}
 
-    // While people are let in: an edge again, and everything that Redis has.
+/// While people are let in: an edge again, everything that Redis has, and all edges at once. Answers the roster's root.
+fn break_the_line(fleet: &mut Fleet, redis: &PrivateRedis) -> String {
     fleet.wait_until(0, "serving", |status| status["phase"] == "serving");
     fleet.kill(2);
     let root = fleet.status(0).unwrap()["draw"]["root"].as_str().unwrap().to_owned();
-    ask(&replica, &["FLUSHALL"]);
+    ask(redis, &["FLUSHALL"]);
     sleep(Duration::from_millis(300));
     // As if it had been away when the root was made.
     std::fs::remove_file(fleet.copy_path(2, &root)).unwrap();
     fleet.start_edge(2);
-    // And all edges at once.
     sleep(Duration::from_millis(700));
     (0..3).for_each(|edge| fleet.kill(edge));
     (0..3).for_each(|edge| fleet.start_edge(edge));
+    root
+}
 
-    let deadline = std::time::Instant::now() + Duration::from_secs(45);
-    while !fans.iter().all(std::thread::JoinHandle::is_finished) && std::time::Instant::now() < deadline {
-        sleep(Duration::from_millis(100));
-    }
-    crowd.end();
-    fans.into_iter().for_each(|fan| fan.join().unwrap());
-
+/// Nobody who was answered lost an entry, each edge has the roster, and what fans saw breaks no promise.
+fn judge_history(fleet: &Fleet, crowd: &Crowd, root: &str) {
     let file = std::env::temp_dir().join("fairgate-fleet-history.jsonl");
     let history = crowd.history(&file);
     let (roster, record) = (roster(fleet.gates[0]), fleet.status(0).unwrap()["draw"].clone());
@@ -106,14 +117,12 @@ fn nobody_loses_a_place_whatever_breaks() {
     roster.iter().for_each(|entry| hasher.push(entry));
     assert_eq!(record["root"], hex::encode(hasher.finish().1));
     for edge in 0..3 {
-        assert!(fleet.copy_path(edge, &root).is_file(), "edge {edge} has no copy of the roster");
+        assert!(fleet.copy_path(edge, root).is_file(), "edge {edge} has no copy of the roster");
     }
     let missing = record["missing"].as_u64().unwrap_or(0);
     let allowed = Allowed { rate_per_minute: SALE.rate_per_minute, burst: SALE.burst, missing };
     let broken = judge(&history, allowed, &roster);
     assert!(broken.is_empty(), "{broken:#?}\nthe history is in {}", file.display());
-    let statuses: Vec<_> = (0..3).map(|edge| fleet.status(edge).unwrap()["draw"]["seed"].clone()).collect();
-    assert!(statuses.iter().all(|seed| seed.is_string() && *seed == statuses[0]), "{statuses:?}");
 }
 
 /// While the store is out of reach: what was given goes on, and nothing new is given.

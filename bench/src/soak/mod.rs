@@ -18,7 +18,7 @@ use fairgate_crowd::{Options, Report};
 
 use fault::Fault;
 use town::{EVENT, ROOM, Town};
-use vitals::Vitals;
+use vitals::{Vitals, WARM_UP};
 
 /// Fans of one crowd, and how long they take to come.
 const FANS: u32 = 250;
@@ -27,8 +27,10 @@ const LATE_WITHIN: Duration = Duration::from_secs(8);
 const ROUND_MAX: Duration = Duration::from_secs(45);
 /// When its fault comes.
 const FAULT_AFTER: Duration = Duration::from_secs(5);
-/// Nobody is there for so long before the vitals are read: connections end, pools shrink.
+/// Nobody is there for so long before the vitals are read after a round.
 const REST: Duration = Duration::from_secs(8);
+/// Longer than any server here keeps an idle connection (the gate's to the shop: 60 s).
+const LONG_REST: Duration = Duration::from_secs(70);
 
 /// Runs it for so long.
 pub(crate) async fn run(minutes: u64) -> anyhow::Result<()> {
@@ -55,8 +57,19 @@ pub(crate) async fn run(minutes: u64) -> anyhow::Result<()> {
         println!("{:>5} {:28} {}  {}", rounds + 1, fault.name(), told(&report), vitals.latest());
         judge(&report)?;
         rounds += 1;
+        if rounds == WARM_UP as u64 {
+            rest(&mut vitals).await?;
+        }
     }
+    rest(&mut vitals).await?;
     vitals.verdict()
+}
+
+/// Waits until every idle connection has ended, and reads what is left.
+async fn rest(vitals: &mut Vitals) -> anyhow::Result<()> {
+    println!("      a rest of {} s, so that idle connections end", LONG_REST.as_secs());
+    tokio::time::sleep(LONG_REST).await;
+    vitals.read_at_rest()
 }
 
 /// One crowd, and what breaks meanwhile.

@@ -38,6 +38,12 @@ fn an_address_that_does_not_fit_makes_no_other_key_unknown() {
 }
 
 #[test]
+fn a_rate_that_is_missing_makes_no_other_key_unknown() {
+    let bad = with("rate_per_minute = 600", "floor_per_minute = 60\nmode = \"adaptive\"");
+    assert_problem(&bad, 15, "room[final].admission.rate_per_minute", &["is missing"]);
+}
+
+#[test]
 fn a_path_or_span_that_does_not_fit_has_no_consequences() {
     assert_problem(&with("paths = [\"/shop\"]", "paths = [\"shop\"]"), 10, "room[final].paths", &["not a path prefix"]);
     assert_problem(&with("paths = [\"/shop\"]", "paths = \"/shop\""), 10, "room[final].paths", &["an array in [ ]"]);

@@ -13,13 +13,13 @@ use super::arrival::Arrival;
 use super::holder::holder;
 use super::kept_form;
 use super::renewal::Renewal;
-use super::request_body;
+use super::request_body::{self, Sending};
 use super::visit::{Inside, Outcome, Stage, Visit};
 use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::http::cors;
 use crate::edge::overload::concurrency::{Part, Slot, SlotAsk};
-use crate::edge::overload::rate_limit::Tally;
+use crate::edge::overload::rate_limit::{Left, Over, Tally};
 use crate::edge::overload::streams::StreamPermit;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Closed;
@@ -40,11 +40,7 @@ pub(crate) async fn acquire(
     let header = session.req_header();
     let is_preflight = holder.is_none() && cors::is_preflight(&header.method, &header.headers);
     let class = room.class_of(arrival.target.path());
-    let counted = holder.as_ref().map_or(Ok(None), |holder| {
-        let counted = counted_as(class, &session.req_header().method);
-        edge.quotas.session(Tally::Count, counted, holder.pass.session, visit.begun)
-    });
-    let quota_left = match counted {
+    let quota_left = match count(edge, visit, &header.method, class, holder.as_ref()) {
         Ok(left) => left,
         Err(over) => {
             let problem = edge.too_many(over);
@@ -66,33 +62,71 @@ pub(crate) async fn acquire(
             return Ok(kept_form::keep(edge, session, &room, &arrival, RequestKind::Proxy, problem).await);
         }
     };
+    let is_protected = matches!(arrival.route, Route::Protected { .. });
+    let is_preflight = is_preflight && is_protected;
+    let taken = Taken { class, ask: whose, slot, stream, quota_left, sending, is_preflight };
+    visit.stage = Stage::Inside(Box::new(inside(edge, visit, room, arrival, holder, taken)));
+    Ok(Outcome::Forward)
+}
+
+/// What a request was given for its way to the shop.
+struct Taken {
+    class: RouteClass,
+    ask: SlotAsk,
+    slot: Slot,
+    stream: Option<StreamPermit>,
+    quota_left: Option<Left>,
+    sending: Sending,
+    is_preflight: bool,
+}
+
+/// The request as one that goes to the shop. Its renewal begins here, and its kill switch waits for the shop's answer.
+fn inside(
+    edge: &Arc<Edge>,
+    visit: &mut Visit,
+    room: Arc<LiveRoom>,
+    arrival: Arrival,
+    holder: Option<Holder>,
+    taken: Taken,
+) -> Inside {
     let renewal = holder.as_ref().and_then(|holder| Renewal::begin(edge, &room, &holder.pass));
     let kill_switch = visit.kill_switch.take();
     if let (Some(kill_switch), true) = (kill_switch.clone(), visit.asks_for_tunnel) {
         tokio::spawn(kill_switch.answered_within(Duration::from_millis(room.upstream.silence_ms())));
     }
-    let is_protected = matches!(arrival.route, Route::Protected { .. });
-    visit.stage = Stage::Inside(Box::new(Inside {
+    Inside {
         room,
         arrival,
         holder,
-        class,
+        class: taken.class,
         sent_at: Instant::now(),
-        ask: whose,
-        slot: Some(slot),
-        stream,
+        ask: taken.ask,
+        slot: Some(taken.slot),
+        stream: taken.stream,
         renewal,
-        quota_left,
-        sending,
+        quota_left: taken.quota_left,
+        sending: taken.sending,
         body_bytes: 0,
         body_bytes_max: edge.body_bytes_max,
         is_body_sent: false,
         asks_for_tunnel: visit.asks_for_tunnel,
         is_tunnel: false,
-        is_preflight: is_preflight && is_protected,
+        is_preflight: taken.is_preflight,
         kill_switch,
-    }));
-    Ok(Outcome::Forward)
+    }
+}
+
+/// Counts a request against its session's limit.
+fn count(
+    edge: &Edge,
+    visit: &Visit,
+    method: &Method,
+    class: RouteClass,
+    holder: Option<&Holder>,
+) -> Result<Option<Left>, Over> {
+    holder.map_or(Ok(None), |holder| {
+        edge.quotas.session(Tally::Count, counted_as(class, method), holder.pass.session, visit.begun)
+    })
 }
 
 /// The class under which a request counts: one that changes something (a reservation, a payment) counts as priority.
