@@ -30,3 +30,4 @@ mod secure;
 mod storm;
 mod under_way;
 mod webhooks;
+mod wire;

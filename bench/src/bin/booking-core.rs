@@ -1,4 +1,4 @@
-//! The booking core with each of the HTTP servers that are measured against each other, and the product's allocator.
+//! The booking core with a router for the calls of a rush or without one, and the product's allocator.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,13 +20,12 @@ const KEPT: Duration = Duration::from_secs(86_400);
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [served_by, database_url, listen, metrics_listen, room, jwks_url] = arguments.as_slice() else {
-        anyhow::bail!("own|hyper|axum DATABASE-URL LISTEN METRICS-LISTEN ROOM JWKS-URL");
+        anyhow::bail!("hyper|axum DATABASE-URL LISTEN METRICS-LISTEN ROOM JWKS-URL");
     };
     let served_by = match served_by.as_str() {
-        "own" => ServedBy::Own,
         "hyper" => ServedBy::Hyper,
         "axum" => ServedBy::Axum,
-        other => anyhow::bail!("there is no server {other}"),
+        other => anyhow::bail!("there is no way {other}"),
     };
     let settings = Settings {
         database_url: database_url.clone(),

@@ -43,7 +43,7 @@ impl Shop {
         Self::open_with(None).await
     }
 
-    /// A shop whose core has one of the HTTP servers of `booking-core`.
+    /// A shop whose core serves in one of the ways of `booking-core`.
     pub(super) async fn served_by(way: &str) -> anyhow::Result<Self> {
         Self::open_with(Some(way)).await
     }

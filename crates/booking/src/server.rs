@@ -27,6 +27,7 @@ use crate::db::priority::Lane;
 use crate::db::time::DatabaseTime;
 use crate::ended::EndedSessions;
 use crate::health::Health;
+use crate::http::connections::Bounds;
 use crate::http::organizer::OrganizerToken;
 use crate::http::{self as api, App, ServedBy};
 use crate::in_progress::InProgress;
@@ -245,7 +246,7 @@ impl Core {
         self.serve_by(ServedBy::default(), stop).await;
     }
 
-    /// The same with one of the HTTP servers that are measured against each other.
+    /// The same with one of the two ways that are measured against each other.
     pub async fn serve_by(mut self, served_by: ServedBy, stop: CancellationToken) {
         let operators = operators(Arc::clone(&self.app), self.registry, self.tasks.supervisor.clone());
         self.tasks.essential("operators", async move { drop(axum::serve(self.operators, operators).await) });
@@ -254,7 +255,8 @@ impl Core {
             stopping.cancelled().await;
             app.health.stop();
         });
-        api::connections::serve(self.fans, self.app, served_by, stop).await;
+        let front = api::Front::new(self.app, served_by);
+        api::connections::serve(self.fans, front, Bounds::default(), stop).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use http::request::Parts;
 
 use super::App;
@@ -13,7 +13,7 @@ use fairgate_core::fields::bearer;
 use fairgate_token::PassError;
 
 /// What the edge puts the pass into.
-const PASS_HEADER: &str = "x-fairgate-pass";
+const PASS_HEADER: HeaderName = HeaderName::from_static("x-fairgate-pass");
 
 /// A fan who was let in.
 #[derive(Clone, Debug)]
@@ -27,8 +27,9 @@ pub(super) struct Fan {
 
 impl Fan {
     /// The fan whose pass came with a request, put there by the edge or as a bearer token.
-    pub(super) async fn of(app: &Arc<App>, pass: Option<&str>, authorization: Option<&str>) -> Result<Self, Problem> {
-        let checked = match pass.or_else(|| bearer(authorization?.as_bytes())) {
+    pub(super) async fn of(app: &Arc<App>, headers: &HeaderMap) -> Result<Self, Problem> {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let checked = match text(PASS_HEADER).or_else(|| bearer(text(AUTHORIZATION)?.as_bytes())) {
             Some(token) => app.passes.check(token, &*app.clock).await,
             None => Err(AuthError::Missing),
         };
@@ -56,7 +57,6 @@ impl FromRequestParts<Arc<App>> for Fan {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        Self::of(app, text(PASS_HEADER), text(AUTHORIZATION.as_str())).await
+        Self::of(app, &parts.headers).await
     }
 }

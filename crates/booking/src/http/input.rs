@@ -7,8 +7,8 @@ use axum::extract::Request;
 use axum::extract::rejection::BytesRejection;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderName, StatusCode};
+use http_body_util::BodyExt;
 use ring::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ use super::reply::Reply;
 /// A whole body must be here within this time.
 pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(10);
 const KEY_CHARS_MAX: usize = 128;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A body that is not there as it should be.
 #[derive(Clone, Debug)]
@@ -39,14 +40,32 @@ impl From<BytesRejection> for BodyError {
     }
 }
 
-/// Takes in a whole body, within the bound.
-pub(super) async fn read_body(body: Body) -> Result<Bytes, BodyError> {
-    match timeout(BODY_PATIENCE, Limited::new(body, super::BODY_BYTES_MAX).collect()).await {
-        Err(_) => Err(BodyError::Slow),
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
-        Ok(Err(error)) => Err(BodyError::Unreadable(StatusCode::BAD_REQUEST, error.to_string())),
+/// Takes in a whole body, within the bound. One that came with its head in one piece is neither copied nor waited for.
+pub(super) async fn read_body<B>(body: B) -> Result<Bytes, BodyError>
+where
+    B: HttpBody<Data = Bytes, Error: ToString> + Unpin,
+{
+    timeout(BODY_PATIENCE, collect(body)).await.unwrap_or(Err(BodyError::Slow))
+}
+
+async fn collect<B>(mut body: B) -> Result<Bytes, BodyError>
+where
+    B: HttpBody<Data = Bytes, Error: ToString> + Unpin,
+{
+    let (mut first, mut rest) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| BodyError::Unreadable(StatusCode::BAD_REQUEST, error.to_string()))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if piece.len() > super::BODY_BYTES_MAX - first.len() - rest.len() {
+            return Err(BodyError::TooLarge);
+        }
+        if first.is_empty() {
+            first = piece;
+        } else {
+            rest.extend_from_slice(&piece);
+        }
     }
+    Ok(if rest.is_empty() { first } else { [&first[..], &rest].concat().into() })
 }
 
 /// Takes in the body of a request before anybody handles it, so that nobody waits for one who sends a byte now and then.
@@ -65,23 +84,17 @@ pub(super) fn read_json<T: DeserializeOwned>(
     body: Result<Bytes, impl Into<BodyError>>,
 ) -> Result<T, Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let body = body.map_err(Into::into);
-    parse(kind, body.as_ref().map(|body| &body[..]).map_err(Clone::clone))
-}
-
-/// Reads a JSON body of a content type.
-pub(super) fn parse<T: DeserializeOwned>(kind: &str, body: Result<&[u8], BodyError>) -> Result<T, Problem> {
     if !kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json") {
         let (status, detail) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.");
         return Err(Problem::new(status, "not-json", "Not JSON", detail).with("field", "Content-Type"));
     }
-    let body = body.map_err(unreadable)?;
+    let body = body.map_err(|error| unreadable(error.into()))?;
     // serde would read a list as the fields of a struct in their order.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::invalid("body", "The body must be a JSON object."));
     }
     // The way to a mistake is looked for when there is one: following it costs more than reading.
-    serde_json::from_slice(body).or_else(|_| explain(body))
+    serde_json::from_slice(&body).or_else(|_| explain(&body))
 }
 
 fn explain<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
@@ -133,18 +146,12 @@ fn broken(error: &serde_json::Error) -> Problem {
 
 /// The id that follows from a session and the request's `Idempotency-Key`: the same request again has the same id.
 pub(super) fn id_of_key(headers: &HeaderMap, purpose: &str, session: &str) -> Result<Uuid, Problem> {
-    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap_or(""));
-    id_of(key, purpose, session)
-}
-
-/// The booking's id for a key that was read already.
-pub(super) fn id_of(key: Option<&str>, purpose: &str, session: &str) -> Result<Uuid, Problem> {
     let missing = || {
         let detail = "Send an Idempotency-Key (a fresh random value for each thing that is to happen once).";
         Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-missing", "No Idempotency-Key", detail)
             .with("field", "Idempotency-Key")
     };
-    let key = key.ok_or_else(missing)?.trim();
+    let key = headers.get(IDEMPOTENCY_KEY).ok_or_else(missing)?.to_str().unwrap_or("").trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
     if key.is_empty() || key.len() > KEY_CHARS_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         let detail = format!("1 to {KEY_CHARS_MAX} visible ASCII characters, please.");
@@ -196,6 +203,9 @@ mod tests {
         assert_eq!(slow.status(), StatusCode::REQUEST_TIMEOUT);
         let whole = take_in(Request::new(Body::from("{}"))).await.expect("it is here");
         assert_eq!(read_body(whole.into_body()).await.expect("it is here"), "{}");
+        let pieces = [&b"{"[..], b"\"a\":", b"1}"].map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece)));
+        let pieces = Body::from_stream(futures_util::stream::iter(pieces));
+        assert_eq!(read_body(pieces).await.expect("all of it"), "{\"a\":1}");
         let large = take_in(Request::new(Body::from(vec![b' '; crate::http::BODY_BYTES_MAX + 1]))).await;
         assert_eq!(large.expect_err("too much").into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }

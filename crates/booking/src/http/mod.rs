@@ -3,10 +3,8 @@
 mod auth;
 mod bookings;
 pub mod connections;
-mod date;
 mod ending;
 mod events;
-mod head;
 mod input;
 mod negotiate;
 mod openapi;
@@ -14,11 +12,12 @@ pub mod organizer;
 mod page;
 mod payments;
 pub mod problem;
-mod quick;
 mod receipts;
 mod reply;
 pub mod requests;
 mod reserve;
+mod rush;
+mod silence;
 pub mod timing;
 mod webhooks;
 
@@ -27,12 +26,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use bytes::Bytes;
 use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
 use moka::sync::Cache;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -40,8 +43,10 @@ use uuid::Uuid;
 pub use ending::word_endings;
 pub use openapi::Api;
 
+use self::connections::Answers;
 use self::organizer::OrganizerToken;
 use self::problem::Problem;
+use self::rush::Rush;
 use crate::bookings::Bookings;
 use crate::bookings::links::Links;
 use crate::bookings::receipts::Receipts;
@@ -50,11 +55,12 @@ use crate::document::Document;
 use crate::ended::EndedSessions;
 use crate::health::Health;
 use crate::in_progress::InProgress;
-use crate::metrics::{BookingMetrics, CallMetrics};
+use crate::metrics::{BookingMetrics, CallMetrics, InFlight};
 use crate::passes::Passes;
 use crate::payment::signature::WebhookSecret;
 use crate::payment::{Cashier, StoredAnswer};
 use crate::sale::on_sale::Events;
+use crate::sale::queue::Timing;
 use fairgate_telemetry::clock::Clock;
 
 /// Where seats are reserved.
@@ -62,6 +68,8 @@ const RESERVE: &str = "/api/v1/bookings/reserve";
 /// The call of [`RESERVE`] as metrics name it.
 const RESERVE_CALL: &str = "POST /api/v1/bookings/reserve";
 const AVAILABILITY_CALL: &str = "GET /api/v1/events/{event}/availability";
+/// What the edge calls a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Enough for a request that names far too many seats to be told so.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Refusals that are remembered for their idempotency keys, and for how long. (Bookings are remembered by the tables.)
@@ -108,13 +116,11 @@ pub struct App {
     pub links: Links,
 }
 
-/// Who serves the two calls that a rush is made of; all of them decide with the same functions.
+/// Who serves the two calls that a rush is made of; both decide with the same functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServedBy {
-    /// An HTTP/1.1 server of our own; hyper serves what it does not understand.
-    #[default]
-    Own,
     /// hyper, without a router.
+    #[default]
     Hyper,
     /// hyper and axum's router, as for every other call.
     Axum,
@@ -193,55 +199,67 @@ async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
 }
 
-/// Answers a request: the calls of a rush at once, everything else by the routes; and says how the core feels.
-pub async fn front(app: &Arc<App>, routes: Router, served_by: ServedBy, request: Request) -> Response {
-    let started = Instant::now();
-    let in_flight = app.metrics.enter();
-    let id = request.headers().get("x-request-id").cloned();
-    let (call, mut response) = match Rush::of(&request).filter(|_| served_by != ServedBy::Axum) {
-        Some(Rush::Reserve) => {
-            let (parts, body) = request.into_parts();
-            (RESERVE_CALL.into(), reserve::by_hyper(app, &parts.headers, body).await.into_response())
-        }
-        Some(Rush::Availability(event)) => {
-            let answer = events::availability_of(app, event);
-            let answer = answer.map(|snapshot| negotiate::answer(&snapshot.document, request.headers()));
-            (AVAILABILITY_CALL.into(), answer.into_response())
-        }
-        None => by_route(routes, request).await,
-    };
-    let took = started.elapsed();
-    match &*call {
-        RESERVE_CALL => app.calls.reserve.observe(response.status(), took),
-        AVAILABILITY_CALL => app.calls.availability.observe(response.status(), took),
-        call => app.metrics.observe_request(call, response.status(), took),
+/// Everything that answers requests.
+#[derive(Clone)]
+pub struct Front(Arc<Parts>);
+
+struct Parts {
+    app: Arc<App>,
+    routes: Router,
+    served_by: ServedBy,
+}
+
+impl Front {
+    /// The calls of a rush as `served_by` says, everything else by the routes.
+    #[must_use]
+    pub fn new(app: Arc<App>, served_by: ServedBy) -> Self {
+        Self(Arc::new(Parts { routes: router(Arc::clone(&app)), app, served_by }))
     }
-    note_request(&call, response.status(), id.as_ref().and_then(|id| id.to_str().ok()));
-    let timing = timing::server_timing(took, in_flight.requests(), response.extensions().get());
-    response.headers_mut().insert(timing::SERVER_TIMING, timing);
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+impl Answers for Front {
+    /// The calls of a rush have theirs whole and unboxed.
+    type Body = Either<Full<Bytes>, Body>;
+
+    /// Answers, and says how the core feels.
+    async fn answer(&self, request: Request<Incoming>) -> Response<Self::Body> {
+        let Parts { app, routes, served_by } = &*self.0;
+        let started = Instant::now();
+        let in_flight = app.metrics.enter();
+        let rush = Rush::of(request.method(), request.uri().path()).filter(|_| *served_by == ServedBy::Hyper);
+        match rush {
+            Some(rush) => rush.answer(app, request, started, &in_flight).await.map(Either::Left),
+            None => routed(app, routes.clone(), request, started, &in_flight).await.map(Either::Right),
+        }
+    }
+}
+
+/// Answers by the routes.
+async fn routed(
+    app: &App,
+    routes: Router,
+    request: Request<Incoming>,
+    started: Instant,
+    in_flight: &InFlight,
+) -> Response {
+    let id = request.headers().get(REQUEST_ID).cloned();
+    let (call, mut response) = by_route(routes, request.map(Body::new)).await;
+    let took = started.elapsed();
+    app.metrics.observe_request(&call, response.status(), took);
+    note_request(&call, response.status(), id.as_ref());
+    let waited = response.extensions().get().copied();
+    stamp(response.headers_mut(), took, in_flight, waited.as_ref());
     response
 }
 
-/// The calls of a rush.
-enum Rush<'a> {
-    Reserve,
-    /// With the event's id.
-    Availability(&'a str),
-}
-
-impl<'a> Rush<'a> {
-    fn of(request: &'a Request) -> Option<Self> {
-        match (request.method(), request.uri().path()) {
-            (&Method::POST, RESERVE) => Some(Self::Reserve),
-            (&Method::GET, path) => head::event_of(path).map(Self::Availability),
-            _ => None,
-        }
-    }
+/// What every answer says.
+fn stamp(headers: &mut HeaderMap, took: Duration, in_flight: &InFlight, waited: Option<&Timing>) {
+    headers.insert(timing::SERVER_TIMING, timing::server_timing(took, in_flight.requests(), waited));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 /// One line for whatever moves money or gives seats back, with the name that the edge gave the request; and for what went wrong.
-fn note_request(call: &str, status: StatusCode, request_id: Option<&str>) {
+fn note_request(call: &str, status: StatusCode, request_id: Option<&HeaderValue>) {
     if call.starts_with("GET ") || call == RESERVE_CALL {
         note_failure(call, status, request_id);
     } else {
@@ -250,14 +268,15 @@ fn note_request(call: &str, status: StatusCode, request_id: Option<&str>) {
 }
 
 /// A rush has too many of them to be told without being asked.
-fn note_failure(call: &str, status: StatusCode, request_id: Option<&str>) {
+fn note_failure(call: &str, status: StatusCode, request_id: Option<&HeaderValue>) {
     if status.is_server_error() {
         tracing::debug!(request_id = request_id.map(plain), call, status = status.as_u16(), "not served");
     }
 }
 
 /// A request's name as far as a log should have it; a client that goes around the edge may send anything.
-fn plain(id: &str) -> &str {
+fn plain(id: &HeaderValue) -> &str {
+    let id = id.to_str().unwrap_or("odd");
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if id.len() <= 64 && id.bytes().all(is_plain) { id } else { "odd" }
 }

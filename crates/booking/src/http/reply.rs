@@ -1,15 +1,18 @@
-//! An answer before it is HTTP: the same for the quick way and for the general server.
+//! An answer before it is HTTP, for the calls of a rush and for the routes alike.
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::Full;
 
-use super::timing::push_number;
 use crate::payment::StoredAnswer;
 use crate::sale::queue::Timing;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+/// As many header fields as an answer of a rush has, so that their map is made once.
+pub(super) const HEADERS: usize = 8;
 
 /// An answer for one fan; it must not be stored.
 #[derive(Clone, Debug)]
@@ -28,29 +31,17 @@ impl Reply {
         Self { status, content_type: JSON, body, retry_after_s: None, timing: None }
     }
 
-    /// Appends the answer as HTTP/1.1; `more` appends the header lines that are the same for every kind of answer.
-    pub(super) fn write(&self, out: &mut Vec<u8>, more: impl FnOnce(&mut Vec<u8>)) {
-        push_status(out, self.status);
-        for part in ["content-type: ", self.content_type, "\r\ncache-control: no-store\r\ncontent-length: "] {
-            out.extend_from_slice(part.as_bytes());
-        }
-        push_number(out, self.body.len() as u64);
+    /// As HTTP, the body in one piece.
+    pub(super) fn whole(self) -> http::Response<Full<Bytes>> {
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_s {
-            out.extend_from_slice(b"\r\nretry-after: ");
-            push_number(out, seconds.into());
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        out.extend_from_slice(b"\r\n");
-        more(out);
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(self.body.as_bytes());
-    }
-}
-
-/// Appends the status line.
-pub(super) fn push_status(out: &mut Vec<u8>, status: StatusCode) {
-    let reason = status.canonical_reason().unwrap_or_default();
-    for part in ["HTTP/1.1 ", status.as_str(), " ", reason, "\r\n"] {
-        out.extend_from_slice(part.as_bytes());
+        let mut response = http::Response::new(Full::new(Bytes::from(self.body)));
+        (*response.status_mut(), *response.headers_mut()) = (self.status, headers);
+        response
     }
 }
 
@@ -63,12 +54,9 @@ impl From<&StoredAnswer> for Reply {
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        let headers = [(CONTENT_TYPE, self.content_type), (CACHE_CONTROL, "no-store")];
-        let mut response = (self.status, headers, self.body).into_response();
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if let Some(timing) = self.timing {
+        let timing = self.timing;
+        let mut response = self.whole().into_response();
+        if let Some(timing) = timing {
             response.extensions_mut().insert(timing);
         }
         response

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::App;
 use super::auth::Fan;
-use super::head::Head;
-use super::input::{BodyError, fingerprint_of, id_of, parse, read_body};
+use super::input::{BodyError, fingerprint_of, id_of_key, read_body, read_json};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::requests::ReserveRequest;
@@ -38,27 +37,24 @@ use crate::sale::seat_search;
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn reserve(app: &Arc<App>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Reply {
-    serve(app, head, body).await.unwrap_or_else(|problem| problem.reply())
-}
-
-/// The same with hyper's head and a body that is still to come.
-pub(super) async fn by_hyper(app: &Arc<App>, headers: &HeaderMap, body: Body) -> Reply {
+pub(super) async fn reserve<B>(app: &Arc<App>, headers: &HeaderMap, body: B) -> Reply
+where
+    B: HttpBody<Data = Bytes, Error: ToString> + Unpin,
+{
     let body = read_body(body).await;
-    let body = body.as_ref().map(|body| &body[..]).map_err(Clone::clone);
-    reserve(app, &Head::of_reservation(headers), body).await
+    serve(app, headers, body).await.unwrap_or_else(|problem| problem.reply())
 }
 
 /// Reserves like the fast path, by a route of the general server.
 pub(super) async fn by_route(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Reply {
-    by_hyper(&app, &headers, body).await
+    reserve(&app, &headers, body).await
 }
 
-async fn serve(app: &Arc<App>, head: &Head<'_>, body: Result<&[u8], BodyError>) -> Result<Reply, Problem> {
-    let fan = Fan::of(app, head.pass, head.authorization).await?;
+async fn serve(app: &Arc<App>, headers: &HeaderMap, body: Result<Bytes, BodyError>) -> Result<Reply, Problem> {
+    let fan = Fan::of(app, headers).await?;
     fan.may_reserve(app)?;
-    let asked: ReserveRequest = parse(head.content_type, body)?;
-    let booking_id = id_of(head.idempotency_key, "reserve", &fan.session)?;
+    let asked: ReserveRequest = read_json(headers, body)?;
+    let booking_id = id_of_key(headers, "reserve", &fan.session)?;
     let fingerprint = fingerprint_of_wish(&asked);
     let on_sale = app.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
     let event = &on_sale.state;

@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use bytes::BufMut;
 use http::HeaderValue;
 
 use crate::sale::queue::Timing;
@@ -20,41 +21,45 @@ use crate::sale::queue::Timing;
 /// The name of the header (W3C Server Timing).
 pub const SERVER_TIMING: http::HeaderName = http::HeaderName::from_static("server-timing");
 
-/// Appends the header's value for an answer.
-pub fn push_server_timing(out: &mut Vec<u8>, total: Duration, in_flight: i64, waited: Option<&Timing>) {
-    out.extend_from_slice(b"total;dur=");
+/// The longest value: every number as large as it can be.
+const BYTES_MAX: usize = 256;
+
+/// The header's value for an answer. It is written on the stack, and copied once.
+#[must_use]
+pub fn server_timing(total: Duration, in_flight: i64, waited: Option<&Timing>) -> HeaderValue {
+    let mut bytes = [0; BYTES_MAX];
+    let mut rest = &mut bytes[..];
+    push_server_timing(&mut rest, total, in_flight, waited);
+    let written = BYTES_MAX - rest.len();
+    HeaderValue::from_bytes(&bytes[..written]).expect("ASCII")
+}
+
+fn push_server_timing(out: &mut impl BufMut, total: Duration, in_flight: i64, waited: Option<&Timing>) {
+    out.put_slice(b"total;dur=");
     push_millis(out, total);
-    out.extend_from_slice(b", inflight;desc=");
+    out.put_slice(b", inflight;desc=");
     push_number(out, u64::try_from(in_flight).unwrap_or(0));
     if let Some(Timing { queue, database, batch, stock }) = waited {
         for (name, took) in [(&b", queue;dur="[..], queue), (b", db;dur=", database)] {
-            out.extend_from_slice(name);
+            out.put_slice(name);
             push_millis(out, *took);
         }
-        out.extend_from_slice(b", batch;desc=");
+        out.put_slice(b", batch;desc=");
         push_number(out, *batch as u64);
-        out.extend_from_slice(b", stock;desc=");
+        out.put_slice(b", stock;desc=");
         push_number(out, u64::from(*stock));
     }
 }
 
-/// The header's value for an answer.
-#[must_use]
-pub fn server_timing(total: Duration, in_flight: i64, waited: Option<&Timing>) -> HeaderValue {
-    let mut value = Vec::with_capacity(112);
-    push_server_timing(&mut value, total, in_flight, waited);
-    HeaderValue::from_bytes(&value).expect("ASCII")
-}
-
 /// Milliseconds with one decimal.
-fn push_millis(out: &mut Vec<u8>, took: Duration) {
+fn push_millis(out: &mut impl BufMut, took: Duration) {
     let tenths = u64::try_from(took.as_micros() / 100).unwrap_or(u64::MAX);
     push_number(out, tenths / 10);
-    out.extend_from_slice(&[b'.', b'0' + (tenths % 10) as u8]);
+    out.put_slice(&[b'.', b'0' + (tenths % 10) as u8]);
 }
 
 /// A number in decimal digits.
-pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
+fn push_number(out: &mut impl BufMut, mut number: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();
     loop {
@@ -65,7 +70,7 @@ pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
             break;
         }
     }
-    out.extend_from_slice(&digits[first..]);
+    out.put_slice(&digits[first..]);
 }
 
 #[cfg(test)]
@@ -82,5 +87,12 @@ mod tests {
             value,
             "total;dur=32.0, inflight;desc=200, queue;dur=1.2, db;dur=30.0, batch;desc=64, stock;desc=120"
         );
+    }
+
+    #[test]
+    fn the_largest_numbers_fit() {
+        let waited = Timing { queue: Duration::MAX, database: Duration::MAX, batch: usize::MAX, stock: u32::MAX };
+        let value = server_timing(Duration::MAX, i64::MAX, Some(&waited));
+        assert!(value.to_str().expect("ASCII").ends_with("stock;desc=4294967295"));
     }
 }
