@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::*;
 
 const LONG: Duration = Duration::from_secs(30);
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_secs(1);
 /// More than a socket takes that nobody reads.
 const HUGE: usize = 64 * 1024 * 1024;
 
