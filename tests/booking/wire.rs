@@ -50,8 +50,7 @@ async fn both_calls_may_be_sent_together_and_are_answered_in_order() {
     let body = body();
     let length = format!("Content-Length: {}", body.len());
     let look = format!("GET /api/v1/events/{EVENT}/availability HTTP/1.1\r\nHost: shop\r\n\r\n");
-    let all: String =
-        (0..5).flat_map(|place| [reservation(&shop, place, &length, &body), look.clone()]).collect();
+    let all: String = (0..5).flat_map(|place| [reservation(&shop, place, &length, &body), look.clone()]).collect();
     let mut stream = connect(&shop);
     stream.write_all(all.as_bytes()).expect("sent");
     stream.shutdown(Shutdown::Write).expect("half closed");
