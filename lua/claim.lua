@@ -1,4 +1,5 @@
--- Lets in whom it can; `Command::Claim`.
+-- Lets in whom it can; `Command::Claim`, and `Command::ClaimTiers` in a room with tiers. WANTS_TIERS says which, in front of
+-- this file (crates/store/src/redis/script.rs).
 --
 -- KEYS[1]  the room
 -- ARGV     now, epoch, revision, then place and line of the list of claims (the time in it is filled in here) of each, places ascending
@@ -12,6 +13,12 @@ elseif is_mending() then
   return refuse('mending', integer(s.mending))
 end
 
+if WANTS_TIERS and not s.tiers then
+  return refuse('no_tiers')
+elseif s.tiers and not WANTS_TIERS then
+  return refuse('has_tiers')
+end
+
 local waiting = 0
 local inside = active()
 
@@ -22,10 +29,11 @@ local function keep_waiting(place)
   end
 end
 
--- Writes a line of the public list of claims: its bytes 17 to 24 are the time.
+-- Writes a line of the public list of claims: eight of its bytes are the time.
 local function list(line)
   local chunk = math.floor(s.listed / CLAIMS_A_CHUNK)
-  local dated = line:sub(1, 16) .. struct.pack('>I8', s.now) .. line:sub(25)
+  local before = WANTS_TIERS and 17 or 16
+  local dated = line:sub(1, before) .. struct.pack('>I8', s.now) .. line:sub(before + 9)
   redis.call('APPEND', sub('claims:' .. integer(chunk)), dated)
   s.listed = s.listed + 1
 end

@@ -10,6 +10,8 @@ if not s.generation then
   return { 'refused', 'not_scheduled' }
 elseif is_mending() then
   return refuse('mending', integer(s.mending))
+elseif s.tiers then
+  return refuse('has_tiers')
 elseif s.phase == IDLE then
   return refuse('not_open', integer(s.opens))
 elseif s.phase == ENDED then

@@ -8,6 +8,8 @@ if not s.generation then
   return { 'refused', 'not_scheduled' }
 elseif is_mending() then
   return refuse('mending', integer(s.mending))
+elseif s.tiers then
+  return refuse('has_tiers')
 elseif s.pool_is_closed == 0 then
   return refuse('pool_is_open', integer(s.starts))
 elseif s.early ~= tonumber(ARGV[4]) then

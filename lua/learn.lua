@@ -13,6 +13,8 @@ if known > s.early + s.late then
   note_known(known)
   if s.root or (s.pool_is_closed == 1 and s.early_is_guess == 0) then
     put_numbers(s.early, upto - s.early, s.early_is_guess)
+  elseif s.tiers then
+    put_tiers(tallies('n', upto - s.early - s.late), s.late, 1)
   else
     put_numbers(upto - s.late, s.late, 1)
   end

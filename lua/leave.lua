@@ -19,6 +19,9 @@ local function leave(place)
     return
   end
   set_gone(place)
+  if s.tiers then
+    redis.call('SETBIT', sub('given_up'), place, 1)
+  end
   s.left = s.left + 1
   changed = true
   if tonumber(place) < s.serving then

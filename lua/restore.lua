@@ -19,7 +19,7 @@ local is_lost = s.generation ~= nil and (s.epoch == ARGV[2] and s.revision < ton
 local is_suspect = s.generation ~= nil and ((is_anothers and not is_lost) or s.gap_owed == 1)
 -- A part of it is gone that was there when the last script ended; nothing else is.
 local part_is_gone = s.generation ~= nil and lacks_part()
-local gone_chunk = s.generation and missing_chunk(0, math.ceil(s.early / ENTRIES_A_CHUNK))
+local gone_chunk = s.generation and missing_chunk(0, s.tiers and chunks_of_all() or math.ceil(s.early / ENTRIES_A_CHUNK))
 local was_missing = part_is_gone or gone_chunk ~= nil
 -- Whether the root is put back: what stands in the roster may be from before it was made, and is to be put back as a whole.
 local lacked_root = false
@@ -71,8 +71,40 @@ local function leave_gap_if_lost()
   end
 end
 
+-- The same in a room with tiers.
+local function restore_tiers(is_mending)
+  local known, before, early = m.early + m.late, s.early + s.late, 0
+  local stands = s.root or (s.pool_is_closed == 1 and s.early_is_guess == 0)
+  local tiers, needs_gap = tallies('n'), is_mending or known > before
+  for tier = 0, s.tiers - 1 do
+    needs_gap = needs_gap or (not stands and tiers[tier] < m['n' .. tier])
+  end
+  local upto, late, is_guess = needs_gap and math.max(before, known + GAP) or before, s.late, s.early_is_guess
+  if stands then
+    late = upto - s.early
+  elseif m.pool_is_closed == 1 then
+    late, is_guess = math.max(0, upto - m.early), 0
+  elseif needs_gap then
+    is_guess = 1
+  end
+  for tier = 0, s.tiers - 1 do
+    local theirs = m['n' .. tier]
+    if not stands then
+      tiers[tier] = m.pool_is_closed == 1 and theirs or math.max(tiers[tier], theirs + (needs_gap and GAP or 0))
+    end
+    early = early + tiers[tier]
+  end
+  if early + late > before or s.left_from > 0 then
+    note_known(known)
+  end
+  was_missing = put_tiers(tiers, late, is_guess) or was_missing
+end
+
 -- The highest numbers win. `is_mending`: others may know more, so gaps are left.
 local function restore_numbers(is_mending)
+  if s.tiers then
+    return restore_tiers(is_mending)
+  end
   local known, upto = m.early + m.late, s.early + s.late
   local before = upto
   local needs_gap = is_mending or known > upto
@@ -116,7 +148,10 @@ end
 
 local function restore_draw()
   if not s.root and m.root then
-    restore_fields({ 'root', 'frozen_at', 'frozen_missing', 'frozen_left', 'frozen_in' })
+    restore_fields({ 'root', 'roots', 'frozen_at', 'frozen_missing', 'frozen_left', 'frozen_in' })
+    for tier = 0, (s.tiers or 0) - 1 do
+      s['f' .. tier] = m['f' .. tier]
+    end
     lacked_root = true
   end
   if s.root == m.root and not s.seed and m.seed then
@@ -211,14 +246,15 @@ local function begin_lost()
   local revision, era = s.revision or 0, (s.era or 0) + 1
   if s.generation then
     forget_sale()
+    forget_index_at_once()
   end
   s = { now = math.max(now, s.now or 0), revision = revision, generation = m.generation }
   for _, name in ipairs({
-    'room', 'opens', 'starts', 'round', 'fallback', 'secret', 'commitment', 'descriptor', 'digest', 'scheduled',
-    'configured_ends', 'configured_version',
+    'room', 'scheduled', 'configured_ends', 'configured_version', unpack(DRAW),
   }) do
     s[name] = m[name]
   end
+  begin_tiers()
   for _, name in ipairs(POLICY) do
     s['configured_' .. name], s[name] = m['configured_' .. name], m['configured_' .. name]
   end
@@ -295,6 +331,10 @@ if m.generation and (is_same or gives_way) then
 else
   leave_gap_if_lost()
 end
+if s.tiers and (is_lost or (s.missing or 0) > 0) then
+  -- Each tier has an end of its own, so all of it is put back, as far as it is not there.
+  intact = 0
+end
 if is_lost or is_anothers then
   s.epoch, s.server, s.intact = ARGV[4], server, intact
 end
@@ -305,7 +345,24 @@ if (part_is_gone or gone_chunk) and s.epoch ~= ARGV[4] then
   -- Everybody puts back what he knows of it.
   s.epoch = ARGV[4]
 end
-if gone_chunk then
+-- A chunk of a tier that is gone is there from now on, empty.
+local function empty_tier_chunk(number)
+  local tier, chunk = tier_chunk(number)
+  local name, first = tier .. ':' .. integer(chunk), chunk * ENTRIES_A_CHUNK
+  local count = math.min(first + ENTRIES_A_CHUNK, s['n' .. tier]) - first
+  s.intact = 0
+  s['m' .. tier] = math.min(s['n' .. tier], s['m' .. tier] + count)
+  s.missing = 0
+  for each = 0, s.tiers - 1 do
+    s.missing = s.missing + s['m' .. each]
+  end
+  redis.call('SET', sub('roster:' .. name), string.rep('\0', count * 32))
+  redis.call('SET', sub('tags:' .. name), string.rep('\0', count * 16))
+end
+
+if gone_chunk and s.tiers then
+  empty_tier_chunk(gone_chunk)
+elseif gone_chunk then
   local first = gone_chunk * ENTRIES_A_CHUNK
   local upto = math.min(first + ENTRIES_A_CHUNK, s.early)
   s.intact = math.min(s.missing > 0 and s.intact or s.early, first)

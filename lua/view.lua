@@ -21,7 +21,9 @@ if ARGV[6] ~= '' then
 end
 -- A few chunks at each look, so that all are looked at again and again.
 local CHUNKS_A_LOOK = 64
-s.looked_at = (s.looked_at or 0) * ENTRIES_A_CHUNK < s.early and s.looked_at or 0
+local chunks = s.tiers and chunks_of_all() or s.early / ENTRIES_A_CHUNK
+s.looked_at = (s.looked_at or 0) < chunks and s.looked_at or 0
+forget_index()
 local gone_chunk = missing_chunk(s.looked_at, s.looked_at + CHUNKS_A_LOOK)
 s.looked_at = s.looked_at + CHUNKS_A_LOOK
 if gone_chunk then

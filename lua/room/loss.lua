@@ -9,8 +9,32 @@ local function note_known(upto)
   s.left_from = math.max(s.left_from, upto + 1)
 end
 
+-- Goes on from these numbers of a room with tiers; answers whether they are others.
+local function put_tiers(tiers, late, is_guess)
+  local is_new, early = late ~= s.late or is_guess ~= s.early_is_guess, 0
+  for tier = 0, s.tiers - 1 do
+    is_new, early = is_new or tiers[tier] ~= s['n' .. tier], early + tiers[tier]
+  end
+  if is_new then
+    s.missing = 0
+    for tier = 0, s.tiers - 1 do
+      s['m' .. tier] = math.max(0, s['m' .. tier] + tiers[tier] - s['n' .. tier])
+      s['n' .. tier] = tiers[tier]
+      s.missing = s.missing + s['m' .. tier]
+    end
+    s.early, s.late, s.early_is_guess = early, late, is_guess
+    s.era = s.era + 1
+    -- Work that was good before may have made an entry that is not remembered.
+    s.forgotten = (math.floor(s.now / MINUTE_MS) + 2) * (MINUTE_MS / 1000)
+  end
+  return is_new
+end
+
 -- Goes on from these numbers; answers whether they are others. Then it is not known any more who came just now.
 local function put_numbers(early, late, is_guess)
+  if s.tiers then
+    return put_tiers(tallies('n'), late, is_guess)
+  end
   local is_new = early ~= s.early or late ~= s.late or is_guess ~= s.early_is_guess
   if is_new then
     s.missing = math.max(0, s.missing + early - s.early)
@@ -25,6 +49,8 @@ local function leave_gap()
   note_known(s.early + s.late)
   if s.pool_is_closed == 1 then
     put_numbers(s.early, s.late + GAP, s.early_is_guess)
+  elseif s.tiers then
+    put_tiers(tallies('n', GAP), s.late, 1)
   else
     put_numbers(s.early + GAP, s.late, 1)
   end
@@ -95,6 +121,9 @@ end
 
 -- Takes away the keys of this sale.
 local function forget_sale()
+  if s.tiers then
+    forget_tiers()
+  end
   for chunk = 0, math.floor(s.early / ENTRIES_A_CHUNK) do
     redis.call('UNLINK', sub('roster:' .. integer(chunk)))
   end

@@ -7,7 +7,8 @@
 -- KEYS[1]  fairgate:{<room>}, a hash with everything that is not counted in fans; all other keys of the room begin with
 --          it and the sale's generation, and are in the same slot because of the braces:
 --            :<generation>:roster:<n>          16,000 entries of 32 bytes each, the pool in order
---            :<generation>:claims:<n>          10,000 lines of 72 bytes each, the list of claims in order of admission
+--            :<generation>:claims:<n>          10,000 lines of 72 bytes each (57 in a room with tiers), the list of claims in
+--                          order of admission
 --            :<generation>:gone                a bit for each place admitted or given up
 --            :<generation>:passed              where numbers were left out after a loss: the same bits, and one for each
 --                          place that nobody is known to have
@@ -21,6 +22,14 @@
 --            :<generation>:recent:<era>:<minute>:<n>  rows of 4 bytes, the pool's entries of a minute, by lua/enter.lua;
 --                          expires by itself
 --            :<generation>:recent_line:<era>:<minute>:<n>  hash, 16 bytes of a later entry -> its place; likewise
+--            In a room with tiers there are instead of the roster, and besides:
+--            :<generation>:roster:<t>:<n>      16,000 entries of 32 bytes each, the pool of tier t in order
+--            :<generation>:tags:<t>:<n>        16,000 tags of 16 bytes each, those of the same entries
+--            :<generation>:tags:line:<n>       16,000 tags of 16 bytes each, of late comers by their number
+--            :<generation>:who:<b>             rows of 6 bytes, where tags stand, by lua/arrive.lua
+--            :<generation>:given_up            a bit for each place that was given up before it was claimed
+--            :<generation>:codes:<campaign>    4 bits for each code, how often it was used
+--            :<generation>:several             hash, a late comer's number -> 16 bytes of the entry, for codes with several uses
 --            :<generation>:joins:<network>     when the network's credit for joins will be whole again; expires then
 --          On the channel KEYS[1]:changes the revision is published when phase, plan, draw or controls change.
 -- ARGV[1]  the time, Unix ms; '<' and a time for the server's clock, but no later than that, however it was set; '' for the
@@ -39,7 +48,12 @@ local POLICY = {
 local TEXTS = {
   room = true, message = true, secret = true, commitment = true, descriptor = true, digest = true, root = true,
   seed = true, signature = true, beacon = true, epoch = true, late_policy = true, mode = true,
-  configured_late_policy = true, configured_mode = true, steer_limit = true, server = true, frozen_in = true, edge = true,
+  roots = true, rules = true, campaigns = true, configured_late_policy = true, configured_mode = true, steer_limit = true, server = true, frozen_in = true, edge = true,
+}
+
+-- What fixes a draw.
+local DRAW = {
+  'opens', 'starts', 'round', 'fallback', 'secret', 'commitment', 'descriptor', 'digest', 'tiers', 'asks', 'who', 'rules',
 }
 
 -- What a sale counts from 0.
@@ -126,7 +140,9 @@ end
 
 -- Keys that have no end of their own. A server that evicts keys takes one of them and leaves the others: how many there
 -- are is kept, so that it is noticed.
-local PARTS = { 'gone', 'passed', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log' }
+local PARTS = {
+  'gone', 'passed', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log', 'given_up',
+}
 
 local function count_parts()
   local names = {}
@@ -136,8 +152,45 @@ local function count_parts()
   return redis.call('EXISTS', unpack(names))
 end
 
+-- In a room with tiers: how many chunks the pools of all tiers have.
+local function chunks_of_all()
+  local chunks = 0
+  for tier = 0, s.tiers - 1 do
+    chunks = chunks + math.ceil(s['n' .. tier] / ENTRIES_A_CHUNK)
+  end
+  return chunks
+end
+
+-- Which chunk of which tier one of all these is.
+local function tier_chunk(number)
+  for tier = 0, s.tiers - 1 do
+    local chunks = math.ceil(s['n' .. tier] / ENTRIES_A_CHUNK)
+    if number < chunks then
+      return tier, number
+    end
+    number = number - chunks
+  end
+end
+
+local function lacks_tier_chunk(number)
+  local tier, chunk = tier_chunk(number)
+  local name = tier .. ':' .. integer(chunk)
+  -- Where entries are missing there may be chunks of which nothing was written.
+  local must_be = s['m' .. tier] == 0 or s.intact >= s.early
+  local there = must_be and redis.call('EXISTS', sub('roster:' .. name), sub('tags:' .. name))
+  return must_be and there < (s.asks == 1 and 2 or 1)
+end
+
 -- The first chunk from .. upto - 1 of the roster that is gone, of those that must be there, or nil.
 local function missing_chunk(from, upto)
+  if s.tiers then
+    for number = from, math.min(upto, chunks_of_all()) - 1 do
+      if lacks_tier_chunk(number) then
+        return number
+      end
+    end
+    return nil
+  end
   -- Behind what is intact there may be chunks of which nothing was written.
   local whole = math.ceil((s.missing > 0 and s.intact or s.early) / ENTRIES_A_CHUNK)
   upto = math.min(upto, whole)

@@ -128,6 +128,7 @@ async fn hold_draw(store: &dyn Store, clock: &SteppedClock, round: Option<u64>) 
         secret: [1; 32],
         config_version: 0,
         policy,
+        rules: None,
     };
     let (entries, root) = fairgate_draw::RootHasher::new().finish();
     let reveal = round.is_none().then_some(Command::Reveal { beacon: None });

@@ -19,6 +19,7 @@ fn room() -> Room {
         secret: [1; 32],
         config_version: 0,
         policy,
+        rules: None,
     };
     let mut room = Room::default();
     room.apply(&Command::Schedule(plan), 0).expect("a plan");

@@ -78,6 +78,7 @@ impl Fleet {
             secret: [7; 32],
             config_version: 0,
             policy: config.rooms[0].policy.clone(),
+            rules: None,
         };
         let store = RedisStore::open(&options, None).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -37,6 +37,7 @@ fn opened() -> Room {
         secret: [7; 32],
         config_version: 0,
         policy,
+        rules: None,
     };
     let mut room = Room::default();
     let entries = (0..FANS).map(|fan| [u8::try_from(fan).expect("a few"); 32]).collect();

@@ -433,6 +433,7 @@ fn opened(scenario: &Scenario, policy: Policy) -> Room {
         secret: [7; 32],
         config_version: 0,
         policy,
+        rules: None,
     };
     let mut room = Room::default();
     let mut apply = |command, at_ms| room.apply(&command, at_ms).expect("the room takes it");

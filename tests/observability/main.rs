@@ -39,6 +39,7 @@ fn view() -> View {
         secret,
         config_version: 0,
         policy,
+        rules: None,
     };
     let mut room = Room::default();
     room.apply(&RoomCommand::Schedule(plan), 0).expect("a plan");

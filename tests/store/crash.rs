@@ -48,6 +48,7 @@ fn plan() -> Plan {
         secret: [7; 32],
         config_version: 0,
         policy: policy(),
+        rules: None,
     }
 }
 

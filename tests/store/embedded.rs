@@ -94,7 +94,7 @@ async fn a_directory_has_one_user() {
     open(dir.path(), &clock);
 }
 
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
@@ -167,7 +167,7 @@ fn run(history: &[Op]) -> (Vec<u8>, Vec<(usize, Room)>) {
 }
 
 /// A directory for stores that are opened by the thousand: in memory, where there is such a place.
-fn quick_dir() -> TempDir {
+pub(crate) fn quick_dir() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 

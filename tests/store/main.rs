@@ -12,5 +12,6 @@ mod operations;
 mod redis;
 mod restart;
 mod set_back;
+mod tiers;
 mod topology;
 mod witness;

@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use fairgate_core::room::{
-    Claimant, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, SILENCE_MS, Steering, View,
+    Arrival, Claimant, CodeUse, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, Replaced, Rules,
+    SILENCE_MS, Spot, Steering, TierClaimant, TierRoots, TierView, View,
 };
 use fairgate_draw::BeaconSignature;
+use fairgate_draw::v2::{Method, Methods, NO_TAG, Tag, Tier, Tiers};
 use proptest::prelude::*;
 
 /// The room that every history is about.
@@ -49,6 +51,16 @@ pub(crate) enum Op {
     Steer(Steering),
     /// The shop sells out, or gets something back.
     Stock(bool),
+    /// A plan of a room with tiers: which times and policy, whether an identity is asked for, and how many tiers.
+    ScheduleTiers { times: u8, policy: Policy, asks_identity: bool, tiers: u8 },
+    /// Fans come into a room with tiers.
+    Arrive(Vec<Comer>),
+    /// Somebody publishes the roots of all tiers, of the right numbers of entries or not.
+    FreezeTiers { off_by: u8, root: u8 },
+    /// Fans of a room with tiers want in: places counted back from the last one called.
+    ClaimTiers(Vec<u8>),
+    /// Somebody holds a receipt for an index of a tier, so far beyond the last one that the room knows, or below it.
+    LearnTier(u8, i64),
     /// Somebody holds a receipt for a number, so far beyond the last one that the room knows, or below it.
     Learn(i64),
 }
@@ -81,6 +93,24 @@ impl Op {
             Self::Control(controls) => Command::Control(controls.clone()),
             Self::Steer(steering) => Command::Steer(*steering),
             Self::Stock(left) => Command::Stock { left: *left },
+            Self::ScheduleTiers { times, policy, asks_identity, tiers } => {
+                let rules = Some(Box::new(rules(*asks_identity, *tiers)));
+                Command::Schedule(Plan { rules, ..plan(*times, policy.clone()) })
+            }
+            Self::Arrive(comers) => Command::Arrive(comers.iter().map(|comer| comer.arrival(view)).collect()),
+            Self::FreezeTiers { off_by, root } => {
+                let roots = |tier: &TierView| TierRoots {
+                    entries: tier.entries + u64::from(*off_by),
+                    root: [*root; 32],
+                    tags_root: [1; 32],
+                };
+                Command::FreezeTiers(view.iter().flat_map(|view| &view.tiers).map(roots).collect())
+            }
+            Self::ClaimTiers(backs) => Command::ClaimTiers(near(backs).into_iter().map(tier_claimant).collect()),
+            Self::LearnTier(tier, beyond) => {
+                let known = view.and_then(|view| view.tiers.get(usize::from(*tier))).map_or(0, |tier| tier.entries);
+                Command::LearnTier { tier: *tier, end: known.saturating_add_signed(*beyond), left_out: 7 }
+            }
             Self::Learn(beyond) => {
                 let end = view.map_or(0, |view| view.pool_size.max(view.line_size));
                 Command::Learn { end: end.saturating_add_signed(*beyond), left_out: 30 }
@@ -96,6 +126,80 @@ impl Op {
             _ => now_ms,
         }
     }
+}
+
+/// A fan who comes into a room with tiers; few tags, so that they meet all the time.
+#[derive(Clone, Debug)]
+pub(crate) struct Comer {
+    pub(crate) tier: u8,
+    pub(crate) device: u8,
+    /// Who it is; 0 is nobody, as in a room that asks for no identity.
+    pub(crate) person: u8,
+    /// Entries of a code with so many uses instead of the person's own; 0: none.
+    pub(crate) several: u8,
+    pub(crate) others: Vec<u8>,
+    pub(crate) code: Option<(u8, u8)>,
+    /// How many minutes ago the work was begun.
+    pub(crate) work: Option<u8>,
+    pub(crate) replaces: Option<(Spot, u64)>,
+}
+
+impl Comer {
+    /// A person with one device and nothing else.
+    pub(crate) fn plain(tier: u8, device: u8, person: u8) -> Self {
+        Self { tier, device, person, several: 0, others: Vec::new(), code: None, work: None, replaces: None }
+    }
+
+    fn arrival(&self, view: Option<&View>) -> Arrival {
+        // Those of a code are nobody's own.
+        let of_code = (0..self.several).map(|number| 200 + number % 4);
+        let people: Vec<u8> = if self.several > 0 { of_code.collect() } else { vec![self.person] };
+        let minute = view.map_or(START_MS, |view| view.now_ms) / MINUTE_MS;
+        let until_s = |ago: u8| u32::try_from((minute.saturating_sub(ago.into()) + 2) * 60).expect("an early time");
+        let code = |(rank, uses)| CodeUse { campaign: "spring".to_owned(), rank, uses };
+        Arrival {
+            tier: self.tier,
+            entries: people.iter().map(|person| (tier_entry(self.tier, self.device, *person), tag(*person))).collect(),
+            several: self.several > 0,
+            others: self.others.iter().map(|person| tag(*person)).collect(),
+            code: self.code.map(|(rank, uses)| code((rank.into(), uses.max(1)))),
+            until_s: self.work.map(until_s),
+            replaces: self.replaces.map(|(at, place)| Replaced { at, place }),
+        }
+    }
+}
+
+/// The entry of a person who came into a tier with a device.
+pub(crate) fn tier_entry(tier: u8, device: u8, person: u8) -> Entry {
+    let mut entry = [device; 32];
+    (entry[0], entry[1]) = (tier, person);
+    entry
+}
+
+/// A person's tag. All stand in one place of an index, and many have one mark there.
+pub(crate) fn tag(person: u8) -> Tag {
+    let mut tag = [9; 16];
+    (tag[4], tag[5]) = (person % 2, person);
+    if person == 0 { NO_TAG } else { tag }
+}
+
+/// The rules of a room with so many tiers.
+pub(crate) fn rules(asks_identity: bool, tiers: u8) -> Rules {
+    let methods = if asks_identity { vec![Method::mail()] } else { Vec::new() };
+    let tier = |tier: u8| Tier { band: tier, name: format!("tier-{tier}"), share: 1 };
+    Rules {
+        identity: Methods::new(methods).expect("they ascend"),
+        tiers: Tiers::new((0..tiers).map(tier).collect()).expect("as the protocol has them"),
+        retry: None,
+        expected: 1_000,
+    }
+}
+
+/// Whoever asks for a place in a room with tiers.
+pub(crate) fn tier_claimant(place: u64) -> TierClaimant {
+    let u = (!place.is_multiple_of(3)).then_some([place as u8; 16]);
+    let entry = (!place.is_multiple_of(5)).then_some((place as u8 % 2, place + 1));
+    TierClaimant { place, entry, u, tag: tag(place as u8) }
 }
 
 /// The entry of a fan.
@@ -133,6 +237,7 @@ pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
         secret: [times; 32],
         config_version: 0,
         policy,
+        rules: None,
     }
 }
 
@@ -186,6 +291,99 @@ pub(crate) fn any_history_with_receipts(steps: usize) -> impl Strategy<Value = V
         }
         history
     })
+}
+
+/// A history of a room with tiers that begins anywhere in a sale's life.
+pub(crate) fn any_tier_history(steps: usize) -> impl Strategy<Value = Vec<Op>> {
+    let beginning = (0..6_usize, valid_policy(), any::<bool>(), 1..4_u8, any_comers(12));
+    (beginning, prop::collection::vec(prop_oneof![14 => any_tier_op(), 1 => any_looks()], 0..steps)).prop_map(
+        |((length, policy, asks_identity, tiers, comers), rest)| {
+            let comers = comers.into_iter().map(|comer| if asks_identity { comer } else { anonymous(comer) });
+            let all = vec![
+                Op::ScheduleTiers { times: 0, policy: policy.clone(), asks_identity, tiers },
+                Op::Wait(MINUTE_MS),
+                Op::Arrive(comers.filter(|comer| comer.tier < tiers).collect()),
+                Op::Wait(2 * MINUTE_MS),
+                Op::FreezeTiers { off_by: 0, root: 0 },
+                Op::Wait(policy.witness_ms),
+                Op::Reveal { beacon: false },
+            ];
+            let length = if length >= 3 { all.len() } else { length };
+            let rest = rest.into_iter().flatten().map(|op| match op {
+                Op::Arrive(comers) if !asks_identity => Op::Arrive(comers.into_iter().map(anonymous).collect()),
+                op => op,
+            });
+            all.into_iter().take(length).chain(rest).collect()
+        },
+    )
+}
+
+fn anonymous(comer: Comer) -> Comer {
+    Comer { person: 0, several: 0, others: Vec::new(), replaces: None, ..comer }
+}
+
+fn any_comers(most: usize) -> impl Strategy<Value = Vec<Comer>> {
+    prop::collection::vec(any_comer(), 0..most)
+}
+
+fn any_comer() -> impl Strategy<Value = Comer> {
+    let spot = prop_oneof![
+        (0..3_u8, 0..4_u64).prop_map(|(tier, index)| Spot::Pool { tier, index }),
+        (0..16_u64).prop_map(|place| Spot::Line { place }),
+    ];
+    let lost = (spot, 0..12_u64).prop_map(|(at, place)| match at {
+        // In the line a position is its place, mostly.
+        Spot::Line { place: at } if at % 4 > 0 => (Spot::Line { place: at }, at),
+        at => (at, place),
+    });
+    let person = prop_oneof![60 => 1..14_u8, 1 => Just(0)];
+    let more = (
+        prop_oneof![6 => Just(0), 1 => 1..5_u8],
+        prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(1..16_u8, 1..3)],
+        prop::option::weighted(0.1, (0..2_u8, 0..4_u8)),
+        prop::option::weighted(0.3, 0..5_u8),
+        prop::option::weighted(0.3, lost),
+    );
+    let tier = prop_oneof![30 => 0..2_u8, 10 => Just(2), 1 => Just(3)];
+    (tier, 0..6_u8, person, more).prop_map(|(tier, device, person, (several, others, code, work, replaces))| Comer {
+        tier,
+        device,
+        person,
+        several,
+        others,
+        code,
+        work,
+        replaces,
+    })
+}
+
+fn any_tier_op() -> impl Strategy<Value = Vec<Op>> {
+    let backs = || prop::collection::vec(0..24_u8, 0..8);
+    let op = prop_oneof![
+        10 => any_comers(9).prop_map(Op::Arrive),
+        4 => any_comer().prop_map(|comer| Op::Arrive(vec![comer])),
+        3 => (0..2_000_u64).prop_map(Op::Wait),
+        4 => any_ms(200_000).prop_map(Op::Wait),
+        1 => (0..2_000_u64).prop_map(Op::SetBack),
+        1 => (0..4_u8, valid_policy(), any::<bool>(), 1..4_u8).prop_map(|(times, policy, asks_identity, tiers)| {
+            Op::ScheduleTiers { times, policy, asks_identity, tiers }
+        }),
+        1 => (0..4_u8, valid_policy()).prop_map(|(times, policy)| Op::Schedule { times, policy, version: 0 }),
+        1 => Just(Op::Enter(vec![1, 2])),
+        1 => Just(Op::Claim(vec![1, 2])),
+        2 => (0..6_u8, 0..6_u8).prop_map(|(off_by, root)| Op::FreezeTiers { off_by: off_by / 5, root: root / 5 }),
+        1 => Just(Op::Freeze { off_by: 0, root: 0 }),
+        2 => (0..6_u8).prop_map(|beacon| Op::Reveal { beacon: beacon == 0 }),
+        8 => backs().prop_map(Op::ClaimTiers),
+        4 => Just(Op::ClaimTiers((0..24).collect())),
+        1 => backs().prop_map(Op::Renew),
+        1 => backs().prop_map(Op::Release),
+        4 => backs().prop_map(Op::Leave),
+        3 => Just(Op::Tick),
+        1 => (0..4_u8, -3..40_i64).prop_map(|(tier, beyond)| Op::LearnTier(tier, beyond)),
+        1 => (-3..40_i64).prop_map(Op::Learn),
+    ];
+    op.prop_map(|op| vec![op])
 }
 
 /// The beginning of a history that goes as planned, up to one of the phases.

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fairgate_core::room::{
-    ClaimOutcome, Command, DrawRecord, Entry, Late, Mode, Outcome, Phase, Position, Refusal, RenewOutcome, SILENCE_MS,
-    View,
+    Arrival, Arrived, ClaimOutcome, Command, DrawRecord, Entry, Late, Mode, Outcome, Phase, Position, Refusal,
+    RenewOutcome, SILENCE_MS, Spot, View,
 };
+use fairgate_draw::v2::Tag;
 
 /// How long a join can be retried at least; a minute later it is surely forgotten.
 const RETRY_MS: u64 = 60_000;
@@ -336,4 +337,60 @@ fn draw_is_in_order(view: &View) {
     assert!(entries.is_none_or(|entries| entries == view.pool_size && view.now_ms >= view.starts_at_ms));
     assert!(secret.is_none() || root.is_some(), "the secret is public before the root");
     assert!(view.serving == 0 || seed.is_some(), "called before the draw");
+}
+
+/// What must be true of identities in a room with tiers, whatever else happens in it.
+#[derive(Default)]
+pub(crate) struct Identities {
+    draw: Option<[u8; 32]>,
+    asks: bool,
+    /// Where each tag stands, and which tag stands where.
+    at: HashMap<Tag, Spot>,
+    of: HashMap<Spot, Tag>,
+    claimed: BTreeSet<u64>,
+}
+
+impl Identities {
+    /// Checks one step.
+    pub(crate) fn saw(&mut self, command: &Command, answer: &Result<Outcome, Refusal>, view: Option<&View>) {
+        let Some(view) = view else { return };
+        if self.draw != Some(view.draw.descriptor_digest) {
+            *self = Self { draw: Some(view.draw.descriptor_digest), ..Self::default() };
+            self.asks = view.draw.descriptor.contains("\"identity\":[\"mail\"]");
+        }
+        match (command, answer) {
+            (Command::Arrive(arrivals), Ok(Outcome::Arrived(arrived))) if self.asks => {
+                assert_eq!(arrivals.len(), arrived.len());
+                arrivals.iter().zip(arrived).for_each(|(arrival, arrived)| self.arrived(arrival, arrived));
+            }
+            (Command::ClaimTiers(claimants), Ok(Outcome::Claimed(outcomes))) => {
+                let admitted = claimants.iter().zip(outcomes);
+                let admitted = admitted.filter(|(_, outcome)| matches!(outcome, ClaimOutcome::Admitted { .. }));
+                self.claimed.extend(admitted.map(|(claimant, _)| claimant.place));
+            }
+            _ => {}
+        }
+    }
+
+    fn arrived(&mut self, arrival: &Arrival, arrived: &Arrived) {
+        match arrived {
+            Arrived::New { at, which } => {
+                let (_, tag) = arrival.entries[usize::from(*which)];
+                assert!(self.of.insert(*at, tag).is_none(), "{at:?} was given twice");
+                if let Some(before) = self.at.insert(tag, *at) {
+                    let lost = arrival.replaces.expect("a tag has got a second position");
+                    assert_eq!(lost.at, before, "another position was replaced");
+                    assert!(!self.claimed.contains(&lost.place), "an identity was let in, and got another place");
+                }
+            }
+            Arrived::Again { at, .. } => {
+                let tag = self.of[at];
+                assert_eq!(self.at[&tag], *at, "the position was replaced");
+                let shown = arrival.entries.iter().map(|(_, tag)| *tag).chain(arrival.others.iter().copied());
+                assert!(shown.into_iter().any(|shown| shown == tag), "another identity's position");
+            }
+            Arrived::Used => assert!(arrival.several || arrival.code.is_some()),
+            Arrived::Late => assert!(arrival.until_s.is_some()),
+        }
+    }
 }

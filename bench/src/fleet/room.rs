@@ -274,6 +274,7 @@ fn plan() -> Plan {
             target_ms: 500,
             floor_per_minute: 60,
         },
+        rules: None,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::mem::discriminant;
 use std::ops::Range;
 
-use fairgate_core::room::{BATCH_MAX, Command, Outcome, Refusal, View};
+use fairgate_core::room::{Arrived, BATCH_MAX, Command, Entry, Outcome, Refusal, Spot, View};
 use tokio::sync::oneshot;
 
 use crate::{CountedNetwork, Joined, Joiner, StoreError};
@@ -169,6 +169,16 @@ impl Step {
 }
 
 impl Answer {
+    /// Fills in the entries of those who came again, by whoever keeps the rosters.
+    pub(super) fn fill_in(&mut self, entry_at: impl Fn(Spot) -> Option<Entry>) {
+        let Ok(Outcome::Arrived(arrived)) = &mut self.outcome else { return };
+        for one in arrived {
+            if let Arrived::Again { at, entry } = one {
+                *entry = entry_at(*at);
+            }
+        }
+    }
+
     /// Tells everyone.
     pub(super) fn send(self) {
         match self.askers {
@@ -211,15 +221,17 @@ fn tell<T>(reply: Reply<T>, answer: Result<T, StoreError>) {
 
 /// True if a command is a list of fans, each of whom is answered.
 fn is_list(command: &Command) -> bool {
-    use Command::{Claim, Enter, Leave, Release, Renew};
-    matches!(command, Enter(_) | Claim(_) | Renew(_) | Release(_) | Leave(_))
+    use Command::{Arrive, Claim, ClaimTiers, Enter, Leave, Release, Renew};
+    matches!(command, Enter(_) | Arrive(_) | Claim(_) | ClaimTiers(_) | Renew(_) | Release(_) | Leave(_))
 }
 
 /// Puts the fans of a command behind those of another of its kind.
 fn append(to: &mut Command, command: Command) {
     match (to, command) {
         (Command::Enter(all), Command::Enter(more)) => all.extend(more),
+        (Command::Arrive(all), Command::Arrive(more)) => all.extend(more),
         (Command::Claim(all), Command::Claim(more)) => all.extend(more),
+        (Command::ClaimTiers(all), Command::ClaimTiers(more)) => all.extend(more),
         (Command::Renew(all), Command::Renew(more))
         | (Command::Release(all), Command::Release(more))
         | (Command::Leave(all), Command::Leave(more)) => all.extend(more),
@@ -254,6 +266,7 @@ fn part(all: &Outcome, range: Range<usize>) -> Outcome {
         Outcome::Entered(positions) => Outcome::Entered(positions[range].to_vec()),
         Outcome::Claimed(outcomes) => Outcome::Claimed(outcomes[range].to_vec()),
         Outcome::Renewed(outcomes) => Outcome::Renewed(outcomes[range].to_vec()),
+        Outcome::Arrived(arrived) => Outcome::Arrived(arrived[range].to_vec()),
         Outcome::Done => Outcome::Done,
     }
 }

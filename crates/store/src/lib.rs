@@ -108,6 +108,16 @@ pub trait Store: Send + Sync + 'static {
     /// pool of the present draw: those who came later are not in it.
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError>;
 
+    /// The same of one tier, in a room with tiers; empty for a tier that nobody has come into.
+    async fn tier_roster(&self, _room: &str, _tier: u8, _entries: Range<u64>) -> Result<Bytes, StoreError> {
+        Err(Refusal::no_tiers().into())
+    }
+
+    /// The tags of a tier's entries, 16 bytes each; zeros where the room asks for no identity.
+    async fn tags(&self, _room: &str, _tier: u8, _entries: Range<u64>) -> Result<Bytes, StoreError> {
+        Err(Refusal::no_tiers().into())
+    }
+
     /// True if the roster with this root could be put back from this process's own disk. A store that is that disk
     /// needs no copy.
     fn has_copy(&self, _room: &str, _root: &Hash) -> bool {

@@ -134,6 +134,7 @@ fn plan(fans: u64, random: &mut ChaCha8Rng) -> Plan {
             target_ms: 500,
             floor_per_minute: 1,
         },
+        rules: None,
     }
 }
 

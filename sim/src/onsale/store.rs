@@ -127,5 +127,6 @@ fn plan(options: &Options, secret: [u8; 32]) -> Plan {
         beacon: None,
         config_version: 0,
         policy,
+        rules: None,
     }
 }

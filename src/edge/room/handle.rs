@@ -136,6 +136,7 @@ impl LiveRoom {
             secret,
             config_version: self.config.origin.version,
             policy: self.config.policy.clone(),
+            rules: None,
         }
     }
 

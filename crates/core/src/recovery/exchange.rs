@@ -181,7 +181,7 @@ impl Exchange {
     fn write<E>(&mut self, outcome: Outcome, command: &Command, knowledge: &mut Knowledge) -> Next<E> {
         knowledge.answered(command, &outcome);
         match outcome {
-            Outcome::Entered(_) => self.make(Step::Writing(outcome), Call::Write),
+            Outcome::Entered(_) | Outcome::Arrived(_) => self.make(Step::Writing(outcome), Call::Write),
             _ => Next::Answer(Ok(outcome)),
         }
     }
@@ -236,6 +236,7 @@ mod tests {
             secret: [1; 32],
             config_version: 0,
             policy: POLICY,
+            rules: None,
         };
         room.apply(&Command::Schedule(plan), 0).unwrap();
         if root.is_some() {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use exchange::{Call, Exchange, Next, Reply};
 
-use crate::room::{ClaimOutcome, Claims, Command, Memory, Outcome, Position, RenewOutcome, Session};
+use crate::room::{Arrived, ClaimOutcome, Claims, Command, Memory, Outcome, Position, RenewOutcome, Session, Spot};
 
 /// Which state of a room a store has, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,12 @@ impl Knowledge {
     pub fn answered(&mut self, command: &Command, outcome: &Outcome) {
         match (command, outcome) {
             (_, Outcome::Entered(positions)) => positions.iter().for_each(|position| self.entered(*position)),
+            (_, Outcome::Arrived(arrived)) => {
+                arrived.iter().filter_map(Arrived::at).for_each(|at| self.arrived(at));
+            }
+            (Command::ClaimTiers(claimants), Outcome::Claimed(outcomes)) => {
+                claimants.iter().zip(outcomes).for_each(|(claimant, outcome)| self.claimed(claimant.place, outcome));
+            }
             (Command::Claim(claimants), Outcome::Claimed(outcomes)) => {
                 claimants.iter().zip(outcomes).for_each(|(claimant, outcome)| self.claimed(claimant.place, outcome));
             }
@@ -175,8 +181,12 @@ impl Knowledge {
     #[must_use]
     pub fn needs_look(&self, outcome: &Outcome) -> bool {
         let is_open = self.memory.as_ref().is_some_and(|memory| !memory.pool_is_closed);
-        let is_late = |position: &Position| matches!(position, Position::Line(_));
-        is_open && matches!(outcome, Outcome::Entered(positions) if positions.iter().any(is_late))
+        let is_late = match outcome {
+            Outcome::Entered(positions) => positions.iter().any(|position| matches!(position, Position::Line(_))),
+            Outcome::Arrived(arrived) => arrived.iter().any(|one| matches!(one.at(), Some(Spot::Line { .. }))),
+            _ => false,
+        };
+        is_open && is_late
     }
 
     fn entered(&mut self, position: Position) {
@@ -188,6 +198,18 @@ impl Knowledge {
             }
             // Places begin behind the pool, and N is not known yet: see `needs_look`.
             Position::Line(_) => {}
+        }
+    }
+
+    fn arrived(&mut self, at: Spot) {
+        let Some(memory) = &mut self.memory else { return };
+        match (at, &mut memory.tiers) {
+            (Spot::Pool { tier, index }, Some(tiers)) => {
+                tiers.early.raise(tier, index + 1);
+                memory.early = tiers.early.sum();
+            }
+            (Spot::Line { place }, _) => self.entered(Position::Line(place)),
+            (Spot::Pool { .. }, None) => {}
         }
     }
 

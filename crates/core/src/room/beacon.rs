@@ -1,21 +1,23 @@
 //! What a room that stands like this wants of the public randomness: wait for it, take it, or go on without it.
 
-use fairgate_draw::{BeaconAnswer, BeaconRound, Descriptor, Label};
+use fairgate_draw::{BeaconAnswer, BeaconRound, Label};
 
 use super::draw::check_beacon;
+use super::protocol;
 use super::{Command, DrawRecord, Phase, Refusal, View};
 
 impl DrawRecord {
-    /// The round that the descriptor names.
+    /// The round that the draw waits for: in a room with tiers the descriptor names the first of several, and the time of the
+    /// freeze says which it is.
     #[must_use]
     pub fn beacon_round(&self) -> Option<BeaconRound> {
-        Descriptor::parse(&self.descriptor).ok()?.beacon
+        protocol::round(&self.descriptor, self.frozen_at_ms)
     }
 
     /// What the draw can prove, wherever it is shown: by its rules, from the schedule on.
     #[must_use]
     pub fn label(&self) -> Label {
-        Descriptor::parse(&self.descriptor).map_or(Label::Committed, |descriptor| descriptor.label())
+        protocol::label(&self.descriptor)
     }
 }
 

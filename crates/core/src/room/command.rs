@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairgate_draw::BeaconSignature;
+use fairgate_draw::v2::{FrozenTier, Tag};
 use serde::{Deserialize, Serialize};
 
-use super::{BATCH_MAX, Mode, Policy, Refusal};
+use super::{Arrival, Arrived, BATCH_MAX, Mode, Policy, Refusal, Rules};
 
 /// No line is as long.
 const NUMBER_MAX: u64 = 1_000_000_000;
@@ -119,6 +120,10 @@ pub struct Plan {
     pub config_version: u64,
     /// How the room admits people at the start.
     pub policy: Policy,
+    /// Tiers and identities, where the room has either: its draw is one of `fairgate/v2` then. Whoever writes a plan down does so
+    /// beside it, since the first version had none.
+    #[serde(skip)]
+    pub rules: Option<Box<Rules>>,
 }
 
 /// A future round of drand's quicknet, and what happens if it does not come.
@@ -140,6 +145,30 @@ pub struct Claimant {
     pub index: Option<u64>,
     /// The random bytes that the entry was made of, where the fan's browser shows them.
     pub nonce: Option<[u8; 16]>,
+}
+
+/// A called fan of a room with tiers who asks to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierClaimant {
+    /// The fan's place.
+    pub place: u64,
+    /// The tier and the index of the fan's entry; `None` where the fan came after the draw.
+    pub entry: Option<(u8, u64)>,
+    /// The random bytes `u` that the entry's nonce was made of, where the fan's browser shows them.
+    pub u: Option<[u8; 16]>,
+    /// The entry's tag; zeros where the room asks for no identity.
+    pub tag: Tag,
+}
+
+/// The roots of one tier's closed pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierRoots {
+    /// Entries that they were computed over.
+    pub entries: u64,
+    /// The RFC 6962 root over the entries.
+    pub root: [u8; 32],
+    /// The RFC 6962 root over the tags; zeros where the room asks for no identity.
+    pub tags_root: [u8; 32],
 }
 
 /// One transition of a room.
@@ -189,6 +218,21 @@ pub enum Command {
         /// How many are left out from there on.
         left_out: u64,
     },
+    /// In a room with tiers: fans come, in order of arrival.
+    Arrive(Vec<Arrival>),
+    /// In a room with tiers: publishes the roots of all closed pools, in order of the tiers.
+    FreezeTiers(Vec<TierRoots>),
+    /// In a room with tiers: called fans ask to be let in.
+    ClaimTiers(Vec<TierClaimant>),
+    /// In a room with tiers: as `Learn`, of the indexes of one tier.
+    LearnTier {
+        /// The tier.
+        tier: u8,
+        /// Indexes below were given.
+        end: u64,
+        /// How many are left out behind them.
+        left_out: u64,
+    },
 }
 
 impl Command {
@@ -197,7 +241,9 @@ impl Command {
     pub fn fans(&self) -> usize {
         match self {
             Self::Enter(entries) => entries.len(),
+            Self::Arrive(arrivals) => arrivals.len(),
             Self::Claim(claimants) => claimants.len(),
+            Self::ClaimTiers(claimants) => claimants.len(),
             Self::Renew(places) | Self::Release(places) | Self::Leave(places) => places.len(),
             _ => 0,
         }
@@ -207,8 +253,9 @@ impl Command {
     pub(crate) fn needs_all(&self) -> bool {
         match self {
             Self::Schedule(_) | Self::Tick | Self::Control(_) | Self::Steer(_) => false,
-            Self::Stock { .. } | Self::Learn { .. } => false,
+            Self::Stock { .. } | Self::Learn { .. } | Self::LearnTier { .. } => false,
             Self::Enter(_) | Self::Freeze { .. } | Self::Reveal { .. } => true,
+            Self::Arrive(_) | Self::FreezeTiers(_) | Self::ClaimTiers(_) => true,
             Self::Claim(_) | Self::Renew(_) | Self::Release(_) | Self::Leave(_) => true,
         }
     }
@@ -216,12 +263,15 @@ impl Command {
     /// Refuses a command that would hold everyone else up for too long.
     ///
     /// # Errors
-    /// It names more than [`BATCH_MAX`] fans, or an end that no line reaches.
+    /// It names more than [`BATCH_MAX`] fans, an end that no line reaches, or an arrival that no room could take.
     pub fn check_size(&self) -> Result<(), Refusal> {
         match (self, self.fans()) {
-            (Self::Learn { end, left_out }, _) if end.saturating_add(*left_out) > NUMBER_MAX => {
+            (Self::Learn { end, left_out } | Self::LearnTier { end, left_out, .. }, _)
+                if end.saturating_add(*left_out) > NUMBER_MAX =>
+            {
                 Err(Refusal::beyond_any_line(end.saturating_add(*left_out)))
             }
+            (Self::Arrive(arrivals), ..=BATCH_MAX) => arrivals.iter().try_for_each(Arrival::check),
             (_, ..=BATCH_MAX) => Ok(()),
             (_, fans) => Err(Refusal::too_many(fans)),
         }
@@ -327,6 +377,8 @@ pub enum Outcome {
     Renewed(Vec<RenewOutcome>),
     /// To every other command: done (or already so).
     Done,
+    /// To `Arrive`: what became of each fan, in order.
+    Arrived(Vec<Arrived>),
 }
 
 /// The phase of a room.
@@ -426,6 +478,17 @@ pub struct View {
     pub draw: DrawRecord,
     /// Sessions that ended early, by place, with the time their pass would have lasted: gates refuse these passes.
     pub closed: Arc<BTreeMap<u64, u64>>,
+    /// In a room with tiers: each of them, in order.
+    pub tiers: Vec<TierView>,
+}
+
+/// How the pool of one tier stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierView {
+    /// Entries in its roster.
+    pub entries: u64,
+    /// How many of them are empty since the store lost them.
+    pub missing: u64,
 }
 
 /// The public facts of a draw, each known from its step on.
@@ -439,8 +502,10 @@ pub struct DrawRecord {
     pub commitment: [u8; 32],
     /// N, from the freeze on.
     pub entries: Option<u64>,
-    /// The root, from the freeze on.
+    /// The root, from the freeze on. In a room with tiers it is one over the roots of all of them, which nobody is shown.
     pub root: Option<[u8; 32]>,
+    /// In a room with tiers: what is public of each from the freeze on.
+    pub tiers: Option<Vec<FrozenTier>>,
     /// Entries that were answered and are empty in the roster, since the store had lost them, and those of gaps; from the
     /// freeze on.
     pub missing: Option<u64>,

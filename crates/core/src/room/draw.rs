@@ -6,21 +6,25 @@
 //! - where the descriptor names a round of public randomness, the seed is made with that round's value, verified
 //! - the seed is made without a round only as the descriptor foresees
 
-use fairgate_draw::{BeaconRound, BeaconSignature, Descriptor, Hash, QUICKNET, ZERO, commitment, seed};
+use fairgate_draw::v2::FrozenTier;
+use fairgate_draw::{BeaconRound, BeaconSignature, Hash, RootHasher, ZERO};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DrawRecord, Plan, Refusal};
+use super::protocol;
+use super::tally::Tally;
+use super::{DrawRecord, Plan, Refusal, TierRoots};
 
 /// One draw: a descriptor and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Draw {
     secret: [u8; 32],
     commitment: [u8; 32],
-    round: Option<BeaconRound>,
     descriptor: String,
     digest: [u8; 32],
     frozen: Option<Frozen>,
+    /// In a room with tiers: what is public of each, together with `frozen`.
+    frozen_tiers: Option<Vec<FrozenTier>>,
     revealed: Option<Revealed>,
 }
 
@@ -39,6 +43,14 @@ pub struct Frozen {
     /// does so beside it: its first version had no such number.
     #[serde(skip)]
     pub left_out: u64,
+}
+
+/// One root over the roots of all tiers, so that they can be named together.
+#[must_use]
+pub fn root_of_all(tiers: &[FrozenTier]) -> Hash {
+    let mut all = RootHasher::new();
+    tiers.iter().flat_map(|tier| [tier.root, tier.tags_root]).for_each(|root| all.push(&root));
+    all.finish().1
 }
 
 /// A draw that is done.
@@ -61,24 +73,6 @@ pub struct Beacon {
     pub randomness: Hash,
 }
 
-impl Plan {
-    /// What the plan commits to in public.
-    #[must_use]
-    pub fn descriptor(&self) -> Descriptor {
-        let round = |plan: &super::BeaconPlan| BeaconRound {
-            fallback_after_ms: plan.fallback_after_ms,
-            ..QUICKNET.round(plan.round)
-        };
-        Descriptor {
-            beacon: self.beacon.as_ref().map(round),
-            commitment: commitment(&self.secret),
-            opens_at_ms: self.opens_at_ms,
-            room: self.room.clone(),
-            starts_at_ms: self.starts_at_ms,
-        }
-    }
-}
-
 impl Draw {
     /// The draw that a plan commits to.
     pub(super) fn new(plan: &Plan) -> Self {
@@ -86,10 +80,10 @@ impl Draw {
         Self {
             secret: plan.secret,
             commitment: descriptor.commitment,
-            digest: descriptor.digest(),
-            descriptor: descriptor.canonical_json(),
-            round: descriptor.beacon,
+            digest: descriptor.digest,
+            descriptor: descriptor.text,
             frozen: None,
+            frozen_tiers: None,
             revealed: None,
         }
     }
@@ -122,6 +116,42 @@ impl Draw {
         }
     }
 
+    /// Publishes the roots of the closed pools of all tiers; answers whether that is new.
+    pub(super) fn freeze_tiers(
+        &mut self,
+        pools: &Tally,
+        missing: &Tally,
+        left_out: u64,
+        roots: &[TierRoots],
+        now_ms: u64,
+    ) -> Result<bool, Refusal> {
+        let wrong = roots.iter().zip(pools.iter()).find(|(roots, pool)| roots.entries != *pool);
+        if let Some((roots, pool)) = wrong {
+            return Err(Refusal::wrong_count(roots.entries, pool));
+        }
+        if roots.len() != pools.tiers() {
+            return Err(Refusal::no_such_tier(roots.len() as u64));
+        }
+        let tiers = roots.iter().zip(missing.iter());
+        let tiers: Vec<FrozenTier> = tiers.map(|(roots, missing)| roots.frozen(missing)).collect();
+        let root = root_of_all(&tiers);
+        let is_new = self.freeze(pools.sum(), (missing.sum(), left_out), pools.sum(), &root, now_ms)?;
+        if is_new {
+            self.frozen_tiers = Some(tiers);
+        }
+        Ok(is_new)
+    }
+
+    /// What is public of each tier, once the roots are.
+    pub(super) fn frozen_tiers(&self) -> Option<&[FrozenTier]> {
+        self.frozen_tiers.as_deref()
+    }
+
+    /// The round that the draw waits for, if any.
+    fn round(&self) -> Option<BeaconRound> {
+        protocol::round(&self.descriptor, self.frozen.map(|frozen| frozen.at_ms))
+    }
+
     /// Fixes the seed; answers whether that is new.
     pub(super) fn reveal(
         &mut self,
@@ -129,7 +159,8 @@ impl Draw {
         witness_ms: u64,
         now_ms: u64,
     ) -> Result<bool, Refusal> {
-        let beacon = signature.map(|signature| verified(self.round.as_ref(), signature)).transpose()?;
+        let round = self.round();
+        let beacon = signature.map(|signature| verified(round.as_ref(), signature)).transpose()?;
         let Some(frozen) = self.frozen else {
             return Err(Refusal::no_root());
         };
@@ -140,9 +171,9 @@ impl Draw {
         if witnessed_ms < witness_ms {
             return Err(Refusal::not_witnessed(witness_ms - witnessed_ms));
         }
-        check_beacon(self.round.as_ref(), beacon.as_ref(), frozen.at_ms, now_ms)?;
+        check_beacon(round.as_ref(), beacon.as_ref(), frozen.at_ms, now_ms)?;
         let randomness = beacon.map_or(ZERO, |beacon| beacon.randomness);
-        let seed = seed(&self.digest, frozen.entries, &frozen.root, &self.secret, &randomness);
+        let seed = protocol::seed(&self.digest, &frozen, self.frozen_tiers(), &self.secret, &randomness);
         self.revealed = Some(Revealed { beacon, seed, at_ms: now_ms });
         Ok(true)
     }
@@ -164,14 +195,19 @@ impl Draw {
 
     /// True if this is the draw that a plan commits to.
     pub(super) fn is_of(&self, plan: &Plan) -> bool {
-        self.digest == plan.descriptor().digest()
+        self.digest == plan.descriptor().digest
     }
 
     /// Publishes again what was public; answers whether any of it was missing. What is public already stands.
-    pub(super) fn restore(&mut self, frozen: Option<Frozen>, revealed: Option<Revealed>) -> bool {
+    pub(super) fn restore(
+        &mut self,
+        frozen: Option<Frozen>,
+        tiers: Option<&[FrozenTier]>,
+        revealed: Option<Revealed>,
+    ) -> bool {
         let lacks_root = self.frozen.is_none() && frozen.is_some();
         if lacks_root {
-            self.frozen = frozen;
+            (self.frozen, self.frozen_tiers) = (frozen, tiers.map(<[_]>::to_vec));
         }
         let is_same = self.frozen.map(|known| known.root) == frozen.map(|known| known.root);
         let lacks_seed = is_same && self.revealed.is_none() && revealed.is_some();
@@ -190,6 +226,7 @@ impl Draw {
             commitment: self.commitment,
             entries: self.frozen.map(|frozen| frozen.entries),
             root: self.frozen.map(|frozen| frozen.root),
+            tiers: self.frozen_tiers.clone(),
             missing: self.frozen.map(|frozen| frozen.missing),
             left_out: self.frozen.map(|frozen| frozen.left_out),
             frozen_at_ms: self.frozen.map(|frozen| frozen.at_ms),
@@ -199,6 +236,14 @@ impl Draw {
             seed: self.revealed.map(|revealed| revealed.seed),
             revealed_at_ms: self.revealed.map(|revealed| revealed.at_ms),
         }
+    }
+}
+
+impl TierRoots {
+    /// The tier as it is published, where so many of its entries are empty.
+    #[must_use]
+    pub fn frozen(&self, missing: u64) -> FrozenTier {
+        FrozenTier { entries: self.entries, root: self.root, tags_root: self.tags_root, missing }
     }
 }
 
@@ -252,6 +297,8 @@ pub fn check_beacon(
 
 #[cfg(test)]
 mod tests {
+    use fairgate_draw::{QUICKNET, seed};
+
     use super::*;
     use crate::room::tests::policy;
     use crate::room::{BeaconPlan, Command, Outcome, Phase, Room, View};
@@ -278,6 +325,7 @@ mod tests {
             secret: [1; 32],
             config_version: 0,
             policy: policy(),
+            rules: None,
         }
     }
 

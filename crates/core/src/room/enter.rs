@@ -2,6 +2,7 @@
 //!
 //! Guarantees: no index and no place is given twice; an entry that comes again within a minute gets its position again.
 
+use super::arrive::Tiered;
 use super::memory::Numbers;
 use super::recent::Recent;
 use super::{Entry, Position};
@@ -16,9 +17,16 @@ pub(super) struct Arrivals {
     /// N may be higher than it was, after a loss.
     is_guess: bool,
     recent: Recent,
+    /// In a room with tiers: who came into which. It has nothing in `recent` then.
+    pub(super) tiered: Option<Box<Tiered>>,
 }
 
 impl Arrivals {
+    /// Nobody has come, into a room with tiers or into one without.
+    pub(super) fn new(tiered: Option<Tiered>) -> Self {
+        Self { tiered: tiered.map(Box::new), ..Self::default() }
+    }
+
     /// Entries so far.
     pub(super) fn count(&self) -> u64 {
         self.early + self.late
@@ -26,15 +34,19 @@ impl Arrivals {
 
     /// How many came early and late.
     pub(super) fn numbers(&self) -> Numbers {
-        Numbers { early: self.early, late: self.late, is_guess: self.is_guess }
+        let tiers = self.tiered.as_ref().map(|tiered| tiered.early);
+        Numbers { early: self.early, late: self.late, is_guess: self.is_guess, tiers }
     }
 
     /// Goes on from these numbers; answers whether they are others. Then it is not known any more who came just now.
-    pub(super) fn restore(&mut self, numbers: Numbers) -> bool {
+    pub(super) fn restore(&mut self, numbers: Numbers, now_ms: u64) -> bool {
         let is_new = numbers != self.numbers();
         if is_new {
             (self.early, self.late, self.is_guess) = (numbers.early, numbers.late, numbers.is_guess);
             self.recent = Recent::starting_at(numbers.end());
+            if let (Some(tiered), Some(early)) = (&mut self.tiered, numbers.tiers) {
+                tiered.restore(early, numbers.late, now_ms);
+            }
         }
         is_new
     }
@@ -42,6 +54,9 @@ impl Arrivals {
     /// Lets time pass.
     pub(super) fn pass_time(&mut self, now_ms: u64) {
         self.recent.forget(now_ms);
+        if let Some(tiered) = &mut self.tiered {
+            tiered.pass_time(now_ms);
+        }
     }
 
     /// Takes entries in order of arrival.

@@ -43,6 +43,8 @@ pub(super) struct Line {
     gone: Places,
     /// Where numbers were left out after a loss: the places that are gone, and those, which nobody is expected to have.
     passed_over: Option<Box<Places>>,
+    /// In a room with tiers: places that were given up before anybody claimed them, so that they may be replaced.
+    given_up: Option<Box<Places>>,
     /// Places below have been called.
     serving: u64,
     /// Places below have had their grace; only those in `asking` may still come.
@@ -108,6 +110,7 @@ impl Line {
         Self {
             gone: Places::default(),
             passed_over: None,
+            given_up: None,
             serving: 0,
             lapsed: 0,
             calls: VecDeque::new(),
@@ -126,6 +129,25 @@ impl Line {
             expired: 0,
             honoured: 0,
             left: 0,
+        }
+    }
+
+    /// From now on places that are given up are remembered as such, in a room with tiers.
+    pub(super) fn remember_given_up(&mut self, has_tiers: bool) {
+        self.given_up = has_tiers.then(Box::default);
+    }
+
+    /// Whether a place of the line was given up or has lapsed, and was claimed by nobody.
+    pub(super) fn is_lost(&self, place: u64) -> bool {
+        let is_given_up = self.given_up.as_ref().is_some_and(|given_up| given_up.contains(place));
+        is_given_up || (!self.gone.contains(place) && self.has_expired(place))
+    }
+
+    /// The fan of a place that was lost gets another one: nobody can claim the first any more.
+    pub(super) fn take_away(&mut self, place: u64) {
+        self.insert_gone(place);
+        if let Some(given_up) = &mut self.given_up {
+            given_up.remove(place);
         }
     }
 
@@ -415,6 +437,9 @@ impl Line {
             return false;
         }
         self.insert_gone(place);
+        if let Some(given_up) = &mut self.given_up {
+            given_up.insert(place);
+        }
         self.left += 1;
         if place < self.serving {
             self.asking.remove(place);

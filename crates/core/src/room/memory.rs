@@ -9,12 +9,14 @@
 
 use std::collections::BTreeMap;
 
+use fairgate_draw::v2::{FrozenTier, Tag};
 use serde::{Deserialize, Serialize};
 
 use super::draw::{Frozen, Revealed};
 use super::places::Places;
 use super::sale::Sale;
-use super::{Plan, Policy, Ramp, Room, SILENCE_MS};
+use super::tally::Tally;
+use super::{Entry, Plan, Policy, PutBack, Ramp, Room, SILENCE_MS, Spot};
 
 /// Numbers left out behind the highest one that is known. More than one edge answers between two looks at the room.
 pub const GAP: u64 = 1_000;
@@ -80,6 +82,19 @@ pub struct Memory {
     pub let_in: u64,
     /// Sessions that ended early, by place, with the time their pass would have lasted.
     pub closed: BTreeMap<u64, u64>,
+    /// In a room with tiers: what is known of each. Whoever writes this down does so beside it, since the first version had
+    /// none.
+    #[serde(skip)]
+    pub tiers: Option<TiersMemory>,
+}
+
+/// What is known of the tiers of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TiersMemory {
+    /// Entries of each pool.
+    pub early: Tally,
+    /// The rosters' roots, once they are public.
+    pub frozen: Option<Vec<FrozenTier>>,
 }
 
 /// What people may change while a room is live, and what the shop said last.
@@ -155,7 +170,7 @@ impl Room {
         let loss = self.loss_of(loss, known_ms);
         let was_missing = match memory {
             Some(memory) => self.restore_from(memory, claims, loss, gone.is_some(), known_ms),
-            None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap_if(loss == Loss::Proven)),
+            None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap_if(loss == Loss::Proven, known_ms)),
         };
         let was_missing = was_missing || gone.is_some();
         match (&mut self.sale, loss) {
@@ -219,6 +234,15 @@ impl Room {
         }
     }
 
+    /// Puts an entry that was answered back into a room with tiers, to its own position. Whoever keeps the rosters says that the
+    /// position is empty there, and empties the one that is answered.
+    pub fn put_back_entry(&mut self, at: Spot, entry: &Entry, tag: Tag) -> PutBack {
+        let now_ms = self.now_ms;
+        let came = self.sale.as_mut().map_or(PutBack::Refused, |sale| sale.put_back_entry(at, entry, tag, now_ms));
+        self.revision += u64::from(came != PutBack::Refused);
+        came
+    }
+
     /// Notes that the frozen roster was put back from a copy of it, which whoever keeps it has to say.
     pub fn roster_put_back(&mut self) {
         if self.sale.as_mut().is_some_and(Sale::roster_put_back) {
@@ -233,7 +257,7 @@ impl Room {
             Some(sale) if generation == memory.generation && sale.is_draw_of(&memory.plan) => {
                 sale.restore(memory, claims, loss, is_part_gone, now_ms)
             }
-            Some(sale) if !sale.gives_way_to(memory, generation) => sale.leave_gap_if(loss == Loss::Proven),
+            Some(sale) if !sale.gives_way_to(memory, generation) => sale.leave_gap_if(loss == Loss::Proven, now_ms),
             _ => {
                 let mut sale = Sale::lost(&memory.plan, memory.scheduled_at_ms);
                 sale.restore(memory, claims, Loss::Proven, false, now_ms);
@@ -251,6 +275,8 @@ pub(super) struct Numbers {
     pub(super) late: u64,
     /// N may be higher than it was, for the gap in it.
     pub(super) is_guess: bool,
+    /// In a room with tiers: how many came early into each, `early` in all.
+    pub(super) tiers: Option<Tally>,
 }
 
 impl Numbers {
@@ -263,29 +289,60 @@ impl Numbers {
     pub(super) fn leave_gap(self, pool_is_closed: bool) -> Self {
         match pool_is_closed {
             true => Self { late: self.late + GAP, ..self },
-            false => Self { early: self.early + GAP, is_guess: true, ..self },
+            false => self.with_early(self.early + GAP, |tiers| tiers.map(|entries| entries + GAP)).guessed(true),
         }
+    }
+
+    /// These numbers with another N: the first is that of a room without tiers, and of a room with tiers each tier's changes.
+    fn with_early(self, early: u64, change: impl FnOnce(Tally) -> Tally) -> Self {
+        match self.tiers.map(change) {
+            None => Self { early, ..self },
+            Some(tiers) => Self { early: tiers.sum(), tiers: Some(tiers), ..self },
+        }
+    }
+
+    fn guessed(self, is_guess: bool) -> Self {
+        Self { is_guess, ..self }
     }
 
     /// Goes on with the number `end`. `stands`: whether N does.
     pub(super) fn learn(self, end: u64, stands: bool) -> Self {
+        // A place says nothing about which tier has lost entries, so each of them may have.
+        let more = end.saturating_sub(self.end());
         match stands {
             true => Self { late: end - self.early, ..self },
-            false => Self { early: end - self.late, is_guess: true, ..self },
+            false => self.with_early(end - self.late, |tiers| tiers.map(|entries| entries + more)).guessed(true),
         }
+    }
+
+    /// A tier goes on with the number `end`, as far as N does not stand.
+    pub(super) fn learn_tier(self, tier: u8, end: u64) -> Self {
+        let changed = self.with_early(self.early, |mut tiers| {
+            tiers.set(tier, tiers.of(tier).max(end));
+            tiers
+        });
+        changed.guessed(true)
     }
 
     /// Takes in what somebody knows of them. `is_mending`: others may know more, so gaps are left.
     pub(super) fn restore(self, memory: &Memory, is_frozen: bool, pool_is_closed: bool, is_mending: bool) -> Self {
         let (known, is_n_known) = (memory.early + memory.late, memory.pool_is_closed);
-        let needs_gap = is_mending || known > self.end();
-        let end = if needs_gap { self.end().max(known + GAP) } else { self.end() };
+        let known_tiers = memory.tiers.as_ref().map(|tiers| tiers.early).unwrap_or_default();
         let stands = is_frozen || (pool_is_closed && !self.is_guess);
+        let is_ahead = !stands && self.tiers.is_some_and(|tiers| tiers.is_below(&known_tiers));
+        let needs_gap = is_mending || known > self.end() || is_ahead;
+        let end = if needs_gap { self.end().max(known + GAP) } else { self.end() };
+        let gap = |ours: u64, known: u64| ours.max(known + if needs_gap { GAP } else { 0 });
         match (stands, is_n_known) {
             (true, _) => Self { late: end - self.early, ..self },
             // Whoever knows N knows better than a guess, and it gets no gap.
-            (false, true) => Self { early: memory.early, late: end - memory.early, is_guess: false },
-            (false, false) => Self { early: end - self.late, is_guess: self.is_guess || needs_gap, ..self },
+            (false, true) => {
+                let tiers = self.tiers.map(|tiers| tiers.with(&known_tiers, |_, known| known));
+                Self { early: memory.early, late: end.saturating_sub(memory.early), is_guess: false, tiers }
+            }
+            (false, false) => self
+                .with_early(end - self.late, |tiers| tiers.with(&known_tiers, gap))
+                .guessed(self.is_guess || needs_gap),
         }
     }
 }

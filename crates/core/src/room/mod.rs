@@ -17,12 +17,15 @@
 //! are not kept; whoever applies the commands keeps the roster.
 
 mod admissions;
+mod arrival;
+mod arrive;
 mod beacon;
 mod bucket;
 mod command;
 mod deadlines;
 mod draw;
 mod enter;
+mod identities;
 mod lease;
 mod limit;
 mod line;
@@ -30,28 +33,38 @@ mod memory;
 mod pace;
 mod places;
 mod policy;
+mod protocol;
 mod recent;
 mod refusal;
 mod restore;
+mod rules;
 mod sale;
 mod schedule;
 mod shared;
+mod tally;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tiers_tests;
 
 pub use admissions::Admissions;
+pub use arrival::{Arrival, Arrived, CodeUse, PutBack, Replaced, Spot, TAGS_MAX, USES_MAX};
 pub use command::{
     BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Limit, Outcome, Phase, Plan, Position,
-    Ramp, RenewOutcome, Steering, View,
+    Ramp, RenewOutcome, Steering, TierClaimant, TierRoots, TierView, View,
 };
-pub use draw::{Beacon, Frozen, Revealed, check_beacon, verified};
-pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, SEEN_MS, Session, Settings};
+pub use draw::{Beacon, Frozen, Revealed, check_beacon, root_of_all, verified};
+pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, SEEN_MS, Session, Settings, TiersMemory};
 pub use places::Places;
 pub use policy::{Late, Mode, Policy};
+pub use protocol::{Committed, round as beacon_round, seed as seed_of};
 pub use refusal::Refusal;
+pub use rules::Rules;
 pub use schedule::is_command;
 pub use shared::SHARED_NUMBERS;
+pub use tally::Tally;
 
+use fairgate_draw::v2::Tag;
 use sale::Sale;
 
 /// The most entries, or places, that one command may name.
@@ -147,6 +160,19 @@ impl Room {
         self.sale.as_ref().map_or(0, |sale| sale.arrivals.early)
     }
 
+    /// Entries of each tier's pool so far, those that were left out included; none where the room has no tiers.
+    #[must_use]
+    pub fn pooled_by_tier(&self) -> Option<Tally> {
+        self.sale.as_ref().and_then(|sale| sale.arrivals.numbers().tiers)
+    }
+
+    /// The tags of a tier's entries, in index order: empty where the room asks for no identity.
+    #[must_use]
+    pub fn tags(&self, tier: u8) -> &[Tag] {
+        let tiered = self.sale.as_ref().and_then(|sale| sale.arrivals.tiered.as_deref());
+        tiered.and_then(|tiered| tiered.identities.as_ref()).map_or(&[], |identities| identities.of_tier(tier))
+    }
+
     fn transition(&mut self, command: &Command) -> Result<Outcome, Refusal> {
         let now_ms = self.now_ms;
         if let Command::Schedule(plan) = command {
@@ -159,9 +185,17 @@ impl Room {
         match command {
             Command::Schedule(_) | Command::Tick => {}
             Command::Enter(entries) => return sale.enter(entries, now_ms).map(Outcome::Entered),
+            Command::Arrive(arrivals) => return sale.arrive(arrivals, now_ms).map(Outcome::Arrived),
             Command::Freeze { entries, root } => sale.freeze(*entries, root, now_ms)?,
+            Command::FreezeTiers(roots) => sale.freeze_tiers(roots, now_ms)?,
             Command::Reveal { beacon } => sale.reveal(beacon.as_ref(), now_ms)?,
             Command::Claim(claimants) => {
+                sale.check_tiers(false)?;
+                let places: Vec<u64> = claimants.iter().map(|claimant| claimant.place).collect();
+                return Ok(Outcome::Claimed(sale.claim(&places, now_ms)));
+            }
+            Command::ClaimTiers(claimants) => {
+                sale.check_tiers(true)?;
                 let places: Vec<u64> = claimants.iter().map(|claimant| claimant.place).collect();
                 return Ok(Outcome::Claimed(sale.claim(&places, now_ms)));
             }
@@ -172,6 +206,7 @@ impl Room {
             Command::Steer(steering) => sale.steer(steering, now_ms),
             Command::Stock { left } => sale.stock(*left),
             Command::Learn { end, left_out } => sale.learn(*end, *left_out, now_ms),
+            Command::LearnTier { tier, end, left_out } => sale.learn_tier(*tier, *end, *left_out, now_ms)?,
         }
         Ok(Outcome::Done)
     }

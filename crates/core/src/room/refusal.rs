@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BATCH_MAX;
+use super::arrival::{TAGS_MAX, USES_MAX};
 
 /// Why a room refuses a command. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -58,6 +59,38 @@ impl Refusal {
     #[must_use]
     pub fn too_many(fans: usize) -> Self {
         Self::Invalid(format!("one command may name {BATCH_MAX} fans, not {fans}: split it"))
+    }
+
+    /// A command for a room with tiers, in one without.
+    #[must_use]
+    pub fn no_tiers() -> Self {
+        Self::Invalid("the room has no tiers, so it knows no commands that name any".into())
+    }
+
+    /// A command for a room without tiers, in one with tiers.
+    #[must_use]
+    pub fn has_tiers() -> Self {
+        Self::Invalid("the room has tiers, so commands for it have to name them".into())
+    }
+
+    /// A tier that the room does not have.
+    #[must_use]
+    pub fn no_such_tier(tier: u64) -> Self {
+        Self::Invalid(format!("the room has no tier {tier}"))
+    }
+
+    /// Tags in a room that asks for no identity, or none in one that does.
+    #[must_use]
+    pub fn wrong_tags() -> Self {
+        Self::Invalid("an arrival shows tags exactly where the room asks for an identity".into())
+    }
+
+    /// An arrival without entries, with too many of them, or with a code that cannot be one.
+    #[must_use]
+    pub fn shapeless_arrival() -> Self {
+        Self::Invalid(format!(
+            "an arrival has 1 to {TAGS_MAX} entries, at most {TAGS_MAX} other tags, and a code of 1 to {USES_MAX} uses"
+        ))
     }
 
     /// An end of the line that no line reaches.

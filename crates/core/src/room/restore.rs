@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use fairgate_draw::v2::Tag;
+
+use super::arrival::{PutBack, Spot};
+use super::identities::{LINE, spot};
+use super::memory::Numbers;
 use super::memory::{Claims, Loss, MENDING_MS, Memory, Settings};
 use super::places::Places;
 use super::sale::Sale;
-use super::{Plan, Refusal};
+use super::tally::Tally;
+use super::{Entry, Plan, Refusal, TiersMemory};
 
 /// What was left out for a loss.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +28,11 @@ impl Gaps {
     /// Numbers below `end` are known to have been given.
     fn note_known(&mut self, end: u64) {
         self.from = self.from.max(Some(end));
+    }
+
+    /// Another draw begins, of which nothing was lost.
+    pub(super) fn forget(&mut self) {
+        (self.from, self.in_pool) = (None, 0);
     }
 
     /// True if numbers are being left out.
@@ -60,6 +71,9 @@ impl Sale {
             left: counts.left,
             let_in: counts.let_in,
             closed: (*self.leases.closed()).clone(),
+            tiers: numbers
+                .tiers
+                .map(|early| TiersMemory { early, frozen: self.draw.frozen_tiers().map(<[_]>::to_vec) }),
         }
     }
 
@@ -92,25 +106,36 @@ impl Sale {
     }
 
     /// Leaves a gap where the end is missing; answers whether it is.
-    pub(super) fn leave_gap_if(&mut self, is_lost: bool) -> bool {
+    pub(super) fn leave_gap_if(&mut self, is_lost: bool, now_ms: u64) -> bool {
         if is_lost {
-            self.leave_gap();
+            self.leave_gap(now_ms);
         }
         is_lost
     }
 
     /// The pool is about to close. Who has not been heard yet may have entries in it, which need numbers in it.
-    pub(super) fn leave_owed_gap(&mut self) {
+    pub(super) fn leave_owed_gap(&mut self, now_ms: u64) {
         let is_owed = std::mem::take(&mut self.gaps.is_owed);
-        self.changed |= self.leave_gap_if(is_owed);
+        self.changed |= self.leave_gap_if(is_owed, now_ms);
     }
 
-    fn leave_gap(&mut self) {
+    fn leave_gap(&mut self, now_ms: u64) {
         let numbers = self.arrivals.numbers();
         self.gaps.note_known(numbers.end());
-        let behind = numbers.leave_gap(self.pool_is_closed);
-        self.missing += behind.early - numbers.early;
-        self.arrivals.restore(behind);
+        self.go_on_from(numbers.leave_gap(self.pool_is_closed), now_ms);
+    }
+
+    /// Goes on from these numbers; answers whether they are others. What was not there before is missing.
+    fn go_on_from(&mut self, numbers: Numbers, now_ms: u64) -> bool {
+        let before = self.arrivals.numbers();
+        self.missing = (self.missing + numbers.early).saturating_sub(before.early);
+        if let (Some(now), Some(before)) = (numbers.tiers, before.tiers) {
+            let tiers = now.iter().zip(before.iter()).zip(self.missing_by_tier.iter());
+            let missing = tiers.map(|((now, before), missing)| (missing + now).saturating_sub(before));
+            self.missing_by_tier = missing.collect();
+            self.missing = self.missing_by_tier.sum();
+        }
+        self.arrivals.restore(numbers, now_ms)
     }
 
     /// Takes back what somebody knows; answers whether any of it was missing.
@@ -125,9 +150,10 @@ impl Sale {
         let end = self.arrivals.count();
         let is_suspect = self.gaps.is_owed || matches!(loss, Loss::Suspected { .. });
         let is_mending = loss == Loss::Proven || (self.is_mending(now_ms) && !is_suspect);
-        let mut was_missing = is_part_gone | self.leave_gap_if(loss == Loss::Proven);
-        was_missing |= self.restore_numbers(memory, is_mending);
-        was_missing |= self.draw.restore(memory.frozen, memory.revealed);
+        let mut was_missing = is_part_gone | self.leave_gap_if(loss == Loss::Proven, now_ms);
+        was_missing |= self.restore_numbers(memory, is_mending, now_ms);
+        let frozen_tiers = memory.tiers.as_ref().and_then(|tiers| tiers.frozen.as_deref());
+        was_missing |= self.draw.restore(memory.frozen, frozen_tiers, memory.revealed);
         was_missing |= self.restore_settings(&memory.settings);
         was_missing |= self.schedule.restore_configured(&memory.plan);
         self.pool_is_closed |= memory.pool_is_closed;
@@ -136,7 +162,7 @@ impl Sale {
         if was_missing && is_suspect {
             // It has lost something, and may have lost numbers that nobody here knows.
             self.gaps.is_owed = false;
-            self.leave_gap_if(self.arrivals.count() == end);
+            self.leave_gap_if(self.arrivals.count() == end, now_ms);
         }
         was_missing
     }
@@ -164,7 +190,7 @@ impl Sale {
             return;
         }
         if std::mem::take(&mut self.gaps.is_owed) {
-            self.leave_gap();
+            self.leave_gap(now_ms);
             self.line.begin_again();
             self.changed = true;
         }
@@ -200,21 +226,35 @@ impl Sale {
         }
         self.gaps.note_known(end);
         let stands = self.draw.is_frozen() || (self.pool_is_closed && !numbers.is_guess);
-        let behind = numbers.learn(end + left_out, stands);
-        self.missing += behind.early - numbers.early;
-        self.arrivals.restore(behind);
+        self.go_on_from(numbers.learn(end + left_out, stands), now_ms);
         self.mend(now_ms);
         self.changed = true;
     }
 
-    fn restore_numbers(&mut self, memory: &Memory, is_mending: bool) -> bool {
+    /// Indexes of a tier below `end` were given: where fewer are known, the end of this sale has been lost.
+    pub(super) fn learn_tier(&mut self, tier: u8, end: u64, left_out: u64, now_ms: u64) -> Result<(), Refusal> {
+        let numbers = self.arrivals.numbers();
+        let Some(tiers) = numbers.tiers else { return Err(Refusal::no_tiers()) };
+        if usize::from(tier) >= tiers.tiers() {
+            return Err(Refusal::no_such_tier(tier.into()));
+        }
+        let stands = self.draw.is_frozen() || (self.pool_is_closed && !numbers.is_guess);
+        if end > tiers.of(tier) && !stands {
+            self.gaps.note_known(numbers.end() + (end - tiers.of(tier)));
+            self.go_on_from(numbers.learn_tier(tier, end + left_out), now_ms);
+            self.mend(now_ms);
+            self.changed = true;
+        }
+        Ok(())
+    }
+
+    fn restore_numbers(&mut self, memory: &Memory, is_mending: bool, now_ms: u64) -> bool {
         let numbers = self.arrivals.numbers();
         let restored = numbers.restore(memory, self.draw.is_frozen(), self.pool_is_closed, is_mending);
-        self.missing = (self.missing + restored.early).saturating_sub(numbers.early);
         if restored.end() > numbers.end() || self.gaps.is_open() {
             self.gaps.note_known(memory.early + memory.late);
         }
-        self.arrivals.restore(restored)
+        self.go_on_from(restored, now_ms)
     }
 
     fn restore_settings(&mut self, known: &Settings) -> bool {
@@ -249,6 +289,32 @@ impl Sale {
         }
     }
 
+    /// Puts an entry of a room with tiers back to its position, where that is empty since a loss.
+    pub(super) fn put_back_entry(&mut self, at: Spot, entry: &Entry, tag: Tag, now_ms: u64) -> PutBack {
+        let early = self.arrivals.early;
+        let Some(tiered) = &mut self.arrivals.tiered else { return PutBack::Refused };
+        let (tier, index) = match at {
+            Spot::Pool { tier, index } if index < tiered.early.of(tier) => (tier, index),
+            Spot::Line { place } if place >= early && place < early + self.arrivals.late => (LINE, place - early),
+            _ => return PutBack::Refused,
+        };
+        let emptied = match &mut tiered.identities {
+            Some(identities) => match identities.put_back(tier, index, entry, tag) {
+                Some(emptied) => emptied,
+                None => return PutBack::Refused,
+            },
+            None => None,
+        };
+        let missing = &mut self.missing_by_tier;
+        missing.set(tier, missing.of(tier).saturating_sub(1));
+        if let Some((tier, _)) = emptied {
+            missing.add(tier, 1);
+        }
+        self.missing = missing.sum();
+        self.refilled(0, now_ms);
+        PutBack::Taken { emptied: emptied.map(|at| spot(at, early)) }
+    }
+
     /// Entries were taken away from the roster.
     pub(super) fn lost_entries(&mut self, entries: u64) {
         self.missing = (self.missing + entries).min(self.arrivals.early).max(self.missing);
@@ -258,6 +324,9 @@ impl Sale {
     pub(super) fn roster_put_back(&mut self) -> bool {
         let (frozen, _) = self.draw.public();
         self.missing = frozen.map_or(self.missing, |frozen| frozen.missing);
+        if let Some(tiers) = self.draw.frozen_tiers() {
+            self.missing_by_tier = tiers.iter().map(|tier| tier.missing).collect::<Tally>();
+        }
         frozen.is_some()
     }
 

@@ -2,6 +2,7 @@
 
 use fairgate_draw::BeaconSignature;
 
+use super::arrive::Tiered;
 use super::draw::Draw;
 use super::enter::Arrivals;
 use super::lease::Leases;
@@ -9,7 +10,11 @@ use super::line::{HELD_RETRY_MS, Line};
 use super::pace::Pace;
 use super::restore::Gaps;
 use super::schedule::Schedule;
-use super::{ClaimOutcome, Control, Entry, Late, Mode, Phase, Plan, Position, Refusal, RenewOutcome, Steering, View};
+use super::tally::Tally;
+use super::{
+    ClaimOutcome, Control, Entry, Late, Mode, Phase, Plan, Position, Refusal, RenewOutcome, Steering, TierRoots,
+    TierView, View,
+};
 
 /// Everything that belongs to one draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +38,8 @@ pub(super) struct Sale {
     pub(super) scheduled_at_ms: u64,
     /// Entries of the pool whose place in the roster is empty since a loss, those of the gaps included.
     pub(super) missing: u64,
+    /// In a room with tiers: those of each.
+    pub(super) missing_by_tier: Tally,
     /// Until then nobody gets a number, is called or is let in.
     pub(super) mending_until_ms: u64,
     /// What was lost, and left out for it.
@@ -49,8 +56,8 @@ impl Sale {
             phase: schedule.phase(now_ms, false),
             pool_is_closed: now_ms >= schedule.starts_at_ms,
             draw: Draw::new(plan),
-            arrivals: Arrivals::default(),
-            line: Line::new(&schedule.policy),
+            arrivals: arrivals(plan),
+            line: line(plan),
             pace: Pace::default(),
             leases: Leases::default(),
             paused: false,
@@ -61,6 +68,7 @@ impl Sale {
             settings_version: 0,
             scheduled_at_ms: now_ms,
             missing: 0,
+            missing_by_tier: Tally::zeros(plan.rules.as_ref().map_or(0, |rules| rules.tiers.len())),
             mending_until_ms: 0,
             gaps: Gaps::default(),
             changed: true,
@@ -122,6 +130,9 @@ impl Sale {
         } else if self.phase == Phase::Idle {
             self.schedule.move_to(plan);
             self.draw = Draw::new(plan);
+            if self.arrivals.tiered.is_some() || plan.rules.is_some() {
+                self.begin_tiers(plan);
+            }
             self.settings_version += 1;
             self.scheduled_at_ms = now_ms;
             self.changed = true;
@@ -137,19 +148,54 @@ impl Sale {
 
     /// Takes entries in order of arrival.
     pub(super) fn enter(&mut self, entries: &[Entry], now_ms: u64) -> Result<Vec<Position>, Refusal> {
-        match self.phase {
-            Phase::Idle => return Err(Refusal::NotOpen { opens_at_ms: self.schedule.opens_at_ms }),
-            Phase::Ended => return Err(Refusal::Ended),
-            Phase::Pooling | Phase::Drawing | Phase::Serving => {}
-        }
+        self.check_tiers(false)?;
+        self.check_is_open()?;
         let before = self.arrivals.count();
         let positions = self.arrivals.enter(entries, self.phase == Phase::Pooling, now_ms);
         self.changed |= self.arrivals.count() > before;
         Ok(positions)
     }
 
+    /// Nobody has come before the pool opens, so that a plan with other tiers begins with nobody.
+    fn begin_tiers(&mut self, plan: &Plan) {
+        (self.arrivals, self.missing) = (arrivals(plan), 0);
+        self.missing_by_tier = Tally::zeros(plan.rules.as_ref().map_or(0, |rules| rules.tiers.len()));
+        self.gaps.forget();
+        self.line.remember_given_up(plan.rules.is_some());
+    }
+
+    /// Refuses a command for rooms with tiers in a room without, and the other way round.
+    pub(super) fn check_tiers(&self, wants_tiers: bool) -> Result<(), Refusal> {
+        match (wants_tiers, self.arrivals.tiered.is_some()) {
+            (true, false) => Err(Refusal::no_tiers()),
+            (false, true) => Err(Refusal::has_tiers()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses fans before the pool opens, and after the sale's end.
+    pub(super) fn check_is_open(&self) -> Result<(), Refusal> {
+        match self.phase {
+            Phase::Idle => Err(Refusal::NotOpen { opens_at_ms: self.schedule.opens_at_ms }),
+            Phase::Ended => Err(Refusal::Ended),
+            Phase::Pooling | Phase::Drawing | Phase::Serving => Ok(()),
+        }
+    }
+
+    /// Publishes the roots of all tiers.
+    pub(super) fn freeze_tiers(&mut self, roots: &[TierRoots], now_ms: u64) -> Result<(), Refusal> {
+        let Some(tiers) = self.arrivals.numbers().tiers else { return Err(Refusal::no_tiers()) };
+        if !self.pool_is_closed {
+            return Err(Refusal::pool_is_open(self.schedule.starts_at_ms));
+        }
+        let (missing, left_out) = (self.missing_by_tier, self.left_out());
+        self.changed |= self.draw.freeze_tiers(&tiers, &missing, left_out, roots, now_ms)?;
+        Ok(())
+    }
+
     /// Publishes the root.
     pub(super) fn freeze(&mut self, entries: u64, root: &[u8; 32], now_ms: u64) -> Result<(), Refusal> {
+        self.check_tiers(false)?;
         if !self.pool_is_closed {
             return Err(Refusal::pool_is_open(self.schedule.starts_at_ms));
         }
@@ -327,8 +373,14 @@ impl Sale {
             active: self.leases.active(),
             draw: self.draw.record(),
             closed: self.leases.closed(),
+            tiers: self.tier_views(),
         };
         view.paced()
+    }
+
+    fn tier_views(&self) -> Vec<TierView> {
+        let tiers = self.arrivals.numbers().tiers.unwrap_or_default();
+        tiers.iter().zip(self.missing_by_tier.iter()).map(|(entries, missing)| TierView { entries, missing }).collect()
     }
 
     /// How much of the time that has just passed people could have been let in.
@@ -366,12 +418,24 @@ impl Sale {
 
     pub(super) fn enter_phase(&mut self, now_ms: u64) {
         if self.closes_by(now_ms) {
-            self.leave_owed_gap();
+            self.leave_owed_gap(now_ms);
         }
         self.changed |= replace(&mut self.pool_is_closed, now_ms >= self.schedule.starts_at_ms);
         let phase = self.schedule.phase(now_ms, self.draw.is_done());
         self.changed |= replace(&mut self.phase, phase);
     }
+}
+
+/// Nobody has come yet, by this plan.
+fn arrivals(plan: &Plan) -> Arrivals {
+    Arrivals::new(plan.rules.as_ref().map(|rules| Tiered::new(rules.tiers.len(), rules.asks_identity())))
+}
+
+/// A line that nobody has been called from, by this plan.
+fn line(plan: &Plan) -> Line {
+    let mut line = Line::new(&plan.policy);
+    line.remember_given_up(plan.rules.is_some());
+    line
 }
 
 /// Sets a value; answers whether it was another one.

@@ -6,7 +6,7 @@
 
 use fairgate_draw::QUICKNET;
 
-use super::{BeaconPlan, Control, Phase, Plan, Policy, Refusal};
+use super::{BeaconPlan, Control, Phase, Plan, Policy, Refusal, Rules};
 
 /// The greatest number that JSON and RFC 8785 carry exactly.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -37,6 +37,7 @@ pub(super) struct Schedule {
     pub(super) starts_at_ms: u64,
     pub(super) ends_at_ms: Option<u64>,
     beacon: Option<BeaconPlan>,
+    rules: Option<Box<Rules>>,
     pub(super) policy: Policy,
     config_version: u64,
     configured_ends_at_ms: Option<u64>,
@@ -52,6 +53,7 @@ impl Schedule {
             starts_at_ms: plan.starts_at_ms,
             ends_at_ms: plan.ends_at_ms,
             beacon: plan.beacon,
+            rules: plan.rules.clone(),
             policy: plan.policy.clone(),
             config_version: plan.config_version,
             configured_ends_at_ms: plan.ends_at_ms,
@@ -70,6 +72,7 @@ impl Schedule {
             secret,
             config_version: self.config_version,
             policy: self.configured.clone(),
+            rules: self.rules.clone(),
         }
     }
 
@@ -101,9 +104,9 @@ impl Schedule {
         (self.opens_at_ms, self.starts_at_ms) == (plan.opens_at_ms, plan.starts_at_ms)
     }
 
-    /// True if a plan has the draw that was announced: its times and its beacon.
+    /// True if a plan has the draw that was announced: its times, its beacon and its rules.
     pub(super) fn has_draw_of(&self, plan: &Plan) -> bool {
-        self.has_times_of(plan) && self.beacon == plan.beacon
+        self.has_times_of(plan) && self.beacon == plan.beacon && self.rules == plan.rules
     }
 
     /// Takes over the times and the beacon of a plan; its draw has to be replaced with them.
@@ -111,6 +114,7 @@ impl Schedule {
         self.opens_at_ms = plan.opens_at_ms;
         self.starts_at_ms = plan.starts_at_ms;
         self.beacon = plan.beacon;
+        self.rules.clone_from(&plan.rules);
         self.reconfigure(plan);
     }
 
@@ -173,6 +177,9 @@ impl Plan {
         check_time(self.ends_at_ms)?;
         within("config_version", self.config_version, 0, NUMBER_MAX)?;
         check_policy(&self.policy)?;
+        if let Some(rules) = &self.rules {
+            rules.check(self.beacon.as_ref())?;
+        }
         self.beacon.map_or(Ok(()), |beacon| check_beacon(&beacon, self))
     }
 }

@@ -3,6 +3,7 @@
 
 use super::SILENCE_MS;
 use super::bucket::PERSON;
+use super::identities::LINE;
 use super::line::{
     ASKED_AHEAD_MS, CAP_RETRY_MIN_MS, HELD_RETRY_MS, SHARE_CALLS_MAX, SHARE_PRIOR_CALLS, SHARE_UNITS_MAX,
 };
@@ -11,7 +12,7 @@ use super::pace::{STEER_MS, STEP_MS};
 use super::recent::MINUTE_MS;
 
 /// Each with its name.
-pub const SHARED_NUMBERS: [(&str, u64); 14] = [
+pub const SHARED_NUMBERS: [(&str, u64); 15] = [
     ("PERSON", PERSON.unsigned_abs()),
     ("GAP", GAP),
     ("MENDING_MS", MENDING_MS),
@@ -26,4 +27,5 @@ pub const SHARED_NUMBERS: [(&str, u64); 14] = [
     ("STEER_MS", STEER_MS),
     ("STEP_MS", STEP_MS),
     ("MINUTE_MS", MINUTE_MS),
+    ("LINE", LINE as u64),
 ];

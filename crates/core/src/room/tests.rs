@@ -16,6 +16,7 @@ fn plan() -> Plan {
         secret: [1; 32],
         config_version: 0,
         policy: policy(),
+        rules: None,
     }
 }
 

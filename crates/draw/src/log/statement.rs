@@ -5,6 +5,7 @@ use std::str::Lines;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::number;
@@ -58,7 +59,7 @@ pub enum Statement {
 }
 
 /// A frozen tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrozenTier {
     /// N.
     pub entries: u64,

@@ -22,6 +22,8 @@ const WRITE_BYTES: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct ClaimList {
     file: Arc<File>,
+    /// Of a line: rooms with tiers have others.
+    line_bytes: usize,
     written: u64,
     waiting: Vec<u8>,
     admissions: Admissions,
@@ -31,6 +33,7 @@ pub(super) struct ClaimList {
 #[derive(Clone, Debug)]
 pub(super) struct ClaimFile {
     file: Arc<File>,
+    line_bytes: usize,
     claims: u64,
 }
 
@@ -39,14 +42,17 @@ impl ClaimList {
     pub(super) fn create(dir: &Path, generation: u64) -> io::Result<Self> {
         let path = path_in(dir, generation);
         let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).mode(0o600).open(path)?;
-        Ok(Self { file: Arc::new(file), written: 0, waiting: Vec::new(), admissions: Admissions::default() })
+        let (line_bytes, admissions) = (CLAIM_BYTES, Admissions::default());
+        Ok(Self { file: Arc::new(file), line_bytes, written: 0, waiting: Vec::new(), admissions })
     }
 
     /// Notes who was let in by a command that was applied at this time.
     pub(super) fn note<E>(&mut self, command: &Command, outcome: &Result<Outcome, E>, now_ms: u64) {
         let Ok(outcome) = outcome else { return };
-        for claim in self.admissions.of(command, outcome, now_ms) {
-            self.waiting.extend_from_slice(&claim.to_bytes());
+        let (line_bytes, lines) = self.admissions.lines_of(command, outcome, now_ms);
+        if !lines.is_empty() {
+            self.line_bytes = line_bytes;
+            self.waiting.extend_from_slice(&lines);
         }
     }
 
@@ -57,15 +63,15 @@ impl ClaimList {
 
     /// Writes the lines that wait.
     pub(super) fn write(&mut self) -> io::Result<()> {
-        self.file.write_all_at(&self.waiting, self.written * CLAIM_BYTES as u64)?;
-        self.written += (self.waiting.len() / CLAIM_BYTES) as u64;
+        self.file.write_all_at(&self.waiting, self.written * self.line_bytes as u64)?;
+        self.written += (self.waiting.len() / self.line_bytes) as u64;
         self.waiting.clear();
         Ok(())
     }
 
     /// What has been written.
     pub(super) fn file(&self) -> ClaimFile {
-        ClaimFile { file: Arc::clone(&self.file), claims: self.written }
+        ClaimFile { file: Arc::clone(&self.file), line_bytes: self.line_bytes, claims: self.written }
     }
 }
 
@@ -79,8 +85,8 @@ impl ClaimFile {
     pub(super) fn read(&self, claims: Range<u64>) -> io::Result<Bytes> {
         let end = claims.end.min(self.claims);
         let count = usize::try_from(end.saturating_sub(claims.start)).expect("a list of claims can be addressed");
-        let mut bytes = vec![0; count * CLAIM_BYTES];
-        self.file.read_exact_at(&mut bytes, claims.start.min(end) * CLAIM_BYTES as u64)?;
+        let mut bytes = vec![0; count * self.line_bytes];
+        self.file.read_exact_at(&mut bytes, claims.start.min(end) * self.line_bytes as u64)?;
         Ok(bytes.into())
     }
 }

@@ -1,7 +1,8 @@
 //! What a commit will write: only what changed the room, so that retries and idle ticks cost no disk.
 
-use fairgate_core::room::{Command, Entry, Outcome, Position, Refusal};
+use fairgate_core::room::{Arrival, Arrived, Command, Entry, Outcome, Position, Refusal, Spot};
 
+use super::arrivals::{self, TierRun};
 use super::frame::FrameBuilder;
 
 /// A commit in the making.
@@ -13,12 +14,47 @@ pub(super) struct Draft {
 }
 
 /// New entries of the pool.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PoolEntries {
+    /// In a room with tiers: of which.
+    pub(super) tier: Option<u8>,
     /// How many.
     pub(super) count: u64,
     /// Where they stand, from the start of the frame; none where numbers were left out.
     pub(super) at: Option<u64>,
+    /// In a room with tiers: where their tags stand; none where numbers were left out.
+    pub(super) tags_at: Option<u64>,
+    /// True if these are no entries: the rosters begin anew, since a room with tiers was planned anew before anybody came.
+    pub(super) is_beginning: bool,
+}
+
+impl PoolEntries {
+    /// Numbers that were left out.
+    pub(super) fn left_out(tier: Option<u8>, count: u64) -> Self {
+        Self { tier, count, at: None, tags_at: None, is_beginning: false }
+    }
+
+    /// The rosters begin anew.
+    pub(super) fn beginning() -> Self {
+        Self { is_beginning: true, ..Self::left_out(None, 0) }
+    }
+
+    /// Entries of a room without tiers that stand there.
+    pub(super) fn plain(count: u64, at: u64) -> Self {
+        Self { at: Some(at), ..Self::left_out(None, count) }
+    }
+
+    /// Entries of a tier, in a record whose body stands there.
+    pub(super) fn of_tier(run: &TierRun, body_at: u64) -> Self {
+        let TierRun { tier, count, entries_at, tags_at } = *run;
+        let (at, tags_at) = (Some(body_at + entries_at), Some(body_at + tags_at));
+        Self { at, tags_at, ..Self::left_out(Some(tier), count) }
+    }
+
+    /// The same, seen from so many bytes before.
+    pub(super) fn shifted(self, by: u64) -> Self {
+        Self { at: self.at.map(|at| at + by), tags_at: self.tags_at.map(|at| at + by), ..self }
+    }
 }
 
 impl Draft {
@@ -32,11 +68,9 @@ impl Draft {
         self.now_ms
     }
 
-    /// Notes that so many numbers of the pool were left out.
-    pub(super) fn note_left_out(&mut self, count: u64) {
-        if count > 0 {
-            self.pool.push(PoolEntries { count, at: None });
-        }
+    /// Notes entries of the pool that stand nowhere, since their numbers were left out.
+    pub(super) fn note_left_out(&mut self, left_out: impl IntoIterator<Item = PoolEntries>) {
+        self.pool.extend(left_out);
     }
 
     /// Notes a command that changed the room, `entered` being the number of entries there were before.
@@ -46,6 +80,11 @@ impl Draft {
                 // Those that are new came at one time; others in the same command may have come before the pool was closed.
                 let is_pool = positions.contains(&Position::Pool(entered));
                 self.note_entries(&new_entries(entries, positions, entered), is_pool);
+            }
+            (Command::Arrive(arrivals), Ok(Outcome::Arrived(arrived))) => {
+                let is_pool = |one: &Arrived| matches!(one, Arrived::New { at: Spot::Pool { .. }, .. });
+                let is_pool = arrived.iter().any(is_pool);
+                self.note_arrivals(&arrivals::new_ones(arrivals, arrived), is_pool);
             }
             (command, Ok(_)) => self.frame.push_command(command),
             // Refused, but time had passed, and that is what changed the room.
@@ -64,7 +103,17 @@ impl Draft {
         }
         let at = self.frame.push_entries(new);
         if is_pool {
-            self.pool.push(PoolEntries { count: new.len() as u64, at: Some(at) });
+            self.pool.push(PoolEntries::plain(new.len() as u64, at));
+        }
+    }
+
+    fn note_arrivals(&mut self, new: &[Arrival], is_pool: bool) {
+        if new.is_empty() {
+            return self.frame.push_command(&Command::Tick);
+        }
+        let at = self.frame.push_arrivals(new);
+        if is_pool {
+            self.pool.extend(arrivals::runs(new).iter().map(|run| PoolEntries::of_tier(run, at)));
         }
     }
 }
@@ -131,6 +180,7 @@ mod tests {
             secret,
             config_version: 0,
             policy,
+            rules: None,
         };
         vec![
             (0, Command::Schedule(plan)),

@@ -7,13 +7,18 @@
 //! record   1 | count u32 | count entries of 32 bytes     an Enter, its entries as they are
 //!          2 | length u32 | postcard of a Command
 //!          3 | length u32 | postcard of Claims             places and sessions that a backup lacked when it was restored
+//!          4 | length u32 | postcard of (Plan, Rules)      a Schedule of a room with tiers
+//!          5 | length u32 | count u32 | arrivals           new entries of a room with tiers, as `arrivals` has them
 //! ```
+//!
+//! A room without tiers has records of the first three kinds only, as before there were tiers.
 //!
 //! Numbers are little-endian; a checksum covers what stands before it in the header, and length and payload of a frame.
 //! A frame is whole or it is not there: what was committed together comes back together.
 
-use fairgate_core::room::{BATCH_MAX, Claims, Command, Entry};
+use fairgate_core::room::{Arrival, BATCH_MAX, Claims, Command, Entry, Plan, Rules};
 
+use super::arrivals;
 use crate::framing::{FRAME_HEAD_BYTES, FrameKind, u32_at, u64_at};
 
 /// Bytes of the header.
@@ -22,8 +27,8 @@ pub(super) const HEADER_BYTES: usize = 32;
 pub(super) const FRAME_BYTES_FULL: usize = 4 << 20;
 /// The most bytes of a payload: a frame that is all but full, and the largest command on top.
 const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_FULL + FAN_BYTES_MAX * BATCH_MAX + COMMAND_BYTES_MAX;
-/// The most bytes that a command needs for one fan: those of a claim, two numbers and 16 random bytes.
-const FAN_BYTES_MAX: usize = 40;
+/// The most bytes that a command needs for one fan: those of an arrival that has everything that one may have.
+const FAN_BYTES_MAX: usize = 128;
 /// The most bytes of a command that names no fans; the longest is one with a message.
 const COMMAND_BYTES_MAX: usize = 4096;
 /// A commit.
@@ -35,6 +40,10 @@ const VERSION: u32 = 2;
 const ENTRIES: u8 = 1;
 const COMMAND: u8 = 2;
 const CLAIMS: u8 = 3;
+const PLAN: u8 = 4;
+const ARRIVALS: u8 = 5;
+/// Where the bytes of a record of arrivals begin: after their number.
+const ARRIVALS_HEAD_BYTES: usize = 4;
 /// The times before the records.
 const TIMES_BYTES: usize = 16;
 /// Where a record's bytes begin: after its kind and its length.
@@ -118,10 +127,31 @@ impl FrameBuilder {
         at
     }
 
+    /// Adds new entries of a room with tiers; answers where in the frame their bytes stand.
+    pub(super) fn push_arrivals(&mut self, arrivals: &[Arrival]) -> u64 {
+        let bytes = arrivals::encode(arrivals);
+        self.push_head(ARRIVALS, ARRIVALS_HEAD_BYTES + bytes.len());
+        self.bytes.extend_from_slice(&length_u32(arrivals.len()).to_le_bytes());
+        let at = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(&bytes);
+        at
+    }
+
     /// Adds any other command.
     pub(super) fn push_command(&mut self, command: &Command) {
+        if let Command::Schedule(Plan { rules: Some(rules), .. }) = command {
+            return self.push_plan(command, rules);
+        }
         let bytes = postcard::to_stdvec(command).expect("commands have no type that postcard cannot write");
         self.push_head(COMMAND, bytes.len());
+        self.bytes.extend_from_slice(&bytes);
+    }
+
+    /// Adds a plan together with its rules.
+    fn push_plan(&mut self, command: &Command, rules: &Rules) {
+        let Command::Schedule(plan) = command else { return };
+        let bytes = postcard::to_stdvec(&(plan, rules)).expect("plans have no type that postcard cannot write");
+        self.push_head(PLAN, bytes.len());
         self.bytes.extend_from_slice(&bytes);
     }
 
@@ -158,7 +188,7 @@ pub(super) enum Change {
 pub(super) struct Record {
     /// The change.
     pub(super) change: Change,
-    /// For an `Enter`: where in the payload its first entry stands.
+    /// For an `Enter` or `Arrive`: where in the payload its first entry stands.
     pub(super) entries_at: u64,
 }
 
@@ -193,13 +223,23 @@ fn read_record(payload: &[u8], at: usize) -> Option<(Record, usize)> {
     let body = at + RECORD_HEAD_BYTES;
     let end = body + if kind == ENTRIES { length * size_of::<Entry>() } else { length };
     let bytes = payload.get(body..end)?;
+    let mut entries_at = body;
     let change = match kind {
         ENTRIES => Change::Apply(Command::Enter(bytes.as_chunks().0.to_vec())),
         COMMAND => Change::Apply(postcard::from_bytes(bytes).ok()?),
         CLAIMS => Change::PutBack(postcard::from_bytes(bytes).ok()?),
+        PLAN => {
+            let (plan, rules): (Plan, Box<Rules>) = postcard::from_bytes(bytes).ok()?;
+            Change::Apply(Command::Schedule(Plan { rules: Some(rules), ..plan }))
+        }
+        ARRIVALS => {
+            entries_at += ARRIVALS_HEAD_BYTES;
+            let (count, bytes) = bytes.split_first_chunk()?;
+            Change::Apply(Command::Arrive(arrivals::decode(u32::from_le_bytes(*count) as usize, bytes)?))
+        }
         _ => return None,
     };
-    Some((Record { change, entries_at: body as u64 }, end))
+    Some((Record { change, entries_at: entries_at as u64 }, end))
 }
 
 fn length_u32(length: usize) -> u32 {

@@ -15,7 +15,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::{fs, io, vec};
 
-use fairgate_core::room::{Command, Room};
+use fairgate_core::room::{Command, Entry, Room, Spot};
 use fairgate_telemetry::clock::Clock;
 use tracing::{error, info};
 
@@ -23,8 +23,8 @@ use super::claims::{ClaimFile, ClaimList};
 use super::draft::Draft;
 use super::frame::{FRAME_BYTES_FULL, HEADER_BYTES, Header, bytes_max};
 use super::journal::{Journal, path_in};
-use super::load::{Kept, Loaded, load};
-use super::roster::Roster;
+use super::load::{Kept, Loaded, Pools, load};
+use super::roster::Rosters;
 use super::{Counters, OpenError, create_dir};
 use crate::batch::{Answer, Request, Step, put_together};
 
@@ -32,7 +32,7 @@ use crate::batch::{Answer, Request, Step, put_together};
 const REQUESTS_MAX: usize = 8_192;
 
 /// Where gates read the roster: only committed entries are in it.
-pub(super) type SharedRoster = Arc<RwLock<Option<Roster>>>;
+pub(super) type SharedRosters = Arc<RwLock<Option<Rosters>>>;
 
 /// Where gates read the list of claims: only committed ones are in it.
 pub(super) type SharedClaims = Arc<RwLock<Option<ClaimFile>>>;
@@ -45,7 +45,7 @@ pub(super) struct Keeper {
     counters: Arc<Counters>,
     room: Room,
     journal: Option<Journal>,
-    roster: SharedRoster,
+    rosters: SharedRosters,
     claims: Option<ClaimList>,
     shared_claims: SharedClaims,
     /// After a failed write or a panic the room in memory is ahead of the disk.
@@ -68,7 +68,7 @@ impl Keeper {
             counters,
             room: Room::default(),
             journal: None,
-            roster: SharedRoster::default(),
+            rosters: SharedRosters::default(),
             claims: None,
             shared_claims: SharedClaims::default(),
             is_ahead: false,
@@ -77,9 +77,9 @@ impl Keeper {
         keeper
     }
 
-    /// Where the room's roster can be read.
-    pub(super) fn roster(&self) -> SharedRoster {
-        Arc::clone(&self.roster)
+    /// Where the room's rosters can be read.
+    pub(super) fn rosters(&self) -> SharedRosters {
+        Arc::clone(&self.rosters)
     }
 
     /// Where the room's list of claims can be read.
@@ -89,11 +89,11 @@ impl Keeper {
 
     /// Goes on with a room as it was loaded.
     fn take(&mut self, loaded: Loaded) {
-        let (journal, roster, claims) = match loaded.kept {
-            Some(Kept { journal, roster, claims }) => (Some(journal), Some(roster), Some(claims)),
+        let (journal, rosters, claims) = match loaded.kept {
+            Some(Kept { journal, rosters, claims }) => (Some(journal), Some(rosters), Some(claims)),
             None => (None, None, None),
         };
-        *self.lock_roster() = roster;
+        *self.lock_rosters() = rosters;
         (self.room, self.journal, self.claims) = (loaded.room, journal, claims);
         self.share_claims();
     }
@@ -127,10 +127,11 @@ impl Keeper {
         let commands: u64 = steps.iter().map(Step::commands).sum();
         let sale = Header { generation: self.room.generation() + 1, revision: self.room.revision() };
         let mut draft = Draft::new(self.room.now_ms(), self.now_ms());
-        let answers: Vec<Answer> = steps.into_iter().map(|step| self.apply(step, &mut draft)).collect();
+        let mut answers: Vec<Answer> = steps.into_iter().map(|step| self.apply(step, &mut draft)).collect();
         match self.write(draft, sale) {
             Ok(()) => {
                 self.counters.commands.fetch_add(commands, Relaxed);
+                answers.iter_mut().for_each(|answer| answer.fill_in(|at| self.entry_at(at)));
                 answers.into_iter().for_each(Answer::send);
             }
             Err(error) => {
@@ -143,13 +144,11 @@ impl Keeper {
     }
 
     fn apply(&mut self, step: Step, draft: &mut Draft) -> Answer {
-        let (revision, entered, pooled) = (self.room.revision(), self.room.entered(), self.room.pooled());
+        let (revision, entered, pools) = (self.room.revision(), self.room.entered(), Pools::of(&self.room));
         let outcome = self.room.apply(&step.command, draft.now_ms());
         if self.room.revision() != revision {
             draft.note(&step.command, &outcome, entered);
-            if matches!(step.command, Command::Learn { .. }) {
-                draft.note_left_out(self.room.pooled() - pooled);
-            }
+            draft.note_left_out(pools.left_out(&step.command, &self.room));
             if let Some(claims) = &mut self.claims {
                 claims.note(&step.command, &outcome, self.room.now_ms());
             }
@@ -164,8 +163,8 @@ impl Keeper {
             Some(journal) if self.room.generation() != sale.generation => journal.append(&frame)?,
             _ => self.begin_journal(sale, &frame)?,
         };
-        if let Some(roster) = &mut *self.lock_roster() {
-            pool.into_iter().for_each(|entries| roster.push(entries.count, entries.at.map(|at| frame_at + at)));
+        if let Some(rosters) = &mut *self.lock_rosters() {
+            pool.into_iter().for_each(|entries| rosters.push(entries.shifted(frame_at)));
         }
         self.publish_claims();
         self.counters.commits.fetch_add(1, Relaxed);
@@ -175,7 +174,7 @@ impl Keeper {
     fn begin_journal(&mut self, sale: Header, frame: &[u8]) -> io::Result<u64> {
         create_dir(&self.dir)?;
         let journal = Journal::create(&self.dir, sale, frame)?;
-        *self.lock_roster() = Some(Roster::new(journal.file()));
+        *self.lock_rosters() = Some(Rosters::new(&journal.file()));
         self.claims = Some(ClaimList::create(&self.dir, journal.generation())?);
         self.journal = Some(journal);
         Ok(HEADER_BYTES as u64)
@@ -220,8 +219,24 @@ impl Keeper {
         }
     }
 
-    fn lock_roster(&self) -> RwLockWriteGuard<'_, Option<Roster>> {
-        self.roster.write().unwrap_or_else(PoisonError::into_inner)
+    /// The entry that stands in a tier's pool, as far as it can be read.
+    fn entry_at(&self, at: Spot) -> Option<Entry> {
+        let Spot::Pool { tier, index } = at else { return None };
+        let part = self
+            .lock_rosters()
+            .as_ref()
+            .and_then(|rosters| Some(rosters.tier(tier)?.entries.part(index..index + 1)))?;
+        match part.read() {
+            Ok(bytes) => bytes.first_chunk().copied(),
+            Err(error) => {
+                error!(room = self.name, %error, "cannot read an entry back");
+                None
+            }
+        }
+    }
+
+    fn lock_rosters(&self) -> RwLockWriteGuard<'_, Option<Rosters>> {
+        self.rosters.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now_ms(&self) -> u64 {

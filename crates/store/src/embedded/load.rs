@@ -4,14 +4,16 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use fairgate_core::room::{Command, Outcome, Position, Refusal, Room};
+use fairgate_core::room::{Arrived, Command, Outcome, Position, Refusal, Room, Spot, Tally};
 use tracing::info;
 
 use super::OpenError;
+use super::arrivals;
 use super::claims::{self, ClaimList};
+use super::draft::PoolEntries;
 use super::frame::Change;
 use super::journal::{Frame, Journal, JournalReader, path_in};
-use super::roster::Roster;
+use super::roster::Rosters;
 
 /// A room together with what makes it durable.
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ pub(super) struct Loaded {
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) journal: Journal,
-    pub(super) roster: Roster,
+    pub(super) rosters: Rosters,
     pub(super) claims: ClaimList,
 }
 
@@ -87,9 +89,9 @@ fn replay(dir: &Path, mut reader: JournalReader) -> Result<Option<Loaded>, OpenE
     let mut frames = 0_u64;
     while let Some(frame) = reader.next()? {
         frames += 1;
-        replay_frame(&mut room, &frame, |command, outcome, room, run| {
+        replay_frame(&mut room, &frame, |command, outcome, room, new| {
             claims.note(command, outcome, room.now_ms());
-            runs.extend(run);
+            runs.extend(new);
         });
         claims.write_if_many().map_err(failed)?;
     }
@@ -103,30 +105,27 @@ fn replay(dir: &Path, mut reader: JournalReader) -> Result<Option<Loaded>, OpenE
         info!(path = %path.display(), torn_bytes, "the journal ended in a torn write: cut back to the last whole commit");
     }
     info!(path = %path.display(), frames, revision = room.revision(), "read a journal");
-    let mut roster = Roster::new(journal.file());
-    runs.into_iter().for_each(|(entries, at)| roster.push(entries, at));
-    Ok(Some(Loaded { room, kept: Some(Kept { journal, roster, claims }) }))
+    let mut rosters = Rosters::new(&journal.file());
+    runs.into_iter().for_each(|entries| rosters.push(entries));
+    Ok(Some(Loaded { room, kept: Some(Kept { journal, rosters, claims }) }))
 }
-
-/// Entries of the pool, and where in the file they stand, if anywhere.
-type Run = (u64, Option<u64>);
 
 /// Applies what a frame has to a room; tells of each command, and of the pool's entries that came with it.
 pub(super) fn replay_frame(
     room: &mut Room,
     frame: &Frame,
-    mut saw: impl FnMut(&Command, &Result<Outcome, Refusal>, &Room, Option<Run>),
+    mut saw: impl FnMut(&Command, &Result<Outcome, Refusal>, &Room, Vec<PoolEntries>),
 ) {
     room.heard_until(frame.payload.heard_ms);
     for record in &frame.payload.records {
         match &record.change {
             Change::Apply(command) => {
-                let pooled = room.pooled();
+                let before = Pools::of(room);
                 let outcome = room.apply(command, frame.payload.now_ms);
-                let written = pool_entries(&outcome).map(|count| (count, Some(frame.payload_at + record.entries_at)));
-                let is_left_out = matches!(command, Command::Learn { .. }) && room.pooled() > pooled;
-                let run = written.or_else(|| is_left_out.then(|| (room.pooled() - pooled, None)));
-                saw(command, &outcome, room, run);
+                let at = frame.payload_at + record.entries_at;
+                let mut new = pool_entries(command, &outcome, at);
+                new.extend(before.left_out(command, room));
+                saw(command, &outcome, room, new);
             }
             Change::PutBack(claims) => {
                 room.put_back(claims);
@@ -135,12 +134,51 @@ pub(super) fn replay_frame(
     }
 }
 
-/// How many entries of an `Enter` that was written down went into the pool: all or none, as it has one time.
-pub(super) fn pool_entries<E>(outcome: &Result<Outcome, E>) -> Option<u64> {
-    match outcome {
-        Ok(Outcome::Entered(positions)) if matches!(positions.first(), Some(Position::Pool(_))) => {
-            Some(positions.len() as u64)
+/// How many entries a room's pools have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pools {
+    all: u64,
+    tiers: Option<Tally>,
+}
+
+impl Pools {
+    /// Those of a room.
+    pub(super) fn of(room: &Room) -> Self {
+        Self { all: room.pooled(), tiers: room.pooled_by_tier() }
+    }
+
+    /// What a command left out in the pools since they were like this.
+    pub(super) fn left_out(self, command: &Command, room: &Room) -> Vec<PoolEntries> {
+        if matches!(command, Command::Schedule(_)) && room.pooled() < self.all {
+            return vec![PoolEntries::beginning()];
         }
-        _ => None,
+        if !matches!(command, Command::Learn { .. } | Command::LearnTier { .. }) {
+            return Vec::new();
+        }
+        let Self { all, tiers } = Self::of(room);
+        match (tiers, self.tiers) {
+            (Some(tiers), Some(before)) => (0..)
+                .zip(tiers.iter().zip(before.iter()))
+                .filter(|(_, (now, before))| now > before)
+                .map(|(tier, (now, before))| PoolEntries::left_out(Some(tier), now - before))
+                .collect(),
+            _ if all > self.all => vec![PoolEntries::left_out(None, all - self.all)],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The entries of the pool in a command that was written down at an offset: all of it or nothing, as it has one time.
+fn pool_entries<E>(command: &Command, outcome: &Result<Outcome, E>, at: u64) -> Vec<PoolEntries> {
+    match (command, outcome) {
+        (_, Ok(Outcome::Entered(positions))) if matches!(positions.first(), Some(Position::Pool(_))) => {
+            vec![PoolEntries::plain(positions.len() as u64, at)]
+        }
+        (Command::Arrive(arrivals), Ok(Outcome::Arrived(arrived)))
+            if matches!(arrived.first().and_then(Arrived::at), Some(Spot::Pool { .. })) =>
+        {
+            arrivals::runs(arrivals).iter().map(|run| PoolEntries::of_tier(run, at)).collect()
+        }
+        _ => Vec::new(),
     }
 }

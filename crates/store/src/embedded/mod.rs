@@ -6,6 +6,7 @@
 //! waited together durable with one write and one `fdatasync` (group commit). Journals are `<dir>/<room>/<n>.journal`,
 //! one a sale (`frame` has the format). The draw's secret is in there: files are readable by their owner only.
 
+mod arrivals;
 mod claims;
 mod draft;
 mod frame;
@@ -34,11 +35,12 @@ use fairgate_core::room::{Command, Outcome, Refusal, View};
 use fairgate_telemetry::clock::Clock;
 use tokio::sync::oneshot;
 
-use self::keeper::{Keeper, SharedClaims, SharedRoster};
+use self::keeper::{Keeper, SharedClaims, SharedRosters};
 use self::load::{Loaded, load};
 pub(super) use self::look::count_commits;
 pub(super) use self::look::look_at_journals;
 pub use self::restore::{Gap, Restore, RestoreError, Restored, restore};
+use self::roster::{RosterPart, Rosters};
 use super::batch::{Reply, Request};
 use super::{DirLock, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of};
 
@@ -114,7 +116,7 @@ pub struct EmbeddedStore {
 /// How to reach a room's keeper.
 struct RoomHandle {
     requests: SyncSender<Request>,
-    roster: SharedRoster,
+    rosters: SharedRosters,
     claims: SharedClaims,
     thread: JoinHandle<()>,
 }
@@ -152,13 +154,13 @@ impl EmbeddedStore {
     fn start(&self, name: &str, loaded: Loaded) -> Result<RoomHandle, OpenError> {
         let dir = self.dir.join(name);
         let mut keeper = Keeper::new(name, dir.clone(), loaded, Arc::clone(&self.clock), Arc::clone(&self.counters));
-        let (roster, claims) = (keeper.roster(), keeper.claims());
+        let (rosters, claims) = (keeper.rosters(), keeper.claims());
         let (requests, queue) = sync_channel(WAITING_MAX);
         let thread = thread::Builder::new()
             .name(format!("room {name}"))
             .spawn(move || keeper.run(&queue))
             .map_err(|source| OpenError::Io { path: dir, source })?;
-        Ok(RoomHandle { requests, roster, claims, thread })
+        Ok(RoomHandle { requests, rosters, claims, thread })
     }
 
     /// Sends a request to a room and waits for the answer.
@@ -184,6 +186,22 @@ impl EmbeddedStore {
             Err(TrySendError::Full(_)) => Err(unavailable(&format!("{WAITING_MAX} requests wait for {room}"))),
             Err(TrySendError::Disconnected(_)) => Err(stopped(room)),
         }
+    }
+
+    /// Reads a part of a room's rosters; nothing where there is none yet.
+    async fn read(
+        &self,
+        room: &str,
+        part: impl FnOnce(&Rosters) -> Option<RosterPart> + Send + 'static,
+    ) -> Result<Bytes, StoreError> {
+        let rosters = self.lock_rooms().get(room).map(|handle| Arc::clone(&handle.rosters));
+        let rosters = rosters.ok_or(Refusal::NotScheduled)?;
+        let read = move || {
+            let part = rosters.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(part);
+            part.map_or_else(|| Ok(Bytes::new()), |part| part.read())
+        };
+        let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
+        bytes.map_err(|error| unavailable(&error))
     }
 
     fn is_closed(&self) -> bool {
@@ -221,15 +239,15 @@ impl Store for EmbeddedStore {
     }
 
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError> {
-        let roster = self.lock_rooms().get(room).map(|handle| Arc::clone(&handle.roster));
-        let roster = roster.ok_or(Refusal::NotScheduled)?;
-        let read = move || {
-            let part =
-                roster.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|roster| roster.part(entries));
-            part.map_or_else(|| Ok(Bytes::new()), |part| part.read())
-        };
-        let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
-        bytes.map_err(|error| unavailable(&error))
+        self.read(room, move |rosters| Some(rosters.plain().part(entries))).await
+    }
+
+    async fn tier_roster(&self, room: &str, tier: u8, entries: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read(room, move |rosters| Some(rosters.tier(tier)?.entries.part(entries))).await
+    }
+
+    async fn tags(&self, room: &str, tier: u8, entries: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read(room, move |rosters| Some(rosters.tier(tier)?.tags.part(entries))).await
     }
 
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {

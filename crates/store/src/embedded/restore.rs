@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use fairgate_core::room::{Claims, Command, GAP, Outcome, Phase, Room, Session};
-use fairgate_draw::{CLAIM_BYTES, Claim};
+use fairgate_draw::{CLAIM_BYTES, Claim, v2};
 
 use super::frame::FrameBuilder;
 use super::journal::JournalReader;
@@ -195,8 +195,13 @@ fn replay(dir: &Path) -> Result<(Room, u64), RestoreError> {
         while let Some(frame) = reader.next()? {
             frames += 1;
             replay_frame(&mut room, &frame, |_, outcome, room, _| {
-                if let Ok(Outcome::Entered(positions)) = outcome {
-                    came = if room.now_ms() / 1_000 == second { came } else { 0 } + positions.len() as u64;
+                let entered = match outcome {
+                    Ok(Outcome::Entered(positions)) => positions.len() as u64,
+                    Ok(Outcome::Arrived(arrived)) => arrived.len() as u64,
+                    _ => 0,
+                };
+                if entered > 0 {
+                    came = if room.now_ms() / 1_000 == second { came } else { 0 } + entered;
                     (second, pace) = (room.now_ms() / 1_000, pace.max(came));
                 }
             });
@@ -229,18 +234,26 @@ fn admitted_since(lost: &Path, room: &Room, now_ms: u64) -> Result<Claims, Resto
     let Some((memory, view)) = room.memory().zip(room.view()) else { return Ok(Claims::default()) };
     let policy = &memory.settings.policy;
     let mut since = Claims::default();
-    for claim in bytes.as_chunks::<CLAIM_BYTES>().0.iter().map(Claim::from_bytes) {
-        if claim.admitted_at_ms <= view.now_ms {
+    for (place, admitted_at_ms) in admissions(&bytes, memory.plan.rules.is_some()) {
+        if admitted_at_ms <= view.now_ms {
             continue;
         }
-        let hard_end_at_ms = claim.admitted_at_ms.saturating_add(policy.session_max_ms);
+        let hard_end_at_ms = admitted_at_ms.saturating_add(policy.session_max_ms);
         let expires_at_ms = now_ms.saturating_add(policy.session_idle_ms).min(hard_end_at_ms);
-        since.gone.insert(claim.place);
-        since
-            .sessions
-            .insert(claim.place, Session { admitted_at_ms: claim.admitted_at_ms, expires_at_ms, hard_end_at_ms });
+        since.gone.insert(place);
+        since.sessions.insert(place, Session { admitted_at_ms, expires_at_ms, hard_end_at_ms });
     }
     Ok(since)
+}
+
+/// The places of a list of claims, each with its time of admission.
+fn admissions(list: &[u8], has_tiers: bool) -> Vec<(u64, u64)> {
+    if has_tiers {
+        let claims = list.as_chunks().0.iter().map(v2::Claim::from_bytes);
+        return claims.map(|claim| (claim.place, claim.admitted_at_ms)).collect();
+    }
+    let claims = list.as_chunks::<CLAIM_BYTES>().0.iter().map(Claim::from_bytes);
+    claims.map(|claim| (claim.place, claim.admitted_at_ms)).collect()
 }
 
 fn copy_journals(from: &Path, into: &Path) -> io::Result<()> {

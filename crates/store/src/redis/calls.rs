@@ -116,7 +116,7 @@ impl Calls {
     /// # Errors
     /// There is no room, or Redis cannot be reached.
     pub async fn roster(&self, entries: u64) -> Result<Bytes, StoreError> {
-        ROSTER.read(&self.link, &self.key, 0..entries).await
+        ROSTER.read(&self.link, &self.key, None, 0..entries).await
     }
 
     fn room<'a>(&'a self, stamp: Option<&'a Stamp>, now_ms: u64) -> Room<'a> {

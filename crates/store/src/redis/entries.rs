@@ -5,6 +5,9 @@
 //! - a record that was cut short, or has rotted, costs the entries that it had and no others
 //! - what cannot be read is told, and how much of it there is
 //!
+//! In a room with tiers a record has 57 bytes: the tier (15: the line), its index or place as `u64be`, the entry, and its tag.
+//! Late comers are written down, too, since an identity has one position wherever it is.
+//!
 //! `<draw>.ledger` is a head and one frame for each batch that was answered (see [`framing`](crate::framing)). An
 //! entry has 40 bytes: its index as `u64be`, and itself. `<draw>.entries`, its first version, has the same bytes
 //! without head and frames; it is read as far as it goes and not written any more.
@@ -14,7 +17,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use fairgate_core::room::{Entry, Position};
+use fairgate_core::room::{Entry, Position, Spot};
+use fairgate_draw::v2::Tag;
 
 use crate::Damage;
 use crate::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind, Stored, u64_at};
@@ -25,6 +29,12 @@ const LEDGER: FileKind = FileKind { magic: *b"fairledg", version: 1 };
 const BATCH: FrameKind =
     FrameKind { magic: *b"FGL1", payload_min: RECORD_BYTES, payload_max: RECORD_BYTES * (1 << 17) };
 const RECORD_BYTES: usize = 8 + size_of::<Entry>();
+/// The same in a room with tiers.
+const TIER_BATCH: FrameKind =
+    FrameKind { magic: *b"FGL2", payload_min: TIER_RECORD_BYTES, payload_max: TIER_RECORD_BYTES * (1 << 17) };
+const TIER_RECORD_BYTES: usize = 1 + RECORD_BYTES + size_of::<Tag>();
+/// Instead of a tier: the line.
+const LINE: u8 = 15;
 /// No pool is as large: an index above is none, but bytes that are read out of step.
 const INDEX_MAX: u64 = 1 << 40;
 
@@ -33,6 +43,19 @@ const INDEX_MAX: u64 = 1 << 40;
 pub(super) struct EntriesFile {
     path: PathBuf,
     file: File,
+    /// True if the draw has tiers.
+    has_tiers: bool,
+}
+
+/// An entry of a room with tiers that was answered, as it is put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// Where it stands.
+    pub(super) at: Spot,
+    /// The entry.
+    pub(super) entry: Entry,
+    /// Its tag.
+    pub(super) tag: Tag,
 }
 
 /// What of a file could not be read.
@@ -46,10 +69,10 @@ pub(crate) struct Unread {
 
 impl EntriesFile {
     /// Opens the file of a draw, or makes it; a write that was cut short when it was used last is cut off.
-    pub(super) fn open(dir: &Path, draw: &str) -> io::Result<Self> {
+    pub(super) fn open(dir: &Path, draw: &str, has_tiers: bool) -> io::Result<Self> {
         let path = dir.join(draw).with_extension("ledger");
         let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&path)?;
-        let entries = Self { path, file };
+        let entries = Self { path, file, has_tiers };
         entries.locked(|file| entries.cut_to_whole_frames(file))?;
         Ok(entries)
     }
@@ -57,7 +80,16 @@ impl EntriesFile {
     /// Adds the entries of the pool among those that are about to be answered. What could not be written whole is taken
     /// away again.
     pub(super) fn push(&self, entries: &[Entry], positions: &[Position]) -> io::Result<()> {
-        let Some(frame) = frame(entries, positions) else { return Ok(()) };
+        self.append(frame(entries, positions))
+    }
+
+    /// The same in a room with tiers.
+    pub(super) fn push_answered(&self, answered: &[Answered]) -> io::Result<()> {
+        self.append(tier_frame(answered))
+    }
+
+    fn append(&self, frame: Option<Vec<u8>>) -> io::Result<()> {
+        let Some(frame) = frame else { return Ok(()) };
         self.locked(|mut file| {
             let length = file.metadata()?.len();
             let is_new = length < FILE_HEAD_BYTES as u64;
@@ -83,7 +115,7 @@ impl EntriesFile {
         if length < FILE_HEAD_BYTES as u64 {
             return file.set_len(0);
         }
-        let mut reader = Reader::open(&self.path)?;
+        let mut reader = Reader::open(&self.path, frames(self.has_tiers))?;
         while reader.next()?.is_some() {}
         if reader.at < length && reader.unread.rotten_bytes == 0 {
             let torn_bytes = length - reader.at;
@@ -92,6 +124,56 @@ impl EntriesFile {
         }
         Ok(())
     }
+}
+
+/// What the frames of a file are like.
+fn frames(has_tiers: bool) -> FrameKind {
+    if has_tiers { TIER_BATCH } else { BATCH }
+}
+
+/// What was answered together in a room with tiers, as a frame.
+fn tier_frame(answered: &[Answered]) -> Option<Vec<u8>> {
+    let mut frame = TIER_BATCH.begin(FRAME_HEAD_BYTES + answered.len() * TIER_RECORD_BYTES);
+    frame.extend(records_of(answered));
+    TIER_BATCH.seal(&mut frame);
+    (frame.len() > FRAME_HEAD_BYTES).then_some(frame)
+}
+
+/// The records of entries of a room with tiers, one behind the other.
+pub(super) fn records_of(answered: &[Answered]) -> Vec<u8> {
+    let mut records = Vec::with_capacity(answered.len() * TIER_RECORD_BYTES);
+    for Answered { at, entry, tag } in answered {
+        let (tier, number) = match *at {
+            Spot::Pool { tier, index } => (tier, index),
+            Spot::Line { place } => (LINE, place),
+        };
+        records.push(tier);
+        records.extend_from_slice(&number.to_be_bytes());
+        records.extend_from_slice(entry);
+        records.extend_from_slice(tag);
+    }
+    records
+}
+
+/// Reads the entries of a draw with tiers a frame at a time, in the order of the answers; each may come more than once.
+pub(super) fn read_tiers(dir: &Path, draw: &str) -> io::Result<impl Iterator<Item = Answered> + use<>> {
+    let reader = Reader::open(&dir.join(draw).with_extension("ledger"), TIER_BATCH)?;
+    let records = |payload: Vec<u8>| payload.as_chunks().0.iter().map(read_answered).collect::<Vec<_>>();
+    Ok(payloads(reader).flat_map(records))
+}
+
+fn read_answered(record: &[u8; TIER_RECORD_BYTES]) -> Answered {
+    let (head, tag) = record.split_at(1 + RECORD_BYTES);
+    let (number, entry) = head[1..].split_at(8);
+    let number = number.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let at = match head[0] {
+        LINE => Spot::Line { place: number },
+        tier => Spot::Pool { tier, index: number },
+    };
+    let (mut answered, tag) = (Answered { at, entry: Entry::default(), tag: Tag::default() }, tag);
+    answered.entry.copy_from_slice(entry);
+    answered.tag.copy_from_slice(tag);
+    answered
 }
 
 /// What was answered together, as a frame; none where nobody came into the pool.
@@ -113,7 +195,7 @@ pub struct PlayedEntries {
 impl PlayedEntries {
     /// Opens it: a write that was cut short is cut off.
     pub fn open(&mut self) {
-        let mut reader = Reader::of(PathBuf::new(), Some(std::mem::take(&mut self.bytes).into_boxed_slice()));
+        let mut reader = Reader::of(PathBuf::new(), BATCH, Some(std::mem::take(&mut self.bytes).into_boxed_slice()));
         while reader.next().is_ok_and(|records| records.is_some()) {}
         let whole = if reader.unread.rotten_bytes == 0 { usize::try_from(reader.at).ok() } else { None };
         self.bytes = reader.file.take().map(Vec::from).unwrap_or_default();
@@ -133,36 +215,49 @@ impl PlayedEntries {
     /// The entries that can be read.
     #[must_use]
     pub fn entries(&self) -> Vec<(u64, Entry)> {
-        let mut reader = Reader::of(PathBuf::new(), Some(self.bytes.clone().into_boxed_slice()));
+        let mut reader = Reader::of(PathBuf::new(), BATCH, Some(self.bytes.clone().into_boxed_slice()));
         let frames = std::iter::from_fn(|| reader.next().ok().flatten());
-        frames.flatten().collect()
+        frames.flat_map(|payload| records(&payload)).collect()
     }
 }
 
 /// Reads the entries of a draw a frame at a time, in the order of the answers; each may come more than once.
 pub(super) fn read(dir: &Path, draw: &str) -> io::Result<impl Iterator<Item = (u64, Entry)> + use<>> {
     let of_before = read_released(&dir.join(draw).with_extension("entries"))?;
-    let mut reader = Some(Reader::open(&dir.join(draw).with_extension("ledger"))?);
-    let frames = std::iter::from_fn(move || {
-        let records = reader.as_mut()?.next().unwrap_or_else(|error| {
+    let reader = Reader::open(&dir.join(draw).with_extension("ledger"), BATCH)?;
+    Ok(of_before.into_iter().chain(payloads(reader).flat_map(|payload| records(&payload))))
+}
+
+/// The payloads of a file's frames, as far as it can be read.
+fn payloads(reader: Reader<File>) -> impl Iterator<Item = Vec<u8>> {
+    let mut reader = Some(reader);
+    std::iter::from_fn(move || {
+        let payload = reader.as_mut()?.next().unwrap_or_else(|error| {
             tracing::error!(%error, "the entries that were answered cannot be read to their end");
             None
         });
-        if records.is_none() {
+        if payload.is_none() {
             reader.take().iter().for_each(Reader::tell);
         }
-        records
-    });
-    Ok(of_before.into_iter().chain(frames.flatten()))
+        payload
+    })
 }
 
 /// How many entries a file has that can be read, and what of it cannot.
 pub(crate) fn read_ledger(path: &Path) -> io::Result<(usize, Unread)> {
-    let (mut reader, mut entries) = (Reader::open(path)?, 0);
-    while let Some(records) = reader.next()? {
-        entries += records.len();
+    let kind = if begins_with_tiers(path)? { (TIER_BATCH, TIER_RECORD_BYTES) } else { (BATCH, RECORD_BYTES) };
+    let (mut reader, mut entries) = (Reader::open(path, kind.0)?, 0);
+    while let Some(payload) = reader.next()? {
+        entries += payload.len() / kind.1;
     }
     Ok((entries, reader.unread))
+}
+
+/// True if a file's first frame is of a room with tiers.
+fn begins_with_tiers(path: &Path) -> io::Result<bool> {
+    let mut magic = [0; 4];
+    let read = File::open(path)?.stored().read_full_at(&mut magic, FILE_HEAD_BYTES as u64)?;
+    Ok(read == magic.len() && magic == TIER_BATCH.magic)
 }
 
 /// True if this is a file of entries, of whatever version.
@@ -174,6 +269,7 @@ pub(super) fn is_entries(path: &Path) -> bool {
 #[derive(Debug)]
 struct Reader<F> {
     path: PathBuf,
+    frames: FrameKind,
     file: Option<F>,
     at: u64,
     unread: Unread,
@@ -181,20 +277,20 @@ struct Reader<F> {
 
 impl Reader<File> {
     /// Opens a file; one that is not there is empty.
-    fn open(path: &Path) -> io::Result<Self> {
+    fn open(path: &Path, frames: FrameKind) -> io::Result<Self> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             opened => Some(opened?),
         };
-        let mut reader = Self::of(path.to_owned(), file);
+        let mut reader = Self::of(path.to_owned(), frames, file);
         reader.check_head()?;
         Ok(reader)
     }
 }
 
 impl<F: AsBytes> Reader<F> {
-    fn of(path: PathBuf, file: Option<F>) -> Self {
-        Self { path, file, at: FILE_HEAD_BYTES as u64, unread: Unread::default() }
+    fn of(path: PathBuf, frames: FrameKind, file: Option<F>) -> Self {
+        Self { path, frames, file, at: FILE_HEAD_BYTES as u64, unread: Unread::default() }
     }
 
     fn check_head(&mut self) -> io::Result<()> {
@@ -214,19 +310,19 @@ impl<F: AsBytes> Reader<F> {
         Ok(())
     }
 
-    /// The records of the next whole frame; none at the end.
-    fn next(&mut self) -> io::Result<Option<Vec<(u64, Entry)>>> {
+    /// The payload of the next whole frame; none at the end.
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.file.as_ref().map(AsBytes::stored) else { return Ok(None) };
-        if let Some(payload) = read_frame(file, self.at)? {
+        if let Some(payload) = read_frame(file, self.frames, self.at)? {
             self.at += (FRAME_HEAD_BYTES + payload.len()) as u64;
-            return Ok(Some(records(&payload)));
+            return Ok(Some(payload));
         }
         let length = file.length()?;
-        let next = BATCH.find(file, self.at + 1)?;
+        let next = self.frames.find(file, self.at + 1)?;
         let unread = next.unwrap_or(length).saturating_sub(self.at);
-        let mut bytes = vec![0; usize::try_from(unread.min(BATCH.payload_max as u64)).unwrap_or(0)];
+        let mut bytes = vec![0; usize::try_from(unread.min(self.frames.payload_max as u64)).unwrap_or(0)];
         file.read_full_at(&mut bytes, self.at)?;
-        match BATCH.judge(self.at, &bytes) {
+        match self.frames.judge(self.at, &bytes) {
             Damage::Torn => self.unread.torn_bytes += unread,
             Damage::Rotten => self.unread.rotten_bytes += unread,
         }
@@ -278,12 +374,12 @@ impl AsBytes for Box<[u8]> {
     }
 }
 
-fn read_frame(file: &(impl Stored + ?Sized), at: u64) -> io::Result<Option<Vec<u8>>> {
+fn read_frame(file: &(impl Stored + ?Sized), frames: FrameKind, at: u64) -> io::Result<Option<Vec<u8>>> {
     let mut head = [0; FRAME_HEAD_BYTES];
     if file.read_full_at(&mut head, at)? < FRAME_HEAD_BYTES {
         return Ok(None);
     }
-    let Some(head) = BATCH.head(&head) else { return Ok(None) };
+    let Some(head) = frames.head(&head) else { return Ok(None) };
     let mut payload = vec![0; head.length];
     file.read_full_at(&mut payload, at + FRAME_HEAD_BYTES as u64)?;
     Ok(head.fits(&payload).then_some(payload))
@@ -345,7 +441,7 @@ mod tests {
 
     /// Ten batches of three.
     fn written(dir: &Path) -> PathBuf {
-        let file = EntriesFile::open(dir, DRAW).unwrap();
+        let file = EntriesFile::open(dir, DRAW, false).unwrap();
         for batch in 0..10_u64 {
             let positions: Vec<_> = (0..3).map(|n| Position::Pool(batch * 3 + n)).collect();
             let entries: Vec<Entry> = positions.iter().map(|position| [position.number() as u8 + 1; 32]).collect();
@@ -368,7 +464,7 @@ mod tests {
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(whole - 50).unwrap();
         assert_eq!(indexes(dir.path()), (0..27).collect::<Vec<_>>());
-        let again = EntriesFile::open(dir.path(), DRAW).unwrap();
+        let again = EntriesFile::open(dir.path(), DRAW, false).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), whole - (whole - 16) / 10);
         again.push(&[[31; 32]], &[Position::Pool(30)]).unwrap();
         assert_eq!(indexes(dir.path()), (0..27).chain([30]).collect::<Vec<_>>());
@@ -384,7 +480,7 @@ mod tests {
         fs::write(&path, [&bytes[..cut], &bytes[16 + 5 * frame..]].concat()).unwrap();
         let expected: Vec<_> = (0..12).chain(15..30).collect();
         assert_eq!(indexes(dir.path()), expected);
-        let mut reader = Reader::open(&path).unwrap();
+        let mut reader = Reader::open(&path, BATCH).unwrap();
         while reader.next().unwrap().is_some() {}
         assert_eq!(reader.unread, Unread { torn_bytes: 30, rotten_bytes: 0 });
     }
@@ -399,11 +495,11 @@ mod tests {
             let mut rotten = bytes.clone();
             rotten[16 + batch * frame + 40] ^= 4;
             fs::write(&path, &rotten).unwrap();
-            drop(EntriesFile::open(dir.path(), DRAW).unwrap());
+            drop(EntriesFile::open(dir.path(), DRAW, false).unwrap());
             let lost = batch as u64 * 3..batch as u64 * 3 + 3;
             assert_eq!(indexes(dir.path()), (0..30).filter(|index| !lost.contains(index)).collect::<Vec<_>>());
             assert_eq!(fs::read(&path).unwrap(), rotten);
-            let mut reader = Reader::open(&path).unwrap();
+            let mut reader = Reader::open(&path, BATCH).unwrap();
             while reader.next().unwrap().is_some() {}
             assert_eq!(reader.unread, Unread { torn_bytes: 0, rotten_bytes: frame as u64 });
         }
@@ -422,7 +518,7 @@ mod tests {
         let read: Vec<u64> = read(dir.path(), DRAW).unwrap().map(|(index, _)| index).collect();
         assert!((8..20).all(|index| read.contains(&index)), "{read:?}");
         // Both are read while an edge takes over from one of before.
-        EntriesFile::open(dir.path(), DRAW).unwrap().push(&[entry(20)], &[Position::Pool(20)]).unwrap();
+        EntriesFile::open(dir.path(), DRAW, false).unwrap().push(&[entry(20)], &[Position::Pool(20)]).unwrap();
         assert!(super::read(dir.path(), DRAW).unwrap().any(|(index, _)| index == 20));
     }
 
@@ -431,11 +527,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = written(dir.path());
         let length = fs::metadata(&path).unwrap().len();
-        let read_only = EntriesFile { path: path.clone(), file: File::open(&path).unwrap() };
+        let read_only = EntriesFile { path: path.clone(), file: File::open(&path).unwrap(), has_tiers: false };
         assert!(read_only.push(&[[9; 32]], &[Position::Pool(99)]).is_err());
         assert_eq!(fs::metadata(&path).unwrap().len(), length);
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(b"?", length).unwrap();
         assert_eq!(indexes(dir.path()), (0..30).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn entries_of_tiers_are_read_back_with_their_tags_and_a_rotten_frame_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let answered = |n: u8| {
+            let at = if n == 2 { Spot::Line { place: 70_000 } } else { Spot::Pool { tier: n, index: 1 << 33 } };
+            Answered { at, entry: [n; 32], tag: [n; 16] }
+        };
+        let file = EntriesFile::open(dir.path(), DRAW, true).unwrap();
+        for n in 0..4 {
+            file.push_answered(&[answered(n)]).unwrap();
+        }
+        let read = || read_tiers(dir.path(), DRAW).unwrap().collect::<Vec<_>>();
+        assert_eq!(read(), (0..4).map(answered).collect::<Vec<_>>());
+        let path = dir.path().join(DRAW).with_extension("ledger");
+        assert_eq!(read_ledger(&path).unwrap(), (4, Unread::default()));
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[FILE_HEAD_BYTES + FRAME_HEAD_BYTES + 5] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(read(), (1..4).map(answered).collect::<Vec<_>>());
     }
 }

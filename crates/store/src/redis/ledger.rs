@@ -22,10 +22,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fairgate_core::recovery::Knowledge;
-use fairgate_core::room::{Entry, Memory, Position};
+use fairgate_core::room::{Arrival, Arrived, Entry, Memory, Position, Rules, TiersMemory};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::entries::{self, EntriesFile};
+use super::entries::{self, Answered, EntriesFile};
 use crate::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind};
 use crate::{Damage, DirLock, LockError, copy};
 
@@ -33,6 +34,8 @@ use crate::{Damage, DirLock, LockError, copy};
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How the file begins. Its first version had neither head nor frame.
 const KNOWLEDGE: FileKind = FileKind { magic: *b"fairknow", version: 2 };
+/// The same of a room with tiers, which has more in it.
+const TIERS_KNOWLEDGE: FileKind = FileKind { magic: *b"fairknow", version: 3 };
 const ALL_OF_IT: FrameKind = FrameKind { magic: *b"FGK1", payload_min: 1, payload_max: u32::MAX as usize };
 
 /// The directory with the files of all rooms.
@@ -150,6 +153,21 @@ impl Ledger {
         }
     }
 
+    /// Writes down the entries among those that came into a room with tiers.
+    pub(super) fn note_arrivals(&mut self, knowledge: &Knowledge, arrivals: &[Arrival], arrived: &[Arrived]) {
+        let answered: Vec<Answered> =
+            arrivals.iter().zip(arrived).filter_map(|(arrival, arrived)| answered(arrival, arrived)).collect();
+        if !answered.is_empty() {
+            let written = self.entries_file(knowledge).and_then(|file| file.push_answered(&answered));
+            self.tell("entries", written);
+        }
+    }
+
+    /// The entries that this edge has answered in a room with tiers; each may come more than once.
+    pub(super) fn answered(&self, knowledge: &Knowledge) -> io::Result<impl Iterator<Item = Answered> + use<>> {
+        entries::read_tiers(&self.dir, &draw_of(knowledge)?)
+    }
+
     /// The entries from an index on that this edge has answered, a part at a time; each may come more than once.
     pub(super) fn entries(
         &self,
@@ -162,7 +180,8 @@ impl Ledger {
 
     /// True if the disk has a copy of the roster that the public root is of.
     pub(super) fn has_copy(&self, memory: &Memory) -> bool {
-        memory.frozen.is_some_and(|frozen| copy::has(&self.dir, &frozen.root))
+        // Of a room with tiers there are no copies.
+        memory.tiers.is_none() && memory.frozen.is_some_and(|frozen| copy::has(&self.dir, &frozen.root))
     }
 
     /// Where the copy of the roster is.
@@ -181,7 +200,8 @@ impl Ledger {
         let draw = draw_of(knowledge)?;
         if self.entries.as_ref().is_none_or(|(known, _)| *known != draw) {
             self.create_dir()?;
-            let file = EntriesFile::open(&self.dir, &draw)?;
+            let has_tiers = knowledge.memory.as_ref().is_some_and(|memory| memory.plan.rules.is_some());
+            let file = EntriesFile::open(&self.dir, &draw, has_tiers)?;
             self.forget_others(&draw)?;
             self.entries = Some((draw, file));
         }
@@ -214,18 +234,49 @@ impl Ledger {
     }
 }
 
+/// What is written down of an arrival: an entry that is new, or that this very fan has already.
+fn answered(arrival: &Arrival, arrived: &Arrived) -> Option<Answered> {
+    let own = match arrived {
+        Arrived::New { which, .. } => arrival.entries.get(usize::from(*which)),
+        Arrived::Again { entry: Some(entry), .. } => arrival.entries.iter().find(|(own, _)| own == entry),
+        Arrived::Again { entry: None, .. } if arrival.others.is_empty() && !arrival.several => arrival.entries.first(),
+        _ => None,
+    };
+    let (entry, tag) = *own?;
+    Some(Answered { at: arrived.at()?, entry, tag })
+}
+
 /// The name of the files of the present draw: the first bytes of its descriptor's digest.
 fn draw_of(knowledge: &Knowledge) -> io::Result<String> {
     let memory = knowledge.memory.as_ref().ok_or_else(|| io::Error::other("nothing is known of the room"))?;
-    Ok(hex::encode(&memory.plan.descriptor().digest()[..8]))
+    Ok(hex::encode(&memory.plan.descriptor().digest[..8]))
+}
+
+/// What is written down of a room with tiers beside what is written down of every room.
+#[derive(Serialize, Deserialize)]
+struct TiersKnown {
+    rules: Box<Rules>,
+    tiers: TiersMemory,
+}
+
+impl TiersKnown {
+    fn of(knowledge: &Knowledge) -> Option<Self> {
+        let memory = knowledge.memory.as_ref()?;
+        Some(Self { rules: memory.plan.rules.clone()?, tiers: memory.tiers.clone()? })
+    }
 }
 
 fn knowledge_bytes(knowledge: &Knowledge) -> io::Result<Vec<u8>> {
     let mut frame = ALL_OF_IT.begin(4096);
     let left_out = knowledge.memory.as_ref().and_then(|memory| memory.frozen).map_or(0, |frozen| frozen.left_out);
     frame = postcard::to_extend(&(knowledge, left_out), frame).map_err(io::Error::other)?;
+    let tiers = TiersKnown::of(knowledge);
+    let kind = if tiers.is_some() { TIERS_KNOWLEDGE } else { KNOWLEDGE };
+    if let Some(tiers) = tiers {
+        frame = postcard::to_extend(&tiers, frame).map_err(io::Error::other)?;
+    }
     ALL_OF_IT.seal(&mut frame);
-    Ok([&KNOWLEDGE.head()[..], &frame].concat())
+    Ok([&kind.head()[..], &frame].concat())
 }
 
 /// Why a file of knowledge cannot be read.
@@ -244,7 +295,7 @@ pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
         return Err(Unreadable::Damaged(Damage::Torn));
     }
     match KNOWLEDGE.version_of(bytes) {
-        Some(version) if version == KNOWLEDGE.version => {}
+        Some(version) if version == KNOWLEDGE.version || version == TIERS_KNOWLEDGE.version => {}
         Some(version) => return Err(Unreadable::Version(version)),
         // The first version: nothing but what is known.
         None if bytes[0] <= 1 => return decode(&[bytes, &NOTHING_LEFT_OUT].concat()).ok_or(rotten),
@@ -260,9 +311,15 @@ pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
 const NOTHING_LEFT_OUT: [u8; 1] = [0];
 
 fn decode(bytes: &[u8]) -> Option<Knowledge> {
-    let (mut knowledge, left_out): (Knowledge, u64) = postcard::from_bytes(bytes).ok()?;
-    if let Some(frozen) = knowledge.memory.as_mut().and_then(|memory| memory.frozen.as_mut()) {
-        frozen.left_out = left_out;
+    let ((mut knowledge, left_out), rest): ((Knowledge, u64), &[u8]) = postcard::take_from_bytes(bytes).ok()?;
+    if let Some(memory) = &mut knowledge.memory {
+        if let Some(frozen) = &mut memory.frozen {
+            frozen.left_out = left_out;
+        }
+        if !rest.is_empty() {
+            let TiersKnown { rules, tiers } = postcard::from_bytes(rest).ok()?;
+            (memory.plan.rules, memory.tiers) = (Some(rules), Some(tiers));
+        }
     }
     Some(knowledge)
 }

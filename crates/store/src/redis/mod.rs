@@ -9,6 +9,7 @@
 //! which closed sessions a view has told of already.
 
 mod address;
+mod arrivals;
 mod calls;
 mod entries;
 mod fields;
@@ -53,7 +54,7 @@ pub(super) use self::ledger::{Unreadable, read_knowledge};
 use self::link::Link;
 pub use self::link::RedisOptions;
 use self::room_task::{Parts, RoomTask};
-use self::rows::{CLAIMS, ROSTER, Rows};
+use self::rows::{CLAIMS, ROSTER, Rows, TAGS, TIER_ROSTER};
 use self::script::Scripts;
 use self::subscription::Changes;
 pub use self::time::{CallTime, PlayedTime};
@@ -192,11 +193,16 @@ impl RedisStore {
     }
 
     async fn read(&self, list: Rows, room: &str, rows: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read_of(list, None, room, rows).await
+    }
+
+    /// Reads rows of a list, which is that of one tier where one is named.
+    async fn read_of(&self, list: Rows, tier: Option<u8>, room: &str, rows: Range<u64>) -> Result<Bytes, StoreError> {
         check_name(room)?;
         let (link, key) = (self.link.clone(), key(room));
         // Connections belong to the store's own runtime.
         let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
-        runtime.spawn(async move { list.read(&link, &key, rows).await }).await.map_err(|_| stopped())?
+        runtime.spawn(async move { list.read(&link, &key, tier, rows).await }).await.map_err(|_| stopped())?
     }
 
     /// The way to a room's task, which is started with the first request.
@@ -253,6 +259,14 @@ impl Store for RedisStore {
 
     async fn roster(&self, room: &str, entries: Range<u64>) -> Result<Bytes, StoreError> {
         self.read(ROSTER, room, entries).await
+    }
+
+    async fn tier_roster(&self, room: &str, tier: u8, entries: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read_of(TIER_ROSTER, Some(tier), room, entries).await
+    }
+
+    async fn tags(&self, room: &str, tier: u8, entries: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read_of(TAGS, Some(tier), room, entries).await
     }
 
     fn has_copy(&self, room: &str, root: &Hash) -> bool {

@@ -7,6 +7,7 @@ use std::path::Path;
 use fairgate_core::room::{Entry, Frozen};
 use fairgate_draw::Hash;
 
+use super::entries::{self, Answered};
 use super::rows::ROSTER;
 use super::script::{nonsense, number};
 use super::transition::Room;
@@ -38,6 +39,29 @@ pub(super) async fn entries(
         }
     }
     tracing::warn!(key = room.key, known, written, too_late, "entries were put back into the roster");
+    Ok(too_late)
+}
+
+/// Puts back the entries of a room with tiers that this edge has answered; answers whether it came too late for some.
+pub(super) async fn answered(
+    room: &mut Room<'_>,
+    mut answered: impl Iterator<Item = Answered>,
+    is_under_root: bool,
+) -> Result<bool, StoreError> {
+    let (mut known, mut written, mut too_late) = (0, 0, false);
+    loop {
+        let part: Vec<Answered> = answered.by_ref().take(ENTRIES_A_SCRIPT).collect();
+        if part.is_empty() {
+            break;
+        }
+        let mut call = room.call(&room.scripts.refill_tiers);
+        call.arg(u8::from(is_under_root)).arg(entries::records_of(&part));
+        let reply = room.run(&call).await?;
+        let [here, late] = reply.values.as_slice() else { return Err(nonsense("a reply that is not two numbers")) };
+        (known, written) = (known + part.len() as u64, written + number(here)?);
+        too_late |= number(late)? == 1;
+    }
+    tracing::warn!(key = room.key, known, written, too_late, "entries were put back into the rosters of the tiers");
     Ok(too_late)
 }
 

@@ -5,7 +5,7 @@ use fairgate_core::room::Refusal;
 use super::script::{Reply, nonsense, number, text};
 use crate::StoreError;
 
-const HOW_MUCH: &str = "40 bytes for each fan in the pool";
+const HOW_MUCH: &str = "40 bytes for each fan in the pool, or 64 where the room asks for identities";
 
 /// The reply, unless it is a refusal.
 pub(super) fn accepted(reply: Reply) -> Result<Reply, StoreError> {
@@ -34,6 +34,10 @@ pub(super) fn accepted(reply: Reply) -> Result<Reply, StoreError> {
         ("pool_is_open", [starts_at_ms]) => Refusal::pool_is_open(*starts_at_ms),
         ("wrong_count", [entries, pool]) => Refusal::wrong_count(*entries, *pool),
         ("another_root", []) => Refusal::another_root(),
+        ("no_tiers", []) => Refusal::no_tiers(),
+        ("has_tiers", []) => Refusal::has_tiers(),
+        ("no_such_tier", [tier]) => Refusal::no_such_tier(*tier),
+        ("wrong_tags", []) => Refusal::wrong_tags(),
         ("no_root", []) => Refusal::no_root(),
         ("too_late", []) => Refusal::too_late(),
         ("not_witnessed", [left_ms]) => Refusal::not_witnessed(*left_ms),

@@ -73,6 +73,14 @@ fn add_draw(fields: &mut Fields, memory: &Memory) {
         fields.number("frozen_at", frozen.at_ms);
         fields.number("frozen_left", frozen.left_out);
     }
+    let tiers = memory.tiers.as_ref().and_then(|tiers| tiers.frozen.as_ref());
+    if let Some(tiers) = tiers {
+        let roots: Vec<u8> = tiers.iter().flat_map(|tier| [tier.root, tier.tags_root]).flatten().collect();
+        fields.text("roots", roots);
+        for (number, tier) in tiers.iter().enumerate() {
+            fields.number(&format!("f{number}"), tier.missing);
+        }
+    }
     if let Some(revealed) = &memory.revealed {
         fields.text("seed", revealed.seed);
         fields.number("revealed_at", revealed.at_ms);
@@ -94,4 +102,7 @@ fn add_line(fields: &mut Fields, memory: &Memory) {
     fields.number("honoured", memory.honoured);
     fields.number("left", memory.left);
     fields.number("let_in", memory.let_in);
+    for (tier, entries) in memory.tiers.iter().flat_map(|tiers| tiers.early.iter()).enumerate() {
+        fields.number(&format!("n{tier}"), entries);
+    }
 }

@@ -1,8 +1,9 @@
 //! `Command::Reveal`: Lua can neither hash nor verify. So the store asks what the draw consists of, works out what is
 //! missing, and asks again; see `lua/reveal.lua`.
 
-use fairgate_core::room::{Beacon, Outcome, check_beacon, verified};
-use fairgate_draw::{BeaconRound, BeaconSignature, Descriptor, Hash, ZERO, seed};
+use fairgate_core::room::{Beacon, Frozen, Outcome, beacon_round, check_beacon, seed_of, verified};
+use fairgate_draw::v2::FrozenTier;
+use fairgate_draw::{BeaconRound, BeaconSignature, Hash, ZERO};
 use redis::Value;
 
 use super::script::{Reply, nonsense, number, text};
@@ -45,27 +46,44 @@ async fn ask(room: &mut Room<'_>, signature: Option<&BeaconSignature>, found: &F
 }
 
 fn verify(reply: &Reply, signature: Option<&BeaconSignature>) -> Result<Found, StoreError> {
-    let [digest, descriptor] = reply.values.as_slice() else { return Err(nonsense("half a descriptor")) };
-    let round = round(descriptor)?;
+    let [digest, descriptor, frozen_at_ms] = reply.values.as_slice() else {
+        return Err(nonsense("half a descriptor"));
+    };
+    let round = round(descriptor, Some(number(frozen_at_ms)?).filter(|at_ms| *at_ms > 0));
     let beacon = signature.map(|signature| verified(round.as_ref(), signature)).transpose()?;
     Ok(Found { digest: bytes::<32>(digest)?.to_vec(), beacon, seed: None })
 }
 
 fn work_out(reply: &Reply, found: Found) -> Result<Found, StoreError> {
-    let [digest, descriptor, entries, root, secret, frozen_at_ms, now_ms] = reply.values.as_slice() else {
+    let [digest, descriptor, entries, root, secret, frozen_at_ms, now_ms, tiers @ ..] = reply.values.as_slice() else {
         return Err(nonsense("half a seed"));
     };
-    check_beacon(round(descriptor)?.as_ref(), found.beacon.as_ref(), number(frozen_at_ms)?, number(now_ms)?)?;
-    let digest = bytes(digest)?;
-    let randomness = found.beacon.map_or(ZERO, |beacon| beacon.randomness);
-    let seed = seed(&digest, number(entries)?, &bytes(root)?, &bytes(secret)?, &randomness);
-    Ok(Found { digest: digest.to_vec(), seed: Some(seed), ..found })
+    let (frozen_at_ms, tiers) = (number(frozen_at_ms)?, read_tiers(tiers)?);
+    let round = round(descriptor, Some(frozen_at_ms));
+    // Before the freeze a draw with tiers names another round than after it may.
+    let beacon = found.beacon.map(|beacon| verified(round.as_ref(), &beacon.signature)).transpose()?;
+    check_beacon(round.as_ref(), beacon.as_ref(), frozen_at_ms, number(now_ms)?)?;
+    let (digest, randomness) = (bytes(digest)?, beacon.map_or(ZERO, |beacon| beacon.randomness));
+    let (entries, root) = (number(entries)?, bytes(root)?);
+    let frozen = Frozen { entries, root, missing: 0, at_ms: frozen_at_ms, left_out: 0 };
+    let seed = seed_of(&digest, &frozen, tiers.as_deref(), &bytes(secret)?, &randomness);
+    Ok(Found { digest: digest.to_vec(), seed: Some(seed), beacon })
 }
 
-/// The round that a descriptor names.
-fn round(descriptor: &Value) -> Result<Option<BeaconRound>, StoreError> {
-    let descriptor = text(descriptor.clone()).and_then(|text| Descriptor::parse(&text).ok());
-    descriptor.map(|descriptor| descriptor.beacon).ok_or_else(|| nonsense("a descriptor that is none"))
+/// The frozen tiers, in a room that has any: the roots of all, and how many entries each has.
+fn read_tiers(values: &[Value]) -> Result<Option<Vec<FrozenTier>>, StoreError> {
+    let Some((Value::BulkString(roots), entries)) = values.split_first() else { return Ok(None) };
+    let (roots, []) = roots.as_chunks::<32>() else { return Err(nonsense("half a root")) };
+    let (roots, []) = roots.as_chunks::<2>() else { return Err(nonsense("a tier with one root")) };
+    let tier = |([root, tags_root], entries): (&[Hash; 2], &Value)| {
+        Ok(FrozenTier { entries: number(entries)?, root: *root, tags_root: *tags_root, missing: 0 })
+    };
+    roots.iter().zip(entries).map(tier).collect::<Result<_, StoreError>>().map(Some)
+}
+
+/// The round that a descriptor names for a freeze at this time.
+fn round(descriptor: &Value, frozen_at_ms: Option<u64>) -> Option<BeaconRound> {
+    beacon_round(&text(descriptor.clone())?, frozen_at_ms)
 }
 
 fn bytes<const N: usize>(value: &Value) -> Result<[u8; N], StoreError> {

@@ -121,6 +121,12 @@ impl RoomTask {
             self.write(entries, positions);
             return Reply::Done;
         }
+        if let (Call::Write, Command::Arrive(arrivals), Some(Outcome::Arrived(arrived))) = (call, command, answer) {
+            if let Some(ledger) = &mut self.ledger {
+                ledger.note_arrivals(&self.knowledge, arrivals, arrived);
+            }
+            return Reply::Done;
+        }
         let stamp = self.knowledge.stamp.as_ref().filter(|_| call != Call::LookAround);
         let mut room = room(&self.parts, stamp);
         let reply = match call {
@@ -136,6 +142,12 @@ impl RoomTask {
             Call::Restore => {
                 tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
                 room.restore(&self.knowledge).await.map(|()| Reply::Done)
+            }
+            Call::Refill { is_under_root, .. } if self.has_tiers() => {
+                let ledger = self.ledger.as_ref();
+                let answered = ledger.and_then(|ledger| ledger.answered(&self.knowledge).map_err(tell_unread).ok());
+                let refilled = put_back::answered(&mut room, answered.into_iter().flatten(), is_under_root).await;
+                refilled.map(|too_late| Reply::Refilled { too_late })
             }
             Call::Refill { from, is_under_root } => {
                 let entries = self
@@ -159,6 +171,11 @@ impl RoomTask {
         };
         self.parts.counters.calls.fetch_add(room.calls, Relaxed);
         reply.unwrap_or_else(|error| if room.is_lost { Reply::Lost(error) } else { Reply::Failed(error) })
+    }
+
+    /// True if the room that is known has tiers.
+    fn has_tiers(&self) -> bool {
+        self.knowledge.memory.as_ref().is_some_and(|memory| memory.plan.rules.is_some())
     }
 
     /// Has fans join; answers who was turned away, too, and for how long.

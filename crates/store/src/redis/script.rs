@@ -13,28 +13,37 @@ use super::transition::OVER;
 use crate::StoreError;
 
 /// What stands before every command, in this order.
-const ROOM: [&str; 6] = [
+const ROOM: [&str; 7] = [
     include_str!("../../../../lua/room/state.lua"),
     include_str!("../../../../lua/room/pace.lua"),
     include_str!("../../../../lua/room/lease.lua"),
     include_str!("../../../../lua/room/line.lua"),
+    include_str!("../../../../lua/room/tiers.lua"),
     include_str!("../../../../lua/room/loss.lua"),
     include_str!("../../../../lua/room/time.lua"),
 ];
+/// What stands before commands that look identities up, behind the beginning.
+const INDEX: &str = include_str!("../../../../lua/room/index.lua");
 const BEGIN: &str = include_str!("../../../../lua/begin.lua");
 
 /// The most leases, or places that wait, that end in one script: Redis serves nobody else meanwhile. The room in memory
 /// ends all of them at once; here the next scripts end the rest.
 const DUE_MAX: u64 = 300;
 
+/// The keys of an index that one look takes away: it belongs to a sale that is over.
+const INDEX_A_LOOK: u64 = 2_000;
+
 /// Every script, by what it does.
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) schedule: Script,
     pub(super) enter: Script,
+    pub(super) arrive: Script,
     pub(super) freeze: Script,
+    pub(super) freeze_tiers: Script,
     pub(super) reveal: Script,
     pub(super) claim: Script,
+    pub(super) claim_tiers: Script,
     pub(super) renew: Script,
     pub(super) release: Script,
     pub(super) leave: Script,
@@ -42,9 +51,11 @@ pub(super) struct Scripts {
     pub(super) steer: Script,
     pub(super) stock: Script,
     pub(super) learn: Script,
+    pub(super) learn_tier: Script,
     pub(super) view: Script,
     pub(super) restore: Script,
     pub(super) refill: Script,
+    pub(super) refill_tiers: Script,
     pub(super) put_back: Script,
 }
 
@@ -56,9 +67,12 @@ impl Scripts {
         Self {
             schedule: script(include_str!("../../../../lua/schedule.lua")),
             enter: script(include_str!("../../../../lua/enter.lua")),
+            arrive: script(&[INDEX, include_str!("../../../../lua/arrive.lua")].join("\n")),
             freeze: script(include_str!("../../../../lua/freeze.lua")),
+            freeze_tiers: script(include_str!("../../../../lua/freeze_tiers.lua")),
             reveal: script(include_str!("../../../../lua/reveal.lua")),
-            claim: script(include_str!("../../../../lua/claim.lua")),
+            claim: script(&claim(false)),
+            claim_tiers: script(&claim(true)),
             renew: script(include_str!("../../../../lua/renew.lua")),
             release: script(include_str!("../../../../lua/release.lua")),
             leave: script(include_str!("../../../../lua/leave.lua")),
@@ -66,13 +80,20 @@ impl Scripts {
             steer: script(include_str!("../../../../lua/steer.lua")),
             stock: script(include_str!("../../../../lua/stock.lua")),
             learn: script(include_str!("../../../../lua/learn.lua")),
+            learn_tier: script(include_str!("../../../../lua/learn_tier.lua")),
             view: script(include_str!("../../../../lua/view.lua")),
             refill: script(include_str!("../../../../lua/refill.lua")),
+            refill_tiers: script(&[INDEX, include_str!("../../../../lua/refill_tiers.lua")].join("\n")),
             put_back: script(include_str!("../../../../lua/put_back.lua")),
             // What was lost is put back before time passes.
             restore: Script::new(&format!("{room}\n{}", include_str!("../../../../lua/restore.lua"))),
         }
     }
+}
+
+/// The claim of fans in a room with tiers, or in one without.
+fn claim(has_tiers: bool) -> String {
+    format!("local WANTS_TIERS = {has_tiers}\n{}", include_str!("../../../../lua/claim.lua"))
 }
 
 /// The numbers that Rust and Lua share, as the first lines of each script: those of the room, and those of its keys and replies.
@@ -82,6 +103,7 @@ fn numbers() -> String {
         ("CLAIMS_A_CHUNK", CLAIMS.rows_a_chunk),
         ("DUE_MAX", DUE_MAX),
         ("OVER", OVER),
+        ("INDEX_A_LOOK", INDEX_A_LOOK),
     ];
     let shared = fairgate_core::room::SHARED_NUMBERS.iter().copied().chain(own);
     shared.map(|(name, number)| format!("local {name} = {number}\n")).collect()

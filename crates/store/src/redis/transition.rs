@@ -2,9 +2,10 @@
 
 use fairgate_core::recovery::{Knowledge, Stamp};
 use fairgate_core::room::{
-    ClaimOutcome, Claimant, Command, Control, Entry, Outcome, Plan, Position, Ramp, Refusal, RenewOutcome, Session,
-    Steering,
+    ClaimOutcome, Command, Control, Entry, Outcome, Plan, Position, Ramp, Refusal, RenewOutcome, Session, Steering,
+    TierRoots, root_of_all,
 };
+use fairgate_draw::v2::FrozenTier;
 use fairgate_telemetry::entropy::random_bytes;
 use redis::{ScriptInvocation, Value};
 use ring::digest::{Context, SHA256};
@@ -14,7 +15,7 @@ use super::refusal::accepted;
 use super::script::{Reply, Scripts, nonsense, number, run, word};
 use super::time::CallTime;
 use super::view::Look;
-use super::{Closed, Link, restore, reveal, view};
+use super::{Closed, Link, arrivals, restore, reveal, view};
 use crate::{CountedNetwork, StoreError};
 
 /// The most entries that one script takes: Redis serves nobody else while it runs.
@@ -61,10 +62,20 @@ impl Room<'_> {
         match command {
             Command::Schedule(plan) => self.schedule(plan).await,
             Command::Enter(entries) => self.enter(entries).await,
+            Command::Arrive(arrivals) => arrivals::enter(self, arrivals).await,
             Command::Tick => self.view(&mut Closed::default()).await.map(|_| Outcome::Done),
             Command::Freeze { entries, root } => self.freeze(*entries, root).await,
+            Command::FreezeTiers(roots) => self.freeze_tiers(roots).await,
             Command::Reveal { beacon } => reveal::apply(self, beacon.as_ref()).await,
-            Command::Claim(claimants) => self.claim(claimants).await,
+            Command::Claim(claimants) => {
+                // The script knows the time.
+                let claims = claimants.iter().map(|claimant| (claimant.place, claimant.line(0).to_bytes().to_vec()));
+                self.claim(&self.scripts.claim, claims.collect()).await
+            }
+            Command::ClaimTiers(claimants) => {
+                let claims = claimants.iter().map(|claimant| (claimant.place, claimant.line(0).to_bytes().to_vec()));
+                self.claim(&self.scripts.claim_tiers, claims.collect()).await
+            }
             Command::Renew(places) => self.renew(places).await,
             Command::Release(places) => self.each(&self.scripts.release, places).await,
             Command::Leave(places) => self.each(&self.scripts.leave, places).await,
@@ -78,6 +89,11 @@ impl Room<'_> {
             Command::Learn { end, left_out } => {
                 let mut call = self.call(&self.scripts.learn);
                 call.arg(*end).arg(*left_out);
+                self.run(&call).await.map(|_| Outcome::Done)
+            }
+            Command::LearnTier { tier, end, left_out } => {
+                let mut call = self.call(&self.scripts.learn_tier);
+                call.arg(*tier).arg(*end).arg(*left_out);
                 self.run(&call).await.map(|_| Outcome::Done)
             }
         }
@@ -203,16 +219,26 @@ impl Room<'_> {
         self.run(&call).await.map(|_| Outcome::Done)
     }
 
+    async fn freeze_tiers(&mut self, roots: &[TierRoots]) -> Result<Outcome, StoreError> {
+        let mut call = self.call(&self.scripts.freeze_tiers);
+        let frozen: Vec<FrozenTier> = roots.iter().map(|roots| roots.frozen(0)).collect();
+        let all: Vec<u8> = roots.iter().flat_map(|roots| [roots.root, roots.tags_root]).flatten().collect();
+        call.arg(&root_of_all(&frozen)[..]).arg(all);
+        for roots in roots {
+            call.arg(roots.entries.min(NUMBER_MAX));
+        }
+        self.run(&call).await.map(|_| Outcome::Done)
+    }
+
     /// Lower places first, in whatever order they are asked for; the answers are in the order of the question.
-    async fn claim(&mut self, claimants: &[Claimant]) -> Result<Outcome, StoreError> {
-        let mut order: Vec<usize> = (0..claimants.len()).collect();
-        order.sort_unstable_by_key(|at| claimants[*at].place);
-        let mut outcomes = vec![ClaimOutcome::Unknown; claimants.len()];
+    async fn claim(&mut self, script: &redis::Script, claims: Vec<(u64, Vec<u8>)>) -> Result<Outcome, StoreError> {
+        let mut order: Vec<usize> = (0..claims.len()).collect();
+        order.sort_unstable_by_key(|at| claims[*at].0);
+        let mut outcomes = vec![ClaimOutcome::Unknown; claims.len()];
         for part in parts(&order, CLAIMS_A_SCRIPT) {
-            let mut call = self.call(&self.scripts.claim);
-            for claimant in part.iter().map(|at| &claimants[*at]) {
-                // The script knows the time.
-                call.arg(claimant.place.min(NUMBER_MAX)).arg(&claimant.line(0).to_bytes()[..]);
+            let mut call = self.call(script);
+            for (place, line) in part.iter().map(|at| &claims[*at]) {
+                call.arg((*place).min(NUMBER_MAX)).arg(&line[..]);
             }
             let reply = self.run(&call).await?;
             answers_all(part.len(), reply.values.len())?;
@@ -301,7 +327,7 @@ fn random_name() -> Result<[u8; 16], StoreError> {
 }
 
 /// Cuts a list into parts that a script may take; an empty list is one empty part, since time passes all the same.
-fn parts<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+pub(super) fn parts<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
     let empty = list.is_empty().then_some(list);
     empty.into_iter().chain(list.chunks(most))
 }
@@ -313,7 +339,7 @@ fn with_places<'s>(mut call: ScriptInvocation<'s>, places: &[u64]) -> ScriptInvo
     call
 }
 
-fn answers_all(asked: usize, answered: usize) -> Result<(), StoreError> {
+pub(super) fn answers_all(asked: usize, answered: usize) -> Result<(), StoreError> {
     if asked == answered { Ok(()) } else { Err(nonsense("too many or too few outcomes")) }
 }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use fairgate_core::recovery::{Sight, Stamp};
 use fairgate_core::room::{
-    Beacon, BeaconPlan, DrawRecord, Frozen, Memory, Phase, Plan, Policy, Ramp, Revealed, Settings, Steering, View,
+    Beacon, BeaconPlan, DrawRecord, Frozen, Memory, Phase, Plan, Policy, Ramp, Revealed, Rules, Settings, Steering,
+    TierView, TiersMemory, View,
 };
 use fairgate_draw::BeaconSignature;
+use fairgate_draw::v2::FrozenTier;
 use redis::Value;
 use serde::de::DeserializeOwned;
 
@@ -107,6 +109,7 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
         rate_per_minute: 0,
         max_active: 0,
         limit: None,
+        tiers: state.tiers()?,
     };
     let stamp = Stamp { epoch: state.bytes("epoch")?.to_vec(), revision: view.revision };
     let frozen_in = state.0.get("frozen_in").cloned();
@@ -207,6 +210,7 @@ impl State {
             secret: self.hash("secret")?.ok_or_else(missing)?,
             config_version: self.number("configured_version")?,
             policy: self.policy("configured_")?,
+            rules: self.rules()?,
         })
     }
 
@@ -238,6 +242,7 @@ impl State {
             left: view.left,
             let_in: view.let_in,
             closed: (*view.closed).clone(),
+            tiers: self.tiers_memory(view)?,
         })
     }
 
@@ -255,6 +260,42 @@ impl State {
         })
     }
 
+    fn rules(&self) -> Result<Option<Box<Rules>>, StoreError> {
+        let rules = self.0.get("rules").map(|text| serde_json::from_slice(text)).transpose();
+        rules.map_err(|_| nonsense("rules of another version"))
+    }
+
+    /// How many tiers the room has; 0 where it has none.
+    fn count_tiers(&self) -> Result<u64, StoreError> {
+        Ok(self.number_if_any("tiers")?.unwrap_or(0))
+    }
+
+    fn tiers(&self) -> Result<Vec<TierView>, StoreError> {
+        let tier = |tier: u64| {
+            let [entries, missing] = ["n", "m"].map(|name| self.number(&format!("{name}{tier}")));
+            Ok(TierView { entries: entries?, missing: missing? })
+        };
+        (0..self.count_tiers()?).map(tier).collect()
+    }
+
+    fn tiers_memory(&self, view: &View) -> Result<Option<TiersMemory>, StoreError> {
+        if view.tiers.is_empty() {
+            return Ok(None);
+        }
+        let early = view.tiers.iter().map(|tier| tier.entries).collect();
+        Ok(Some(TiersMemory { early, frozen: view.draw.tiers.clone() }))
+    }
+
+    fn frozen_tiers(&self) -> Result<Option<Vec<FrozenTier>>, StoreError> {
+        let Some(roots) = self.0.get("roots") else { return Ok(None) };
+        let (roots, _) = roots.as_chunks::<32>();
+        let tier = |(tier, [root, tags_root]): (usize, &[[u8; 32]; 2])| {
+            let [entries, missing] = ["n", "f"].map(|name| self.number(&format!("{name}{tier}")));
+            Ok(FrozenTier { entries: entries?, root: *root, tags_root: *tags_root, missing: missing? })
+        };
+        roots.as_chunks().0.iter().enumerate().map(tier).collect::<Result<_, StoreError>>().map(Some)
+    }
+
     fn line_size(&self) -> Result<u64, StoreError> {
         let is_closed = self.number("pool_is_closed")? == 1;
         Ok(if is_closed { self.number("early")? + self.number("late")? } else { 0 })
@@ -269,6 +310,7 @@ impl State {
             commitment: self.hash("commitment")?.ok_or_else(missing)?,
             entries: root.map(|_| self.number("early")).transpose()?,
             root,
+            tiers: root.and(self.frozen_tiers()?),
             missing: self.number_if_any("frozen_missing")?,
             left_out: root.and(Some(self.number_if_any("frozen_left")?.unwrap_or(0))),
             frozen_at_ms: self.number_if_any("frozen_at")?,
