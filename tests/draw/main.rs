@@ -8,4 +8,5 @@ mod independent;
 mod published;
 mod report;
 mod schema;
+mod tiers;
 mod verifier;

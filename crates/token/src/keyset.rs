@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::jws::{self, JwsError};
@@ -94,6 +95,12 @@ impl KeySet {
         serde_json::to_string(&Jwks { keys: keys.collect() }).expect("a struct of strings")
     }
 
+    /// The same keys, for tokens of this issuer.
+    #[must_use]
+    pub fn of_issuer(&self, issuer: &str) -> Self {
+        Self::new(issuer, self.keys.clone())
+    }
+
     /// What tokens must name as `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
@@ -115,6 +122,14 @@ impl KeySet {
         self.keys.keys().map(String::as_str)
     }
 
+    /// The RFC 7638 thumbprint of a key, as the draw log names it; `None` where the id is not known.
+    #[must_use]
+    pub fn thumbprint(&self, kid: &str) -> Option<[u8; 32]> {
+        let x = URL_SAFE_NO_PAD.encode(self.keys.get(kid)?);
+        let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        digest(&SHA256, members.as_bytes()).as_ref().try_into().ok()
+    }
+
     pub(crate) fn verify<C: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Result<C, JwsError> {
         jws::verify(token, typ, |kid| self.keys.get(kid))
     }
@@ -129,5 +144,22 @@ fn public_key(jwk: Jwk) -> Result<(String, [u8; 32]), JwksError> {
     match bytes {
         Some(bytes) if !jwk.kid.is_empty() => Ok((jwk.kid, bytes)),
         _ => Err(JwksError::Key { kid: jwk.kid }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of RFC 8037, appendix A, and its thumbprint.
+    #[test]
+    fn a_key_has_its_thumbprint() {
+        let jwks =
+            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let keys = KeySet::from_jwks(jwks, "").unwrap();
+        let thumbprint = URL_SAFE_NO_PAD.encode(keys.thumbprint("a").unwrap());
+        assert_eq!(thumbprint, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(keys.thumbprint("b"), None);
+        assert_eq!(keys.of_issuer("https://tickets.example").issuer(), "https://tickets.example");
     }
 }

@@ -3,7 +3,7 @@
 //! A detached JWS over the canonical JSON of the record without its signature. So the record stays plain JSON, and
 //! whoever has the edge's `jwks.json` can check it.
 
-use fairgate_draw::{Record, canonical_json};
+use fairgate_draw::{Record, canonical_json, v2};
 use serde_json::Value;
 
 use super::jws::JwsError;
@@ -31,9 +31,20 @@ impl KeyRing {
     #[must_use]
     pub fn sign_record(&self, mut record: Record, now_ms: u64) -> Record {
         record.signature = None;
-        let payload = record.canonical_json();
-        record.signature = Some(self.signer(now_ms).sign_detached(TYPE, payload.as_bytes()));
+        record.signature = Some(self.sign_canonical(&record.canonical_json(), now_ms));
         record
+    }
+
+    /// Puts the signature of the key that signs now on a record of a draw with tiers.
+    #[must_use]
+    pub fn sign_tier_record(&self, mut record: v2::Record, now_ms: u64) -> v2::Record {
+        record.signature = None;
+        record.signature = Some(self.sign_canonical(&record.canonical_json(), now_ms));
+        record
+    }
+
+    fn sign_canonical(&self, unsigned: &str, now_ms: u64) -> String {
+        self.signer(now_ms).sign_detached(TYPE, unsigned.as_bytes())
     }
 }
 

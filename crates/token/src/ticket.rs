@@ -126,6 +126,24 @@ impl KeySet {
     }
 }
 
+/// What the ticket of a draw with tiers says besides.
+#[derive(Deserialize)]
+struct TierClaims {
+    tier: u8,
+    tag: String,
+}
+
+impl KeySet {
+    /// The tier and the identity's tag that a ticket of a draw with tiers names.
+    ///
+    /// # Errors
+    /// When the ticket is not to be believed, or is of a draw without tiers.
+    pub fn verify_ticket_tier(&self, token: &str) -> Result<(u8, [u8; 16]), TicketError> {
+        let claims: TierClaims = self.verify(token, TYPE)?;
+        Ok((claims.tier, bytes(&claims.tag).ok_or(TicketError::Claims)?))
+    }
+}
+
 fn read(claims: Claims) -> Option<Ticket> {
     Some(Ticket {
         room: claims.aud,
@@ -139,8 +157,8 @@ fn read(claims: Claims) -> Option<Ticket> {
     })
 }
 
-pub(crate) fn bytes(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
+pub(crate) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }

@@ -4,12 +4,12 @@
 //! both together are evidence that needs nobody's word.
 
 use fairgate_core::room::Position;
-use fairgate_draw::{Record, Shuffle, Verdict};
+use fairgate_draw::{Hash, Record, Shuffle, Verdict};
 use fairgate_token::{KeySet, Pass, Ticket};
 use serde::Serialize;
 
 use super::roster::{self, Search};
-use super::{AuditError, Source, Witness, read_record};
+use super::{AnyRecord, AuditError, Source, Witness, read_record, tiers};
 
 /// What the operator owes to a ticket, and whether it was kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,17 +41,21 @@ pub struct Dispute<'a> {
 /// # Errors
 /// When the ticket (or pass) is not the operator's, so that it proves nothing, or the draw cannot be read.
 pub fn dispute(dispute: Dispute<'_>, source: &Source) -> Result<Judgement, AuditError> {
-    let (_, record) = read_record(source)?;
-    let no_receipt = |why: String| AuditError::Receipt { room: record.room.clone(), why };
+    let record = read_record(source)?;
+    let no_receipt = |why: String| AuditError::Receipt { room: record.room().to_owned(), why };
     let ticket =
-        dispute.keys.verify_ticket(dispute.ticket, &record.room).map_err(|error| no_receipt(error.to_string()))?;
-    let pass = dispute.pass.map(|pass| dispute.keys.verify_past_pass(pass, &record.room)).transpose();
+        dispute.keys.verify_ticket(dispute.ticket, record.room()).map_err(|error| no_receipt(error.to_string()))?;
+    let pass = dispute.pass.map(|pass| dispute.keys.verify_past_pass(pass, record.room())).transpose();
     let pass = pass.map_err(|error| no_receipt(error.to_string()))?;
-    let standing = match (ticket.position, record.entries) {
-        (Position::Pool(index), Some(_)) => Some(roster::search(source.roster()?, index, &ticket.entry)?),
-        _ => None,
+    let (judgement, own) = match &record {
+        _ if ticket.draw != record.descriptor_digest() => (of_another_draw(&ticket, &record.descriptor_digest()), None),
+        AnyRecord::V1(record) => judge(&ticket, record, source)?,
+        AnyRecord::V2(record) => tiers::dispute(dispute.ticket, &ticket, dispute.keys, record, source)?,
     };
-    let judgement = judge(&ticket, pass.as_ref(), &record, standing.as_ref());
+    let judgement = match (judgement, pass) {
+        (Judgement::Honoured(roster), Some(pass)) => judge_pass(&ticket, &pass, own, &roster),
+        (judgement, _) => judgement,
+    };
     Ok(match (judgement, dispute.witness.map(|witness| witness.check(&record))) {
         (Judgement::Honoured(_), Some(Verdict::Fails(why))) => Judgement::Contradicted(why),
         (Judgement::Honoured(said), Some(Verdict::Holds(seen) | Verdict::Open(seen))) => {
@@ -61,23 +65,25 @@ pub fn dispute(dispute: Dispute<'_>, source: &Source) -> Result<Judgement, Audit
     })
 }
 
-fn judge(ticket: &Ticket, pass: Option<&Pass>, record: &Record, standing: Option<&Search>) -> Judgement {
-    if ticket.draw != record.descriptor_digest {
-        return Judgement::Contradicted(format!(
-            "the ticket is for the draw {}, published is the draw {}: it was replaced after the ticket was given",
-            hex::encode(ticket.draw),
-            hex::encode(record.descriptor_digest)
-        ));
-    }
-    let roster = match (ticket.position, standing) {
-        (Position::Pool(index), Some(found)) => judge_index(ticket, index, record, found),
-        (Position::Pool(_), None) => Judgement::Open("the roster is not frozen yet".into()),
-        (Position::Line(place), _) => judge_line(place, record),
-    };
-    match (roster, pass) {
-        (Judgement::Honoured(roster), Some(pass)) => judge_pass(ticket, pass, record, &roster),
-        (judgement, _) => judgement,
-    }
+fn of_another_draw(ticket: &Ticket, published: &Hash) -> Judgement {
+    Judgement::Contradicted(format!(
+        "the ticket is for the draw {}, published is the draw {}: it was replaced after the ticket was given",
+        hex::encode(ticket.draw),
+        hex::encode(published)
+    ))
+}
+
+/// How a ticket of a draw without tiers stands, and the place that is its own.
+fn judge(ticket: &Ticket, record: &Record, source: &Source) -> Result<(Judgement, Option<u64>), AuditError> {
+    Ok(match (ticket.position, record.entries) {
+        (Position::Pool(index), Some(entries)) => {
+            let found = roster::search(source.roster()?, index, &ticket.entry)?;
+            let own = record.seed.and_then(|seed| Shuffle::new(&seed, entries).place(index));
+            (judge_index(ticket, index, record, &found), own)
+        }
+        (Position::Pool(_), None) => (Judgement::Open("the roster is not frozen yet".into()), None),
+        (Position::Line(place), entries) => (judge_line(place, entries), Some(place)),
+    })
 }
 
 /// Judges if the roster that was sealed has the ticket's entry at the ticket's index.
@@ -106,8 +112,8 @@ fn judge_index(ticket: &Ticket, index: u64, record: &Record, found: &Search) -> 
 }
 
 /// Places after the draw are given in order of arrival: they start at N.
-fn judge_line(place: u64, record: &Record) -> Judgement {
-    match record.entries {
+pub(super) fn judge_line(place: u64, entries: Option<u64>) -> Judgement {
+    match entries {
         None => Judgement::Open("the roster is not frozen yet".into()),
         Some(entries) if place >= entries => {
             Judgement::Honoured(format!("place {place} is in the line of those who came after the draw of {entries}"))
@@ -119,13 +125,7 @@ fn judge_line(place: u64, record: &Record) -> Judgement {
 }
 
 /// Judges if the fan was admitted with the place that was theirs.
-fn judge_pass(ticket: &Ticket, pass: &Pass, record: &Record, roster: &str) -> Judgement {
-    let own = match ticket.position {
-        Position::Line(place) => Some(place),
-        Position::Pool(index) => {
-            record.seed.zip(record.entries).and_then(|(seed, entries)| Shuffle::new(&seed, entries).place(index))
-        }
-    };
+fn judge_pass(ticket: &Ticket, pass: &Pass, own: Option<u64>, roster: &str) -> Judgement {
     match own {
         _ if pass.draw != ticket.draw => Judgement::Open("the pass is of another draw than the ticket".into()),
         None => Judgement::Open("the place is not drawn yet".into()),

@@ -10,14 +10,18 @@
 
 mod claims;
 mod dispute;
+mod facts;
 mod lines;
 mod report;
 mod roster;
 mod source;
+mod tiers;
 mod witness;
 
-use fairgate_draw::{Finding, Hash, Record, Shuffle, Step, Verdict, ZERO, audit_record, check_places};
+use fairgate_draw::log::VerifierKey;
+use fairgate_draw::{Finding, Hash, Record, Shuffle, Step, Verdict, ZERO, audit_record, check_places, v2};
 use fairgate_token::{KeySet, RecordError};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::claims::Given;
@@ -28,15 +32,17 @@ pub use dispute::{Dispute, Judgement, dispute};
 pub use report::{Outcome, Report};
 pub use roster::RosterFacts;
 pub use source::{Source, SourceError};
-pub use witness::Witness;
+pub use witness::{Published, Witness, WitnessError};
 
 /// What an auditor brings along.
 #[derive(Debug, Default)]
 pub struct Evidence {
     /// The operator's keys, known from elsewhere; otherwise those that stand beside the record are used.
     pub keys: Option<KeySet>,
-    /// What browsers saw before.
+    /// What browsers saw before, and checkpoints of the draw log that somebody saved.
     pub witnesses: Vec<Witness>,
+    /// The keys of outside witnesses of the draw log. Those that only the operator names count for nothing.
+    pub witness_keys: Vec<VerifierKey>,
 }
 
 /// Why there is nothing to check.
@@ -61,6 +67,14 @@ pub enum AuditError {
         /// What is wrong with it.
         why: serde_json::Error,
     },
+    /// The record is not one of a draw with tiers.
+    #[error("the record of {from} cannot be read: {why}")]
+    TierRecord {
+        /// Where it came from.
+        from: String,
+        /// What is wrong with it.
+        why: v2::RecordError,
+    },
 }
 
 /// Checks everything that is public of a draw.
@@ -70,8 +84,14 @@ pub enum AuditError {
 /// # Errors
 /// When there is nothing to check; whatever is wrong with the draw itself is in the report.
 pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64)) -> Result<Report, AuditError> {
-    let (published, record) = read_record(source)?;
-    let mut findings = vec![finding(Step::Signature, check_signature(source, evidence, &published)?)];
+    let text = source.record()?;
+    let published: Value = parse_record(source, &text)?;
+    if published["version"] == v2::VERSION {
+        return tiers::audit(source, evidence, &text, published, read);
+    }
+    let record: Record = parse_record(source, &text)?;
+    let (signature, _) = check_signature(source, evidence, &published)?;
+    let mut findings = vec![finding(Step::Signature, signature)];
     findings.extend(evidence.witnesses.iter().map(|witness| finding(Step::Witness, witness.check(&record))));
     let (mut roster, prints) = match record.entries {
         Some(entries) => {
@@ -88,7 +108,8 @@ pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64
     findings.push(finding(Step::Places, places));
     findings.extend(given);
     let witnessed = evidence.witnesses.iter().filter(|witness| witness.saw_before_round(&record)).count();
-    Ok(Report::new(Checked { source: source.to_string(), published, record, roster, findings, witnessed }))
+    let (facts, rosters, notes) = ((&record).into(), roster.into_iter().collect(), Vec::new());
+    Ok(Report::new(Checked { source: source.to_string(), published, facts, rosters, findings, notes, witnessed }))
 }
 
 /// The places, and what the list of claims says of them. The places are let go of before anything else needs room.
@@ -109,27 +130,71 @@ fn check_given(source: &Source, record: &Record, roster: &Fingerprints) -> Resul
 /// # Errors
 /// When its record cannot be read.
 pub fn published_digest(source: &Source) -> Result<Hash, AuditError> {
-    Ok(read_record(source)?.1.descriptor_digest)
+    Ok(read_record(source)?.descriptor_digest())
 }
 
-/// The record as it was published, and as far as this version knows it.
-fn read_record(source: &Source) -> Result<(Value, Record), AuditError> {
+/// A published record, of either version.
+enum AnyRecord {
+    V1(Box<Record>),
+    V2(Box<v2::Record>),
+}
+
+impl AnyRecord {
+    fn descriptor_digest(&self) -> Hash {
+        match self {
+            Self::V1(record) => record.descriptor_digest,
+            Self::V2(record) => record.descriptor_digest,
+        }
+    }
+
+    fn room(&self) -> &str {
+        match self {
+            Self::V1(record) => &record.room,
+            Self::V2(record) => &record.room,
+        }
+    }
+}
+
+impl From<&AnyRecord> for Published {
+    fn from(record: &AnyRecord) -> Self {
+        match record {
+            AnyRecord::V1(record) => Self::from(&**record),
+            AnyRecord::V2(record) => Self::from(&**record),
+        }
+    }
+}
+
+fn read_record(source: &Source) -> Result<AnyRecord, AuditError> {
     let text = source.record()?;
-    let malformed = |why| AuditError::Record { from: source.to_string(), why };
-    Ok((serde_json::from_str(&text).map_err(malformed)?, serde_json::from_str(&text).map_err(malformed)?))
+    let published: Value = parse_record(source, &text)?;
+    if published["version"] == v2::VERSION {
+        let record = v2::Record::parse(&text);
+        let record = record.map_err(|why| AuditError::TierRecord { from: source.to_string(), why })?;
+        return Ok(AnyRecord::V2(Box::new(record)));
+    }
+    Ok(AnyRecord::V1(Box::new(parse_record(source, &text)?)))
 }
 
-fn check_signature(source: &Source, evidence: &Evidence, published: &Value) -> Result<Verdict, AuditError> {
+fn parse_record<T: DeserializeOwned>(source: &Source, text: &str) -> Result<T, AuditError> {
+    serde_json::from_str(text).map_err(|why| AuditError::Record { from: source.to_string(), why })
+}
+
+/// What the signature comes to, and the thumbprint of the key that made it.
+fn check_signature(
+    source: &Source,
+    evidence: &Evidence,
+    published: &Value,
+) -> Result<(Verdict, Option<Hash>), AuditError> {
     let beside = if evidence.keys.is_some() { None } else { source.keys("")? };
     let Some(keys) = evidence.keys.as_ref().or(beside.as_ref()) else {
-        return Ok(Verdict::Open("there are no keys to check it with".into()));
+        return Ok((Verdict::Open("there are no keys to check it with".into()), None));
     };
     Ok(match keys.verify_record(published.clone()) {
-        Ok(kid) => Verdict::Holds(format!("signed by key {kid}")),
+        Ok(kid) => (Verdict::Holds(format!("signed by key {kid}")), keys.thumbprint(&kid)),
         Err(RecordError::Token(error)) => {
-            Verdict::Fails(format!("the record's signature is not the operator's: {error}"))
+            (Verdict::Fails(format!("the record's signature is not the operator's: {error}")), None)
         }
-        Err(error) => Verdict::Fails(error.to_string()),
+        Err(error) => (Verdict::Fails(error.to_string()), None),
     })
 }
 

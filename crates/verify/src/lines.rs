@@ -35,3 +35,30 @@ fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
     Ok(filled)
 }
+
+/// Lines of `N` bytes, so many at a time.
+pub(super) struct Blocks<R, const N: usize> {
+    source: R,
+    lines: usize,
+    stray_bytes: u64,
+}
+
+impl<R: Read, const N: usize> Blocks<R, N> {
+    pub(super) fn new(source: R, lines: usize) -> Self {
+        Self { source, lines, stray_bytes: 0 }
+    }
+
+    /// The next lines: fewer than asked for, and in the end none, where the source ends.
+    pub(super) fn next_block(&mut self) -> Result<Vec<[u8; N]>, SourceError> {
+        let mut block = vec![[0; N]; self.lines];
+        let bytes = fill(&mut self.source, block.as_flattened_mut()).map_err(SourceError::List)?;
+        block.truncate(bytes / N);
+        self.stray_bytes += (bytes % N) as u64;
+        Ok(block)
+    }
+
+    /// How many bytes stand after the last line.
+    pub(super) fn stray_bytes(&self) -> u64 {
+        self.stray_bytes
+    }
+}

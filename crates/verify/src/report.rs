@@ -2,12 +2,13 @@
 
 use std::fmt::{self, Write};
 
-use fairgate_draw::{Finding, Hash, Label, Record, Step, Verdict};
+use fairgate_draw::{Finding, Label, Step, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::RosterFacts;
+use super::facts::{Facts, Proves, not_yet};
 
 /// What came of an audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -32,8 +33,10 @@ pub struct Report {
     pub source: String,
     /// Step by step.
     pub findings: Vec<Finding>,
-    /// What the roster is.
-    pub roster: Option<RosterFacts>,
+    /// What the rosters are, in order of their tiers. A draw by version 1 has one.
+    pub rosters: Vec<RosterFacts>,
+    /// What was seen and is no failure: the log's witnesses, empty entries, claims, who was let in before whom.
+    pub notes: Vec<String>,
     /// How many of the witnesses that were given saw the roster frozen before the draw's round was published.
     pub witnessed: usize,
     /// The leaf hash of the freeze's statement, whole, to compare with others'.
@@ -41,31 +44,43 @@ pub struct Report {
     /// The record, as it was published.
     pub record: Value,
     #[serde(skip)]
-    parsed: Record,
+    facts: Facts,
 }
 
 /// What a report is made of.
 pub(super) struct Checked {
     pub(super) source: String,
     pub(super) published: Value,
-    pub(super) record: Record,
-    pub(super) roster: Option<RosterFacts>,
+    pub(super) facts: Facts,
+    pub(super) rosters: Vec<RosterFacts>,
     pub(super) findings: Vec<Finding>,
+    pub(super) notes: Vec<String>,
     pub(super) witnessed: usize,
 }
 
 impl Report {
     pub(super) fn new(checked: Checked) -> Self {
-        let Checked { source, published, record: parsed, roster, findings, witnessed } = checked;
+        let Checked { source, published, facts, rosters, findings, notes, witnessed } = checked;
         let failed = findings.iter().find(|finding| matches!(finding.verdict, Verdict::Fails(_)));
         let outcome = match failed {
             Some(_) => Outcome::Fails,
-            None if parsed.is_final() => Outcome::Holds,
+            None if facts.is_final => Outcome::Holds,
             None => Outcome::Unfinished,
         };
         let failed_step = failed.map(|finding| finding.step);
-        let freeze_code = parsed.freeze_statement().map(|statement| hex::encode(statement.leaf_hash()));
-        Self { outcome, failed_step, source, findings, roster, witnessed, freeze_code, record: published, parsed }
+        let freeze_code = facts.freeze_code.clone();
+        Self {
+            outcome,
+            failed_step,
+            source,
+            findings,
+            rosters,
+            notes,
+            witnessed,
+            freeze_code,
+            record: published,
+            facts,
+        }
     }
 
     /// The report for people who have never heard of this program.
@@ -77,7 +92,7 @@ impl Report {
     }
 
     fn write_markdown(&self, out: &mut String, checked_at: Timestamp) -> fmt::Result {
-        writeln!(out, "# The draw of room {:?}\n", self.parsed.room)?;
+        writeln!(out, "# The draw of room {:?}\n", self.facts.room)?;
         writeln!(out, "**{}**\n", self.summary())?;
         self.write_facts(out, checked_at)?;
         writeln!(out, "\n## Step by step\n")?;
@@ -86,12 +101,16 @@ impl Report {
             let (verdict, detail) = words(&finding.verdict);
             writeln!(out, "| {} | {verdict} | {} | {} |", finding.step, cell(detail), meaning(finding.step))?;
         }
+        if !self.notes.is_empty() {
+            writeln!(out, "\n## What was seen besides\n")?;
+            self.notes.iter().try_for_each(|note| writeln!(out, "- {}", note.replace(['\n', '\r'], " ")))?;
+        }
         writeln!(out, "\n## What this proves, and what it does not\n\n{}\n", self.limits())?;
         writeln!(
             out,
-            "The protocol is `fairgate/v1`, described in DRAW.md; any program that follows it comes to the same numbers. \
-             To repeat this check: `fairgate draw verify {}`.",
-            self.source
+            "The protocol is `{}`, described in {}; any program that follows it comes to the same numbers. To repeat this \
+             check: `fairgate draw verify {}`.",
+            self.facts.version, self.facts.described_in, self.source
         )
     }
 
@@ -108,7 +127,7 @@ impl Report {
     /// What the draw is worth, in a line.
     #[must_use]
     pub fn standing(&self) -> String {
-        match (self.parsed.descriptor.label(), self.witnessed) {
+        match (self.facts.rules, self.witnessed) {
             (Label::Committed, _) => {
                 "It is \"committed\": whoever knows the secret could have aimed it by adding or stopping entries before the \
                  freeze."
@@ -125,30 +144,24 @@ impl Report {
     }
 
     fn write_facts(&self, out: &mut String, checked_at: Timestamp) -> fmt::Result {
-        let record = &self.parsed;
-        let mut row = |what: &str, value: String| writeln!(out, "| {what} | {} |", cell(&value));
-        row("fact", "value".into())?;
-        row("---", "---".into())?;
-        row("published at", self.source.clone())?;
-        row("checked at", format!("{checked_at:.0} by fairgate {}", env!("CARGO_PKG_VERSION")))?;
-        row("the draw calls itself", record.label.to_string())?;
-        row("pool opened", time(record.descriptor.opens_at_ms))?;
-        row("pool closed", time(record.descriptor.starts_at_ms))?;
-        row("roster frozen", record.frozen_at_ms.map_or_else(not_yet, time))?;
-        row("code of the freeze, to compare whole", self.freeze_code.clone().unwrap_or_else(not_yet))?;
-        row("entries (N)", record.entries.map_or_else(not_yet, |entries| entries.to_string()))?;
-        row("descriptor digest (D)", hex::encode(record.descriptor_digest))?;
-        row("commitment", hex::encode(record.commitment))?;
-        row("root", bytes(&record.root))?;
-        row("secret", bytes(&record.secret))?;
-        row("beacon", if record.descriptor.beacon.is_none() { "none".into() } else { bytes(&record.beacon) })?;
-        row("seed", bytes(&record.seed))?;
-        row("SHA-256 of the roster", self.roster.as_ref().map_or_else(not_yet, |roster| hex::encode(roster.sha256)))
+        let mut row = |what: &str, value: &str| writeln!(out, "| {what} | {} |", cell(value));
+        row("fact", "value")?;
+        row("---", "---")?;
+        row("published at", &self.source)?;
+        row("checked at", &format!("{checked_at:.0} by fairgate {}", env!("CARGO_PKG_VERSION")))?;
+        self.facts.rows.iter().try_for_each(|(what, value)| row(what, value))?;
+        match &self.rosters[..] {
+            [] => row("SHA-256 of the roster", &not_yet()),
+            [roster] => row("SHA-256 of the roster", &hex::encode(roster.sha256)),
+            rosters => rosters.iter().enumerate().try_for_each(|(tier, roster)| {
+                row(&format!("SHA-256 of tier {tier}'s roster"), &hex::encode(roster.sha256))
+            }),
+        }
     }
 
     /// What the draw proves by its rules, and what of it is on whose word.
     fn limits(&self) -> String {
-        match (self.outcome, self.parsed.label) {
+        match (self.outcome, self.facts.label) {
             (Outcome::Fails, _) => "A step that fails is evidence by itself: the numbers above were published by the \
                  operator, and anyone can repeat the arithmetic. What a witness saw is that witness's word."
                 .to_owned(),
@@ -157,24 +170,42 @@ impl Report {
                 "Every place follows from numbers that the operator had to fix before the draw: nobody was moved, added or \
                  dropped after the roster was frozen, and the order was not picked by hand. It does not prove that the \
                  operator, who knew the secret all along, did not add or stop entries at the last moment before the freeze, \
-                 again and again until the outcome was to their liking.{}\n\n{UNPROVED}",
-                self.why_committed()
+                 again and again until the outcome was to their liking.{}\n\n{}",
+                self.why_committed(),
+                self.unproved()
             ),
             (Outcome::Holds, Label::CommittedAndBeacon) => format!(
                 "Every place follows from the roster, the committed secret and a public random number that nobody could know \
-                 before it was published: nobody was moved, added or dropped after the roster was frozen. {}\n\n{UNPROVED}",
-                self.word_on_the_freeze()
+                 before it was published: nobody was moved, added or dropped after the roster was frozen. {}\n\n{}",
+                self.word_on_the_freeze(),
+                self.unproved()
             ),
         }
     }
 
     fn why_committed(&self) -> &'static str {
-        match self.parsed.descriptor.beacon {
-            None => "",
-            Some(_) => {
+        match self.facts.names_round {
+            false => "",
+            true => {
                 " This draw names a public random number, but its rules let it go on without it, and that outcome can be worked \
                  out before the freeze by whoever has the secret: so it proves no more than one that names none."
             }
+        }
+    }
+
+    /// What remains a matter of trust.
+    fn unproved(&self) -> String {
+        match self.facts.proves {
+            Proves::Places => UNPROVED_BY_V1.to_owned(),
+            Proves::Claimants => format!(
+                "Each claim that shows its random bytes was made by who entered. It does not prove how many of the entries \
+                 are real people: this draw asks for no identity. {UNPROVED}"
+            ),
+            Proves::Identities => format!(
+                "No identity stands in the draw twice, and none was let in twice. Each claim that shows its random bytes was \
+                 made by who entered. It does not prove that the people behind the tags exist: that, somebody sworn can \
+                 check with the draw's identity key. {UNPROVED}"
+            ),
         }
     }
 
@@ -194,10 +225,15 @@ impl Report {
     }
 }
 
-/// What no draw of this version proves.
-const UNPROVED: &str = "It proves neither how many of the entries are real people nor that others were not shown another list: for \
+/// What no draw of version 1 proves.
+const UNPROVED_BY_V1: &str = "It proves neither how many of the entries are real people nor that others were not shown another list: for \
                         that, compare the code of the freeze above, from beginning to end. Nor does it prove who took a place: \
                         browsers send the random bytes of their entry when they join, so the operator can show them, too.";
+
+/// What no draw of version 2 proves, whatever it asks of entrants.
+const UNPROVED: &str = "Nor does it prove that nobody was turned away unfairly, that who belongs to a tier does, or that the \
+                        shop sold only to those let in. It does not prove that others were not shown another list: for that, \
+                        compare the code of the freeze above, from beginning to end, or ask the draw log's witnesses.";
 
 /// What a step means, for people.
 fn meaning(step: Step) -> &'static str {
@@ -220,8 +256,8 @@ fn meaning(step: Step) -> &'static str {
         Step::Places => "every entry has one place, and every place one entry",
         Step::Claims => "each place was taken once, and with the entry that it belongs to",
         Step::Identities => "no identity stood in the draw twice, or was let in twice",
-        Step::Log => "the operator's public log has one freeze of this draw, and says what the record says",
         Step::Ticket => "the lists say what the operator signed for a fan",
+        Step::Log => "the operator's public log has one freeze of this draw, and says what the record says",
     }
 }
 
@@ -236,17 +272,4 @@ fn words(verdict: &Verdict) -> (&'static str, &str) {
 /// Text from outside must not break the table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace(['\n', '\r'], " ")
-}
-
-fn time(ms: u64) -> String {
-    let time = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(|| format!("{ms} (Unix ms)"), |time| format!("{time:.3}"))
-}
-
-fn bytes(hash: &Option<Hash>) -> String {
-    hash.as_ref().map_or_else(not_yet, hex::encode)
-}
-
-fn not_yet() -> String {
-    "not published".to_owned()
 }

@@ -18,6 +18,9 @@ const PROGRESS_ENTRIES: u64 = 1 << 14;
 /// What a pass over a roster tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RosterFacts {
+    /// Which tier's roster it is, of a draw with tiers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<u8>,
     /// How many whole entries it has.
     pub entries: u64,
     /// Bytes after the last whole entry: none, in a roster.
@@ -117,7 +120,7 @@ impl Reading {
     fn finish(self, stray_bytes: u64, sha256: Context) -> (RosterFacts, Fingerprints) {
         let (entries, root) = self.hasher.finish();
         let sha256 = sha256.finish().as_ref().try_into().expect("SHA-256 has 32 bytes");
-        (RosterFacts { entries, stray_bytes, root, sha256, repeated: 0 }, self.prints)
+        (RosterFacts { tier: None, entries, stray_bytes, root, sha256, repeated: 0 }, self.prints)
     }
 }
 

@@ -14,6 +14,8 @@ use fairgate_token::{JwksError, KeySet};
 
 /// A record or a key document that is longer is not one.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
+/// A bundle of a log's statements: 256 of at most 2¹⁶ bytes.
+const TILE_BYTES_MAX: u64 = 256 * (2 + (1 << 16));
 /// The roster is fetched in ranges, so that a broken connection costs one of them and not all.
 const RANGE_BYTES: u64 = 4 << 20;
 const ATTEMPTS_PER_RANGE: u32 = 4;
@@ -22,7 +24,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// A published draw.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// `draw.json`, `roster` and, perhaps, `jwks.json`, in a folder.
+    /// `draw.json`, `roster` (or, by `fairgate/v2`, `roster.{t}` and `tags.{t}` for each tier) and, perhaps, `jwks.json`,
+    /// `claims`, proofs of the draw log (`freeze.tlog-proof`, …) and its tiles (`draw.log/…`), in a folder.
     Folder(PathBuf),
     /// The record's URL, `…/.fairgate/{room}/draw`; the roster and the keys are found from there.
     Edge(Url),
@@ -116,18 +119,68 @@ impl Source {
         }
     }
 
+    /// The roster of a tier, from the first entry on.
+    ///
+    /// # Errors
+    /// When it cannot be opened; later errors come from the reader.
+    pub fn tier_roster(&self, tier: u8) -> Result<Box<dyn Read>, SourceError> {
+        match self {
+            Self::Folder(folder) => open_list(folder.join(format!("roster.{tier}"))),
+            Self::Edge(url) => Ok(Box::new(Ranges::new(beside(url, &format!("draw/roster/{tier}"))?)?)),
+        }
+    }
+
+    /// The tags of a tier, from the first entry's on, if they are published.
+    ///
+    /// # Errors
+    /// When there are some and they cannot be opened; later errors come from the reader.
+    pub fn tier_tags(&self, tier: u8) -> Result<Option<Box<dyn Read>>, SourceError> {
+        self.list(&format!("tags.{tier}"), &format!("draw/tags/{tier}"))
+    }
+
     /// The list of claims, if one is published.
     ///
     /// # Errors
     /// When there is one and it cannot be opened; later errors come from the reader.
     pub fn claims(&self) -> Result<Option<Box<dyn Read>>, SourceError> {
+        self.list("claims", "draw/claims")
+    }
+
+    /// The proof that the draw log has a statement of the draw (`draw`, `freeze`, `reveal`), if one is published.
+    ///
+    /// # Errors
+    /// When there is one and it cannot be read.
+    pub fn log_proof(&self, kind: &str) -> Result<Option<String>, SourceError> {
+        match self {
+            Self::Folder(folder) => read_if_there(&folder.join(format!("{kind}.tlog-proof"))),
+            Self::Edge(url) => get_document(&beside(url, &format!("draw/{kind}.tlog-proof"))?),
+        }
+    }
+
+    /// A file of the draw log whose path on its host is `log` (`/.fairgate/draw.log`), by its name below that path, if it is
+    /// published.
+    ///
+    /// # Errors
+    /// When there is one and it cannot be read.
+    pub fn log_file(&self, log: &str, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
         match self {
             Self::Folder(folder) => {
-                let path = folder.join("claims");
+                let path = folder.join(log.rsplit_once("/.fairgate/").map_or("draw.log", |(_, log)| log)).join(name);
+                read_bytes_if_there(&path)
+            }
+            Self::Edge(url) => get_bytes(&beside(url, &format!("{log}/{name}"))?),
+        }
+    }
+
+    /// A list, by its name in a folder and its address beside the record, if it is published.
+    fn list(&self, file: &str, address: &str) -> Result<Option<Box<dyn Read>>, SourceError> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(file);
                 if path.exists() { open_list(path).map(Some) } else { Ok(None) }
             }
             Self::Edge(url) => {
-                let url = beside(url, "draw/claims")?;
+                let url = beside(url, address)?;
                 let there = client(&url)?.head(url.clone()).send().map_err(|why| http(&url, why))?;
                 if there.status() == StatusCode::NOT_FOUND {
                     return Ok(None);
@@ -153,17 +206,41 @@ fn read_document(path: &Path) -> Result<String, SourceError> {
     Ok(text)
 }
 
+fn read_if_there(path: &Path) -> Result<Option<String>, SourceError> {
+    if path.exists() { read_document(path).map(Some) } else { Ok(None) }
+}
+
+fn read_bytes_if_there(path: &Path) -> Result<Option<Vec<u8>>, SourceError> {
+    let failed = |why| SourceError::File { path: path.to_owned(), why };
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(TILE_BYTES_MAX).read_to_end(&mut bytes)).map_err(failed)?;
+    Ok(Some(bytes))
+}
+
 /// A document, or `None` where there is none at this URL.
 fn get_document(url: &Url) -> Result<Option<String>, SourceError> {
+    let bytes = get_at_most(url, DOCUMENT_BYTES_MAX)?;
+    bytes.map(|bytes| String::from_utf8(bytes).map_err(|why| http(url, why))).transpose()
+}
+
+/// A tile of a log, or `None` where there is none at this URL.
+fn get_bytes(url: &Url) -> Result<Option<Vec<u8>>, SourceError> {
+    get_at_most(url, TILE_BYTES_MAX)
+}
+
+fn get_at_most(url: &Url, bytes_max: u64) -> Result<Option<Vec<u8>>, SourceError> {
     let answer = client(url)?.get(url.clone()).send().map_err(|why| http(url, why))?;
     match answer.status() {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND => return Ok(None),
         status => return Err(http(url, format!("the answer is {status}"))),
     }
-    let mut text = String::new();
-    answer.take(DOCUMENT_BYTES_MAX).read_to_string(&mut text).map_err(|why| http(url, why))?;
-    Ok(Some(text))
+    let mut bytes = Vec::new();
+    answer.take(bytes_max).read_to_end(&mut bytes).map_err(|why| http(url, why))?;
+    Ok(Some(bytes))
 }
 
 fn client(url: &Url) -> Result<Client, SourceError> {

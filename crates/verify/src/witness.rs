@@ -3,10 +3,12 @@
 //! A witness is a record or a status that was saved as it was, or what a fan's browser kept. The browser keeps the
 //! freeze and when it first saw it, by its own clock. It also keeps when the room last told it that there was none
 //! yet.
+//! A checkpoint of the draw log, or a proof from it, is a witness of how far the log had grown.
 
 use std::fmt::Write as _;
 
-use fairgate_draw::{Hash, Record, Verdict};
+use fairgate_draw::log::{NoteError, SignedNote, TlogProof, TlogProofError};
+use fairgate_draw::{Hash, Label, Record, Verdict, v2};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -28,8 +30,11 @@ const FIXED: [&str; 15] = [
     "seed",
     "revealed_at_ms",
 ];
+/// What is published so by version 2 besides.
+const FIXED_BY_V2: [&str; 3] = ["tiers", "beacon_round", "log"];
 /// What a browser keeps of a freeze.
 const FREEZE: [&str; 3] = ["entries", "root", "frozen_at_ms"];
+const FREEZE_BY_V2: [&str; 2] = ["tiers", "frozen_at_ms"];
 
 /// Papers of a draw that were saved earlier, with a name for the report.
 #[derive(Clone, Debug)]
@@ -37,6 +42,76 @@ pub struct Witness {
     name: String,
     saw: Map<String, Value>,
     kept: Vec<Kept>,
+    note: Option<SignedNote>,
+}
+
+/// A published record, as far as witnesses are held against it.
+#[derive(Clone, Debug)]
+pub struct Published {
+    digest: Hash,
+    now: Value,
+    fixed: Vec<&'static str>,
+    freeze: &'static [&'static str],
+    /// What the draw is by its rules.
+    rules: Label,
+    frozen_at_ms: Option<u64>,
+    /// The draw's round and its time, Unix ms.
+    round: Option<(u64, u64)>,
+}
+
+/// Why something is no witness.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessError {
+    /// Neither a saved record or status nor what a browser kept.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// Not a proof from a draw log.
+    #[error(transparent)]
+    Proof(#[from] TlogProofError),
+    /// Not a checkpoint of a draw log.
+    #[error(transparent)]
+    Checkpoint(#[from] NoteError),
+}
+
+impl From<&Record> for Published {
+    fn from(record: &Record) -> Self {
+        let mut now = serde_json::to_value(record).expect("a record is JSON");
+        // A count of none missing is left out of records, and told by statuses.
+        if record.root.is_some() && record.missing.is_none() {
+            now["missing"] = 0.into();
+        }
+        Self {
+            digest: record.descriptor_digest,
+            now,
+            fixed: FIXED.to_vec(),
+            freeze: &FREEZE,
+            rules: record.descriptor.label(),
+            frozen_at_ms: record.frozen_at_ms,
+            round: record.descriptor.beacon.as_ref().and_then(|round| Some((round.round, round.time_ms().ok()?))),
+        }
+    }
+}
+
+impl From<&v2::Record> for Published {
+    fn from(record: &v2::Record) -> Self {
+        let mut now = serde_json::to_value(record).expect("a record is JSON");
+        // Sums over the tiers stand beside them in statuses.
+        now["entries"] = record.entries().into();
+        now["missing"] = record.missing().into();
+        let round = || {
+            let round = record.descriptor.beacon.as_ref()?.after_freeze(record.frozen_at_ms?).ok()?;
+            Some((round.round, round.time_ms().ok()?))
+        };
+        Self {
+            digest: record.descriptor_digest,
+            now,
+            fixed: FIXED.into_iter().filter(|key| *key != "root").chain(FIXED_BY_V2).collect(),
+            freeze: &FREEZE_BY_V2,
+            rules: record.descriptor.label(),
+            frozen_at_ms: record.frozen_at_ms,
+            round: round(),
+        }
+    }
 }
 
 /// Evidence of one draw, as the waiting page keeps it.
@@ -53,6 +128,14 @@ struct Kept {
     freezes: Vec<Map<String, Value>>,
     #[serde(default)]
     receipts: Vec<Receipt>,
+    #[serde(default)]
+    proofs: Vec<KeptProof>,
+}
+
+/// A proof from the draw log, as it was when the browser fetched it.
+#[derive(Clone, Debug, Deserialize)]
+struct KeptProof {
+    text: String,
 }
 
 /// A look at a room that was open.
@@ -78,12 +161,17 @@ struct Receipt {
 }
 
 impl Witness {
-    /// Reads a saved record or status, or what a browser kept.
+    /// Reads a saved record or status, what a browser kept, or a checkpoint or proof from a draw log.
     ///
     /// # Errors
     /// When it is none of them.
-    pub fn parse(name: &str, json: &str) -> Result<Self, serde_json::Error> {
-        let mut saw: Map<String, Value> = serde_json::from_str(json)?;
+    pub fn parse(name: &str, text: &str) -> Result<Self, WitnessError> {
+        if !text.trim_start().starts_with('{') {
+            let is_proof = text.starts_with("c2sp.org/tlog-proof@");
+            let note = if is_proof { TlogProof::parse(text)?.note } else { SignedNote::parse(text)? };
+            return Ok(Self { name: name.to_owned(), saw: Map::new(), kept: Vec::new(), note: Some(note) });
+        }
+        let mut saw: Map<String, Value> = serde_json::from_str(text)?;
         let mut kept = match saw.remove("evidence") {
             Some(evidence) => serde_json::from_value(evidence)?,
             None if saw.contains_key("freezes") => vec![serde_json::from_value(Value::Object(saw.clone()))?],
@@ -97,14 +185,43 @@ impl Witness {
         } else if !kept.is_empty() {
             saw.clear();
         }
-        Ok(Self { name: name.to_owned(), saw, kept })
+        Ok(Self { name: name.to_owned(), saw, kept, note: None })
+    }
+
+    /// Its name, for reports.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// True if it is of a log and says nothing of a record.
+    #[must_use]
+    pub fn is_of_log(&self) -> bool {
+        self.note.is_some()
+    }
+
+    /// The signed checkpoints that it is, or that are in it.
+    pub fn notes(&self) -> impl Iterator<Item = SignedNote> {
+        let proofs = self.kept.iter().flat_map(|kept| &kept.proofs);
+        let kept = proofs.filter_map(|proof| Some(TlogProof::parse(&proof.text).ok()?.note));
+        self.note.clone().into_iter().chain(kept)
+    }
+
+    /// The digest of another draw that this witness saw with the same commitment: one secret serves one draw.
+    pub(super) fn other_draw_with(&self, commitment: &Hash, digest: &Hash) -> Option<String> {
+        let (commitment, digest) = (hex::encode(commitment), hex::encode(digest));
+        let saw = self.saw.get("descriptor_digest").and_then(Value::as_str).zip(self.saw.get("descriptor"));
+        let kept = self.kept.iter().filter_map(|kept| Some((kept.draw.as_str(), kept.descriptor.as_ref()?)));
+        let is_other = |(draw, descriptor): &(&str, &Value)| *draw != digest && descriptor["commitment"] == commitment;
+        saw.into_iter().chain(kept).find(is_other).map(|(draw, _)| draw.to_owned())
     }
 
     /// Judges if the record says all that was seen, and what the witness can say of the freeze.
     #[must_use]
-    pub fn check(&self, record: &Record) -> Verdict {
+    pub fn check(&self, record: impl Into<Published>) -> Verdict {
+        let record = &record.into();
         let papers = self.check_papers(record);
-        let kept = self.kept.iter().find(|kept| kept.draw == hex::encode(record.descriptor_digest));
+        let kept = self.kept.iter().find(|kept| kept.draw == hex::encode(record.digest));
         match (kept, papers) {
             (_, Verdict::Fails(why)) => Verdict::Fails(why),
             (Some(kept), papers) => match self.check_kept(kept, record) {
@@ -120,11 +237,12 @@ impl Witness {
 
     /// True if this witness saw the roster frozen before the draw's round was published.
     #[must_use]
-    pub fn saw_before_round(&self, record: &Record) -> bool {
-        let round_ms = record.descriptor.beacon.as_ref().and_then(|round| round.time_ms().ok());
-        let kept = self.kept.iter().find(|kept| kept.draw == hex::encode(record.descriptor_digest));
+    pub fn saw_before_round(&self, record: impl Into<Published>) -> bool {
+        let record: Published = record.into();
+        let kept = self.kept.iter().find(|kept| kept.draw == hex::encode(record.digest));
         let seen_ms = kept.and_then(Kept::frozen_before_reveal_ms);
-        matches!(self.check(record), Verdict::Holds(_)) && seen_ms.zip(round_ms).is_some_and(|(at, round)| at < round)
+        let is_before = seen_ms.zip(record.round).is_some_and(|(at, (_, round_ms))| at < round_ms);
+        is_before && matches!(self.check(record), Verdict::Holds(_))
     }
 
     /// The ticket that a browser was given last, for the draw with this digest if it has one for it.
@@ -136,10 +254,17 @@ impl Witness {
         last.map(|receipt| receipt.ticket.as_str())
     }
 
-    fn check_papers(&self, record: &Record) -> Verdict {
-        let now = published(record);
-        let seen: Vec<&str> =
-            FIXED.into_iter().filter(|key| self.saw.get(*key).is_some_and(|v| !v.is_null())).collect();
+    /// The tickets that a browser kept of the draw with this digest.
+    pub(super) fn tickets_of(&self, digest: &Hash) -> impl Iterator<Item = &str> {
+        let digest = hex::encode(digest);
+        let own = self.kept.iter().filter(move |kept| kept.draw == digest);
+        own.flat_map(|kept| &kept.receipts).map(|receipt| receipt.ticket.as_str())
+    }
+
+    fn check_papers(&self, record: &Published) -> Verdict {
+        let now = &record.now;
+        let is_seen = |key: &&str| self.saw.get(*key).is_some_and(|value| !value.is_null());
+        let seen: Vec<&str> = record.fixed.iter().copied().filter(is_seen).collect();
         match seen.iter().find(|key| self.saw[**key] != now[**key]) {
             _ if seen.is_empty() => Verdict::Open(format!("{} says nothing about a draw", self.name)),
             None => Verdict::Holds(format!("{} saw the same {}", self.name, seen.join(", "))),
@@ -147,16 +272,16 @@ impl Witness {
         }
     }
 
-    fn check_kept(&self, kept: &Kept, record: &Record) -> Verdict {
-        let (name, now) = (&self.name, published(record));
+    fn check_kept(&self, kept: &Kept, record: &Published) -> Verdict {
+        let (name, now) = (&self.name, &record.now);
         if let Some(descriptor) = kept.descriptor.as_ref().filter(|seen| **seen != now["descriptor"]) {
             return Verdict::Fails(self.changed("descriptor", descriptor, &now["descriptor"]));
         }
-        let rules = record.descriptor.label().name();
+        let rules = record.rules.name();
         if let Some(label) = kept.label.as_ref().filter(|label| *label != rules) {
             return Verdict::Fails(format!("{name} was told that the draw is {label}; by its rules it is {rules:?}"));
         }
-        let freezes = kept.freezes.iter().flat_map(|freeze| FREEZE.map(|key| (key, freeze.get(key))));
+        let freezes = kept.freezes.iter().flat_map(|freeze| record.freeze.iter().map(|key| (*key, freeze.get(*key))));
         for (key, seen) in freezes {
             let seen = seen.unwrap_or(&Value::Null);
             if *seen != now[key] {
@@ -174,22 +299,20 @@ impl Witness {
     }
 
     /// What the witness can say of when the roster was frozen.
-    fn judge_time(&self, kept: &Kept, record: &Record) -> Verdict {
-        let name = &self.name;
-        let round = record.descriptor.beacon.as_ref().and_then(|round| Some((round.round, round.time_ms().ok()?)));
+    fn judge_time(&self, kept: &Kept, record: &Published) -> Verdict {
+        let (name, round) = (&self.name, record.round);
+        let seen = record.freeze.join(", ");
         let Some(first) = kept.freezes.first() else {
             return Verdict::Open(format!("{name} saw nothing of the freeze"));
         };
         let at_ms = seen_ms(first).unwrap_or(u64::MAX);
         match (kept.frozen_before_reveal_ms(), round) {
             (Some(at_ms), Some((round, time_ms))) if at_ms < time_ms => Verdict::Holds(format!(
-                "{name} saw the roster frozen, with the same {}, {} before round {round} was published, by its own clock and the room's",
-                FREEZE.join(", "),
+                "{name} saw the roster frozen, with the same {seen}, {} before round {round} was published, by its own clock and the room's",
                 seconds(time_ms - at_ms)
             )),
             (Some(_), None) => Verdict::Holds(format!(
-                "{name} saw the roster frozen, with the same {}, before the secret was public",
-                FREEZE.join(", ")
+                "{name} saw the roster frozen, with the same {seen}, before the secret was public"
             )),
             (_, Some((round, time_ms))) => Verdict::Open(format!(
                 "{name} first saw the frozen roster {} after round {round} was published, by its own clock or the room's: it is no \
@@ -220,25 +343,18 @@ fn seen_ms(freeze: &Map<String, Value>) -> Option<u64> {
     Some(clock("at_ms")?.max(clock("now_ms").unwrap_or(0)))
 }
 
-/// A status without a root, from an edge in touch with its store, is a look at a room that was open.
+/// A status without a root or tiers, from an edge in touch with its store, is a look at a room that was open.
 fn open_look(status: &Map<String, Value>, draw: &Map<String, Value>) -> Option<Kept> {
-    let is_open = draw.get("root") == Some(&Value::Null) && status.get("stale") != Some(&Value::Bool(true));
+    let frozen = draw.get("tiers").or_else(|| draw.get("root"));
+    let is_open = frozen == Some(&Value::Null) && status.get("stale") != Some(&Value::Bool(true));
     let now_ms = status.get("now_ms")?.as_u64().filter(|_| is_open)?;
     let draw = draw.get("descriptor_digest")?.as_str()?.to_owned();
     let unfrozen = Some(Look { now_ms, at_ms: None });
-    Some(Kept { draw, descriptor: None, label: None, unfrozen, freezes: Vec::new(), receipts: Vec::new() })
+    let (freezes, receipts, proofs) = (Vec::new(), Vec::new(), Vec::new());
+    Some(Kept { draw, descriptor: None, label: None, unfrozen, freezes, receipts, proofs })
 }
 
-/// The record as JSON; a count of none missing is left out of records, and told by statuses.
-fn published(record: &Record) -> Value {
-    let mut now = serde_json::to_value(record).expect("a record is JSON");
-    if record.root.is_some() && record.missing.is_none() {
-        now["missing"] = 0.into();
-    }
-    now
-}
-
-fn seconds(ms: u64) -> String {
+pub(super) fn seconds(ms: u64) -> String {
     let mut text = String::new();
     write!(text, "{}.{:03} s", ms / 1000, ms % 1000).expect("a string takes all");
     text

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use fairgate_draw::Verdict;
+use fairgate_draw::log::{KeyKind, VerifierKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
@@ -18,15 +19,20 @@ use fairgate_verify::{Evidence, Outcome, Report, Source, Witness, audit};
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
     /// The draw's URL (https://…/.fairgate/{room}/draw), or a folder with `draw.json`, `roster` and optionally `jwks.json`.
+    /// Of a draw with tiers, the folder has `roster.0` and `tags.0` for each tier, and may have `claims`, `draw.log` and
+    /// proofs from it.
     #[arg(value_name = "URL|FOLDER")]
     source: String,
     /// The operator's public keys from a source that you trust. The default is the keys published beside the record.
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// A record or status that was saved earlier, or a file that was saved from the page that checks the draw. May be
-    /// repeated.
+    /// A record or status that was saved earlier, or a file that was saved from the page that checks the draw, or a
+    /// checkpoint or proof of the draw log. May be repeated.
     #[arg(long, value_name = "FILE")]
     witness: Vec<PathBuf>,
+    /// The key of an outside witness of the draw log that you trust, as a vkey: name+hash+key. May be repeated.
+    #[arg(long, value_name = "VKEY", value_parser = parse_witness_key)]
+    witness_key: Vec<VerifierKey>,
     /// Write the report for people to this file, as Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -55,6 +61,7 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<Report> {
         // A record names no issuer.
         keys: args.jwks.as_deref().map(|path| read_keys(path, "")).transpose()?,
         witnesses: args.witness.iter().map(|path| read_witness(path)).collect::<anyhow::Result<_>>()?,
+        witness_keys: args.witness_key.clone(),
     };
     let bar = progress_bar();
     let report = audit(&source, &evidence, &mut |read, entries| {
@@ -80,6 +87,7 @@ fn print(report: &Report, mut out: impl Write) -> io::Result<()> {
         };
         writeln!(out, "{mark:4}  {}: {detail}", finding.step)?;
     }
+    report.notes.iter().try_for_each(|note| writeln!(out, "note  {note}"))?;
     if let Some(code) = &report.freeze_code {
         writeln!(out, "code of the freeze, to compare whole: {code}")?;
     }
@@ -95,8 +103,17 @@ fn progress_bar() -> ProgressBar {
 
 fn read_witness(path: &Path) -> anyhow::Result<Witness> {
     let name = path.display().to_string();
-    Witness::parse(&name, &read(path)?)
-        .with_context(|| format!("{name} is neither a saved record or status nor what a browser kept"))
+    Witness::parse(&name, &read(path)?).with_context(|| {
+        format!("{name} is no saved record or status, nothing a browser kept, and nothing of a draw log")
+    })
+}
+
+fn parse_witness_key(text: &str) -> Result<VerifierKey, String> {
+    match VerifierKey::parse(text.trim()) {
+        Ok(key) if key.kind() == KeyKind::Witness => Ok(key),
+        Ok(key) => Err(format!("the key {} is a log's; a witness's is of type 04", key.name())),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
