@@ -1,19 +1,21 @@
-//! `fairgate draw`: verify a published draw, and compute places of it.
+//! `fairgate draw`: verify a published draw, and compute places and tags of it.
 
 mod beacon;
 mod dispute;
+mod places;
+mod tag;
 mod verify;
 
-use std::fmt::Display;
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use fairgate_draw::{Hash, Shuffle};
+use fairgate_draw::Hash;
 
+use self::places::{DrawNumbers, EntryNumbers};
 use fairgate_token::KeySet;
 
 /// Verify a published draw.
@@ -29,15 +31,18 @@ enum Step {
     Place {
         #[command(flatten)]
         draw: DrawNumbers,
-        /// The entry's index in the roster, from 0.
-        #[arg(long)]
-        index: u64,
+        #[command(flatten)]
+        entry: EntryNumbers,
     },
     /// Compute every place, one per line, in the order of the entries.
+    ///
+    /// With --tiers, a line has the tier, the index and the place.
     Places {
         #[command(flatten)]
         draw: DrawNumbers,
     },
+    /// Compute the tag that stands for an identity in a draw with identities.
+    Tag(tag::TagArgs),
     /// Verify every step of a draw and write a report.
     ///
     /// Exit code 0: the draw holds; 1: a step fails; 2: the draw cannot be read; 3: the draw is not finished.
@@ -52,17 +57,6 @@ enum Step {
     Dispute(dispute::DisputeArgs),
 }
 
-/// What fixes every place.
-#[derive(Debug, Args)]
-struct DrawNumbers {
-    /// The draw's seed: 64 hex digits.
-    #[arg(long, value_parser = parse_hash, value_name = "HEX")]
-    seed: Hash,
-    /// The number of entries in the frozen roster (N).
-    #[arg(long, value_name = "N")]
-    entries: u64,
-}
-
 /// Runs one step.
 ///
 /// # Errors
@@ -70,39 +64,14 @@ struct DrawNumbers {
 pub(super) fn run(args: DrawArgs) -> anyhow::Result<ExitCode> {
     let out = io::stdout().lock();
     match args.step {
-        Step::Place { draw, index } => print(out, [draw.place(index)?])?,
-        Step::Places { draw } => print(out, draw.shuffle().all_places()?)?,
+        Step::Place { draw, entry } => places::print_place(&draw, &entry, out)?,
+        Step::Places { draw } => places::print_places(&draw, out)?,
+        Step::Tag(args) => tag::run(&args, out)?,
         Step::Verify(args) => return verify::run(&args, out),
         Step::Beacon(args) => return beacon::run(&args, out),
         Step::Dispute(args) => return dispute::run(&args, out),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(out: impl Write, lines: impl IntoIterator<Item: Display>) -> anyhow::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 16, out);
-    let written = lines.into_iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
-    match written {
-        // `| head` has seen enough; so have we.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot write to standard output"),
-    }
-}
-
-impl DrawNumbers {
-    fn shuffle(&self) -> Shuffle {
-        Shuffle::new(&self.seed, self.entries)
-    }
-
-    fn place(&self, index: u64) -> anyhow::Result<u64> {
-        self.shuffle().place(index).with_context(|| {
-            format!("there is no entry {index}: with --entries {} indexes run {}", self.entries, self.indexes())
-        })
-    }
-
-    fn indexes(&self) -> String {
-        self.entries.checked_sub(1).map_or_else(|| "nowhere".to_owned(), |last| format!("from 0 to {last}"))
-    }
 }
 
 /// What `verify` and `dispute` answer where there is nothing to check.
@@ -132,7 +101,7 @@ fn parse_hash(text: &str) -> Result<Hash, String> {
         Err(hex::FromHexError::InvalidHexCharacter { c, index }) => {
             Err(format!("{c:?} at position {index} is not a hex digit"))
         }
-        Err(_) => Err(format!("a seed has 64 hex digits, this has {digits}")),
+        Err(_) => Err(format!("64 hex digits are needed, these are {digits}")),
     }
 }
 
@@ -140,45 +109,11 @@ fn parse_hash(text: &str) -> Result<Hash, String> {
 mod tests {
     use super::*;
 
-    fn numbers(entries: u64) -> DrawNumbers {
-        DrawNumbers { seed: std::array::from_fn(|i| i as u8), entries }
-    }
-
-    #[test]
-    fn prints_a_line_a_place() {
-        let mut out = Vec::new();
-        print(&mut out, numbers(10).shuffle().all_places().unwrap()).unwrap();
-        assert_eq!(out, b"8\n9\n5\n0\n4\n3\n2\n7\n1\n6\n");
-        assert_eq!(numbers(14_000_000).place(4).unwrap(), 11_728_609);
-    }
-
-    #[test]
-    fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is() {
-        let after = |kind: io::ErrorKind| print(Failing(kind), [0]);
-        assert!(after(io::ErrorKind::BrokenPipe).is_ok());
-        assert!(after(io::ErrorKind::StorageFull).is_err());
-    }
-
-    struct Failing(io::ErrorKind);
-
-    impl Write for Failing {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn says_what_is_wrong() {
-        let wrong = |entries, index| numbers(entries).place(index).unwrap_err().to_string();
-        assert_eq!(wrong(10, 10), "there is no entry 10: with --entries 10 indexes run from 0 to 9");
-        assert_eq!(wrong(0, 0), "there is no entry 0: with --entries 0 indexes run nowhere");
-        assert_eq!(parse_hash("00").unwrap_err(), "a seed has 64 hex digits, this has 2");
+        assert_eq!(parse_hash("00").unwrap_err(), "64 hex digits are needed, these are 2");
         assert_eq!(parse_hash(&"0g".repeat(32)).unwrap_err(), "'g' at position 1 is not a hex digit");
-        assert_eq!(parse_hash("é").unwrap_err(), "a seed has 64 hex digits, this has 1");
+        assert_eq!(parse_hash("é").unwrap_err(), "64 hex digits are needed, these are 1");
         assert_eq!(parse_hash(&"aB".repeat(32)), Ok([0xab; 32]));
     }
 }
