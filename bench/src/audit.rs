@@ -1,6 +1,8 @@
 //! What a fan and an auditor do with a finished draw of 14 million. Measured are a proof, a check in the browser's
 //! language, and the whole verification with its memory. The reference is the limit that each is to keep.
 
+mod tiers;
+
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
@@ -20,7 +22,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::edge::fairgate_program;
-use crate::report::Row;
+use crate::report::{Goal, Row};
 
 const ENTRIES: u64 = 14_000_000;
 const SECRET: Hash = [7; 32];
@@ -33,12 +35,19 @@ pub(crate) fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     let draw = Draw::publish()?;
     let proofs: Vec<f64> = (0..rounds as u64 * 100).map(|n| draw.milliseconds_of_proof(n)).collect::<Result<_, _>>()?;
     let checks = (0..rounds).map(|_| draw.milliseconds_of_check()).collect::<Result<Vec<_>, _>>()?;
-    let verified = (0..rounds).map(|_| draw.verify()).collect::<Result<Vec<_>, _>>()?;
+    let in_tiers = tiers::publish()?;
+    // Side by side, so that the ratio is of one machine at one time.
+    let both = (0..rounds).map(|_| Ok((verify(in_tiers.path())?, verify(draw.folder.path())?)));
+    let (tiered, verified): (Vec<_>, Vec<_>) = both.collect::<anyhow::Result<Vec<_>>>()?.into_iter().unzip();
+    let times: Vec<(f64, f64)> = tiered.iter().zip(&verified).map(|(tiers, none)| (tiers.0, none.0)).collect();
     Ok(vec![
         Row::within("draw: a proof of inclusion among 14 million", "ms", 5.0, proofs.into_iter()),
         Row::within("draw: the page's own check", "ms of CPU", 50.0, checks.into_iter()),
         Row::within("draw: verification of 14 million", "s", 15.0, verified.iter().map(|run| run.0)),
         Row::within("draw: memory of that verification", "MB", 200.0, verified.iter().map(|run| run.1)),
+        Row::within("draw: verification of 14 million in three tiers", "s", 20.0, tiered.iter().map(|run| run.0)),
+        Row::within("draw: memory of that verification in tiers", "MB", 250.0, tiered.iter().map(|run| run.1)),
+        Row::from_rounds("draw: three tiers with identities, beside none", "s", Goal::AtMost(1.25), &times),
     ])
 }
 
@@ -108,26 +117,23 @@ impl Draw {
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     }
+}
 
-    /// Seconds and megabytes of `fairgate draw verify`.
-    fn verify(&self) -> anyhow::Result<(f64, f64)> {
-        let begun = Instant::now();
-        let mut verify = Command::new(fairgate_program()?)
-            .args(["draw", "verify"])
-            .arg(self.folder.path())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let mut peak_kb = 0;
-        let status = loop {
-            peak_kb = peak_kb.max(peak_resident_kb(verify.id()));
-            if let Some(status) = verify.try_wait()? {
-                break status;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        ensure!(status.success(), "the draw does not hold: {status}");
-        Ok((begun.elapsed().as_secs_f64(), f64::from(peak_kb) / 1000.0))
-    }
+/// Seconds and megabytes of `fairgate draw verify`.
+fn verify(folder: &Path) -> anyhow::Result<(f64, f64)> {
+    let begun = Instant::now();
+    let mut verify =
+        Command::new(fairgate_program()?).args(["draw", "verify"]).arg(folder).stdout(Stdio::null()).spawn()?;
+    let mut peak_kb = 0;
+    let status = loop {
+        peak_kb = peak_kb.max(peak_resident_kb(verify.id()));
+        if let Some(status) = verify.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    ensure!(status.success(), "the draw does not hold: {status}");
+    Ok((begun.elapsed().as_secs_f64(), f64::from(peak_kb) / 1000.0))
 }
 
 fn nonce(index: u64) -> [u8; 16] {
