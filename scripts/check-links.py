@@ -5,7 +5,7 @@
 
 Checked are, in every Markdown file:
 - relative links and images, with their anchors (`[text](path#heading)`, `[text]: path`);
-- paths in backticks that name a file or directory of this repository (`src/edge/mod.rs`, `tests/store`);
+- paths in backticks that name a file or directory of this repository (`src/edge/mod.rs`, `crates/store/tests/store`);
 - tests in backticks (`tests/edge/tls.rs::name_of_the_test`).
 
 And in every other text file: names of documents, like `docs/operations/failures.md`.

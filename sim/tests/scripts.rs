@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use fairgate_core::recovery::{Knowledge, Sight, Stamp};
+use fairgate_core::recovery::{Observation, Replica, StateVersion};
 use fairgate_core::room::{Outcome, Refusal};
 use fairgate_sim::faults::{Look, Request, Response, StoreEvent, store_events};
 use fairgate_store::StoreError;
@@ -72,17 +72,17 @@ impl Twin {
         }
     }
 
-    async fn ask(&mut self, stamp: Option<&Stamp>, request: &Request, expected: &Response, now_ms: u64) {
+    async fn ask(&mut self, stamp: Option<&StateVersion>, request: &Request, expected: &Response, now_ms: u64) {
         let calls = &self.calls;
         let answer = match request {
             Request::Apply(command) => calls.apply(stamp, command, now_ms).await.map(Response::Outcome),
-            Request::View => calls.look(stamp, now_ms).await.map(|(view, sight)| look(view, sight, now_ms)),
+            Request::View => calls.look(stamp, now_ms).await.map(|(view, observation)| look(view, observation, now_ms)),
             Request::Restore(known) => {
                 calls.restore(stamp, &self.knowledge(known), now_ms).await.map(|()| Response::Done)
             }
-            Request::Refill { entries, is_under_root } => {
+            Request::RestoreEntries { entries, is_under_root } => {
                 let refilled = calls.refill(stamp, entries, *is_under_root, now_ms).await;
-                refilled.map(|too_late| Response::Refilled { too_late })
+                refilled.map(|too_late| Response::EntriesRestored { too_late })
             }
             Request::PutBack { root, from, entries } => {
                 calls.put_back(stamp, root, *from, entries, now_ms).await.map(|()| Response::Done)
@@ -108,17 +108,19 @@ impl Twin {
             (Response::Look(answer), Response::Look(expected)) => self.is_same_look(answer, expected),
             (Response::Outcome(answer), Response::Outcome(expected)) => answer == expected,
             (Response::Refused(answer), Response::Refused(expected)) => answer == expected,
-            (Response::Refilled { too_late: one }, Response::Refilled { too_late: other }) => one == other,
+            (Response::EntriesRestored { too_late: one }, Response::EntriesRestored { too_late: other }) => {
+                one == other
+            }
             (Response::Done, Response::Done) | (Response::Lost, Response::Lost) => true,
             _ => false,
         };
         assert!(is_equal, "to {request:?}\nRedis answers {answer:?}\nand the model   {expected:?}");
         let kind = match (request, expected) {
             (_, Response::Lost) => "lost",
-            (_, Response::Refused(Refusal::Mending { .. })) => "mending",
+            (_, Response::Refused(Refusal::Recovering { .. })) => "mending",
             (_, Response::Outcome(Outcome::Claimed(_))) => "claimed",
             (Request::Restore(_), _) => "restored",
-            (Request::Refill { .. }, _) => "refilled",
+            (Request::RestoreEntries { .. }, _) => "refilled",
             (Request::PutBack { .. }, _) => "put back",
             _ => "others",
         };
@@ -127,23 +129,28 @@ impl Twin {
 
     /// Equal but for the names of states, which follow each other.
     fn is_same_look(&mut self, answer: &Look, expected: &Look) -> bool {
-        let (Sight { stamp, frozen_in, .. }, wanted) = (&answer.sight, &expected.sight);
+        let (Observation { stamp, frozen_in, .. }, wanted) = (&answer.observation, &expected.observation);
         let epoch = self.epochs.entry(wanted.stamp.epoch.clone()).or_insert_with(|| stamp.epoch.clone());
         let is_named = *epoch == stamp.epoch && frozen_in.as_ref() == self.epoch(wanted.frozen_in.as_ref()).as_ref();
-        let named = Sight { stamp: Stamp { epoch: stamp.epoch.clone(), ..wanted.stamp.clone() }, ..wanted.clone() };
-        is_named && answer.view == expected.view && answer.sight == Sight { frozen_in: frozen_in.clone(), ..named }
+        let named = Observation {
+            stamp: StateVersion { epoch: stamp.epoch.clone(), ..wanted.stamp.clone() },
+            ..wanted.clone()
+        };
+        is_named
+            && answer.view == expected.view
+            && answer.observation == Observation { frozen_in: frozen_in.clone(), ..named }
     }
 
     fn epoch(&self, epoch: Option<&Vec<u8>>) -> Option<Vec<u8>> {
         epoch.map(|epoch| self.epochs.get(epoch).unwrap_or(epoch).clone())
     }
 
-    fn stamp(&self, stamp: &Stamp) -> Stamp {
-        Stamp { epoch: self.epoch(Some(&stamp.epoch)).unwrap_or_default(), ..stamp.clone() }
+    fn stamp(&self, stamp: &StateVersion) -> StateVersion {
+        StateVersion { epoch: self.epoch(Some(&stamp.epoch)).unwrap_or_default(), ..stamp.clone() }
     }
 
-    fn knowledge(&self, known: &Knowledge) -> Knowledge {
-        Knowledge { frozen_in: self.epoch(known.frozen_in.as_ref()), ..known.clone() }
+    fn knowledge(&self, known: &Replica) -> Replica {
+        Replica { frozen_in: self.epoch(known.frozen_in.as_ref()), ..known.clone() }
     }
 
     async fn wipe(&mut self) {
@@ -183,8 +190,8 @@ fn key() -> String {
     format!("fairgate:{{{ROOM}}}")
 }
 
-fn look(view: fairgate_core::room::View, sight: Sight, server_ms: u64) -> Response {
-    Response::Look(Box::new(Look { view, sight, server_ms }))
+fn look(view: fairgate_core::room::View, observation: Observation, server_ms: u64) -> Response {
+    Response::Look(Box::new(Look { view, observation, server_ms }))
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{Admin, AuditLog, Doorman, RoomName, Tokens, router, serve};
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
-use fairgate_core::room::{BeaconPlan, Command, Plan, Policy};
+use fairgate_core::room::{BeaconPlan, Command, Policy, SalePlan};
 use fairgate_store::Store;
 use fairgate_store::embedded::EmbeddedStore;
 use fairgate_telemetry::clock::Clock;
@@ -119,7 +119,7 @@ impl Clock for SteppedClock {
 async fn hold_draw(store: &dyn Store, clock: &SteppedClock, round: Option<u64>) {
     let opens_at_ms = clock.now_ms();
     let policy = Policy { rate_per_minute: 600, max_active: 1_000, session_max_ms: 60_000, ..Policy::for_testing() };
-    let plan = Plan {
+    let plan = SalePlan {
         room: "final".into(),
         opens_at_ms,
         starts_at_ms: opens_at_ms,

@@ -124,7 +124,7 @@ impl Edge {
     }
 
     pub(crate) fn mending(&self) -> Problem {
-        Problem::Mending { retry_after_ms: self.retry_after_ms() }
+        Problem::Recovering { retry_after_ms: self.retry_after_ms() }
     }
 
     /// The alarms of the rooms, for `/readyz`.

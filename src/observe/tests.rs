@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::*;
-use fairgate_core::room::{Claimant, Command, Control, Plan, Policy, Room};
+use fairgate_core::room::{Claimant, Command, Control, Policy, Room, SalePlan};
 
 /// A room without a pool: opens at second 1, lets in one a second after a burst of ten.
 fn room() -> Room {
     let policy = Policy { max_active: 1_000, session_max_ms: 60_000, ..Policy::for_testing() };
-    let plan = Plan {
+    let plan = SalePlan {
         room: "final".into(),
         opens_at_ms: 1_000,
         starts_at_ms: 1_000,

@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fairgate::config::Config;
-use fairgate_core::room::{self, Plan};
+use fairgate_core::room::{self, SalePlan};
 use fairgate_store::Store;
 use fairgate_store::redis::{RedisOptions, RedisStore};
 use serde_json::Value;
@@ -69,7 +69,7 @@ impl Fleet {
         let config = Config::load(&self.config_path(0)).unwrap();
         let (redis, opens_at_ms) = (config.store.redis.unwrap(), now_ms());
         let options = RedisOptions { ledger: None, ..redis.resolve(self.dir.path(), |_| None).unwrap() };
-        let plan = Plan {
+        let plan = SalePlan {
             room: ROOM.to_owned(),
             opens_at_ms,
             starts_at_ms: opens_at_ms + sale.starts_in_ms,

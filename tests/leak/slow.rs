@@ -2,7 +2,7 @@
 //! every ten seconds. Nobody knows at first how long sessions last; that they limit the line is known.
 
 use fairgate_core::overload::{Look, Progress};
-use fairgate_core::room::{Claimant, Command, Plan, Policy, Room, View};
+use fairgate_core::room::{Claimant, Command, Policy, Room, SalePlan, View};
 
 const FANS: u64 = 90;
 const TICK_MS: u64 = 200;
@@ -28,7 +28,7 @@ fn opened() -> Room {
         session_max_ms: 3_600_000,
         ..Policy::for_testing()
     };
-    let plan = Plan {
+    let plan = SalePlan {
         room: "small".into(),
         opens_at_ms: 1_000,
         starts_at_ms: 1_000,

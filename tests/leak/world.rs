@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use fairgate_core::overload::{self, Controller, Health, Interval, Look, Progress, STEP_MS, Window, queue_wait_ms};
 use fairgate_core::room::{
-    ClaimOutcome, Claimant, Command, Late, Limit, Mode, Outcome, Plan, Policy as RoomPolicy, Room, Steering, View,
+    ClaimOutcome, Claimant, Command, Late, Limit, Mode, Outcome, Policy as RoomPolicy, Room, SalePlan, Steering, View,
 };
 
 use crate::chance::Chance;
@@ -424,7 +424,7 @@ fn opened(scenario: &Scenario, policy: Policy) -> Room {
         target_ms: TARGET_MS,
         floor_per_minute: (scenario.rate_per_minute / 10).max(1),
     };
-    let plan = Plan {
+    let plan = SalePlan {
         room: "sim".into(),
         opens_at_ms: START_MS - 5_000,
         starts_at_ms: START_MS - 5_000,

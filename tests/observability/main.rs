@@ -9,7 +9,7 @@ use std::time::Duration;
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, expose, registry};
 use fairgate_booking::metrics::BookingMetrics;
 use fairgate_booking::stock::Stock;
-use fairgate_core::room::{Command as RoomCommand, Limit, Plan, Policy, Room, View};
+use fairgate_core::room::{Command as RoomCommand, Limit, Policy, Room, SalePlan, View};
 use fairgate_telemetry::supervise::Supervisor;
 use http::StatusCode;
 use serde_json::Value;
@@ -30,7 +30,7 @@ fn view() -> View {
     let policy =
         Policy { burst: 1, max_active: 1, grace_ms: 1, session_idle_ms: 1, session_max_ms: 1, ..Policy::for_testing() };
     let (room_name, secret) = ("final".to_owned(), [1; 32]);
-    let plan = Plan {
+    let plan = SalePlan {
         room: room_name,
         opens_at_ms: 1,
         starts_at_ms: 1,

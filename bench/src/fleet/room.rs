@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use fairgate_core::room::{Claimant, Command, Control, Entry, Late, Mode, Outcome, Plan, Policy};
+use fairgate_core::room::{Claimant, Command, Control, Entry, Late, Mode, Outcome, Policy, SalePlan};
 use fairgate_draw::RosterTreeBuilder;
 use fairgate_store::Store;
 use fairgate_store::redis::{RedisOptions, RedisStore};
@@ -252,8 +252,8 @@ fn entry(n: u64) -> Entry {
     entry
 }
 
-fn plan() -> Plan {
-    Plan {
+fn plan() -> SalePlan {
+    SalePlan {
         room: ROOM.to_owned(),
         opens_at_ms: BEGIN_MS,
         starts_at_ms: BEGIN_MS + 2 * POOL_MINUTES * MINUTE_MS,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use fairgate_core::room::Memory;
+use fairgate_core::room::RoomSnapshot;
 
 /// What an edge has seen for so long is on its disk.
 const WRITTEN_WITHIN_MS: u64 = 2_000;
@@ -45,7 +45,7 @@ pub(crate) struct List {
 
 impl List {
     /// The one that somebody knows, if the pool is closed.
-    pub(crate) fn of(memory: &Memory) -> Option<Self> {
+    pub(crate) fn of(memory: &RoomSnapshot) -> Option<Self> {
         let root = memory.frozen.map(|frozen| frozen.root);
         memory.pool_is_closed.then_some(Self { entries: memory.early, root })
     }

@@ -1,6 +1,6 @@
 //! What edges ask of the store, and what it answers.
 
-use fairgate_core::recovery::{Knowledge, Sight, Stamp};
+use fairgate_core::recovery::{Observation, Replica, StateVersion};
 use fairgate_core::room::{Command, Entry, Outcome, Refusal, View};
 
 /// What an edge asks of the store.
@@ -11,9 +11,9 @@ pub enum Request {
     /// How does the room stand?
     View,
     /// Take back what an edge knows.
-    Restore(Box<Knowledge>),
+    Restore(Box<Replica>),
     /// Take back entries.
-    Refill {
+    RestoreEntries {
         /// Entries by index.
         entries: Vec<(u64, Entry)>,
         /// True if all of the entries were in the roster when its root was made.
@@ -45,7 +45,7 @@ pub enum Response {
     /// To what was put back.
     Done,
     /// To entries that were put back; whether the root was made without them.
-    Refilled {
+    EntriesRestored {
         /// True if some entries were not taken, since the root was made without them.
         too_late: bool,
     },
@@ -63,7 +63,7 @@ pub struct Look {
     /// For everyone.
     pub view: View,
     /// For the edge.
-    pub sight: Sight,
+    pub observation: Observation,
     /// What the server's own clock says, Unix ms.
     pub server_ms: u64,
 }
@@ -77,7 +77,7 @@ impl Request {
             Self::Apply(_) => "apply",
             Self::View => "view",
             Self::Restore(_) => "restore",
-            Self::Refill { .. } => "refill",
+            Self::RestoreEntries { .. } => "refill",
             Self::PutBack { .. } => "put back",
             Self::Roster { .. } => "roster",
         }
@@ -91,7 +91,7 @@ impl Response {
             Self::Outcome(_) => "outcome",
             Self::Look(_) => "look",
             Self::Done => "done",
-            Self::Refilled { .. } => "refilled",
+            Self::EntriesRestored { .. } => "refilled",
             Self::Roster(_) => "roster",
             Self::Lost => "lost",
             Self::Refused(_) => "refused",
@@ -109,7 +109,7 @@ pub enum StoreEvent {
         /// The name of the run of the edge.
         edge: String,
         /// The state that the edge knows.
-        stamp: Option<Stamp>,
+        stamp: Option<StateVersion>,
         /// What it asked.
         request: Box<Request>,
         /// What it was answered.

@@ -1,7 +1,7 @@
 //! Rules that can be broken on purpose, in the simulator's own store, network and edges: a simulator that cannot fail
 //! proves nothing.
 
-use fairgate_core::recovery::Knowledge;
+use fairgate_core::recovery::Replica;
 use fairgate_core::room::{ClaimOutcome, Claims, Position, View};
 
 /// A rule that is broken.
@@ -48,8 +48,8 @@ pub enum Sabotage {
 }
 
 /// What is taken of what an edge puts back: all of it, as long as nobody breaks a rule.
-pub(super) fn told(sabotage: Option<Sabotage>, knowledge: &Knowledge, view: Option<&View>) -> Knowledge {
-    let mut told = knowledge.clone();
+pub(super) fn told(sabotage: Option<Sabotage>, replica: &Replica, view: Option<&View>) -> Replica {
+    let mut told = replica.clone();
     if let Some(memory) = &mut told.memory {
         match sabotage {
             Some(Sabotage::LowerServing) => memory.serving = view.map_or(0, |view| view.serving.min(memory.serving)),

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use fairgate_core::room::{GAP, Late, Mode, Plan, Policy};
+use fairgate_core::room::{GAP, Late, Mode, Policy, SalePlan};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -30,7 +30,7 @@ pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) edges: usize,
     pub(crate) fans: usize,
-    pub(crate) plan: Plan,
+    pub(crate) plan: SalePlan,
     /// How far the store's clock and each edge's are off from the beginning, ms.
     pub(crate) clocks_off_ms: Vec<i64>,
     pub(crate) faults: Vec<(u64, Fault)>,
@@ -108,12 +108,12 @@ fn crowd(random: &mut ChaCha8Rng) -> usize {
     }
 }
 
-fn plan(fans: u64, random: &mut ChaCha8Rng) -> Plan {
+fn plan(fans: u64, random: &mut ChaCha8Rng) -> SalePlan {
     let opens_at_ms = BEGIN_MS + random.random_range(4..8) * SECOND_MS;
     let pool_ms = (fans * SECOND_MS / FANS_A_SECOND).max(20 * SECOND_MS) + random.random_range(0..10) * SECOND_MS;
     let rate_per_minute = u32::try_from(fans * 60 / random.random_range(40..90)).unwrap_or(u32::MAX).max(120);
     let room_for_s = random.random_range(20..90);
-    Plan {
+    SalePlan {
         room: ROOM.to_owned(),
         opens_at_ms,
         starts_at_ms: opens_at_ms + pool_ms,
@@ -138,7 +138,7 @@ fn plan(fans: u64, random: &mut ChaCha8Rng) -> Plan {
     }
 }
 
-fn faults(plan: &Plan, last_ms: u64, edges: usize, random: &mut ChaCha8Rng) -> Vec<(u64, Fault)> {
+fn faults(plan: &SalePlan, last_ms: u64, edges: usize, random: &mut ChaCha8Rng) -> Vec<(u64, Fault)> {
     let count = random.random_range(2..12);
     let mut faults: Vec<(u64, Fault)> = Vec::new();
     let mut burns = random.random_range(0..4) == 0;
@@ -158,7 +158,7 @@ fn faults(plan: &Plan, last_ms: u64, edges: usize, random: &mut ChaCha8Rng) -> V
 }
 
 /// What also breaks in one seed of five, by a chance of its own, so that all others play as they always did.
-fn more_faults(seed: u64, plan: &Plan, last_ms: u64, edges: usize) -> Vec<(u64, Fault)> {
+fn more_faults(seed: u64, plan: &SalePlan, last_ms: u64, edges: usize) -> Vec<(u64, Fault)> {
     let mut random = stream(seed, 7);
     let count = if seed % 5 == 2 { random.random_range(1..4) } else { 0 };
     let more = |_| {
@@ -180,7 +180,7 @@ fn more_faults(seed: u64, plan: &Plan, last_ms: u64, edges: usize) -> Vec<(u64, 
 
 /// In another seed of five clocks are set to another hour, for a moment or for long. Meanwhile an edge may be started
 /// again, or the store be replaced by a copy on such a machine.
-fn hours(seed: u64, plan: &Plan, last_ms: u64, edges: usize) -> Vec<(u64, Fault)> {
+fn hours(seed: u64, plan: &SalePlan, last_ms: u64, edges: usize) -> Vec<(u64, Fault)> {
     let mut random = stream(seed, 8);
     let count = if seed % 5 == 3 { random.random_range(1..4) } else { 0 };
     let mut faults = Vec::new();
@@ -211,7 +211,7 @@ fn hours_off(random: &mut ChaCha8Rng) -> i64 {
 }
 
 /// Any time, and the moments around the opening, the start and the draw more often than others.
-fn moment(plan: &Plan, last_ms: u64, random: &mut ChaCha8Rng) -> u64 {
+fn moment(plan: &SalePlan, last_ms: u64, random: &mut ChaCha8Rng) -> u64 {
     let around = |at_ms: u64, random: &mut ChaCha8Rng| at_ms - 1_500 + random.random_range(0..3_500);
     match random.random_range(0..8) {
         0 => around(plan.opens_at_ms, random),

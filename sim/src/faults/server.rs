@@ -5,8 +5,8 @@
 //! (which state it is from now on), and `lua/refill.lua` and `lua/put_back.lua` (which entries are taken back). That
 //! is a model, which `sim/tests/scripts.rs` holds against the scripts on a real Redis, call by call.
 
-use fairgate_core::recovery::{Knowledge, Stamp, is_lost};
-use fairgate_core::room::{Command, Entry, GAP, Loss, Outcome, Position, Refusal, Room, SILENCE_MS, View};
+use fairgate_core::recovery::{Replica, StateVersion, is_lost};
+use fairgate_core::room::{Command, Entry, GAP, LossEvidence, Outcome, Position, Refusal, Room, SILENCE_MS, View};
 use fairgate_draw::ZERO;
 use fairgate_store::redis::CallTime;
 
@@ -84,7 +84,7 @@ impl Server {
 
     /// Which state it is, and how far.
     #[must_use]
-    pub(super) fn stamp(&self) -> Option<Stamp> {
+    pub(super) fn stamp(&self) -> Option<StateVersion> {
         self.state.as_ref().map(State::stamp)
     }
 
@@ -99,7 +99,7 @@ impl Server {
     pub(super) fn serve(
         &mut self,
         edge: &str,
-        stamp: Option<&Stamp>,
+        stamp: Option<&StateVersion>,
         time: CallTime,
         request: &Request,
         now_ms: u64,
@@ -118,16 +118,16 @@ impl Server {
             Request::Roster { entries } => {
                 Response::Roster(self.state.as_ref().map_or_else(Vec::new, |state| state.entries(*entries)))
             }
-            Request::Restore(knowledge) => self.restore(edge, stamp, knowledge, now_ms),
+            Request::Restore(replica) => self.restore(edge, stamp, replica, now_ms),
             Request::Apply(command) => self.apply(command, now_ms),
             Request::View => self.look(edge, now_ms, server_ms),
-            Request::Refill { entries, is_under_root } => self.refill(entries, *is_under_root, now_ms),
+            Request::RestoreEntries { entries, is_under_root } => self.refill(entries, *is_under_root, now_ms),
             Request::PutBack { root, from, entries } => self.put_back(root, *from, entries, now_ms),
         }
     }
 
     /// `lua/begin.lua`.
-    fn has_lost(&self, stamp: Option<&Stamp>) -> bool {
+    fn has_lost(&self, stamp: Option<&StateVersion>) -> bool {
         let is_anothers = self.state.as_ref().is_some_and(|state| state.run != self.run);
         let is_fenced = self.sabotage != Some(Sabotage::NoFence);
         is_fenced && (is_lost(stamp, self.stamp().as_ref()) || is_anothers)
@@ -198,8 +198,8 @@ impl Server {
     }
 
     /// `lua/restore.lua`.
-    fn restore(&mut self, edge: &str, stamp: Option<&Stamp>, knowledge: &Knowledge, now_ms: u64) -> Response {
-        if self.state.is_none() && knowledge.memory.is_none() {
+    fn restore(&mut self, edge: &str, stamp: Option<&StateVersion>, replica: &Replica, now_ms: u64) -> Response {
+        if self.state.is_none() && replica.memory.is_none() {
             return Response::Refused(Refusal::NotScheduled);
         }
         let run = self.run;
@@ -210,15 +210,15 @@ impl Server {
         let is_of_other_descent = is_anothers && stamp.is_some_and(|stamp| stamp.epoch != state.name());
         let is_lost = before.is_some() && (is_older || is_of_other_descent);
         let loss = match (is_lost, is_anothers) {
-            (true, _) => Loss::Proven,
-            (false, true) => Loss::Suspected { others: state.await_others(edge) },
-            (false, false) => Loss::None,
+            (true, _) => LossEvidence::Proven,
+            (false, true) => LossEvidence::Suspected { others: state.await_others(edge) },
+            (false, false) => LossEvidence::None,
         };
         let gone = if self.sabotage == Some(Sabotage::NotMissed) { None } else { state.take_gone() };
-        let loss = if is_anothers && self.sabotage == Some(Sabotage::AlwaysGap) { Loss::Proven } else { loss };
+        let loss = if is_anothers && self.sabotage == Some(Sabotage::AlwaysGap) { LossEvidence::Proven } else { loss };
         // Where the roster has holes, no more of it is intact than was before.
         let intact = state.room.view().map_or(0, |view| if view.missing > 0 { state.intact } else { view.pool_size });
-        let told = told(self.sabotage, knowledge, state.room.view().as_ref());
+        let told = told(self.sabotage, replica, state.room.view().as_ref());
         state.room.restore(told.memory.as_ref(), &told.claims, loss, gone, now_ms);
         let is_begun_anew = state.draw() != before;
         if is_lost || is_anothers || is_begun_anew || gone.is_some() {
@@ -256,7 +256,7 @@ impl Server {
         let Some(view) = state.room.view() else { return Response::Refused(Refusal::NotScheduled) };
         let too_late = view.draw.root.is_some() && !is_under_root;
         if too_late || self.sabotage == Some(Sabotage::NoRefill) {
-            return Response::Refilled { too_late };
+            return Response::EntriesRestored { too_late };
         }
         let mut written = 0;
         for (index, entry) in entries.iter().filter(|(index, _)| *index < view.pool_size) {
@@ -266,7 +266,7 @@ impl Server {
             }
         }
         state.room.refilled(written);
-        Response::Refilled { too_late: false }
+        Response::EntriesRestored { too_late: false }
     }
 
     /// `lua/put_back.lua`, all parts at once.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fairgate_core::recovery::{Sight, Stamp};
+use fairgate_core::recovery::{Observation, StateVersion};
 use fairgate_core::room::{Entry, Room, SEEN_MS};
 use fairgate_draw::ZERO;
 
@@ -46,16 +46,16 @@ impl State {
         self.epoch.to_be_bytes().to_vec()
     }
 
-    pub(super) fn stamp(&self) -> Stamp {
-        Stamp { epoch: self.name(), revision: self.room.revision() }
+    pub(super) fn stamp(&self) -> StateVersion {
+        StateVersion { epoch: self.name(), revision: self.room.revision() }
     }
 
     pub(super) fn look(&self, server_ms: u64) -> Option<Look> {
         let (view, memory) = self.room.view().zip(self.room.memory())?;
         let (stamp, frozen_in) = (self.stamp(), self.frozen_in.clone());
         // Whether there is a copy only the edge knows.
-        let sight = Sight { stamp, memory, frozen_in, intact: self.intact, has_copy: false };
-        Some(Look { view, sight, server_ms })
+        let observation = Observation { stamp, memory, frozen_in, intact: self.intact, has_copy: false };
+        Some(Look { view, observation, server_ms })
     }
 
     /// Takes the roster away, where it is missed then; answers whether it was.

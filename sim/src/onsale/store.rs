@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use fairgate_core::room::{
-    ClaimOutcome, Claimant, Command, Control, Entry, Late, Mode, Outcome, Phase, Plan, Policy, Position, Room, View,
+    ClaimOutcome, Claimant, Command, Control, Entry, Late, Mode, Outcome, Phase, Policy, Position, Room, SalePlan, View,
 };
 use fairgate_draw::{RootHasher, Shuffle};
 
@@ -104,7 +104,7 @@ impl Store {
     }
 }
 
-fn plan(options: &Options, secret: [u8; 32]) -> Plan {
+fn plan(options: &Options, secret: [u8; 32]) -> SalePlan {
     let policy = Policy {
         rate_per_minute: options.rate_per_minute,
         burst: options.rate_per_minute.div_ceil(60),
@@ -118,7 +118,7 @@ fn plan(options: &Options, secret: [u8; 32]) -> Plan {
         target_ms: 500,
         floor_per_minute: 1,
     };
-    Plan {
+    SalePlan {
         room: ROOM.to_owned(),
         opens_at_ms: OPENS_AT_MS,
         starts_at_ms: OPENS_AT_MS + options.pool_minutes * MINUTE_MS,

@@ -20,7 +20,7 @@ use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::route::is_under;
-use fairgate_core::room::{ClaimOutcome, Claimant, Plan, RenewOutcome, View};
+use fairgate_core::room::{ClaimOutcome, Claimant, RenewOutcome, SalePlan, View};
 use fairgate_store::{Joined, Joiner};
 use fairgate_token::Cookie;
 
@@ -125,9 +125,9 @@ impl LiveRoom {
     }
 
     /// The schedule that the configuration has for the room; `secret` counts only if the room has none.
-    pub(crate) fn plan(&self, secret: [u8; 32]) -> Plan {
+    pub(crate) fn plan(&self, secret: [u8; 32]) -> SalePlan {
         let schedule = &self.config.schedule;
-        Plan {
+        SalePlan {
             room: self.config.name.clone(),
             opens_at_ms: schedule.opens_at_ms,
             starts_at_ms: schedule.starts_at_ms,

@@ -6,10 +6,10 @@
 //! - entries that could not be put back are put back before anything else is asked
 //! - nothing is answered before this edge has noted it, entries of the pool on its disk included
 
-use super::{Knowledge, Sight};
+use super::{Observation, Replica};
 use crate::room::{Command, Outcome};
 
-/// A call to be made next. All but [`Call::LookAround`] carry the stamp that the edge knows.
+/// A call to be made next. All but [`Call::ObserveAfterRestore`] carry the version of the state that the edge knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// Apply the request's command.
@@ -17,11 +17,11 @@ pub enum Call {
     /// How does the room stand?
     Look,
     /// How does it stand now that something was put back, whatever state it is?
-    LookAround,
+    ObserveAfterRestore,
     /// Take back what this edge knows.
     Restore,
     /// Take back the entries that this edge has answered.
-    Refill {
+    RestoreEntries {
         /// From this index on.
         from: u64,
         /// True if all of these entries were in the roster when its root was made.
@@ -41,14 +41,14 @@ pub enum Call {
 pub enum Reply<E> {
     /// To [`Call::Ask`].
     Answered(Outcome),
-    /// To [`Call::Look`] and [`Call::LookAround`].
-    Looked(Box<Sight>),
-    /// To [`Call::Refill`].
-    Refilled {
+    /// To [`Call::Look`] and [`Call::ObserveAfterRestore`].
+    Looked(Box<Observation>),
+    /// To [`Call::RestoreEntries`].
+    EntriesRestored {
         /// True if some entries were not taken, since the root was made without them.
         too_late: bool,
     },
-    /// To [`Call::PutBack`]: there is no copy after all.
+    /// To [`Call::RestoreRoster`]: there is no copy after all.
     NoCopy,
     /// To any other call: done.
     Done,
@@ -95,9 +95,9 @@ enum Step {
 impl Exchange {
     /// Begins a request with its first call; `is_view`: it asks for nothing but how the room stands.
     #[must_use]
-    pub fn begin(is_view: bool, knowledge: &Knowledge) -> (Self, Call) {
+    pub fn begin(is_view: bool, replica: &Replica) -> (Self, Call) {
         let ask = if is_view { Call::Look } else { Call::Ask };
-        let (step, call) = match knowledge.refill() {
+        let (step, call) = match replica.next_of_backlog() {
             Some(refill) => (Step::Paying, refill),
             None => (Step::Asking { again: false }, ask),
         };
@@ -105,52 +105,52 @@ impl Exchange {
     }
 
     /// Goes on after a call.
-    pub fn replied<E>(&mut self, reply: Reply<E>, command: &Command, knowledge: &mut Knowledge) -> Next<E> {
+    pub fn replied<E>(&mut self, reply: Reply<E>, command: &Command, replica: &mut Replica) -> Next<E> {
         let step = self.step.clone();
         match (step, reply) {
             (Step::Paying | Step::Asking { again: false }, Reply::Lost(_)) => self.make(Step::Restoring, Call::Restore),
-            (Step::Restoring, Reply::Done) => self.make(Step::LookingAround, Call::LookAround),
-            (Step::LookingAround, Reply::Looked(sight)) => {
-                let intact = sight.intact;
-                knowledge.looked_around(*sight);
-                knowledge.owes(intact);
-                self.refill(Step::Refilling, knowledge)
+            (Step::Restoring, Reply::Done) => self.make(Step::LookingAround, Call::ObserveAfterRestore),
+            (Step::LookingAround, Reply::Looked(observation)) => {
+                let intact = observation.intact;
+                replica.observe_after_restore(*observation);
+                replica.note_backlog(intact);
+                self.restore_backlog(Step::Refilling, replica)
             }
             (step @ (Step::Paying | Step::Refilling), Reply::NoCopy) => {
-                knowledge.has_copy = false;
-                self.refill(step, knowledge)
+                replica.has_copy = false;
+                self.restore_backlog(step, replica)
             }
             (Step::Paying, Reply::Done) => {
-                knowledge.paid(false);
+                replica.clear_backlog(false);
                 self.ask_again(false)
             }
             (Step::Refilling, Reply::Done) => {
-                knowledge.paid(false);
+                replica.clear_backlog(false);
                 self.ask_again(true)
             }
-            (Step::Paying, Reply::Refilled { too_late }) => {
-                knowledge.paid(too_late);
+            (Step::Paying, Reply::EntriesRestored { too_late }) => {
+                replica.clear_backlog(too_late);
                 self.ask_again(false)
             }
-            (Step::Refilling, Reply::Refilled { too_late }) => {
-                knowledge.paid(too_late);
+            (Step::Refilling, Reply::EntriesRestored { too_late }) => {
+                replica.clear_backlog(too_late);
                 self.ask_again(true)
             }
-            (Step::Asking { .. }, Reply::Answered(outcome)) => self.note(outcome, command, knowledge),
-            (Step::Asking { .. }, Reply::Looked(sight)) => {
-                knowledge.saw(*sight);
-                self.note(Outcome::Done, command, knowledge)
+            (Step::Asking { .. }, Reply::Answered(outcome)) => self.note(outcome, command, replica),
+            (Step::Asking { .. }, Reply::Looked(observation)) => {
+                replica.observe(*observation);
+                self.note(Outcome::Done, command, replica)
             }
             // A look that fails here is made again with the next request.
             (Step::LookingFirst(outcome), reply) => {
-                see(reply, knowledge);
-                self.write(outcome, command, knowledge)
+                see(reply, replica);
+                self.write(outcome, command, replica)
             }
-            (Step::Writing(outcome), _) if knowledge.needs_look(&outcome) => {
+            (Step::Writing(outcome), _) if replica.needs_look(&outcome) => {
                 self.make(Step::LookingAfter(outcome), Call::Look)
             }
             (Step::Writing(outcome) | Step::LookingAfter(outcome), reply) => {
-                see(reply, knowledge);
+                see(reply, replica);
                 Next::Answer(Ok(outcome))
             }
             (_, Reply::Lost(error) | Reply::Failed(error)) => Next::Answer(Err(error)),
@@ -159,27 +159,27 @@ impl Exchange {
         }
     }
 
-    /// Puts back what is owed, if there is anything that this edge has and may put back.
-    fn refill<E>(&mut self, step: Step, knowledge: &mut Knowledge) -> Next<E> {
-        match knowledge.refill() {
+    /// Restores the backlog, if this edge has any of it and may put it back.
+    fn restore_backlog<E>(&mut self, step: Step, replica: &mut Replica) -> Next<E> {
+        match replica.next_of_backlog() {
             Some(call) => self.make(step, call),
             None => {
-                knowledge.owed_from = None;
+                replica.backlog_from = None;
                 self.ask_again(step == Step::Refilling)
             }
         }
     }
 
     /// Remembers what this edge is about to answer.
-    fn note<E>(&mut self, outcome: Outcome, command: &Command, knowledge: &mut Knowledge) -> Next<E> {
-        if knowledge.memory.is_none() || matches!(command, Command::Schedule(_)) {
+    fn note<E>(&mut self, outcome: Outcome, command: &Command, replica: &mut Replica) -> Next<E> {
+        if replica.memory.is_none() || matches!(command, Command::Schedule(_)) {
             return self.make(Step::LookingFirst(outcome), Call::Look);
         }
-        self.write(outcome, command, knowledge)
+        self.write(outcome, command, replica)
     }
 
-    fn write<E>(&mut self, outcome: Outcome, command: &Command, knowledge: &mut Knowledge) -> Next<E> {
-        knowledge.answered(command, &outcome);
+    fn write<E>(&mut self, outcome: Outcome, command: &Command, replica: &mut Replica) -> Next<E> {
+        replica.answered(command, &outcome);
         match outcome {
             Outcome::Entered(_) | Outcome::Arrived(_) => self.make(Step::Writing(outcome), Call::Write),
             _ => Next::Answer(Ok(outcome)),
@@ -210,24 +210,24 @@ impl Exchange {
 }
 
 /// Takes in what a look showed, if it showed anything.
-fn see<E>(reply: Reply<E>, knowledge: &mut Knowledge) {
-    if let Reply::Looked(sight) = reply {
-        knowledge.saw(*sight);
+fn see<E>(reply: Reply<E>, replica: &mut Replica) {
+    if let Reply::Looked(observation) = reply {
+        replica.observe(*observation);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Stamp, is_lost};
+    use super::super::{StateVersion, is_lost};
     use super::*;
-    use crate::room::{Plan, Policy, Room};
+    use crate::room::{Policy, Room, SalePlan};
 
     const VIEW: Command = Command::Tick;
     const POLICY: Policy = Policy { burst: 1, max_active: 10, ..Policy::for_testing() };
 
-    fn sight(epoch: u8, root: Option<u8>) -> Box<Sight> {
+    fn observation(epoch: u8, root: Option<u8>) -> Box<Observation> {
         let mut room = Room::default();
-        let plan = Plan {
+        let plan = SalePlan {
             room: "arena".into(),
             opens_at_ms: 0,
             starts_at_ms: 1_000,
@@ -242,90 +242,91 @@ mod tests {
         if root.is_some() {
             room.apply(&Command::Freeze { entries: 0, root: [5; 32] }, 1_000).unwrap();
         }
-        let stamp = Stamp { epoch: vec![epoch], revision: room.revision() };
+        let stamp = StateVersion { epoch: vec![epoch], revision: room.revision() };
         let frozen_in = root.map(|epoch| vec![epoch]);
-        Box::new(Sight { stamp, memory: room.memory().unwrap(), frozen_in, intact: 7, has_copy: false })
+        Box::new(Observation { stamp, memory: room.memory().unwrap(), frozen_in, intact: 7, has_copy: false })
     }
 
-    fn knowing(epoch: u8) -> Knowledge {
-        let mut knowledge = Knowledge::default();
-        knowledge.saw(*sight(epoch, None));
-        knowledge
+    fn knowing(epoch: u8) -> Replica {
+        let mut replica = Replica::default();
+        replica.observe(*observation(epoch, None));
+        replica
     }
 
     /// Replies one after the other; the last thing that is wanted.
-    fn after(knowledge: &mut Knowledge, replies: Vec<Reply<&'static str>>) -> Next<&'static str> {
-        let (mut exchange, call) = Exchange::begin(true, knowledge);
-        replies.into_iter().fold(Next::Call(call), |_, reply| exchange.replied(reply, &VIEW, knowledge))
+    fn after(replica: &mut Replica, replies: Vec<Reply<&'static str>>) -> Next<&'static str> {
+        let (mut exchange, call) = Exchange::begin(true, replica);
+        replies.into_iter().fold(Next::Call(call), |_, reply| exchange.replied(reply, &VIEW, replica))
     }
 
     #[test]
     fn what_is_lost_is_put_back_before_it_is_asked_again() {
-        let mut knowledge = knowing(1);
-        let refill = Call::Refill { from: 7, is_under_root: false };
+        let mut replica = knowing(1);
+        let refill = Call::RestoreEntries { from: 7, is_under_root: false };
         let lost = || vec![Reply::Lost("lost"), Reply::Done];
-        assert_eq!(after(&mut knowledge.clone(), vec![Reply::Lost("lost")]), Next::Call(Call::Restore));
-        assert_eq!(after(&mut knowledge.clone(), lost()), Next::Call(Call::LookAround));
+        assert_eq!(after(&mut replica.clone(), vec![Reply::Lost("lost")]), Next::Call(Call::Restore));
+        assert_eq!(after(&mut replica.clone(), lost()), Next::Call(Call::ObserveAfterRestore));
         let mut put_back = lost();
-        put_back.push(Reply::Looked(sight(2, None)));
-        assert_eq!(after(&mut knowledge.clone(), put_back.clone()), Next::Call(refill));
-        put_back.extend([Reply::Refilled { too_late: false }, Reply::Looked(sight(2, None))]);
-        assert_eq!(after(&mut knowledge, put_back), Next::Answer(Ok(Outcome::Done)));
-        assert_eq!(knowledge.owed_from, None);
+        put_back.push(Reply::Looked(observation(2, None)));
+        assert_eq!(after(&mut replica.clone(), put_back.clone()), Next::Call(refill));
+        put_back.extend([Reply::EntriesRestored { too_late: false }, Reply::Looked(observation(2, None))]);
+        assert_eq!(after(&mut replica, put_back), Next::Answer(Ok(Outcome::Done)));
+        assert_eq!(replica.backlog_from, None);
     }
 
     #[test]
     fn a_look_that_fails_leaves_the_loss_to_be_noticed_again() {
-        let mut knowledge = knowing(1);
+        let mut replica = knowing(1);
         let failed = vec![Reply::Lost("lost"), Reply::Done, Reply::Failed("silence")];
-        assert_eq!(after(&mut knowledge, failed), Next::Answer(Err("silence")));
-        assert!(is_lost(knowledge.stamp.as_ref(), Some(&sight(2, None).stamp)));
+        assert_eq!(after(&mut replica, failed), Next::Answer(Err("silence")));
+        assert!(is_lost(replica.stamp.as_ref(), Some(&observation(2, None).stamp)));
     }
 
     #[test]
-    fn entries_that_could_not_be_put_back_are_owed() {
-        let mut knowledge = knowing(1);
-        let failed = vec![Reply::Lost("lost"), Reply::Done, Reply::Looked(sight(2, None)), Reply::Failed("silence")];
-        assert_eq!(after(&mut knowledge, failed), Next::Answer(Err("silence")));
-        let (_, first) = Exchange::begin(false, &knowledge);
-        assert_eq!(first, Call::Refill { from: 7, is_under_root: false });
-        assert_eq!(after(&mut knowledge, vec![Reply::Refilled { too_late: true }]), Next::Call(Call::Look));
-        assert_eq!(knowledge.is_under_root, Some(false));
+    fn entries_that_could_not_be_put_back_are_a_backlog() {
+        let mut replica = knowing(1);
+        let failed =
+            vec![Reply::Lost("lost"), Reply::Done, Reply::Looked(observation(2, None)), Reply::Failed("silence")];
+        assert_eq!(after(&mut replica, failed), Next::Answer(Err("silence")));
+        let (_, first) = Exchange::begin(false, &replica);
+        assert_eq!(first, Call::RestoreEntries { from: 7, is_under_root: false });
+        assert_eq!(after(&mut replica, vec![Reply::EntriesRestored { too_late: true }]), Next::Call(Call::Look));
+        assert_eq!(replica.is_under_root, Some(false));
     }
 
     #[test]
     fn the_copy_of_a_frozen_roster_is_put_back_where_there_is_one() {
-        let mut copied = sight(2, Some(1));
+        let mut copied = observation(2, Some(1));
         copied.has_copy = true;
         copied.memory.frozen.as_mut().unwrap().entries = 9;
         let lost = || vec![Reply::Lost("lost"), Reply::Done, Reply::Looked(copied.clone())];
-        assert_eq!(after(&mut knowing(1), lost()), Next::Call(Call::PutBack { from: 7 }));
+        assert_eq!(after(&mut knowing(1), lost()), Next::Call(Call::RestoreRoster { from: 7 }));
 
-        let (mut knowledge, mut put_back) = (knowing(1), lost());
+        let (mut replica, mut put_back) = (knowing(1), lost());
         put_back.push(Reply::Done);
-        assert_eq!(after(&mut knowledge, put_back), Next::Call(Call::Look));
-        assert_eq!(knowledge.owed_from, None);
+        assert_eq!(after(&mut replica, put_back), Next::Call(Call::Look));
+        assert_eq!(replica.backlog_from, None);
 
-        let (mut knowledge, mut damaged) = (knowing(1), lost());
+        let (mut replica, mut damaged) = (knowing(1), lost());
         damaged.push(Reply::NoCopy);
-        assert_eq!(after(&mut knowledge, damaged), Next::Call(Call::Refill { from: 7, is_under_root: true }));
+        assert_eq!(after(&mut replica, damaged), Next::Call(Call::RestoreEntries { from: 7, is_under_root: true }));
 
-        let mut knowledge = knowing(1);
-        after(&mut knowledge, lost());
-        assert_eq!(Exchange::begin(false, &knowledge).1, Call::PutBack { from: 7 }, "what is owed comes first");
+        let mut replica = knowing(1);
+        after(&mut replica, lost());
+        assert_eq!(Exchange::begin(false, &replica).1, Call::RestoreRoster { from: 7 }, "the backlog comes first");
         copied.intact = 9;
-        knowledge.saw(*copied.clone());
-        assert_eq!(Exchange::begin(false, &knowledge).1, Call::Ask, "another edge has put it back");
+        replica.observe(*copied.clone());
+        assert_eq!(Exchange::begin(false, &replica).1, Call::Ask, "another edge has put it back");
     }
 
     #[test]
     fn entries_are_under_a_root_that_was_made_of_the_state_that_had_them_all() {
         for (frozen_in, expected) in [(1, Some(true)), (2, Some(false))] {
-            let mut knowledge = knowing(1);
-            let lost = vec![Reply::Lost("lost"), Reply::Done, Reply::Looked(sight(2, Some(frozen_in)))];
-            let next = after(&mut knowledge, lost);
-            assert_eq!(knowledge.is_under_root, expected);
-            let refill = Call::Refill { from: 7, is_under_root: true };
+            let mut replica = knowing(1);
+            let lost = vec![Reply::Lost("lost"), Reply::Done, Reply::Looked(observation(2, Some(frozen_in)))];
+            let next = after(&mut replica, lost);
+            assert_eq!(replica.is_under_root, expected);
+            let refill = Call::RestoreEntries { from: 7, is_under_root: true };
             assert_eq!(next, Next::Call(if expected == Some(true) { refill } else { Call::Look }));
         }
     }

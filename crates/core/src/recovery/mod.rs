@@ -1,4 +1,4 @@
-//! What one edge knows of one room, so that it can put it back where the store has lost it. Pure.
+//! An edge's replica of a room's state, from which the room is restored where the store has lost it. Pure.
 //!
 //! Guarantees:
 //! - everything that this edge was told or has answered is in here until the next sale
@@ -10,24 +10,26 @@ use serde::{Deserialize, Serialize};
 
 pub use exchange::{Call, Exchange, Next, Reply};
 
-use crate::room::{Arrived, ClaimOutcome, Claims, Command, Memory, Outcome, Position, RenewOutcome, Session, Spot};
+use crate::room::{
+    Arrived, ClaimOutcome, Claims, Command, Outcome, Position, RenewOutcome, RoomSnapshot, Session, Spot,
+};
 
-/// Which state of a room a store has, and how far it is.
+/// The version of a room's state in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
+pub struct StateVersion {
     /// The name that whoever began the state gave it; one that was put back has another.
     pub epoch: Vec<u8>,
     /// Grows with every change.
     pub revision: u64,
 }
 
-/// How a room stood at a look, as far as an edge remembers it.
+/// An observation of a room's state in the store.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sight {
+pub struct Observation {
     /// The state that was seen.
-    pub stamp: Stamp,
+    pub stamp: StateVersion,
     /// What the store said.
-    pub memory: Memory,
+    pub memory: RoomSnapshot,
     /// The epoch of the state whose roster the root was made of, once there is one.
     pub frozen_in: Option<Vec<u8>>,
     /// Entries below have been in the roster all the time, or again.
@@ -37,15 +39,15 @@ pub struct Sight {
 }
 
 /// States in which an edge knows its entries to have been in the roster: more than a sale loses.
-const WHOLE_IN_MAX: usize = 64;
+const COMPLETE_IN_MAX: usize = 64;
 
-/// What an edge knows of a room.
+/// An edge's replica of a room's state: what the store has said and what this edge has answered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Knowledge {
+pub struct Replica {
     /// The state that the edge knows.
-    pub stamp: Option<Stamp>,
+    pub stamp: Option<StateVersion>,
     /// What the store said, and what the edge itself has answered since then.
-    pub memory: Option<Memory>,
+    pub memory: Option<RoomSnapshot>,
     /// What only this edge knows.
     pub claims: Claims,
     /// In which state the root was made, once it is public.
@@ -56,16 +58,16 @@ pub struct Knowledge {
     /// True if this edge has a copy of the frozen roster on its disk. Then it puts back that copy.
     pub has_copy: bool,
     /// The epochs of the states in which all of them so far were in the roster, the latest last.
-    pub whole_in: Vec<Vec<u8>>,
+    pub complete_in: Vec<Vec<u8>>,
     /// From which index on the roster may lack entries of this edge; kept until all of them are put back, whatever comes
     /// between.
-    pub owed_from: Option<u64>,
+    pub backlog_from: Option<u64>,
 }
 
 /// True if a store has lost what this edge knows: the room is not there, or has another epoch, or is older.
 /// `lua/begin.lua` asks the same, and also whether the server is another one.
 #[must_use]
-pub fn is_lost(known: Option<&Stamp>, seen: Option<&Stamp>) -> bool {
+pub fn is_lost(known: Option<&StateVersion>, seen: Option<&StateVersion>) -> bool {
     match (known, seen) {
         (None, _) => false,
         (Some(_), None) => true,
@@ -73,26 +75,26 @@ pub fn is_lost(known: Option<&Stamp>, seen: Option<&Stamp>) -> bool {
     }
 }
 
-impl Knowledge {
+impl Replica {
     /// The store said how the room stands.
-    pub fn saw(&mut self, sight: Sight) {
-        self.is_whole_in(&sight.stamp);
-        self.looked_around(sight);
+    pub fn observe(&mut self, observation: Observation) {
+        self.note_complete_in(&observation.stamp);
+        self.observe_after_restore(observation);
     }
 
     /// The store said how the room stands, after it had lost it.
-    fn looked_around(&mut self, sight: Sight) {
-        let Sight { stamp, memory, frozen_in, intact, has_copy } = sight;
+    fn observe_after_restore(&mut self, observation: Observation) {
+        let Observation { stamp, memory, frozen_in, intact, has_copy } = observation;
         if self.memory.as_ref().is_some_and(|known| known.plan.descriptor() != memory.plan.descriptor()) {
             // Claims and entries of another sale say nothing about this one.
-            (self.claims, self.is_under_root, self.owed_from) = (Claims::default(), None, None);
+            (self.claims, self.is_under_root, self.backlog_from) = (Claims::default(), None, None);
         }
         if memory.frozen.is_some() && self.is_under_root.is_none() {
-            self.is_under_root = Some(frozen_in.as_ref().is_some_and(|epoch| self.whole_in.contains(epoch)));
+            self.is_under_root = Some(frozen_in.as_ref().is_some_and(|epoch| self.complete_in.contains(epoch)));
         }
         if memory.frozen.is_some_and(|frozen| intact >= frozen.entries) {
             // Somebody has put all of it back.
-            self.owed_from = None;
+            self.backlog_from = None;
         }
         (self.frozen_in, self.has_copy) = (frozen_in, has_copy);
         self.claims
@@ -109,8 +111,8 @@ impl Knowledge {
             (None, Some(_)) => *self = other,
             (Some(ours), Some(theirs)) if ours == theirs => {
                 self.claims.unite(other.claims);
-                self.whole_in.retain(|epoch| other.whole_in.contains(epoch));
-                self.owed_from = self.owed_from.into_iter().chain(other.owed_from).min();
+                self.complete_in.retain(|epoch| other.complete_in.contains(epoch));
+                self.backlog_from = self.backlog_from.into_iter().chain(other.backlog_from).min();
                 self.is_under_root = match (self.is_under_root, other.is_under_root) {
                     (Some(false), _) | (_, Some(false)) => Some(false),
                     (ours, theirs) => ours.or(theirs),
@@ -142,36 +144,36 @@ impl Knowledge {
         }
     }
 
-    /// All entries that this edge has answered are in the roster of this state, unless some are owed.
-    fn is_whole_in(&mut self, stamp: &Stamp) {
-        if self.owed_from.is_none() && self.whole_in.last() != Some(&stamp.epoch) {
-            self.whole_in.push(stamp.epoch.clone());
-            let old = self.whole_in.len().saturating_sub(WHOLE_IN_MAX);
-            self.whole_in.drain(..old);
+    /// All entries that this edge has answered are in the roster of this state, unless there is a backlog.
+    fn note_complete_in(&mut self, stamp: &StateVersion) {
+        if self.backlog_from.is_none() && self.complete_in.last() != Some(&stamp.epoch) {
+            self.complete_in.push(stamp.epoch.clone());
+            let old = self.complete_in.len().saturating_sub(COMPLETE_IN_MAX);
+            self.complete_in.drain(..old);
         }
     }
 
-    /// The store has lost the state that this edge knew: entries from an index on are owed.
-    fn owes(&mut self, from: u64) {
-        self.owed_from = Some(self.owed_from.map_or(from, |owed| owed.min(from)));
+    /// The store has lost the state that this edge knew: entries from an index on are its backlog.
+    fn note_backlog(&mut self, from: u64) {
+        self.backlog_from = Some(self.backlog_from.map_or(from, |known| known.min(from)));
     }
 
-    /// The call that puts back what is owed, unless it has to stay out.
-    fn refill(&self) -> Option<Call> {
-        let from = self.owed_from?;
+    /// The call that restores the backlog, unless it has to stay out.
+    fn next_of_backlog(&self) -> Option<Call> {
+        let from = self.backlog_from?;
         let frozen = self.memory.as_ref().and_then(|memory| memory.frozen);
         match (frozen, self.is_under_root) {
-            (Some(frozen), _) if self.has_copy => (from < frozen.entries).then_some(Call::PutBack { from }),
+            (Some(frozen), _) if self.has_copy => (from < frozen.entries).then_some(Call::RestoreRoster { from }),
             (_, Some(false)) => None,
-            (_, is_under_root) => Some(Call::Refill { from, is_under_root: is_under_root == Some(true) }),
+            (_, is_under_root) => Some(Call::RestoreEntries { from, is_under_root: is_under_root == Some(true) }),
         }
     }
 
-    /// All that was owed was put back; `too_late`: some of it was not taken, since the root was made without it.
-    fn paid(&mut self, too_late: bool) {
-        self.owed_from = None;
+    /// The whole backlog was restored; `too_late`: some of it was not taken, since the root was made without it.
+    fn clear_backlog(&mut self, too_late: bool) {
+        self.backlog_from = None;
         match self.stamp.clone() {
-            Some(stamp) if !too_late => self.is_whole_in(&stamp),
+            Some(stamp) if !too_late => self.note_complete_in(&stamp),
             _ => self.is_under_root = Some(false),
         }
     }

@@ -103,7 +103,7 @@ pub struct Ramp {
 
 /// What fixes a draw: one plan, one descriptor, one draw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct SalePlan {
     /// The room's name, as in the descriptor.
     pub room: String,
     /// When the pool opens, Unix ms.
@@ -175,7 +175,7 @@ pub struct TierRoots {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Fixes or (while idle) replaces the plan. The same times again keep the first plan and its secret.
-    Schedule(Plan),
+    Schedule(SalePlan),
     /// Appends entries in order of arrival: to the pool before `starts_at`, to the line after it.
     Enter(Vec<Entry>),
     /// Lets time pass: phases change, places are called, grace and leases run out.

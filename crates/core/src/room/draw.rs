@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol;
 use super::tally::Tally;
-use super::{DrawRecord, Plan, Refusal, TierRoots};
+use super::{DrawRecord, Refusal, SalePlan, TierRoots};
 
 /// One draw: a descriptor and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Beacon {
 
 impl Draw {
     /// The draw that a plan commits to.
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &SalePlan) -> Self {
         let descriptor = plan.descriptor();
         Self {
             secret: plan.secret,
@@ -194,7 +194,7 @@ impl Draw {
     }
 
     /// True if this is the draw that a plan commits to.
-    pub(super) fn is_of(&self, plan: &Plan) -> bool {
+    pub(super) fn is_of(&self, plan: &SalePlan) -> bool {
         self.digest == plan.descriptor().digest
     }
 
@@ -315,8 +315,8 @@ mod tests {
         BeaconSignature(hex::decode(SIGNATURE).unwrap().try_into().unwrap())
     }
 
-    fn plan(fallback_after_ms: Option<u64>) -> Plan {
-        Plan {
+    fn plan(fallback_after_ms: Option<u64>) -> SalePlan {
+        SalePlan {
             room: "arena".into(),
             opens_at_ms: STARTS_MS - 60_000,
             starts_at_ms: STARTS_MS,
@@ -372,13 +372,13 @@ mod tests {
 
         let mut other = Room::default();
         let beacon = Some(BeaconPlan { round: ROUND + 1, fallback_after_ms: None });
-        other.apply(&Command::Schedule(Plan { beacon, ..plan(None) }), 0).unwrap();
+        other.apply(&Command::Schedule(SalePlan { beacon, ..plan(None) }), 0).unwrap();
         other.apply(&Command::Freeze { entries: 0, root: [5; 32] }, STARTS_MS).unwrap();
         let refused = reveal(&mut other, Some(signature()), ROUND_MS + 3_000).unwrap_err().to_string();
         assert!(refused.contains("is not the chain's for round 1001"), "{refused}");
 
         let mut committed = Room::default();
-        committed.apply(&Command::Schedule(Plan { beacon: None, ..plan(None) }), 0).unwrap();
+        committed.apply(&Command::Schedule(SalePlan { beacon: None, ..plan(None) }), 0).unwrap();
         let refused = reveal(&mut committed, Some(signature()), ROUND_MS).unwrap_err().to_string();
         assert!(refused.contains("the descriptor names no beacon"), "{refused}");
         assert!([&room, &other, &committed].iter().all(|room| seen(room).draw.seed.is_none()));
@@ -424,7 +424,7 @@ mod tests {
     #[test]
     fn a_round_that_could_be_known_before_the_witness_time_is_no_plan() {
         let too_early = Some(BeaconPlan { round: ROUND - 3, fallback_after_ms: None });
-        let plan = Plan { beacon: too_early, ..plan(None) };
+        let plan = SalePlan { beacon: too_early, ..plan(None) };
         let refused = Room::default().apply(&Command::Schedule(plan), 0).unwrap_err().to_string();
         assert!(refused.starts_with("the beacon's round must be from 998 "), "{refused}");
     }
@@ -434,7 +434,7 @@ mod tests {
         let mut room = Room::default();
         room.apply(&Command::Schedule(plan(None)), 0).unwrap();
         let first = seen(&room).draw;
-        let lenient = Command::Schedule(Plan { secret: [2; 32], ..plan(Some(FALLBACK_MS)) });
+        let lenient = Command::Schedule(SalePlan { secret: [2; 32], ..plan(Some(FALLBACK_MS)) });
         room.apply(&lenient, 1).unwrap();
         let second = seen(&room).draw;
         assert!(second.descriptor.contains("\"fallback_after_ms\":60000"), "{}", second.descriptor);

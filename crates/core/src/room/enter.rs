@@ -3,8 +3,8 @@
 //! Guarantees: no index and no place is given twice; an entry that comes again within a minute gets its position again.
 
 use super::arrive::Tiered;
-use super::memory::Numbers;
 use super::recent::Recent;
+use super::snapshot::Numbers;
 use super::{Entry, Position};
 
 /// Everyone who came so far.

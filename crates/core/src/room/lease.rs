@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::deadlines::Deadlines;
-use super::memory::Session;
+use super::snapshot::Session;
 use super::{ClaimOutcome, Policy, RenewOutcome};
 
 /// What a session keeps besides its idle deadline.

@@ -19,8 +19,8 @@ use std::ops::Range;
 
 use super::bucket::{Bucket, PERSON, units};
 use super::deadlines::Deadlines;
-use super::memory::Memory;
 use super::places::Places;
+use super::snapshot::RoomSnapshot;
 use super::{ClaimOutcome, Policy};
 
 /// When to ask again while nothing but a decision of people or the end of a session helps.
@@ -162,7 +162,7 @@ impl Line {
     }
 
     /// Takes back what somebody knows; answers whether any of it was missing. [`Line::begin_again`] has to follow then.
-    pub(super) fn restore(&mut self, memory: &Memory, gone: &Places, line_size: u64) -> bool {
+    pub(super) fn restore(&mut self, memory: &RoomSnapshot, gone: &Places, line_size: u64) -> bool {
         let serving = self.serving.max(memory.serving).min(line_size);
         let was_missing = self.put_back(gone, line_size) | (serving > self.serving);
         self.serving = serving;

@@ -29,7 +29,6 @@ mod identities;
 mod lease;
 mod limit;
 mod line;
-mod memory;
 mod pace;
 mod places;
 mod policy;
@@ -41,6 +40,7 @@ mod rules;
 mod sale;
 mod schedule;
 mod shared;
+mod snapshot;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -50,11 +50,10 @@ mod tiers_tests;
 pub use admissions::Admissions;
 pub use arrival::{Arrival, Arrived, CodeUse, PutBack, Replaced, Spot, TAGS_MAX, USES_MAX};
 pub use command::{
-    BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Limit, Outcome, Phase, Plan, Position,
-    Ramp, RenewOutcome, Steering, TierClaimant, TierRoots, TierView, View,
+    BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Limit, Outcome, Phase, Position, Ramp,
+    RenewOutcome, SalePlan, Steering, TierClaimant, TierRoots, TierView, View,
 };
 pub use draw::{Beacon, Frozen, Revealed, check_beacon, root_of_all, verified};
-pub use memory::{Claims, GAP, Loss, MENDING_MS, Memory, SEEN_MS, Session, Settings, TiersMemory};
 pub use places::Places;
 pub use policy::{Late, Mode, Policy};
 pub use protocol::{Committed, round as beacon_round, seed as seed_of};
@@ -62,6 +61,7 @@ pub use refusal::Refusal;
 pub use rules::Rules;
 pub use schedule::is_command;
 pub use shared::SHARED_NUMBERS;
+pub use snapshot::{Claims, GAP, LossEvidence, RECOVERY_MS, RoomSnapshot, SEEN_MS, Session, Settings, TiersSnapshot};
 pub use tally::Tally;
 
 use fairgate_draw::v2::Tag;
@@ -212,7 +212,7 @@ impl Room {
     }
 
     /// A plan opens the first sale, or the next one after the end of the last; otherwise it is the sale's own matter.
-    fn schedule(&mut self, plan: &Plan) -> Result<(), Refusal> {
+    fn schedule(&mut self, plan: &SalePlan) -> Result<(), Refusal> {
         plan.check()?;
         self.sale.as_ref().map_or(Ok(()), |sale| sale.schedule.check_origin(plan))?;
         match &mut self.sale {

@@ -4,7 +4,7 @@ use fairgate_draw::v2::{self, FrozenTier, Rounds};
 use fairgate_draw::{BeaconRound, Descriptor, Hash, Label, QUICKNET, commitment};
 
 use super::draw::Frozen;
-use super::{Plan, Rules};
+use super::{Rules, SalePlan};
 
 /// What a plan commits to in public.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Committed {
     pub commitment: Hash,
 }
 
-impl Plan {
+impl SalePlan {
     /// What the plan commits to in public.
     #[must_use]
     pub fn descriptor(&self) -> Committed {

@@ -6,12 +6,12 @@ use fairgate_draw::v2::Tag;
 
 use super::arrival::{PutBack, Spot};
 use super::identities::{LINE, spot};
-use super::memory::Numbers;
-use super::memory::{Claims, Loss, MENDING_MS, Memory, Settings};
 use super::places::Places;
 use super::sale::Sale;
+use super::snapshot::Numbers;
+use super::snapshot::{Claims, LossEvidence, RECOVERY_MS, RoomSnapshot, Settings};
 use super::tally::Tally;
-use super::{Entry, Plan, Refusal, TiersMemory};
+use super::{Entry, Refusal, SalePlan, TiersSnapshot};
 
 /// What was left out for a loss.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,15 +43,15 @@ impl Gaps {
 
 impl Sale {
     /// The sale of a plan of which nothing else is known: not even whether its pool is closed.
-    pub(super) fn lost(plan: &Plan, scheduled_at_ms: u64) -> Self {
+    pub(super) fn lost(plan: &SalePlan, scheduled_at_ms: u64) -> Self {
         Self { scheduled_at_ms, pool_is_closed: false, ..Self::new(plan, 0) }
     }
 
     /// What this sale would have to be told to be itself again; the room knows the rest.
-    pub(super) fn memory(&self) -> Memory {
+    pub(super) fn memory(&self) -> RoomSnapshot {
         let (counts, numbers) = (self.line.counts(), self.arrivals.numbers());
         let (frozen, revealed) = self.draw.public();
-        Memory {
+        RoomSnapshot {
             now_ms: 0,
             revision: 0,
             generation: 0,
@@ -73,7 +73,7 @@ impl Sale {
             closed: (*self.leases.closed()).clone(),
             tiers: numbers
                 .tiers
-                .map(|early| TiersMemory { early, frozen: self.draw.frozen_tiers().map(<[_]>::to_vec) }),
+                .map(|early| TiersSnapshot { early, frozen: self.draw.frozen_tiers().map(<[_]>::to_vec) }),
         }
     }
 
@@ -92,7 +92,7 @@ impl Sale {
     }
 
     /// True if this is the draw that a plan commits to.
-    pub(super) fn is_draw_of(&self, plan: &Plan) -> bool {
+    pub(super) fn is_draw_of(&self, plan: &SalePlan) -> bool {
         self.draw.is_of(plan)
     }
 
@@ -100,7 +100,7 @@ impl Sale {
     ///
     /// That is a later sale, or an older one of the same generation. Fans knew the older one before the store lost it
     /// and an edge began the sale anew.
-    pub(super) fn gives_way_to(&self, memory: &Memory, generation: u64) -> bool {
+    pub(super) fn gives_way_to(&self, memory: &RoomSnapshot, generation: u64) -> bool {
         let is_older = memory.scheduled_at_ms < self.scheduled_at_ms;
         memory.generation > generation || (memory.generation == generation && is_older)
     }
@@ -141,17 +141,17 @@ impl Sale {
     /// Takes back what somebody knows; answers whether any of it was missing.
     pub(super) fn restore(
         &mut self,
-        memory: &Memory,
+        memory: &RoomSnapshot,
         claims: &Claims,
-        loss: Loss,
+        loss: LossEvidence,
         is_part_gone: bool,
         now_ms: u64,
     ) -> bool {
         let end = self.arrivals.count();
-        let is_suspect = self.gaps.is_owed || matches!(loss, Loss::Suspected { .. });
-        let is_mending = loss == Loss::Proven || (self.is_mending(now_ms) && !is_suspect);
-        let mut was_missing = is_part_gone | self.leave_gap_if(loss == Loss::Proven, now_ms);
-        was_missing |= self.restore_numbers(memory, is_mending, now_ms);
+        let is_suspect = self.gaps.is_owed || matches!(loss, LossEvidence::Suspected { .. });
+        let is_recovering = loss == LossEvidence::Proven || (self.is_recovering(now_ms) && !is_suspect);
+        let mut was_missing = is_part_gone | self.leave_gap_if(loss == LossEvidence::Proven, now_ms);
+        was_missing |= self.restore_numbers(memory, is_recovering, now_ms);
         let frozen_tiers = memory.tiers.as_ref().and_then(|tiers| tiers.frozen.as_deref());
         was_missing |= self.draw.restore(memory.frozen, frozen_tiers, memory.revealed);
         was_missing |= self.restore_settings(&memory.settings);
@@ -170,7 +170,7 @@ impl Sale {
     /// Whatever was known so far is here; `others` may know more.
     pub(super) fn suspect(&mut self, others: bool, now_ms: u64) {
         self.gaps.is_owed = others;
-        self.mending_until_ms = if others { now_ms + MENDING_MS } else { now_ms };
+        self.recovering_until_ms = if others { now_ms + RECOVERY_MS } else { now_ms };
         self.take_changed();
     }
 
@@ -178,7 +178,7 @@ impl Sale {
     pub(super) fn all_were_heard(&mut self, now_ms: u64) -> bool {
         let was_owed = std::mem::take(&mut self.gaps.is_owed);
         if was_owed {
-            self.mending_until_ms = now_ms;
+            self.recovering_until_ms = now_ms;
         }
         was_owed
     }
@@ -186,7 +186,7 @@ impl Sale {
     /// Once the room is right again: an edge that has not been heard may have known more, so a gap is left for that.
     /// What was left out is passed over.
     pub(super) fn settle_gaps(&mut self, now_ms: u64) {
-        if self.is_mending(now_ms) {
+        if self.is_recovering(now_ms) {
             return;
         }
         if std::mem::take(&mut self.gaps.is_owed) {
@@ -248,9 +248,9 @@ impl Sale {
         Ok(())
     }
 
-    fn restore_numbers(&mut self, memory: &Memory, is_mending: bool, now_ms: u64) -> bool {
+    fn restore_numbers(&mut self, memory: &RoomSnapshot, is_recovering: bool, now_ms: u64) -> bool {
         let numbers = self.arrivals.numbers();
-        let restored = numbers.restore(memory, self.draw.is_frozen(), self.pool_is_closed, is_mending);
+        let restored = numbers.restore(memory, self.draw.is_frozen(), self.pool_is_closed, is_recovering);
         if restored.end() > numbers.end() || self.gaps.is_open() {
             self.gaps.note_known(memory.early + memory.late);
         }
@@ -269,13 +269,13 @@ impl Sale {
         is_newer
     }
 
-    fn restore_line(&mut self, memory: &Memory, gone: &Places) -> bool {
+    fn restore_line(&mut self, memory: &RoomSnapshot, gone: &Places) -> bool {
         self.line.restore(memory, gone, self.line_size())
     }
 
     /// After something was put back: waits for others who may know more, and lets the line begin again.
     pub(super) fn mend(&mut self, now_ms: u64) {
-        self.mending_until_ms = now_ms + MENDING_MS;
+        self.recovering_until_ms = now_ms + RECOVERY_MS;
         self.line.begin_again();
         self.enter_phase(now_ms);
         self.take_changed();
@@ -285,7 +285,7 @@ impl Sale {
     pub(super) fn refilled(&mut self, entries: u64, now_ms: u64) {
         self.missing = self.missing.saturating_sub(entries);
         if !self.draw.is_frozen() {
-            self.mending_until_ms = self.mending_until_ms.max(now_ms + MENDING_MS);
+            self.recovering_until_ms = self.recovering_until_ms.max(now_ms + RECOVERY_MS);
         }
     }
 
@@ -331,14 +331,14 @@ impl Sale {
     }
 
     /// True if other edges may still know more.
-    pub(super) fn is_mending(&self, now_ms: u64) -> bool {
-        now_ms < self.mending_until_ms
+    pub(super) fn is_recovering(&self, now_ms: u64) -> bool {
+        now_ms < self.recovering_until_ms
     }
 
     /// Refuses while others may still know more.
     pub(super) fn check_whole(&self, now_ms: u64) -> Result<(), Refusal> {
-        match self.is_mending(now_ms) {
-            true => Err(Refusal::Mending { until_ms: self.mending_until_ms }),
+        match self.is_recovering(now_ms) {
+            true => Err(Refusal::Recovering { until_ms: self.recovering_until_ms }),
             false => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use super::restore::Gaps;
 use super::schedule::Schedule;
 use super::tally::Tally;
 use super::{
-    ClaimOutcome, Control, Entry, Late, Mode, Phase, Plan, Position, Refusal, RenewOutcome, Steering, TierRoots,
+    ClaimOutcome, Control, Entry, Late, Mode, Phase, Position, Refusal, RenewOutcome, SalePlan, Steering, TierRoots,
     TierView, View,
 };
 
@@ -41,7 +41,7 @@ pub(super) struct Sale {
     /// In a room with tiers: those of each.
     pub(super) missing_by_tier: Tally,
     /// Until then nobody gets a number, is called or is let in.
-    pub(super) mending_until_ms: u64,
+    pub(super) recovering_until_ms: u64,
     /// What was lost, and left out for it.
     pub(super) gaps: Gaps,
     /// True if the command at hand changed anything.
@@ -50,7 +50,7 @@ pub(super) struct Sale {
 
 impl Sale {
     /// The sale that a valid plan opens.
-    pub(super) fn new(plan: &Plan, now_ms: u64) -> Self {
+    pub(super) fn new(plan: &SalePlan, now_ms: u64) -> Self {
         let schedule = Schedule::new(plan);
         Self {
             phase: schedule.phase(now_ms, false),
@@ -69,7 +69,7 @@ impl Sale {
             scheduled_at_ms: now_ms,
             missing: 0,
             missing_by_tier: Tally::zeros(plan.rules.as_ref().map_or(0, |rules| rules.tiers.len())),
-            mending_until_ms: 0,
+            recovering_until_ms: 0,
             gaps: Gaps::default(),
             changed: true,
             schedule,
@@ -88,7 +88,7 @@ impl Sale {
         self.line.pass_time(&self.schedule.policy, gained, open_ms);
         self.changed |= self.line.expire(&self.schedule.policy);
         self.enter_phase(now_ms);
-        if self.is_open() && !self.draining && !self.is_mending(now_ms) {
+        if self.is_open() && !self.draining && !self.is_recovering(now_ms) {
             let rate_per_minute = self.pace.per_minute(&self.schedule.policy, now_ms);
             let (line_size, seats) = (self.line_size(), self.seats(now_ms));
             self.changed |= self.line.call(&self.schedule.policy, line_size, seats, rate_per_minute);
@@ -97,11 +97,11 @@ impl Sale {
 
     /// Nobody could come in, nor put anything back; answers how much of that time counts for the grace.
     fn be_silent(&mut self, elapsed_ms: u64, open_ms: u64, now_ms: u64) -> u64 {
-        let was_mending = self.is_mending(now_ms - elapsed_ms);
-        if was_mending {
-            self.mending_until_ms += elapsed_ms;
+        let was_recovering = self.is_recovering(now_ms - elapsed_ms);
+        if was_recovering {
+            self.recovering_until_ms += elapsed_ms;
         }
-        self.changed |= was_mending || open_ms > 0;
+        self.changed |= was_recovering || open_ms > 0;
         0
     }
 
@@ -116,12 +116,12 @@ impl Sale {
     }
 
     /// True if a plan opens the next sale.
-    pub(super) fn is_succeeded_by(&self, plan: &Plan) -> bool {
+    pub(super) fn is_succeeded_by(&self, plan: &SalePlan) -> bool {
         self.phase == Phase::Ended && !self.schedule.has_times_of(plan)
     }
 
     /// Takes over what a plan may still change.
-    pub(super) fn reschedule(&mut self, plan: &Plan, now_ms: u64) -> Result<(), Refusal> {
+    pub(super) fn reschedule(&mut self, plan: &SalePlan, now_ms: u64) -> Result<(), Refusal> {
         let rate_before = self.schedule.policy.rate_per_minute;
         if self.schedule.has_draw_of(plan) {
             let is_new = self.schedule.reconfigure(plan);
@@ -157,7 +157,7 @@ impl Sale {
     }
 
     /// Nobody has come before the pool opens, so that a plan with other tiers begins with nobody.
-    fn begin_tiers(&mut self, plan: &Plan) {
+    fn begin_tiers(&mut self, plan: &SalePlan) {
         (self.arrivals, self.missing) = (arrivals(plan), 0);
         self.missing_by_tier = Tally::zeros(plan.rules.as_ref().map_or(0, |rules| rules.tiers.len()));
         self.gaps.forget();
@@ -354,7 +354,7 @@ impl Sale {
             steering: self.pace.steering,
             missing: self.missing,
             left_out: self.left_out(),
-            mending: self.is_mending(now_ms),
+            mending: self.is_recovering(now_ms),
             rate_per_minute: 0,
             max_active: 0,
             limit: None,
@@ -427,12 +427,12 @@ impl Sale {
 }
 
 /// Nobody has come yet, by this plan.
-fn arrivals(plan: &Plan) -> Arrivals {
+fn arrivals(plan: &SalePlan) -> Arrivals {
     Arrivals::new(plan.rules.as_ref().map(|rules| Tiered::new(rules.tiers.len(), rules.asks_identity())))
 }
 
 /// A line that nobody has been called from, by this plan.
-fn line(plan: &Plan) -> Line {
+fn line(plan: &SalePlan) -> Line {
     let mut line = Line::new(&plan.policy);
     line.remember_given_up(plan.rules.is_some());
     line

@@ -6,7 +6,7 @@
 
 use fairgate_draw::QUICKNET;
 
-use super::{BeaconPlan, Control, Phase, Plan, Policy, Refusal, Rules};
+use super::{BeaconPlan, Control, Phase, Policy, Refusal, Rules, SalePlan};
 
 /// The greatest number that JSON and RFC 8785 carry exactly.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -46,7 +46,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// The schedule of a plan that was found valid.
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &SalePlan) -> Self {
         Self {
             room: plan.room.clone(),
             opens_at_ms: plan.opens_at_ms,
@@ -62,8 +62,8 @@ impl Schedule {
     }
 
     /// The plan as it was configured last; the draw has its secret.
-    pub(super) fn plan(&self, secret: [u8; 32]) -> Plan {
-        Plan {
+    pub(super) fn plan(&self, secret: [u8; 32]) -> SalePlan {
+        SalePlan {
             room: self.room.clone(),
             opens_at_ms: self.opens_at_ms,
             starts_at_ms: self.starts_at_ms,
@@ -89,7 +89,7 @@ impl Schedule {
 
     /// Refuses a plan of another room, and one that is older than what the room follows. An edge that starts with the
     /// last configuration beside edges with the next one must not set the room back.
-    pub(super) fn check_origin(&self, plan: &Plan) -> Result<(), Refusal> {
+    pub(super) fn check_origin(&self, plan: &SalePlan) -> Result<(), Refusal> {
         if self.room != plan.room {
             return Err(Refusal::another_room());
         }
@@ -100,17 +100,17 @@ impl Schedule {
     }
 
     /// True if a plan has the times that this draw was announced with.
-    pub(super) fn has_times_of(&self, plan: &Plan) -> bool {
+    pub(super) fn has_times_of(&self, plan: &SalePlan) -> bool {
         (self.opens_at_ms, self.starts_at_ms) == (plan.opens_at_ms, plan.starts_at_ms)
     }
 
     /// True if a plan has the draw that was announced: its times, its beacon and its rules.
-    pub(super) fn has_draw_of(&self, plan: &Plan) -> bool {
+    pub(super) fn has_draw_of(&self, plan: &SalePlan) -> bool {
         self.has_times_of(plan) && self.beacon == plan.beacon && self.rules == plan.rules
     }
 
     /// Takes over the times and the beacon of a plan; its draw has to be replaced with them.
-    pub(super) fn move_to(&mut self, plan: &Plan) {
+    pub(super) fn move_to(&mut self, plan: &SalePlan) {
         self.opens_at_ms = plan.opens_at_ms;
         self.starts_at_ms = plan.starts_at_ms;
         self.beacon = plan.beacon;
@@ -119,7 +119,7 @@ impl Schedule {
     }
 
     /// Takes over what changed in the configuration since it was applied last; answers whether anything did.
-    pub(super) fn reconfigure(&mut self, plan: &Plan) -> bool {
+    pub(super) fn reconfigure(&mut self, plan: &SalePlan) -> bool {
         let new = &plan.policy;
         let (old, live) = (&mut self.configured, &mut self.policy);
         let changed = [
@@ -142,7 +142,7 @@ impl Schedule {
 
     /// Takes back a configuration that was applied and lost, but not what it said of the live room: that is restored by
     /// itself. Answers whether it was a newer one.
-    pub(super) fn restore_configured(&mut self, plan: &Plan) -> bool {
+    pub(super) fn restore_configured(&mut self, plan: &SalePlan) -> bool {
         let is_newer = plan.config_version > self.config_version;
         if is_newer {
             self.config_version = plan.config_version;
@@ -161,7 +161,7 @@ fn carry<T: PartialEq + Copy>(configured: &mut T, live: &mut T, new: T) -> bool 
     changed
 }
 
-impl Plan {
+impl SalePlan {
     /// Checks that a room could follow this plan.
     ///
     /// # Errors
@@ -185,7 +185,7 @@ impl Plan {
 }
 
 /// Refuses a round that could be known before the roster is frozen and witnessed.
-fn check_beacon(beacon: &BeaconPlan, plan: &Plan) -> Result<(), Refusal> {
+fn check_beacon(beacon: &BeaconPlan, plan: &SalePlan) -> Result<(), Refusal> {
     let first = QUICKNET.round_at(plan.starts_at_ms.saturating_add(plan.policy.witness_ms));
     within("the beacon's round", beacon.round, first, NUMBER_MAX)?;
     within("fallback_after_ms", beacon.fallback_after_ms.unwrap_or(0), 0, DURATION_MAX_MS)

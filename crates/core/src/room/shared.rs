@@ -7,15 +7,15 @@ use super::identities::LINE;
 use super::line::{
     ASKED_AHEAD_MS, CAP_RETRY_MIN_MS, HELD_RETRY_MS, SHARE_CALLS_MAX, SHARE_PRIOR_CALLS, SHARE_UNITS_MAX,
 };
-use super::memory::{GAP, MENDING_MS, SEEN_MS};
 use super::pace::{STEER_MS, STEP_MS};
 use super::recent::MINUTE_MS;
+use super::snapshot::{GAP, RECOVERY_MS, SEEN_MS};
 
 /// Each with its name.
 pub const SHARED_NUMBERS: [(&str, u64); 15] = [
     ("PERSON", PERSON.unsigned_abs()),
     ("GAP", GAP),
-    ("MENDING_MS", MENDING_MS),
+    ("RECOVERY_MS", RECOVERY_MS),
     ("SEEN_MS", SEEN_MS),
     ("SILENCE_MS", SILENCE_MS),
     ("HELD_RETRY_MS", HELD_RETRY_MS),

@@ -1,4 +1,4 @@
-//! The rules of a room one at a time; `tests/store` has whole histories.
+//! The rules of a room one at a time; `crates/store/tests/store` has whole histories.
 
 use super::*;
 
@@ -6,8 +6,8 @@ pub(super) fn policy() -> Policy {
     Policy { burst: 2, grace_ms: 10_000, ..Policy::for_testing() }
 }
 
-fn plan() -> Plan {
-    Plan {
+fn plan() -> SalePlan {
+    SalePlan {
         room: "arena".into(),
         opens_at_ms: 1_000,
         starts_at_ms: 2_000,
@@ -26,7 +26,7 @@ const SERVING_MS: u64 = 4_000;
 /// A room that has just drawn places for so many fans, and has called nobody yet.
 fn serving(fans: u8, policy: Policy) -> Room {
     let mut room = Room::default();
-    room.apply(&Command::Schedule(Plan { policy, ..plan() }), 0).unwrap();
+    room.apply(&Command::Schedule(SalePlan { policy, ..plan() }), 0).unwrap();
     room.apply(&Command::Enter((0..fans).map(|fan| [fan; 32]).collect()), 1_000).unwrap();
     room.apply(&Command::Freeze { entries: fans.into(), root: [5; 32] }, 2_000).unwrap();
     room.apply(&Command::Reveal { beacon: None }, SERVING_MS).unwrap();
@@ -131,10 +131,10 @@ fn an_outage_stops_the_grace() {
 fn an_outage_stops_the_mending() {
     let mut room = serving(50, policy());
     let memory = room.memory();
-    room.restore(memory.as_ref(), &Claims::default(), Loss::Proven, None, SERVING_MS);
+    room.restore(memory.as_ref(), &Claims::default(), LossEvidence::Proven, None, SERVING_MS);
     room.apply(&Command::Tick, SERVING_MS + 60_000).unwrap();
     assert!(room.view().unwrap().mending, "the others could not put back theirs");
-    assert!(!view_at(&mut room, SERVING_MS + 60_000 + MENDING_MS).mending);
+    assert!(!view_at(&mut room, SERVING_MS + 60_000 + RECOVERY_MS).mending);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn the_same_plan_again_keeps_what_people_changed_and_brings_what_was_configured_
     control(&mut room, Control::Rate(600), SERVING_MS);
     control(&mut room, Control::EndsAt(Some(900_000)), SERVING_MS);
     let draw = room.view().unwrap().draw;
-    let again = |policy| Command::Schedule(Plan { secret: [2; 32], policy, ..plan() });
+    let again = |policy| Command::Schedule(SalePlan { secret: [2; 32], policy, ..plan() });
 
     room.apply(&again(policy()), SERVING_MS).unwrap();
     let view = room.view().unwrap();
@@ -196,7 +196,7 @@ fn an_older_configuration_changes_nothing_not_even_after_the_end() {
     let mut room = serving(5, policy());
     let of = |config_version, burst| {
         let policy = Policy { burst, ..policy() };
-        Command::Schedule(Plan { config_version, policy, ..plan() })
+        Command::Schedule(SalePlan { config_version, policy, ..plan() })
     };
     room.apply(&of(2, 7), SERVING_MS).unwrap();
     let refusal = Refusal::OlderConfig { version: 1, followed: 2 };
@@ -206,13 +206,13 @@ fn an_older_configuration_changes_nothing_not_even_after_the_end() {
     assert_eq!(room.view().unwrap().policy.burst, 8, "of the same version the last one counts");
 
     control(&mut room, Control::EndsAt(Some(SERVING_MS)), SERVING_MS);
-    let next = Plan { config_version: 1, opens_at_ms: 20_000, starts_at_ms: 30_000, ..plan() };
+    let next = SalePlan { config_version: 1, opens_at_ms: 20_000, starts_at_ms: 30_000, ..plan() };
     assert_eq!(room.apply(&Command::Schedule(next), SERVING_MS), Err(refusal));
 }
 
 #[test]
 fn times_may_change_until_the_pool_opens() {
-    let later = Command::Schedule(Plan { starts_at_ms: 3_000, secret: [2; 32], ..plan() });
+    let later = Command::Schedule(SalePlan { starts_at_ms: 3_000, secret: [2; 32], ..plan() });
     let mut room = Room::default();
     room.apply(&Command::Schedule(plan()), 0).unwrap();
     let first = room.view().unwrap().draw;
@@ -227,7 +227,7 @@ fn times_may_change_until_the_pool_opens() {
 fn a_plan_after_the_end_begins_a_sale_that_knows_nothing_of_the_last() {
     let mut room = serving(5, policy());
     assert!(is_admitted(&claim(&mut room, &[0], SERVING_MS)[0]));
-    let next = Plan { opens_at_ms: 20_000, starts_at_ms: 30_000, secret: [2; 32], ..plan() };
+    let next = SalePlan { opens_at_ms: 20_000, starts_at_ms: 30_000, secret: [2; 32], ..plan() };
     assert_eq!(room.apply(&Command::Schedule(next.clone()), SERVING_MS), Err(Refusal::ScheduleFixed));
     control(&mut room, Control::EndsAt(Some(10_000)), SERVING_MS);
     assert_eq!(room.apply(&Command::Enter(vec![[9; 32]]), 10_000), Err(Refusal::Ended));
@@ -262,7 +262,7 @@ fn the_secret_stays_in_until_the_root_was_public_for_the_witness_time() {
 
 #[test]
 fn what_is_out_of_bounds_is_refused_with_the_bounds() {
-    let refused = |change: fn(&mut Plan)| {
+    let refused = |change: fn(&mut SalePlan)| {
         let mut plan = plan();
         change(&mut plan);
         Room::default().apply(&Command::Schedule(plan), 0).unwrap_err().to_string()

@@ -20,8 +20,8 @@ fn rules(asks_identity: bool, tiers: u8) -> Rules {
     }
 }
 
-fn plan(rules: Rules) -> Plan {
-    Plan {
+fn plan(rules: Rules) -> SalePlan {
+    SalePlan {
         room: "arena".into(),
         opens_at_ms: OPENS_MS,
         starts_at_ms: STARTS_MS,
@@ -174,8 +174,8 @@ fn after_a_loss_work_from_before_it_is_late() {
     let work = Arrival { until_s: until_s(minute), ..Arrival::plain(0, [1; 32], NO_TAG) };
     assert_eq!(arrive(&mut room, vec![work.clone()], OPENS_MS + 1), [new_in(0, 0)]);
     let memory = room.memory();
-    room.restore(memory.as_ref(), &Claims::default(), Loss::Proven, None, OPENS_MS + 2);
-    let after_ms = OPENS_MS + 2 + MENDING_MS;
+    room.restore(memory.as_ref(), &Claims::default(), LossEvidence::Proven, None, OPENS_MS + 2);
+    let after_ms = OPENS_MS + 2 + RECOVERY_MS;
     assert_eq!(arrive(&mut room, vec![work], after_ms), [Arrived::Late]);
     let fresh = Arrival { until_s: until_s(minute + 1), ..Arrival::plain(0, [2; 32], NO_TAG) };
     let came = arrive(&mut room, vec![fresh], OPENS_MS + 60_000);
@@ -227,7 +227,7 @@ fn an_identity_that_was_let_in_is_not_let_in_again() {
 fn a_place_that_has_lapsed_is_replaced_and_cannot_be_honoured_any_more() {
     let mut room = Room::default();
     let late = Policy { late: Late::Honour, ..policy() };
-    room.apply(&Command::Schedule(Plan { policy: late, ..plan(rules(true, 1)) }), 0).unwrap();
+    room.apply(&Command::Schedule(SalePlan { policy: late, ..plan(rules(true, 1)) }), 0).unwrap();
     arrive(&mut room, vec![person(0, 1, 1)], OPENS_MS);
     let serving_ms = draw(&mut room, &[1]);
     room.apply(&Command::Tick, serving_ms).unwrap();
@@ -269,7 +269,7 @@ fn the_draw_waits_for_the_first_round_that_is_late_enough_after_the_freeze() {
     let starts_at_ms = QUICKNET.time_ms(990) - 4_000;
     let beacon = Some(BeaconPlan { round: 990, fallback_after_ms: None });
     let rules = Rules { retry: Some(10), ..rules(true, 1) };
-    let plan = Plan { opens_at_ms: starts_at_ms, starts_at_ms, beacon, ..plan(rules) };
+    let plan = SalePlan { opens_at_ms: starts_at_ms, starts_at_ms, beacon, ..plan(rules) };
     let mut room = Room::default();
     room.apply(&Command::Schedule(plan), 0).unwrap();
     room.apply(&roots(&[0]), starts_at_ms).unwrap();
@@ -294,13 +294,13 @@ fn what_does_not_fit_the_room_is_refused_whole() {
     assert_eq!(room.entered(), 0);
 
     let mut plain = Room::default();
-    plain.apply(&Command::Schedule(Plan { rules: None, ..plan(rules(true, 1)) }), 0).unwrap();
+    plain.apply(&Command::Schedule(SalePlan { rules: None, ..plan(rules(true, 1)) }), 0).unwrap();
     assert_eq!(plain.apply(&Command::Arrive(vec![person(0, 1, 1)]), OPENS_MS), Err(Refusal::no_tiers()));
 }
 
 #[test]
 fn a_plan_says_what_is_wrong_with_its_rules() {
-    let refused = |plan: Plan| Room::default().apply(&Command::Schedule(plan), 0).unwrap_err().to_string();
+    let refused = |plan: SalePlan| Room::default().apply(&Command::Schedule(plan), 0).unwrap_err().to_string();
     assert!(refused(plan(rules(true, 16))).contains("at most 15 tiers"));
     assert!(Room::default().apply(&Command::Schedule(plan(rules(false, 16))), 0).is_ok());
     assert!(refused(plan(Rules { retry: Some(1), ..rules(true, 1) })).contains("exactly where it has a beacon"));
@@ -311,7 +311,7 @@ fn a_plan_says_what_is_wrong_with_its_rules() {
 fn another_rule_is_another_draw_and_stands_once_the_pool_is_open() {
     let mut room = open(true, 2);
     let first = room.view().unwrap().draw.descriptor_digest;
-    let other = Plan { secret: [2; 32], ..plan(rules(true, 3)) };
+    let other = SalePlan { secret: [2; 32], ..plan(rules(true, 3)) };
     room.apply(&Command::Schedule(other), 1).unwrap();
     let second = room.view().unwrap();
     assert_ne!(second.draw.descriptor_digest, first);
@@ -325,8 +325,8 @@ fn another_rule_is_another_draw_and_stands_once_the_pool_is_open() {
 fn an_entry_that_comes_back_takes_its_identity_back_from_a_newer_one() {
     let mut room = open(true, 2);
     let memory = room.memory();
-    room.restore(memory.as_ref(), &Claims::default(), Loss::Proven, None, OPENS_MS);
-    let after_ms = OPENS_MS + MENDING_MS;
+    room.restore(memory.as_ref(), &Claims::default(), LossEvidence::Proven, None, OPENS_MS);
+    let after_ms = OPENS_MS + RECOVERY_MS;
     let gap = room.view().unwrap().tiers[0].entries;
     assert_eq!(arrive(&mut room, vec![person(0, 9, 1)], after_ms), [new_in(0, gap)], "nobody knows of the first");
     let at = |tier, index| Spot::Pool { tier, index };
@@ -337,7 +337,7 @@ fn an_entry_that_comes_back_takes_its_identity_back_from_a_newer_one() {
     assert_eq!(room.put_back_entry(at(0, 4), &[3; 32], tag(1)), PutBack::Refused, "the lower index is the older");
     assert_eq!(room.put_back_entry(at(1, gap), &[4; 32], tag(4)), PutBack::Refused, "there is no such index");
     assert_eq!(room.put_back_entry(at(1, 0), &[4; 32], tag(4)), PutBack::Taken { emptied: None });
-    let again_ms = after_ms + MENDING_MS;
+    let again_ms = after_ms + RECOVERY_MS;
     let came = arrive(&mut room, vec![person(1, 9, 1), person(0, 9, 4)], again_ms);
     assert_eq!(came, [again_in(0, 3), again_in(1, 0)]);
 }

@@ -135,7 +135,7 @@ mod tests {
     use super::super::frame::{Change, read_payload};
     use super::*;
     use crate::framing::FRAME_HEAD_BYTES;
-    use fairgate_core::room::{Plan, Policy, Room};
+    use fairgate_core::room::{Policy, Room, SalePlan};
 
     #[test]
     fn who_comes_late_is_not_in_the_roster_beside_a_retry_of_the_pools() {
@@ -171,7 +171,7 @@ mod tests {
     fn opening() -> Vec<(u64, Command)> {
         let policy = Policy { burst: 2, max_active: 50, grace_ms: 30_000, ..Policy::for_testing() };
         let (room, secret) = ("arena".to_owned(), [1; 32]);
-        let plan = Plan {
+        let plan = SalePlan {
             room,
             opens_at_ms: 10,
             starts_at_ms: 20,

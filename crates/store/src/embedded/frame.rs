@@ -7,7 +7,7 @@
 //! record   1 | count u32 | count entries of 32 bytes     an Enter, its entries as they are
 //!          2 | length u32 | postcard of a Command
 //!          3 | length u32 | postcard of Claims             places and sessions that a backup lacked when it was restored
-//!          4 | length u32 | postcard of (Plan, Rules)      a Schedule of a room with tiers
+//!          4 | length u32 | postcard of (SalePlan, Rules)      a Schedule of a room with tiers
 //!          5 | length u32 | count u32 | arrivals           new entries of a room with tiers, as `arrivals` has them
 //! ```
 //!
@@ -16,7 +16,7 @@
 //! Numbers are little-endian; a checksum covers what stands before it in the header, and length and payload of a frame.
 //! A frame is whole or it is not there: what was committed together comes back together.
 
-use fairgate_core::room::{Arrival, BATCH_MAX, Claims, Command, Entry, Plan, Rules};
+use fairgate_core::room::{Arrival, BATCH_MAX, Claims, Command, Entry, Rules, SalePlan};
 
 use super::arrivals;
 use crate::framing::{FRAME_HEAD_BYTES, FrameKind, u32_at, u64_at};
@@ -139,7 +139,7 @@ impl FrameBuilder {
 
     /// Adds any other command.
     pub(super) fn push_command(&mut self, command: &Command) {
-        if let Command::Schedule(Plan { rules: Some(rules), .. }) = command {
+        if let Command::Schedule(SalePlan { rules: Some(rules), .. }) = command {
             return self.push_plan(command, rules);
         }
         let bytes = postcard::to_stdvec(command).expect("commands have no type that postcard cannot write");
@@ -229,8 +229,8 @@ fn read_record(payload: &[u8], at: usize) -> Option<(Record, usize)> {
         COMMAND => Change::Apply(postcard::from_bytes(bytes).ok()?),
         CLAIMS => Change::PutBack(postcard::from_bytes(bytes).ok()?),
         PLAN => {
-            let (plan, rules): (Plan, Box<Rules>) = postcard::from_bytes(bytes).ok()?;
-            Change::Apply(Command::Schedule(Plan { rules: Some(rules), ..plan }))
+            let (plan, rules): (SalePlan, Box<Rules>) = postcard::from_bytes(bytes).ok()?;
+            Change::Apply(Command::Schedule(SalePlan { rules: Some(rules), ..plan }))
         }
         ARRIVALS => {
             entries_at += ARRIVALS_HEAD_BYTES;

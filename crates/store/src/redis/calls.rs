@@ -2,7 +2,7 @@
 //! do can hold the model against them.
 
 use bytes::Bytes;
-use fairgate_core::recovery::{Knowledge, Sight, Stamp};
+use fairgate_core::recovery::{Observation, Replica, StateVersion};
 use fairgate_core::room::{Command, Entry, Outcome, View};
 
 use super::link::Link;
@@ -51,7 +51,12 @@ impl Calls {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn apply(&self, stamp: Option<&Stamp>, command: &Command, now_ms: u64) -> Result<Outcome, CallError> {
+    pub async fn apply(
+        &self,
+        stamp: Option<&StateVersion>,
+        command: &Command,
+        now_ms: u64,
+    ) -> Result<Outcome, CallError> {
         let mut room = self.room(stamp, now_ms);
         let answer = room.apply(command).await;
         told(&room, answer)
@@ -61,9 +66,9 @@ impl Calls {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn look(&self, stamp: Option<&Stamp>, now_ms: u64) -> Result<(View, Sight), CallError> {
+    pub async fn look(&self, stamp: Option<&StateVersion>, now_ms: u64) -> Result<(View, Observation), CallError> {
         let mut room = self.room(stamp, now_ms);
-        let answer = room.view(&mut Closed::default()).await.map(|look| (look.view, look.sight));
+        let answer = room.view(&mut Closed::default()).await.map(|look| (look.view, look.observation));
         told(&room, answer)
     }
 
@@ -71,7 +76,7 @@ impl Calls {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn restore(&self, stamp: Option<&Stamp>, known: &Knowledge, now_ms: u64) -> Result<(), CallError> {
+    pub async fn restore(&self, stamp: Option<&StateVersion>, known: &Replica, now_ms: u64) -> Result<(), CallError> {
         let mut room = self.room(stamp, now_ms);
         let answer = room.restore(known).await;
         told(&room, answer)
@@ -84,7 +89,7 @@ impl Calls {
     /// See [`CallError`].
     pub async fn refill(
         &self,
-        stamp: Option<&Stamp>,
+        stamp: Option<&StateVersion>,
         entries: &[(u64, Entry)],
         is_under_root: bool,
         now_ms: u64,
@@ -100,7 +105,7 @@ impl Calls {
     /// See [`CallError`].
     pub async fn put_back(
         &self,
-        stamp: Option<&Stamp>,
+        stamp: Option<&StateVersion>,
         root: &[u8; 32],
         from: u64,
         entries: &[Entry],
@@ -119,7 +124,7 @@ impl Calls {
         ROSTER.read(&self.link, &self.key, None, 0..entries).await
     }
 
-    fn room<'a>(&'a self, stamp: Option<&'a Stamp>, now_ms: u64) -> Room<'a> {
+    fn room<'a>(&'a self, stamp: Option<&'a StateVersion>, now_ms: u64) -> Room<'a> {
         Room {
             key: &self.key,
             time: CallTime::Exactly(now_ms),

@@ -2,7 +2,7 @@
 //!
 //! Guarantee: a field is found by its name, so no script depends on an order that stands in a comment.
 
-use fairgate_core::room::{Plan, Policy};
+use fairgate_core::room::{Policy, SalePlan};
 use redis::ScriptInvocation;
 
 use super::script::word;
@@ -61,7 +61,7 @@ impl Fields {
     }
 
     /// A plan, as it was configured.
-    pub(super) fn plan(&mut self, plan: &Plan) {
+    pub(super) fn plan(&mut self, plan: &SalePlan) {
         let descriptor = plan.descriptor();
         self.text("room", &plan.room);
         self.number("opens", plan.opens_at_ms);

@@ -13,10 +13,10 @@ mod arrivals;
 mod calls;
 mod entries;
 mod fields;
-mod ledger;
 mod link;
 mod put_back;
 mod refusal;
+mod replica_log;
 mod restore;
 mod reveal;
 mod room_task;
@@ -49,10 +49,10 @@ pub use self::address::{AddressError, Node, RedisAddress, Topology};
 pub use self::calls::{CallError, Calls};
 pub use self::entries::PlayedEntries;
 pub(super) use self::entries::{Unread, read_ledger};
-use self::ledger::LedgerDir;
-pub(super) use self::ledger::{Unreadable, read_knowledge};
 use self::link::Link;
 pub use self::link::RedisOptions;
+use self::replica_log::ReplicaLogDir;
+pub(super) use self::replica_log::{Unreadable, read_knowledge};
 use self::room_task::{Parts, RoomTask};
 use self::rows::{CLAIMS, ROSTER, Rows, TAGS, TIER_ROSTER};
 use self::script::Scripts;
@@ -80,7 +80,7 @@ pub enum OpenError {
     Unfit(String),
     /// The directory for what this edge could put back cannot be used.
     #[error(transparent)]
-    Ledger(#[from] LockError),
+    ReplicaLog(#[from] LockError),
     /// The system has no random numbers for this run's name.
     #[error(transparent)]
     Entropy(#[from] NoRandomness),
@@ -104,7 +104,7 @@ pub struct RedisStore {
     /// What this run of this edge is called in Redis, so that it is known who has not been heard after a loss.
     edge: Arc<str>,
     time: Arc<EdgeTime>,
-    ledger: Option<Arc<LedgerDir>>,
+    ledger: Option<Arc<ReplicaLogDir>>,
     counters: Arc<Counters>,
     /// None once the store is closed.
     rooms: Mutex<Option<HashMap<String, RoomHandle>>>,
@@ -138,7 +138,7 @@ impl RedisStore {
         own: SteadyClock,
     ) -> Result<Self, OpenError> {
         let link = Link::new(options)?;
-        let open_ledger = |path| LedgerDir::open(path, options.takes_over).map(Arc::new);
+        let open_ledger = |path| ReplicaLogDir::open(path, options.takes_over).map(Arc::new);
         let ledger = options.ledger.as_deref().map(open_ledger).transpose()?;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("redis").enable_all().build();
         let (runtime, changes) = (runtime.map_err(OpenError::Thread)?, Changes::default());

@@ -30,7 +30,7 @@ pub(super) fn accepted(reply: Reply) -> Result<Reply, StoreError> {
         ("older_config", [version, followed]) => Refusal::OlderConfig { version: *version, followed: *followed },
         ("not_open", [opens_at_ms]) => Refusal::NotOpen { opens_at_ms: *opens_at_ms },
         ("ended", []) => Refusal::Ended,
-        ("mending", [until_ms]) => Refusal::Mending { until_ms: *until_ms },
+        ("mending", [until_ms]) => Refusal::Recovering { until_ms: *until_ms },
         ("pool_is_open", [starts_at_ms]) => Refusal::pool_is_open(*starts_at_ms),
         ("wrong_count", [entries, pool]) => Refusal::wrong_count(*entries, *pool),
         ("another_root", []) => Refusal::another_root(),

@@ -1,7 +1,7 @@
-//! Knowledge as the arguments of `lua/restore.lua`: names and values as the room's state has them.
+//! A replica as the arguments of `lua/restore.lua`: names and values as the room's state has them.
 
-use fairgate_core::recovery::Knowledge;
-use fairgate_core::room::{Memory, Session};
+use fairgate_core::recovery::Replica;
+use fairgate_core::room::{RoomSnapshot, Session};
 use redis::ScriptInvocation;
 
 use super::fields::Fields;
@@ -11,7 +11,7 @@ use super::fields::Fields;
 pub(super) fn add(
     call: &mut ScriptInvocation<'_>,
     edge: &str,
-    knowledge: &Knowledge,
+    knowledge: &Replica,
     (gone_from, gone): (usize, &[u8]),
     closed: &[(u64, u64)],
     sessions: &[(u64, Session)],
@@ -38,7 +38,7 @@ pub(super) fn add(
     }
 }
 
-fn add_sale(fields: &mut Fields, memory: &Memory) {
+fn add_sale(fields: &mut Fields, memory: &RoomSnapshot) {
     fields.number("now", memory.now_ms);
     fields.number("revision", memory.revision);
     fields.number("generation", memory.generation);
@@ -46,7 +46,7 @@ fn add_sale(fields: &mut Fields, memory: &Memory) {
     fields.plan(&memory.plan);
 }
 
-fn add_settings(fields: &mut Fields, memory: &Memory) {
+fn add_settings(fields: &mut Fields, memory: &RoomSnapshot) {
     let settings = &memory.settings;
     fields.number("settings", settings.version);
     fields.policy("", &settings.policy);
@@ -66,7 +66,7 @@ fn add_settings(fields: &mut Fields, memory: &Memory) {
     }
 }
 
-fn add_draw(fields: &mut Fields, memory: &Memory) {
+fn add_draw(fields: &mut Fields, memory: &RoomSnapshot) {
     if let Some(frozen) = &memory.frozen {
         fields.text("root", frozen.root);
         fields.number("frozen_missing", frozen.missing);
@@ -91,7 +91,7 @@ fn add_draw(fields: &mut Fields, memory: &Memory) {
     }
 }
 
-fn add_line(fields: &mut Fields, memory: &Memory) {
+fn add_line(fields: &mut Fields, memory: &RoomSnapshot) {
     fields.number("early", memory.early);
     fields.number("late", memory.late);
     fields.number("pool_is_closed", memory.pool_is_closed);

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use fairgate_core::recovery::{Call, Exchange, Knowledge, Next, Reply, Sight, Stamp};
+use fairgate_core::recovery::{Call, Exchange, Next, Observation, Replica, Reply, StateVersion};
 use fairgate_core::room::{Command, Entry, Outcome, Position, View};
 use fairgate_telemetry::clock::Clock;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
-use super::ledger::{Ledger, LedgerDir};
 use super::link::Link;
 use super::put_back;
+use super::replica_log::{ReplicaLog, ReplicaLogDir};
 use super::script::Scripts;
 use super::time::{CallTime, RoomTime};
 use super::transition::Room;
@@ -50,16 +50,16 @@ pub(super) struct Parts {
 pub(super) struct RoomTask {
     parts: Parts,
     closed: Closed,
-    knowledge: Knowledge,
-    ledger: Option<Ledger>,
+    knowledge: Replica,
+    ledger: Option<ReplicaLog>,
     /// What the last look showed.
     view: Option<View>,
 }
 
 impl RoomTask {
     /// The task of a room; what was known of it when this edge was stopped is in the directory.
-    pub(super) fn new(parts: Parts, dir: Option<&Arc<LedgerDir>>, room: &str) -> Self {
-        let (ledger, knowledge) = dir.map(|dir| Ledger::open(dir, room)).unzip();
+    pub(super) fn new(parts: Parts, dir: Option<&Arc<ReplicaLogDir>>, room: &str) -> Self {
+        let (ledger, knowledge) = dir.map(|dir| ReplicaLog::open(dir, room)).unzip();
         let knowledge = knowledge.unwrap_or_default();
         Self { parts, closed: Closed::default(), knowledge, ledger, view: None }
     }
@@ -127,37 +127,37 @@ impl RoomTask {
             }
             return Reply::Done;
         }
-        let stamp = self.knowledge.stamp.as_ref().filter(|_| call != Call::LookAround);
+        let stamp = self.knowledge.stamp.as_ref().filter(|_| call != Call::ObserveAfterRestore);
         let mut room = room(&self.parts, stamp);
         let reply = match call {
             Call::Ask => room.apply(command).await.map(Reply::Answered),
-            Call::Look | Call::LookAround => room.view(&mut self.closed).await.map(|look| {
+            Call::Look | Call::ObserveAfterRestore => room.view(&mut self.closed).await.map(|look| {
                 if self.parts.clock.is_none() {
                     self.parts.time.observe(look.server_ms, look.view.now_ms);
                 }
                 self.view = Some(look.view);
-                let has_copy = self.ledger.as_ref().is_some_and(|ledger| ledger.has_copy(&look.sight.memory));
-                Reply::Looked(Box::new(Sight { has_copy, ..look.sight }))
+                let has_copy = self.ledger.as_ref().is_some_and(|ledger| ledger.has_copy(&look.observation.memory));
+                Reply::Looked(Box::new(Observation { has_copy, ..look.observation }))
             }),
             Call::Restore => {
                 tracing::warn!(key = self.parts.key, "Redis has lost the room or its end: putting back what is known");
                 room.restore(&self.knowledge).await.map(|()| Reply::Done)
             }
-            Call::Refill { is_under_root, .. } if self.has_tiers() => {
+            Call::RestoreEntries { is_under_root, .. } if self.has_tiers() => {
                 let ledger = self.ledger.as_ref();
                 let answered = ledger.and_then(|ledger| ledger.answered(&self.knowledge).map_err(tell_unread).ok());
                 let refilled = put_back::answered(&mut room, answered.into_iter().flatten(), is_under_root).await;
-                refilled.map(|too_late| Reply::Refilled { too_late })
+                refilled.map(|too_late| Reply::EntriesRestored { too_late })
             }
-            Call::Refill { from, is_under_root } => {
+            Call::RestoreEntries { from, is_under_root } => {
                 let entries = self
                     .ledger
                     .as_ref()
                     .and_then(|ledger| ledger.entries(&self.knowledge, from).map_err(tell_unread).ok());
                 let refilled = put_back::entries(&mut room, entries.into_iter().flatten(), is_under_root).await;
-                refilled.map(|too_late| Reply::Refilled { too_late })
+                refilled.map(|too_late| Reply::EntriesRestored { too_late })
             }
-            Call::PutBack { from } => {
+            Call::RestoreRoster { from } => {
                 let frozen = self.knowledge.memory.as_ref().and_then(|memory| memory.frozen);
                 match self.ledger.as_ref().zip(frozen) {
                     Some((ledger, frozen)) => {
@@ -206,7 +206,7 @@ impl RoomTask {
 }
 
 /// The room at this instant.
-fn room<'a>(parts: &'a Parts, stamp: Option<&'a Stamp>) -> Room<'a> {
+fn room<'a>(parts: &'a Parts, stamp: Option<&'a StateVersion>) -> Room<'a> {
     Room {
         key: &parts.key,
         time: parts.clock.as_ref().map_or_else(|| parts.time.of_call(), |clock| CallTime::Exactly(clock.now_ms())),

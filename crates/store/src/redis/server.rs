@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_one_server_or_several_say_is_read() {
-        let one = Value::BulkString(b"# Memory\r\nmaxmemory_policy:allkeys-lru\r\nmaxmemory:0\r\n".to_vec());
+        let one = Value::BulkString(b"# RoomSnapshot\r\nmaxmemory_policy:allkeys-lru\r\nmaxmemory:0\r\n".to_vec());
         let several = Value::Map(vec![
             (Value::SimpleString("a:1".into()), Value::BulkString(b"maxmemory_policy:noeviction\r\n".to_vec())),
             (Value::SimpleString("b:1".into()), one.clone()),

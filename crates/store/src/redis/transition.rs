@@ -1,8 +1,8 @@
 //! Commands as calls of scripts, and their replies as outcomes.
 
-use fairgate_core::recovery::{Knowledge, Stamp};
+use fairgate_core::recovery::{Replica, StateVersion};
 use fairgate_core::room::{
-    ClaimOutcome, Command, Control, Entry, Outcome, Plan, Position, Ramp, Refusal, RenewOutcome, Session, Steering,
+    ClaimOutcome, Command, Control, Entry, Outcome, Position, Ramp, Refusal, RenewOutcome, SalePlan, Session, Steering,
     TierRoots, root_of_all,
 };
 use fairgate_draw::v2::FrozenTier;
@@ -44,7 +44,7 @@ pub(super) struct Room<'a> {
     /// The way to Redis.
     pub(super) link: &'a Link,
     /// The state that the edge knows.
-    pub(super) stamp: Option<&'a Stamp>,
+    pub(super) stamp: Option<&'a StateVersion>,
     /// The name of this run of this edge.
     pub(super) edge: &'a str,
     /// How many scripts were run.
@@ -111,7 +111,7 @@ impl Room<'_> {
     }
 
     /// Puts back what the edge knows: the places that are gone first, sessions that ended before those that did not.
-    pub(super) async fn restore(&mut self, knowledge: &Knowledge) -> Result<(), StoreError> {
+    pub(super) async fn restore(&mut self, knowledge: &Replica) -> Result<(), StoreError> {
         let closed = knowledge.memory.iter().flat_map(|memory| &memory.closed);
         let closed: Vec<(u64, u64)> = closed.map(|(place, until_ms)| (*place, *until_ms)).collect();
         let sessions = knowledge.claims.sessions.iter();
@@ -137,7 +137,7 @@ impl Room<'_> {
 
     async fn restore_some(
         &mut self,
-        knowledge: &Knowledge,
+        knowledge: &Replica,
         gone: (usize, &[u8]),
         closed: &[(u64, u64)],
         sessions: &[(u64, Session)],
@@ -170,7 +170,7 @@ impl Room<'_> {
         accepted(reply)
     }
 
-    async fn schedule(&mut self, plan: &Plan) -> Result<Outcome, StoreError> {
+    async fn schedule(&mut self, plan: &SalePlan) -> Result<Outcome, StoreError> {
         plan.check()?;
         let mut fields = Fields::default();
         fields.plan(plan);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fairgate_core::recovery::{Sight, Stamp};
+use fairgate_core::recovery::{Observation, StateVersion};
 use fairgate_core::room::{
-    Beacon, BeaconPlan, DrawRecord, Frozen, Memory, Phase, Plan, Policy, Ramp, Revealed, Rules, Settings, Steering,
-    TierView, TiersMemory, View,
+    Beacon, BeaconPlan, DrawRecord, Frozen, Phase, Policy, Ramp, Revealed, RoomSnapshot, Rules, SalePlan, Settings,
+    Steering, TierView, TiersSnapshot, View,
 };
 use fairgate_draw::BeaconSignature;
 use fairgate_draw::v2::FrozenTier;
@@ -52,7 +52,7 @@ pub(super) struct Look {
     /// For everyone.
     pub(super) view: View,
     /// For the edge.
-    pub(super) sight: Sight,
+    pub(super) observation: Observation,
     /// What the server's own clock says.
     pub(super) server_ms: u64,
     /// True if all closed sessions have been told.
@@ -111,12 +111,17 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
         limit: None,
         tiers: state.tiers()?,
     };
-    let stamp = Stamp { epoch: state.bytes("epoch")?.to_vec(), revision: view.revision };
+    let stamp = StateVersion { epoch: state.bytes("epoch")?.to_vec(), revision: view.revision };
     let frozen_in = state.0.get("frozen_in").cloned();
-    let sight =
-        Sight { stamp, memory: state.memory(&view)?, frozen_in, intact: state.number("intact")?, has_copy: false };
+    let observation = Observation {
+        stamp,
+        memory: state.memory(&view)?,
+        frozen_in,
+        intact: state.number("intact")?,
+        has_copy: false,
+    };
     let is_whole = closed.count >= state.number("closed_count")?;
-    Ok(Look { view: view.paced(), sight, server_ms: state.number("server_ms")?, is_whole })
+    Ok(Look { view: view.paced(), observation, server_ms: state.number("server_ms")?, is_whole })
 }
 
 /// The room's hash.
@@ -198,10 +203,10 @@ impl State {
         from_word(&self.text(name)?.unwrap_or_default())
     }
 
-    fn plan(&self, view: &View) -> Result<Plan, StoreError> {
+    fn plan(&self, view: &View) -> Result<SalePlan, StoreError> {
         let missing = || nonsense("a state without its plan");
         let fallback_after_ms = self.number_if_any("fallback")?;
-        Ok(Plan {
+        Ok(SalePlan {
             room: self.text("room")?.ok_or_else(missing)?,
             opens_at_ms: view.opens_at_ms,
             starts_at_ms: view.starts_at_ms,
@@ -214,12 +219,12 @@ impl State {
         })
     }
 
-    fn memory(&self, view: &View) -> Result<Memory, StoreError> {
+    fn memory(&self, view: &View) -> Result<RoomSnapshot, StoreError> {
         let draw = &view.draw;
         let frozen = draw.entries.zip(draw.root).zip(draw.missing.zip(draw.frozen_at_ms));
         let beacon = draw.beacon_signature.zip(draw.beacon);
         let beacon = beacon.map(|(signature, randomness)| Beacon { signature, randomness });
-        Ok(Memory {
+        Ok(RoomSnapshot {
             now_ms: view.now_ms,
             revision: view.revision,
             generation: self.number("generation")?,
@@ -278,12 +283,12 @@ impl State {
         (0..self.count_tiers()?).map(tier).collect()
     }
 
-    fn tiers_memory(&self, view: &View) -> Result<Option<TiersMemory>, StoreError> {
+    fn tiers_memory(&self, view: &View) -> Result<Option<TiersSnapshot>, StoreError> {
         if view.tiers.is_empty() {
             return Ok(None);
         }
         let early = view.tiers.iter().map(|tier| tier.entries).collect();
-        Ok(Some(TiersMemory { early, frozen: view.draw.tiers.clone() }))
+        Ok(Some(TiersSnapshot { early, frozen: view.draw.tiers.clone() }))
     }
 
     fn frozen_tiers(&self) -> Result<Option<Vec<FrozenTier>>, StoreError> {

@@ -1,7 +1,7 @@
 //! The heartbeat of the room at one edge: scheduling it at first, a look five times a second, and the steps of the draw.
 
 use fairgate::edge::{COPY_EVERY, DrawStep, OTHERS_MAY_KNOW, TICK, copy_due, is_one_roster};
-use fairgate_core::room::{Command, Entry, Outcome, Plan, Refusal, View};
+use fairgate_core::room::{Command, Entry, Outcome, Refusal, SalePlan, View};
 use fairgate_draw::RootHasher;
 use rand::RngExt;
 
@@ -117,7 +117,7 @@ impl Process {
     }
 
     fn schedule(&mut self) {
-        let plan = Plan { secret: self.random.random(), ..self.plan.clone() };
+        let plan = SalePlan { secret: self.random.random(), ..self.plan.clone() };
         self.ask(Some(Command::Schedule(plan)), Asker::Beat(Beat::Scheduling));
     }
 

@@ -1,7 +1,7 @@
 //! What outlives an edge's process: knowledge that is a second old at most, and the entries that it answered. They are
 //! in the very bytes in which an edge writes them.
 
-use fairgate_core::recovery::Knowledge;
+use fairgate_core::recovery::Replica;
 use fairgate_core::room::{Entry, Position};
 use fairgate_store::redis::PlayedEntries;
 
@@ -13,7 +13,7 @@ const SAVE_EVERY_MS: u64 = 1_000;
 /// An edge's disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
-    pub(crate) knowledge: Knowledge,
+    pub(crate) replica: Replica,
     entries: PlayedEntries,
     /// With [`Sabotage::NoFrames`] and [`Sabotage::NoChecksums`]: the same without frames.
     records: Vec<u8>,
@@ -26,12 +26,12 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Writes down what is known, unless that was done just now and entries are where they were.
-    pub(crate) fn save(&mut self, knowledge: &Knowledge, now_ms: u64) {
-        let is_other = (self.knowledge.owed_from, self.knowledge.whole_in.last())
-            != (knowledge.owed_from, knowledge.whole_in.last());
+    pub(crate) fn save(&mut self, replica: &Replica, now_ms: u64) {
+        let is_other = (self.replica.backlog_from, self.replica.complete_in.last())
+            != (replica.backlog_from, replica.complete_in.last());
         if is_other || self.saved_at_ms.is_none_or(|saved_at_ms| now_ms >= saved_at_ms + SAVE_EVERY_MS) {
             self.saved_at_ms = Some(now_ms);
-            self.knowledge = knowledge.clone();
+            self.replica = replica.clone();
         }
     }
 

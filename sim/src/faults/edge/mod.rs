@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fairgate::edge::Standing;
-use fairgate_core::recovery::Stamp;
-use fairgate_core::room::{Plan, View};
+use fairgate_core::recovery::StateVersion;
+use fairgate_core::room::{SalePlan, View};
 use fairgate_store::redis::{CallTime, PlayedTime};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -34,7 +34,7 @@ use super::sabotage::Sabotage;
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Asks the store.
-    Call { number: CallNumber, stamp: Option<Stamp>, time: CallTime, request: Request },
+    Call { number: CallNumber, stamp: Option<StateVersion>, time: CallTime, request: Request },
     /// Answers a fan.
     Answer { fan: usize, ask: u64, answer: Answer },
     /// Has itself woken later.
@@ -84,7 +84,7 @@ pub(crate) struct Edge {
 #[derive(Debug)]
 pub(crate) struct Process {
     number: usize,
-    plan: Plan,
+    plan: SalePlan,
     sabotage: Option<Sabotage>,
     random: ChaCha8Rng,
     disk: Disk,
@@ -107,7 +107,7 @@ impl Edge {
     }
 
     /// Starts a process with what is on the disk. `seed` is what the system's randomness would be.
-    pub(crate) fn start(&mut self, plan: &Plan, sabotage: Option<Sabotage>, seed: u64, now_ms: u64) {
+    pub(crate) fn start(&mut self, plan: &SalePlan, sabotage: Option<Sabotage>, seed: u64, now_ms: u64) {
         self.life += 1;
         let wall_ms = now_ms.saturating_add_signed(self.clock_off_ms);
         self.disk.open();
@@ -118,7 +118,7 @@ impl Edge {
             sabotage,
             random: ChaCha8Rng::seed_from_u64(seed),
             heart: Heart::default(),
-            task: Task::new(disk.knowledge.clone()),
+            task: Task::new(disk.replica.clone()),
             disk,
             queues: std::array::from_fn(|_| Queue::default()),
             open: BTreeMap::new(),

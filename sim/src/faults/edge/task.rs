@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use fairgate_core::recovery::{Call, Exchange, Knowledge, Next, Reply, Sight};
+use fairgate_core::recovery::{Call, Exchange, Next, Observation, Replica, Reply};
 use fairgate_core::room::{Command, Outcome, Refusal, View};
 
 use super::super::limit::List;
@@ -40,7 +40,7 @@ pub(super) enum Asker {
 /// Requests for the room, one under way and the others waiting.
 #[derive(Debug)]
 pub(super) struct Task {
-    knowledge: Knowledge,
+    replica: Replica,
     waiting: VecDeque<(Option<Command>, Asker)>,
     current: Option<Current>,
     /// Rosters that are being read, past the fence, and what for.
@@ -59,12 +59,12 @@ struct Current {
 }
 
 impl Task {
-    pub(super) fn new(knowledge: Knowledge) -> Self {
-        Self { knowledge, waiting: VecDeque::new(), current: None, reading: BTreeMap::new(), calls: 0 }
+    pub(super) fn new(replica: Replica) -> Self {
+        Self { replica, waiting: VecDeque::new(), current: None, reading: BTreeMap::new(), calls: 0 }
     }
 
     pub(super) fn list(&self) -> Option<List> {
-        self.knowledge.memory.as_ref().and_then(List::of)
+        self.replica.memory.as_ref().and_then(List::of)
     }
 
     fn next_number(&mut self) -> CallNumber {
@@ -98,15 +98,17 @@ impl Process {
         };
         let reply = match (response, current.call) {
             (Response::Outcome(outcome), Call::Ask) => Reply::Answered(outcome),
-            (Response::Look(look), Call::Look | Call::LookAround) => {
+            (Response::Look(look), Call::Look | Call::ObserveAfterRestore) => {
                 self.time.observe(look.server_ms, look.view.now_ms);
                 current.view = Some(look.view);
-                let frozen = look.sight.memory.frozen;
+                let frozen = look.observation.memory.frozen;
                 let has_copy = frozen.is_some_and(|frozen| self.disk.copy(&frozen.root).is_some());
-                Reply::Looked(Box::new(Sight { has_copy, ..look.sight }))
+                Reply::Looked(Box::new(Observation { has_copy, ..look.observation }))
             }
-            (Response::Done, Call::Restore | Call::PutBack { .. }) => Reply::Done,
-            (Response::Refilled { too_late }, Call::Refill { .. }) => Reply::Refilled { too_late },
+            (Response::Done, Call::Restore | Call::RestoreRoster { .. }) => Reply::Done,
+            (Response::EntriesRestored { too_late }, Call::RestoreEntries { .. }) => {
+                Reply::EntriesRestored { too_late }
+            }
             (Response::Lost, _) => Reply::Lost(Failure::Unavailable),
             (Response::Refused(refusal), _) => Reply::Failed(Failure::Refused(refusal)),
             _ => return,
@@ -128,7 +130,7 @@ impl Process {
             return;
         }
         let Some((command, asker)) = self.task.waiting.pop_front() else { return };
-        let (exchange, call) = Exchange::begin(command.is_none(), &self.task.knowledge);
+        let (exchange, call) = Exchange::begin(command.is_none(), &self.task.replica);
         let command = command.unwrap_or(Command::Tick);
         self.task.current = Some(Current { exchange, call, number: 0, command, asker, view: None });
         self.make_call(call);
@@ -141,12 +143,12 @@ impl Process {
         (current.call, current.number) = (call, number);
         let request = match call {
             Call::Ask => Request::Apply(current.command.clone()),
-            Call::Look | Call::LookAround => Request::View,
-            Call::Restore => Request::Restore(Box::new(self.task.knowledge.clone())),
-            Call::Refill { from, is_under_root } => {
-                Request::Refill { entries: self.disk.entries(from, self.sabotage), is_under_root }
+            Call::Look | Call::ObserveAfterRestore => Request::View,
+            Call::Restore => Request::Restore(Box::new(self.task.replica.clone())),
+            Call::RestoreEntries { from, is_under_root } => {
+                Request::RestoreEntries { entries: self.disk.entries(from, self.sabotage), is_under_root }
             }
-            Call::PutBack { from } => match self.put_back(from) {
+            Call::RestoreRoster { from } => match self.put_back(from) {
                 Some(request) => request,
                 None => return self.go_on(Reply::NoCopy),
             },
@@ -159,23 +161,23 @@ impl Process {
                 return self.go_on(Reply::Done);
             }
         };
-        if let Request::Refill { entries, .. } = &request {
+        if let Request::RestoreEntries { entries, .. } = &request {
             let count = entries.len();
             self.say(format_args!("puts back {count} entries from its disk"));
         }
-        let stamp = self.task.knowledge.stamp.clone().filter(|_| call != Call::LookAround);
+        let stamp = self.task.replica.stamp.clone().filter(|_| call != Call::ObserveAfterRestore);
         self.send(number, stamp, request);
     }
 
     /// The frozen roster from an index on, if there is a copy of it.
     fn put_back(&mut self, from: u64) -> Option<Request> {
-        let root = self.task.knowledge.memory.as_ref()?.frozen?.root;
+        let root = self.task.replica.memory.as_ref()?.frozen?.root;
         let entries = self.disk.copy(&root)?.get(usize::try_from(from).ok()?..)?.to_vec();
         self.say(format_args!("puts back the frozen roster from entry {from} on"));
         Some(Request::PutBack { root, from, entries })
     }
 
-    fn send(&mut self, number: CallNumber, stamp: Option<fairgate_core::recovery::Stamp>, request: Request) {
+    fn send(&mut self, number: CallNumber, stamp: Option<fairgate_core::recovery::StateVersion>, request: Request) {
         let time = self.call_time();
         self.effects.push(Effect::Call { number, stamp, time, request });
         self.wake_after(REPLY_WITHIN_MS, Wake::NoReply(number));
@@ -183,10 +185,10 @@ impl Process {
 
     fn go_on(&mut self, reply: Reply<Failure>) {
         let Some(current) = &mut self.task.current else { return };
-        match current.exchange.replied(reply, &current.command, &mut self.task.knowledge) {
+        match current.exchange.replied(reply, &current.command, &mut self.task.replica) {
             Next::Call(call) => self.make_call(call),
             Next::Answer(outcome) => {
-                self.disk.save(&self.task.knowledge, self.now_ms);
+                self.disk.save(&self.task.replica, self.now_ms);
                 if let Some(Current { asker, command, view, .. }) = self.task.current.take() {
                     self.answered(asker, &command, outcome, view);
                 }

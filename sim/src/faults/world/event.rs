@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fairgate_core::recovery::Stamp;
+use fairgate_core::recovery::StateVersion;
 use fairgate_store::redis::CallTime;
 
 use super::super::edge::{Answer, CallNumber, FanCall, Wake};
@@ -19,7 +19,7 @@ pub(super) enum Event {
         edge: usize,
         life: u64,
         number: CallNumber,
-        stamp: Option<Stamp>,
+        stamp: Option<StateVersion>,
         time: CallTime,
         request: Request,
     },

@@ -1,6 +1,6 @@
 //! The store serves requests, and is watched while it does.
 
-use fairgate_core::recovery::Stamp;
+use fairgate_core::recovery::StateVersion;
 use fairgate_core::room::{Command, GAP, Outcome, Position};
 use fairgate_store::redis::CallTime;
 
@@ -16,7 +16,7 @@ pub(super) struct Asked<'a> {
     pub(super) edge: usize,
     pub(super) life: u64,
     pub(super) number: CallNumber,
-    pub(super) stamp: Option<&'a Stamp>,
+    pub(super) stamp: Option<&'a StateVersion>,
     pub(super) time: CallTime,
     pub(super) request: &'a Request,
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 
-use fairgate_core::room::{Command, Entry, Outcome, Plan};
+use fairgate_core::room::{Command, Entry, Outcome, SalePlan};
 use fairgate_store::embedded::EmbeddedStore;
 use fairgate_store::{Store, StoreError};
 use fairgate_telemetry::clock::{Clock, SystemClock};
@@ -36,10 +36,10 @@ fn open_named_dir() -> Arc<EmbeddedStore> {
     Arc::new(EmbeddedStore::open(dir, Arc::new(SystemClock)).unwrap())
 }
 
-fn plan() -> Plan {
+fn plan() -> SalePlan {
     let now_ms = SystemClock.now_ms();
     let (opens_at_ms, starts_at_ms) = (now_ms - 1, now_ms + 3_600_000);
-    Plan {
+    SalePlan {
         room: ROOM.into(),
         opens_at_ms,
         starts_at_ms,

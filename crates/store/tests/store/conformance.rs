@@ -1,6 +1,6 @@
 //! What every store must do: answer as the pure model does, and stand as it stands, after every step of any history.
 
-use fairgate_core::recovery::Knowledge;
+use fairgate_core::recovery::Replica;
 use fairgate_core::room::{
     Admissions, Arrival, Arrived, Command, Entry, Loss, Outcome, Position, Refusal, Room, Spot, View,
 };
@@ -24,7 +24,7 @@ pub(crate) struct Reference {
     claims: Vec<u8>,
     admissions: Admissions,
     /// What the store's only edge has answered.
-    claimed: Knowledge,
+    claimed: Replica,
     now_ms: u64,
 }
 
@@ -66,13 +66,13 @@ impl Reference {
     }
 
     /// What an edge knows that has seen and answered everything.
-    pub(crate) fn knowledge(&self) -> Knowledge {
-        Knowledge { memory: self.room.memory(), claims: self.claimed.claims.clone(), ..Knowledge::default() }
+    pub(crate) fn knowledge(&self) -> Replica {
+        Replica { memory: self.room.memory(), claims: self.claimed.claims.clone(), ..Replica::default() }
     }
 
     /// The store was put back to what it was at another time (or to nothing), and an edge has told it what is known.
     /// Entries and lines of the list of claims that it lacks are gone.
-    pub(crate) fn lose(&mut self, left: Option<Self>, known: &Knowledge) {
+    pub(crate) fn lose(&mut self, left: Option<Self>, known: &Replica) {
         let claimed = std::mem::take(&mut self.claimed);
         *self = Self { now_ms: self.now_ms, claimed, ..left.unwrap_or_default() };
         // The store's only edge is the one that tells.
@@ -93,7 +93,7 @@ impl Reference {
             self.roster.clear();
             self.tiers.clear();
             self.claims.clear();
-            self.claimed = Knowledge::default();
+            self.claimed = Replica::default();
         }
         if let (Command::Enter(entries), Ok(Outcome::Entered(positions))) = (&command, &expected) {
             self.note_entries(entries, positions);

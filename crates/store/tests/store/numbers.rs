@@ -5,7 +5,7 @@ use std::iter::repeat_n;
 use std::sync::Arc;
 
 use fairgate_core::room::{
-    Command, Control, GAP, Limit, MENDING_MS, Mode, Policy, Ramp, SEEN_MS, SILENCE_MS, Steering, View,
+    Command, Control, GAP, Limit, Mode, Policy, RECOVERY_MS, Ramp, SEEN_MS, SILENCE_MS, Steering, View,
 };
 use fairgate_store::Store;
 use fairgate_store::redis::RedisStore;
@@ -187,7 +187,7 @@ fn a_loss_leaves_a_gap_and_takes_its_time() {
     });
     let view = pair.play(&[Op::Tick]);
     assert!(view.mending && view.line_size == 200 + GAP, "{view:?}");
-    assert!(pair.play(&[Op::Wait(MENDING_MS - 1), Op::Tick]).mending);
+    assert!(pair.play(&[Op::Wait(RECOVERY_MS - 1), Op::Tick]).mending);
     assert!(!pair.play(&[Op::Wait(1), Op::Tick]).mending);
 }
 
@@ -211,7 +211,7 @@ fn an_edge_that_is_gone_is_not_waited_for() {
             assert_eq!(view.mending, is_awaited, "after {away_ms} ms");
             // Whoever was waited for has nothing to tell.
             while other.view(ROOM).await.is_err() {}
-            clock.set(seen_ms + away_ms + 2 * MENDING_MS);
+            clock.set(seen_ms + away_ms + 2 * RECOVERY_MS);
         }
     });
 }

@@ -10,7 +10,7 @@
 //! The directory has one user at a time. While an edge takes over from another both add entries, and only the other
 //! writes what it knows. As soon as it has ended, that is taken in.
 //!
-//! `<dir>/<room>/knowledge` is [`Knowledge`] and how many numbers were left out when the roster was frozen. The file
+//! `<dir>/<room>/knowledge` is [`Replica`] and how many numbers were left out when the roster was frozen. The file
 //! is a head and one frame that are replaced as a whole. The entries are [`entries`]'s, and the copy of the frozen
 //! roster is [`copy`]'s.
 
@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fairgate_core::recovery::Knowledge;
-use fairgate_core::room::{Arrival, Arrived, Entry, Memory, Position, Rules, TiersMemory};
+use fairgate_core::recovery::Replica;
+use fairgate_core::room::{Arrival, Arrived, Entry, Position, RoomSnapshot, Rules, TiersSnapshot};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -40,13 +40,13 @@ const ALL_OF_IT: FrameKind = FrameKind { magic: *b"FGK1", payload_min: 1, payloa
 
 /// The directory with the files of all rooms.
 #[derive(Debug)]
-pub(super) struct LedgerDir {
+pub(super) struct ReplicaLogDir {
     path: PathBuf,
     /// None while another edge has the directory, or once this one has given it back.
     lock: Mutex<Option<DirLock>>,
 }
 
-impl LedgerDir {
+impl ReplicaLogDir {
     /// Opens the directory; `takes_over`: whether another edge may still have it.
     pub(super) fn open(path: &Path, takes_over: bool) -> Result<Self, LockError> {
         let lock = match DirLock::take(path) {
@@ -78,8 +78,8 @@ impl LedgerDir {
 
 /// The files of one room.
 #[derive(Debug)]
-pub(super) struct Ledger {
-    shared: Arc<LedgerDir>,
+pub(super) struct ReplicaLog {
+    shared: Arc<ReplicaLogDir>,
     dir: PathBuf,
     /// True if all that the last user of the directory knew is taken over.
     has_taken_over: bool,
@@ -90,9 +90,9 @@ pub(super) struct Ledger {
     saved: (Option<u64>, Option<Vec<u8>>),
 }
 
-impl Ledger {
+impl ReplicaLog {
     /// Opens the files of a room, and reads what was known.
-    pub(super) fn open(shared: &Arc<LedgerDir>, room: &str) -> (Self, Knowledge) {
+    pub(super) fn open(shared: &Arc<ReplicaLogDir>, room: &str) -> (Self, Replica) {
         let (dir, has_taken_over) = (shared.room(room), shared.is_ours());
         let ledger = Self {
             shared: Arc::clone(shared),
@@ -107,8 +107,8 @@ impl Ledger {
     }
 
     /// Writes down what is known, unless that was done just now and entries are where they were.
-    pub(super) fn save(&mut self, knowledge: &mut Knowledge) {
-        let state = (knowledge.owed_from, knowledge.whole_in.last().cloned());
+    pub(super) fn save(&mut self, knowledge: &mut Replica) {
+        let state = (knowledge.backlog_from, knowledge.complete_in.last().cloned());
         if self.saved != state || self.saved_at.is_none_or(|saved_at| saved_at.elapsed() >= SAVE_EVERY) {
             self.saved = state;
             self.save_now(knowledge);
@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// Writes down what is known; takes in before what the last user of the directory knew.
-    pub(super) fn save_now(&mut self, knowledge: &mut Knowledge) {
+    pub(super) fn save_now(&mut self, knowledge: &mut Replica) {
         self.saved_at = Some(Instant::now());
         if !self.has_taken_over {
             if !self.shared.is_ours() {
@@ -129,24 +129,24 @@ impl Ledger {
         self.tell("knowledge", written);
     }
 
-    fn read_knowledge(&self) -> Knowledge {
+    fn read_knowledge(&self) -> Replica {
         let path = self.dir.join("knowledge");
         let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Knowledge::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Replica::default(),
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "what was known of the room cannot be read");
-                return Knowledge::default();
+                return Replica::default();
             }
             Ok(bytes) => bytes,
         };
         read_knowledge(&bytes).unwrap_or_else(|why| {
             tell_unreadable(&path, &why);
-            Knowledge::default()
+            Replica::default()
         })
     }
 
     /// Writes down the entries of the pool among those that were answered.
-    pub(super) fn note(&mut self, knowledge: &Knowledge, entries: &[Entry], positions: &[Position]) {
+    pub(super) fn note(&mut self, knowledge: &Replica, entries: &[Entry], positions: &[Position]) {
         if positions.iter().any(|position| matches!(position, Position::Pool(_))) {
             let written = self.entries_file(knowledge).and_then(|file| file.push(entries, positions));
             self.tell("entries", written);
@@ -154,7 +154,7 @@ impl Ledger {
     }
 
     /// Writes down the entries among those that came into a room with tiers.
-    pub(super) fn note_arrivals(&mut self, knowledge: &Knowledge, arrivals: &[Arrival], arrived: &[Arrived]) {
+    pub(super) fn note_arrivals(&mut self, knowledge: &Replica, arrivals: &[Arrival], arrived: &[Arrived]) {
         let answered: Vec<Answered> =
             arrivals.iter().zip(arrived).filter_map(|(arrival, arrived)| answered(arrival, arrived)).collect();
         if !answered.is_empty() {
@@ -164,14 +164,14 @@ impl Ledger {
     }
 
     /// The entries that this edge has answered in a room with tiers; each may come more than once.
-    pub(super) fn answered(&self, knowledge: &Knowledge) -> io::Result<impl Iterator<Item = Answered> + use<>> {
+    pub(super) fn answered(&self, knowledge: &Replica) -> io::Result<impl Iterator<Item = Answered> + use<>> {
         entries::read_tiers(&self.dir, &draw_of(knowledge)?)
     }
 
     /// The entries from an index on that this edge has answered, a part at a time; each may come more than once.
     pub(super) fn entries(
         &self,
-        knowledge: &Knowledge,
+        knowledge: &Replica,
         from: u64,
     ) -> io::Result<impl Iterator<Item = (u64, Entry)> + use<>> {
         let entries = entries::read(&self.dir, &draw_of(knowledge)?)?;
@@ -179,7 +179,7 @@ impl Ledger {
     }
 
     /// True if the disk has a copy of the roster that the public root is of.
-    pub(super) fn has_copy(&self, memory: &Memory) -> bool {
+    pub(super) fn has_copy(&self, memory: &RoomSnapshot) -> bool {
         // Of a room with tiers there are no copies.
         memory.tiers.is_none() && memory.frozen.is_some_and(|frozen| copy::has(&self.dir, &frozen.root))
     }
@@ -189,14 +189,14 @@ impl Ledger {
         &self.dir
     }
 
-    fn write_knowledge(&self, knowledge: &Knowledge) -> io::Result<()> {
+    fn write_knowledge(&self, knowledge: &Replica) -> io::Result<()> {
         let (path, draft) = (self.dir.join("knowledge"), self.dir.join("knowledge.new"));
         self.create(&draft)?.write_all(&knowledge_bytes(knowledge)?)?;
         fs::rename(draft, path)
     }
 
     /// The file of this draw; those of other draws are of no use any more.
-    fn entries_file(&mut self, knowledge: &Knowledge) -> io::Result<&mut EntriesFile> {
+    fn entries_file(&mut self, knowledge: &Replica) -> io::Result<&mut EntriesFile> {
         let draw = draw_of(knowledge)?;
         if self.entries.as_ref().is_none_or(|(known, _)| *known != draw) {
             self.create_dir()?;
@@ -247,7 +247,7 @@ fn answered(arrival: &Arrival, arrived: &Arrived) -> Option<Answered> {
 }
 
 /// The name of the files of the present draw: the first bytes of its descriptor's digest.
-fn draw_of(knowledge: &Knowledge) -> io::Result<String> {
+fn draw_of(knowledge: &Replica) -> io::Result<String> {
     let memory = knowledge.memory.as_ref().ok_or_else(|| io::Error::other("nothing is known of the room"))?;
     Ok(hex::encode(&memory.plan.descriptor().digest[..8]))
 }
@@ -256,17 +256,17 @@ fn draw_of(knowledge: &Knowledge) -> io::Result<String> {
 #[derive(Serialize, Deserialize)]
 struct TiersKnown {
     rules: Box<Rules>,
-    tiers: TiersMemory,
+    tiers: TiersSnapshot,
 }
 
 impl TiersKnown {
-    fn of(knowledge: &Knowledge) -> Option<Self> {
+    fn of(knowledge: &Replica) -> Option<Self> {
         let memory = knowledge.memory.as_ref()?;
         Some(Self { rules: memory.plan.rules.clone()?, tiers: memory.tiers.clone()? })
     }
 }
 
-fn knowledge_bytes(knowledge: &Knowledge) -> io::Result<Vec<u8>> {
+fn knowledge_bytes(knowledge: &Replica) -> io::Result<Vec<u8>> {
     let mut frame = ALL_OF_IT.begin(4096);
     let left_out = knowledge.memory.as_ref().and_then(|memory| memory.frozen).map_or(0, |frozen| frozen.left_out);
     frame = postcard::to_extend(&(knowledge, left_out), frame).map_err(io::Error::other)?;
@@ -289,7 +289,7 @@ pub(crate) enum Unreadable {
 }
 
 /// Reads what was written by this version or one before.
-pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
+pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Replica, Unreadable> {
     let rotten = Unreadable::Damaged(Damage::Rotten);
     if bytes.len() < FILE_HEAD_BYTES {
         return Err(Unreadable::Damaged(Damage::Torn));
@@ -310,8 +310,8 @@ pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Knowledge, Unreadable> {
 /// What the first version does not say.
 const NOTHING_LEFT_OUT: [u8; 1] = [0];
 
-fn decode(bytes: &[u8]) -> Option<Knowledge> {
-    let ((mut knowledge, left_out), rest): ((Knowledge, u64), &[u8]) = postcard::take_from_bytes(bytes).ok()?;
+fn decode(bytes: &[u8]) -> Option<Replica> {
+    let ((mut knowledge, left_out), rest): ((Replica, u64), &[u8]) = postcard::take_from_bytes(bytes).ok()?;
     if let Some(memory) = &mut knowledge.memory {
         if let Some(frozen) = &mut memory.frozen {
             frozen.left_out = left_out;
@@ -358,8 +358,8 @@ fn tell_unreadable(path: &Path, why: &Unreadable) {
 mod tests {
     use super::*;
 
-    fn known() -> Knowledge {
-        Knowledge { whole_in: vec![vec![7; 16]; 9], owed_from: Some(3), ..Knowledge::default() }
+    fn known() -> Replica {
+        Replica { complete_in: vec![vec![7; 16]; 9], backlog_from: Some(3), ..Replica::default() }
     }
 
     #[test]
@@ -385,11 +385,11 @@ mod tests {
         assert_eq!(read_knowledge(&bytes), Err(Unreadable::Version(99)));
 
         let dir = tempfile::tempdir().unwrap();
-        let shared = Arc::new(LedgerDir::open(dir.path(), false).unwrap());
+        let shared = Arc::new(ReplicaLogDir::open(dir.path(), false).unwrap());
         fs::create_dir(dir.path().join("arena")).unwrap();
         fs::write(dir.path().join("arena/knowledge"), &bytes).unwrap();
-        let (mut ledger, mut read) = Ledger::open(&shared, "arena");
-        assert_eq!(read, Knowledge::default());
+        let (mut ledger, mut read) = ReplicaLog::open(&shared, "arena");
+        assert_eq!(read, Replica::default());
         ledger.save_now(&mut read);
         assert_eq!(fs::read(dir.path().join("arena/knowledge.version-99")).unwrap(), bytes);
     }

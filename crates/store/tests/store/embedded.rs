@@ -276,7 +276,7 @@ async fn rooms_that_are_not_scheduled_or_have_no_proper_name_are_refused() {
     let not_scheduled = store.view("nowhere").await.unwrap_err();
     assert_eq!(not_scheduled.to_string(), "the room is not scheduled");
     for name in ["", "../arena", "Arena", "a/b"] {
-        let plan = fairgate_core::room::Plan { room: name.to_owned(), ..plan(0, policy()) };
+        let plan = fairgate_core::room::SalePlan { room: name.to_owned(), ..plan(0, policy()) };
         let error = store.apply(name, Command::Schedule(plan)).await.unwrap_err();
         assert!(error.to_string().starts_with("a room's name has"), "{error}");
     }

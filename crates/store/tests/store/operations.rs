@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use fairgate_core::room::{
-    Arrival, Claimant, CodeUse, Command, Control, Entry, Late, Limit, Mode, Plan, Policy, Ramp, Replaced, Rules,
-    SILENCE_MS, Spot, Steering, TierClaimant, TierRoots, TierView, View,
+    Arrival, Claimant, CodeUse, Command, Control, Entry, Late, Limit, Mode, Policy, Ramp, Replaced, Rules, SILENCE_MS,
+    SalePlan, Spot, Steering, TierClaimant, TierRoots, TierView, View,
 };
 use fairgate_draw::BeaconSignature;
 use fairgate_draw::v2::{Method, Methods, NO_TAG, Tag, Tier, Tiers};
@@ -75,7 +75,7 @@ impl Op {
         Some(match self {
             Self::Wait(_) | Self::SetBack(_) => return None,
             Self::Schedule { times, policy, version } => {
-                Command::Schedule(Plan { config_version: (*version).into(), ..plan(*times, policy.clone()) })
+                Command::Schedule(SalePlan { config_version: (*version).into(), ..plan(*times, policy.clone()) })
             }
             Self::Enter(fans) => Command::Enter(fans.iter().map(|fan| entry(*fan)).collect()),
             Self::Crowd(crowd) => Command::Enter((crowd * 200..(crowd + 1) * 200).map(one_of_many).collect()),
@@ -95,7 +95,7 @@ impl Op {
             Self::Stock(left) => Command::Stock { left: *left },
             Self::ScheduleTiers { times, policy, asks_identity, tiers } => {
                 let rules = Some(Box::new(rules(*asks_identity, *tiers)));
-                Command::Schedule(Plan { rules, ..plan(*times, policy.clone()) })
+                Command::Schedule(SalePlan { rules, ..plan(*times, policy.clone()) })
             }
             Self::Arrive(comers) => Command::Arrive(comers.iter().map(|comer| comer.arrival(view)).collect()),
             Self::FreezeTiers { off_by, root } => {
@@ -220,7 +220,7 @@ pub(crate) fn claimant(place: u64) -> Claimant {
 }
 
 /// One of a few plans: 0 and 1 open soon, 2 has no pool, 3 comes later than the others end.
-pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
+pub(crate) fn plan(times: u8, policy: Policy) -> SalePlan {
     let (opens, starts, ends) = match times {
         0 => (1, 3, Some(40)),
         1 => (2, 3, None),
@@ -228,7 +228,7 @@ pub(crate) fn plan(times: u8, policy: Policy) -> Plan {
         _ => (60, 61, Some(90)),
     };
     let at = |minutes: u64| START_MS + minutes * MINUTE_MS;
-    Plan {
+    SalePlan {
         room: ROOM.to_owned(),
         opens_at_ms: at(opens),
         starts_at_ms: at(starts),

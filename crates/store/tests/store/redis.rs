@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate::config::Secret;
+use fairgate_telemetry::secret::Secret;
 use fairgate_core::rate_limit::Quota;
-use fairgate_core::room::{BeaconPlan, ClaimOutcome, Command, Control, Outcome, Phase, Plan, Policy, Position, Room};
+use fairgate_core::room::{
+    BeaconPlan, ClaimOutcome, Command, Control, Outcome, Phase, Policy, Position, Room, SalePlan,
+};
 use fairgate_draw::{BeaconSignature, QUICKNET};
 use fairgate_store::redis::{RedisOptions, RedisStore};
 use fairgate_store::{CountedNetwork, Joined, Joiner, Store, StoreError};
@@ -83,7 +85,7 @@ async fn a_server_whose_clock_jumps_takes_no_room_along() {
     let behind = || SteadyClock::over(Arc::new(ManualClock::at(now_ms - hour_ms)));
     let edge = RedisStore::open_beside(&options_in(&redis, None), None, behind()).unwrap();
     let (opens_at_ms, starts_at_ms) = (now_ms - 2 * hour_ms, now_ms - hour_ms / 2);
-    let plan = Plan { opens_at_ms, starts_at_ms, ends_at_ms: None, ..plan(0, policy()) };
+    let plan = SalePlan { opens_at_ms, starts_at_ms, ends_at_ms: None, ..plan(0, policy()) };
     edge.apply(ROOM, Command::Schedule(plan)).await.unwrap();
     let view = edge.view(ROOM).await.unwrap();
     assert_eq!(view.phase, Phase::Pooling, "the pool is open by this machine's clock");
@@ -143,7 +145,7 @@ async fn a_round_that_the_descriptor_names_is_verified_and_goes_into_the_seed() 
     let signature = BeaconSignature(hex::decode(signature).unwrap().try_into().unwrap());
     let reveal = |beacon| Command::Reveal { beacon };
     let beacon = Some(BeaconPlan { round: 1000, fallback_after_ms: None });
-    let plan = Plan { opens_at_ms: starts_at_ms, starts_at_ms, ends_at_ms: None, beacon, ..plan(0, policy()) };
+    let plan = SalePlan { opens_at_ms: starts_at_ms, starts_at_ms, ends_at_ms: None, beacon, ..plan(0, policy()) };
     let steps = [
         (0, reveal(None)),
         (0, Command::Schedule(plan.clone())),
@@ -152,7 +154,7 @@ async fn a_round_that_the_descriptor_names_is_verified_and_goes_into_the_seed() 
         (2, reveal(Some(BeaconSignature([7; 48])))),
         (3, reveal(Some(signature))),
         (9_000, reveal(None)),
-        (9_000, Command::Schedule(Plan { beacon: None, ..plan })),
+        (9_000, Command::Schedule(SalePlan { beacon: None, ..plan })),
         (10_000, reveal(Some(signature))),
         (10_001, reveal(None)),
         (10_002, reveal(Some(signature))),
@@ -170,9 +172,9 @@ async fn a_round_that_the_descriptor_names_is_verified_and_goes_into_the_seed() 
 /// A header that drifts from its script misleads; a refusal that Rust does not know is an error of another kind.
 #[test]
 fn every_script_says_what_it_takes_and_answers_and_every_refusal_is_known() {
-    let known = include_str!("../../crates/store/src/redis/refusal.rs");
+    let known = include_str!("../../src/redis/refusal.rs");
     let mut scripts = 0;
-    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/lua")).unwrap() {
+    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../lua")).unwrap() {
         let path = file.unwrap().path();
         if path.is_dir() {
             continue;
@@ -212,8 +214,8 @@ fn now_ms() -> u64 {
 }
 
 /// A plan of a pool that is open.
-pub(crate) fn open_plan() -> Plan {
-    Plan { opens_at_ms: now_ms() - 1, starts_at_ms: now_ms() + 3_600_000, ends_at_ms: None, ..plan(0, policy()) }
+pub(crate) fn open_plan() -> SalePlan {
+    SalePlan { opens_at_ms: now_ms() - 1, starts_at_ms: now_ms() + 3_600_000, ends_at_ms: None, ..plan(0, policy()) }
 }
 
 pub(crate) async fn is_of_use(store: &RedisStore) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fairgate_core::room::{Command, Outcome, Plan, Position};
+use fairgate_core::room::{Command, Outcome, Position, SalePlan};
 use fairgate_store::Store;
 use fairgate_store::redis::RedisStore;
 use fairgate_testkit::PrivateRedis;
@@ -80,7 +80,7 @@ pub(crate) async fn cluster_node(epoch: usize, slots: &str) -> PrivateRedis {
 }
 
 async fn schedule(edge: &RedisStore, room: &str) {
-    edge.apply(room, Command::Schedule(Plan { room: room.to_owned(), ..open_plan() })).await.unwrap();
+    edge.apply(room, Command::Schedule(SalePlan { room: room.to_owned(), ..open_plan() })).await.unwrap();
     let entered = edge.apply(room, Command::Enter(vec![entry(1), entry(2)])).await.unwrap();
     assert_eq!(entered, Outcome::Entered(vec![Position::Pool(0), Position::Pool(1)]));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fairgate_core::room::{Arrived, Command, GAP, Outcome, Plan, Room, Spot};
+use fairgate_core::room::{Arrived, Command, GAP, Outcome, Room, SalePlan, Spot};
 use fairgate_store::Store;
 use fairgate_store::embedded::EmbeddedStore;
 use fairgate_telemetry::clock::ManualClock;
@@ -21,7 +21,7 @@ fn open(dir: &std::path::Path, clock: &Arc<ManualClock>) -> EmbeddedStore {
 }
 
 fn schedule(asks_identity: bool, tiers: u8) -> Command {
-    Command::Schedule(Plan { rules: Some(Box::new(rules(asks_identity, tiers))), ..plan(0, policy()) })
+    Command::Schedule(SalePlan { rules: Some(Box::new(rules(asks_identity, tiers))), ..plan(0, policy()) })
 }
 
 proptest! {

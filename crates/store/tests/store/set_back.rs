@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate_core::room::{Command, Phase, Plan};
+use fairgate_core::room::{Command, Phase, SalePlan};
 use fairgate_store::Store;
 use fairgate_store::redis::RedisStore;
 use fairgate_telemetry::clock::{Clock, ManualClock, SteadyClock, SystemClock};
@@ -23,7 +23,7 @@ async fn a_server_whose_clock_was_set_back_stops_no_room() {
     // The server is an hour behind the room and this machine.
     let now_ms = SystemClock.now_ms() + HOUR_MS;
     let before = open(&redis, &Arc::new(ManualClock::at(now_ms)));
-    let plan = Plan { opens_at_ms: now_ms - 1, starts_at_ms: now_ms + POOL_MS, ..open_plan() };
+    let plan = SalePlan { opens_at_ms: now_ms - 1, starts_at_ms: now_ms + POOL_MS, ..open_plan() };
     before.apply(ROOM, Command::Schedule(plan)).await.unwrap();
 
     let own = SteadyClock::over(Arc::new(ManualClock::at(now_ms)));

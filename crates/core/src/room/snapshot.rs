@@ -16,19 +16,19 @@ use super::draw::{Frozen, Revealed};
 use super::places::Places;
 use super::sale::Sale;
 use super::tally::Tally;
-use super::{Entry, Plan, Policy, PutBack, Ramp, Room, SILENCE_MS, Spot};
+use super::{Entry, Policy, PutBack, Ramp, Room, SILENCE_MS, SalePlan, Spot};
 
 /// Numbers left out behind the highest one that is known. More than one edge answers between two looks at the room.
 pub const GAP: u64 = 1_000;
 /// How long a room mends after somebody put something back: an edge whose look goes unanswered for a second looks again
 /// in that time.
-pub const MENDING_MS: u64 = 2_000;
+pub const RECOVERY_MS: u64 = 2_000;
 /// An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
 pub const SEEN_MS: u64 = 10_000;
 
 /// Evidence that the end of what a room had is missing, when an edge tells what it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
+pub enum LossEvidence {
     /// None: the room is as it was left.
     None,
     /// The room is in another server's hands, and no older than what this edge knows. `others` may know more. While they
@@ -43,7 +43,7 @@ pub enum Loss {
 
 /// What an edge was told of a room: with it, a sale can go on that its store has lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct RoomSnapshot {
     /// The room's time.
     pub now_ms: u64,
     /// The room's revision.
@@ -53,7 +53,7 @@ pub struct Memory {
     /// When the sale was scheduled first. Of two sales in one place the older one is the one that fans know.
     pub scheduled_at_ms: u64,
     /// The plan as it was configured last, with the draw's secret.
-    pub plan: Plan,
+    pub plan: SalePlan,
     /// What people may change.
     pub settings: Settings,
     /// Entries of the pool.
@@ -85,12 +85,12 @@ pub struct Memory {
     /// In a room with tiers: what is known of each. Whoever writes this down does so beside it, since the first version had
     /// none.
     #[serde(skip)]
-    pub tiers: Option<TiersMemory>,
+    pub tiers: Option<TiersSnapshot>,
 }
 
 /// What is known of the tiers of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TiersMemory {
+pub struct TiersSnapshot {
     /// Entries of each pool.
     pub early: Tally,
     /// The rosters' roots, once they are public.
@@ -154,8 +154,8 @@ pub struct Session {
 impl Room {
     /// What the room would have to be told to be this room again, but for the places that came in and the entries.
     #[must_use]
-    pub fn memory(&self) -> Option<Memory> {
-        self.sale.as_ref().map(|sale| Memory {
+    pub fn memory(&self) -> Option<RoomSnapshot> {
+        self.sale.as_ref().map(|sale| RoomSnapshot {
             now_ms: self.now_ms,
             revision: self.revision,
             generation: self.generation,
@@ -165,12 +165,19 @@ impl Room {
 
     /// Takes back what somebody knows. `gone`: where a part of the room was taken away, and nothing else, how many entries of
     /// the roster were in it.
-    pub fn restore(&mut self, memory: Option<&Memory>, claims: &Claims, loss: Loss, gone: Option<u64>, now_ms: u64) {
+    pub fn restore(
+        &mut self,
+        memory: Option<&RoomSnapshot>,
+        claims: &Claims,
+        loss: LossEvidence,
+        gone: Option<u64>,
+        now_ms: u64,
+    ) {
         let known_ms = now_ms.max(self.now_ms).max(memory.map_or(0, |memory| memory.now_ms));
         let loss = self.loss_of(loss, known_ms);
         let was_missing = match memory {
             Some(memory) => self.restore_from(memory, claims, loss, gone.is_some(), known_ms),
-            None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap_if(loss == Loss::Proven, known_ms)),
+            None => self.sale.as_mut().is_some_and(|sale| sale.leave_gap_if(loss == LossEvidence::Proven, known_ms)),
         };
         let was_missing = was_missing || gone.is_some();
         match (&mut self.sale, loss) {
@@ -180,16 +187,16 @@ impl Room {
                 self.now_ms = known_ms;
                 self.revision = self.revision.max(memory.map_or(0, |memory| memory.revision)) + 1;
             }
-            (Some(_), Loss::Suspected { others }) => self.suspect(others, now_ms),
+            (Some(_), LossEvidence::Suspected { others }) => self.suspect(others, now_ms),
             _ => {}
         }
     }
 
     /// The pool closes by this time, and others may know more. Entries that they have yet to put back need numbers in it, so what
     /// may be lost counts as lost.
-    fn loss_of(&self, loss: Loss, now_ms: u64) -> Loss {
+    fn loss_of(&self, loss: LossEvidence, now_ms: u64) -> LossEvidence {
         match (&self.sale, loss) {
-            (Some(sale), Loss::Suspected { others: true }) if sale.closes_by(now_ms) => Loss::Proven,
+            (Some(sale), LossEvidence::Suspected { others: true }) if sale.closes_by(now_ms) => LossEvidence::Proven,
             _ => loss,
         }
     }
@@ -251,16 +258,25 @@ impl Room {
     }
 
     /// Answers whether anything was missing.
-    fn restore_from(&mut self, memory: &Memory, claims: &Claims, loss: Loss, is_part_gone: bool, now_ms: u64) -> bool {
+    fn restore_from(
+        &mut self,
+        memory: &RoomSnapshot,
+        claims: &Claims,
+        loss: LossEvidence,
+        is_part_gone: bool,
+        now_ms: u64,
+    ) -> bool {
         let generation = self.generation;
         match &mut self.sale {
             Some(sale) if generation == memory.generation && sale.is_draw_of(&memory.plan) => {
                 sale.restore(memory, claims, loss, is_part_gone, now_ms)
             }
-            Some(sale) if !sale.gives_way_to(memory, generation) => sale.leave_gap_if(loss == Loss::Proven, now_ms),
+            Some(sale) if !sale.gives_way_to(memory, generation) => {
+                sale.leave_gap_if(loss == LossEvidence::Proven, now_ms)
+            }
             _ => {
                 let mut sale = Sale::lost(&memory.plan, memory.scheduled_at_ms);
-                sale.restore(memory, claims, Loss::Proven, false, now_ms);
+                sale.restore(memory, claims, LossEvidence::Proven, false, now_ms);
                 (self.sale, self.generation) = (Some(sale), memory.generation);
                 true
             }
@@ -324,13 +340,19 @@ impl Numbers {
         changed.guessed(true)
     }
 
-    /// Takes in what somebody knows of them. `is_mending`: others may know more, so gaps are left.
-    pub(super) fn restore(self, memory: &Memory, is_frozen: bool, pool_is_closed: bool, is_mending: bool) -> Self {
+    /// Takes in what somebody knows of them. `is_recovering`: others may know more, so gaps are left.
+    pub(super) fn restore(
+        self,
+        memory: &RoomSnapshot,
+        is_frozen: bool,
+        pool_is_closed: bool,
+        is_recovering: bool,
+    ) -> Self {
         let (known, is_n_known) = (memory.early + memory.late, memory.pool_is_closed);
         let known_tiers = memory.tiers.as_ref().map(|tiers| tiers.early).unwrap_or_default();
         let stands = is_frozen || (pool_is_closed && !self.is_guess);
         let is_ahead = !stands && self.tiers.is_some_and(|tiers| tiers.is_below(&known_tiers));
-        let needs_gap = is_mending || known > self.end() || is_ahead;
+        let needs_gap = is_recovering || known > self.end() || is_ahead;
         let end = if needs_gap { self.end().max(known + GAP) } else { self.end() };
         let gap = |ours: u64, known: u64| ours.max(known + if needs_gap { GAP } else { 0 });
         match (stands, is_n_known) {

@@ -119,7 +119,7 @@ async fn a_sale_that_was_begun_anew_gives_way_to_the_one_that_fans_know() {
 
     ask(&redis, "FLUSHALL").await;
     let forgetful = open(&redis, &clock);
-    let anew = fairgate_core::room::Plan { secret: [99; 32], ..plan(0, policy()) };
+    let anew = fairgate_core::room::SalePlan { secret: [99; 32], ..plan(0, policy()) };
     forgetful.apply(ROOM, Command::Schedule(anew)).await.unwrap();
     enter(&forgetful, &[7]).await;
     assert_ne!(forgetful.view(ROOM).await.unwrap().draw.commitment, known.draw.commitment);
@@ -343,7 +343,7 @@ async fn with_everything_gone_another_sale_begins() {
     let dir = tempfile::tempdir().unwrap();
     let edge = open_in(&redis, &clock, Some(dir.path()));
     assert!(edge.view(ROOM).await.is_err(), "somebody knows the room");
-    edge.apply(ROOM, Command::Schedule(fairgate_core::room::Plan { secret: [99; 32], ..plan(0, policy()) }))
+    edge.apply(ROOM, Command::Schedule(fairgate_core::room::SalePlan { secret: [99; 32], ..plan(0, policy()) }))
         .await
         .unwrap();
     assert_eq!(enter(&edge, &[3]).await, [Position::Pool(0)]);
