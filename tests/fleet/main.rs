@@ -5,15 +5,11 @@ mod clocks;
 mod controls;
 mod crowd;
 mod edges;
-#[path = "../edge/fan.rs"]
-#[allow(dead_code, reason = "shared with the tests of one edge")]
-mod fan;
 mod faults;
 mod proxy;
 mod replicas;
-#[path = "../edge/shop.rs"]
-#[allow(dead_code, reason = "shared with the tests of one edge")]
-mod shop;
 mod tickets;
 mod upgrade;
 mod versions;
+
+use fairgate_testkit::{fan, shop};

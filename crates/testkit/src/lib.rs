@@ -4,9 +4,13 @@
 //! that process is killed, because each child watches a pipe which the kernel closes then.
 
 mod child;
+#[cfg(feature = "http")]
+pub mod fan;
 mod ports;
 mod postgres;
 mod redis;
+#[cfg(feature = "http")]
+pub mod shop;
 mod template;
 
 pub use child::{ChildError, ChildProcess};

@@ -62,7 +62,7 @@ pub(crate) enum Problem {
     #[error("the room cannot be reached just now; your place is kept, ask again")]
     StoreUnavailable { retry_after_ms: u64 },
     #[error("the room is being put right; your place is kept, ask again")]
-    Mending { retry_after_ms: u64 },
+    Recovering { retry_after_ms: u64 },
     #[error(
         "this edge does not have the key yet that your ticket or pass was signed with; your place is kept, ask again"
     )]
@@ -110,7 +110,9 @@ impl Problem {
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WaitingRoom { status, .. } => *status,
-            Self::StoreUnavailable { .. } | Self::Mending { .. } | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable { .. } | Self::Recovering { .. } | Self::Busy { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::NewKey { .. } | Self::ShopDown { .. } | Self::ShopFull { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -135,7 +137,7 @@ impl Problem {
             Self::OtherDraw => ("other-draw", "The ticket is of another draw"),
             Self::Expired => ("expired", "The place has expired"),
             Self::StoreUnavailable { .. } => ("store-unavailable", "The room cannot be reached"),
-            Self::Mending { .. } => ("mending", "The room is being put right"),
+            Self::Recovering { .. } => ("mending", "The room is being put right"),
             Self::NewKey { .. } => ("new-key", "A key is not known here yet"),
             Self::Busy { .. } => ("busy", "Too many requests at once"),
             Self::TooMany(_) => ("too-many-requests", "Too many requests"),
@@ -154,7 +156,7 @@ impl Problem {
     pub(crate) fn retry_after_ms(&self) -> Option<u64> {
         match self {
             Self::StoreUnavailable { retry_after_ms }
-            | Self::Mending { retry_after_ms }
+            | Self::Recovering { retry_after_ms }
             | Self::NewKey { retry_after_ms }
             | Self::Busy { retry_after_ms }
             | Self::ShopDown { retry_after_ms }
@@ -222,7 +224,7 @@ impl Problem {
             Self::Ended => Told::Ended,
             Self::NoTicket | Self::BadTicket(_) | Self::OtherDraw => Told::Ticket,
             Self::Expired => Told::Expired,
-            Self::StoreUnavailable { .. } | Self::Mending { .. } | Self::Busy { .. } => Told::Busy,
+            Self::StoreUnavailable { .. } | Self::Recovering { .. } | Self::Busy { .. } => Told::Busy,
             Self::NewKey { .. } => Told::Busy,
             Self::ShopDown { .. } => Told::Down,
             Self::ShopFull { .. } => Told::Full,

@@ -28,7 +28,7 @@ pub enum Call {
         is_under_root: bool,
     },
     /// Take back the frozen roster from this edge's copy of it, which is of the root that the edge knows.
-    PutBack {
+    RestoreRoster {
         /// From this index on.
         from: u64,
     },

@@ -33,7 +33,7 @@ pub enum Refusal {
     },
     /// The store has lost something, and those who know it are putting it back.
     #[error("the room is being put right until {until_ms} (Unix ms): ask again then")]
-    Mending {
+    Recovering {
         /// When it will be.
         until_ms: u64,
     },

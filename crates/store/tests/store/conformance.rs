@@ -2,7 +2,7 @@
 
 use fairgate_core::recovery::Replica;
 use fairgate_core::room::{
-    Admissions, Arrival, Arrived, Command, Entry, Loss, Outcome, Position, Refusal, Room, Spot, View,
+    Admissions, Arrival, Arrived, Command, Entry, LossEvidence, Outcome, Position, Refusal, Room, Spot, View,
 };
 use fairgate_draw::CLAIM_BYTES;
 use fairgate_draw::v2::{self, NO_TAG};
@@ -77,7 +77,7 @@ impl Reference {
         *self = Self { now_ms: self.now_ms, claimed, ..left.unwrap_or_default() };
         // The store's only edge is the one that tells.
         let is_older = known.memory.as_ref().is_none_or(|memory| self.room.revision() < memory.revision);
-        let loss = if is_older { Loss::Proven } else { Loss::Suspected { others: false } };
+        let loss = if is_older { LossEvidence::Proven } else { LossEvidence::Suspected { others: false } };
         self.room.restore(known.memory.as_ref(), &known.claims, loss, None, self.now_ms);
         self.fit_rosters();
     }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate_telemetry::secret::Secret;
 use fairgate_core::rate_limit::Quota;
 use fairgate_core::room::{
     BeaconPlan, ClaimOutcome, Command, Control, Outcome, Phase, Policy, Position, Room, SalePlan,
@@ -14,6 +13,7 @@ use fairgate_draw::{BeaconSignature, QUICKNET};
 use fairgate_store::redis::{RedisOptions, RedisStore};
 use fairgate_store::{CountedNetwork, Joined, Joiner, Store, StoreError};
 use fairgate_telemetry::clock::{Clock, ManualClock, SteadyClock, SystemClock};
+use fairgate_telemetry::secret::Secret;
 use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;

@@ -1,4 +1,8 @@
-//! A small shop that remembers what reached it, and misbehaves on request.
+//! A small shop that remembers each request that reached it, and misbehaves on request.
+//!
+//! **Guarantees:** requests are kept as they came, a character for each byte of a field.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its shop fails")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,19 +12,23 @@ use std::time::Duration;
 
 /// A request as it reached the shop.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// Method, target and version.
-    pub(crate) line: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub line: String,
+    /// Fields in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body, without the framing.
+    pub body: Vec<u8>,
 }
 
 impl Seen {
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+    /// The values of all fields of a name.
+    pub fn all(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value).collect()
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The value of the first field of a name.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 }
@@ -36,15 +44,17 @@ impl Seen {
 /// - `/hang-up-once` closes the first time;
 /// - `/events` is a stream of events without an end;
 /// - `…/socket` becomes a tunnel that echoes, and `/mute-socket` never answers.
-pub(crate) struct Shop {
-    pub(crate) address: SocketAddr,
+pub struct Shop {
+    /// Where it listens.
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     stopped: Arc<AtomicBool>,
 }
 
 impl Shop {
-    pub(crate) fn start() -> Self {
-        let listener = fairgate_testkit::listen().unwrap();
+    /// Starts a shop on a free port.
+    pub fn start() -> Self {
+        let listener = crate::listen().unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, stopped) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (log, stop) = (Arc::clone(&seen), Arc::clone(&stopped));
@@ -61,19 +71,19 @@ impl Shop {
     }
 
     /// Closes for good: connections are refused from then on.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         drop(TcpStream::connect(self.address));
         std::thread::sleep(Duration::from_millis(50));
     }
 
     /// The first line of each request that reached it, whatever it is.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         self.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect()
     }
 
     /// Requests whose target starts with that.
-    pub(crate) fn seen(&self, target: &str) -> Vec<Seen> {
+    pub fn seen(&self, target: &str) -> Vec<Seen> {
         let seen = self.seen.lock().unwrap();
         seen.iter()
             .filter(|seen| seen.line.split(' ').nth(1).is_some_and(|to| to.starts_with(target)))

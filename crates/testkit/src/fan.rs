@@ -1,4 +1,9 @@
-//! A fan with a socket: says what it is told to the byte, keeps cookies, and reads whole answers.
+//! A fan over HTTP/1.1: says what it is told to the byte, keeps cookies, and reads whole answers.
+//!
+//! **Guarantees:** a request has no field that the caller did not name, but for `Host`, `Connection`, `Cookie` and
+//! `Content-Length`. Reads end after ten seconds. Methods without `try_` panic, as a test should.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where its fan fails")]
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -8,35 +13,42 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// A browser's `Accept`.
-pub(crate) const HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+pub const HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Fields in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body, without the framing.
+    pub body: Vec<u8>,
 }
 
 impl Answer {
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+    /// The values of all fields of a name.
+    pub fn all(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value).collect()
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The value of the first field of a name.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// The body as text.
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub(crate) fn json(&self) -> Value {
+    /// The body as JSON; panics where it is none.
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
     }
 
     /// The slug of a problem's type.
-    pub(crate) fn problem(&self) -> String {
+    pub fn problem(&self) -> String {
         let kind = self.header("content-type");
         assert_eq!(kind, Some("application/problem+json"), "{} {}", self.status, self.text());
         let body = self.json();
@@ -47,30 +59,36 @@ impl Answer {
 
 /// A fan.
 #[derive(Clone, Debug)]
-pub(crate) struct Fan {
-    pub(crate) address: SocketAddr,
-    pub(crate) cookies: BTreeMap<String, String>,
+pub struct Fan {
+    /// Where requests go.
+    pub address: SocketAddr,
+    /// Cookies by name, as the answers so far set them.
+    pub cookies: BTreeMap<String, String>,
 }
 
 impl Fan {
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    /// A fan without cookies.
+    pub fn new(address: SocketAddr) -> Self {
         Self { address, cookies: BTreeMap::new() }
     }
 
-    pub(crate) fn get(&mut self, path: &str) -> Answer {
+    /// A `GET` without an `Accept`.
+    pub fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[], "")
     }
 
-    pub(crate) fn try_get(&mut self, path: &str) -> io::Result<Answer> {
+    /// [`Fan::get`], with the error of the connection.
+    pub fn try_get(&mut self, path: &str) -> io::Result<Answer> {
         self.try_send("GET", path, &[], "")
     }
 
     /// A navigation.
-    pub(crate) fn visit(&mut self, path: &str) -> Answer {
+    pub fn visit(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[HTML], "")
     }
 
-    pub(crate) fn call(&mut self, call: &str, body: &str) -> Answer {
+    /// A call of the room `final`: `POST` with JSON.
+    pub fn call(&mut self, call: &str, body: &str) -> Answer {
         self.try_call(call, body).unwrap_or_else(|error| panic!("{call}: {error}"))
     }
 
@@ -79,18 +97,19 @@ impl Fan {
     }
 
     /// Joins with a nonce of the fan's own.
-    pub(crate) fn join(&mut self, nonce: u8) -> Answer {
+    pub fn join(&mut self, nonce: u8) -> Answer {
         self.try_join(nonce).unwrap_or_else(|error| panic!("join: {error}"))
     }
 
-    pub(crate) fn try_join(&mut self, nonce: u8) -> io::Result<Answer> {
+    /// [`Fan::join`], with the error of the connection.
+    pub fn try_join(&mut self, nonce: u8) -> io::Result<Answer> {
         use base64::Engine;
         let nonce = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode([nonce; 16]);
         self.try_call("join", &json!({ "nonce": nonce }).to_string())
     }
 
     /// Joins and claims until let in.
-    pub(crate) fn enter(&mut self, nonce: u8) -> Value {
+    pub fn enter(&mut self, nonce: u8) -> Value {
         let joined = self.join(nonce);
         assert_eq!(joined.status, 200, "{}", joined.text());
         for _ in 0..200 {
@@ -104,17 +123,13 @@ impl Fan {
         panic!("never let in");
     }
 
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    /// Sends a request on a connection of its own.
+    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         self.try_send(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    pub(crate) fn try_send(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> io::Result<Answer> {
+    /// [`Fan::send`], with the error of the connection.
+    pub fn try_send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
@@ -133,7 +148,7 @@ impl Fan {
     }
 
     /// What goes into the `Cookie` field.
-    pub(crate) fn cookie(&self) -> String {
+    pub fn cookie(&self) -> String {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         cookies.join("; ")
     }
@@ -151,20 +166,21 @@ impl Fan {
 }
 
 /// Sends bytes and reads one answer.
-pub(crate) fn exchange(address: SocketAddr, request: &[u8], head_only: bool) -> io::Result<Answer> {
+pub fn exchange(address: SocketAddr, request: &[u8], head_only: bool) -> io::Result<Answer> {
     let mut stream = connect(address)?;
     stream.write_all(request)?;
     read_answer(&mut stream, head_only)
 }
 
-pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+/// Connects, with a limit of ten seconds for each read.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     Ok(stream)
 }
 
 /// Connects from another address of this machine.
-pub(crate) fn connect_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
+pub fn connect_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stream = runtime.block_on(async {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -177,7 +193,7 @@ pub(crate) fn connect_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
 }
 
 /// Reads one answer, leaving the connection where it is.
-pub(crate) fn read_answer(stream: &mut impl Read, head_only: bool) -> io::Result<Answer> {
+pub fn read_answer(stream: &mut impl Read, head_only: bool) -> io::Result<Answer> {
     let head = read_head(stream)?;
     let head = String::from_utf8(head).map_err(|_| io::Error::other("the head is not text"))?;
     let mut lines = head.split("\r\n");
