@@ -8,7 +8,8 @@
 --          place. Numbers are big-endian.
 -- Returns  {'ok', N so far, outcome ...}, an outcome being one of
 --          an index (the first entry is new in its tier), {'new', which, index}, {'line', which, place},
---          {'again', tier, number, entry} (tier 15: the line, the number is a place), 'used', 'late'
+--          {'again', tier, number, which tag, entry} (tier 15: the line, the number is a place; tags count through the
+--          entries and on through the others), 'used', 'late'
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
@@ -182,11 +183,11 @@ end
 
 -- Decision ------------------------------------------------------------------------------------------------------------
 
-local function again(tier, number)
+local function again(tier, number, which)
   if tier == LINE then
-    return { 'again', LINE, asks_identity and s.early + number or number, '' }
+    return { 'again', LINE, asks_identity and s.early + number or number, which - 1, '' }
   end
-  return { 'again', tier, number, entry_at(tier, number) }
+  return { 'again', tier, number, which - 1, entry_at(tier, number) }
 end
 
 -- Makes an entry new, in its tier or in the line.
@@ -225,15 +226,17 @@ local function is_lost(lost)
   if lost.place >= line_size() then
     return false
   end
-  return redis.call('GETBIT', sub('given_up'), place) == 1 or (not is_gone(place) and has_expired(place))
+  -- Where late comers are honoured, who has lapsed can still claim.
+  local may_lapse = s.late_policy ~= 'honour'
+  return redis.call('GETBIT', sub('given_up'), place) == 1 or (may_lapse and not is_gone(place) and has_expired(place))
 end
 
 -- An identity that has a position: that one, unless its place was lost and is to be replaced.
 local function known(a, tier, number, which, row)
   local lost = a.lost
   local named = tier == LINE and s.early + number or number
-  if not which or not lost or lost.tier ~= tier or lost.number ~= named or not is_lost(lost) then
-    return again(tier, number)
+  if not lost or lost.tier ~= tier or lost.number ~= named or not is_lost(lost) then
+    return again(tier, number, which)
   end
   set_gone(integer(lost.place))
   redis.call('SETBIT', sub('given_up'), integer(lost.place), 0)
@@ -270,10 +273,10 @@ local function which_of(a)
       free = free or which
     end
   end
-  for _, tag in ipairs(a.others) do
+  for i, tag in ipairs(a.others) do
     local tier, number = find(tag)
     if tier then
-      return nil, again(tier, number)
+      return nil, again(tier, number, #a.tags + i)
     end
   end
   return free, 'used'
@@ -293,7 +296,7 @@ local function arrive(a)
   else
     local tier, number = find_entry(a.entries[1])
     if tier then
-      return again(tier, number)
+      return again(tier, number, 1)
     end
   end
   if is_late then

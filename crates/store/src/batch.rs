@@ -173,7 +173,7 @@ impl Answer {
     pub(super) fn fill_in(&mut self, entry_at: impl Fn(Spot) -> Option<Entry>) {
         let Ok(Outcome::Arrived(arrived)) = &mut self.outcome else { return };
         for one in arrived {
-            if let Arrived::Again { at, entry } = one {
+            if let Arrived::Again { at, entry, .. } = one {
                 *entry = entry_at(*at);
             }
         }

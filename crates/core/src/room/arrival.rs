@@ -93,6 +93,9 @@ pub enum Arrived {
     Again {
         /// Where.
         at: Spot,
+        /// By which of the arrival's tags it was found, counted from 0 through its entries and on through its other tags. It
+        /// is 0 in a room that asks for no identity.
+        by: u8,
         /// The entry that stands there. Whoever keeps the roster fills it in; the line has none.
         entry: Option<Entry>,
     },
@@ -126,6 +129,13 @@ impl Arrived {
 }
 
 impl Arrival {
+    /// The tag by which the arrival was found, counted as in [`Arrived::Again`].
+    #[must_use]
+    pub fn tag(&self, by: u8) -> Option<Tag> {
+        let tags = self.entries.iter().map(|(_, tag)| tag).chain(&self.others);
+        tags.copied().nth(usize::from(by))
+    }
+
     /// An arrival with one entry, and nothing else.
     #[must_use]
     pub fn plain(tier: u8, entry: Entry, tag: Tag) -> Self {

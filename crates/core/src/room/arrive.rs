@@ -14,7 +14,7 @@ use super::identities::{Identities, LINE, spot};
 use super::recent::MINUTE_MS;
 use super::sale::Sale;
 use super::tally::Tally;
-use super::{Entry, Phase, Refusal};
+use super::{Entry, Late, Phase, Refusal};
 
 /// What a room with tiers knows of those who came.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,13 +79,13 @@ impl Sale {
         let is_late = arrival.until_s.is_some_and(|until_s| now_ms / 1_000 >= u64::from(until_s));
         let which = match &tiered.identities {
             Some(identities) => match identities.which(arrival) {
-                Which::Known { at, own } => return self.known(at, own, arrival),
+                Which::Known { at, by } => return self.known(at, by, arrival),
                 Which::Free(which) => which,
                 Which::Used => return Arrived::Used,
             },
             None if is_late || tiered.is_forgotten(arrival) => return Arrived::Late,
             None => match tiered.recent.find(&arrival.entries[0].0) {
-                Some(at) => return Arrived::Again { at, entry: None },
+                Some(at) => return Arrived::Again { at, by: 0, entry: None },
                 None => 0,
             },
         };
@@ -99,12 +99,13 @@ impl Sale {
     }
 
     /// An identity that has a position: that one, unless its place was lost and is to be replaced.
-    fn known(&mut self, at: (u8, u64), own: Option<u8>, arrival: &Arrival) -> Arrived {
+    fn known(&mut self, at: (u8, u64), by: u8, arrival: &Arrival) -> Arrived {
         let at = spot(at, self.arrivals.early);
-        let lost = arrival.replaces.filter(|lost| lost.at == at && self.is_lost(lost));
-        let (Some(lost), Some(which)) = (lost, own) else { return Arrived::Again { at, entry: None } };
+        let is_own = usize::from(by) < arrival.entries.len();
+        let lost = arrival.replaces.filter(|lost| is_own && lost.at == at && self.is_lost(lost));
+        let Some(lost) = lost else { return Arrived::Again { at, by, entry: None } };
         self.line.take_away(lost.place);
-        self.arrivals.append(arrival, which, false, 0)
+        self.arrivals.append(arrival, by, false, 0)
     }
 
     /// Whether a place was given up or has lapsed, and was claimed by nobody.
@@ -113,14 +114,16 @@ impl Sale {
             Spot::Line { place } => place == lost.place,
             Spot::Pool { .. } => lost.place < self.arrivals.early && self.draw.is_done(),
         };
-        is_its_place && lost.place < self.line_size() && self.line.is_lost(lost.place)
+        // Where late comers are honoured, who has lapsed can still claim.
+        let may_lapse = self.schedule.policy.late != Late::Honour;
+        is_its_place && lost.place < self.line_size() && self.line.is_lost(lost.place, may_lapse)
     }
 }
 
 /// What becomes of an arrival's tags.
 enum Which {
-    /// The identity has a position: tier, or [`LINE`], and number; and by which of the arrival's own tags, if by one of them.
-    Known { at: (u8, u64), own: Option<u8> },
+    /// The identity has a position: tier, or [`LINE`], and number; and by which of the arrival's tags.
+    Known { at: (u8, u64), by: u8 },
     /// The entry of this number is new.
     Free(u8),
     /// All are taken by others.
@@ -137,11 +140,10 @@ impl Identities {
                 (0..).zip(entries).zip(found).find_map(|((which, (entry, _)), at)| Some((own(at, entry)?, which)))
             }
         };
-        if let Some((at, own)) = own {
-            return Which::Known { at, own: Some(own) };
-        }
-        if let Some(at) = arrival.others.iter().find_map(|tag| self.find(tag)) {
-            return Which::Known { at, own: None };
+        let beyond = u8::try_from(found.len()).unwrap_or(u8::MAX);
+        let mut others = (beyond..).zip(&arrival.others);
+        if let Some((at, by)) = own.or_else(|| others.find_map(|(by, tag)| Some((self.find(tag)?, by)))) {
+            return Which::Known { at, by };
         }
         (0..).zip(&found).find_map(|(free, at)| at.is_none().then_some(free)).map_or(Which::Used, Which::Free)
     }

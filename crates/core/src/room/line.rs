@@ -137,10 +137,10 @@ impl Line {
         self.given_up = has_tiers.then(Box::default);
     }
 
-    /// Whether a place of the line was given up or has lapsed, and was claimed by nobody.
-    pub(super) fn is_lost(&self, place: u64) -> bool {
+    /// Whether a place of the line was given up, or has lapsed where places may lapse, and was claimed by nobody.
+    pub(super) fn is_lost(&self, place: u64, may_lapse: bool) -> bool {
         let is_given_up = self.given_up.as_ref().is_some_and(|given_up| given_up.contains(place));
-        is_given_up || (!self.gone.contains(place) && self.has_expired(place))
+        is_given_up || (may_lapse && !self.gone.contains(place) && self.has_expired(place))
     }
 
     /// The fan of a place that was lost gets another one: nobody can claim the first any more.

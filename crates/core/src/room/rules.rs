@@ -1,7 +1,7 @@
 //! What a plan says of its draw beyond times: tiers, and which identities count. A plan that says so is drawn by
 //! `fairgate/v2`, every other one by `fairgate/v1`.
 
-use fairgate_draw::v2::{Methods, RETRY_MAX, Tiers};
+use fairgate_draw::v2::{Methods, RETRY_MAX, TIERS_MAX, Tiers};
 use serde::{Deserialize, Serialize};
 
 use super::identities::{INDEX_END, LINE};
@@ -28,13 +28,19 @@ impl Rules {
         !self.identity.is_empty()
     }
 
+    /// The most tiers of a room that asks for an identity, and of another one.
+    #[must_use]
+    pub fn tiers_max(asks_identity: bool) -> usize {
+        if asks_identity { usize::from(LINE) } else { TIERS_MAX }
+    }
+
     /// Whether a room could draw by these rules, with this beacon.
     pub(super) fn check(&self, beacon: Option<&BeaconPlan>) -> Result<(), Refusal> {
         let has_fallback = beacon.is_some_and(|beacon| beacon.fallback_after_ms.is_some());
         let is_retry = |retry: u32| (1..=RETRY_MAX).contains(&retry);
         let faults = [
             (
-                self.asks_identity() && self.tiers.len() > usize::from(LINE),
+                self.tiers.len() > Self::tiers_max(self.asks_identity()),
                 "a room that asks for an identity has at most 15 tiers",
             ),
             (self.expected >= INDEX_END, "no more than 268,435,455 fans can be expected"),

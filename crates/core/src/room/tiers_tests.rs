@@ -63,7 +63,7 @@ fn new_in(tier: u8, index: u64) -> Arrived {
 }
 
 fn again_in(tier: u8, index: u64) -> Arrived {
-    Arrived::Again { at: Spot::Pool { tier, index }, entry: None }
+    Arrived::Again { at: Spot::Pool { tier, index }, by: 0, entry: None }
 }
 
 fn in_line(place: u64) -> Arrived {
@@ -71,7 +71,7 @@ fn in_line(place: u64) -> Arrived {
 }
 
 fn again_in_line(place: u64) -> Arrived {
-    Arrived::Again { at: Spot::Line { place }, entry: None }
+    Arrived::Again { at: Spot::Line { place }, by: 0, entry: None }
 }
 
 fn late_comer(place: u64) -> TierClaimant {
@@ -119,7 +119,9 @@ fn who_shows_several_identities_gets_the_entry_that_any_of_them_has() {
     let mut room = open(true, 1);
     arrive(&mut room, vec![person(0, 1, 1)], OPENS_MS);
     let other = Arrival { others: vec![tag(9), tag(1)], ..person(0, 2, 2) };
-    assert_eq!(arrive(&mut room, vec![other.clone()], OPENS_MS), [again_in(0, 0)]);
+    let by_the_second = Arrived::Again { at: Spot::Pool { tier: 0, index: 0 }, by: 2, entry: None };
+    assert_eq!(other.tag(2), Some(tag(1)));
+    assert_eq!(arrive(&mut room, vec![other], OPENS_MS), [by_the_second]);
     let unknown = Arrival { others: vec![tag(9)], ..person(0, 3, 3) };
     assert_eq!(arrive(&mut room, vec![unknown], OPENS_MS), [new_in(0, 1)]);
     assert_eq!(arrive(&mut room, vec![person(0, 4, 9)], OPENS_MS), [new_in(0, 2)], "others are never entered");
@@ -135,7 +137,8 @@ fn a_code_for_several_is_given_out_in_order_until_it_is_used_up() {
     let at = |which: u8| Arrived::New { at: Spot::Pool { tier: 0, index: which.into() }, which };
     assert_eq!(arrive(&mut room, vec![shared(1), shared(2), shared(1)], OPENS_MS), [at(0), at(1), again_in(0, 0)]);
     assert_eq!(arrive(&mut room, vec![shared(3), shared(4)], OPENS_MS), [at(2), Arrived::Used]);
-    assert_eq!(arrive(&mut room, vec![shared(2)], STARTS_MS - 1), [again_in(0, 1)], "known by the entry");
+    let second = Arrived::Again { at: Spot::Pool { tier: 0, index: 1 }, by: 1, entry: None };
+    assert_eq!(arrive(&mut room, vec![shared(2)], STARTS_MS - 1), [second], "known by the entry");
 }
 
 #[test]
@@ -225,19 +228,40 @@ fn an_identity_that_was_let_in_is_not_let_in_again() {
 
 #[test]
 fn a_place_that_has_lapsed_is_replaced_and_cannot_be_honoured_any_more() {
-    let mut room = Room::default();
-    let late = Policy { late: Late::Honour, ..policy() };
-    room.apply(&Command::Schedule(SalePlan { policy: late, ..plan(rules(true, 1)) }), 0).unwrap();
-    arrive(&mut room, vec![person(0, 1, 1)], OPENS_MS);
-    let serving_ms = draw(&mut room, &[1]);
-    room.apply(&Command::Tick, serving_ms).unwrap();
-    let lapsed_ms = serving_ms + policy().grace_ms;
-    room.heard_until(lapsed_ms);
+    let (mut room, lapsed_ms) = lapsed(Late::Tail);
     let replaces = Some(Replaced { at: Spot::Pool { tier: 0, index: 0 }, place: 0 });
     let back = vec![Arrival { replaces, ..person(0, 1, 1) }];
     assert_eq!(arrive(&mut room, back, lapsed_ms), [in_line(1)]);
+    let honouring = Policy { late: Late::Honour, ..policy() };
+    let plan = SalePlan { policy: honouring, config_version: 1, ..plan(rules(true, 1)) };
+    room.apply(&Command::Schedule(plan), lapsed_ms).unwrap();
+    assert_eq!(room.view().unwrap().policy.late, Late::Honour);
     let claim = Command::ClaimTiers(vec![late_comer(0)]);
     assert_eq!(room.apply(&claim, lapsed_ms).unwrap(), Outcome::Claimed(vec![ClaimOutcome::Expired]));
+}
+
+#[test]
+fn a_place_that_can_still_be_claimed_is_not_replaced() {
+    let (mut room, lapsed_ms) = lapsed(Late::Honour);
+    let replaces = Some(Replaced { at: Spot::Pool { tier: 0, index: 0 }, place: 0 });
+    let back = || vec![Arrival { replaces, ..person(0, 1, 1) }];
+    assert_eq!(arrive(&mut room, back(), lapsed_ms), [again_in(0, 0)], "the room honours who is late");
+    let claim = Command::ClaimTiers(vec![TierClaimant { place: 0, entry: Some((0, 0)), u: None, tag: tag(1) }]);
+    let Ok(Outcome::Claimed(outcomes)) = room.apply(&claim, lapsed_ms) else { panic!("no outcomes") };
+    assert!(matches!(outcomes[0], ClaimOutcome::Admitted { .. }), "{outcomes:?}");
+}
+
+/// A room whose one fan was called and did not come in time, and the time.
+fn lapsed(late: Late) -> (Room, u64) {
+    let mut room = Room::default();
+    let policy = Policy { late, ..policy() };
+    let grace_ms = policy.grace_ms;
+    room.apply(&Command::Schedule(SalePlan { policy, ..plan(rules(true, 1)) }), 0).unwrap();
+    arrive(&mut room, vec![person(0, 1, 1)], OPENS_MS);
+    let serving_ms = draw(&mut room, &[1]);
+    room.apply(&Command::Tick, serving_ms).unwrap();
+    room.heard_until(serving_ms + grace_ms);
+    (room, serving_ms + grace_ms)
 }
 
 #[test]

@@ -147,7 +147,7 @@ mod tests {
         };
         let arrivals = [Arrival::plain(1, [1; 32], [1; 16]), Arrival::plain(1, [1; 32], [1; 16]), two];
         let pool = |tier, index, which| Arrived::New { at: Spot::Pool { tier, index }, which };
-        let again = Arrived::Again { at: Spot::Pool { tier: 1, index: 0 }, entry: None };
+        let again = Arrived::Again { at: Spot::Pool { tier: 1, index: 0 }, by: 0, entry: None };
         let new = new_ones(&arrivals, &[pool(1, 0, 0), again, pool(0, 0, 1)]);
         let expected =
             [Arrival { several: true, ..Arrival::plain(0, [8; 32], [8; 16]) }, Arrival::plain(1, [1; 32], [1; 16])];

@@ -85,12 +85,12 @@ fn read_parts(arrival: &Arrival, parts: &[Value]) -> Result<Arrived, StoreError>
         [Value::BulkString(word), which, place] if word == b"line" => {
             Ok(Arrived::New { at: Spot::Line { place: number(place)? }, which: small(which)? })
         }
-        [Value::BulkString(word), tier, index, Value::BulkString(entry)] if word == b"again" => {
+        [Value::BulkString(word), tier, index, by, Value::BulkString(entry)] if word == b"again" => {
             let at = match small(tier)? {
                 LINE => Spot::Line { place: number(index)? },
                 tier => Spot::Pool { tier, index: number(index)? },
             };
-            Ok(Arrived::Again { at, entry: Entry::try_from(entry.as_slice()).ok() })
+            Ok(Arrived::Again { at, by: small(by)?, entry: Entry::try_from(entry.as_slice()).ok() })
         }
         _ => Err(nonsense("another kind of arrival")),
     }

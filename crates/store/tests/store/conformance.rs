@@ -170,7 +170,7 @@ impl Reference {
                 Arrived::New { at: Spot::Pool { tier, .. }, which } => {
                     self.tiers[usize::from(*tier)].push(arrival.entries[usize::from(*which)].0);
                 }
-                Arrived::Again { at: Spot::Pool { tier, index }, entry } => {
+                Arrived::Again { at: Spot::Pool { tier, index }, entry, .. } => {
                     *entry = Some(self.tiers[usize::from(*tier)][*index as usize]);
                 }
                 _ => {}

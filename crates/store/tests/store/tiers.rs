@@ -137,7 +137,7 @@ async fn a_crowd_has_its_indexes_in_order_of_arrival_in_each_tier() {
                 let before = fan.div_ceil(40);
                 let (tier, index) = if fan.is_multiple_of(40) { (1, before) } else { (0, fan - before) };
                 let (at, (entry, _)) = (Spot::Pool { tier, index }, arrival(*fan).entries[0]);
-                let again = Arrived::Again { at, entry: Some(entry) };
+                let again = Arrived::Again { at, by: 0, entry: Some(entry) };
                 assert_eq!(arrived, if is_new { Arrived::New { at, which: 0 } } else { again });
             }
         }
@@ -212,7 +212,7 @@ fn new_in(tier: u8, index: u64) -> Arrived {
 }
 
 fn again_in(tier: u8, index: u64, entry: [u8; 32]) -> Arrived {
-    Arrived::Again { at: Spot::Pool { tier, index }, entry: Some(entry) }
+    Arrived::Again { at: Spot::Pool { tier, index }, by: 0, entry: Some(entry) }
 }
 
 /// Those of the pool, those who came late, and whoever has not come before.
@@ -249,7 +249,7 @@ async fn identities_come_back_from_the_disk_of_the_edge_that_answered_them() {
     let again = arrive(&edge, &[Comer::plain(1, 9, 5), Comer::plain(1, 9, 4)]).await;
     assert_eq!(
         again,
-        [Arrived::Again { at: late[0].at().unwrap(), entry: None }, again_in(0, 1 + GAP, tier_entry(0, 9, 4))]
+        [Arrived::Again { at: late[0].at().unwrap(), by: 0, entry: None }, again_in(0, 1 + GAP, tier_entry(0, 9, 4))]
     );
 }
 
