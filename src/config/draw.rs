@@ -3,6 +3,7 @@
 use std::fmt;
 
 use fairgate_draw::QUICKNET;
+use fairgate_draw::v2::RETRY_MAX;
 use reqwest::Url;
 use toml::de::DeValue;
 
@@ -15,6 +16,8 @@ use fairgate_core::room::BeaconPlan;
 const RELAYS: [&str; 4] =
     ["https://api.drand.sh", "https://api2.drand.sh", "https://api3.drand.sh", "https://drand.cloudflare.com"];
 const RELAYS_MAX: usize = 16;
+/// From one round that a draw with tiers may wait for to the next.
+const RETRY: Span = Span::seconds(30);
 
 /// A draw with a public beacon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,9 @@ pub struct BeaconConfig {
     /// How long after the round's time the draw goes on without it; `None`: it waits. With it the draw is "committed", and no
     /// more, from its schedule on: whoever has the secret could aim the outcome without the round.
     pub fallback_after_ms: Option<u64>,
+    /// In a draw with tiers or identities: how many rounds later the draw waits for another one, where the freeze came too
+    /// late for this one.
+    pub retry_rounds: u32,
 }
 
 /// Where a drand relay answers: the part of the URL before the chain's hash.
@@ -46,8 +52,9 @@ enum Fallback {
 }
 
 impl BeaconConfig {
-    /// Reads `[room.draw]`; nothing inside where the draw is committed and no more.
-    pub(super) fn read(section: &Section<'_>, witness_ms: u64) -> Option<Option<Self>> {
+    /// Reads `[room.draw]`; nothing inside where the draw is committed and no more. `has_rules`: the room has tiers, or asks
+    /// for identities.
+    pub(super) fn read(section: &Section<'_>, witness_ms: u64, has_rules: bool) -> Option<Option<Self>> {
         let kind = section.get_or("beacon", Kind::None);
         let relays: Vec<Relay> = section.get_or("relays", RELAYS.into_iter().filter_map(Relay::parse).collect());
         section.check(
@@ -67,7 +74,15 @@ impl BeaconConfig {
             Fallback::Never => None,
             Fallback::After(span) => Some(span.ms),
         };
-        let beacon = matches!(kind, Kind::Quicknet).then_some(Self { relays, delay_ms, fallback_after_ms });
+        section.check(
+            !has_rules || fallback_after_ms.is_none(),
+            "fallback",
+            "means nothing in a room with tiers or identities: its draw waits for a round, however late",
+            "remove it; `retry` says which round follows if the freeze is late",
+        );
+        let retry_rounds = read_retry(section, has_rules);
+        let beacon =
+            matches!(kind, Kind::Quicknet).then_some(Self { relays, delay_ms, fallback_after_ms, retry_rounds });
         Some(beacon)
     }
 
@@ -77,6 +92,20 @@ impl BeaconConfig {
         let round = QUICKNET.round_at(starts_at_ms.saturating_add(self.delay_ms));
         BeaconPlan { round, fallback_after_ms: self.fallback_after_ms }
     }
+}
+
+/// How many rounds are from one that the draw may wait for to the next.
+fn read_retry(section: &Section<'_>, has_rules: bool) -> u32 {
+    let rounds = section.get_or("retry", RETRY).ms.div_ceil(QUICKNET.period_ms);
+    section.check(
+        has_rules || !section.has("retry"),
+        "retry",
+        "means nothing in a room without tiers and identities: its draw names one round",
+        "remove it",
+    );
+    let rounds = u32::try_from(rounds).ok().filter(|rounds| (1..=RETRY_MAX).contains(rounds));
+    section.check(rounds.is_some(), "retry", "is no time from one round to another", r#"write "30s", or up to "36d""#);
+    rounds.unwrap_or(1)
 }
 
 impl Relay {

@@ -23,6 +23,7 @@ mod reader;
 mod room;
 mod store;
 mod syntax;
+mod tier;
 mod times;
 mod upstream;
 mod value;
@@ -45,6 +46,7 @@ pub use origin::Origin;
 pub use problem::{ConfigError, Problem};
 pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfig};
 pub use store::{RedisConfig, StoreConfig};
+pub use tier::{Label, TierConfig};
 pub use upstream::UpstreamConfig;
 pub use warnings::Warning;
 

@@ -8,11 +8,12 @@ use toml::de::DeValue;
 use super::draw::BeaconConfig;
 use super::origin::Origin;
 use super::reader::Section;
+use super::tier::{self, Asked, TierConfig};
 use super::times::{Instant, Span, ZoneOf};
 use super::value::{Misfit, Value, Word};
 use fairgate_core::request::host::canonical_host;
 use fairgate_core::request::well_known;
-use fairgate_core::room::{Control, Late, Mode, Policy};
+use fairgate_core::room::{Control, Late, Mode, Policy, Rules};
 
 const NAME_BYTES_MAX: usize = 40;
 const WITNESS_MS_MIN: u64 = 2_000;
@@ -52,6 +53,10 @@ pub struct RoomConfig {
     pub join_on_get: bool,
     /// The public randomness that the draw waits for; `None`: it is committed, and no more.
     pub beacon: Option<BeaconConfig>,
+    /// Who stands in line before whom; empty where all are alike.
+    pub tiers: Vec<TierConfig>,
+    /// The rules of a draw with tiers or identities; none in a room without.
+    pub rules: Option<Rules>,
     /// How people are let in.
     pub policy: Policy,
     /// What fans see meanwhile.
@@ -159,7 +164,9 @@ impl RoomConfig {
             "is too short for browsers to witness the roster before the secret is known",
             r#"write "2s" or more"#,
         );
-        let beacon = section.section("draw", |section| BeaconConfig::read(section, witness_ms));
+        let tiers = section.sections("tier", TierConfig::read);
+        let asked = Asked { identity: &[], expected: 0, witness_ms };
+        let draw = tier::read_draw(section, name.as_deref(), tiers.as_deref(), &asked);
         let policy = read_policy(section, witness_ms);
         let page = section.section("page", PageConfig::read);
         let poll = section.section("poll", PollConfig::read);
@@ -179,7 +186,9 @@ impl RoomConfig {
             schedule: schedule?,
             allowed_origins,
             join_on_get,
-            beacon: beacon?,
+            beacon: draw.as_ref()?.0.clone(),
+            tiers: tiers?,
+            rules: draw?.1,
             policy: policy?,
             page: page?,
             poll: poll?,

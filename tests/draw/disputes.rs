@@ -30,6 +30,7 @@ fn ticket(draw: &Draw, position: Position) -> Ticket {
         position,
         entry,
         issued_at_ms: draw.record.descriptor.opens_at_ms,
+        of_tier: None,
     }
 }
 

@@ -16,6 +16,7 @@ mod proxies;
 mod requests;
 mod sessions;
 mod strangers;
+mod tiers;
 mod tls;
 mod top;
 mod troubles;

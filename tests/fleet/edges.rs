@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fairgate::config::Config;
-use fairgate_core::room::{self, SalePlan};
+use fairgate_core::room::{self, Rules, SalePlan};
 use fairgate_store::Store;
 use fairgate_store::redis::{RedisOptions, RedisStore};
 use serde_json::Value;
@@ -47,6 +47,17 @@ impl Fleet {
 
     /// The same with another number of edges.
     pub(crate) fn of(edges: usize, redis: SocketAddr, shop: SocketAddr, sale: &Sale) -> Self {
+        Self::with_rules(edges, redis, shop, sale, None)
+    }
+
+    /// The same of a sale with tiers, of which the edges' files know nothing.
+    pub(crate) fn with_rules(
+        edges: usize,
+        redis: SocketAddr,
+        shop: SocketAddr,
+        sale: &Sale,
+        rules: Option<Rules>,
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         make_keys(dir.path());
         let gates: Vec<SocketAddr> = (0..edges).map(|_| free_address()).collect();
@@ -59,13 +70,13 @@ impl Fleet {
         let mut fleet = Self { gates, admins, dir, edges: (0..edges).map(|_| None).collect() };
         (0..edges).for_each(|edge| fleet.start_edge(edge));
         (0..edges).for_each(|edge| fleet.wait_until(edge, "ready", |_| true));
-        fleet.begin(sale);
+        fleet.begin(sale, rules);
         (0..edges).for_each(|edge| fleet.wait_until(edge, "open", |status| status["phase"] != "idle"));
         fleet
     }
 
     /// Moves the sale, which is far ahead in the edges' configuration, to the present.
-    fn begin(&self, sale: &Sale) {
+    fn begin(&self, sale: &Sale, rules: Option<Rules>) {
         let config = Config::load(&self.config_path(0)).unwrap();
         let (redis, opens_at_ms) = (config.store.redis.unwrap(), now_ms());
         let options = RedisOptions { ledger: None, ..redis.resolve(self.dir.path(), |_| None).unwrap() };
@@ -78,7 +89,7 @@ impl Fleet {
             secret: [7; 32],
             config_version: 0,
             policy: config.rooms[0].policy.clone(),
-            rules: None,
+            rules: rules.map(Box::new),
         };
         let store = RedisStore::open(&options, None).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();

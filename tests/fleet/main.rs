@@ -9,6 +9,7 @@ mod faults;
 mod proxy;
 mod replicas;
 mod tickets;
+mod tiers;
 mod upgrade;
 mod versions;
 

@@ -33,7 +33,14 @@ fn pass() -> Pass {
 }
 
 fn ticket() -> Ticket {
-    Ticket { room: "final".into(), draw: DRAW, position: Position::Pool(3), entry: [9; 32], issued_at_ms: NOW_MS }
+    Ticket {
+        room: "final".into(),
+        draw: DRAW,
+        position: Position::Pool(3),
+        entry: [9; 32],
+        issued_at_ms: NOW_MS,
+        of_tier: None,
+    }
 }
 
 /// A token as our key would sign it, but with any header and claims.
@@ -63,6 +70,43 @@ fn a_pass_and_a_ticket_say_what_was_signed() {
     for position in [Position::Pool(0), Position::Line(14_000_000)] {
         let ticket = Ticket { position, ..ticket() };
         assert_eq!(keys.verify_ticket(&keys.sign_ticket(&ticket), "final"), Ok(ticket));
+    }
+}
+
+#[test]
+fn a_ticket_of_a_tier_says_its_tier_and_tag_and_another_says_neither() {
+    let keys = keys();
+    let claims = |ticket: &Ticket| {
+        let token = keys.sign_ticket(ticket);
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).expect("claims")).expect("base64url");
+        (keys.verify_ticket(&token, "final"), String::from_utf8(claims).expect("UTF-8"))
+    };
+    let of_tier = Some(OfTier { tier: 2, tag: [0xab; 16] });
+    let in_tier = Ticket { of_tier, ..ticket() };
+    let (read, text) = claims(&in_tier);
+    assert_eq!(read, Ok(in_tier));
+    assert!(text.ends_with(&format!(r#","tier":2,"tag":"{}"}}"#, "ab".repeat(16))), "{text}");
+    let (_, text) = claims(&ticket());
+    assert!(text.ends_with(&format!(r#""entry":"{}"}}"#, "09".repeat(32))), "{text}");
+}
+
+#[test]
+fn half_of_a_tier_is_no_ticket() {
+    let dir = TempDir::new().expect("a directory");
+    let keys = keys_in(dir.path(), &[NOW_MS - 1000]);
+    let (draw, entry) = (hex::encode(DRAW), "09".repeat(32));
+    let header = r#"{"alg":"EdDSA","kid":"KID","typ":"fairgate-ticket+jwt"}"#;
+    let said = |more: &str| {
+        let text = format!(
+            r#"{{"iss":"{ISSUER}","aud":"final","iat":1,"draw":"{draw}","kind":"pool","n":3,"entry":"{entry}"{more}}}"#
+        );
+        keys.verify_ticket(&forge(dir.path(), header, &text), "final")
+    };
+    assert!(said("").is_ok());
+    let tag = "00".repeat(16);
+    assert!(said(&format!(r#","tier":0,"tag":"{tag}""#)).is_ok());
+    for half in [r#","tier":0"#.to_owned(), format!(r#","tag":"{tag}""#), r#","tier":0,"tag":"00""#.to_owned()] {
+        assert_eq!(said(&half), Err(TicketError::Claims), "{half}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! It has no end: it is worth something as long as the room's draw stands. What it says is what the roster must say.
 
 use fairgate_core::room::{Entry, Position};
+use fairgate_draw::v2::Tag;
 use serde::{Deserialize, Serialize};
 
 use super::jws::{self, JwsError};
@@ -24,6 +25,17 @@ pub struct Ticket {
     pub entry: Entry,
     /// When it was signed, Unix ms; whole seconds once signed.
     pub issued_at_ms: u64,
+    /// In a draw with tiers: what the entry is made of besides.
+    pub of_tier: Option<OfTier>,
+}
+
+/// The tier and the tag that an entry of a draw with tiers is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfTier {
+    /// The tier's index. A pool index counts in this tier's roster; a place of the line is the same for all tiers.
+    pub tier: u8,
+    /// The tag of the fan's identity; zeros where the room asks for none.
+    pub tag: Tag,
 }
 
 /// Why a ticket is not believed.
@@ -71,6 +83,10 @@ struct Claims {
     kind: Kind,
     n: u64,
     entry: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tier: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -96,6 +112,8 @@ impl KeyRing {
             kind,
             n,
             entry: hex::encode(ticket.entry),
+            tier: ticket.of_tier.map(|of_tier| of_tier.tier),
+            tag: ticket.of_tier.map(|of_tier| hex::encode(of_tier.tag)),
         };
         self.signer(ticket.issued_at_ms).sign_ticket(&claims)
     }
@@ -126,25 +144,12 @@ impl KeySet {
     }
 }
 
-/// What the ticket of a draw with tiers says besides.
-#[derive(Deserialize)]
-struct TierClaims {
-    tier: u8,
-    tag: String,
-}
-
-impl KeySet {
-    /// The tier and the identity's tag that a ticket of a draw with tiers names.
-    ///
-    /// # Errors
-    /// When the ticket is not to be believed, or is of a draw without tiers.
-    pub fn verify_ticket_tier(&self, token: &str) -> Result<(u8, [u8; 16]), TicketError> {
-        let claims: TierClaims = self.verify(token, TYPE)?;
-        Ok((claims.tier, bytes(&claims.tag).ok_or(TicketError::Claims)?))
-    }
-}
-
 fn read(claims: Claims) -> Option<Ticket> {
+    let of_tier = match (claims.tier, &claims.tag) {
+        (None, None) => None,
+        (Some(tier), Some(tag)) => Some(OfTier { tier, tag: bytes(tag)? }),
+        _ => return None,
+    };
     Some(Ticket {
         room: claims.aud,
         draw: bytes(&claims.draw)?,
@@ -154,6 +159,7 @@ fn read(claims: Claims) -> Option<Ticket> {
         },
         entry: bytes(&claims.entry)?,
         issued_at_ms: claims.iat.checked_mul(1000)?,
+        of_tier,
     })
 }
 

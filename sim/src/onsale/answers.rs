@@ -43,7 +43,8 @@ fn ticket_bytes(room: &str) -> anyhow::Result<u64> {
     create_key(dir.path(), 0, &entropy::system())?;
     let keys = KeyRing::load(dir.path(), "https://tickets.example.com")?;
     let position = Position::Pool(13_999_999);
-    let ticket = Ticket { room: room.to_owned(), draw: [7; 32], position, entry: [7; 32], issued_at_ms: 1_000 };
+    let ticket =
+        Ticket { room: room.to_owned(), draw: [7; 32], position, entry: [7; 32], issued_at_ms: 1_000, of_tier: None };
     Ok(keys.sign_ticket(&ticket).len() as u64)
 }
 
@@ -51,5 +52,7 @@ fn ticket_bytes(room: &str) -> anyhow::Result<u64> {
 pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
     let now_ms = view.now_ms;
     let advance = Progress::default().advance(&Look::from(view));
-    Status::build(StatusInput { room, title: room, poll, view, advance, now_ms, stale: false }).http1.len() as u64
+    Status::build(StatusInput { room, title: room, poll, view, rules: None, tiers: &[], advance, now_ms, stale: false })
+        .http1
+        .len() as u64
 }

@@ -4,14 +4,15 @@
 //! A retry after a lost reply gets the same session again.
 
 use fairgate_draw::ZERO;
+use fairgate_draw::v2::{self, Nonce};
 use http::StatusCode;
 use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use super::join::decode_nonce;
-use super::lost_number;
 use super::ticket::{self, Shown};
 use super::waiting_page;
+use super::{arrive, lost_number};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
@@ -21,7 +22,7 @@ use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::{Snapshot, Verdict};
 use fairgate_core::room::{ClaimOutcome, Refusal};
-use fairgate_token::{Pass, Ticket};
+use fairgate_token::{OfTier, Pass, Ticket};
 
 /// The body of a claim.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -29,6 +30,8 @@ use fairgate_token::{Pass, Ticket};
 struct Claim {
     /// The 16 random bytes that the fan's entry was made of, base64url: evidence for the public list of claims.
     nonce: Option<String>,
+    /// In a room with tiers: the 16 random bytes that the entry's nonce was made of.
+    u: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -54,9 +57,15 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let (outcome, judged_cookie) = match ticket::shown(edge, room, &snapshot, request) {
         Ok(Shown { ticket, in_cookie }) => {
-            let nonce = shown_nonce(&sent, &ticket)?;
             lost_number::check(edge, room, &snapshot, &ticket).await?;
-            (claim(edge, room, &snapshot, &ticket, nonce, request.secure).await, in_cookie)
+            let claimed = match arrive::counting(edge, room, &snapshot, ticket).await {
+                Ok(ticket) => {
+                    let shown = shown_bytes(&sent, &ticket)?;
+                    claim(edge, room, &snapshot, &ticket, shown, request.secure).await
+                }
+                Err(problem) => Err(problem),
+            };
+            (claimed, in_cookie)
         }
         Err(problem) => (Err(problem), room.cookies(request.secure).ticket.find(request.headers).is_some()),
     };
@@ -76,10 +85,15 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
 }
 
 /// The bytes that the ticket's entry was made of. Others say nothing about it, and are no reason to keep a fan outside.
-fn shown_nonce(sent: &Sent<Claim>, ticket: &Ticket) -> Result<Option<[u8; 16]>, Problem> {
-    let Sent::Json(Claim { nonce: Some(nonce) }) = sent else { return Ok(None) };
-    let nonce = decode_nonce(nonce)?;
-    Ok(Some(nonce).filter(|nonce| fairgate_draw::entry(&ticket.draw, nonce, &ZERO) == ticket.entry))
+fn shown_bytes(sent: &Sent<Claim>, ticket: &Ticket) -> Result<Option<[u8; 16]>, Problem> {
+    let Sent::Json(Claim { nonce, u }) = sent else { return Ok(None) };
+    let Some(text) = (if ticket.of_tier.is_some() { u } else { nonce }) else { return Ok(None) };
+    let shown = decode_nonce(text)?;
+    let entry = match ticket.of_tier {
+        None => fairgate_draw::entry(&ticket.draw, &shown, &ZERO),
+        Some(OfTier { tier, tag }) => v2::entry(&ticket.draw, tier, Nonce::of(&shown), &tag),
+    };
+    Ok(Some(shown).filter(|_| entry == ticket.entry))
 }
 
 fn is_final(problem: &Problem) -> bool {
@@ -91,16 +105,20 @@ async fn claim(
     room: &LiveRoom,
     snapshot: &Snapshot,
     ticket: &Ticket,
-    nonce: Option<[u8; 16]>,
+    shown: Option<[u8; 16]>,
     secure: bool,
 ) -> Result<Answer, Problem> {
-    let claimant = match snapshot.claim(ticket, nonce) {
-        Verdict::Ask(claimant) => claimant,
-        Verdict::NotCalled { place } => return Ok(not_called(room, snapshot, place)),
-        Verdict::OtherDraw => return Err(Problem::OtherDraw),
+    let (place, outcome) = match ticket.of_tier {
+        None => match snapshot.claim(ticket, shown) {
+            Verdict::Ask(claimant) => (claimant.place, room.claims.ask(claimant).await),
+            verdict => return unasked(room, snapshot, verdict),
+        },
+        Some(_) => match snapshot.claim_in_tier(ticket, shown) {
+            Verdict::Ask(claimant) => (claimant.place, room.tiers.claims.ask(claimant).await),
+            verdict => return unasked(room, snapshot, verdict),
+        },
     };
-    let place = claimant.place;
-    match room.claims.ask(claimant).await {
+    match outcome {
         Ok(ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms }) => {
             let issued_at_ms = edge.now_ms();
             let pass = Pass::new(room.name(), ticket.draw, place, issued_at_ms, expires_at_ms, hard_end_at_ms);
@@ -113,6 +131,14 @@ async fn claim(
         Err(BatchError::Refused(Refusal::Ended)) => Err(Problem::Ended),
         Err(BatchError::Refused(_) | BatchError::Unavailable) => Err(edge.store_unavailable()),
         Err(BatchError::Full) => Err(Problem::Busy { retry_after_ms: edge.retry_after_ms() }),
+    }
+}
+
+/// What a fan is told whom the store need not judge.
+fn unasked<C>(room: &LiveRoom, snapshot: &Snapshot, verdict: Verdict<C>) -> Result<Answer, Problem> {
+    match verdict {
+        Verdict::NotCalled { place } => Ok(not_called(room, snapshot, place)),
+        Verdict::Ask(_) | Verdict::OtherDraw => Err(Problem::OtherDraw),
     }
 }
 

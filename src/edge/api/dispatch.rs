@@ -13,6 +13,7 @@ use crate::edge::context::Edge;
 use crate::edge::draw::beacon;
 use crate::edge::draw::public_lists::{self, ListAnswer};
 use crate::edge::draw::record;
+use crate::edge::draw::tiers::{self, Column};
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors;
 use crate::edge::http::problem::Problem;
@@ -60,9 +61,16 @@ pub(crate) async fn answer(
         FanCall::SeenScript => Ok(waiting_page::worker(WorkerScript::Seen, request)),
         FanCall::Draw => record::record(edge, room, request),
         FanCall::Proof(index) => record::proof(edge, room, index, request).await,
+        FanCall::TierProof(tier, index) => tiers::proof(edge, room, tier, index, request).await,
         FanCall::Beacon => beacon::answer(edge, room, request).await,
         FanCall::Roster => return public_lists::roster(edge, room, request).map(Reply::List),
+        FanCall::TierRoster(tier) => return tier_list(edge, room, (Column::Entries, tier), request),
+        FanCall::TierTags(tier) => return tier_list(edge, room, (Column::Tags, tier), request),
         FanCall::Claims => return public_lists::claims(edge, room, request).map(Reply::List),
     };
     answer.map(Reply::Whole)
+}
+
+fn tier_list(edge: &Edge, room: &LiveRoom, list: (Column, u8), request: &FanRequest<'_>) -> Result<Reply, Problem> {
+    public_lists::tier(edge, room, list, request).map(Reply::List)
 }

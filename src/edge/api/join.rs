@@ -11,20 +11,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::lost_number;
 use super::ticket::{self, Shown};
+use super::{arrive, lost_number};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
+use crate::edge::room::admitted::Admitted;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
 use fairgate_core::room::{Position, Refusal};
 use fairgate_store::{self, Joiner};
 use fairgate_telemetry::entropy;
-use fairgate_token::Ticket;
+use fairgate_token::{OfTier, Ticket};
 
 /// The time for which a ticket's cookie is kept where the sale has no end, and beyond its end otherwise.
 const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
@@ -44,23 +45,54 @@ struct Joined<'a> {
     place: Option<u64>,
     entry: String,
     ticket: &'a str,
+    /// In a room with tiers.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    of_tier: Option<JoinedTier>,
+}
+
+/// What is answered of the entry's tier.
+#[derive(Serialize)]
+struct JoinedTier {
+    tier: u8,
+    tag: String,
+    /// True if the entry was there already.
+    again: bool,
+}
+
+/// A fan who brings no ticket.
+pub(crate) struct Newcomer {
+    /// The random bytes that the entry is made of.
+    pub(crate) nonce: [u8; 16],
+    pub(crate) address: IpAddr,
+    /// What the fan has shown; a room without tiers asks for nothing.
+    pub(crate) admitted: Admitted,
+}
+
+/// A fan who has an entry, or a place.
+pub(crate) struct Entered {
+    pub(crate) ticket: Ticket,
+    /// True if the fan had it already.
+    pub(crate) again: bool,
 }
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Join>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let ticket = match ticket::shown(edge, room, &snapshot, request) {
+    let entered = match ticket::shown(edge, room, &snapshot, request) {
         Ok(Shown { ticket, .. }) => {
             lost_number::check(edge, room, &snapshot, &ticket).await?;
-            ticket
+            Entered { ticket: arrive::counting(edge, room, &snapshot, ticket).await?, again: true }
         }
         // It may be good: another place would be at the tail.
         Err(problem @ Problem::NewKey { .. }) => return Err(problem),
-        Err(_) => enter(edge, room, &snapshot, &nonce(&sent)?, request.address).await?,
+        Err(_) => {
+            let newcomer = Newcomer { nonce: nonce(&sent)?, address: request.address, admitted: Admitted::default() };
+            enter(edge, room, &snapshot, newcomer).await?
+        }
     };
-    let token = edge.keys.now().sign_ticket(&ticket);
+    let token = edge.keys.now().sign_ticket(&entered.ticket);
     let cookie = cookie(edge, room, &snapshot, &token, request.secure);
-    Ok(sent.reply(joined(&ticket, &token).set_cookie(&cookie)))
+    Ok(sent.reply(joined(&entered, &token).set_cookie(&cookie)))
 }
 
 /// The cookie that keeps a ticket for as long as it may be of use.
@@ -74,23 +106,27 @@ pub(crate) async fn enter(
     edge: &Edge,
     room: &LiveRoom,
     snapshot: &Snapshot,
-    nonce: &[u8; 16],
-    address: IpAddr,
-) -> Result<Ticket, Problem> {
+    newcomer: Newcomer,
+) -> Result<Entered, Problem> {
     let now_ms = edge.now_ms();
     if let Some(refusal) = snapshot.refuses_joins(now_ms) {
         return Err(problem(edge, BatchError::Refused(refusal)));
     }
+    if let Some(rules) = snapshot.rules() {
+        return arrive::enter(edge, room, snapshot, rules, newcomer).await;
+    }
     let draw = snapshot.view.draw.descriptor_digest;
-    let entry = snapshot.entry(nonce);
-    let networks = edge.quotas.busy_joiners(address, Instant::now());
+    let entry = snapshot.entry(&newcomer.nonce);
+    let networks = edge.quotas.busy_joiners(newcomer.address, Instant::now());
     let position = match room.joins.ask(Joiner { entry, networks }).await.map_err(|error| problem(edge, error))? {
         fairgate_store::Joined::At(position) => position,
         fairgate_store::Joined::Over { retry_after_ms } => {
             return Err(edge.too_many(edge.quotas.over_joins(retry_after_ms)));
         }
     };
-    Ok(Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: now_ms })
+    let room = room.name().to_owned();
+    let ticket = Ticket { room, draw, position, entry, issued_at_ms: now_ms, of_tier: None };
+    Ok(Entered { ticket, again: false })
 }
 
 fn nonce(sent: &Sent<Join>) -> Result<[u8; 16], Problem> {
@@ -114,19 +150,21 @@ pub(super) fn random_nonce() -> Result<[u8; 16], Problem> {
     entropy::random_bytes().map_err(|_| Problem::Internal)
 }
 
-fn joined(ticket: &Ticket, token: &str) -> Answer {
+fn joined(Entered { ticket, again }: &Entered, token: &str) -> Answer {
     let (kind, index, place) = match ticket.position {
         Position::Pool(index) => ("pool", Some(index), None),
         Position::Line(place) => ("line", None, Some(place)),
     };
-    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry: hex::encode(ticket.entry), ticket: token })
+    let of_tier = |of_tier: OfTier| JoinedTier { tier: of_tier.tier, tag: hex::encode(of_tier.tag), again: *again };
+    let (entry, of_tier) = (hex::encode(ticket.entry), ticket.of_tier.map(of_tier));
+    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry, ticket: token, of_tier })
 }
 
 fn kept_s(now_ms: u64, ends_at_ms: Option<u64>) -> u64 {
     ends_at_ms.map_or(0, |ends_at_ms| ends_at_ms.saturating_sub(now_ms) / 1000) + TICKET_KEPT_S
 }
 
-fn problem(edge: &Edge, error: BatchError) -> Problem {
+pub(super) fn problem(edge: &Edge, error: BatchError) -> Problem {
     match error {
         BatchError::Refused(Refusal::NotOpen { opens_at_ms }) => {
             Problem::NotOpen { opens_at_ms, now_ms: edge.now_ms() }

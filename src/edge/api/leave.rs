@@ -19,7 +19,7 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     let Shown { ticket, in_cookie } = ticket::shown(edge, room, &snapshot, request)?;
     lost_number::check(edge, room, &snapshot, &ticket).await?;
     // Before the draw there is no place to give up: the entry stays in the public roster and becomes a no-show.
-    if let Some(place) = snapshot.place(ticket.position) {
+    if let Some(place) = snapshot.place_of(&ticket) {
         give_up(edge, room, place).await?;
     }
     let answer = Answer::empty(StatusCode::NO_CONTENT);

@@ -1,5 +1,6 @@
 //! The calls of fans: one file a call, from a request to an answer.
 
+mod arrive;
 pub(super) mod claim;
 pub(super) mod dispatch;
 pub(super) mod ended;

@@ -38,7 +38,7 @@ pub(super) fn shown(
     for token in [by_bearer, by_cookie].into_iter().flatten() {
         match believe(edge, room, snapshot, token) {
             Ok(ticket) => {
-                let is_same = |other: Ticket| other.position == ticket.position;
+                let is_same = |other: Ticket| (other.position, other.of_tier) == (ticket.position, ticket.of_tier);
                 let in_cookie = by_cookie
                     .is_some_and(|cookie| cookie == token || believe(edge, room, snapshot, cookie).is_ok_and(is_same));
                 return Ok(Shown { ticket, in_cookie });

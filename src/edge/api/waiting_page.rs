@@ -10,13 +10,14 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode};
 use pingora::http::RequestHeader;
 
-use super::join;
+use super::join::{self, Entered, Newcomer};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::client::Client;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::overload::rate_limit::{Counted, Tally};
+use crate::edge::room::admitted::Admitted;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
 use crate::page::{Document, NoScript, State, WorkerScript};
@@ -129,7 +130,7 @@ fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &He
         (Phase::Idle, _) => State::NotOpen,
         (phase, None) => State::Join { before_draw: phase == Phase::Pooling },
         (_, Some(_)) if view.is_sold_out() => State::SoldOut,
-        (_, Some(ticket)) => match snapshot.place(ticket.position) {
+        (_, Some(ticket)) => match snapshot.place_of(&ticket) {
             None => State::Pooled,
             Some(place) if place < view.serving => State::Called,
             Some(place) => line_state(place, view),
@@ -167,7 +168,8 @@ pub(crate) async fn come_back(
     }
     // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let ticket = join::enter(edge, room, &snapshot, &join::random_nonce()?, address).await?;
+    let newcomer = Newcomer { nonce: join::random_nonce()?, address, admitted: Admitted::default() };
+    let Entered { ticket, .. } = join::enter(edge, room, &snapshot, newcomer).await?;
     let token = edge.keys.now().sign_ticket(&ticket);
     let cookie = join::cookie(edge, room, &snapshot, &token, secure);
     Ok(problem.answer().set_cookie(&cookie))

@@ -1,6 +1,8 @@
 //! The draw in public: its record, its lists, and the public randomness that it waits for.
 
 pub(super) mod beacon;
+mod kept;
 pub(super) mod public_lists;
 pub(super) mod record;
 pub(super) mod roster;
+pub(super) mod tiers;

@@ -8,14 +8,15 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fairgate_draw::{CLAIM_BYTES, Claim};
+use fairgate_draw::{CLAIM_BYTES, Claim, v2};
 use http::StatusCode;
 use http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE,
 };
 use ipnet::IpNet;
 
-use super::record::{GROWING, kept};
+use super::kept::{GROWING, kept, pending};
+use super::tiers::Column;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
@@ -51,6 +52,10 @@ pub(crate) enum List {
     Roster,
     /// Admissions, in their order.
     Claims,
+    /// The entries of a tier, or their tags, in index order.
+    Tier(Column, u8),
+    /// Admissions in a room with tiers, in their order.
+    TierClaims,
 }
 
 /// An answer whose body is read from the store part by part.
@@ -95,6 +100,9 @@ impl List {
         match self {
             Self::Roster => 32,
             Self::Claims => CLAIM_BYTES as u64,
+            Self::Tier(Column::Entries, _) => 32,
+            Self::Tier(Column::Tags, _) => 16,
+            Self::TierClaims => v2::CLAIM_BYTES as u64,
         }
     }
 }
@@ -102,9 +110,31 @@ impl List {
 /// `GET draw/roster`.
 pub(crate) fn roster(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<ListAnswer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let pending = || Problem::DrawPending { retry_after_ms: edge.retry_after_ms() };
-    let entries = snapshot.view.draw.entries.ok_or_else(pending)?;
+    if snapshot.rules().is_some() {
+        return Err(Problem::NoSuchCall);
+    }
+    let entries = snapshot.view.draw.entries.ok_or_else(|| pending(edge))?;
     answer(List::Roster, entries, kept(request, &snapshot)?, request)
+}
+
+/// `GET draw/roster/{tier}` from the freeze on, and `GET draw/tags/{tier}` from the reveal on.
+pub(crate) fn tier(
+    edge: &Edge,
+    room: &LiveRoom,
+    (column, tier): (Column, u8),
+    request: &FanRequest<'_>,
+) -> Result<ListAnswer, Problem> {
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    let rules = snapshot.rules().ok_or(Problem::NoSuchCall)?;
+    let is_there = usize::from(tier) < rules.tiers.len() && (column == Column::Entries || rules.has_identities());
+    if !is_there {
+        return Err(Problem::NoSuchCall);
+    }
+    let draw = &snapshot.view.draw;
+    let is_public = column == Column::Entries || draw.seed.is_some();
+    let frozen = draw.tiers.as_ref().filter(|_| is_public).ok_or_else(|| pending(edge))?;
+    let entries = frozen.get(usize::from(tier)).ok_or(Problem::Internal)?.entries;
+    answer(List::Tier(column, tier), entries, kept(request, &snapshot)?, request)
 }
 
 /// `GET draw/claims`: it grows at its end, so only a part of it can be kept.
@@ -113,7 +143,8 @@ pub(crate) fn claims(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> 
     let public = **room.public_claims.load();
     let count = if public.draw == snapshot.view.draw.descriptor_digest { public.count } else { 0 };
     kept(request, &snapshot)?;
-    answer(List::Claims, count, GROWING, request)
+    let list = if snapshot.rules().is_some() { List::TierClaims } else { List::Claims };
+    answer(list, count, GROWING, request)
 }
 
 fn answer(list: List, lines: u64, cache: HeaderValue, request: &FanRequest<'_>) -> Result<ListAnswer, Problem> {
@@ -143,7 +174,8 @@ pub(crate) async fn part(edge: &Edge, room: &LiveRoom, list: List, left: &Range<
     let first = lines.start * line_bytes;
     let read = match list {
         List::Roster => edge.store.roster(room.name(), lines).await?,
-        List::Claims => edge.store.claims(room.name(), lines).await?,
+        List::Claims | List::TierClaims => edge.store.claims(room.name(), lines).await?,
+        List::Tier(column, tier) => column.read(&*edge.store, room.name(), tier, lines).await?,
     };
     let within = |at: u64| usize::try_from(at - first).ok().filter(|at| *at <= read.len());
     match (within(left.start), within(end)) {
@@ -162,10 +194,19 @@ pub(crate) async fn publish_claims(store: &dyn Store, room: &LiveRoom, view: &Vi
     }
     let bytes = store.claims(room.name(), from..from + CLAIMS_A_LOOK).await?;
     let until_ms = view.now_ms.saturating_sub(CLAIM_PRIVATE_MS);
-    let (lines, _) = bytes.as_chunks::<CLAIM_BYTES>();
-    let old = lines.iter().take_while(|line| Claim::from_bytes(line).admitted_at_ms <= until_ms).count() as u64;
+    let old = if view.tiers.is_empty() {
+        count_until(&bytes, until_ms, |line: &[u8; CLAIM_BYTES]| Claim::from_bytes(line).admitted_at_ms)
+    } else {
+        count_until(&bytes, until_ms, |line: &[u8; v2::CLAIM_BYTES]| v2::Claim::from_bytes(line).admitted_at_ms)
+    };
     room.public_claims.store(PublicClaims { draw, count: from + old }.into());
     Ok(())
+}
+
+/// How many lines from the first on are of fans who were let in until a time.
+fn count_until<const N: usize>(bytes: &[u8], until_ms: u64, admitted_at_ms: impl Fn(&[u8; N]) -> u64) -> u64 {
+    let (lines, _) = bytes.as_chunks::<N>();
+    lines.iter().take_while(|line| admitted_at_ms(line) <= until_ms).count() as u64
 }
 
 /// One `bytes=` range of a resource of that many bytes; several ranges, and what lies beyond the end, are none.

@@ -7,7 +7,9 @@ use http::StatusCode;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LINK};
 use serde::Serialize;
 
+use super::kept::{GROWING, kept, pending};
 use super::roster::read_tree;
+use super::tiers;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
@@ -16,25 +18,10 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
 
-/// Caching of documents that never change again, at an address that names the draw.
-const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// Caching of documents that may be out of date in a second.
-pub(super) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
-
-/// How long caches may keep what is final of the present draw. It is for ever where the address names the draw
-/// (`?d=…`). Elsewhere it is a moment, since the room's next draw has the same address.
-///
-/// # Errors
-/// The address names another draw: whatever is answered would be kept under its name.
-pub(crate) fn kept(request: &FanRequest<'_>, snapshot: &Snapshot) -> Result<HeaderValue, Problem> {
-    let query = form_urlencoded::parse(request.query.unwrap_or_default().as_bytes());
-    let mut named = query.filter(|(name, _)| name == "d").map(|(_, digest)| digest);
-    match named.next() {
-        None => Ok(GROWING),
-        Some(digest) if *digest == hex::encode(snapshot.view.draw.descriptor_digest) => Ok(FINAL),
-        Some(_) => Err(Problem::NoSuchDraw),
-    }
-}
+/// The JSON Schema of a record.
+pub(crate) const SCHEMA: &str = include_str!("../../../docs/draw-record.schema.json");
+/// The same of a draw with tiers.
+pub(crate) const TIER_SCHEMA: &str = include_str!("../../../docs/draw-record-v2.schema.json");
 
 #[derive(Serialize)]
 struct Proof {
@@ -49,23 +36,39 @@ struct Proof {
 pub(crate) fn record(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let kept = kept(request, &snapshot)?;
-    let record = edge.keys.now().sign_record(public_record(&snapshot).ok_or(Problem::Internal)?, edge.now_ms());
-    let cache = if record.is_final() { kept } else { GROWING };
+    let (text, is_final) = signed(edge, &snapshot).ok_or(Problem::Internal)?;
+    let cache = if is_final { kept } else { GROWING };
+    let schema = if snapshot.rules().is_some() { "draw-record-v2.schema.json" } else { "draw-record.schema.json" };
     Ok(Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header(CACHE_CONTROL, cache)
         .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
-        .text(LINK, &format!("<{}/draw-record.schema.json>; rel=\"describedby\"", edge.prefix))
-        .body(record.canonical_json()))
+        .text(LINK, &format!("<{}/{schema}>; rel=\"describedby\"", edge.prefix))
+        .body(text))
 }
 
-/// `GET /.fairgate/draw-record.schema.json`: what a record is, for programs.
-pub(crate) fn schema() -> Answer {
+/// `GET /.fairgate/draw-record.schema.json`, and that of draws with tiers: what a record is, for programs.
+pub(crate) fn schema(text: &'static str) -> Answer {
     Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/schema+json"))
         .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"))
         .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
-        .body(include_str!("../../../docs/draw-record.schema.json"))
+        .body(text)
+}
+
+/// The public record of a draw, signed, as canonical JSON, and whether it is final.
+fn signed(edge: &Edge, snapshot: &Snapshot) -> Option<(String, bool)> {
+    let (keys, now_ms) = (edge.keys.now(), edge.now_ms());
+    Some(match snapshot.rules() {
+        None => {
+            let record = keys.sign_record(public_record(snapshot)?, now_ms);
+            (record.canonical_json(), record.is_final())
+        }
+        Some(rules) => {
+            let record = keys.sign_tier_record(tiers::public_record(&snapshot.view, rules), now_ms);
+            (record.canonical_json(), record.is_final())
+        }
+    })
 }
 
 /// The public record of a draw, before it is signed.
@@ -95,6 +98,9 @@ pub(crate) async fn proof(
     request: &FanRequest<'_>,
 ) -> Result<Answer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    if snapshot.rules().is_some() {
+        return Err(Problem::NoSuchCall);
+    }
     let kept = kept(request, &snapshot)?;
     let (entries, root) = snapshot.view.draw.entries.zip(snapshot.view.draw.root).ok_or_else(|| pending(edge))?;
     let tree = tree(edge, room, entries, root).await?;
@@ -125,8 +131,4 @@ async fn tree(edge: &Edge, room: &LiveRoom, entries: u64, root: [u8; 32]) -> Res
     let tree = Arc::new(tree);
     room.tree.store(Some(Arc::clone(&tree)));
     Ok(tree)
-}
-
-fn pending(edge: &Edge) -> Problem {
-    Problem::DrawPending { retry_after_ms: edge.retry_after_ms() }
 }

@@ -8,7 +8,7 @@ use fairgate_draw::{Hash, RosterTree, RosterTreeBuilder};
 use fairgate_store::{KeptCopy, RosterCopy, Store, StoreError};
 
 /// Entries read from the store at once: 2 MB.
-const ENTRIES_A_PART: u64 = 64 * 1024;
+pub(super) const ENTRIES_A_PART: u64 = 64 * 1024;
 
 /// Keeps a copy under the root that was found to be its.
 pub(crate) async fn keep(copy: Option<RosterCopy>, root: Hash) -> Result<Option<KeptCopy>, StoreError> {
@@ -63,6 +63,6 @@ fn push_all(
     (builder, copy)
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Unavailable(error.to_string()))
 }

@@ -51,6 +51,12 @@ pub(crate) enum Problem {
     NotOpen { opens_at_ms: u64, now_ms: u64 },
     #[error("the sale has ended")]
     Ended,
+    #[error("something is to be shown before joining this room")]
+    EntryRequired,
+    #[error("all uses of this code are taken")]
+    CodeUsed,
+    #[error("what was shown came too late: show it anew")]
+    WorkLate,
     #[error("no ticket was sent; join first")]
     NoTicket,
     #[error("{0}; join again")]
@@ -106,7 +112,9 @@ impl Problem {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NoTicket | Self::BadTicket(_) => StatusCode::UNAUTHORIZED,
             Self::NotOpen { .. } | Self::OtherDraw | Self::DrawPending { .. } | Self::Beacon(_) => StatusCode::CONFLICT,
-            Self::Ended | Self::Expired => StatusCode::GONE,
+            Self::WorkLate => StatusCode::CONFLICT,
+            Self::EntryRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::Ended | Self::Expired | Self::CodeUsed => StatusCode::GONE,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WaitingRoom { status, .. } => *status,
@@ -132,6 +140,9 @@ impl Problem {
             Self::BadBody(_) => ("bad-body", "The body cannot be read"),
             Self::NotOpen { .. } => ("not-open", "The room is not open yet"),
             Self::Ended => ("ended", "The sale has ended"),
+            Self::EntryRequired => ("entry-required", "Something has to be shown"),
+            Self::CodeUsed => ("code-used", "The code is used up"),
+            Self::WorkLate => ("work-late", "The work is too late"),
             Self::NoTicket => ("no-ticket", "No ticket"),
             Self::BadTicket(_) => ("bad-ticket", "The ticket is not valid"),
             Self::OtherDraw => ("other-draw", "The ticket is of another draw"),
@@ -223,6 +234,7 @@ impl Problem {
             Self::NotOpen { .. } => Told::NotOpen,
             Self::Ended => Told::Ended,
             Self::NoTicket | Self::BadTicket(_) | Self::OtherDraw => Told::Ticket,
+            Self::EntryRequired | Self::CodeUsed | Self::WorkLate => Told::Ticket,
             Self::Expired => Told::Expired,
             Self::StoreUnavailable { .. } | Self::Recovering { .. } | Self::Busy { .. } => Told::Busy,
             Self::NewKey { .. } => Told::Busy,

@@ -105,7 +105,8 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
             fan_call(edge, session, room(index), call, &arrival, visit.origin.is_some()).await?
         }
         Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.keys.now().jwks.clone())),
-        Route::RecordSchema => document(session, RequestKind::Draw, || Ok(record::schema())),
+        Route::RecordSchema => document(session, RequestKind::Draw, || Ok(record::schema(record::SCHEMA))),
+        Route::TierRecordSchema => document(session, RequestKind::Draw, || Ok(record::schema(record::TIER_SCHEMA))),
         Route::Ended { room: index } => document(session, RequestKind::Ended, || {
             ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
         }),
@@ -181,6 +182,9 @@ fn kind(call: FanCall) -> RequestKind {
         | FanCall::Roster
         | FanCall::Claims
         | FanCall::Proof(_)
+        | FanCall::TierRoster(_)
+        | FanCall::TierTags(_)
+        | FanCall::TierProof(..)
         | FanCall::Beacon
         | FanCall::Check
         | FanCall::RoundScript

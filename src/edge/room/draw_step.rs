@@ -11,7 +11,7 @@ use fairgate_core::room::{Phase, View};
 pub enum DrawStep {
     /// Nothing, or time.
     None,
-    /// The root of the closed pool.
+    /// The root of the closed pool, or those of all tiers.
     Freeze {
         /// The number of entries in the roster.
         entries: u64,
@@ -37,11 +37,11 @@ impl DrawStep {
 }
 
 /// The frozen roster's entries and root, where a copy of it can be made. While some of the roster is still to be put
-/// back there is nothing to copy.
+/// back there is nothing to copy, and of a room with tiers no copies are made.
 #[must_use]
 pub fn copy_due(view: &View) -> Option<(u64, Hash)> {
     let draw = &view.draw;
-    let is_whole = !view.mending && draw.missing == Some(view.missing);
+    let is_whole = !view.mending && draw.missing == Some(view.missing) && draw.tiers.is_none();
     draw.entries.zip(draw.root).filter(|_| is_whole)
 }
 

@@ -12,7 +12,8 @@ use super::ended_sessions::EndedSessions;
 use super::loss::ProvedLoss;
 use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
-use super::workers::RoomWorkers;
+use super::tier_trees::TierTrees;
+use super::workers::{RoomWorkers, TierWorkers};
 use crate::config::{AfterEnd, RoomConfig};
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::RouteClass;
@@ -20,7 +21,7 @@ use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::route::is_under;
-use fairgate_core::room::{ClaimOutcome, Claimant, RenewOutcome, SalePlan, View};
+use fairgate_core::room::{Arrival, Arrived, ClaimOutcome, Claimant, RenewOutcome, SalePlan, TierClaimant, View};
 use fairgate_store::{Joined, Joiner};
 use fairgate_token::Cookie;
 
@@ -38,6 +39,12 @@ pub(crate) struct PublicClaims {
     pub(crate) count: u64,
 }
 
+/// What fans ask of a room with tiers. Whether a room has any, its state says, and not this edge's configuration.
+pub(crate) struct TierQueues {
+    pub(crate) arrivals: Batcher<Arrival, Arrived>,
+    pub(crate) claims: Batcher<TierClaimant, ClaimOutcome>,
+}
+
 /// A room of this edge.
 pub(crate) struct LiveRoom {
     pub(crate) config: RoomConfig,
@@ -48,12 +55,16 @@ pub(crate) struct LiveRoom {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) joins: Batcher<Joiner, Joined>,
     pub(crate) claims: Batcher<Claimant, ClaimOutcome>,
+    /// The queues of fans in a room with tiers.
+    pub(crate) tiers: TierQueues,
     pub(crate) renewals: Batcher<u64, RenewOutcome>,
     cookies: [Cookies; 2],
     snapshot: ArcSwapOption<Snapshot>,
     progress: Mutex<Progress>,
     /// The frozen roster's upper levels, once somebody has read it.
     pub(crate) tree: ArcSwapOption<RosterTree>,
+    /// The same of all tiers, in a room with tiers.
+    pub(crate) tier_trees: ArcSwapOption<Vec<TierTrees>>,
     /// The public part of the list of claims.
     pub(crate) public_claims: ArcSwap<PublicClaims>,
     /// The document of sessions that ended early.
@@ -81,6 +92,8 @@ impl LiveRoom {
         let public_page = config.page.public_page.as_deref().map(read_page).transpose()?;
         let ((joins, join_worker), (claims, claim_worker), (renewals, renewal_worker)) =
             (batcher(), batcher(), batcher());
+        let ((arrivals, arrival_worker), (tier_claims, tier_claim_worker)) = (batcher(), batcher());
+        let tier_workers = TierWorkers { arrivals: arrival_worker, claims: tier_claim_worker };
         let cookies = [false, true].map(|secure| Cookies {
             ticket: Cookie::ticket(&config.name, secure),
             pass: Cookie::pass(&config.name, secure),
@@ -93,17 +106,21 @@ impl LiveRoom {
             upstream,
             joins,
             claims,
+            tiers: TierQueues { arrivals, claims: tier_claims },
             renewals,
             cookies,
             snapshot: ArcSwapOption::empty(),
             progress: Mutex::default(),
             tree: ArcSwapOption::empty(),
+            tier_trees: ArcSwapOption::empty(),
             public_claims: ArcSwap::default(),
             ended: ArcSwapOption::empty(),
             hand_in: Semaphore::new(1),
             loss: ProvedLoss::default(),
         };
-        Ok((room, RoomWorkers { joins: join_worker, claims: claim_worker, renewals: renewal_worker }))
+        let workers =
+            RoomWorkers { joins: join_worker, claims: claim_worker, tiers: tier_workers, renewals: renewal_worker };
+        Ok((room, workers))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -136,7 +153,7 @@ impl LiveRoom {
             secret,
             config_version: self.config.origin.version,
             policy: self.config.policy.clone(),
-            rules: None,
+            rules: self.config.rules.clone().map(Box::new),
         }
     }
 
@@ -149,9 +166,9 @@ impl LiveRoom {
     /// Publishes how the room stands.
     pub(crate) fn publish(&self, view: View) {
         self.progress().observe(&Look::from(&view));
-        // While a room is being put right its numbers may be lower than they were.
-        let status = self.status(&view, view.now_ms, view.mending);
         let standing = Standing::after(self.snapshot.load().as_deref().map(|before| &before.standing), view);
+        // While a room is being put right its numbers may be lower than they were.
+        let status = self.status(&standing, standing.view.now_ms, standing.view.mending);
         self.snapshot.store(Some(Arc::new(Snapshot { standing, status })));
     }
 
@@ -159,11 +176,11 @@ impl LiveRoom {
     pub(crate) fn publish_stale(&self, now_ms: u64) {
         let Some(before) = self.snapshot() else { return };
         let now_ms = now_ms.max(before.view.now_ms);
-        let status = self.status(&before.view, now_ms, true);
+        let status = self.status(&before.standing, now_ms, true);
         self.snapshot.store(Some(Arc::new(Snapshot { standing: before.standing.clone(), status })));
     }
 
-    fn status(&self, view: &View, now_ms: u64, stale: bool) -> Status {
+    fn status(&self, standing: &Standing, now_ms: u64, stale: bool) -> Status {
         let poll = &self.config.poll;
         let poll = PollPolicy {
             floor_ms: poll.floor_ms,
@@ -171,8 +188,9 @@ impl LiveRoom {
             divisor: poll.divisor.into(),
             per_second_max: poll.polls_per_s_max.into(),
         };
+        let (view, rules, tiers) = (&standing.view, standing.rules(), &*self.config.tiers);
         let (room, title, advance) = (self.name(), &*self.config.title, self.advance(view));
-        Status::build(StatusInput { room, title, poll, view, advance, now_ms, stale })
+        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale })
     }
 
     /// The forecast of the line's speed.

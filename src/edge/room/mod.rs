@@ -1,5 +1,6 @@
 //! One room as this edge knows it: its snapshot, its queues to the store, and the documents that are made from it.
 
+pub(super) mod admitted;
 pub(super) mod batch;
 pub(super) mod draw_step;
 pub(super) mod ended_sessions;
@@ -7,4 +8,5 @@ pub(super) mod handle;
 pub(super) mod loss;
 pub(super) mod snapshot;
 pub(super) mod status_document;
+pub(super) mod tier_trees;
 pub(super) mod workers;

@@ -1,16 +1,17 @@
 //! The status document, one for all waiting browsers: built once a tick, sent as it is.
 
 use bytes::Bytes;
-use fairgate_draw::Label;
+use fairgate_draw::v2::{Descriptor, RecordTier, Tier};
 use http::StatusCode;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::config::{Label, TierConfig};
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
 use fairgate_core::overload::{Advance, Pace};
-use fairgate_core::room::{DrawRecord, Late, Limit, Phase, View};
+use fairgate_core::room::{DrawRecord, Late, Limit, Phase, TierView, View};
 
 /// Long enough for a CDN to answer everyone else, short enough that a countdown stays true.
 const STATUS_CACHE_CONTROL: &str = "public, max-age=1";
@@ -52,6 +53,10 @@ pub struct StatusInput<'a> {
     pub poll: PollPolicy,
     /// How the room stands.
     pub view: &'a View,
+    /// The rules of its draw, in a room with tiers.
+    pub rules: Option<&'a Descriptor>,
+    /// What fans read of tiers, by their names.
+    pub tiers: &'a [TierConfig],
     /// The speed of the line.
     pub advance: Advance,
     /// The room's time now; later than the view's where the store is out of reach.
@@ -87,7 +92,18 @@ struct Document<'a> {
     message: Option<&'a str>,
     stale: bool,
     poll: Poll,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiers: Option<Vec<PoolOfTier<'a>>>,
     draw: Draw<'a>,
+}
+
+/// A tier's pool, in a room with tiers.
+#[derive(Serialize)]
+struct PoolOfTier<'a> {
+    name: &'a str,
+    /// What fans read, where somebody wrote it.
+    label: Option<&'a Label>,
+    pool_size: u64,
 }
 
 /// How the line will move. It stands for so long, then some places pass while there is room, and then so many a
@@ -132,13 +148,16 @@ struct Poll {
 /// What is public of the draw; what is not yet known is null.
 #[derive(Serialize)]
 struct Draw<'a> {
-    label: Label,
+    label: fairgate_draw::Label,
     descriptor: Option<&'a RawValue>,
     descriptor_digest: String,
     commitment: String,
     entries: Option<u64>,
     root: Option<String>,
     missing: Option<u64>,
+    /// In a room with tiers: what is public of each, as in the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiers: Option<Vec<RecordTier>>,
     frozen_at_ms: Option<u64>,
     secret: Option<String>,
     beacon: Option<String>,
@@ -146,8 +165,13 @@ struct Draw<'a> {
 }
 
 impl<'a> Draw<'a> {
-    fn of(record: &'a DrawRecord) -> Self {
+    fn of(record: &'a DrawRecord, rules: Option<&Descriptor>) -> Self {
         let text = |bytes: &Option<[u8; 32]>| bytes.map(hex::encode);
+        // The root over those of all tiers is nobody's to check.
+        let root = record.root.filter(|_| rules.is_none());
+        let tiers = rules.zip(record.tiers.as_ref()).map(|(rules, frozen)| {
+            rules.tiers.iter().zip(frozen).map(|(tier, frozen)| RecordTier::new(tier, frozen)).collect()
+        });
         Self {
             label: record.label(),
             // Raw, because its digest is over these bytes.
@@ -155,8 +179,9 @@ impl<'a> Draw<'a> {
             descriptor_digest: hex::encode(record.descriptor_digest),
             commitment: hex::encode(record.commitment),
             entries: record.entries,
-            root: text(&record.root),
+            root: text(&root),
             missing: record.missing,
+            tiers,
             frozen_at_ms: record.frozen_at_ms,
             secret: text(&record.secret),
             beacon: text(&record.beacon),
@@ -228,8 +253,17 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         message: view.message.as_deref(),
         stale: input.stale,
         poll,
-        draw: Draw::of(&view.draw),
+        tiers: input.rules.map(|rules| pools(rules, view, input.tiers)),
+        draw: Draw::of(&view.draw, input.rules),
     }
+}
+
+fn pools<'a>(rules: &'a Descriptor, view: &View, labels: &'a [TierConfig]) -> Vec<PoolOfTier<'a>> {
+    let pool = |(tier, size): (&'a Tier, &TierView)| {
+        let label = labels.iter().find(|own| own.tier.name == tier.name).and_then(|own| own.label.as_ref());
+        PoolOfTier { name: &tier.name, label, pool_size: size.entries }
+    };
+    rules.tiers.iter().zip(&view.tiers).map(pool).collect()
 }
 
 impl PollPolicy {

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use super::batch::BatchWorker;
 use crate::observe::EdgeMetrics;
-use fairgate_core::room::{ClaimOutcome, Claimant, Command, Outcome, Refusal, RenewOutcome};
+use fairgate_core::room::{
+    Arrival, Arrived, ClaimOutcome, Claimant, Command, Outcome, Refusal, RenewOutcome, TierClaimant,
+};
 use fairgate_store::{Joined, Joiner, Store, StoreError};
 use fairgate_telemetry::supervise::Supervisor;
 
@@ -13,7 +15,14 @@ use fairgate_telemetry::supervise::Supervisor;
 pub(crate) struct RoomWorkers {
     pub(crate) joins: BatchWorker<Joiner, Joined>,
     pub(crate) claims: BatchWorker<Claimant, ClaimOutcome>,
+    pub(crate) tiers: TierWorkers,
     pub(crate) renewals: BatchWorker<u64, RenewOutcome>,
+}
+
+/// Those of a room with tiers.
+pub(crate) struct TierWorkers {
+    pub(crate) arrivals: BatchWorker<Arrival, Arrived>,
+    pub(crate) claims: BatchWorker<TierClaimant, ClaimOutcome>,
 }
 
 impl RoomWorkers {
@@ -32,6 +41,23 @@ impl RoomWorkers {
             supervisor.keep_until_done(&joins, || self.joins.run(enter)),
             supervisor.keep_until_done(&claims, || self.claims.run(claim)),
             supervisor.keep_until_done(&renewals, || self.renewals.run(renew)),
+            self.tiers.run(caller, supervisor),
+        );
+    }
+}
+
+impl TierWorkers {
+    async fn run(&self, caller: Caller<'_>, supervisor: &Supervisor) {
+        let room = caller.room;
+        let arrive = |arrivals: Vec<Arrival>| {
+            caller.metrics.observe_join_batch(room, arrivals.len());
+            caller.call("arrive", Command::Arrive(arrivals), arrived)
+        };
+        let claim = |claimants| caller.call("claim", Command::ClaimTiers(claimants), claimed);
+        let (arrivals, claims) = (format!("arrivals of {room}"), format!("claims in tiers of {room}"));
+        tokio::join!(
+            supervisor.keep_until_done(&arrivals, || self.arrivals.run(arrive)),
+            supervisor.keep_until_done(&claims, || self.claims.run(claim)),
         );
     }
 }
@@ -67,6 +93,10 @@ impl Caller<'_> {
         self.metrics.observe_store_call(name, begun.elapsed(), failed);
         outcome
     }
+}
+
+fn arrived(outcome: Outcome) -> Option<Vec<Arrived>> {
+    if let Outcome::Arrived(arrived) = outcome { Some(arrived) } else { None }
 }
 
 fn claimed(outcome: Outcome) -> Option<Vec<ClaimOutcome>> {

@@ -15,12 +15,12 @@ use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::freeze::Freezer;
 use super::roster_copy::RosterCopier;
 use crate::edge::context::EdgeParts;
 use crate::edge::draw::beacon::BeaconFetcher;
 use crate::edge::draw::public_lists;
-use crate::edge::draw::roster::{keep, read_roster};
-use crate::edge::room::draw_step::{DrawStep, is_one_roster};
+use crate::edge::room::draw_step::DrawStep;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::workers::RoomWorkers;
 use crate::observe::EdgeMetrics;
@@ -52,6 +52,7 @@ pub(crate) struct Heartbeat {
     pulse: Pulse,
     workers: RoomWorkers,
     beacon: Option<BeaconFetcher>,
+    freezer: Freezer,
     roster: RosterCopier,
 }
 
@@ -66,9 +67,10 @@ impl Heartbeat {
         let fetcher = |config| BeaconFetcher::new(Arc::clone(&room), config, Arc::clone(&store), metrics.clone());
         let beacon = room.config.beacon.as_ref().map(fetcher).transpose()?;
         let roster = RosterCopier::new(Arc::clone(&room), Arc::clone(&store));
+        let freezer = Freezer::new(Arc::clone(&room), Arc::clone(&store));
         let supervisor = parts.supervisor.clone();
         let pulse = supervisor.pulse(format!("room {}", room.name()));
-        Ok(Self { room, store, metrics, clock, supervisor, pulse, workers, beacon, roster })
+        Ok(Self { room, store, metrics, clock, supervisor, pulse, workers, beacon, freezer, roster })
     }
 
     /// Tells the store what the configuration wants of the room. Safe to repeat.
@@ -96,18 +98,24 @@ impl Heartbeat {
         }
     }
 
+    /// Serves the room's queues, for as long as anybody asks.
+    pub(crate) async fn serve(&self) {
+        self.workers.run(self.room.name(), &self.store, &self.metrics, &self.supervisor).await;
+    }
+
     /// One heartbeat.
     pub(crate) async fn run_once(&self) -> Result<(), StoreError> {
         let view = self.store.view(self.room.name()).await?;
         let step = DrawStep::due(&view);
         self.metrics.rooms().observe_room(self.room.name(), &view);
         public_lists::publish_claims(&*self.store, &self.room, &view).await?;
-        let round = view.beacon_round();
+        // With tiers the draw takes a later round, whenever the freeze is.
+        let round = if view.tiers.is_empty() { view.beacon_round() } else { None };
         self.room.publish(view);
         match step {
             DrawStep::None => Ok(()),
             DrawStep::Freeze { entries } => {
-                self.pulse.during(FREEZE_WITHIN, self.freeze(entries)).await?;
+                self.pulse.during(FREEZE_WITHIN, self.freezer.freeze(entries)).await?;
                 self.say_if_too_late(round.as_ref());
                 Ok(())
             }
@@ -120,26 +128,6 @@ impl Heartbeat {
                 Ok(())
             }
         }
-    }
-
-    async fn freeze(&self, entries: u64) -> Result<(), StoreError> {
-        let before = self.store.view(self.room.name()).await?;
-        let (tree, copy) = read_roster(&*self.store, self.room.name(), entries).await?;
-        let root = tree.root();
-        let view = self.store.view(self.room.name()).await?;
-        if !is_one_roster(&before, &view) {
-            return Err(StoreError::Unavailable("the roster was put back while it was hashed: hashing it anew".into()));
-        }
-        // Whoever publishes the root can put back what it was made of.
-        let copy = keep(copy, root).await?;
-        self.store.apply(self.room.name(), Command::Freeze { entries, root }).await?;
-        if let Some(copy) = copy {
-            copy.forget_others();
-        }
-        self.room.tree.store(Some(Arc::new(tree)));
-        let missing = view.missing;
-        tracing::info!(room = self.room.name(), entries, missing, root = hex::encode(root), "the pool is frozen");
-        Ok(())
     }
 
     /// The roster should have been frozen before anybody could know the round: says what becomes of the draw otherwise.
@@ -246,7 +234,6 @@ impl BackgroundService for Heartbeat {
                 _ = shutdown.wait_for(|stopping| *stopping), if !self.store.is_shared() => {}
             }
         };
-        let serve = self.workers.run(name, &self.store, &self.metrics, keep);
-        tokio::join!(serve, beat_to_the_end, fetch, keep.keep(&copier, || self.roster.run()));
+        tokio::join!(self.serve(), beat_to_the_end, fetch, keep.keep(&copier, || self.roster.run()));
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod admin;
 pub(super) mod file_watch;
+mod freeze;
 pub(super) mod heartbeat;
 pub(super) mod inventory;
 pub(super) mod overload_control;

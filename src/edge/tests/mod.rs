@@ -1,3 +1,4 @@
 //! Tests that need a whole edge, but no socket of it.
 
 mod beacon;
+mod tiers;

@@ -51,6 +51,12 @@ pub enum FanCall {
     Beacon,
     /// One entry's inclusion proof.
     Proof(u64),
+    /// The bytes of a tier's roster.
+    TierRoster(u8),
+    /// The bytes of a tier's tags.
+    TierTags(u8),
+    /// The inclusion proofs of one entry of a tier, and of its tag: the tier, and the index in its roster.
+    TierProof(u8, u64),
     /// The page that checks the draw.
     Check,
     /// The script that checks the round's signature for that page.
@@ -70,6 +76,9 @@ impl FanCall {
             | Self::Roster
             | Self::Claims
             | Self::Proof(_)
+            | Self::TierRoster(_)
+            | Self::TierTags(_)
+            | Self::TierProof(..)
             | Self::Check
             | Self::RoundScript
             | Self::SeenScript => "GET, HEAD, OPTIONS",
@@ -91,6 +100,8 @@ pub enum Route {
     Jwks,
     /// The JSON Schema of a draw's record.
     RecordSchema,
+    /// The JSON Schema of the record of a draw with tiers.
+    TierRecordSchema,
     /// The sessions of a room that ended early, for programs that judge passes; whatever the host.
     Ended {
         /// Index into the table's rooms.
@@ -121,7 +132,7 @@ impl Route {
             Self::Fan { room, .. } | Self::Ended { room } | Self::Protected { room } | Self::Open { room } => {
                 Some(room)
             }
-            Self::Jwks | Self::RecordSchema | Self::NoSuchCall | Self::UnknownHost => None,
+            Self::Jwks | Self::RecordSchema | Self::TierRecordSchema | Self::NoSuchCall | Self::UnknownHost => None,
         }
     }
 }
@@ -200,6 +211,7 @@ impl RouteTable {
         match rest {
             "/jwks.json" => return Route::Jwks,
             "/draw-record.schema.json" => return Route::RecordSchema,
+            "/draw-record-v2.schema.json" => return Route::TierRecordSchema,
             _ => {}
         }
         if let Some(name) = rest.strip_prefix("/ended/").and_then(|file| file.strip_suffix(".json")) {
@@ -328,12 +340,26 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "draw/round.js" => FanCall::RoundScript,
         "draw/seen.js" => FanCall::SeenScript,
         "check" => FanCall::Check,
-        proof => {
-            let index = proof.strip_prefix("draw/proof/")?;
-            let plain = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
-            FanCall::Proof(plain.then(|| index.parse().ok()).flatten()?)
-        }
+        of_draw => numbered_call(of_draw.strip_prefix("draw/")?)?,
     })
+}
+
+/// A call that names a list of a tier, or an entry.
+fn numbered_call(call: &str) -> Option<FanCall> {
+    let (what, rest) = call.split_once('/')?;
+    Some(match (what, rest.split_once('/')) {
+        ("proof", None) => FanCall::Proof(number(rest)?),
+        ("proof", Some((tier, index))) => FanCall::TierProof(number(tier)?, number(index)?),
+        ("roster", None) => FanCall::TierRoster(number(rest)?),
+        ("tags", None) => FanCall::TierTags(number(rest)?),
+        _ => return None,
+    })
+}
+
+/// A number in decimal digits.
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

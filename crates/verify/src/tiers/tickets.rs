@@ -6,7 +6,7 @@
 use fairgate_core::room::Position;
 use fairgate_draw::v2::{Record, Tag};
 use fairgate_draw::{Finding, Hash, Step, Verdict};
-use fairgate_token::{Hearsay, KeySet, Ticket};
+use fairgate_token::{Hearsay, KeySet, OfTier, Ticket};
 
 use super::super::dispute::{Judgement, judge_line};
 use super::super::lines::for_each_line;
@@ -67,7 +67,7 @@ fn check_one(token: &str, keys: Option<&KeySet>, record: &Record, lists: &Lists)
 fn read_promise(token: &str, keys: &KeySet, room: &str) -> Result<Option<Promise>, String> {
     let ticket = keys.verify_ticket(token, room).map_err(|why| why.to_string())?;
     let Position::Pool(index) = ticket.position else { return Ok(None) };
-    let (tier, tag) = keys.verify_ticket_tier(token).map_err(|why| why.to_string())?;
+    let OfTier { tier, tag } = ticket.of_tier.ok_or("the ticket names no tier, so it is of a draw without tiers")?;
     Ok(Some(Promise { tier, index, entry: ticket.entry, tag }))
 }
 

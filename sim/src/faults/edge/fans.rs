@@ -269,7 +269,7 @@ impl Process {
 
     fn joined(&self, draw: [u8; 32], entry: Entry, position: Position) -> Answer {
         let room = self.plan.room.clone();
-        Answer::Joined(Ticket { room, draw, position, entry, issued_at_ms: self.clock_ms() })
+        Answer::Joined(Ticket { room, draw, position, entry, issued_at_ms: self.clock_ms(), of_tier: None })
     }
 
     fn claimed(&mut self, ticket: &Ticket, claimant: Claimant, outcome: &ClaimOutcome) -> Answer {
