@@ -28,6 +28,6 @@ end
 s.missing = math.max(0, s.missing - written)
 changed = changed or written > 0
 if written > 0 and not s.root then
-  s.mending = math.max(s.mending, s.now + MENDING_MS)
+  s.mending = math.max(s.mending, s.now + RECOVERY_MS)
 end
 return finish({ 'ok', written, 0 })

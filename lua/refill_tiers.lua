@@ -107,6 +107,6 @@ if asks_identity then
   write_index()
 end
 if written > 0 and not s.root then
-  s.mending = math.max(s.mending, s.now + MENDING_MS)
+  s.mending = math.max(s.mending, s.now + RECOVERY_MS)
 end
 return finish({ 'ok', written, too_late })

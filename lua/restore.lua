@@ -381,7 +381,7 @@ else
     local others = await_others()
     pass_time()
     s.gap_owed = others and 1 or 0
-    s.mending = others and s.now + MENDING_MS or s.now
+    s.mending = others and s.now + RECOVERY_MS or s.now
     tell()
   end
 end

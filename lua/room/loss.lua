@@ -90,7 +90,7 @@ end
 
 -- After something was put back: waits for others who may know more, and lets the line begin again.
 local function mend()
-  s.mending = s.now + MENDING_MS
+  s.mending = s.now + RECOVERY_MS
   begin_again()
   enter_phase()
   tell()
