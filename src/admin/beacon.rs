@@ -11,10 +11,11 @@ use super::Admin;
 use super::access::Caller;
 use super::body::JsonBody;
 use super::change::Change;
-use super::problem::{Problem, ProblemDetails};
+use super::problem::Problem;
 use super::rooms::{find, record, state};
 use super::state::RoomState;
 use crate::config::Role;
+use fairgate_problem::ProblemDetails;
 
 /// A drand round, as relays return it. Other members are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

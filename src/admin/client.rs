@@ -6,8 +6,9 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Audit, Changed, ClockState, HandedIn, ProblemDetails, Revocation, RoomPatch, RoomState, Rooms};
+use super::{Audit, Changed, ClockState, HandedIn, Revocation, RoomPatch, RoomState, Rooms};
 use crate::config::Secret;
+use fairgate_problem::ProblemDetails;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 

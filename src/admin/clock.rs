@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 use super::Admin;
 use super::access::Caller;
 use super::change::Change;
-use super::problem::{Problem, ProblemDetails};
+use super::problem::Problem;
 use super::rooms::record;
 use crate::config::Role;
+use fairgate_problem::ProblemDetails;
 use fairgate_store::StoreTime;
 use fairgate_telemetry::clock::JUMP_MS;
 

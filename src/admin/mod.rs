@@ -54,7 +54,6 @@ pub use clock::ClockState;
 pub use doorman::Doorman;
 pub use listen::serve;
 pub use openapi::AdminApi;
-pub use problem::ProblemDetails;
 pub use revoke::Revocation;
 pub use rooms::{Audit, Changed, Rooms};
 pub use state::RoomState;

@@ -1,17 +1,13 @@
 //! Everything that the admin surface refuses, and the one place that maps it to an answer (RFC 9457).
 
-use axum::Json;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::config::Role;
 use fairgate_core::room::Refusal;
+use fairgate_problem::{MEDIA_TYPE, ProblemDetails};
 use fairgate_store::StoreError;
-
-const BASE: &str = "https://fairgate.dev/problems/";
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -46,20 +42,6 @@ pub(super) enum Problem {
     Audit(String),
     #[error("{0}; whether the change was made is unknown: look, or ask again, which is safe")]
     Store(String),
-}
-
-/// A problem as clients read it (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ProblemDetails {
-    /// What kind of problem this is, as a URI.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The kind in words.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// What happened and what to do.
-    pub detail: String,
 }
 
 impl From<StoreError> for Problem {
@@ -98,15 +80,10 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, slug, title) = self.kind();
-        let details = ProblemDetails {
-            kind: format!("{BASE}{slug}"),
-            title: title.into(),
-            status: status.as_u16(),
-            detail: self.to_string(),
-        };
-        let mut response = (status, Json(details)).into_response();
+        let details = ProblemDetails::new(status, slug, title, self.to_string());
+        let mut response = (status, details.to_json()).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Self::Guessing { retry_after_ms } = self {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1_000)));
         }

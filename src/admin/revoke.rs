@@ -10,10 +10,11 @@ use super::Admin;
 use super::access::Caller;
 use super::body::{JsonBody, QueryOf};
 use super::change::Change;
-use super::problem::{Problem, ProblemDetails};
+use super::problem::Problem;
 use super::rooms::{Changed, How, find, record, state};
 use crate::config::Role;
 use fairgate_core::room::{Command, View};
+use fairgate_problem::ProblemDetails;
 use fairgate_token::SessionId;
 
 /// Whom to revoke: by place, or by session as the shop receives it in `X-Fairgate-Session`.

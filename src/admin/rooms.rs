@@ -11,10 +11,11 @@ use super::access::Caller;
 use super::audit::AuditEntry;
 use super::body::{JsonBody, QueryOf};
 use super::change::{Change, RoomPatch, changes, role_for, warnings};
-use super::problem::{Problem, ProblemDetails};
+use super::problem::Problem;
 use super::state::RoomState;
 use super::{Admin, RoomName};
 use fairgate_core::room::{Command, Control, View};
+use fairgate_problem::ProblemDetails;
 
 const AUDIT_ENTRIES_MAX: usize = 100;
 

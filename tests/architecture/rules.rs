@@ -37,8 +37,20 @@ const IO: &[&str] = &[
 ];
 
 /// The crates of `crates/`, in their order: each depends only on those before it.
-pub(crate) const CRATES: &[&str] =
-    &["draw", "semaphore", "pages", "core", "entry", "telemetry", "token", "store", "verify", "testkit", "booking"];
+pub(crate) const CRATES: &[&str] = &[
+    "draw",
+    "semaphore",
+    "pages",
+    "problem",
+    "core",
+    "entry",
+    "telemetry",
+    "token",
+    "store",
+    "verify",
+    "testkit",
+    "booking",
+];
 
 /// Folders of the package that keep the rules of a crate, by its name. The metrics of edges and rooms are telemetry
 /// that names the room.

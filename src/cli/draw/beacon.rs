@@ -10,8 +10,9 @@ use clap::Args;
 use fairgate_draw::BeaconAnswer;
 
 use super::read;
-use crate::admin::{Client, ProblemDetails};
+use crate::admin::Client;
 use crate::config::Secret;
+use fairgate_problem::ProblemDetails;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 

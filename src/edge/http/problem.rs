@@ -1,12 +1,11 @@
 //! Problems of the gate, and the one place that maps each to an answer.
 //!
-//! Programs get problem details (RFC 9457). People who navigate get a short page that says the same.
+//! Programs get problem details (RFC 9457), whose form is [`fairgate_problem`]'s. People who navigate get a short page that says the same.
 
 use http::header::{
     ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
 };
 use http::{HeaderMap, StatusCode};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::answer::Answer;
 use crate::edge::overload::rate_limit::Over;
@@ -16,8 +15,7 @@ use fairgate_core::request::decide::wants_page;
 use fairgate_core::request::head::BadHead;
 use fairgate_core::request::host::BadHost;
 use fairgate_core::request::path::BadTarget;
-
-const BASE: &str = "https://fairgate.dev/problems/";
+use fairgate_problem::{MEDIA_TYPE, ProblemDetails};
 
 /// Why the gate does not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -193,13 +191,29 @@ impl Problem {
         if wants_page(headers) { self.page(headers, title()) } else { self.answer() }
     }
 
+    /// The problem as RFC 9457 has it.
+    fn details(&self) -> ProblemDetails {
+        let (slug, title) = self.slug_and_title();
+        let details = ProblemDetails::new(self.status(), slug, title, self.to_string());
+        let details = match self.retry_after_ms() {
+            Some(retry_after_ms) => details.with("retry_after_ms", retry_after_ms),
+            None => details,
+        };
+        match self {
+            Self::NotOpen { opens_at_ms, .. } => details.with("opens_at_ms", *opens_at_ms),
+            Self::WaitingRoom { status_url, join_url, .. } => {
+                details.with("status_url", status_url.as_str()).with("join_url", join_url.as_str())
+            }
+            _ => details,
+        }
+    }
+
     /// The answer to a program.
     pub(crate) fn answer(&self) -> Answer {
-        let body = serde_json::to_vec(&Details(self)).expect("problems have string keys and no failing serializers");
         let answer = Answer::empty(self.status())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))
+            .header(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))
             .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-            .body(body);
+            .body(self.details().to_json());
         self.finish(answer)
     }
 
@@ -262,33 +276,6 @@ impl Problem {
             }
             _ => answer,
         }
-    }
-}
-
-/// A problem as RFC 9457 writes it.
-struct Details<'p>(&'p Problem);
-
-impl Serialize for Details<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let problem = self.0;
-        let (slug, title) = problem.slug_and_title();
-        let mut members = serializer.serialize_map(None)?;
-        members.serialize_entry("type", &format_args!("{BASE}{slug}"))?;
-        members.serialize_entry("title", title)?;
-        members.serialize_entry("status", &problem.status().as_u16())?;
-        members.serialize_entry("detail", &format_args!("{problem}"))?;
-        if let Some(retry_after_ms) = problem.retry_after_ms() {
-            members.serialize_entry("retry_after_ms", &retry_after_ms)?;
-        }
-        match problem {
-            Problem::NotOpen { opens_at_ms, .. } => members.serialize_entry("opens_at_ms", opens_at_ms)?,
-            Problem::WaitingRoom { status_url, join_url, .. } => {
-                members.serialize_entry("status_url", status_url)?;
-                members.serialize_entry("join_url", join_url)?;
-            }
-            _ => {}
-        }
-        members.end()
     }
 }
 

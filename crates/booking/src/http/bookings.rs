@@ -15,14 +15,15 @@ use super::payments::RELEASE_HEADER;
 use super::problem::Problem;
 use crate::bookings::answer::{BookingAnswer, BookingList};
 use crate::sale::booking::BookingStatus;
+use fairgate_problem::ProblemDetails;
 
 /// The fan's bookings, newest first: what is held or paid, and what is being paid or was given back.
 #[utoipa::path(
     get, path = "/api/v1/bookings", tag = "bookings", security(("pass" = []), ("bearer" = [])),
     responses(
         (status = 200, body = BookingList),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn list(State(app): State<Arc<App>>, fan: Fan) -> Result<Response, Problem> {
@@ -38,9 +39,9 @@ pub(super) async fn list(State(app): State<Arc<App>>, fan: Fan) -> Result<Respon
     responses(
         (status = 200, body = BookingAnswer, description = "With `X-Fairgate-Release: 1` once it is paid",
             headers(("x-fairgate-release" = String, description = "`1` once it is paid"))),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(
@@ -65,10 +66,10 @@ pub(super) async fn show(
     params(("booking" = String, Path, description = "The booking's id")),
     responses(
         (status = 200, body = BookingAnswer, description = "With the new end of the hold"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The hold has ended, has lasted as long as it may, is paid or being paid, or the event is not on sale any more"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The hold has ended, has lasted as long as it may, is paid or being paid, or the event is not on sale any more"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn extend(
@@ -89,10 +90,10 @@ pub(super) async fn extend(
     params(("booking" = String, Path, description = "The booking's id")),
     responses(
         (status = 204, description = "The seats are free"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "Paid already, or a payment is under way"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "Paid already, or a payment is under way"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn cancel(

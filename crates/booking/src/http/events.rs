@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::{App, negotiate};
 use crate::events::answer::{EventAnswer, EventList};
 use crate::sale::availability::Snapshot;
+use fairgate_problem::ProblemDetails;
 
 /// The events on sale, the next one first. Cacheable for a second, with an ETag.
 #[utoipa::path(
@@ -30,7 +31,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     responses(
         (status = 200, body = EventAnswer),
         (status = 304, description = "It is as you know it"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(
@@ -49,8 +50,8 @@ pub(super) async fn show(
     responses(
         (status = 200, content_type = "application/octet-stream", description = "⌈seats / 8⌉ bytes"),
         (status = 304, description = "It is as you know it"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json", description = "Not known at this moment"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "Not known at this moment"),
     ),
 )]
 pub(super) async fn availability(

@@ -16,6 +16,7 @@ use super::requests::PaymentRequest;
 use crate::bookings::answer::BookingAnswer;
 use crate::mail_address::read_address;
 use crate::payment::{Order, PayError, StoredAnswer};
+use fairgate_problem::ProblemDetails;
 
 /// Tells the edge that the fan is done, so that somebody else is let in.
 pub(super) const RELEASE_HEADER: &str = "x-fairgate-release";
@@ -32,15 +33,15 @@ const TOKEN_CHARS_MAX: usize = 256;
     responses(
         (status = 200, body = BookingAnswer, description = "Confirmed; `X-Fairgate-Release: 1` frees the fan's place inside",
             headers(("x-fairgate-release" = String, description = "`1`"))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 402, body = Problem, content_type = "application/problem+json", description = "Declined; the seats are still held"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The seats are gone (and the money was given back), paid already, cancelled, under way, or declined too often"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 415, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 402, body = ProblemDetails, content_type = "application/problem+json", description = "Declined; the seats are still held"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The seats are gone (and the money was given back), paid already, cancelled, under way, or declined too often"),
+        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn pay(

@@ -1,12 +1,12 @@
 //! What API clients are told when something is not as it should be (RFC 9457): one place for every status and wording.
+//!
+//! The form of a problem is [`fairgate_problem`]'s.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use serde_json::{Value, json};
 
-use super::reply::{PROBLEM_JSON, Reply};
+use super::reply::Reply;
 use crate::bookings::extend::ExtendError;
 use crate::bookings::{CancelError, FindError};
 use crate::db::DbError;
@@ -15,25 +15,12 @@ use crate::passes::AuthError;
 use crate::payment::{PayError, RefundError, State, StoredAnswer, UnderWay};
 use crate::sale::allocate::Refusal;
 use crate::sale::queue::ReserveError;
+use fairgate_problem::{MEDIA_TYPE, ProblemDetails};
 
-/// A problem, as `application/problem+json`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+/// A problem, and when to ask again.
+#[derive(Clone, Debug)]
 pub struct Problem {
-    /// What kind of problem, as a URL.
-    #[serde(rename = "type")]
-    #[schema(example = "https://fairgate.dev/problems/seats-taken")]
-    kind: String,
-    /// The kind in words; the same for every problem of the kind.
-    title: &'static str,
-    /// The HTTP status.
-    status: u16,
-    /// What happened this time, and what to do.
-    detail: String,
-    /// More, by kind: `field`, `taken`, `nearby`, `seats_max`, `free`, …
-    #[serde(flatten)]
-    #[schema(additional_properties)]
-    more: Box<Map<String, Value>>,
-    #[serde(skip)]
+    details: Box<ProblemDetails>,
     retry_after_s: Option<u32>,
 }
 
@@ -41,8 +28,7 @@ impl Problem {
     /// A problem of a kind.
     #[must_use]
     pub fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
-        let kind = format!("https://fairgate.dev/problems/{slug}");
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), more: Box::default(), retry_after_s: None }
+        Self { details: Box::new(ProblemDetails::new(status, slug, title, detail)), retry_after_s: None }
     }
 
     /// Something in the request cannot be right; `field` names it.
@@ -124,10 +110,10 @@ impl Problem {
         }
     }
 
-    /// Adds a field.
+    /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+        *self.details = self.details.with(name, value);
         self
     }
 
@@ -141,24 +127,14 @@ impl Problem {
     /// As an answer that is kept for an idempotency key.
     #[must_use]
     pub fn stored(&self) -> StoredAnswer {
-        StoredAnswer { status: self.status(), body: self.body() }
+        StoredAnswer { status: self.details.status_code(), body: self.details.to_json() }
     }
 
-    fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    fn body(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| json!({"status": self.status}).to_string())
-    }
-}
-
-impl Problem {
     /// As an answer.
     #[must_use]
     pub fn reply(&self) -> Reply {
-        let reply = Reply::json(self.status(), self.body());
-        Reply { content_type: PROBLEM_JSON, retry_after_s: self.retry_after_s, ..reply }
+        let reply = Reply::json(self.details.status_code(), self.details.to_json());
+        Reply { content_type: MEDIA_TYPE, retry_after_s: self.retry_after_s, ..reply }
     }
 }
 
@@ -326,7 +302,11 @@ mod tests {
     fn too_much_to_do_is_told_apart_from_what_is_broken() {
         let told = |error: DbError| {
             let problem = Problem::from(error);
-            (problem.status, problem.kind.rsplit('/').next().unwrap_or_default().to_owned(), problem.retry_after_s)
+            (
+                problem.details.status,
+                problem.details.kind.rsplit('/').next().unwrap_or_default().to_owned(),
+                problem.retry_after_s,
+            )
         };
         for busy in [DbError::Busy(crate::db::priority::Busy), DbError::Slow] {
             assert_eq!(told(busy), (503, "busy".to_owned(), Some(1)));

@@ -19,6 +19,7 @@ use super::input::read_json;
 use super::problem::Problem;
 use crate::bookings::receipts::{Proof, Receipt, ReceiptError};
 use crate::mail_address::read_address;
+use fairgate_problem::ProblemDetails;
 
 /// What the edge says about who asks; it removes what the client sent.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
@@ -43,13 +44,13 @@ pub(super) struct ReceiptRequest {
     params(("number" = String, Path, description = "The booking's number")),
     responses(
         (status = 200, body = Receipt),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "No booking with this number and this proof"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 415, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many tries"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "No booking with this number and this proof"),
+        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 429, body = ProblemDetails, content_type = "application/problem+json", description = "Too many tries"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn find(

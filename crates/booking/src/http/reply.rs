@@ -8,9 +8,9 @@ use http_body_util::Full;
 
 use crate::payment::StoredAnswer;
 use crate::sale::queue::Timing;
+use fairgate_problem::MEDIA_TYPE;
 
 pub(super) const JSON: &str = "application/json";
-pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// As many header fields as an answer of a rush has, so that their map is made once.
 pub(super) const HEADERS: usize = 8;
 
@@ -47,7 +47,7 @@ impl Reply {
 
 impl From<&StoredAnswer> for Reply {
     fn from(StoredAnswer { status, body }: &StoredAnswer) -> Self {
-        let content_type = if status.is_success() { JSON } else { PROBLEM_JSON };
+        let content_type = if status.is_success() { JSON } else { MEDIA_TYPE };
         Self { content_type, ..Self::json(*status, body.clone()) }
     }
 }

@@ -19,6 +19,7 @@ use crate::sale::allocate::{Refusal, Request, Wish};
 use crate::sale::booking::BookingStatus;
 use crate::sale::event_state::EventState;
 use crate::sale::seat_search;
+use fairgate_problem::ProblemDetails;
 
 /// Reserves seats: these ones, or the best that are left in a section.
 #[utoipa::path(
@@ -27,14 +28,14 @@ use crate::sale::seat_search;
     security(("pass" = []), ("bearer" = [])),
     responses(
         (status = 200, body = BookingAnswer, description = "The seats are held until `expires_at`"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "Taken (named, with near ones), not enough, the fan's limit, not on sale, or still in progress"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 415, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "Taken (named, with near ones), not enough, the fan's limit, not on sale, or still in progress"),
+        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn reserve<B>(app: &Arc<App>, headers: &HeaderMap, body: B) -> Reply

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use crate::payment::News;
 use crate::payment::api::{WebhookEvent, WebhookKind};
 use crate::payment::signature::{SIGNATURE_HEADER, SignatureError};
+use fairgate_problem::ProblemDetails;
 
 /// Larger than any event, smaller than what an unsigned sender should make us read.
 pub(super) const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -25,13 +26,13 @@ pub(super) const BODY_BYTES_MAX: usize = 16 * 1024;
     request_body(content = Object, description = "`{id, type, charge}`; a copy changes nothing"),
     responses(
         (status = 204, description = "Heard, now or before"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json", description = "The signature is missing, old or wrong"),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such payment, or webhooks are not set up"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 415, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json", description = "Send it again"),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "The signature is missing, old or wrong"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "No such payment, or webhooks are not set up"),
+        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "Send it again"),
     ),
 )]
 pub(super) async fn hear(

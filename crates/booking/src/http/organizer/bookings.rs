@@ -19,6 +19,7 @@ use crate::http::App;
 use crate::http::input::{fingerprint_of, id_of_key, read_json, replay};
 use crate::http::problem::Problem;
 use crate::payment::{CancelOrder, Cancelled};
+use fairgate_problem::ProblemDetails;
 
 const REASON_CHARS_MAX: usize = 200;
 
@@ -68,9 +69,9 @@ impl From<Step> for PaymentStep {
     params(("booking" = String, Path, description = "The booking's id or its number")),
     responses(
         (status = 200, body = BookingHistory),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(booking): Path<String>) -> Result<Response, Problem> {
@@ -90,14 +91,14 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(booking): Path<String
     request_body = CancelRequest,
     responses(
         (status = 200, body = Cancelled, description = "The seats are free, and the money is on its way back"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The fan is just paying, or the same key is still being served"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 415, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The fan is just paying, or the same key is still being served"),
+        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn cancel(
