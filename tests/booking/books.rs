@@ -75,12 +75,12 @@ const RULES: &[(&str, &str)] = &[
             group by session, event_id, fan_seats_max having sum(cardinality(units)) > fan_seats_max) greedy",
     ),
     (
-        "everything that happened was told once",
+        "everything that happened was emitted once",
         "select count(*)
         from booking
         left join (
             select booking_id, count(*) filter (where kind = 'held') as held, bool_or(kind = 'booked') as booked
-            from happening group by booking_id) told using (booking_id)
+            from change_log group by booking_id) emitted using (booking_id)
         where coalesce(held, 0) <> 1 or (confirmed_at is not null) <> coalesce(booked, false)",
     ),
 ];

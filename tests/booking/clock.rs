@@ -12,7 +12,7 @@ use crate::shop::{Answer, EVENT, Shop};
 pub(crate) async fn hold_for(shop: &Shop, seconds: i32) {
     let sql = shop.sql().await;
     sql.execute("update event set hold_s = $1, version = version + 1", &[&seconds]).await.expect("an edit");
-    sql.batch_execute("insert into happening (event_id, kind) select event_id, 'edited' from event; notify fairgate")
+    sql.batch_execute("insert into change_log (event_id, kind) select event_id, 'edited' from event; notify fairgate")
         .await
         .expect("told");
     for _ in 0..100 {
@@ -129,7 +129,7 @@ async fn the_sweeper_tells_that_holds_have_ended() {
         sleep(Duration::from_millis(50)).await;
     }
     assert!(metrics.contains("fairgate_booking_expired_total 20"), "{metrics}");
-    let told = "select count(*) from happening where kind = 'expired'";
-    assert_eq!(shop.sql().await.query_one(told, &[]).await.expect("a count").get::<_, i64>(0), 20);
+    let emitted = "select count(*) from change_log where kind = 'expired'";
+    assert_eq!(shop.sql().await.query_one(emitted, &[]).await.expect("a count").get::<_, i64>(0), 20);
     assert!(metrics.contains(r#"fairgate_booking_seats{event="midsummer-night",section="pit",state="free"} 300"#));
 }

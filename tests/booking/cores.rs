@@ -47,9 +47,9 @@ async fn two_sweepers_tell_once_that_a_hold_has_ended() {
     assert_eq!(held, 0);
     // Whoever comes second finds nothing: a look later, still once.
     sleep(Duration::from_millis(300)).await;
-    let told = "select count(*), count(distinct booking_id) from happening where kind = 'expired'";
-    let told = sql.query_one(told, &[]).await.expect("counts");
-    assert_eq!((told.get::<_, i64>(0), told.get::<_, i64>(1)), (30, 30));
+    let emitted = "select count(*), count(distinct booking_id) from change_log where kind = 'expired'";
+    let emitted = sql.query_one(emitted, &[]).await.expect("counts");
+    assert_eq!((emitted.get::<_, i64>(0), emitted.get::<_, i64>(1)), (30, 30));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken
         passes: PassSettings { jwks_url: shop.gate.url.clone(), room: ROOM.into(), issuer: "fairgate".into() },
         payments: Payments::Pretended,
         organizer: None,
-        retention: Retention { happenings: hour, answers: hour, payment_steps: hour },
+        retention: Retention { change_log: hour, answers: hour, payment_steps: hour },
         feed_gap_max: Duration::from_secs(1),
         seed_demo: false,
     });
@@ -53,7 +53,7 @@ async fn a_core_that_was_cut_off_for_long_reads_every_seat_again() {
     }
     link.cut();
     assert_eq!(shop.fan(1).reserve_seats("a", &["pit-GA-1", "pit-GA-2"]).await.status, StatusCode::OK);
-    shop.sql().await.batch_execute("delete from happening").await.expect("the log is shortened");
+    shop.sql().await.batch_execute("delete from change_log").await.expect("the log is shortened");
     sleep(Duration::from_millis(1500)).await;
     link.mend();
     let since = Instant::now();

@@ -15,6 +15,7 @@ mod failover;
 mod gate;
 mod limits;
 mod lost;
+mod migration;
 mod more_time;
 mod organizers;
 mod outbox;

@@ -19,7 +19,7 @@ fn end_of(answer: &Answer) -> i64 {
 
 async fn set(shop: &Shop, change: &str) {
     let edit = format!("update event set {change}, version = version + 1 where slug = '{EVENT}'");
-    let tell = "insert into happening (event_id, kind) select event_id, 'edited' from event";
+    let tell = "insert into change_log (event_id, kind) select event_id, 'edited' from event";
     shop.sql().await.batch_execute(&format!("{edit}; {tell}; notify fairgate")).await.expect("edited");
     sleep(Duration::from_millis(700)).await;
 }
@@ -59,8 +59,8 @@ async fn a_hold_is_kept_as_long_as_the_seller_allows_and_not_longer() {
     assert!(extend(&fan, &id).await.text.contains("hold-ended"));
     assert_eq!(fan.booking(&id).await.field("status"), "expired");
     assert_eq!(shop.fan(1).reserve_seats("at-last", &["pit-GA-1"]).await.status, StatusCode::OK);
-    let told = "select count(*) from happening where kind = 'expired' and booking_id = $1::text::uuid";
-    assert_eq!(shop.sql().await.query_one(told, &[&id]).await.expect("a count").get::<_, i64>(0), 1);
+    let emitted = "select count(*) from change_log where kind = 'expired' and booking_id = $1::text::uuid";
+    assert_eq!(shop.sql().await.query_one(emitted, &[&id]).await.expect("a count").get::<_, i64>(0), 1);
     drop(second_core);
 }
 

@@ -110,7 +110,7 @@ async fn a_number_that_commits_late_is_waited_for() {
     world.all_messages().await;
     let mut sql = world.shop.sql().await;
     let late = sql.transaction().await.expect("a transaction");
-    let insert = "insert into happening (event_id, kind) select event_id, 'edited' from event returning happening_id";
+    let insert = "insert into change_log (event_id, kind) select event_id, 'edited' from event returning change_id";
     let number: i64 = late.query_one(insert, &[]).await.expect("a row").get(0);
     buy(&world, 1, "pit-GA-1", None).await;
     sleep(Duration::from_millis(800)).await;

@@ -167,8 +167,8 @@ async fn money_that_comes_too_late_buys_free_seats_or_goes_back() {
     let steps: Vec<String> =
         world.steps(&lost).await.iter().map(|step| step.split(' ').next().unwrap_or_default().to_owned()).collect();
     assert_eq!(steps, ["started", "refunding", "refunded"]);
-    let told = "select count(*) from happening where kind = 'refunded'";
-    assert_eq!(sql.query_one(told, &[]).await.expect("a count").get::<_, i64>(0), 1, "told once");
+    let emitted = "select count(*) from change_log where kind = 'refunded'";
+    assert_eq!(sql.query_one(emitted, &[]).await.expect("a count").get::<_, i64>(0), 1, "emitted once");
     settle(&world).await;
 }
 

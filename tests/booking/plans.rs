@@ -57,7 +57,7 @@ async fn hot_statements_do_not_scan() {
         (sql::SWEEP_NEXT, vec![]),
         (sql::NOTIFY, vec![]),
         (sql::FEED_READ, vec!["1", nil]),
-        (sql::PRUNE_HAPPENINGS, vec!["60", "10", "0"]),
+        (sql::PRUNE_CHANGES, vec!["60", "10", "0"]),
         (sql::PRUNE_MAILS, vec!["60", "10"]),
         (sql::PRUNE_ANSWERS, vec!["60", "10"]),
         (sql::PRUNE_STEPS, vec!["60", "10"]),

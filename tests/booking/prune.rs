@@ -11,7 +11,7 @@ use crate::world::World;
 /// Every row looks older than what is kept of its kind. The payment of `open` was never settled.
 async fn grow_old(sql: &Client, open: &str) {
     let old = format!(
-        "update happening set at = at - interval '3 days';
+        "update change_log set at = at - interval '3 days';
         update mail_sent set at = at - interval '3 days';
         update answered set at = at - interval '8 days';
         update payment_step set at = at - interval '401 days';
@@ -29,8 +29,8 @@ async fn count(sql: &Client, rows: &str) -> i64 {
 async fn all_is_published(world: &World, sql: &Client) -> i64 {
     world.all_messages().await;
     for _ in 0..300 {
-        if count(sql, "published where happening_id = (select max(happening_id) from happening)").await == 1 {
-            return count(sql, "happening").await;
+        if count(sql, "published where change_id = (select max(change_id) from change_log)").await == 1 {
+            return count(sql, "change_log").await;
         }
         sleep(Duration::from_millis(50)).await;
     }
@@ -48,12 +48,10 @@ async fn what_is_old_goes_unless_it_is_unpublished_or_open() {
         assert_eq!(fan.pay(held.field("booking_id"), "p", "demo-visa").await.status, StatusCode::OK);
         bookings.push(held.field("booking_id").to_owned());
     }
-    let answer = "insert into answered (request_id, request_print, status, body)
+    let answer = "insert into answered (request_id, request_fingerprint, status, body)
         select gen_random_uuid(), gen_random_uuid(), 200, '{}' from generate_series(1, 1500)";
     sql.batch_execute(answer).await.expect("answers");
-    sql.batch_execute("insert into mail_sent (happening_id) select min(happening_id) from happening")
-        .await
-        .expect("a mail");
+    sql.batch_execute("insert into mail_sent (change_id) select min(change_id) from change_log").await.expect("a mail");
     // Started now, it notes at once how far it has come, and is gone before the rest happens.
     let mut relay = world.relay();
     let published = all_is_published(&world, &sql).await;
@@ -62,7 +60,7 @@ async fn what_is_old_goes_unless_it_is_unpublished_or_open() {
     assert_eq!(unpublished.status, StatusCode::OK);
     grow_old(&sql, &bookings[0]).await;
     sql.batch_execute(
-        "insert into answered select gen_random_uuid(), request_print, status, body from answered limit 1",
+        "insert into answered select gen_random_uuid(), request_fingerprint, status, body from answered limit 1",
     )
     .await
     .expect("a young one");
@@ -70,7 +68,7 @@ async fn what_is_old_goes_unless_it_is_unpublished_or_open() {
     // A core prunes when it starts.
     let (mut pruning, _) = world.shop.another_core();
     for _ in 0..200 {
-        if count(&sql, "happening").await == 1
+        if count(&sql, "change_log").await == 1
             && count(&sql, "answered").await == 1
             && count(&sql, "mail_sent").await == 0
         {
@@ -80,7 +78,7 @@ async fn what_is_old_goes_unless_it_is_unpublished_or_open() {
     }
     pruning.stop();
     assert!(published > 1);
-    assert_eq!(count(&sql, "happening where booking_id is not null").await, 1, "what is unpublished stays");
+    assert_eq!(count(&sql, "change_log where booking_id is not null").await, 1, "what is unpublished stays");
     assert_eq!(count(&sql, "mail_sent").await, 0);
     assert_eq!(count(&sql, "answered").await, 1, "what is young stays");
     assert_eq!(count(&sql, "payment_step").await, 2, "the saga of an open payment stays");

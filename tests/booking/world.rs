@@ -66,7 +66,7 @@ impl World {
     pub(crate) async fn all_messages(&self) -> Vec<Message> {
         let sql = self.shop.sql().await;
         for _ in 0..600 {
-            let row = sql.query_one("select count(*) from happening", &[]).await.expect("a count");
+            let row = sql.query_one("select count(*) from change_log", &[]).await.expect("a count");
             let messages = self.messages().await;
             if messages.len() as i64 == row.get::<_, i64>(0) {
                 return messages;
@@ -92,7 +92,7 @@ impl World {
     /// Checks that everything that happened was published once, in the order of the log.
     pub(crate) async fn check_published(&self, messages: &[Message]) {
         assert!(messages.is_sorted_by_key(|message| message.id), "in the order of the log");
-        let happened = "select happening_id from happening order by 1";
+        let happened = "select change_id from change_log order by 1";
         let rows = self.shop.sql().await.query(happened, &[]).await.expect("rows");
         let happened: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
         assert_eq!(messages.iter().map(|message| message.id).collect::<Vec<_>>(), happened, "all of it, once");

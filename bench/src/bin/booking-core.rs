@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<ExitCode> {
         passes: PassSettings { jwks_url: jwks_url.clone(), room: room.clone(), issuer: "fairgate".to_owned() },
         payments: Payments::Pretended,
         organizer: None,
-        retention: Retention { happenings: KEPT, answers: KEPT, payment_steps: KEPT },
+        retention: Retention { change_log: KEPT, answers: KEPT, payment_steps: KEPT },
         feed_gap_max: GAP_MAX,
         seed_demo: false,
     };

@@ -41,7 +41,7 @@ metrics! {
         booking_provider_failures_total: IntCounter,
         /// Age of the oldest payment that has not come to its end.
         booking_open_payment_seconds: IntGauge,
-        /// Age of the oldest happening that the relay has not published.
+        /// Age of the oldest change that the relay has not published.
         booking_unpublished_seconds: IntGauge,
         /// Passes that did not open the core.
         booking_passes_refused_total: IntCounter,

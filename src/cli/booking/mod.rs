@@ -87,8 +87,8 @@ struct CoreArgs {
 struct KeepArgs {
     /// How long an outbox message is kept after the relay has published it. A Redis that lost its data gets these again.
     /// Messages that were never published are kept.
-    #[arg(long, env = "FAIRGATE_KEEP_HAPPENINGS", value_name = "SPAN", default_value = "2d", value_parser = Retention::parse)]
-    keep_happenings: Duration,
+    #[arg(long, alias = "keep-happenings", env = "FAIRGATE_KEEP_CHANGE_LOG", value_name = "SPAN", default_value = "2d", value_parser = Retention::parse)]
+    keep_change_log: Duration,
     /// How long an organizer's request can be repeated with the same Idempotency-Key and get the same answer.
     #[arg(long, env = "FAIRGATE_KEEP_ANSWERS", value_name = "SPAN", default_value = "7d", value_parser = Retention::parse)]
     keep_answers: Duration,
@@ -99,7 +99,7 @@ struct KeepArgs {
 
 impl From<KeepArgs> for Retention {
     fn from(keep: KeepArgs) -> Self {
-        Self { happenings: keep.keep_happenings, answers: keep.keep_answers, payment_steps: keep.keep_payment_steps }
+        Self { change_log: keep.keep_change_log, answers: keep.keep_answers, payment_steps: keep.keep_payment_steps }
     }
 }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError};
+use refinery::Target;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -137,6 +138,16 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached or a migration fails.
     pub async fn migrate(&self) -> Result<(), DbError> {
+        self.migrate_to(Target::Latest).await
+    }
+
+    /// The schema as an earlier program left it, for tests of upgrades.
+    #[doc(hidden)]
+    pub async fn migrate_to_version(&self, version: i32) -> Result<(), DbError> {
+        self.migrate_to(Target::Version(version)).await
+    }
+
+    async fn migrate_to(&self, target: Target) -> Result<(), DbError> {
         // The lock is that of a transaction, because behind a pooler a session is nobody's own.
         let mut turn = self.own_connection().await?;
         let turn = turn.transaction().await?;
@@ -146,7 +157,7 @@ impl Database {
         )
         .await?;
         let mut client = self.own_connection().await?;
-        let done = embedded::migrations::runner().run_async(&mut client).await;
+        let done = embedded::migrations::runner().set_target(target).run_async(&mut client).await;
         done.map_err(|error| DbError::Migrate(error.to_string()))?;
         Ok(turn.commit().await?)
     }

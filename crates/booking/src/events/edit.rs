@@ -236,8 +236,8 @@ impl Edited {
         for (slug, title, price) in &self.sections {
             client.execute(&edit_section, &[event_id, slug, title, &signed(&[*price])[0]]).await?;
         }
-        let tell = client.prepare_cached(sql::EVENT_TELL).await?;
-        client.query(&tell, &[event_id]).await?;
+        let emit = client.prepare_cached(sql::EVENT_EMIT).await?;
+        client.query(&emit, &[event_id]).await?;
         client.commit().await?;
         Ok(edited.get("version"))
     }

@@ -143,7 +143,7 @@ impl Cashier {
 async fn answered(client: &Transaction, order: &CancelOrder) -> Result<Option<StoredAnswer>, RefundError> {
     let get = client.prepare_cached(sql::ANSWERED_GET).await?;
     let Some(row) = client.query_opt(&get, &[&order.request_id]).await? else { return Ok(None) };
-    if row.get::<_, Uuid>("request_print") != order.fingerprint {
+    if row.get::<_, Uuid>("request_fingerprint") != order.fingerprint {
         return Err(RefundError::OtherRequest);
     }
     let status = StatusCode::from_u16(row.get::<_, i16>("status").unsigned_abs()).unwrap_or(StatusCode::OK);

@@ -345,8 +345,8 @@ impl Cashier {
         let step = Move { reason, answer: Some(&answer), ..Move::to(ending.state(), by) };
         move_on(&client, payment_id, step).await?;
         if *ending == Ending::Refunded {
-            let tell = client.prepare_cached(sql::REFUND_TELL).await?;
-            client.execute(&tell, &[&locked.booking_id, &locked.event.seat_map().facts.event_id, &self.core]).await?;
+            let emit = client.prepare_cached(sql::REFUND_EMIT).await?;
+            client.execute(&emit, &[&locked.booking_id, &locked.event.seat_map().facts.event_id, &self.core]).await?;
         }
         let answered = load(&client, payment_id).await?.and_then(|stored| stored.answer).unwrap_or(answer);
         client.commit().await?;

@@ -48,7 +48,7 @@ fn read(payment_id: Uuid, row: &Row) -> Result<Stored, DbError> {
     let state = row.get::<_, &str>("state");
     Ok(Stored {
         booking_id: row.get("booking_id"),
-        fingerprint: row.get("request_print"),
+        fingerprint: row.get("request_fingerprint"),
         charge: Charge { payment_id, token, amount, currency },
         charged: row.get("charge"),
         state: State::from_name(state).ok_or_else(|| DbError::Odd(format!("a payment is {state:?}")))?,

@@ -395,7 +395,7 @@ fn who<'a>(requests: &[&'a Request]) -> (Vec<Uuid>, Vec<&'a str>) {
 }
 
 fn read_known(rows: &[tokio_postgres::Row]) -> Known {
-    let read = |row: &tokio_postgres::Row| (row.get("booking_id"), (row.get("request_print"), read_held(row)));
+    let read = |row: &tokio_postgres::Row| (row.get("booking_id"), (row.get("request_fingerprint"), read_held(row)));
     rows.iter().map(read).collect()
 }
 

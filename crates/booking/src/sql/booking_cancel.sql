@@ -6,7 +6,7 @@ with freed as (
     returning unit
 ), cancelled as (
     update booking set status = 'cancelled' where booking_id = $1::uuid
-), told as (
-    insert into happening (core, event_id, kind, booking_id, units) values ($4::uuid, $2::integer, 'cancelled', $1::uuid, $3::integer[])
+), emitted as (
+    insert into change_log (core, event_id, kind, booking_id, units) values ($4::uuid, $2::integer, 'cancelled', $1::uuid, $3::integer[])
 )
 select coalesce(array_agg(unit), '{}') as units, pg_notify('fairgate', '') from freed

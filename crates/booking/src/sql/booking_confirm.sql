@@ -7,7 +7,7 @@ with sold as (
     update booking
     set status = 'confirmed', confirmed_at = now()
     where booking_id = $1::uuid
-), told as (
-    insert into happening (core, event_id, kind, booking_id, units) values ($4::uuid, $2::integer, 'booked', $1::uuid, $3::integer[])
+), emitted as (
+    insert into change_log (core, event_id, kind, booking_id, units) values ($4::uuid, $2::integer, 'booked', $1::uuid, $3::integer[])
 )
 select pg_notify('fairgate', '')

@@ -16,7 +16,7 @@ with hold as (
     returning 1
 ), booked as (
     update booking set expires_at = (select ends_at from hold) where booking_id = $1::uuid
-), told as (
-    insert into happening (core, event_id, kind, booking_id, units) values ($6::uuid, $2::integer, 'held', $1::uuid, $3::integer[])
+), emitted as (
+    insert into change_log (core, event_id, kind, booking_id, units) values ($6::uuid, $2::integer, 'held', $1::uuid, $3::integer[])
 )
 select ends_at as expires_at, (select count(*) from kept) as kept, pg_notify('fairgate', '') from hold

@@ -1,2 +1,2 @@
--- Notes that a mail was sent. $1 happening_id.
-insert into mail_sent (happening_id) values ($1) on conflict do nothing
+-- Notes that a mail was sent. $1 change_id.
+insert into mail_sent (change_id) values ($1) on conflict do nothing

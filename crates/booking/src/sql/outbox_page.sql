@@ -1,8 +1,8 @@
 -- What happened, in order, with the booking it happened to. $1 after this number, $2 up to this one, $3 rows.
-select happening.happening_id, happening.at, happening.event_id, happening.kind, happening.booking_id,
+select change_log.change_id, change_log.at, change_log.event_id, change_log.kind, change_log.booking_id,
     booking.units, booking.amount
-from happening
+from change_log
 left join booking using (booking_id)
-where happening.happening_id > $1 and happening.happening_id <= $2
-order by happening.happening_id
+where change_log.change_id > $1 and change_log.change_id <= $2
+order by change_log.change_id
 limit $3

@@ -12,8 +12,8 @@ with due as (
     set status = 'expired'
     where booking_id = any(array(select booking_id from due))
     returning booking_id, event_id, units
-), told as (
-    insert into happening (core, event_id, kind, booking_id, units)
+), emitted as (
+    insert into change_log (core, event_id, kind, booking_id, units)
     select $2, event_id, 'expired', booking_id, units from ended
 )
 select count(*) as swept, pg_notify('fairgate', '') from ended having count(*) > 0

@@ -1,11 +1,11 @@
--- What operators watch, in whole seconds: the age of the oldest happening that no relay has published (0 where none ever
+-- What operators watch, in whole seconds: the age of the oldest change that no relay has published (0 where none ever
 -- ran), and of the oldest payment that has not come to its end.
 select
     coalesce((
         select extract(epoch from now() - at)::bigint
-        from happening
-        where happening_id > published.happening_id and published.happening_id > 0
-        order by happening_id
+        from change_log
+        where change_id > published.change_id and published.change_id > 0
+        order by change_id
         limit 1
     ), 0) as unpublished_s,
     coalesce((

@@ -31,7 +31,7 @@ pub(crate) const KEPT_MIN: Duration = Duration::from_secs(3600);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// What happened, after it was published: what a Redis that lost everything is told again.
-    pub happenings: Duration,
+    pub change_log: Duration,
     /// What organizers' requests were answered: so long may they be repeated.
     pub answers: Duration,
     /// The steps of payments, after these were settled.
@@ -61,14 +61,14 @@ pub struct Pruner {
     retention: Retention,
     metrics: Arc<BookingMetrics>,
     /// Below it nothing is left of what happened: no batch looks through the remains of those before.
-    happenings_from: i64,
+    changes_from: i64,
 }
 
 impl Pruner {
     /// A pruner for one core.
     #[must_use]
     pub fn new(database: Database, retention: Retention, metrics: Arc<BookingMetrics>) -> Self {
-        Self { database, retention, metrics, happenings_from: 0 }
+        Self { database, retention, metrics, changes_from: 0 }
     }
 
     /// Prunes for ever.
@@ -91,22 +91,22 @@ impl Pruner {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn run_once(&mut self) -> Result<bool, DbError> {
-        let Retention { happenings, answers, payment_steps } = self.retention;
-        let mut most = self.prune_happenings(happenings).await?;
-        most = most.max(self.prune("mail_sent", sql::PRUNE_MAILS, happenings).await?);
+        let Retention { change_log, answers, payment_steps } = self.retention;
+        let mut most = self.prune_changes(change_log).await?;
+        most = most.max(self.prune("mail_sent", sql::PRUNE_MAILS, change_log).await?);
         most = most.max(self.prune("answered", sql::PRUNE_ANSWERS, answers).await?);
         most = most.max(self.prune("payment_step", sql::PRUNE_STEPS, payment_steps).await?);
         Ok(most >= BATCH.unsigned_abs())
     }
 
-    async fn prune_happenings(&mut self, kept: Duration) -> Result<u64, DbError> {
+    async fn prune_changes(&mut self, kept: Duration) -> Result<u64, DbError> {
         let client = self.database.client().await?;
-        let statement = client.prepare_cached(sql::PRUNE_HAPPENINGS).await?;
-        let parameters: [&(dyn ToSql + Sync); 3] = [&kept.as_secs_f64(), &BATCH, &self.happenings_from];
+        let statement = client.prepare_cached(sql::PRUNE_CHANGES).await?;
+        let parameters: [&(dyn ToSql + Sync); 3] = [&kept.as_secs_f64(), &BATCH, &self.changes_from];
         let row = client.query_one(&statement, &parameters).await?;
-        self.happenings_from = row.get::<_, Option<i64>>("last").unwrap_or(self.happenings_from);
+        self.changes_from = row.get::<_, Option<i64>>("last").unwrap_or(self.changes_from);
         let gone = row.get::<_, i64>("gone").unsigned_abs();
-        self.metrics.count_pruned("happening", gone);
+        self.metrics.count_pruned("change_log", gone);
         Ok(gone)
     }
 

@@ -1,0 +1,14 @@
+-- Removes what was published and has grown old, from the lowest number on; looks at no more rows than it may remove.
+-- $1 seconds kept, $2 rows, $3 after this number.
+with lowest as materialized (
+    select change_id, at
+    from change_log
+    where change_id > $3 and change_id <= (select change_id from published where only_row)
+    order by change_id
+    limit $2
+), gone as (
+    delete from change_log
+    where change_id = any(array(select change_id from lowest where at < now() - make_interval(secs => $1)))
+    returning change_id
+)
+select count(*) as gone, max(change_id) as last from gone
