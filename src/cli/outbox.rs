@@ -1,20 +1,24 @@
 //! `fairgate outbox`: publish booking events to a Redis stream, send confirmation mails, and retry those that failed.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use lettre::message::Mailbox;
+use tokio::net::TcpListener;
 
 use super::booking::stop_when_told;
 use crate::config::LogConfig;
 use crate::observe::{announce, init_logs, registry};
 use fairgate_booking::bookings::links::Links;
 use fairgate_booking::db::Database;
-use fairgate_booking::outbox::mail::{MailWorker, Post, PublicShop};
-use fairgate_booking::outbox::{Dead, Message, Redis, Relay, STREAM, Schedule};
+use fairgate_booking::operators;
+use fairgate_booking::outbox::mail::{MailWatch, MailWorker, Post, PublicShop};
+use fairgate_booking::outbox::{Dead, Message, OutboxMetrics, Redis, Relay, STREAM, Schedule, Watched};
 use fairgate_telemetry::supervise::Supervisor;
 
 /// The group of the mail worker.
@@ -68,6 +72,10 @@ struct Source {
     /// The Postgres database of the booking core.
     #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
     database_url: String,
+    /// The address for operators: metrics, health and readiness. Without it the process cannot be watched. Keep it off the
+    /// public network.
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
     /// Stop when standard input ends, which it does when the parent process is gone.
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
@@ -131,9 +139,10 @@ pub(super) fn run(args: OutboxArgs) -> anyhow::Result<ExitCode> {
 async fn relay(redis: Redis, source: Source) -> anyhow::Result<()> {
     let stop = stop_when_told(source.exit_with_stdin)?;
     let database = open(&source).await?;
+    let Watch { supervisor, metrics } = watch(&source).await?;
     announce(&format!("publishing to {STREAM}"));
-    let supervisor = Supervisor::new(&registry()?)?;
-    let relay = || Relay::new(database.clone(), redis.clone()).run(&supervisor);
+    let watched = Arc::new(Watched::new(&supervisor, metrics));
+    let relay = || Relay::new(database.clone(), redis.clone(), Arc::clone(&watched)).run(&supervisor);
     tokio::select! {
         () = supervisor.keep("relay", relay) => {}
         () = stop.cancelled() => {}
@@ -172,14 +181,36 @@ async fn mail(
     };
     let group = redis.group(MAIL, schedule);
     group.declare().await?;
+    let Watch { supervisor, metrics } = watch(&source).await?;
     announce("sending mails");
-    let worker = MailWorker::new(database, group, post, from, public);
-    let supervisor = Supervisor::new(&registry()?)?;
+    let watch = MailWatch::new(&supervisor, metrics);
+    let worker = MailWorker::new(database, group, (post, from), public, watch);
     tokio::select! {
         () = supervisor.keep("mail", || worker.run()) => {}
         () = stop.cancelled() => {}
     }
     Ok(())
+}
+
+/// By what a process is watched.
+struct Watch {
+    supervisor: Supervisor,
+    metrics: OutboxMetrics,
+}
+
+/// Begins to serve operators, where an address is given.
+async fn watch(source: &Source) -> anyhow::Result<Watch> {
+    let registry = registry()?;
+    let (supervisor, metrics) = (Supervisor::new(&registry)?, OutboxMetrics::new(&registry)?);
+    if let Some(address) = source.metrics_listen {
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.with_context(|| format!("cannot listen on {address}; choose another --metrics-listen"))?;
+        announce(&format!("metrics on http://{}/metrics", listener.local_addr()?));
+        let (keeper, watched) = (supervisor.clone(), supervisor.clone());
+        let serve = async move { drop(operators::serve(listener, registry, watched).await) };
+        tokio::spawn(async move { keeper.essential("operators", serve).await });
+    }
+    Ok(Watch { supervisor, metrics })
 }
 
 async fn open(source: &Source) -> anyhow::Result<Database> {

@@ -30,5 +30,6 @@ mod rush;
 mod secure;
 mod storm;
 mod under_way;
+mod watched;
 mod webhooks;
 mod wire;

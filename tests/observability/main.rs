@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, expose, registry};
 use fairgate_booking::metrics::BookingMetrics;
+use fairgate_booking::outbox::OutboxMetrics;
 use fairgate_booking::stock::Stock;
 use fairgate_core::room::{Command as RoomCommand, Limit, Policy, Room, SalePlan, View};
 use fairgate_telemetry::supervise::Supervisor;
@@ -46,7 +47,7 @@ fn view() -> View {
     room.view().expect("a view")
 }
 
-/// Everything that an edge and a booking core show once everything has happened once.
+/// Everything that an edge, a booking core, a relay and a mail worker show once everything has happened once.
 fn shown() -> BTreeSet<String> {
     let registry = registry().expect("a registry");
     let edge = EdgeMetrics::new(&registry).expect("metrics");
@@ -73,6 +74,7 @@ fn shown() -> BTreeSet<String> {
     core.set_queued("final", 1);
     core.set_stock("final", "pit", Stock::default());
     core.count_payment("confirmed");
+    let _ = OutboxMetrics::new(&registry).expect("metrics").of_worker("mail");
     named(&String::from_utf8(expose(&registry).expect("metrics")).expect("UTF-8"))
 }
 

@@ -7,7 +7,8 @@ use crate::source::{Source, sources};
 
 const HEAD: &str = "\
 Prometheus reads an edge's metrics at `/metrics` of its `admin.listen`, and a booking core's at its
-`--metrics-listen`. Neither needs a token. [`observability/`](../../observability) has alert rules
+`--metrics-listen`. So do `fairgate outbox relay` and `fairgate outbox mail`, where they are given
+one. None needs a token. [`observability/`](../../observability) has alert rules
 and a dashboard that use them. Labels have few values: rooms and upstreams come from the
 configuration, never from a request. Beside these there are the `process_*` metrics of every
 Prometheus client.
@@ -29,11 +30,12 @@ pub(crate) fn document() -> String {
     metrics.sort_by(|a, b| a.name.cmp(&b.name));
     let mut text = format!("# Metrics\n\n{GENERATED}\n\n{HEAD}");
     type IsIn = fn(&str) -> bool;
-    let groups: [(&str, IsIn); 4] = [
+    let groups: [(&str, IsIn); 5] = [
         ("Every process", is_process),
-        ("Edge", |name| !is_process(name) && !is_room(name) && !is_core(name)),
+        ("Edge", |name| !is_process(name) && !is_room(name) && !is_core(name) && !is_outbox(name)),
         ("Rooms, as an edge sees them", is_room),
         ("Booking core", is_core),
+        ("Relay and mail worker", is_outbox),
     ];
     for (title, is_of) in groups {
         write!(text, "\n## {title}\n\n| metric | kind | labels | meaning |\n|---|---|---|---|\n").unwrap();
@@ -55,6 +57,10 @@ fn is_room(name: &str) -> bool {
 
 fn is_core(name: &str) -> bool {
     name.starts_with("fairgate_booking_")
+}
+
+fn is_outbox(name: &str) -> bool {
+    name.starts_with("fairgate_outbox_")
 }
 
 /// The metrics that a file declares by the macro `metrics!`, or one by one.

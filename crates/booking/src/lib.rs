@@ -24,7 +24,7 @@
 //! | [`payment`] | money: one confirmed booking or one refund |
 //! | [`bookings`] | what becomes of a booking afterwards |
 //! | [`outbox`] | what the rest of the house hears of it all |
-//! | [`health`], [`http`] | the calls |
+//! | [`health`], [`operators`], [`http`] | the calls |
 //! | [`server`] | the process |
 
 pub mod bookings;
@@ -39,6 +39,7 @@ pub mod mail_address;
 pub mod metrics;
 pub mod money;
 pub mod number;
+pub mod operators;
 pub mod outbox;
 pub mod passes;
 pub mod payment;

@@ -14,7 +14,7 @@ const ROOMS: [&[&str]; 11] = [
     &["payment"],
     &["bookings"],
     &["outbox"],
-    &["health", "http"],
+    &["health", "operators", "http"],
     &["server"],
 ];
 /// What the rooms' paths begin with.

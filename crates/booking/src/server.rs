@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::header::CONTENT_TYPE;
 use anyhow::Context;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::future::BoxFuture;
 use prometheus::Registry;
@@ -32,6 +30,7 @@ use crate::http::organizer::OrganizerToken;
 use crate::http::{self as api, App, ServedBy};
 use crate::in_progress::InProgress;
 use crate::metrics::BookingMetrics;
+use crate::operators::{OPERATOR_PATIENCE, expose};
 use crate::passes::{PassSettings, Passes};
 use crate::payment::signature::WebhookSecret;
 use crate::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
@@ -42,8 +41,6 @@ use crate::upkeep::sweep::Sweeper;
 use fairgate_telemetry::clock::{Clock, SteadyClock};
 use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
-/// An operator's request whose body stands still for so long is given up.
-const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
 /// What a booking core is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -297,11 +294,4 @@ fn operators(app: Arc<App>, registry: Registry, supervisor: Supervisor) -> axum:
         .merge(api::organizer::router(&app))
         .layer(RequestBodyTimeoutLayer::new(OPERATOR_PATIENCE))
         .with_state(app)
-}
-
-fn expose(registry: &Registry) -> Response {
-    match fairgate_telemetry::expose(registry) {
-        Ok(text) => ([(CONTENT_TYPE, fairgate_telemetry::EXPOSITION_TYPE)], text).into_response(),
-        Err(error) => (::http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
 }

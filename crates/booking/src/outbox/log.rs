@@ -1,8 +1,8 @@
-//! Reading the log of what happened, in the order of its numbers and without passing over any.
+//! Reading the change log, in the order of its numbers and without passing over any.
 //!
 //! Numbers are drawn from a sequence, so a transaction may commit number 5 after another has committed number 6. A
 //! reader that simply goes on after the highest number it saw would never see 5. Here a number is read only once every
-//! transaction that may hold a lower one has ended ([`Log::settled`]).
+//! transaction that may hold a lower one has ended ([`ChangeLog::settled`]).
 
 use std::time::{Duration, Instant};
 
@@ -17,31 +17,31 @@ use crate::units::unsigned;
 const SETTLE_PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A row of the log.
+/// A row of the change log: something that happened.
 #[derive(Clone, Debug)]
-pub(super) struct Happened {
-    pub(super) happening_id: i64,
+pub(super) struct Change {
+    pub(super) change_id: i64,
     pub(super) at: DbTime,
     pub(super) event_id: i32,
     pub(super) kind: String,
-    pub(super) booking: Option<HappenedTo>,
+    pub(super) booking: Option<ChangedBooking>,
 }
 
 /// The booking of a row.
 #[derive(Clone, Debug)]
-pub(super) struct HappenedTo {
+pub(super) struct ChangedBooking {
     pub(super) booking_id: Uuid,
     pub(super) units: Vec<u32>,
     pub(super) amount: i64,
 }
 
-/// The log.
+/// The change log.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
+pub(super) struct ChangeLog {
     database: Database,
 }
 
-impl Log {
+impl ChangeLog {
     pub(super) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -64,7 +64,7 @@ impl Log {
     }
 
     /// The next rows after `published`, up to a number that is settled.
-    pub(super) async fn page(&self, published: i64, settled: i64, rows_max: i64) -> Result<Vec<Happened>, DbError> {
+    pub(super) async fn page(&self, published: i64, settled: i64, rows_max: i64) -> Result<Vec<Change>, DbError> {
         let client = self.database.client().await?;
         let page = client.prepare_cached(sql::OUTBOX_PAGE).await?;
         let rows = client.query(&page, &[&published, &settled, &rows_max]).await?;
@@ -72,14 +72,13 @@ impl Log {
     }
 }
 
-fn read(row: &tokio_postgres::Row) -> Happened {
+fn read(row: &tokio_postgres::Row) -> Change {
     let units = row.get::<_, Option<Vec<i32>>>("units");
-    let booking = units.map(|units| HappenedTo {
+    let booking = units.map(|units| ChangedBooking {
         booking_id: row.get("booking_id"),
         units: units.into_iter().map(unsigned).collect(),
         amount: row.get("amount"),
     });
-    let (happening_id, at, event_id, kind) =
-        (row.get("happening_id"), row.get("at"), row.get("event_id"), row.get("kind"));
-    Happened { happening_id, at, event_id, kind, booking }
+    let (change_id, at, event_id, kind) = (row.get("change_id"), row.get("at"), row.get("event_id"), row.get("kind"));
+    Change { change_id, at, event_id, kind, booking }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::log::Happened;
+use super::log::Change;
 use crate::db::DbTime;
 use crate::events::local_time::in_zone;
 use crate::events::seat_map::SeatMap;
@@ -77,9 +77,9 @@ pub struct AboutBooking {
 
 impl Message {
     /// Describes what happened; nothing for a kind that is not known.
-    pub(super) fn new(seat_map: &SeatMap, happened: &Happened) -> Option<Self> {
+    pub(super) fn new(seat_map: &SeatMap, change: &Change) -> Option<Self> {
         let facts = &seat_map.facts;
-        let booking = happened.booking.as_ref().map(|booking| AboutBooking {
+        let booking = change.booking.as_ref().map(|booking| AboutBooking {
             booking_id: booking.booking_id,
             number: number(booking.booking_id),
             seats: booking.units.iter().map(|&unit| seat_map.name(unit).to_owned()).collect(),
@@ -94,8 +94,8 @@ impl Message {
             starts_at_local: in_zone(facts.starts_at, &facts.zone),
             zone: facts.zone.clone(),
         };
-        let at = DbTime::to_rfc3339(happened.at);
-        Some(Self { id: happened.happening_id, kind: Kind::from_name(&happened.kind)?, at, event, booking })
+        let at = DbTime::to_rfc3339(change.at);
+        Some(Self { id: change.change_id, kind: Kind::from_name(&change.kind)?, at, event, booking })
     }
 }
 

@@ -9,7 +9,7 @@
 //! Messages carry no personal data.
 //!
 //! ```text
-//! happening (Postgres) ── relay ──> {fairgate.outbox} ── group "mail" ──> mail worker
+//! change_log (Postgres) ── relay ──> {fairgate.outbox} ── group "mail" ──> mail worker
 //!                                                             │ six failures
 //!            {fairgate.outbox}:mail:again <── dead retry ── {fairgate.outbox}:mail:dead
 //! ```
@@ -17,11 +17,13 @@
 mod log;
 pub mod mail;
 mod message;
+mod metrics;
 mod relay;
 mod schedule;
 mod streams;
 
 pub use message::{About, AboutBooking, Kind, Message};
-pub use relay::{Relay, RelayError};
+pub use metrics::OutboxMetrics;
+pub use relay::{Relay, RelayError, Watched};
 pub use schedule::Schedule;
 pub use streams::{Dead, Delivery, Group, Redis, STREAM};

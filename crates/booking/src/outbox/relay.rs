@@ -6,6 +6,7 @@
 //!   killed and when
 //! - a relay starts where the stream ends, several relays do not repeat each other, and a stream that lost its end
 //!   gets it again
+//! - its heartbeat is felt for each round that went well, so that one which gets nowhere is known
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,15 +16,16 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-use super::log::{Happened, Log};
+use super::log::{Change, ChangeLog};
 use super::message::Message;
+use super::metrics::OutboxMetrics;
 use super::streams::{Redis, StreamError};
 use crate::db::listen::listen;
 use crate::db::{Database, DbError};
 use crate::events::read::read_event;
 use crate::events::seat_map::SeatMap;
 use crate::sql;
-use fairgate_telemetry::supervise::Supervisor;
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 /// Messages in one call to Redis.
 const BATCH: i64 = 500;
@@ -31,6 +33,8 @@ const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_millis(500);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// A relay that has got nowhere for so long is not well.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Why a round did not come to its end; the next one begins where the stream ends.
 #[derive(Debug, thiserror::Error)]
@@ -49,20 +53,36 @@ impl From<tokio_postgres::Error> for RelayError {
     }
 }
 
+/// By what a relay is watched; it outlives a relay that panics.
+#[derive(Debug)]
+pub struct Watched {
+    metrics: OutboxMetrics,
+    pulse: Pulse,
+}
+
+impl Watched {
+    /// A pulse named `relay`, and metrics.
+    #[must_use]
+    pub fn new(supervisor: &Supervisor, metrics: OutboxMetrics) -> Self {
+        Self { metrics, pulse: supervisor.pulse_within("relay", SILENCE_MAX) }
+    }
+}
+
 /// Carries the log.
 #[derive(Debug)]
 pub struct Relay {
     database: Database,
-    log: Log,
+    log: ChangeLog,
     redis: Redis,
     seat_maps: HashMap<i32, Arc<SeatMap>>,
+    watched: Arc<Watched>,
 }
 
 impl Relay {
     /// A relay; any number may run.
     #[must_use]
-    pub fn new(database: Database, redis: Redis) -> Self {
-        Self { log: Log::new(database.clone()), database, redis, seat_maps: HashMap::new() }
+    pub fn new(database: Database, redis: Redis, watched: Arc<Watched>) -> Self {
+        Self { log: ChangeLog::new(database.clone()), database, redis, seat_maps: HashMap::new(), watched }
     }
 
     /// Carries for ever.
@@ -77,9 +97,14 @@ impl Relay {
         let mut tidied_at: Option<Instant> = None;
         loop {
             match self.run_once().await {
-                Ok(0) => {}
-                Ok(published) => info!(published, "published"),
+                Ok(published) => {
+                    self.watched.pulse.beat();
+                    if published > 0 {
+                        info!(published, "published");
+                    }
+                }
                 Err(error) => {
+                    self.watched.metrics.count_failed_relay();
                     warn!(%error, "what happened could not be published and is published later");
                     sleep(AGAIN_AFTER).await;
                 }
@@ -100,17 +125,22 @@ impl Relay {
     /// [`RelayError`].
     pub async fn run_once(&mut self) -> Result<u64, RelayError> {
         let mut position = self.redis.publish(None, &[]).await?;
-        let Some(settled) = self.log.settled(position).await? else { return Ok(0) };
+        let settled = self.log.settled(position).await?;
+        self.watched.metrics.set_unpublished(settled.map_or(0, |settled| settled - position));
+        let Some(settled) = settled else { return Ok(0) };
         let mut published = 0;
         while position < settled {
             self.redis.wait_for_room().await?;
             let page = self.log.page(position, settled, BATCH).await?;
-            let Some(last) = page.last().map(|row| row.happening_id) else { break };
+            let Some(last) = page.last().map(|row| row.change_id) else { break };
             let messages = self.describe(&page).await?;
             let stands = self.redis.publish(Some(position), &messages).await?;
             if stands == last {
                 published += messages.len() as u64;
+                self.watched.metrics.count_published(messages.len() as u64);
             }
+            self.watched.pulse.beat();
+            self.watched.metrics.set_unpublished(settled - stands);
             // Where somebody else published meanwhile, or the stream lost its end, it goes on from there.
             position = stands;
         }
@@ -125,23 +155,24 @@ impl Relay {
         let client = self.database.client().await?;
         let note = client.prepare_cached(sql::OUTBOX_PUBLISHED).await?;
         client.execute(&note, &[&position]).await?;
+        drop(client);
+        self.watched.metrics.set_stream(self.redis.messages().await?);
         Ok(())
     }
 
-    async fn describe(&mut self, page: &[Happened]) -> Result<Vec<(i64, String)>, DbError> {
+    async fn describe(&mut self, page: &[Change]) -> Result<Vec<(i64, String)>, DbError> {
         let mut messages = Vec::with_capacity(page.len());
         for row in page {
             let seat_map = self.seat_map(row).await?;
             let message = Message::new(&seat_map, row);
             let message =
                 message.ok_or_else(|| DbError::Odd(format!("a {:?} happened, which is unknown", row.kind)))?;
-            messages
-                .push((row.happening_id, serde_json::to_string(&message).expect("a struct of strings and numbers")));
+            messages.push((row.change_id, serde_json::to_string(&message).expect("a struct of strings and numbers")));
         }
         Ok(messages)
     }
 
-    async fn seat_map(&mut self, row: &Happened) -> Result<Arc<SeatMap>, DbError> {
+    async fn seat_map(&mut self, row: &Change) -> Result<Arc<SeatMap>, DbError> {
         let event_id = row.event_id;
         if let Some(seat_map) = self.seat_maps.get(&event_id).filter(|_| row.kind != "edited") {
             return Ok(Arc::clone(seat_map));

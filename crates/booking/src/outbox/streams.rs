@@ -96,6 +96,11 @@ impl Redis {
         last.parse().map_err(|_| StreamError::Odd(format!("its last id begins with {last:?}")))
     }
 
+    /// How many messages the stream has.
+    pub(super) async fn messages(&self) -> Result<usize, StreamError> {
+        Ok(self.connection.clone().xlen(STREAM).await?)
+    }
+
     /// Waits until consumers have handled enough.
     pub(super) async fn wait_for_room(&self) -> Result<(), StreamError> {
         let mut connection = self.connection.clone();
@@ -177,7 +182,38 @@ pub struct Dead {
     pub attempts: usize,
 }
 
+/// What a worker has before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Messages that were taken and are not finished with, or wait for another attempt.
+    pub(super) pending: usize,
+    /// Dead letters.
+    pub(super) dead: usize,
+    /// When the oldest of them died, Unix ms by Redis's clock.
+    pub(super) oldest_dead_ms: Option<u64>,
+}
+
 impl Group {
+    /// The group's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is pending, and what is dead.
+    pub(super) async fn standing(&self) -> Result<Standing, StreamError> {
+        let mut connection = self.connection.clone();
+        let mut standing = Standing::default();
+        for stream in [STREAM, &self.again] {
+            if let StreamPendingReply::Data(data) = connection.xpending(stream, &self.name).await? {
+                standing.pending += data.count;
+            }
+        }
+        standing.dead = connection.xlen(&self.dead).await?;
+        let oldest: StreamRangeReply = connection.xrange_count(&self.dead, "-", "+", 1).await?;
+        standing.oldest_dead_ms = oldest.ids.first().and_then(|entry| entry.id.split('-').next()?.parse().ok());
+        Ok(standing)
+    }
+
     /// Makes the group and its streams where they are not there.
     ///
     /// # Errors

@@ -13,4 +13,4 @@ mod worker;
 
 pub use letter::Letter;
 pub use post::{Post, PostError};
-pub use worker::{MailWorker, PublicShop};
+pub use worker::{MailWatch, MailWorker, PublicShop};

@@ -11,13 +11,19 @@ use super::letter::Letter;
 use super::post::{Post, PostError};
 use crate::bookings::links::Links;
 use crate::db::{Database, DbError};
+use crate::outbox::metrics::{OutboxMetrics, Outcome};
 use crate::outbox::streams::StreamError;
 use crate::outbox::{Delivery, Group, Message};
 use crate::sql;
+use fairgate_telemetry::clock::{Clock, SystemClock};
+use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 /// Messages worked on at the same moment; all of them are through before a lease ends.
 const AT_ONCE: usize = 8;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A worker that has finished no round for so long is not well: longer than a mail server and the database may take.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
 /// Sends mails.
 pub struct MailWorker {
@@ -26,6 +32,23 @@ pub struct MailWorker {
     post: Post,
     from: Mailbox,
     public: Option<PublicShop>,
+    metrics: OutboxMetrics,
+    pulse: Pulse,
+}
+
+/// By what a mail worker is watched.
+#[derive(Debug)]
+pub struct MailWatch {
+    metrics: OutboxMetrics,
+    pulse: Pulse,
+}
+
+impl MailWatch {
+    /// A pulse named `mail`, and metrics.
+    #[must_use]
+    pub fn new(supervisor: &Supervisor, metrics: OutboxMetrics) -> Self {
+        Self { metrics, pulse: supervisor.pulse_within("mail", SILENCE_MAX) }
+    }
 }
 
 /// Where fans find the shop, for the addresses of bookings in mails.
@@ -57,19 +80,45 @@ impl From<tokio_postgres::Error> for MailError {
 impl MailWorker {
     /// A worker; any number may run.
     #[must_use]
-    pub fn new(database: Database, group: Group, post: Post, from: Mailbox, public: Option<PublicShop>) -> Self {
-        Self { database, group, post, from, public }
+    pub fn new(
+        database: Database,
+        group: Group,
+        (post, from): (Post, Mailbox),
+        public: Option<PublicShop>,
+        watch: MailWatch,
+    ) -> Self {
+        let MailWatch { metrics, pulse } = watch;
+        let metrics = metrics.of_worker(group.name());
+        Self { database, group, post, from, public, metrics, pulse }
     }
 
     /// Works for ever.
     pub async fn run(&self) {
+        tokio::join!(self.work_on(), self.measure());
+    }
+
+    async fn work_on(&self) {
         loop {
-            if let Err(error) = self.run_once().await {
-                warn!(%error, "messages could not be taken and are taken later");
-                sleep(AGAIN_AFTER).await;
-                // A Redis that forgot everything has forgotten the group, too.
-                let _ = self.group.declare().await;
+            match self.run_once().await {
+                Ok(()) => self.pulse.beat(),
+                Err(error) => {
+                    self.metrics.count_failed_mail_round();
+                    warn!(%error, "messages could not be taken and are taken later");
+                    sleep(AGAIN_AFTER).await;
+                    // A Redis that forgot everything has forgotten the group, too.
+                    let _ = self.group.declare().await;
+                }
             }
+        }
+    }
+
+    /// Looks at what is pending and dead; while Redis does not answer, the figures stay what they were.
+    async fn measure(&self) {
+        loop {
+            if let Ok(standing) = self.group.standing().await {
+                self.metrics.set_standing(self.group.name(), &standing, SystemClock.now_ms());
+            }
+            sleep(MEASURE_EVERY).await;
         }
     }
 
@@ -89,12 +138,15 @@ impl MailWorker {
             Ok(()) => self.group.done(delivery).await,
             Err(error @ (MailError::Unreadable(_) | MailError::Post(PostError::Unfit(_)))) => {
                 error!(%error, "a message can never be mailed: it is among the dead letters");
+                self.metrics.count_mail(Outcome::Dead);
                 self.group.bury(delivery, &error.to_string()).await
             }
             Err(error) => {
                 if self.group.failed(delivery, &error.to_string()).await? {
+                    self.metrics.count_mail(Outcome::Dead);
                     error!(%error, attempts, "a mail failed for good: it is among the dead letters");
                 } else {
+                    self.metrics.count_mail(Outcome::Failed);
                     warn!(%error, attempts, "a mail failed and is tried again");
                 }
                 Ok(())
@@ -121,6 +173,7 @@ impl MailWorker {
         let client = self.database.client().await?;
         let done = client.prepare_cached(sql::MAIL_DONE).await?;
         client.execute(&done, &[&message.id]).await?;
+        self.metrics.count_mail(Outcome::Sent);
         info!(message = message.id, kind = ?message.kind, "sent a mail");
         Ok(())
     }
