@@ -26,6 +26,11 @@ fn the_waiting_page_shuffles_paces_and_checks_as_it_says() {
 }
 
 #[test]
+fn every_state_of_the_waiting_page_fits_in_every_language() {
+    node_tests("languages.test.mjs");
+}
+
+#[test]
 fn the_check_of_a_draw_names_the_step_that_fails() {
     node_tests("check.test.mjs");
 }

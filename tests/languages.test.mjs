@@ -1,0 +1,120 @@
+// Every state of the waiting page in every language, as Chromium lays it out on a narrow screen and with large letters.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { inChromium } from "./chromium.mjs";
+
+const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
+const FOLDER = "../pages/waiting/lang/";
+const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
+const POLICY = "default-src 'self'; style-src 'unsafe-inline'; img-src data:";
+const BOUND_MS = 90_000;
+
+// What is not translated yet is English, as at the edge.
+const languages = () => {
+  const english = JSON.parse(read(`${FOLDER}en.json`));
+  return readdirSync(new URL(FOLDER, import.meta.url)).map((name) => {
+    const { dir, text, script, check, problem } = JSON.parse(read(`${FOLDER}${name}`));
+    const words = { text: { ...english.text, ...text }, texts: { ...english.script, ...script } };
+    return { lang: name.replace(".json", ""), dir, ...words, check: check ?? english.check, problem };
+  });
+};
+
+// The template up to the part without scripts, with the modules that draw it.
+function page() {
+  const [document] = read("../pages/waiting/template.html").split("{% macro");
+  const values = { lang: "en", dir: "ltr", title: "Mariza at the Coliseu", base: "", "style|safe": read("../pages/waiting/style.css") };
+  const script = '<script src="/misfits.js"></script><script type="module" src="/languages.js"></script>';
+  return document
+    .replace(/<noscript>.*<\/noscript>/, "")
+    .replace(/<script[^]*<\/script>/, script)
+    .replace(/\{\{ ([\w|.]+) \}\}/g, (_, name) => values[name] ?? "");
+}
+
+function files() {
+  const modules = ["evidence", "pace", "place", "screens", "show", "words"];
+  const scripts = modules.map((name) => [`/${name}.js`, read(`../pages/waiting/${name}.js`)]);
+  return {
+    "/": '<!doctype html><script src="/misfits.js"></script><iframe src="/page.html"></iframe>',
+    "/page.html": page(),
+    "/languages.js": read("./browser/languages.js"),
+    "/misfits.js": read("./browser/misfits.js"),
+    ...Object.fromEntries(scripts),
+  };
+}
+
+// At a width in CSS pixels, with letters so many times as large.
+const look = `
+const [languages, width, letters, done] = arguments;
+const frame = document.querySelector("iframe");
+Object.assign(frame.style, { width: width + "px", height: "900px", border: "0" });
+(function wait() {
+  const { judgeLanguage, document } = frame.contentWindow;
+  if (!judgeLanguage) return setTimeout(wait, 20);
+  document.documentElement.style.fontSize = 100 * letters + "%";
+  // Letters as large as usual need no word to be broken.
+  Object.assign(document.body.style, { overflowWrap: letters === 1 ? "normal" : "", hyphens: letters === 1 ? "manual" : "" });
+  done(languages.map((language) => judgeLanguage(language)));
+})();`;
+
+const STYLE = read("../pages/waiting/style.css");
+const OTHER_STYLES = { check: STYLE + read("../pages/check/check.css"), problem: read("../pages/problem/problem.css") };
+const html = ({ lang, dir }, style, body) =>
+  `<!doctype html><html lang="${lang}" dir="${dir}"><meta charset="utf-8"><style>${style}</style><body>${body}</body></html>`;
+
+// The page that checks a draw as it is before its script runs, with what the script writes into it, and all refusals.
+function otherPages(language) {
+  const { check, problem } = language;
+  const [, body] = read("../pages/check/check.html").split("<body>");
+  const shown = body
+    .replace(/<script[^]*/, "")
+    .replace(/<noscript>|<\/noscript>| hidden/g, "")
+    .replace(/\{\{ text\.(\w+) \}\}/g, (_, key) => check[key])
+    .replace(/\{\{ \w+ \}\}/g, "Mariza at the Coliseu");
+  const steps = Object.entries(check).filter(([key]) => /_name$|_words$|_kind$|^why_|^seen_/.test(key));
+  const list = `<ol class="steps">${steps.map(([, words]) => `<li><h3>${words}</h3><p>${words}</p></li>`).join("")}</ol>`;
+  const refusals = Object.entries(problem).map(([key, words]) => (key.endsWith("_words") ? `<p>${words}</p>` : `<h1>${words}</h1>`));
+  return [
+    [`${language.lang} check`, html(language, OTHER_STYLES.check, shown + list)],
+    [`${language.lang} problem`, html(language, OTHER_STYLES.problem, `<main>${refusals.join("")}</main>`)],
+  ];
+}
+
+const lookAtOthers = `
+const [pages, width, letters, done] = arguments;
+const frame = document.querySelector("iframe");
+Object.assign(frame.style, { width: width + "px", height: "900px", border: "0" });
+(async () => {
+  const found = [];
+  for (const [name, html] of pages) {
+    await new Promise((loaded) => { frame.onload = loaded; frame.srcdoc = html; });
+    frame.contentDocument.documentElement.style.fontSize = 100 * letters + "%";
+    found.push(...misfits(frame.contentDocument).map((wide) => name + ": too wide: " + wide));
+  }
+  done(found);
+})();`;
+
+test("every state fits and is whole in every language, on a narrow screen and with letters twice as large", async () => {
+  const all = languages();
+  const started = performance.now();
+  await inChromium(files(), POLICY, async (run) => {
+    for (const [width, letters] of [[320, 1], [320, 2]]) {
+      const judged = await run(look, all, width, letters);
+      assert.deepEqual(judged.flatMap(({ found }) => found), [], `${width} px, letters times ${letters}`);
+      assert.ok(judged.every(({ states }) => states > 40), "few states are drawn");
+    }
+  });
+  for (const { lang, dir } of all) assert.equal(dir, RIGHT_TO_LEFT.includes(lang) ? "rtl" : "ltr", lang);
+  assert.ok(performance.now() - started < BOUND_MS, "it takes too long");
+});
+
+test("the page that checks a draw and the refusals fit in every language", async () => {
+  const pages = languages().flatMap(otherPages);
+  await inChromium(files(), POLICY, async (run) => {
+    for (const letters of [1, 2]) {
+      assert.deepEqual(await run(lookAtOthers, pages, 320, letters), [], `letters times ${letters}`);
+    }
+  });
+});
