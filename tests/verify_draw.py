@@ -653,7 +653,14 @@ class Source:
         # The server may send less than it was asked for: what counts is what it says it sent.
         at, end = 0, None
         while end is None or at < end:
-            with self._open(path, name, {"Range": f"bytes={at}-{at + (1 << 20) - 1}"}) as answer:
+            try:
+                answer = self._open(path, name, {"Range": f"bytes={at}-{at + (1 << 20) - 1}"})
+            except Unreadable as error:
+                # An empty list has no byte to send.
+                if at == 0 and getattr(error.__cause__, "code", None) == 416:
+                    return
+                raise
+            with answer:
                 chunk = answer.read()
                 content_range = answer.headers.get("Content-Range")
                 end = int(content_range.rpartition("/")[2]) if content_range else len(chunk)

@@ -6,7 +6,7 @@
 use fairgate_draw::Hash;
 use fairgate_draw::v2::{self, Descriptor, NO_TAG, Nonce};
 
-use super::join::{Entered, Newcomer, problem};
+use super::newcomer::{Entered, Newcomer, problem};
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
 use crate::edge::room::admitted::Admitted;

@@ -3,7 +3,6 @@
 //! Guarantees: joining is idempotent. A fan who shows a ticket of this draw gets the same answer and no second entry.
 //! So does a retry with the same nonce, while the store remembers it. No answer is sent before the entry is durable.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use base64::Engine;
@@ -11,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::newcomer::{Entered, Newcomer, problem};
 use super::ticket::{self, Shown};
 use super::{arrive, lost_number};
 use crate::edge::context::Edge;
@@ -22,7 +22,7 @@ use crate::edge::room::admitted::Admitted;
 use crate::edge::room::batch::BatchError;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use fairgate_core::room::{Position, Refusal};
+use fairgate_core::room::Position;
 use fairgate_store::{self, Joiner};
 use fairgate_telemetry::entropy;
 use fairgate_token::{OfTier, Ticket};
@@ -57,22 +57,6 @@ struct JoinedTier {
     tag: String,
     /// True if the entry was there already.
     again: bool,
-}
-
-/// A fan who brings no ticket.
-pub(crate) struct Newcomer {
-    /// The random bytes that the entry is made of.
-    pub(crate) nonce: [u8; 16],
-    pub(crate) address: IpAddr,
-    /// What the fan has shown; a room without tiers asks for nothing.
-    pub(crate) admitted: Admitted,
-}
-
-/// A fan who has an entry, or a place.
-pub(crate) struct Entered {
-    pub(crate) ticket: Ticket,
-    /// True if the fan had it already.
-    pub(crate) again: bool,
 }
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
@@ -162,17 +146,6 @@ fn joined(Entered { ticket, again }: &Entered, token: &str) -> Answer {
 
 fn kept_s(now_ms: u64, ends_at_ms: Option<u64>) -> u64 {
     ends_at_ms.map_or(0, |ends_at_ms| ends_at_ms.saturating_sub(now_ms) / 1000) + TICKET_KEPT_S
-}
-
-pub(super) fn problem(edge: &Edge, error: BatchError) -> Problem {
-    match error {
-        BatchError::Refused(Refusal::NotOpen { opens_at_ms }) => {
-            Problem::NotOpen { opens_at_ms, now_ms: edge.now_ms() }
-        }
-        BatchError::Refused(Refusal::Ended) => Problem::Ended,
-        BatchError::Refused(_) | BatchError::Unavailable => edge.store_unavailable(),
-        BatchError::Full => Problem::Busy { retry_after_ms: edge.retry_after_ms() },
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(super) mod ended;
 pub(super) mod join;
 pub(super) mod leave;
 pub(super) mod lost_number;
+pub(super) mod newcomer;
 pub(super) mod status;
 pub(super) mod ticket;
 pub(super) mod waiting_page;

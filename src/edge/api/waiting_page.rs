@@ -10,7 +10,8 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode};
 use pingora::http::RequestHeader;
 
-use super::join::{self, Entered, Newcomer};
+use super::join;
+use super::newcomer::{Entered, Newcomer};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::client::Client;
