@@ -5,11 +5,11 @@
 --          several uses), entries of 32 bytes with their tags of 16, u8 how many other tags, those of 16 bytes, u32 until
 --          when the work counts (seconds, or 0), u8 the length of the code's campaign (0: no code), the campaign, u32 rank and
 --          u8 uses of the code, u8 whether a position is replaced, and then its u8 tier (15: the line), u64 number and u64
---          place. Numbers are big-endian.
+--          place. Numbers are big-endian. Then networks, as lua/room/joins.lua has them
 -- Returns  {'ok', N so far, outcome ...}, an outcome being one of
 --          an index (the first entry is new in its tier), {'new', which, index}, {'line', which, place},
 --          {'again', tier, number, which tag, entry} (tier 15: the line, the number is a place; tags count through the
---          entries and on through the others), 'used', 'late'
+--          entries and on through the others), 'used', 'late', {'over', ms} (a network has had its share)
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
@@ -317,9 +317,10 @@ for _, a in ipairs(arrivals) do
   end
 end
 read_rows(wanted)
+local over = count_networks()
 local reply = { 'ok', 0 }
 for i, a in ipairs(arrivals) do
-  reply[i + 2] = arrive(a)
+  reply[i + 2] = over[i] and { 'over', over[i] } or arrive(a)
 end
 for tier = 0, LINE do
   write_run(tier)

@@ -155,26 +155,6 @@ local function enter_line(entry, bucket, mark)
   return number
 end
 
--- Networks ------------------------------------------------------------------------------------------------------------
-
--- Which entries are of a network that has had its share, and for how many ms: one number a network, the time at which its
--- credit will be whole again, as in crates/core/src/rate_limit/gcra.rs.
-local function count_networks()
-  local over, now = {}, s.now * 1000
-  for i = 5, #ARGV, 4 do
-    local at, name = tonumber(ARGV[i]), sub('joins:' .. ARGV[i + 1])
-    local each, tolerance = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-    local whole = math.max(tonumber(redis.call('GET', name) or 0), now)
-    if over[at] == nil and whole - now > tolerance then
-      over[at] = math.ceil((whole - now - tolerance) / 1000)
-    elseif over[at] == nil then
-      whole = whole + each
-      redis.call('SET', name, integer(whole), 'PX', math.ceil((whole - now) / 1000))
-    end
-  end
-  return over
-end
-
 local over = count_networks()
 local entries, buckets, marks = {}, {}, {}
 for at = 1, #ARGV[4], 32 do

@@ -6,7 +6,7 @@
 use std::mem::discriminant;
 use std::ops::Range;
 
-use fairgate_core::room::{Arrived, BATCH_MAX, Command, Entry, Outcome, Refusal, Spot, View};
+use fairgate_core::room::{Arrival, Arrived, BATCH_MAX, Command, Entry, Outcome, Refusal, Spot, View};
 use tokio::sync::oneshot;
 
 use crate::{CountedNetwork, Joined, Joiner, StoreError};
@@ -21,6 +21,8 @@ pub(super) enum Request {
     Apply(Command, Reply<Outcome>),
     /// To have fans join, as far as their networks may.
     Join(Vec<Joiner>, Reply<Vec<Joined>>),
+    /// The same in a room with tiers.
+    Arrive(Vec<Joiner<Arrival>>, Reply<Vec<Joined<Arrived>>>),
     /// To see the room.
     View(Reply<View>),
 }
@@ -34,7 +36,7 @@ pub(super) struct Step {
     joins: Joins,
 }
 
-/// Those of an `Enter` whose networks are counted.
+/// Those of an `Enter` or `Arrive` whose networks are counted.
 #[derive(Debug, Default)]
 struct Joins {
     /// Each with its networks, for as many entries as the command has.
@@ -47,6 +49,8 @@ struct Joins {
 enum Askers {
     /// How many fans each of them named, and how to answer.
     Joins(Vec<(usize, Reply<Vec<Joined>>)>),
+    /// The same in a room with tiers.
+    Arrivals(Vec<(usize, Reply<Vec<Joined<Arrived>>>)>),
     /// How many of the command's fans each of them named, and how to answer.
     Commands(Vec<(usize, Reply<Outcome>)>),
     Views(Vec<Reply<View>>),
@@ -62,8 +66,13 @@ impl Step {
             }
             Request::Join(joiners, reply) => {
                 let askers = Askers::Joins(vec![(joiners.len(), reply)]);
-                let (command, networks) = apart(joiners);
-                Self { command, askers, joins: Joins { networks, over: Vec::new() } }
+                let (entries, networks) = apart(joiners);
+                Self { command: Command::Enter(entries), askers, joins: Joins { networks, over: Vec::new() } }
+            }
+            Request::Arrive(comers, reply) => {
+                let askers = Askers::Arrivals(vec![(comers.len(), reply)]);
+                let (arrivals, networks) = apart(comers);
+                Self { command: Command::Arrive(arrivals), askers, joins: Joins { networks, over: Vec::new() } }
             }
             Request::View(reply) => {
                 Self { command: Command::Tick, askers: Askers::Views(vec![reply]), joins: Joins::default() }
@@ -73,17 +82,21 @@ impl Step {
 
     /// The networks of each entry of a command whose joins are counted; none for any other command.
     pub(super) fn networks(&self) -> Option<&[Vec<CountedNetwork>]> {
-        matches!(self.askers, Askers::Joins(_)).then_some(&self.joins.networks)
+        matches!(self.askers, Askers::Joins(_) | Askers::Arrivals(_)).then_some(&self.joins.networks)
     }
 
     /// Goes on without those who were turned away: their place in the command, ascending, and for how long.
     pub(super) fn turn_away(&mut self, over: Vec<(usize, u64)>) {
-        let Command::Enter(entries) = &mut self.command else { return };
         let mut at = 0..;
-        entries.retain(|_| {
+        let mut stays = || {
             let at = at.next();
             over.binary_search_by_key(&at, |(over, _)| Some(*over)).is_err()
-        });
+        };
+        match &mut self.command {
+            Command::Enter(entries) => entries.retain(|_| stays()),
+            Command::Arrive(arrivals) => arrivals.retain(|_| stays()),
+            _ => return,
+        }
         self.joins.over = over;
     }
 
@@ -92,6 +105,7 @@ impl Step {
         match (&self.askers, request) {
             (Askers::Views(_), Request::View(_)) => true,
             (Askers::Joins(_), Request::Join(joiners, _)) => self.command.fans() + joiners.len() <= BATCH_MAX,
+            (Askers::Arrivals(_), Request::Arrive(comers, _)) => self.command.fans() + comers.len() <= BATCH_MAX,
             (Askers::Commands(_), Request::Apply(command, _)) => {
                 is_list(command)
                     && discriminant(&self.command) == discriminant(command)
@@ -107,8 +121,14 @@ impl Step {
             (Askers::Views(views), Request::View(reply)) => views.push(reply),
             (Askers::Joins(askers), Request::Join(joiners, reply)) => {
                 askers.push((joiners.len(), reply));
-                let (command, networks) = apart(joiners);
-                append(&mut self.command, command);
+                let (entries, networks) = apart(joiners);
+                append(&mut self.command, Command::Enter(entries));
+                self.joins.networks.extend(networks);
+            }
+            (Askers::Arrivals(askers), Request::Arrive(comers, reply)) => {
+                askers.push((comers.len(), reply));
+                let (arrivals, networks) = apart(comers);
+                append(&mut self.command, Command::Arrive(arrivals));
                 self.joins.networks.extend(networks);
             }
             (Askers::Commands(askers), Request::Apply(command, reply)) => {
@@ -147,6 +167,7 @@ impl Step {
         match &self.askers {
             Askers::Commands(askers) => askers.len() as u64,
             Askers::Joins(askers) => askers.len() as u64,
+            Askers::Arrivals(askers) => askers.len() as u64,
             Askers::Views(_) => 0,
         }
     }
@@ -187,11 +208,18 @@ impl Answer {
                 replies.into_iter().for_each(|reply| tell(reply, view.clone().map_err(StoreError::from)));
             }
             Askers::Joins(askers) => {
-                let mut joined = joined(self.outcome, &self.over).map(Vec::into_iter);
-                for (count, reply) in askers {
-                    let own = joined.as_mut().map(|joined| joined.take(count).collect());
-                    tell(reply, own.map_err(|refusal| refused(refusal)));
-                }
+                let positions = self.outcome.map(|outcome| match outcome {
+                    Outcome::Entered(positions) => positions,
+                    _ => Vec::new(),
+                });
+                tell_each(askers, positions, &self.over);
+            }
+            Askers::Arrivals(askers) => {
+                let arrived = self.outcome.map(|outcome| match outcome {
+                    Outcome::Arrived(arrived) => arrived,
+                    _ => Vec::new(),
+                });
+                tell_each(askers, arrived, &self.over);
             }
             Askers::Commands(askers) => {
                 let mut at = 0;
@@ -209,6 +237,7 @@ impl Answer {
         match self.askers {
             Askers::Views(replies) => replies.into_iter().for_each(|reply| tell(reply, Err(error()))),
             Askers::Joins(askers) => askers.into_iter().for_each(|(_, reply)| tell(reply, Err(error()))),
+            Askers::Arrivals(askers) => askers.into_iter().for_each(|(_, reply)| tell(reply, Err(error()))),
             Askers::Commands(askers) => askers.into_iter().for_each(|(_, reply)| tell(reply, Err(error()))),
         }
     }
@@ -239,21 +268,28 @@ fn append(to: &mut Command, command: Command) {
     }
 }
 
-/// The entries of fans who join as a command, and the networks of each.
-fn apart(joiners: Vec<Joiner>) -> (Command, Vec<Vec<CountedNetwork>>) {
-    let (entries, networks) = joiners.into_iter().map(|joiner| (joiner.entry, joiner.networks)).unzip();
-    (Command::Enter(entries), networks)
+/// What fans who join bring, and the networks of each.
+fn apart<E>(joiners: Vec<Joiner<E>>) -> (Vec<E>, Vec<Vec<CountedNetwork>>) {
+    joiners.into_iter().map(|joiner| (joiner.entry, joiner.networks)).unzip()
+}
+
+/// Tells each asker what became of its own fans: in order, those who were turned away in between.
+fn tell_each<P>(askers: Vec<(usize, Reply<Vec<Joined<P>>>)>, came: Result<Vec<P>, Refusal>, over: &[(usize, u64)]) {
+    let mut joined = came.map(|came| joined(came, over).into_iter());
+    for (count, reply) in askers {
+        let own = joined.as_mut().map(|joined| joined.take(count).collect());
+        tell(reply, own.map_err(|refusal| refused(refusal)));
+    }
 }
 
 /// What became of everyone: the numbers of those who were not turned away, and in between those who were.
-fn joined(outcome: Result<Outcome, Refusal>, over: &[(usize, u64)]) -> Result<Vec<Joined>, Refusal> {
-    let Outcome::Entered(positions) = outcome? else { return Ok(Vec::new()) };
-    let (mut positions, mut over) = (positions.into_iter(), over.iter().peekable());
+fn joined<P>(came: Vec<P>, over: &[(usize, u64)]) -> Vec<Joined<P>> {
+    let (mut came, mut over) = (came.into_iter(), over.iter().peekable());
     let one = |at| match over.next_if(|(over, _)| *over == at) {
         Some((_, retry_after_ms)) => Some(Joined::Over { retry_after_ms: *retry_after_ms }),
-        None => positions.next().map(Joined::At),
+        None => came.next().map(Joined::At),
     };
-    Ok((0..).map_while(one).collect())
+    (0..).map_while(one).collect()
 }
 
 fn refused(refusal: &Refusal) -> StoreError {

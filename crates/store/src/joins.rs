@@ -20,18 +20,18 @@ pub struct CountedNetwork {
 
 /// A fan who joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Joiner {
-    /// The roster entry.
-    pub entry: Entry,
+pub struct Joiner<E = Entry> {
+    /// The roster entry; in a room with tiers, the arrival.
+    pub entry: E,
     /// The fan's networks whose joins are to be counted, the narrowest first; most fans have none.
     pub networks: Vec<CountedNetwork>,
 }
 
 /// What became of one join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joined {
-    /// The fan got this number.
-    At(Position),
+pub enum Joined<P = Position> {
+    /// The fan got this number; in a room with tiers, this became of the arrival.
+    At(P),
     /// One of the networks has had its share, over all edges.
     Over {
         /// When it may ask again.

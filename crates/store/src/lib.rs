@@ -29,7 +29,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fairgate_core::room::{Command, Outcome, Refusal, View};
+use fairgate_core::room::{Arrival, Arrived, Command, Outcome, Refusal, View};
 use fairgate_draw::Hash;
 
 pub use self::copy::{KeptCopy, RosterCopy};
@@ -84,6 +84,15 @@ pub trait Store: Send + Sync + 'static {
         let entries = joiners.into_iter().map(|joiner| joiner.entry).collect();
         match self.apply(room, Command::Enter(entries)).await? {
             Outcome::Entered(positions) => Ok(positions.into_iter().map(Joined::At).collect()),
+            _ => Err(Refusal::Invalid("the store answered another command".to_owned()).into()),
+        }
+    }
+
+    /// Applies [`Command::Arrive`], but for those whose networks have had their share over all edges, as [`Store::join`] does.
+    async fn arrive(&self, room: &str, comers: Vec<Joiner<Arrival>>) -> Result<Vec<Joined<Arrived>>, StoreError> {
+        let arrivals = comers.into_iter().map(|comer| comer.entry).collect();
+        match self.apply(room, Command::Arrive(arrivals)).await? {
+            Outcome::Arrived(arrived) => Ok(arrived.into_iter().map(Joined::At).collect()),
             _ => Err(Refusal::Invalid("the store answered another command".to_owned()).into()),
         }
     }

@@ -3,6 +3,8 @@
 //! Guarantees: the ticket says the very entry and tag that stand in the roster, also where they were made on another
 //! device. An identity whose place was given up or has lapsed gets a place at the end of the line, and never two.
 
+use std::time::Instant;
+
 use fairgate_draw::Hash;
 use fairgate_draw::v2::{self, Descriptor, NO_TAG, Nonce};
 
@@ -13,6 +15,7 @@ use crate::edge::room::admitted::Admitted;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
 use fairgate_core::room::{Arrival, Arrived, Entry, Position, Replaced, Spot};
+use fairgate_store::{CountedNetwork, Joined, Joiner};
 use fairgate_token::{OfTier, Ticket};
 
 /// Where a fan stands, and with which entry.
@@ -34,21 +37,22 @@ pub(super) async fn enter(
     rules: &Descriptor,
     newcomer: Newcomer,
 ) -> Result<Entered, Problem> {
-    let Newcomer { nonce, mut admitted, .. } = newcomer;
+    let Newcomer { nonce, mut admitted, address } = newcomer;
     if rules.has_identities() && admitted.tags.is_empty() {
         return Err(Problem::EntryRequired);
     }
     let draw = snapshot.view.draw.descriptor_digest;
     let arrival = |admitted: &Admitted| admitted.arrival(&draw, rules.tiers.len(), Nonce(nonce));
     let mut came = arrival(&admitted);
-    let mut arrived = ask(edge, room, came.clone()).await?;
+    let networks = edge.quotas.busy_joiners(address, Instant::now());
+    let mut arrived = ask(edge, room, came.clone(), networks).await?;
     if let Arrived::Again { at, by, .. } = arrived
         && let Some(place) = snapshot.place_at(at).filter(|_| rules.has_identities())
     {
         // Only the store knows whether that place was given up or has lapsed.
         admitted.be_known_by(by);
         came = Arrival { replaces: Some(Replaced { at, place }), ..arrival(&admitted) };
-        arrived = ask(edge, room, came.clone()).await?;
+        arrived = ask(edge, room, came.clone(), Vec::new()).await?;
     }
     let found = found(edge, &came, arrived, |tag| v2::entry(&draw, came.tier, Nonce(nonce), tag))?;
     Ok(Entered { again: found.again, ticket: ticket(edge, room, draw, &found) })
@@ -78,7 +82,7 @@ pub(super) async fn counting(
         return Err(Problem::Expired);
     }
     let came = Arrival::plain(tier, shown.entry, tag);
-    let found = found(edge, &came, ask(edge, room, came.clone()).await?, |_| shown.entry)?;
+    let found = found(edge, &came, ask(edge, room, came.clone(), Vec::new()).await?, |_| shown.entry)?;
     Ok(ticket(edge, room, shown.draw, &found))
 }
 
@@ -87,8 +91,11 @@ fn ticket(edge: &Edge, room: &LiveRoom, draw: Hash, found: &Found) -> Ticket {
     Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: edge.now_ms(), of_tier }
 }
 
-async fn ask(edge: &Edge, room: &LiveRoom, arrival: Arrival) -> Result<Arrived, Problem> {
-    room.tiers.arrivals.ask(arrival).await.map_err(|error| problem(edge, error))
+async fn ask(edge: &Edge, room: &LiveRoom, entry: Arrival, networks: Vec<CountedNetwork>) -> Result<Arrived, Problem> {
+    match room.tiers.arrivals.ask(Joiner { entry, networks }).await.map_err(|error| problem(edge, error))? {
+        Joined::At(arrived) => Ok(arrived),
+        Joined::Over { retry_after_ms } => Err(edge.too_many(edge.quotas.over_joins(retry_after_ms))),
+    }
 }
 
 /// What became of an arrival; `own_entry` is the entry that a tag makes with this fan's nonce. The line has no roster, so

@@ -45,18 +45,14 @@ struct Joined<'a> {
     place: Option<u64>,
     entry: String,
     ticket: &'a str,
-    /// In a room with tiers.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    of_tier: Option<JoinedTier>,
-}
-
-/// What is answered of the entry's tier.
-#[derive(Serialize)]
-struct JoinedTier {
-    tier: u8,
-    tag: String,
-    /// True if the entry was there already.
-    again: bool,
+    /// In a room with tiers: the entry's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
+    /// In a room with tiers: true if the entry was there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<bool>,
 }
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
@@ -139,9 +135,10 @@ fn joined(Entered { ticket, again }: &Entered, token: &str) -> Answer {
         Position::Pool(index) => ("pool", Some(index), None),
         Position::Line(place) => ("line", None, Some(place)),
     };
-    let of_tier = |of_tier: OfTier| JoinedTier { tier: of_tier.tier, tag: hex::encode(of_tier.tag), again: *again };
-    let (entry, of_tier) = (hex::encode(ticket.entry), ticket.of_tier.map(of_tier));
-    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry, ticket: token, of_tier })
+    let (entry, of_tier) = (hex::encode(ticket.entry), ticket.of_tier);
+    let (tier, tag) = of_tier.map(|OfTier { tier, tag }| (tier, hex::encode(tag))).unzip();
+    let again = of_tier.map(|_| *again);
+    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry, ticket: token, tier, tag, again })
 }
 
 fn kept_s(now_ms: u64, ends_at_ms: Option<u64>) -> u64 {

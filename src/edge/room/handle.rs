@@ -41,7 +41,7 @@ pub(crate) struct PublicClaims {
 
 /// What fans ask of a room with tiers. Whether a room has any, its state says, and not this edge's configuration.
 pub(crate) struct TierQueues {
-    pub(crate) arrivals: Batcher<Arrival, Arrived>,
+    pub(crate) arrivals: Batcher<Joiner<Arrival>, Joined<Arrived>>,
     pub(crate) claims: Batcher<TierClaimant, ClaimOutcome>,
 }
 

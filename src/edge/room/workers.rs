@@ -21,7 +21,7 @@ pub(crate) struct RoomWorkers {
 
 /// Those of a room with tiers.
 pub(crate) struct TierWorkers {
-    pub(crate) arrivals: BatchWorker<Arrival, Arrived>,
+    pub(crate) arrivals: BatchWorker<Joiner<Arrival>, Joined<Arrived>>,
     pub(crate) claims: BatchWorker<TierClaimant, ClaimOutcome>,
 }
 
@@ -49,9 +49,9 @@ impl RoomWorkers {
 impl TierWorkers {
     async fn run(&self, caller: Caller<'_>, supervisor: &Supervisor) {
         let room = caller.room;
-        let arrive = |arrivals: Vec<Arrival>| {
-            caller.metrics.observe_join_batch(room, arrivals.len());
-            caller.call("arrive", Command::Arrive(arrivals), arrived)
+        let arrive = |comers: Vec<Joiner<Arrival>>| {
+            caller.metrics.observe_join_batch(room, comers.len());
+            caller.measured("arrive", caller.store.arrive(room, comers))
         };
         let claim = |claimants| caller.call("claim", Command::ClaimTiers(claimants), claimed);
         let (arrivals, claims) = (format!("arrivals of {room}"), format!("claims in tiers of {room}"));
@@ -93,10 +93,6 @@ impl Caller<'_> {
         self.metrics.observe_store_call(name, begun.elapsed(), failed);
         outcome
     }
-}
-
-fn arrived(outcome: Outcome) -> Option<Vec<Arrived>> {
-    if let Outcome::Arrived(arrived) = outcome { Some(arrived) } else { None }
 }
 
 fn claimed(outcome: Outcome) -> Option<Vec<ClaimOutcome>> {

@@ -4,8 +4,8 @@ use fairgate_core::room::{Arrival, Arrived, Entry, Outcome, Replaced, Spot};
 use redis::Value;
 
 use super::script::{nonsense, number};
-use super::transition::{Room, answers_all, parts};
-use crate::StoreError;
+use super::transition::{Room, add_network, answers_all, parts};
+use crate::{CountedNetwork, StoreError};
 
 /// The most arrivals that one script takes: Redis serves nobody else while it runs.
 const ARRIVALS_A_SCRIPT: usize = 200;
@@ -14,20 +14,43 @@ const LINE: u8 = 15;
 /// Added to the number of entries where their code has several uses.
 const SEVERAL: u8 = 128;
 
-/// Takes fans in order of arrival.
-pub(super) async fn enter(room: &mut Room<'_>, arrivals: &[Arrival]) -> Result<Outcome, StoreError> {
-    let mut arrived = Vec::with_capacity(arrivals.len());
-    for part in parts(arrivals, ARRIVALS_A_SCRIPT) {
+/// Takes those fans in order of arrival whose networks have not had their share; answers who was turned away, too, and for how
+/// many ms. `secret`: what the networks' names are made with.
+pub(super) async fn enter(
+    room: &mut Room<'_>,
+    arrivals: &[Arrival],
+    networks: &[Vec<CountedNetwork>],
+    secret: &[u8],
+) -> Result<(Outcome, Vec<(usize, u64)>), StoreError> {
+    let (mut arrived, mut over) = (Vec::with_capacity(arrivals.len()), Vec::new());
+    for (first, part) in (0..).step_by(ARRIVALS_A_SCRIPT).zip(parts(arrivals, ARRIVALS_A_SCRIPT)) {
         let mut call = room.call(&room.scripts.arrive);
         call.arg(part.iter().flat_map(bytes).collect::<Vec<u8>>());
+        for (number, networks) in (1_usize..=part.len()).zip(networks.iter().skip(first)) {
+            networks.iter().for_each(|network| add_network(&mut call, number, network, secret));
+        }
         let reply = room.run(&call).await?;
         let [_, outcomes @ ..] = reply.values.as_slice() else { return Err(nonsense("no size of the pool")) };
         answers_all(part.len(), outcomes.len())?;
-        for (arrival, outcome) in part.iter().zip(outcomes) {
-            arrived.push(read(arrival, outcome)?);
+        for (at, (arrival, outcome)) in (first..).zip(part.iter().zip(outcomes)) {
+            match turned_away(outcome)? {
+                Some(retry_after_ms) => over.push((at, retry_after_ms)),
+                None => arrived.push(read(arrival, outcome)?),
+            }
         }
     }
-    Ok(Outcome::Arrived(arrived))
+    Ok((Outcome::Arrived(arrived), over))
+}
+
+/// For how long a fan is turned away whose network has had its share, ms; none where the fan is not.
+fn turned_away(outcome: &Value) -> Result<Option<u64>, StoreError> {
+    match outcome {
+        Value::Array(parts) => match &parts[..] {
+            [Value::BulkString(word), retry_after_ms] if word == b"over" => number(retry_after_ms).map(Some),
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
 }
 
 /// One arrival, as the script's header says. Numbers fit, since the command was checked.

@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fairgate_core::room::{Command, Outcome, View};
+use fairgate_core::room::{Arrival, Arrived, Command, Outcome, View};
 use fairgate_draw::Hash;
 use fairgate_telemetry::clock::{Clock, SteadyClock};
 use fairgate_telemetry::entropy::{NoRandomness, random_bytes};
@@ -243,6 +243,10 @@ impl Store for RedisStore {
 
     async fn join(&self, room: &str, joiners: Vec<Joiner>) -> Result<Vec<Joined>, StoreError> {
         self.ask(room, |reply| Request::Join(joiners, reply)).await
+    }
+
+    async fn arrive(&self, room: &str, comers: Vec<Joiner<Arrival>>) -> Result<Vec<Joined<Arrived>>, StoreError> {
+        self.ask(room, |reply| Request::Arrive(comers, reply)).await
     }
 
     async fn view(&self, room: &str) -> Result<View, StoreError> {

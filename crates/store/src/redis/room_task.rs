@@ -12,13 +12,13 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::link::Link;
-use super::put_back;
 use super::replica_log::{ReplicaLog, ReplicaLogDir};
 use super::script::Scripts;
 use super::time::{CallTime, RoomTime};
 use super::transition::Room;
 use super::view::Closed;
 use super::{Counters, StoreError};
+use super::{arrivals, put_back};
 use crate::CountedNetwork;
 use crate::batch::{Request, Step, put_together};
 
@@ -184,11 +184,14 @@ impl RoomTask {
         command: &Command,
         networks: &[Vec<CountedNetwork>],
     ) -> (Reply<StoreError>, Vec<(usize, u64)>) {
-        let Command::Enter(entries) = command else { return (Reply::Done, Vec::new()) };
         // Nobody outside knows it while the pool is open, and what is kept of a network lasts for seconds.
         let secret = self.knowledge.memory.as_ref().map_or([0; 32], |memory| memory.plan.secret);
         let mut room = room(&self.parts, self.knowledge.stamp.as_ref());
-        let joined = room.join(entries, networks, &secret).await;
+        let joined = match command {
+            Command::Enter(entries) => room.join(entries, networks, &secret).await,
+            Command::Arrive(arrivals) => arrivals::enter(&mut room, arrivals, networks, &secret).await,
+            _ => return (Reply::Done, Vec::new()),
+        };
         self.parts.counters.calls.fetch_add(room.calls, Relaxed);
         match joined {
             Ok((outcome, over)) => (Reply::Answered(outcome), over),

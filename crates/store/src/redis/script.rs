@@ -24,6 +24,7 @@ const ROOM: [&str; 7] = [
 ];
 /// What stands before commands that look identities up, behind the beginning.
 const INDEX: &str = include_str!("../../../../lua/room/index.lua");
+const JOINS: &str = include_str!("../../../../lua/room/joins.lua");
 const BEGIN: &str = include_str!("../../../../lua/begin.lua");
 
 /// The most leases, or places that wait, that end in one script: Redis serves nobody else meanwhile. The room in memory
@@ -66,8 +67,8 @@ impl Scripts {
         let script = |body: &str| Script::new(&format!("{room}\n{BEGIN}\n{body}"));
         Self {
             schedule: script(include_str!("../../../../lua/schedule.lua")),
-            enter: script(include_str!("../../../../lua/enter.lua")),
-            arrive: script(&[INDEX, include_str!("../../../../lua/arrive.lua")].join("\n")),
+            enter: script(&[JOINS, include_str!("../../../../lua/enter.lua")].join("\n")),
+            arrive: script(&[INDEX, JOINS, include_str!("../../../../lua/arrive.lua")].join("\n")),
             freeze: script(include_str!("../../../../lua/freeze.lua")),
             freeze_tiers: script(include_str!("../../../../lua/freeze_tiers.lua")),
             reveal: script(include_str!("../../../../lua/reveal.lua")),

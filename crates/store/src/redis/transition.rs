@@ -62,7 +62,7 @@ impl Room<'_> {
         match command {
             Command::Schedule(plan) => self.schedule(plan).await,
             Command::Enter(entries) => self.enter(entries).await,
-            Command::Arrive(arrivals) => arrivals::enter(self, arrivals).await,
+            Command::Arrive(arrivals) => arrivals::enter(self, arrivals, &[], &[]).await.map(|(outcome, _)| outcome),
             Command::Tick => self.view(&mut Closed::default()).await.map(|_| Outcome::Done),
             Command::Freeze { entries, root } => self.freeze(*entries, root).await,
             Command::FreezeTiers(roots) => self.freeze_tiers(roots).await,
@@ -289,7 +289,7 @@ impl Room<'_> {
 }
 
 /// Has a join counted for a network.
-fn add_network(call: &mut ScriptInvocation<'_>, number: usize, network: &CountedNetwork, secret: &[u8]) {
+pub(super) fn add_network(call: &mut ScriptInvocation<'_>, number: usize, network: &CountedNetwork, secret: &[u8]) {
     let mut named = Context::new(&SHA256);
     [b"fairgate/joins", secret, &network.key.to_be_bytes()].iter().for_each(|part| named.update(part));
     let (each_us, tolerance_us) = network.quota.credit_us();

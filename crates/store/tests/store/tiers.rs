@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use fairgate_core::room::{Arrived, Command, GAP, Outcome, Room, SalePlan, Spot};
-use fairgate_store::Store;
+use fairgate_core::rate_limit::Quota;
+use fairgate_core::room::{Arrival, Arrived, Command, GAP, Outcome, Room, SalePlan, Spot};
 use fairgate_store::embedded::EmbeddedStore;
+use fairgate_store::{CountedNetwork, Joined, Joiner, Store};
 use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
@@ -146,6 +147,37 @@ async fn a_crowd_has_its_indexes_in_order_of_arrival_in_each_tier() {
     let of_tier_0: Vec<u64> = (0..20_000_u64).filter(|fan| !fan.is_multiple_of(40)).collect();
     let expected = [of_tier_0[15_999], of_tier_0[16_000]].map(|fan| arrival(fan).entries[0].0);
     assert_eq!(roster, expected.as_flattened());
+}
+
+/// A network has one quota, at however many edges its fans come, and others in the same batch are not held up by it.
+#[tokio::test]
+async fn arrivals_of_a_network_are_counted_over_all_edges() {
+    let redis = PrivateRedis::start().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let edges = [open_redis(&redis, &clock), open_redis(&redis, &clock)];
+    edges[0].apply(ROOM, schedule(true, 2)).await.unwrap();
+    clock.set(START_MS + 60_000);
+    let busy = CountedNetwork { key: 7, quota: Quota { per_minute: 60, burst: 10 } };
+    let comer =
+        |fan: u8, networks| Joiner { entry: Arrival::plain(fan % 2, tier_entry(0, fan, fan), tag(fan)), networks };
+    let mut over = 0;
+    for fan in 0..20_u8 {
+        let comers = vec![comer(2 * fan + 1, vec![busy]), comer(2 * fan + 2, Vec::new())];
+        let edge = &edges[usize::from(fan) % 2];
+        edge.view(ROOM).await.unwrap();
+        let came = edge.arrive(ROOM, comers).await.unwrap();
+        let at = |index: u64, tier| Joined::At(new_in(tier, index));
+        match came.as_slice() {
+            [one, other] if over == 0 && fan < 10 => assert_eq!([*one, *other], [at(fan.into(), 1), at(fan.into(), 0)]),
+            [Joined::Over { retry_after_ms }, other] => {
+                assert!((1..=1_000).contains(retry_after_ms), "{retry_after_ms}");
+                assert_eq!(*other, at(fan.into(), 0), "who was turned away has no number");
+                over += 1;
+            }
+            came => panic!("{came:?}"),
+        }
+    }
+    assert_eq!(over, 10);
 }
 
 /// Who was let in, who gave up, and who comes again: as it goes in a sale.
