@@ -1,18 +1,26 @@
-//! Short names for what a page's own script has named itself: a tenth of what is left to compress.
+//! Short names for what a page's own script has named itself: a sixth of what is left to compress.
 //!
-//! Guarantees: a name is shortened everywhere or nowhere, each to one that stands nowhere else in the script, so no
-//! scope has to be understood. A name stays where it could be a property: after a dot, before a colon, alone in
-//! braces, in a string. So does a name that is declared nowhere (a global). Sources have no methods in short form and
-//! no calls in default values.
+//! Guarantees:
+//! - a name of the whole script is shortened everywhere or nowhere; one that a top-level statement alone declares, in
+//!   all of that statement or nowhere in it
+//! - a short name stands nowhere else in the statements that it is used in, so no scope has to be understood
+//! - names of properties stay: after a dot and before a colon. A name that is alone in braces names a property, too: both
+//!   are written out where that pays, and it stays elsewhere
+//! - a name that is declared nowhere (a global) stays
+//!
+//! Sources have no methods in short form, no calls in default values, and a `;` behind every expression.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::minify::{begins_expression, quoted, regular_expression};
 
-/// Shorter ones are not worth it.
-const BYTES_MIN: usize = 3;
 /// Words of the language that are as short as the names given here.
 const RESERVED: [&str; 5] = ["as", "do", "if", "in", "of"];
+/// From so many other uses on it pays to write out what is alone in braces: in a statement, and in the whole script.
+const OWN_USES_MIN: usize = 3;
+const WHOLE_USES_MIN: usize = 6;
+/// What goes on with a statement behind a brace.
+const GOES_ON: [&str; 7] = ["catch", "else", "finally", "while", "of", "in", "instanceof"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'s> {
@@ -22,19 +30,61 @@ enum Token<'s> {
     Sign(char),
 }
 
+/// What a name is in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A variable, or a word of the language.
+    Variable,
+    /// A variable that names a property, too: alone in braces.
+    Both,
+    /// A property.
+    Property,
+    /// No name at all.
+    None,
+}
+
+/// A token of the code with what is known of its place.
+#[derive(Clone, Copy, Debug)]
+struct Placed<'s> {
+    token: Token<'s>,
+    role: Role,
+    /// How many brackets are open around it.
+    depth: usize,
+}
+
 /// The script with short names.
 pub(super) fn shortened(script: &str) -> String {
     let tokens = tokens(script);
-    let given = given(&tokens);
+    let code: Vec<Token<'_>> = tokens.iter().copied().filter(|token| !is_space(*token)).collect();
+    let placed = placed(&code);
+    let statements = statements(&placed);
+    let whole = whole_names(&placed, &statements);
+    let mut names: Vec<Option<String>> = Vec::with_capacity(placed.len());
+    for statement in &statements {
+        let own = own_names(&code[statement.clone()], &placed[statement.clone()], &whole);
+        names.extend(placed[statement.clone()].iter().map(|at| short_of(*at, &own, &whole.short)));
+    }
+    let mut names = names.into_iter();
     let mut out = String::with_capacity(script.len());
     for token in tokens {
-        match token {
-            Token::Name(name) => out.push_str(given.get(name).map_or(name, String::as_str)),
-            Token::Text(text) => out.push_str(text),
-            Token::Sign(sign) => out.push(sign),
+        let short = if is_space(token) { None } else { names.next().flatten() };
+        match (short, token) {
+            (Some(short), _) => out.push_str(&short),
+            (None, Token::Name(text) | Token::Text(text)) => out.push_str(text),
+            (None, Token::Sign(sign)) => out.push(sign),
         }
     }
     out
+}
+
+fn short_of(at: Placed<'_>, own: &HashMap<&str, String>, whole: &HashMap<&str, String>) -> Option<String> {
+    let Token::Name(name) = at.token else { return None };
+    let short = own.get(name).or_else(|| whole.get(name))?;
+    match at.role {
+        Role::Variable => Some(short.clone()),
+        Role::Both => Some(format!("{name}:{short}")),
+        Role::Property | Role::None => None,
+    }
 }
 
 fn tokens(script: &str) -> Vec<Token<'_>> {
@@ -77,33 +127,153 @@ fn part_of_template(text: &str) -> &str {
     end.map_or(text, |(at, c)| &text[..at + if c == '`' { 1 } else { 2 }])
 }
 
-/// The short names, for those names that may have one: the most frequent get the shortest.
-fn given(tokens: &[Token<'_>]) -> HashMap<String, String> {
-    let code: Vec<Token<'_>> = tokens.iter().copied().filter(|token| !is_space(*token)).collect();
-    let (declared, fixed) = (declared(&code), fixed(&code));
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut taken: HashSet<&str> = RESERVED.into();
-    for token in &code {
-        let Token::Name(name) = *token else { continue };
-        taken.insert(name);
-        if name.len() >= BYTES_MIN && declared.contains(name) && !fixed.contains(name) {
-            *counts.entry(name).or_default() += 1;
+/// What each token is in its place.
+fn placed<'s>(code: &[Token<'s>]) -> Vec<Placed<'s>> {
+    let mut open = Vec::new();
+    let mut all = Vec::with_capacity(code.len());
+    for (at, &token) in code.iter().enumerate() {
+        let (before, after) = (at.checked_sub(1).and_then(|at| code.get(at)), code.get(at + 1));
+        match token {
+            Token::Sign('}' | ')' | ']') => drop(open.pop()),
+            Token::Text(text) if text.starts_with('}') => drop(open.pop()),
+            _ => {}
+        }
+        let role = match token {
+            Token::Name(_) => {
+                let is_member = is_sign(before, ".") && !(at > 1 && is_sign(code.get(at - 2), "."));
+                let is_first = is_sign(before, "{,");
+                let is_alone = is_first && open.last() == Some(&'{') && is_sign(after, ",}=");
+                match () {
+                    () if is_member || (is_first && is_sign(after, ":")) => Role::Property,
+                    () if is_alone => Role::Both,
+                    () => Role::Variable,
+                }
+            }
+            _ => Role::None,
+        };
+        all.push(Placed { token, role, depth: open.len() });
+        match token {
+            Token::Sign('{') if is_block(before) => open.push('b'),
+            Token::Sign(sign @ ('{' | '(' | '[')) => open.push(sign),
+            Token::Text(text) if text.starts_with(['`', '}']) && text.ends_with("${") => open.push('`'),
+            _ => {}
         }
     }
-    let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
+    all
+}
+
+/// True if a brace behind this token begins statements, and no object or pattern.
+fn is_block(before: Option<&Token<'_>>) -> bool {
+    is_sign(before, ")>") || matches!(before, Some(Token::Name("else" | "try" | "finally" | "catch" | "do")))
+}
+
+/// The top-level statements, in their order.
+fn statements(code: &[Placed<'_>]) -> Vec<std::ops::Range<usize>> {
+    let mut all = Vec::new();
+    let mut start = 0;
+    for (at, Placed { token, depth, .. }) in code.iter().enumerate() {
+        let ends = *depth == 0
+            && match (token, code.get(at + 1).map(|next| next.token)) {
+                (_, None) | (Token::Sign(';'), _) => true,
+                (Token::Sign('}'), Some(Token::Name(next))) => !GOES_ON.contains(&next),
+                _ => false,
+            };
+        if ends {
+            all.push(start..at + 1);
+            start = at + 1;
+        }
+    }
+    all.extend((start < code.len()).then_some(start..code.len()));
+    all
+}
+
+/// What is known of the names that the whole script uses.
+struct Whole<'s> {
+    declared: HashSet<&'s str>,
+    short: HashMap<&'s str, String>,
+}
+
+/// The names that top-level statements declare for all of them: the most frequent get the shortest.
+fn whole_names<'s>(code: &[Placed<'s>], statements: &[std::ops::Range<usize>]) -> Whole<'s> {
+    let declared: HashSet<&str> = statements.iter().flat_map(|range| declared_by(&code[range.clone()])).collect();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut stay, mut taken): (HashSet<&str>, HashSet<&str>) = (HashSet::new(), RESERVED.into());
+    for at in code {
+        let Token::Name(name) = at.token else { continue };
+        match at.role {
+            Role::Both => drop(stay.insert(name)),
+            Role::Variable if declared.contains(name) => *counts.entry(name).or_default() += 1,
+            _ => {}
+        }
+        taken.insert(name);
+    }
+    let pays = |(name, uses): &(&str, usize)| *uses >= WHOLE_USES_MIN || !stay.contains(name);
+    let mut names: Vec<(&str, usize)> = counts.into_iter().filter(pays).collect();
     names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let short = short_names().filter(|short| !taken.contains(short.as_str()));
-    names.into_iter().map(|(name, _)| name.to_owned()).zip(short).collect()
+    let short = capitals().chain(pairs()).filter(|short| !taken.contains(short.as_str()));
+    Whole { declared, short: names.into_iter().map(|(name, _)| name).zip(short).collect() }
+}
+
+/// What a top-level statement declares for the others.
+fn declared_by<'s>(code: &[Placed<'s>]) -> Vec<&'s str> {
+    let mut names = Vec::new();
+    let first = usize::from(matches!(code.first(), Some(Placed { token: Token::Name("async"), .. })));
+    match code.get(first).map(|at| at.token) {
+        Some(Token::Name("function")) => {
+            let named = code.iter().skip(first + 1).find_map(|at| match at.token {
+                Token::Name(name) => Some(name),
+                _ => None,
+            });
+            names.extend(named);
+        }
+        Some(Token::Name("const" | "let")) => {
+            let code: Vec<Token<'_>> = code.iter().map(|at| at.token).collect();
+            names.extend(declarators(&code[first + 1..]));
+        }
+        _ => {}
+    }
+    names
+}
+
+/// The short names of what one statement alone declares, in the order in which they appear.
+fn own_names<'s>(code: &[Token<'s>], placed: &[Placed<'s>], whole: &Whole<'s>) -> HashMap<&'s str, String> {
+    let declared = declared(code);
+    let (mut order, mut stay): (Vec<&str>, HashSet<&str>) = (Vec::new(), RESERVED.into());
+    let uses = |name: Token<'_>, role: Role| placed.iter().filter(|at| at.token == name && at.role == role).count();
+    let pays = |name| uses(name, Role::Both) == 0 || uses(name, Role::Variable) >= OWN_USES_MIN;
+    let mut known = HashSet::new();
+    for at in placed {
+        let Token::Name(name) = at.token else { continue };
+        if at.role == Role::Property || !known.insert(name) {
+            continue;
+        }
+        let is_own = declared.contains(name) && !whole.declared.contains(name) && pays(at.token);
+        if is_own {
+            order.push(name);
+        } else {
+            stay.insert(whole.short.get(name).map_or(name, String::as_str));
+        }
+    }
+    let short = small().chain(pairs()).filter(|short| !stay.contains(short.as_str()));
+    order.into_iter().zip(short).collect()
 }
 
 fn is_space(token: Token<'_>) -> bool {
     matches!(token, Token::Sign(' ' | '\n'))
 }
 
-/// `a` to `z`, then `aa` to `zz`: more than a page has.
-fn short_names() -> impl Iterator<Item = String> {
-    let two = ('a'..='z').flat_map(|first| ('a'..='z').map(move |second| format!("{first}{second}")));
-    ('a'..='z').map(String::from).chain(two)
+fn small() -> impl Iterator<Item = String> {
+    ('a'..='z').map(String::from)
+}
+
+/// One statement's names have small letters, so these are the whole script's.
+fn capitals() -> impl Iterator<Item = String> {
+    ('A'..='Z').map(String::from)
+}
+
+/// `aa` to `zz`: more than a page has.
+fn pairs() -> impl Iterator<Item = String> {
+    ('a'..='z').flat_map(|first| ('a'..='z').map(move |second| format!("{first}{second}")))
 }
 
 fn is_sign(token: Option<&Token<'_>>, signs: &str) -> bool {
@@ -115,7 +285,7 @@ fn declared<'s>(code: &[Token<'s>]) -> HashSet<&'s str> {
     let mut declared = HashSet::new();
     for (at, token) in code.iter().enumerate() {
         match *token {
-            Token::Name("const" | "let") => declared.extend(name_at(code, at + 1)),
+            Token::Name("const" | "let") => declared.extend(declarators(&code[at + 1..])),
             Token::Name("function") => {
                 let name = at + 1 + usize::from(is_sign(code.get(at + 1), "*"));
                 declared.extend(name_at(code, name));
@@ -131,6 +301,24 @@ fn declared<'s>(code: &[Token<'s>]) -> HashSet<&'s str> {
         }
     }
     declared
+}
+
+/// The names of a declaration, from behind its `const` or `let`: plain ones, and those of a pattern.
+fn declarators<'s>(code: &[Token<'s>]) -> Vec<&'s str> {
+    let (mut names, mut depth, mut is_target) = (Vec::new(), 0_usize, true);
+    for (at, token) in code.iter().enumerate() {
+        match token {
+            Token::Sign('{' | '(' | '[') => depth += 1,
+            Token::Sign('}' | ')' | ']') if depth == 0 => break,
+            Token::Sign('}' | ')' | ']') => depth -= 1,
+            Token::Sign(';') | Token::Name("of" | "in") if depth == 0 => break,
+            Token::Sign('=') if depth == 0 => is_target = false,
+            Token::Sign(',') if depth == 0 => is_target = true,
+            Token::Name(name) if is_target && !is_sign(code.get(at + 1), ":") => names.push(*name),
+            _ => {}
+        }
+    }
+    names
 }
 
 fn name_at<'s>(code: &[Token<'s>], at: usize) -> Option<&'s str> {
@@ -165,40 +353,6 @@ fn parameters<'s>(code: &[Token<'s>]) -> Vec<&'s str> {
     names
 }
 
-/// What may be the name of a property.
-fn fixed<'s>(code: &[Token<'s>]) -> HashSet<&'s str> {
-    let (mut fixed, mut open) = (HashSet::new(), Vec::new());
-    for (at, token) in code.iter().enumerate() {
-        let (before, after) = (at.checked_sub(1).and_then(|at| code.get(at)), code.get(at + 1));
-        match *token {
-            Token::Sign(sign @ ('{' | '(' | '[')) => open.push(sign),
-            Token::Sign('}' | ')' | ']') => drop(open.pop()),
-            Token::Text(text) if text.starts_with(['"', '\'']) => drop(fixed.insert(&text[1..text.len() - 1])),
-            Token::Text(text) if text.starts_with(['`', '}']) => follow_template(text, &mut open),
-            Token::Name(name) => {
-                let is_member = is_sign(before, ".") && !(at > 1 && is_sign(code.get(at - 2), "."));
-                let is_first = is_sign(before, "{,");
-                let is_key = is_first && is_sign(after, ":");
-                let is_alone = is_first && open.last() == Some(&'{') && is_sign(after, ",}=");
-                if is_member || is_key || is_alone {
-                    fixed.insert(name);
-                }
-            }
-            _ => {}
-        }
-    }
-    fixed
-}
-
-fn follow_template(text: &str, open: &mut Vec<char>) {
-    if text.starts_with('}') {
-        open.pop();
-    }
-    if text.ends_with("${") {
-        open.push('`');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,28 +360,44 @@ mod tests {
     #[test]
     fn only_what_can_be_nothing_else_is_shortened() {
         for (source, short) in [
-            ("const first=1;let second=first;", "const a=1;let b=a;"),
+            ("const first=1;let second=first;", "const A=1;let B=A;"),
             (
                 "function* turn(one,[two,{three}]){return one+two+three;}",
-                "function* c(a,[b,{three}]){return a+b+three;}",
+                "function* A(a,[b,{three}]){return a+b+three;}",
             ),
-            ("const list=[];list.length+other.list;", "const list=[];list.length+other.list;"),
-            ("const key=1;f({key:2,...key});", "const key=1;f({key:2,...key});"),
-            ("const all=[];f(...all);window.fetch(all);", "const a=[];f(...a);window.fetch(a);"),
+            ("const list=[];list.length+other.list;", "const A=[];A.length+other.list;"),
+            ("const key=1;f({key:2,...key});", "const A=1;f({key:2,...A});"),
+            ("const all=[];f(...all);window.fetch(all);", "const A=[];f(...A);window.fetch(A);"),
             ("const name=1;g({name});", "const name=1;g({name});"),
-            ("const said=`a ${word=>`b ${word} said`} ${said}`;", "const a=`a ${b=>`b ${b} said`} ${a}`;"),
-            ("const mine=\"status\";const status=mine;", "const a=\"status\";const status=a;"),
-            ("const word=s.replace(/word\\/`/g,\"\");", "const a=s.replace(/word\\/`/g,\"\");"),
+            ("const said=`a ${word=>`b ${word} said`} ${said}`;", "const A=`a ${a=>`b ${a} said`} ${A}`;"),
+            ("const mine=\"status\";const status=mine;", "const A=\"status\";const B=A;"),
+            ("const word=s.replace(/word\\/`/g,\"\");", "const A=s.replace(/word\\/`/g,\"\");"),
             ("try{f();}catch(error){g(error);}", "try{f();}catch(a){g(a);}"),
             ("try{f();}catch{return null;}", "try{f();}catch{return null;}"),
-            ("const on=(first,second=\"x\")=>first-second;", "const on=(a,b=\"x\")=>a-b;"),
+            ("const on=(first,second=\"x\")=>first-second;", "const A=(a,b=\"x\")=>a-b;"),
+            ("const {one,two:other}=f();other(one);", "const {one,two:A}=f();A(one);"),
+            ("f((one)=>{let [two,three]=one,four=two;g(four.two);});", "f((a)=>{let [b,c]=a,d=b;g(d.two);});"),
+            ("for(const id of ids){f(id);}g(id);", "for(const a of ids){f(a);}g(id);"),
         ] {
             assert_eq!(shortened(source), short);
         }
     }
 
     #[test]
+    fn what_is_one_statements_own_has_the_same_letters_in_others() {
+        let source = "function one(first){return two(first);}function two(second){return one(second,third);}";
+        assert_eq!(shortened(source), "function A(a){return B(a);}function B(a){return A(a,third);}");
+        let source = "let count=0;function add(more){count=count+more;return{count};}";
+        assert_eq!(shortened(source), "let count=0;function A(a){count=count+a;return{count};}", "alone in braces");
+        let source = "function add({count,more=1}){return count+count+count+more;}";
+        assert_eq!(shortened(source), "function A({count:a,more=1}){return a+a+a+more;}", "written out where it pays");
+        let source = "const size=1;const f=(size)=>size;g(size);";
+        assert_eq!(shortened(source), "const A=1;const B=(A)=>A;g(A);", "the whole script's name goes before");
+    }
+
+    #[test]
     fn a_short_name_is_nobody_elses() {
-        assert_eq!(shortened("const word=1;a(word);b.c(word);"), "const d=1;a(d);b.c(d);");
+        assert_eq!(shortened("const word=1;A(word);b.c(word);"), "const B=1;A(B);b.c(B);");
+        assert_eq!(shortened("f((word)=>a(word,b.c,d));"), "f((c)=>a(c,b.c,d));");
     }
 }
