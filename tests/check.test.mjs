@@ -71,7 +71,17 @@ async function honest() {
   const freeze = { entries: FANS, root, frozen_at_ms: 3, at_ms: 9, now_ms: 4, before: true };
   const seen = { draw: d, descriptor, label: "committed", locked: true, at_ms: 1 };
   const evidence = [{ ...seen, receipts: [{ ...receipt, nonce, at_ms: 1 }], freezes: [freeze] }];
-  return { record: signed(record), jwks, mine, evidence, roster };
+  const indexAt = (place) => nonces.findIndex((_, index) => placeOf(index, FANS, seed) === place);
+  const lines = [0, 2, 1].map((place) => claimOf(place, indexAt(place), nonces[indexAt(place)]));
+  lines.push(claimOf(3, indexAt(3)), claimOf(FANS, -1));
+  return { record: signed(record), jwks, mine, evidence, roster, claims: Uint8Array.from(Buffer.concat(lines)) };
+}
+
+// A line of the list of claims; without u nothing was shown.
+function claimOf(place, index, u = Buffer.alloc(16, 255), tag = Buffer.alloc(32, u[0] === 255 ? 255 : 0)) {
+  const numbers = Buffer.alloc(24);
+  [place, index, 1000 + place].forEach((number, at) => numbers.writeBigUInt64BE(BigInt.asUintN(64, BigInt(number)), 8 * at));
+  return Buffer.concat([numbers, u, tag]);
 }
 
 function signed({ signature: _, ...record }, options = {}) {
@@ -221,10 +231,43 @@ test("what is missing leaves its step open and says why", async () => {
     witness: "not-seen",
     beacon: "no-beacon",
     place: "receipt",
+    claims: "claims",
   });
   const scheduled = { ...record, entries: null, root: null, secret: null, seed: null };
   const later = (await checkDraw({ record: scheduled })).filter((step) => step.why === "not-yet");
-  assert.deepEqual(later.map((step) => step.name), ["list", "listed", "witness", "secret", "seed", "place"]);
+  assert.deepEqual(later.map((step) => step.name), ["list", "listed", "witness", "secret", "seed", "place", "claims"]);
+});
+
+test("the list of claims says who was let in, and each cheat in it has its name", async () => {
+  const papers = await honest();
+  const of = async (claims, more = {}) => (await checkDraw({ ...papers, claims, ...more })).at(-1);
+  const { claims } = papers;
+  const { name, verdict, claimed } = await of(claims);
+  assert.deepEqual([name, verdict], ["claims", "holds"]);
+  assert.deepEqual(claimed, { claims: 5, shown: 3, late: 1, overtaken: 1, step: 1 });
+  assert.equal((await of(new Uint8Array())).verdict, "holds");
+  const part = await of(claims, { roster: undefined });
+  assert.deepEqual([part.verdict, part.why, part.claimed.claims], ["open", "claims-part", 5], "places need no list");
+  const changed = (at, byte) => Uint8Array.from(claims, (old, index) => (index === at ? byte : old));
+  const with1 = (line) => Uint8Array.from(Buffer.concat([claims, line]));
+  const place = (index) => placeOf(index, FANS, papers.record.seed);
+  const last = [0, 1, 2, 3, 4, 5, 6].find((index) => place(index) === 4);
+  const tag = Buffer.alloc(32, 9);
+  for (const [why, list] of [
+    ["claim-length", claims.subarray(1)],
+    ["claim-twice", with1(claims.subarray(0, 72))],
+    ["claim-place", changed(15, 6)],
+    ["claim-place", with1(claimOf(4, -1))],
+    ["claim-place", with1(claimOf(4, 7))],
+    ["claim-entry", changed(24, 77)],
+    ["claim-person", Uint8Array.from(Buffer.concat([claimOf(7, -1, Buffer.alloc(16), tag), claimOf(8, -1, Buffer.alloc(16), tag)]))],
+  ]) {
+    assert.equal((await of(list)).why, why);
+  }
+  assert.equal((await of(with1(claimOf(4, last)))).verdict, "holds");
+  const unseen = await of(changed(24, 77), { roster: undefined });
+  assert.equal(unseen.verdict, "open", "what was shown is compared with the whole list alone");
+  assert.deepEqual(papersFrom(claims, "claims"), { claims });
 });
 
 test("files are told apart by what is in them", async () => {

@@ -10,14 +10,18 @@ import { createInterface } from "node:readline";
 
 const TYPES = { js: "text/javascript", css: "text/css", html: "text/html; charset=utf-8" };
 
-// Serves `{path: text}` on a port below those that the system gives to clients.
-async function serve(files, policy) {
-  const server = createServer((request, response) => {
+function handed(files, policy) {
+  return (request, response) => {
     const file = files[request.url];
     if (file === undefined) return response.writeHead(404).end();
     const type = TYPES[request.url.split(".").pop()] ?? TYPES.html;
     response.writeHead(200, { "content-type": type, "content-security-policy": policy }).end(file);
-  });
+  };
+}
+
+// Serves `{path: text}`, or by a handler, on a port below those that the system gives to clients.
+async function serve(files, policy) {
+  const server = createServer(typeof files === "function" ? files : handed(files, policy));
   for (;;) {
     const port = 10000 + Math.floor(Math.random() * 20000);
     try {
@@ -38,15 +42,17 @@ async function startDriver() {
   throw new Error("chromedriver says no port: make setup installs it");
 }
 
+// A command of the driver's: one without a body asks.
 async function call(url, body) {
-  const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+  const answer = await fetch(url, body ? { method: "POST", body: JSON.stringify(body) } : {});
   const { value } = await answer.json();
   if (value?.error) throw new Error(`${value.error}: ${value.message}`);
   return value;
 }
 
 // Opens `/` of these files under a content security policy, and gives `use` a function that gives the value of a
-// script: its `arguments` are what was given, and a function that takes the value. More arguments are Chromium's own.
+// script: its `arguments` are what was given, and a function that takes the value. It also gets the session's commands, by
+// their paths. In place of files there may be a handler of requests. More arguments are Chromium's own.
 export async function inChromium(files, policy, use, ...more) {
   const { server, origin } = await serve(files, policy);
   const profile = mkdtempSync(join(tmpdir(), "fairgate-chromium-"));
@@ -59,7 +65,8 @@ export async function inChromium(files, policy, use, ...more) {
     const session = `${url}/${sessionId}`;
     await call(`${session}/timeouts`, { script: 300_000 });
     await call(`${session}/url`, { url: `${origin}/` });
-    return await use((script, ...given) => call(`${session}/execute/async`, { script, args: given }));
+    const command = (path, body) => call(`${session}/${path}`, body);
+    return await use((script, ...given) => command("execute/async", { script, args: given }), command, origin);
   } finally {
     process.kill(-driver.pid, "SIGKILL");
     await once(driver, "exit");

@@ -34,7 +34,7 @@ function page() {
 }
 
 function files() {
-  const modules = ["evidence", "pace", "place", "screens", "show", "words"];
+  const modules = ["evidence", "own", "pace", "place", "screens", "show", "tiers", "words"];
   const scripts = modules.map((name) => [`/${name}.js`, read(`../pages/waiting/${name}.js`)]);
   return {
     "/": '<!doctype html><script src="/misfits.js"></script><iframe src="/page.html"></iframe>',

@@ -9,7 +9,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { rootFrom } from "../pages/check/steps.js";
 import * as draw from "../pages/waiting/draw.js";
 import * as pace from "../pages/waiting/pace.js";
-import { chachaBlock, fromHex, placeOf } from "../pages/waiting/place.js";
+import { chachaBlock, fromHex, placeOf, toHex } from "../pages/waiting/place.js";
 import { modelOf, noticeOf } from "../pages/waiting/screens.js";
 import { sha256 } from "../pages/waiting/sha256.js";
 import { tongue } from "../pages/waiting/words.js";
@@ -64,7 +64,7 @@ test("ChaCha20 agrees with its published keystream", () => {
 test("SHA-256 agrees with node's for every length around a block", () => {
   for (let length = 0; length <= 200; length++) {
     const bytes = Uint8Array.from({ length }, (_, i) => (i * 37 + length) % 256);
-    assert.equal(draw.toHex(sha256(bytes)), createHash("sha256").update(bytes).digest("hex"));
+    assert.equal(toHex(sha256(bytes)), createHash("sha256").update(bytes).digest("hex"));
   }
 });
 
@@ -126,32 +126,32 @@ const status = (fields) => ({
   sold_out: false,
   paused: false,
   now_ms: 70000,
-  draw: { entries: 7, seed: SEED },
+  draw: { descriptor: record().descriptor, entries: 7, seed: SEED },
   ...fields,
 });
 const POLL = { floor_ms: 2000, ceiling_ms: 180000, divisor: 10 };
 
-test("each phase has its screen", () => {
+test("each phase has its screen", async () => {
   const pool = { receipt: { kind: "pool", index: 3 } };
   const line = { receipt: { kind: "line", place: 100 } };
-  const screen = (fields, mine, now = 70000) => {
+  const screen = async (fields, mine, now = 70000) => {
     const s = status(fields);
-    return pace.screenFor(s, mine, pace.placeFrom(mine.receipt, s.draw), now);
+    return pace.screenFor(s, mine, await pace.placeFrom(mine.receipt, s.draw), now);
   };
-  const unrevealed = { draw: { entries: 7, seed: null } };
-  assert.equal(screen({ phase: "idle" }, {}), "idle");
-  assert.equal(screen({ phase: "pooling" }, {}), "joining");
-  assert.equal(screen({ phase: "pooling", ...unrevealed }, pool, 5000), "pooled");
-  assert.equal(screen({ phase: "pooling", ...unrevealed }, pool, 61000), "drawing");
-  assert.equal(screen({ phase: "drawing", ...unrevealed }, pool), "drawing");
-  assert.equal(screen({}, pool), "called");
-  assert.equal(screen({ serving: 0 }, pool), "line");
-  assert.equal(screen({}, line), "line");
-  assert.equal(screen({ serving: 101 }, line), "called");
-  assert.equal(screen({ sold_out: true }, line), "soldout");
-  assert.equal(screen({ sold_out: true }, {}), "soldout");
-  assert.equal(screen({}, { gone: "left" }), "left");
-  assert.equal(screen({ phase: "ended" }, line), "ended");
+  const unrevealed = { draw: { ...status().draw, seed: null } };
+  assert.equal(await screen({ phase: "idle" }, {}), "idle");
+  assert.equal(await screen({ phase: "pooling" }, {}), "joining");
+  assert.equal(await screen({ phase: "pooling", ...unrevealed }, pool, 5000), "pooled");
+  assert.equal(await screen({ phase: "pooling", ...unrevealed }, pool, 61000), "drawing");
+  assert.equal(await screen({ phase: "drawing", ...unrevealed }, pool), "drawing");
+  assert.equal(await screen({}, pool), "called");
+  assert.equal(await screen({ serving: 0 }, pool), "line");
+  assert.equal(await screen({}, line), "line");
+  assert.equal(await screen({ serving: 101 }, line), "called");
+  assert.equal(await screen({ sold_out: true }, line), "soldout");
+  assert.equal(await screen({ sold_out: true }, {}), "soldout");
+  assert.equal(await screen({}, { gone: "left" }), "left");
+  assert.equal(await screen({ phase: "ended" }, line), "ended");
 });
 
 test("polls are spread between floor and ceiling", () => {

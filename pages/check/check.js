@@ -1,8 +1,9 @@
 // "Check the draw": fetches the public papers, or takes saved files, checks every step here and says it in plain words.
 // Saved as a file and opened without a network, it does the same with saved papers.
 
-import { freezeCode, isTiered } from "../waiting/draw.js";
+import { freezeCode } from "../waiting/draw.js";
 import { dropEvidence, evidenceOf, isAimable, isFrozen, keep, recall, roundMs, roundOf } from "../waiting/evidence.js";
+import { isTiered } from "../waiting/tiers.js";
 import { witnessesIn } from "./log.js";
 import { qrRows } from "./qr.js";
 import { seenWords } from "./seen.js";
@@ -87,14 +88,22 @@ async function gather() {
 
 // The whole list: with tiers one for each, and of tags as many.
 async function fetchLists() {
-  const { entries, tiers, secret, descriptor } = papers.record;
-  if (!isTiered(papers.record)) return { roster: await fetchList("roster", entries * 32) };
+  const { entries, tiers, secret, seed, descriptor } = papers.record;
+  const claims = seed ? await fetchClaims() : undefined;
+  if (!isTiered(papers.record)) return { roster: await fetchList("roster", entries * 32), claims };
   const [roster, tags] = [[], []];
   for (const [t, tier] of tiers.entries()) {
     roster.push(await fetchList(`roster/${t}`, tier.entries * 32));
     if (secret && descriptor.identity.length) tags.push(await fetchList(`tags/${t}`, tier.entries * 16));
   }
-  return { roster, tags };
+  return { roster, tags, claims };
+}
+
+// The list of claims, which grows until the sale is over: as long as it is now. Nothing where that is not said.
+async function fetchClaims() {
+  const head = await fetch(`${base}/draw/claims?d=${papers.record.descriptor_digest}`, { method: "HEAD" });
+  const length = head.ok && head.headers.get("content-length");
+  return length ? fetchList("claims", Number(length)) : undefined;
 }
 
 // A list, part by part.
@@ -176,13 +185,14 @@ function element(tag, words, className = "") {
   return Object.assign(document.createElement(tag), { textContent: words, className });
 }
 
-function stepItem({ name, verdict, why, place, said }, index) {
+function stepItem({ name, verdict, why, place, said, claimed }, index) {
   const item = element("li", "", verdict === "fails" ? "bad" : verdict);
   item.append(element("h3", `${index + 1}. ${text[`${name}_name`]}`), element("p", wordsOf(name)));
   const round = papers.record.descriptor.beacon && roundOf(papers.record);
   const result = why ? say(`why_${why}`, { round }) : text[`verdict_${verdict}`];
   const own = place === undefined ? "" : ` ${say("your_place", { place: place + 1 })}`;
   item.append(element("p", result + own, "result"));
+  if (claimed) item.append(element("p", say("claims_said", claimed), "result"));
   if (said) item.append(...seenWords(text, said).map((words) => element("p", words, "result")));
   return item;
 }

@@ -3,7 +3,8 @@
 //
 // What is read has one spelling. A signature that stands under a known key's name and number, and is none, refuses the proof.
 
-import { hash, toHex } from "../waiting/draw.js";
+import { hash } from "../waiting/draw.js";
+import { toHex } from "../waiting/place.js";
 import { fromHex } from "../waiting/place.js";
 
 const PROOF_HEAD = "c2sp.org/tlog-proof@v1";

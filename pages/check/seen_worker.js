@@ -1,9 +1,10 @@
 // Reads the draw log's proof of a freeze for the waiting page, in a worker: most pages never need to.
 //
 // Takes {draw, proof, end_ms, witnesses, lang} and answers who saw it, in words; nothing where that cannot be said. `texts` has
-// the words by language.
+// the words by language. Takes {bytes} and answers their SHA-256, which browsers have on secure origins only.
 
 import { freezeStatement } from "../waiting/draw.js";
+import { sha256 } from "../waiting/sha256.js";
 import { readFreeze, witnessesIn } from "./log.js";
 import { seenWords } from "./seen.js";
 
@@ -17,5 +18,6 @@ async function readFor({ draw, proof, end_ms, witnesses, lang }) {
 }
 
 globalThis.onmessage = ({ data }) => {
-  readFor(data).catch(() => "").then((words) => globalThis.postMessage(words));
+  const answer = data.bytes ? Promise.resolve(sha256(data.bytes)) : readFor(data).catch(() => "");
+  answer.then((said) => globalThis.postMessage(said));
 };

@@ -2,11 +2,13 @@
 //
 // A step's verdict is "holds", "fails" or "open" (what it needs is not there); `why` names what is missing.
 
-import { canonical, digest, digestOf, entryIn, goesWithout, hash, isTiered, nonceOf } from "../waiting/draw.js";
-import { freezeStatement, placeInTier, seedIn, toHex, u64be } from "../waiting/draw.js";
+import { canonical, digest, digestOf, entryIn, goesWithout, hash, nonceOf } from "../waiting/draw.js";
+import { freezeStatement, placeInTier, seedIn, u64be } from "../waiting/draw.js";
 import { isAimable, isFrozen, roundMs, roundOf } from "../waiting/evidence.js";
-import { fromHex, placeOf } from "../waiting/place.js";
+import { fromHex, placeOf, toHex } from "../waiting/place.js";
 import { sha256 } from "../waiting/sha256.js";
+import { isTiered } from "../waiting/tiers.js";
+import { readClaims } from "./claims.js";
 import { judgeFreeze } from "./judge.js";
 import { readFreeze, rootOnPath } from "./log.js";
 import { areTiersOf, followsRules } from "./rules.js";
@@ -302,6 +304,18 @@ function checkPlace({ record, own }) {
   return { ...verdict((own.place ?? place) === place), place };
 }
 
+// That who was let in was let in with a place of their own. Without the whole list, entries are not compared.
+async function checkClaims(papers, d) {
+  const { record, claims, progress } = papers;
+  if (!record.seed) return open("not-yet");
+  if (!claims) return open("claims");
+  const tiers = tiersOf(papers);
+  const { why, ...claimed } = await readClaims(claims, { record, d, tiers, progress });
+  if (why) return fails(why);
+  const whole = tiers.every(({ roster, tags }) => roster && (tags || !record.descriptor.identity?.length));
+  return { ...(whole ? verdict(true) : open("claims-part")), claimed };
+}
+
 const STEPS = [
   ["schedule", checkSchedule],
   ["signature", checkSignature],
@@ -317,6 +331,7 @@ const STEPS = [
   ["beacon", checkBeacon],
   ["seed", checkSeed],
   ["place", checkPlace],
+  ["claims", checkClaims],
 ];
 
 // Steps that a draw by version 1 has nothing for.
@@ -324,8 +339,8 @@ function isAsked(name, { log, descriptor }) {
   return isTiered(descriptor) || !(name === "tags" || (name === "log" && !log));
 }
 
-// Checks what is there: {record, jwks?, mine?, evidence?, proof?, roster?, tags?, freeze_proof?, reveal_proof?, witnesses?,
-// roundHolds?, progress?} to [{name, verdict, why?, place?, said?}]. With tiers `roster` and `tags` are lists of them.
+// Checks what is there: {record, jwks?, mine?, evidence?, proof?, roster?, tags?, claims?, freeze_proof?, reveal_proof?,
+// witnesses?, roundHolds?, progress?} to [{name, verdict, why?, place?, said?, claimed?}]. With tiers `roster` and `tags` are lists of them.
 export async function checkDraw(given) {
   const papers = { ...given, own: ownOf(given) };
   const d = digestOf(papers.record.descriptor);
@@ -344,6 +359,7 @@ export async function checkDraw(given) {
 export function papersFrom(bytes, name = "") {
   const [, list, tier] = /(roster|tags)\.(\d{1,2})$/.exec(name) ?? [];
   if (list) return { [list]: { [tier]: bytes } };
+  if (/(^|\W)claims(\W|$)/.test(name)) return { claims: bytes };
   const [, statement] = /(freeze|reveal)\.tlog-proof$/.exec(name) ?? [];
   if (statement) return { [`${statement}_proof`]: new TextDecoder().decode(bytes) };
   const start = bytes.find((byte) => ![9, 10, 13, 32].includes(byte));

@@ -1,14 +1,10 @@
 // The draw protocol, fairgate/v1 and fairgate/v2, as far as the proof of one draw needs it.
 
-import { fromHex } from "./place.js";
+import { fromHex, toHex } from "./place.js";
 import { sha256 } from "./sha256.js";
-import { placeAmong } from "./tiers.js";
+import { isTiered, placeAmong } from "./tiers.js";
 
 const NONE = "0".repeat(64);
-
-export function toHex(bytes) {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 // RFC 8785 for the values a descriptor has.
 export function canonical(value) {
@@ -38,11 +34,6 @@ export function u64be(number) {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(number));
   return bytes;
-}
-
-// Whether the draw has tiers and verified identities.
-export function isTiered({ version }) {
-  return version === "fairgate/v2";
 }
 
 // H(DST("fairgate/v2/<what>") ‖ parts), as bytes.

@@ -1,13 +1,16 @@
 // What a fan sees and when the page asks again: decisions from the public status, the fan's own receipt and the time.
 
 import { isAimable, roundMs } from "./evidence.js";
+import { placeInDraw } from "./own.js";
 import { placeOf } from "./place.js";
+import { isTiered } from "./tiers.js";
 
-// The place in the line, or null while it is not known.
-export function placeFrom(receipt, draw) {
+// The place in the line, or null while it is not known. `sha` is a hash that may take its time.
+export async function placeFrom(receipt, draw, sha) {
   if (!receipt) return null;
   if (receipt.kind === "line") return receipt.place;
-  return draw?.seed ? placeOf(receipt.index, draw.entries, draw.seed) : null;
+  if (!draw?.seed) return null;
+  return isTiered(draw.descriptor) ? placeInDraw(sha, draw, receipt) : placeOf(receipt.index, draw.entries, draw.seed);
 }
 
 // Which screen: `now` is the room's own time.
@@ -43,7 +46,7 @@ export function interestIn(status, screen, ahead, now) {
     const range = expectedWait(ahead, status.advance);
     return range ? Math.sqrt(range[0] * range[1]) : 0;
   }
-  return ["joining", "drawing", "called", "cookies"].includes(screen) ? 0 : Infinity;
+  return ["joining", "showing", "drawing", "called", "cookies"].includes(screen) ? 0 : Infinity;
 }
 
 // The pause before the next poll: a share of the time that is left, between floor and ceiling, and never far beyond

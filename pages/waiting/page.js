@@ -1,14 +1,17 @@
 // The waiting page: look at the public status, act for the fan, show, sleep, and again.
 
-import { locale, room, text, title } from "./config.js";
+import { base, lang, locale, room, text, title } from "./config.js";
 import { isFrozen, keep, keepLook, keepProof, keepReceipt, recall, roundMs } from "./evidence.js";
 import { exclusively, forget, MINE, mine, remember, reread, withoutCookies } from "./kept.js";
+import { tagged } from "./own.js";
 import { CLAIM_MS_BEFORE, clockOffset, goesIn, interestIn, joinDelay, keptUntil, placeFrom } from "./pace.js";
 import { pollDelay, progressOf, retryDelay, screenFor } from "./pace.js";
+import { fromHex, toHex } from "./place.js";
 import { hasPool, modelOf, noticeOf } from "./screens.js";
 import { $, entitle, keepFocus, put, readOut, shortened, write } from "./show.js";
 import { showAround, showCountdown, showFigure, showPairs, showProgress } from "./show.js";
-import { ask, claimsOf, nonce, problemOf, proofOf, readProof, unexpected } from "./wire.js";
+import { isTiered } from "./tiers.js";
+import { ask, claimsOf, guard, inWorker, nonce, problemOf, proofOf, sha, unexpected } from "./wire.js";
 import { tongue } from "./words.js";
 
 const SHARED = `${MINE}:status`;
@@ -22,13 +25,15 @@ let looked_ms = 0;
 let failures = 0;
 let hint_ms = 0;
 let timer = 0;
-let turning = false;
+let turning = 0;
 let full = false;
 let entering = false;
 let opening = false;
 let proved = "";
+// What the room asks of those who enter, once its script is loaded.
+let entry = null;
 const seen = document.createElement("span");
-let worked = { key: "", place: null, ms: 0 };
+let worked = { source: "", place: null, ms: 0 };
 let shown = {};
 let spoken = { screen: "", at_ms: 0, ahead: null };
 
@@ -39,8 +44,8 @@ let refused = withoutCookies();
 // One turn of the loop.
 
 async function turn() {
-  if (turning) return;
-  turning = true;
+  // Somebody may ask for another meanwhile.
+  if (turning++) return;
   clearTimeout(timer);
   hint_ms = 0;
   try {
@@ -51,19 +56,20 @@ async function turn() {
     failures += 1;
     hint_ms = error.hint_ms ?? 0;
   }
-  turning = false;
+  const next = turning > 1 ? turn : sleep;
+  turning = 0;
   show();
-  sleep();
+  next();
 }
 
 async function look() {
   const answer = await ask("status");
   if (answer.code !== 200) unexpected(answer);
-  adopt(answer.json, Date.now());
+  await adopt(answer.json, Date.now());
   keep(SHARED, { status, looked_ms });
 }
 
-function adopt(news, received_ms) {
+async function adopt(news, received_ms) {
   const before = status ?? recall(SHARED)?.status;
   status = news;
   looked_ms = received_ms;
@@ -73,7 +79,8 @@ function adopt(news, received_ms) {
   keepReceipt(room, mine, received_ms);
   keepLook(room, status, received_ms);
   prove(draw);
-  if (mine.receipt && mine.draw && mine.draw !== draw.descriptor_digest) forget();
+  if (mine.draw && mine.draw !== draw.descriptor_digest) forget();
+  await work();
   const until_ms = keptUntil(mine.until_ms, before, status, placeNow());
   if (until_ms !== mine.until_ms) remember({ until_ms });
 }
@@ -90,9 +97,8 @@ async function prove(draw) {
     return;
   }
   keepProof(room, d, proof, Date.now());
-  const { lang } = document.documentElement;
   const witnesses = recall("fairgate:witnesses") ?? "";
-  const said = await readProof({ draw, proof, end_ms: roundMs(draw), witnesses, lang });
+  const said = await inWorker({ draw, proof, end_ms: roundMs(draw), witnesses, lang });
   if (said) write(seen, `${said} `);
   $("check").prepend(seen);
 }
@@ -100,34 +106,55 @@ async function prove(draw) {
 async function act() {
   reread();
   full = false;
+  const { draw, entry: asks } = status;
+  if (mine.receipt ? asks?.binding === "key" : asks ?? isTiered(draw.descriptor)) await load();
   const screen = screenNow();
-  if (screen === "joining") await exclusively(join);
-  if (screen === "called" && !entering && goesIn(status, mine, document.hidden, roomNow())) await claim();
+  if (["joining", "showing"].includes(screen) && !mine.receipt) await exclusively(join);
+  if (screen === "called" && !entry?.asks && goesIn(status, mine, document.hidden, roomNow())) await claim();
+}
+
+// The script for rooms that ask something of those who enter, and for draws with tiers.
+async function load() {
+  entry ??= await new Promise((resolve, reject) => {
+    const page = { ask, guard, remember, sha, tagged, fromHex, toHex, tell, turn, show, now: roomNow };
+    globalThis.fairgate = (begin) => resolve(begin(page, () => [status, mine]));
+    const script = { type: "module", src: `${base}/../entry/${lang}.js`, onerror: reject };
+    document.head.append(Object.assign(document.createElement("script"), script));
+  });
 }
 
 async function join() {
   reread();
   if (mine.receipt) return;
-  if (!mine.nonce) remember({ nonce: nonce(), nonce_ms: roomNow() });
-  const answer = await ask("join", { nonce: mine.nonce });
-  if (answer.code !== 200) unexpected(answer);
-  const { draw = status.draw.descriptor_digest, iat } = claimsOf(answer.json.ticket);
+  const d = status.draw.descriptor_digest;
+  if (!mine.nonce) remember({ nonce: nonce(), nonce_ms: roomNow(), draw: d });
+  const shown = entry ? await entry.shown() : { nonce: mine.nonce };
+  if (!shown) return;
+  const answer = await ask("join", shown);
+  if (answer.code !== 200) return entry?.hears(answer) || unexpected(answer);
+  const { draw = d, iat } = claimsOf(answer.json.ticket);
   // A cookie that outlived this storage brings an older ticket back: its nonce is gone.
   if (iat * 1000 < mine.nonce_ms - 90000) remember({ nonce: undefined });
-  remember({ receipt: answer.json, draw, gone: undefined });
+  remember({ receipt: answer.json, draw, gone: undefined, ...(await entry?.joined(answer.json)) });
   keepReceipt(room, mine, Date.now());
+  await work();
 }
 
 // Nothing is forgotten for an answer that has not judged the ticket.
 async function claim() {
-  const answer = await ask("claim", { nonce: mine.nonce });
+  // Without tiers it is what was sent at the join; with tiers only this browser has known it until now.
+  const { nonce } = mine;
+  const answer = await ask("claim", { nonce, u: nonce, ...entry?.claims() });
   const problem = problemOf(answer);
   if (answer.code === 200) enter(answer.json);
   else if (answer.code === 202) wait(answer);
   else if (problem === "expired") forget(ended());
   else if (problem === "bad-ticket") forget("refused");
   else if (problem === "other-draw") forget();
-  else unexpected(answer);
+  else {
+    if (status.entry) await load();
+    if (!entry?.hears(answer)) unexpected(answer);
+  }
 }
 
 // Who has asked keeps the place for another grace.
@@ -186,16 +213,24 @@ function roomNow() {
   return Date.now() + (offset ?? 0);
 }
 
-function placeNow() {
-  const { receipt } = mine;
-  const draw = status?.draw;
-  const key = receipt && `${receipt.ticket} ${draw?.seed}`;
-  if (key && key === worked.key) return worked.place;
+// What the place follows from.
+function sourceNow() {
+  return mine.receipt && `${mine.receipt.ticket} ${status?.draw?.seed}`;
+}
+
+// Works out the place, where that is not done.
+async function work() {
+  const source = sourceNow();
+  if (!source || source === worked.source) return;
   const started = performance.now();
-  const place = placeFrom(receipt, draw);
-  worked = { key, place, ms: performance.now() - started };
+  const place = await placeFrom(mine.receipt, status?.draw, sha);
+  worked = { source, place, ms: performance.now() - started };
   if (place !== null && mine.place !== place) remember({ place });
-  return place;
+}
+
+function placeNow() {
+  const source = sourceNow();
+  return source && source === worked.source ? worked.place : null;
 }
 
 function aheadNow() {
@@ -206,7 +241,8 @@ function aheadNow() {
 function screenNow() {
   if (entering) return "called";
   const screen = screenFor(status, mine, placeNow(), roomNow());
-  return refused && ["joining", "called"].includes(screen) ? "cookies" : screen;
+  if (!["joining", "called"].includes(screen)) return screen;
+  return refused ? "cookies" : entry?.asks ? "showing" : screen;
 }
 
 function waitsNow(screen) {
@@ -258,7 +294,7 @@ function show() {
   const focused = document.activeElement;
   const screen = screenNow();
   const at = moment(screen);
-  const model = modelOf(screen, at);
+  const model = entry?.look(screen, at) ?? modelOf(screen, at);
   const notice = noticeOf(screen, at);
   shown = { screen, ...model };
   $("ticket").className = `ticket ${screen}`;
@@ -351,13 +387,14 @@ document.addEventListener("visibilitychange", () => {
   else if (shown.screen === "called" || Date.now() - looked_ms > (status?.poll.floor_ms ?? 0)) turn();
 });
 // Another tab asked or acted: use what it learned, and let whoever is first poll next.
-addEventListener("storage", ({ key }) => {
+addEventListener("storage", async ({ key }) => {
   if (key === MINE) reread();
   const shared = key === SHARED && recall(SHARED);
   if (shared && shared.looked_ms > looked_ms) {
-    adopt(shared.status, shared.looked_ms);
-    if (!["joining", "called"].includes(screenNow())) sleep();
+    await adopt(shared.status, shared.looked_ms);
+    if (!["joining", "showing", "called"].includes(screenNow())) sleep();
   }
+  await work();
   show();
 });
 

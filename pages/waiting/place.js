@@ -7,6 +7,10 @@ export function fromHex(hex) {
   return Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16));
 }
 
+export function toHex(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function quarter(x, a, b, c, d) {
   x[a] += x[b];
   x[d] = rotate(x[d] ^ x[a], 16);

@@ -14,6 +14,10 @@ function beforeDraw({ status, now }) {
   return hasPool(status) && status.phase === "pooling" && now < status.starts_at_ms;
 }
 
+function entriesIn({ entries, tiers }) {
+  return entries ?? tiers?.reduce((sum, tier) => sum + tier.entries, 0);
+}
+
 const numbered = ({ count }, place) => place !== null && count(place + 1);
 const entryOf = ({ count, mine }) => `#${count(mine.receipt.index + 1)}`;
 
@@ -29,6 +33,7 @@ const SCREENS = {
   }),
   joining: () => ({ dots: true }),
   pooled: (at) => ({
+    headline: at.mine.pooled,
     label: at.text.draw_in,
     until_ms: at.status.starts_at_ms,
     words: at.say("pooled_words", { time: at.clock(at.status.starts_at_ms) }),
@@ -42,7 +47,7 @@ const SCREENS = {
     words: at.say(drawingWords(at.status.draw, at.now), { time: at.clock(roundMs(at.status.draw)) }),
     stub: [
       [at.text.entry, entryOf(at)],
-      [at.text.sealed, at.count(at.status.draw.entries ?? at.status.pool_size)],
+      [at.text.sealed, at.count(entriesIn(at.status.draw) ?? at.status.pool_size)],
     ],
   }),
   line: (at) => ({
@@ -80,7 +85,8 @@ function over(at, screen) {
 // and `clock`, which says a time of the room.
 export function modelOf(screen, at) {
   const model = SCREENS[screen]?.(at) ?? over(at, screen);
-  return { ...model, headline: model.headline || at.text[screen] };
+  const elsewhere = at.mine.elsewhere && ["pooled", "line"].includes(screen) ? ` ${at.mine.elsewhere}` : "";
+  return { ...model, words: model.words && model.words + elsewhere, headline: model.headline || at.text[screen] };
 }
 
 // Days ahead nobody has to leave a page open, and few devices would keep it.
@@ -92,7 +98,7 @@ function idleWords({ status, text, say, clock, now }) {
 
 function originWords({ mine, status, text, say, count, ms }) {
   if (mine.receipt.kind === "line") return hasPool(status) ? text.came : text.first;
-  return say("drawn", { n: count(status.draw.entries), ms: count(Math.max(Math.ceil(ms), 1)) });
+  return say("drawn", { n: count(entriesIn(status.draw)), ms: count(Math.max(Math.ceil(ms), 1)) });
 }
 
 function againWords(at) {
@@ -127,7 +133,7 @@ export function noticeOf(screen, at) {
 }
 
 function keptWords(screen, { status, mine, text, say, minutes, clock, now, online, failures }) {
-  if (!status || ["idle", "joining"].includes(screen)) return text.kept_nothing;
+  if (!status || ["idle", "joining", "showing"].includes(screen)) return text.kept_nothing;
   if (["pooled", "drawing"].includes(screen)) return text.kept_entry;
   if (!["line", "soldout", "called"].includes(screen)) return "";
   // While the room itself cannot be asked, no time runs.

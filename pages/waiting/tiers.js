@@ -2,6 +2,11 @@
 
 import { placeOf } from "./place.js";
 
+// Whether the draw has tiers and verified identities, by its descriptor.
+export function isTiered(descriptor) {
+  return descriptor?.version === "fairgate/v2";
+}
+
 // The place of the entry that is j-th of tier t, by the rules {band, share} and sizes {entries} in the tiers' order. Numbers
 // stay below 2^50, so plain ones are exact.
 export function placeInBands(rules, sizes, t, j) {

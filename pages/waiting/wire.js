@@ -3,6 +3,9 @@
 import { base } from "./config.js";
 import { mine } from "./kept.js";
 
+// What signs the calls about a place that is bound to this browser, once it is loaded.
+export const guard = { send: (url, init) => fetch(url, init) };
+
 // `hint_ms` is when the gate wants to be asked again, 0 where it does not say.
 export async function ask(path, body) {
   const headers = { accept: "application/json" };
@@ -10,7 +13,7 @@ export async function ask(path, body) {
   if (body && mine.receipt) headers.authorization = `Bearer ${mine.receipt.ticket}`;
   const method = body ? "POST" : "GET";
   const signal = AbortSignal.timeout(15000);
-  const answer = await fetch(`${base}/${path}`, { method, headers, signal, body: body && JSON.stringify(body) });
+  const answer = await guard.send(`${base}/${path}`, { method, headers, signal, body: body && JSON.stringify(body) });
   const json = (await answer.json().catch(() => null)) ?? {};
   // Retry-After may be a date.
   const hint_ms = json.retry_after_ms ?? (Number(answer.headers.get("retry-after")) * 1000 || 0);
@@ -23,8 +26,8 @@ export async function proofOf(draw) {
   return answer.ok && answer.text();
 }
 
-// Who saw the freeze by that proof, in words.
-export function readProof(asked) {
+// What a worker makes of what it is asked: who saw the freeze by that proof, in words, or the SHA-256 of some bytes.
+export function inWorker(asked) {
   return new Promise((resolve) => {
     const worker = new Worker(`${base}/draw/seen.js`);
     worker.onmessage = ({ data }) => resolve(data);
@@ -40,6 +43,8 @@ export function unexpected({ code, hint_ms }) {
 export function problemOf({ code, json }) {
   return code >= 400 && String(json.type ?? "").split("/").pop();
 }
+
+export const sha = (bytes) => crypto.subtle?.digest("SHA-256", bytes) ?? inWorker({ bytes });
 
 export function nonce() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -8,7 +8,7 @@ use pingora::tls;
 use super::reader::{Document, Step};
 use super::store::read_authority;
 use super::{Config, RoomConfig, TlsListener};
-use crate::page::{PageInput, WaitingPage, read_page};
+use crate::page::{EntryPage, PageInput, WaitingPage, read_page};
 use fairgate_token::KeyRing;
 
 /// Reports files that cannot be used.
@@ -40,6 +40,7 @@ fn check_template(config: &Config, document: &Document<'_>, index: usize, room: 
         title: room.title.clone(),
         template: Some(template.clone()),
         frame_ancestors: Vec::new(),
+        entry: EntryPage::default(),
     };
     if let Err(error) = WaitingPage::check(&page) {
         let path = [Step::Key("room"), Step::Item(index), Step::Key("page"), Step::Key("template")];

@@ -87,6 +87,7 @@ fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::EntryPage;
 
     #[test]
     fn the_page_is_whole_in_every_language() {
@@ -96,6 +97,7 @@ mod tests {
             title: "Fado & <Friends>".to_owned(),
             template: None,
             frame_ancestors: Vec::new(),
+            entry: EntryPage::default(),
         };
         let page = CheckPage::build(&input).expect("the shipped page");
         for language in language::all() {

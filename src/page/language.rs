@@ -27,12 +27,17 @@ pub(super) struct Language {
     pub(super) kept: BTreeMap<String, String>,
     /// Texts of the page that checks a draw.
     pub(super) check: BTreeMap<String, String>,
+    /// Texts of entering: of the script that asks, and of its forms.
+    pub(super) entry: BTreeMap<String, String>,
     /// Texts of the pages that tell of a refusal.
     pub(super) problem: BTreeMap<String, String>,
 }
 
+/// How many languages there are.
+pub(super) const COUNT: usize = 5;
+
 /// The shipped languages; the first is what a browser gets that speaks none of them.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); COUNT] = [
     ("en", include_str!("../../pages/waiting/lang/en.json")),
     ("pt", include_str!("../../pages/waiting/lang/pt.json")),
     ("es", include_str!("../../pages/waiting/lang/es.json")),
@@ -87,6 +92,7 @@ mod tests {
             assert_eq!(keys(&other.text), keys(&english.text), "text of {}", other.tag);
             assert_eq!(keys(&other.script), keys(&english.script), "script of {}", other.tag);
             assert_eq!(keys(&other.check), keys(&english.check), "check of {}", other.tag);
+            assert_eq!(keys(&other.entry), keys(&english.entry), "entry of {}", other.tag);
             assert_eq!(keys(&other.problem), keys(&english.problem), "problem of {}", other.tag);
             assert_eq!(keys(&other.kept), keys(&english.kept), "kept of {}", other.tag);
         }
@@ -99,7 +105,9 @@ mod tests {
             slots.sort_unstable();
             slots.into_iter().map(|(slot, _)| slot.to_owned()).collect::<Vec<_>>()
         };
-        let parts = |language: &'static Language| [&language.text, &language.script, &language.kept, &language.check];
+        let parts = |language: &'static Language| {
+            [&language.text, &language.script, &language.kept, &language.check, &language.entry]
+        };
         for other in all() {
             for (theirs, english) in parts(other).into_iter().zip(parts(&all()[0])) {
                 for (key, text) in english {

@@ -5,10 +5,12 @@
 //! - what only one visitor without scripts sees rides behind it uncompressed, so no request ever waits for a
 //!   compressor
 //!
-//! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script.
+//! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script. A room that
+//! asks something of those who enter lets that script load others of the gate's ([`EntryPage`]).
 
 mod check;
 mod encoding;
+mod entry;
 mod kept;
 mod language;
 mod noscript;
@@ -28,6 +30,7 @@ use http::HeaderValue;
 
 pub use check::CheckPage;
 use encoding::{Encoding, Head};
+pub use entry::{EntryPage, FormWay, PageScript, Provider};
 pub use kept::{KeptForm, KeptPage, KeptWhy};
 use language::Language;
 pub use noscript::{NoScript, State};
@@ -48,6 +51,8 @@ pub struct PageInput {
     pub template: Option<PathBuf>,
     /// The origins whose pages may show it in a frame; none where it is empty.
     pub frame_ancestors: Vec<String>,
+    /// What is asked of those who enter.
+    pub entry: EntryPage,
 }
 
 /// The largest page that an organizer may give for crawlers.
@@ -189,7 +194,7 @@ impl Edition {
         let tails = rendered.tails.iter().map(|(state, html)| (*state, Tail::parse(html))).collect();
         Ok(Self {
             language,
-            csp: policy::with_workers(&rendered.head, &input.frame_ancestors),
+            csp: policy::of_waiting(&rendered.head, &input.frame_ancestors, &input.entry),
             head: Head::compress(rendered.head.as_bytes()),
             tails,
         })
@@ -227,6 +232,7 @@ mod tests {
             title: "Fado & Friends <Live>".to_owned(),
             template: None,
             frame_ancestors: Vec::new(),
+            entry: EntryPage::default(),
         }
     }
 
@@ -289,6 +295,29 @@ mod tests {
         let html = text(&page, "pt", State::Waiting { place: 41_999, ahead: 12_345 });
         assert!(html.contains("42.000") && html.contains("12.345"));
         assert!(html.contains("<html lang=\"pt\" dir=\"ltr\">"));
+    }
+
+    #[test]
+    fn a_visitor_without_scripts_has_the_forms_that_the_room_offers() {
+        let forms = vec![
+            FormWay::Code,
+            FormWay::SignIn { name: "club".to_owned(), label: "Sign in as a <member>".to_owned() },
+            FormWay::Mail,
+            FormWay::Wait,
+        ];
+        let entry = EntryPage { scripts: true, forms, ..EntryPage::default() };
+        let page = WaitingPage::build(&PageInput { entry, ..input() }).expect("the shipped page");
+        let html = text(&page, "en", State::Join { before_draw: true });
+        let tail = &html[html.find("<noscript>\n<p").expect("a part for them")..];
+        for part in [
+            "<label>Your code <input name=code required></label>",
+            "/entry/oidc/club?return_to=/tickets%3Fevent%3D7%26seat%3D%221%22\">Sign in as a &lt;member&gt;</a>",
+            "action=\"/.fairgate/main/entry/mail\"",
+            "action=\"/.fairgate/main/entry/wait\"",
+        ] {
+            assert!(tail.contains(part), "{part}: {tail}");
+        }
+        assert!(!text(&page, "en", State::Pooled).contains("name=code"));
     }
 
     #[test]

@@ -117,12 +117,15 @@ pub(super) const PLACE: &str = "\u{E001}";
 pub(super) const AHEAD: &str = "\u{E002}";
 pub(super) const RETURN_TO: &str = "\u{E003}";
 pub(super) const MESSAGE: &str = "\u{E004}";
+/// The path and query once more, as a value in another query.
+pub(super) const RETURN_QUERY: &str = "\u{E005}";
 
 /// The values that replace the marks, escaped for HTML.
 pub(super) struct Placeholders<'a> {
     place: String,
     ahead: String,
     return_to: Cow<'a, str>,
+    return_query: &'a str,
     message: Cow<'a, str>,
 }
 
@@ -133,16 +136,18 @@ impl<'a> Placeholders<'a> {
             place: grouped(place.saturating_add(1), group),
             ahead: grouped(ahead, group),
             return_to: escape(visitor.return_to),
+            return_query: visitor.return_to,
             message: escape(visitor.message.unwrap_or_default()),
         }
     }
 
-    fn get(&self, mark: char) -> Option<&str> {
+    fn get(&self, mark: char) -> Option<Cow<'_, str>> {
         Some(match mark {
-            '\u{E001}' => &self.place,
-            '\u{E002}' => &self.ahead,
-            '\u{E003}' => &self.return_to,
-            '\u{E004}' => &self.message,
+            '\u{E001}' => Cow::Borrowed(&*self.place),
+            '\u{E002}' => Cow::Borrowed(&*self.ahead),
+            '\u{E003}' => Cow::Borrowed(&*self.return_to),
+            '\u{E004}' => Cow::Borrowed(&*self.message),
+            '\u{E005}' => Cow::Owned(in_query(self.return_query)),
             _ => return None,
         })
     }
@@ -157,7 +162,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn parse(html: &str) -> Self {
-        let is_mark = |c: char| ('\u{E001}'..='\u{E004}').contains(&c);
+        let is_mark = |c: char| ('\u{E001}'..='\u{E005}').contains(&c);
         let first = html.split(is_mark).next().unwrap_or_default().to_owned();
         let marks = html.chars().filter(|&c| is_mark(c));
         let rest = marks.zip(html.split(is_mark).skip(1)).map(|(mark, text)| (mark, text.to_owned())).collect();
@@ -167,7 +172,7 @@ impl Tail {
     pub(super) fn fill(&self, values: &Placeholders<'_>) -> String {
         let mut html = self.first.clone();
         for (mark, text) in &self.rest {
-            html.push_str(values.get(*mark).unwrap_or_default());
+            html.push_str(&values.get(*mark).unwrap_or_default());
             html.push_str(text);
         }
         html
@@ -183,6 +188,19 @@ fn grouped(number: u64, group: &str) -> String {
             out.push_str(group);
         }
         out.push(digit);
+    }
+    out
+}
+
+/// A value in a query: all but unreserved characters and `/` are percent-encoded (RFC 3986, 3.4), so no HTML is left to escape.
+fn in_query(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            byte if plain(byte) => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
     }
     out
 }
@@ -226,6 +244,12 @@ mod tests {
             fill(&html, &visitor),
             "999 before 1,234,568; /a?b=1&amp;c=&quot;&lt;|&lt;b&gt;late&lt;/b&gt;|1,234,568"
         );
+    }
+
+    #[test]
+    fn a_way_back_is_one_value_of_a_query() {
+        let visitor = NoScript { state: State::Called, return_to: "/a b?c=1&d=\"é\"", message: None };
+        assert_eq!(fill(&format!("?r={RETURN_QUERY}"), &visitor), "?r=/a%20b%3Fc%3D1%26d%3D%22%C3%A9%22");
     }
 
     #[test]

@@ -5,9 +5,40 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use ring::digest::{SHA256, digest};
 
+use super::entry::{EntryPage, Provider};
+
 /// The header for a document.
 pub(super) fn header(html: &str, frame_ancestors: &[String]) -> HeaderValue {
     value(&policy(html, frame_ancestors))
+}
+
+/// The header for the waiting page. Where it loads scripts of its own, they are those that its inline script asks for, and
+/// what these ask for: `'strict-dynamic'` passes on the trust in the hash, and no other script of this origin is let run.
+pub(super) fn of_waiting(html: &str, frame_ancestors: &[String], entry: &EntryPage) -> HeaderValue {
+    if !entry.scripts {
+        return with_workers(html, frame_ancestors);
+    }
+    let from = |sources: fn(Provider) -> &'static str| -> String {
+        entry
+            .providers
+            .iter()
+            .map(|provider| sources(*provider))
+            .filter(|text| !text.is_empty())
+            .map(with_space)
+            .collect()
+    };
+    let policy = policy(html, frame_ancestors);
+    let (styles, frames) = (from(Provider::styles_and_calls), from(Provider::frames));
+    let policy = policy
+        .replacen("; style-src ", &format!(" 'strict-dynamic'{}; style-src ", from(Provider::scripts)), 1)
+        .replacen("; img-src ", &format!("{styles}; img-src "), 1)
+        .replacen("; form-action ", &format!("{styles}; form-action "), 1);
+    let frames = if frames.is_empty() { String::new() } else { format!("; frame-src{frames}") };
+    value(&format!("{policy}; worker-src 'self'{frames}"))
+}
+
+fn with_space(text: &str) -> String {
+    format!(" {text}")
 }
 
 /// The header for a document that runs scripts of its own origin in workers, which see neither the page nor its storage.
@@ -64,6 +95,24 @@ fn inline<'a>(html: &'a str, element: &str) -> impl Iterator<Item = &'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_asks_runs_what_its_own_script_loads_and_frames_of_its_providers() {
+        let html = "<style>a</style><script>b</script>";
+        let of = |entry: EntryPage| of_waiting(html, &[], &entry).to_str().expect("ASCII").to_owned();
+        let plain = of(EntryPage::default());
+        assert_eq!(plain, with_workers(html, &[]).to_str().expect("ASCII"));
+        let asks = of(EntryPage { scripts: true, ..EntryPage::default() });
+        assert_eq!(asks.replace(" 'strict-dynamic'", ""), plain);
+        let providers = vec![Provider::Turnstile, Provider::HCaptcha];
+        let framed = of(EntryPage { scripts: true, providers, ..EntryPage::default() });
+        let part = |name: &str| framed.split("; ").find(|part| part.starts_with(name)).expect("a directive").to_owned();
+        assert!(part("script-src").contains("'strict-dynamic' https://challenges.cloudflare.com https://hcaptcha.com"));
+        let frames = "frame-src https://challenges.cloudflare.com https://hcaptcha.com https://*.hcaptcha.com";
+        assert_eq!(part("frame-src"), frames);
+        assert_eq!(part("connect-src"), "connect-src 'self' https://hcaptcha.com https://*.hcaptcha.com");
+        assert!(part("style-src").ends_with("' https://hcaptcha.com https://*.hcaptcha.com"));
+    }
 
     #[test]
     fn each_inline_element_is_allowed_by_its_hash() {

@@ -5,6 +5,8 @@ pub(super) const WAITING: &[&str] = &[
     include_str!("../../pages/waiting/config.js"),
     include_str!("../../pages/waiting/evidence.js"),
     include_str!("../../pages/waiting/place.js"),
+    include_str!("../../pages/waiting/tiers.js"),
+    include_str!("../../pages/waiting/own.js"),
     include_str!("../../pages/waiting/pace.js"),
     include_str!("../../pages/waiting/words.js"),
     include_str!("../../pages/waiting/screens.js"),
@@ -26,6 +28,7 @@ pub(super) const CHECK: &[&str] = &[
     include_str!("../../pages/check/log.js"),
     include_str!("../../pages/check/seen.js"),
     include_str!("../../pages/check/rules.js"),
+    include_str!("../../pages/check/claims.js"),
     include_str!("../../pages/check/steps.js"),
     include_str!("../../pages/check/check.js"),
 ];
@@ -45,6 +48,42 @@ pub(super) const SEEN: &[&str] = &[
     include_str!("../../pages/check/seen_worker.js"),
 ];
 
+/// The modules of the screen before a join. Its words stand before them.
+pub(super) const ENTRY: &[&str] = &[
+    include_str!("../../pages/entry/spell.js"),
+    include_str!("../../pages/entry/made.js"),
+    include_str!("../../pages/entry/ways.js"),
+    include_str!("../../pages/entry/dom.js"),
+    include_str!("../../pages/entry/work.js"),
+    include_str!("../../pages/entry/entry.js"),
+];
+
+/// The modules of what is filled in or pressed on that screen.
+pub(super) const FORMS: &[&str] = &[
+    include_str!("../../pages/entry/code.js"),
+    include_str!("../../pages/entry/dom.js"),
+    include_str!("../../pages/entry/provider.js"),
+    include_str!("../../pages/entry/forms.js"),
+];
+
+/// The modules that bind a place to the browser.
+pub(super) const KEY: &[&str] = &[
+    include_str!("../../pages/entry/spell.js"),
+    include_str!("../../pages/entry/key.js"),
+    include_str!("../../pages/entry/code.js"),
+    include_str!("../../pages/entry/bind.js"),
+];
+
+/// The modules that keep a bound pass alive in the shop's pages.
+pub(super) const KEEP: &[&str] = &[
+    include_str!("../../pages/entry/spell.js"),
+    include_str!("../../pages/entry/key.js"),
+    include_str!("../../pages/entry/keep.js"),
+];
+
+/// The module that solves puzzles in a worker.
+pub(super) const BIRTHDAY: &[&str] = &[include_str!("../../pages/entry/birthday.js")];
+
 /// Signatures on the curve BLS12-381, as `pages/vendor/README.md` describes it: the global `bls`.
 pub(super) const BLS: &str = include_str!("../../pages/vendor/bls12-381.js");
 
@@ -56,10 +95,12 @@ mod tests {
 
     use super::*;
 
+    const ALL: [&[&str]; 9] = [WAITING, CHECK, ROUND, SEEN, ENTRY, FORMS, KEY, KEEP, BIRTHDAY];
+
     /// Names that two modules share, and whatever else is no script, are seen by whoever runs scripts.
     #[test]
     fn each_bundle_is_a_script_that_node_accepts() {
-        for modules in [WAITING, CHECK, ROUND, SEEN] {
+        for modules in ALL {
             let file = tempfile::Builder::new().suffix(".mjs").tempfile().expect("a file");
             std::fs::write(file.path(), bundle(modules)).expect("the bundle is written");
             let node = Command::new("node").arg("--check").arg(file.path()).stdout(Stdio::null()).output();
@@ -70,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_bundle_is_one_script() {
-        for modules in [WAITING, CHECK, ROUND, SEEN] {
+        for modules in ALL {
             let bundle = bundle(modules);
             assert!(!bundle.contains("\nimport ") && !bundle.contains("\nexport "), "modules are joined");
             assert!(!bundle.contains("</script"), "nothing ends the element early");

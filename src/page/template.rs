@@ -5,8 +5,8 @@ use std::path::Path;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 use super::language::Language;
-use super::noscript::{AHEAD, MESSAGE, PLACE, RETURN_TO, State};
-use super::{PageError, PageInput, display_name, requirements, script};
+use super::noscript::{AHEAD, MESSAGE, PLACE, RETURN_QUERY, RETURN_TO, State};
+use super::{FormWay, PageError, PageInput, display_name, requirements, script};
 
 /// The template that is used where an organizer gives none.
 pub const SHIPPED: &str = include_str!("../../pages/waiting/template.html");
@@ -98,6 +98,9 @@ impl Source {
             place => PLACE,
             ahead => AHEAD,
             return_to => RETURN_TO,
+            return_query => RETURN_QUERY,
+            ways => input.entry.forms.iter().map(FormWay::values).collect::<Vec<_>>(),
+            ask => language.entry.clone(),
             message => MESSAGE,
         }
     }

@@ -19,6 +19,8 @@ pub enum WorkerScript {
     Round,
     /// Reads the draw log's proof of a freeze, and says who saw it.
     Seen,
+    /// Solves the puzzles before an entry.
+    Birthday,
 }
 
 /// An answer's body and how it is coded.
@@ -34,6 +36,7 @@ pub struct ScriptDocument {
 
 static ROUND: LazyLock<Head> = LazyLock::new(|| Head::compress(round().as_bytes()));
 static SEEN: LazyLock<Head> = LazyLock::new(|| Head::compress(seen().as_bytes()));
+static BIRTHDAY: LazyLock<Head> = LazyLock::new(|| Head::compress(fairgate_pages::bundle(script::BIRTHDAY).as_bytes()));
 
 impl WorkerScript {
     /// Its `Content-Security-Policy`: a worker has one of its own.
@@ -45,6 +48,7 @@ impl WorkerScript {
         let head = match self {
             Self::Round => &ROUND,
             Self::Seen => &SEEN,
+            Self::Birthday => &BIRTHDAY,
         };
         let encoding = Encoding::negotiate(accept_encoding);
         ScriptDocument {
@@ -84,7 +88,9 @@ mod tests {
 
     #[test]
     fn each_is_whole_and_not_too_large() {
-        for (script, bytes_max) in [(WorkerScript::Round, 40_000), (WorkerScript::Seen, 10_000)] {
+        for (script, bytes_max) in
+            [(WorkerScript::Round, 40_000), (WorkerScript::Seen, 10_000), (WorkerScript::Birthday, 1_600)]
+        {
             for encoding in ["br", "gzip"] {
                 let document = script.document(encoding.as_bytes());
                 assert_eq!(document.content_encoding, Some(encoding));

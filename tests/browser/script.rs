@@ -56,6 +56,16 @@ fn the_puzzle_before_an_entry_is_solved_as_its_vectors_say() {
 }
 
 #[test]
+fn what_a_room_asks_is_shown_in_a_browser_and_the_join_has_it() {
+    node_tests("entry-page.test.mjs");
+}
+
+#[test]
+fn what_an_entry_is_made_of_follows_the_published_vectors() {
+    node_tests("entry-made.test.mjs");
+}
+
+#[test]
 fn the_shop_shows_every_state_and_every_currency_as_the_core_does() {
     let known: Vec<_> = currencies().map(|(code, digits)| (code, digits, money(123_456_789, code))).collect();
     node_tests_with("storefront.test.mjs", &serde_json::json!(known).to_string());

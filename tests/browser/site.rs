@@ -27,12 +27,21 @@ pub(crate) struct Room {
     pub(crate) ends_in_s: Option<i64>,
     pub(crate) rate_per_minute: u32,
     pub(crate) grace: &'static str,
+    /// More keys of the room, as TOML.
+    pub(crate) more: &'static str,
 }
 
 impl Room {
     /// Open, first come first served, ten a second.
-    pub(crate) const USUAL: Self =
-        Self { name: "main", opens_in_s: -60, starts_in_s: -60, ends_in_s: None, rate_per_minute: 600, grace: "5m" };
+    pub(crate) const USUAL: Self = Self {
+        name: "main",
+        opens_in_s: -60,
+        starts_in_s: -60,
+        ends_in_s: None,
+        rate_per_minute: 600,
+        grace: "5m",
+        more: "",
+    };
 }
 
 /// The running servers. Fields are dropped in order: the gate closes first, the database last.
@@ -222,7 +231,7 @@ impl Site {
 }
 
 fn push_room(text: &mut String, room: Room, more_hosts: &str) {
-    let Room { name, rate_per_minute, grace, .. } = room;
+    let Room { name, rate_per_minute, grace, more, .. } = room;
     // One moment for all: without a pool both times are the same.
     let now_ms = SystemClock.now_ms();
     let in_seconds = |seconds| in_seconds(now_ms, seconds);
@@ -230,7 +239,7 @@ fn push_room(text: &mut String, room: Room, more_hosts: &str) {
     write!(
         text,
         "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"{more_hosts}]\nexempt = [\"/bookings\"]\nupstream = \"shop\"\n\
-         opens_at = \"{}\"\nstarts_at = \"{}\"\n{ends_at}\
+         opens_at = \"{}\"\nstarts_at = \"{}\"\n{ends_at}{more}\
          [room.admission]\nrate_per_minute = {rate_per_minute}\nburst = 1\ngrace = \"{grace}\"\n\
          [room.poll]\nfloor = \"500ms\"\nceiling = \"2s\"\n",
         in_seconds(room.opens_in_s),

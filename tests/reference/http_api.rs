@@ -37,13 +37,18 @@ fn every_call_is_documented_with_its_method_and_no_other() {
     let routes = routes();
     let mut reached = BTreeSet::new();
     for (method, path) in calls() {
-        let real = path.replace("{room}", "final").replace("{tier}", "1").replace("{index}", "7");
+        let real =
+            path.replace("{room}", "final").replace("{tier}", "1").replace("{index}", "7").replace("{lang}", "en");
         match routes.route("tickets.example", &Target::parse(real.as_bytes()).unwrap()) {
             Route::Fan { call, .. } => {
                 assert!(call.allow().split(", ").any(|allowed| allowed == method), "{method} {path}: {}", call.allow());
                 reached.insert(format!("{call:?}").split('(').next().unwrap().to_owned());
             }
-            Route::Jwks | Route::RecordSchema | Route::TierRecordSchema | Route::Ended { .. } => {
+            Route::Jwks
+            | Route::RecordSchema
+            | Route::TierRecordSchema
+            | Route::EntryScript(_)
+            | Route::Ended { .. } => {
                 assert_eq!(method, "GET", "{path}")
             }
             other => panic!("{method} {path} leads to {other:?}"),

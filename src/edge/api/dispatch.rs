@@ -59,6 +59,7 @@ pub(crate) async fn answer(
         FanCall::Check => Ok(waiting_page::check(room, request)),
         FanCall::RoundScript => Ok(waiting_page::worker(WorkerScript::Round, request)),
         FanCall::SeenScript => Ok(waiting_page::worker(WorkerScript::Seen, request)),
+        FanCall::KeepScript => Ok(waiting_page::keep_script(request)),
         FanCall::Draw => record::record(edge, room, request),
         FanCall::Proof(index) => record::proof(edge, room, index, request).await,
         FanCall::TierProof(tier, index) => tiers::proof(edge, room, tier, index, request).await,

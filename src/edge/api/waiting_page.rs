@@ -21,10 +21,11 @@ use crate::edge::overload::rate_limit::{Counted, Tally};
 use crate::edge::room::admitted::Admitted;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use crate::page::{Document, NoScript, State, WorkerScript};
+use crate::page::{Document, NoScript, PageScript, ScriptDocument, State, WorkerScript};
 use fairgate_core::fields::first;
 use fairgate_core::request::crawler::is_crawler;
 use fairgate_core::request::origin::way_back;
+use fairgate_core::request::route::EntryScript;
 use fairgate_core::room::{Phase, View};
 
 /// When a crawler is to come again.
@@ -83,10 +84,33 @@ pub(crate) fn check(room: &LiveRoom, request: &FanRequest<'_>) -> Answer {
 
 /// A script that the pages run in a worker: the same for everybody.
 pub(super) fn worker(script: WorkerScript, request: &FanRequest<'_>) -> Answer {
-    let script = script.document(accept(request.headers, &ACCEPT_ENCODING));
+    worker_answer(script, request.headers)
+}
+
+/// A script by which fans show who they are: the same for every room.
+pub(crate) fn entry_script(script: EntryScript, headers: &HeaderMap) -> Answer {
+    let script = match script {
+        EntryScript::Birthday => return worker_answer(WorkerScript::Birthday, headers),
+        EntryScript::Language(tag) => PageScript::in_language(tag.as_bytes()),
+        EntryScript::Forms => PageScript::Forms,
+        EntryScript::Key => PageScript::Key,
+    };
+    script_answer(script.document(accept(headers, &ACCEPT_ENCODING)))
+}
+
+/// The script that keeps a bound pass alive in the shop's pages.
+pub(super) fn keep_script(request: &FanRequest<'_>) -> Answer {
+    script_answer(PageScript::Keep.document(accept(request.headers, &ACCEPT_ENCODING)))
+}
+
+fn worker_answer(script: WorkerScript, headers: &HeaderMap) -> Answer {
+    script_answer(script.document(accept(headers, &ACCEPT_ENCODING)))
+        .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(WorkerScript::CSP))
+}
+
+fn script_answer(script: ScriptDocument) -> Answer {
     let answer = Answer::empty(StatusCode::OK)
         .header(CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"))
-        .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(WorkerScript::CSP))
         .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
         .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))
         .header(VARY, HeaderValue::from_static("Accept-Encoding"))

@@ -107,6 +107,9 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.keys.now().jwks.clone())),
         Route::RecordSchema => document(session, RequestKind::Draw, || Ok(record::schema(record::SCHEMA))),
         Route::TierRecordSchema => document(session, RequestKind::Draw, || Ok(record::schema(record::TIER_SCHEMA))),
+        Route::EntryScript(script) => document(session, RequestKind::Draw, || {
+            Ok(waiting_page::entry_script(script, &session.req_header().headers))
+        }),
         Route::Ended { room: index } => document(session, RequestKind::Ended, || {
             ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
         }),
@@ -188,7 +191,8 @@ fn kind(call: FanCall) -> RequestKind {
         | FanCall::Beacon
         | FanCall::Check
         | FanCall::RoundScript
-        | FanCall::SeenScript => RequestKind::Draw,
+        | FanCall::SeenScript
+        | FanCall::KeepScript => RequestKind::Draw,
     }
 }
 

@@ -17,7 +17,7 @@ use super::workers::{RoomWorkers, TierWorkers};
 use crate::config::{AfterEnd, RoomConfig};
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::RouteClass;
-use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
+use crate::page::{CheckPage, EntryPage, PageError, PageInput, WaitingPage, read_page};
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::route::is_under;
@@ -87,6 +87,7 @@ impl LiveRoom {
             title: config.title.clone(),
             template: config.page.template.clone(),
             frame_ancestors: config.page.frame_ancestors.clone(),
+            entry: EntryPage { scripts: config.rules.is_some(), ..EntryPage::default() },
         };
         let (page, check) = (WaitingPage::build(&input)?, CheckPage::build(&input)?);
         let public_page = config.page.public_page.as_deref().map(read_page).transpose()?;

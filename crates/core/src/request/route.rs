@@ -63,6 +63,45 @@ pub enum FanCall {
     RoundScript,
     /// The script that reads the draw log's proof of a freeze for the waiting page.
     SeenScript,
+    /// The script that keeps a bound pass alive in the shop's pages.
+    KeepScript,
+}
+
+/// A script of the entry's page, the same for every room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryScript {
+    /// Solves the puzzle, in a worker.
+    Birthday,
+    /// The screen before the join, with its words in a language.
+    Language(LanguageTag),
+    /// What is filled in or pressed there.
+    Forms,
+    /// What binds a place to the browser.
+    Key,
+}
+
+/// A language's tag as a script's address has it: 2 to 11 letters and hyphens (BCP 47), lower and upper case told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanguageTag {
+    bytes: [u8; 11],
+    length: usize,
+}
+
+impl LanguageTag {
+    /// Reads a tag; `None` where it is none.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let is_tag = text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+        let mut bytes = [0; 11];
+        bytes.get_mut(..text.len()).filter(|_| is_tag && text.len() >= 2)?.copy_from_slice(text.as_bytes());
+        Some(Self { bytes, length: text.len() })
+    }
+
+    /// The tag.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
 }
 
 impl FanCall {
@@ -81,7 +120,8 @@ impl FanCall {
             | Self::TierProof(..)
             | Self::Check
             | Self::RoundScript
-            | Self::SeenScript => "GET, HEAD, OPTIONS",
+            | Self::SeenScript
+            | Self::KeepScript => "GET, HEAD, OPTIONS",
         }
     }
 }
@@ -102,6 +142,8 @@ pub enum Route {
     RecordSchema,
     /// The JSON Schema of the record of a draw with tiers.
     TierRecordSchema,
+    /// A script by which fans show who they are.
+    EntryScript(EntryScript),
     /// The sessions of a room that ended early, for programs that judge passes; whatever the host.
     Ended {
         /// Index into the table's rooms.
@@ -132,7 +174,12 @@ impl Route {
             Self::Fan { room, .. } | Self::Ended { room } | Self::Protected { room } | Self::Open { room } => {
                 Some(room)
             }
-            Self::Jwks | Self::RecordSchema | Self::TierRecordSchema | Self::NoSuchCall | Self::UnknownHost => None,
+            Self::Jwks
+            | Self::RecordSchema
+            | Self::TierRecordSchema
+            | Self::EntryScript(_)
+            | Self::NoSuchCall
+            | Self::UnknownHost => None,
         }
     }
 }
@@ -213,6 +260,9 @@ impl RouteTable {
             "/draw-record.schema.json" => return Route::RecordSchema,
             "/draw-record-v2.schema.json" => return Route::TierRecordSchema,
             _ => {}
+        }
+        if let Some(script) = entry_script(rest) {
+            return Route::EntryScript(script);
         }
         if let Some(name) = rest.strip_prefix("/ended/").and_then(|file| file.strip_suffix(".json")) {
             let room = self.rooms.iter().position(|room| room.name == name);
@@ -340,6 +390,7 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "draw/round.js" => FanCall::RoundScript,
         "draw/seen.js" => FanCall::SeenScript,
         "check" => FanCall::Check,
+        "keep.js" => FanCall::KeepScript,
         of_draw => numbered_call(of_draw.strip_prefix("draw/")?)?,
     })
 }
@@ -360,6 +411,16 @@ fn numbered_call(call: &str) -> Option<FanCall> {
 fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_plain.then(|| text.parse().ok()).flatten()
+}
+
+fn entry_script(rest: &str) -> Option<EntryScript> {
+    let name = rest.strip_prefix("/entry/")?.strip_suffix(".js")?;
+    Some(match name {
+        "birthday" => EntryScript::Birthday,
+        "forms" => EntryScript::Forms,
+        "key" => EntryScript::Key,
+        tag => EntryScript::Language(LanguageTag::read(tag)?),
+    })
 }
 
 #[cfg(test)]

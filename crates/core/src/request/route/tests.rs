@@ -65,6 +65,7 @@ fn finds_the_room() {
 #[test]
 fn finds_the_calls_of_fans() {
     let table = table();
+    let script = |tag| Route::EntryScript(EntryScript::Language(LanguageTag::read(tag).expect("a tag")));
     let fan = |room, call| Route::Fan { room, call };
     for (host, path, route) in [
         ("x", "/.fairgate/all/status", fan(0, FanCall::Status)),
@@ -76,6 +77,16 @@ fn finds_the_calls_of_fans() {
         ("x", "/.fairgate/all/check", fan(0, FanCall::Check)),
         ("x", "/.fairgate/all/draw/round.js", fan(0, FanCall::RoundScript)),
         ("x", "/.fairgate/all/draw/seen.js", fan(0, FanCall::SeenScript)),
+        ("x", "/.fairgate/all/keep.js", fan(0, FanCall::KeepScript)),
+        ("x", "/.fairgate/entry/birthday.js", Route::EntryScript(EntryScript::Birthday)),
+        ("x", "/.fairgate/entry/forms.js", Route::EntryScript(EntryScript::Forms)),
+        ("x", "/.fairgate/entry/key.js", Route::EntryScript(EntryScript::Key)),
+        ("x", "/.fairgate/entry/pt.js", script("pt")),
+        ("x", "/.fairgate/entry/zh-Hans.js", script("zh-Hans")),
+        ("x", "/.fairgate/entry/p.js", Route::NoSuchCall),
+        ("x", "/.fairgate/entry/pt-abcdefghi.js", Route::NoSuchCall),
+        ("x", "/.fairgate/entry/p1.js", Route::NoSuchCall),
+        ("x", "/.fairgate/entry/", Route::NoSuchCall),
         ("x", "/.fairgate/all/draw/claims", fan(0, FanCall::Claims)),
         ("x", "/.fairgate/all/draw/beacon", fan(0, FanCall::Beacon)),
         ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),

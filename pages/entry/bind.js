@@ -1,0 +1,65 @@
+// How a place is bound to this browser: a key is made before the first join, and calls about the place are signed by it.
+
+import { ALPHABET, printed, remainder } from "./code.js";
+import { ECDSA, keyOf, proofFor, publicOf, stored, utf8 } from "./key.js";
+import { spelled } from "./spell.js";
+
+const SIGNED = /\/(claim|leave|move(\/\w+)?)$/;
+
+async function hashed(text) {
+  return spelled(await crypto.subtle.digest("SHA-256", utf8(text)));
+}
+
+// The thumbprint of a key (RFC 7638): the members in the order of their names.
+export async function thumbprintOf(pair) {
+  return hashed(JSON.stringify(await publicOf(pair)));
+}
+
+// The room's key, or a `fresh` one. What is not `lasting` is gone with this page.
+export async function ownKey(room) {
+  const kept = await keyOf(room).catch(() => undefined);
+  if (kept) return { pair: kept, fresh: false, lasting: true };
+  const pair = await crypto.subtle.generateKey(ECDSA, false, ["sign"]);
+  const put = stored("readwrite", (keys) => keys.put(pair, room));
+  return { pair, fresh: true, lasting: await put.then(() => true, () => false) };
+}
+
+// A `fetch` that signs the calls about a place by this key. Where the status's nonce is over, the answer
+// brings another, and the call is signed once more.
+export function signing(pair, nonceNow) {
+  return async function send(url, init, nonce) {
+    if (!SIGNED.test(url)) return fetch(url, init);
+    const { headers } = init;
+    const ath = await hashed(headers.authorization?.slice(7) ?? "");
+    const DPoP = await proofFor(pair, { url: location.origin + url, nonce: nonce ?? nonceNow(), ath });
+    const answer = await fetch(url, { ...init, headers: { ...headers, DPoP } });
+    const other = answer.headers.get("DPoP-Nonce");
+    return answer.status === 401 && other && !nonce ? send(url, init, other) : answer;
+  };
+}
+
+// The keepsake of u: the first 55 bits of HMAC-SHA256(u, "keepsake") as a code.
+export async function keepsakeOf(u) {
+  const hmac = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", u, hmac, false, ["sign"]);
+  const mac = new DataView(await crypto.subtle.sign("HMAC", key, utf8("keepsake")));
+  const bits = mac.getBigUint64(0) >> 9n;
+  const code = Array.from({ length: 11 }, (_, at) => ALPHABET[Number((bits >> BigInt(50 - 5 * at)) & 31n)]).join("");
+  return code + ALPHABET[remainder(`${code}0`)];
+}
+
+// The hash of a keepsake, which the join says and the ticket keeps.
+export async function keepsakeHash(code) {
+  const bytes = await crypto.subtle.digest("SHA-256", utf8(`fairgate/v2/keepsake\0${code}`));
+  return spelled(bytes.slice(0, 16));
+}
+
+// Binds a page to the room's key: what its join says besides, a `fetch` that signs, and the letters of the keepsake.
+export async function bind(room, u, nonceNow) {
+  const { pair, ...kept } = await ownKey(room);
+  const keepsake = await keepsakeOf(u);
+  const said = { jkt: await thumbprintOf(pair), keepsake: await keepsakeHash(keepsake) };
+  return { ...kept, send: signing(pair, nonceNow), letters: printed(keepsake), said };
+}
+
+globalThis.fairgate?.(bind);
