@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod cli;
+pub mod codes;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;

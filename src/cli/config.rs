@@ -45,8 +45,12 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
                 }
                 for room in &config.rooms {
                     writeln!(out, "    {}: {}", room.name, schedule(room))?;
+                    if let Some(told) = room.entry.told() {
+                        writeln!(out, "    {}: {told}", room.name)?;
+                    }
                 }
-                for note in missing_tokens(&config).into_iter().chain(unsaid_returns(&config)) {
+                let missing = missing_tokens(&config).into_iter().chain(missing_secrets(&config));
+                for note in missing.chain(missing_campaigns(&config)).chain(unsaid_returns(&config)) {
                     writeln!(out, "    note: {note}")?;
                 }
             }
@@ -92,6 +96,31 @@ fn unsaid_returns(config: &Config) -> impl Iterator<Item = String> {
              return_paths, like [\"/checkout/return\"], or they are asked first; if none does, write return_paths = []",
             room.name
         )
+    })
+}
+
+/// Campaigns may come later, while the edge runs; until then their codes count for nobody.
+fn missing_campaigns(config: &Config) -> impl Iterator<Item = String> {
+    let named = config.rooms.iter().flat_map(|room| room.entry.codes.iter().map(move |codes| (room, &codes.campaign)));
+    named.filter_map(|(room, campaign)| {
+        let file = config.edge.codes.join(format!("{campaign}.fgc"));
+        let remedy = format!("make it with `fairgate codes new {campaign}` or `fairgate codes import {campaign}`");
+        (!file.exists()).then(|| {
+            format!(
+                "room {:?}: {} is not there yet, so no code of {campaign} counts; {remedy}",
+                room.name,
+                file.display()
+            )
+        })
+    })
+}
+
+/// Secrets belong to the machine that runs the edge, as tokens do.
+fn missing_secrets(config: &Config) -> impl Iterator<Item = String> {
+    let missing = |room: &RoomConfig| room.entry.resolve(|name| std::env::var(name).ok()).err().unwrap_or_default();
+    config.rooms.iter().flat_map(move |room| {
+        let name = room.name.clone();
+        missing(room).into_iter().map(move |sentence| format!("room {name:?}: {sentence}"))
     })
 }
 

@@ -1,11 +1,13 @@
 //! The command line: one file a verb.
 
 mod booking;
+mod codes;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod draw;
 mod edge;
+mod entry;
 mod event;
 mod keys;
 mod organizer;
@@ -34,11 +36,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Booking(booking::BookingArgs),
+    Codes(codes::CodesArgs),
     Config(config::ConfigArgs),
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
     Edge(edge::EdgeArgs),
+    Entry(entry::EntryArgs),
     Event(event::EventArgs),
     Keys(keys::KeysArgs),
     Outbox(outbox::OutboxArgs),
@@ -57,11 +61,13 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
             Verb::Booking(args) => booking::run(args),
+            Verb::Codes(args) => codes::run(args),
             Verb::Config(args) => config::run(args),
             #[cfg(feature = "demo")]
             Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),
             Verb::Edge(args) => edge::run(&args),
+            Verb::Entry(args) => entry::run(args),
             Verb::Event(args) => event::run(args),
             Verb::Keys(args) => keys::run(args),
             Verb::Outbox(args) => outbox::run(args),

@@ -24,6 +24,8 @@ pub struct EdgeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The directory of signing keys.
     pub keys: PathBuf,
+    /// The directory of campaigns: lists of codes.
+    pub codes: PathBuf,
     /// What tokens name as `iss`.
     pub issuer: String,
     /// The largest request body that is passed on to a shop.
@@ -88,6 +90,7 @@ impl EdgeConfig {
             prefix: read_prefix(section),
             trusted_proxies: section.get_or("trusted_proxies", Vec::new()),
             keys: section.get_or("keys", "keys".into()),
+            codes: section.get_or("codes", "codes".into()),
             issuer,
             body_bytes_max: section.get_or("max_body_bytes", 1 << 20),
             client_timeout_ms: section.timeout("client_timeout", Span::seconds(15)),

@@ -7,8 +7,9 @@ use pingora::tls;
 
 use super::reader::{Document, Step};
 use super::store::read_authority;
-use super::{Config, RoomConfig, TlsListener};
+use super::{Config, RoomConfig, ShopKeySource, TlsListener};
 use crate::page::{EntryPage, PageInput, WaitingPage, read_page};
+use fairgate_entry::shop::ShopKeys;
 use fairgate_token::KeyRing;
 
 /// Reports files that cannot be used.
@@ -29,6 +30,22 @@ pub(super) fn check(config: &Config, document: &Document<'_>) {
     for (index, room) in config.rooms.iter().enumerate() {
         check_template(config, document, index, room);
         check_public_page(document, index, room);
+        check_key_sets(document, index, room);
+    }
+}
+
+fn check_key_sets(document: &Document<'_>, index: usize, room: &RoomConfig) {
+    for (number, shop) in room.entry.shops.iter().enumerate() {
+        let ShopKeySource::File(file) = &shop.key else { continue };
+        let read = fs::read(file).map_err(|error| format!("{} cannot be read: {error}", file.display()));
+        let keys = read.and_then(|document| ShopKeys::read(&document).map_err(|error| error.to_string()));
+        if let Err(reason) = keys {
+            let steps =
+                [Step::Key("room"), Step::Item(index), Step::Key("entry"), Step::Key("shop"), Step::Item(number)];
+            let path = [&steps[..], &[Step::Key("jwks")]].concat();
+            let key = format!("room[{}].entry.shop[{}].jwks", room.name, shop.name);
+            document.problem(&path, &key, reason, "name a JWKS file with the shop's public keys, or its URL");
+        }
     }
 }
 

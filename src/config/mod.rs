@@ -12,6 +12,7 @@
 mod admin;
 mod draw;
 mod edge;
+mod entry;
 mod files;
 mod keys;
 mod limits;
@@ -21,6 +22,7 @@ mod overlap;
 mod problem;
 mod reader;
 mod room;
+mod session;
 mod store;
 mod syntax;
 mod tier;
@@ -37,6 +39,11 @@ use std::path::Path;
 pub use admin::{AdminConfig, AdminToken, Role, TokenSource};
 pub use draw::{BeaconConfig, Relay};
 pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
+pub use entry::{
+    CodesConfig, EntryConfig, EntrySecrets, IDENTITY_KEY_ENV, IssuerKeySource, LARGE_DOMAINS, MailConfig, MailLogin,
+    OidcConfig, PRIVATE_TOKEN, PrivateTokenConfig, ProviderSettings, SafeUrl, ShopConfig, ShopKeySource, SmtpServer,
+    WorkConfig,
+};
 pub use fairgate_telemetry::secret::Secret;
 pub use fairgate_telemetry::zones::Zones;
 pub use keys::Key;
@@ -45,6 +52,7 @@ pub use log::{LogConfig, LogFormat};
 pub use origin::Origin;
 pub use problem::{ConfigError, Problem};
 pub use room::{AfterEnd, Host, PageConfig, PollConfig, RoomConfig, ScheduleConfig};
+pub use session::{SessionConfig, Several};
 pub use store::{RedisConfig, StoreConfig};
 pub use tier::{Label, TierConfig};
 pub use upstream::UpstreamConfig;

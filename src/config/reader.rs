@@ -151,8 +151,20 @@ impl<'s> Section<'s> {
         }
     }
 
+    /// Reads a table that may be left out: nothing inside where it is not there.
+    pub(super) fn optional<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&Section<'_>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.ask(key) {
+            None => Some(None),
+            Some(value) => self.read_value(self.path_of(key), value, read).map(Some),
+        }
+    }
+
     /// Reads an array of tables: all of them, or `None` where one does not fit.
-    pub(super) fn sections<T>(&self, key: &'static str, read: fn(&Section<'_>) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn sections<T>(&self, key: &'static str, read: impl Fn(&Section<'_>) -> Option<T>) -> Option<Vec<T>> {
         let Some(value) = self.ask(key) else { return Some(Vec::new()) };
         let Some(items) = value.get_ref().as_array() else {
             self.problem(
@@ -165,7 +177,7 @@ impl<'s> Section<'s> {
         let read_item = |(index, item): (usize, &Spanned<DeValue<'_>>)| {
             let name = item.get_ref().get("name").and_then(|name| name.get_ref().as_str());
             let item_path = format!("{}[{}]", self.path_of(key), name.map_or(index.to_string(), str::to_owned));
-            self.read_value(item_path, item, read)
+            self.read_value(item_path, item, &read)
         };
         // Every item is read before one that does not fit ends it, so that all mistakes are found.
         let read: Vec<Option<T>> = items.iter().enumerate().map(read_item).collect();

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::draw::BeaconConfig;
+use super::entry::{EntryConfig, RoomFacts};
 use super::origin::Origin;
 use super::reader::Section;
+use super::session::{SessionConfig, SessionSpans};
 use super::tier::{self, Asked, TierConfig};
 use super::times::{Instant, Span, ZoneOf};
 use super::value::{Misfit, Value, Word};
@@ -17,6 +19,8 @@ use fairgate_core::room::{Control, Late, Mode, Policy, Rules};
 
 const NAME_BYTES_MAX: usize = 40;
 const WITNESS_MS_MIN: u64 = 2_000;
+/// More fans than this no room has numbers for.
+const EXPECTED_END: u64 = 1 << 28;
 
 /// One room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub struct RoomConfig {
     pub return_paths: Option<Vec<String>>,
     /// Where the shop says how much it has left to sell.
     pub stock: Option<String>,
+    /// How many fans are expected; 0 where nobody said.
+    pub expected: u64,
     /// When it opens, starts and ends.
     pub schedule: ScheduleConfig,
     /// Origins whose pages may join, claim and leave by script, and read the answers.
@@ -57,8 +63,12 @@ pub struct RoomConfig {
     pub tiers: Vec<TierConfig>,
     /// The rules of a draw with tiers or identities; none in a room without.
     pub rules: Option<Rules>,
+    /// What is asked of those who enter.
+    pub entry: EntryConfig,
     /// How people are let in.
     pub policy: Policy,
+    /// What sessions are asked to prove.
+    pub session: SessionConfig,
     /// What fans see meanwhile.
     pub page: PageConfig,
     /// How often pages ask.
@@ -147,27 +157,23 @@ impl RoomConfig {
         let upstream = section.require("upstream", r#""shop""#);
         let priority_paths = read_paths(section, "priority_paths");
         let return_paths = section.has("return_paths").then(|| read_paths(section, "return_paths"));
-        let stock: Option<String> = section.get("stock");
-        section.check(
-            stock.as_ref().is_none_or(|path| path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok()),
-            "stock",
-            "is not a path of the shop",
-            r#"write it from the first slash, like "/api/v1/events/final/availability""#,
-        );
+        let stock = read_stock(section);
+        let expected = read_expected(section);
         let schedule = ScheduleConfig::read(section);
         let allowed_origins = read_origins(section, "allowed_origins");
         let join_on_get = section.get_or("join_on_get", false);
-        let witness_ms = section.get_or("witness", Span { ms: WITNESS_MS_MIN }).ms;
-        section.check(
-            witness_ms >= WITNESS_MS_MIN,
-            "witness",
-            "is too short for browsers to witness the roster before the secret is known",
-            r#"write "2s" or more"#,
-        );
+        let witness_ms = read_witness(section);
         let tiers = section.sections("tier", TierConfig::read);
-        let asked = Asked { identity: &[], expected: 0, witness_ms };
+        let tier_names = tiers.as_deref().map(tier::names);
+        let opens_at_ms = schedule.as_ref().map(|schedule| schedule.opens_at_ms);
+        let facts = RoomFacts { hosts: hosts.as_deref(), opens_at_ms, tiers: tier_names.as_deref() };
+        let entry = section.section("entry", |section| EntryConfig::read(section, facts));
+        let identity: Vec<String> = entry.iter().flat_map(EntryConfig::method_names).collect();
+        let asked = Asked { identity: &identity, expected, witness_ms };
         let draw = tier::read_draw(section, name.as_deref(), tiers.as_deref(), &asked);
-        let policy = read_policy(section, witness_ms);
+        let binding = entry.as_ref().map(|entry| entry.policy.binding);
+        let session = section.section("session", |section| SessionConfig::read(section, binding));
+        let policy = read_policy(section, witness_ms, session.map(|(spans, _)| spans));
         let page = section.section("page", PageConfig::read);
         let poll = section.section("poll", PollConfig::read);
         Some(Self {
@@ -183,17 +189,50 @@ impl RoomConfig {
             priority_paths,
             return_paths,
             stock,
+            expected,
             schedule: schedule?,
             allowed_origins,
             join_on_get,
             beacon: draw.as_ref()?.0.clone(),
             tiers: tiers?,
             rules: draw?.1,
+            entry: entry?,
             policy: policy?,
+            session: session?.1,
             page: page?,
             poll: poll?,
         })
     }
+}
+
+/// Where the shop says how much it has left to sell.
+fn read_stock(section: &Section<'_>) -> Option<String> {
+    let stock: Option<String> = section.get("stock");
+    section.check(
+        stock.as_ref().is_none_or(|path| path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok()),
+        "stock",
+        "is not a path of the shop",
+        r#"write it from the first slash, like "/api/v1/events/final/availability""#,
+    );
+    stock
+}
+
+fn read_expected(section: &Section<'_>) -> u64 {
+    let expected = section.get_or("expected", 0);
+    let remedy = "write about how many fans will come; 0 where you do not know";
+    section.check(expected < EXPECTED_END, "expected", format!("{expected} is more than a room can hold"), remedy);
+    expected
+}
+
+fn read_witness(section: &Section<'_>) -> u64 {
+    let witness_ms = section.get_or("witness", Span { ms: WITNESS_MS_MIN }).ms;
+    section.check(
+        witness_ms >= WITNESS_MS_MIN,
+        "witness",
+        "is too short for browsers to witness the roster before the secret is known",
+        r#"write "2s" or more"#,
+    );
+    witness_ms
 }
 
 fn check_name(section: &Section<'_>, name: &String) -> bool {
@@ -295,9 +334,7 @@ impl ScheduleConfig {
     }
 }
 
-fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
-    // Read before, and asked for after the rest, so that the mistakes of both sections are told at once.
-    let session = room.section("session", read_session);
+fn read_policy(room: &Section<'_>, witness_ms: u64, session: Option<SessionSpans>) -> Option<Policy> {
     room.section("admission", |section| {
         let rate_per_minute = section.require("rate_per_minute", "600");
         if let Some(rate_per_minute) = rate_per_minute {
@@ -330,19 +367,6 @@ fn read_policy(room: &Section<'_>, witness_ms: u64) -> Option<Policy> {
             floor_per_minute,
         })
     })
-}
-
-/// How long a session lasts: unused, and in any case, ms.
-fn read_session(section: &Section<'_>) -> Option<(u64, u64)> {
-    let idle_ms = section.timeout("idle", Span::seconds(10 * 60));
-    let max_ms = section.timeout("max", Span::seconds(60 * 60));
-    section.check(
-        idle_ms <= max_ms,
-        "idle",
-        "is longer than max",
-        "a session ends at max in any case; make idle shorter",
-    );
-    Some((idle_ms, max_ms))
 }
 
 /// The room has the last word on what it takes, live or from a file.

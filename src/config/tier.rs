@@ -50,6 +50,11 @@ impl TierConfig {
     }
 }
 
+/// The names of tiers, in order of their indexes.
+pub(super) fn names(tiers: &[TierConfig]) -> Vec<String> {
+    tiers.iter().map(|tier| tier.tier.name.clone()).collect()
+}
+
 /// What a draw's rules follow from, beside its tiers.
 pub(super) struct Asked<'a> {
     /// The methods of identity, as the descriptor has them.

@@ -1,11 +1,13 @@
 //! How single values are read: each kind says what does not fit and what would.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use ipnet::IpNet;
-use toml::de::DeValue;
+use toml::Spanned;
+use toml::de::{DeFloat, DeInteger, DeString, DeValue};
 
 /// Why a value does not fit.
 pub(super) struct Misfit {
@@ -113,6 +115,52 @@ impl Value for u16 {
         let number = u64::read(value)?;
         Self::try_from(number)
             .map_err(|_| Misfit::new(format!("{number} is out of range"), format!("at most {}", Self::MAX)))
+    }
+}
+
+impl Value for u8 {
+    fn kind() -> String {
+        u64::kind()
+    }
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let number = u64::read(value)?;
+        Self::try_from(number)
+            .map_err(|_| Misfit::new(format!("{number} is out of range"), format!("at most {}", Self::MAX)))
+    }
+}
+
+/// A number from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Share(pub(super) f64);
+
+impl Value for Share {
+    fn kind() -> String {
+        "number from 0 to 1".into()
+    }
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let written = value.as_float().map(DeFloat::as_str).or(value.as_integer().map(DeInteger::as_str));
+        let Some(written) = written else { return expected(value, "a number from 0 to 1") };
+        match written.replace('_', "").parse() {
+            Ok(share) if (0.0..=1.0).contains(&share) => Ok(Self(share)),
+            _ => Err(Misfit::new(format!("{written} is out of range"), "write a number from 0 to 1, like 0.5")),
+        }
+    }
+}
+
+/// Texts by keys that whoever writes the file chooses.
+impl Value for BTreeMap<String, String> {
+    fn kind() -> String {
+        "table: text".into()
+    }
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+        let Some(table) = value.as_table() else { return expected(value, "a table in { }") };
+        let pair = |(key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+            Ok((key.get_ref().to_string(), String::read(value.get_ref())?))
+        };
+        table.iter().map(pair).collect()
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a configuration may say and hardly anybody means: told, and used all the same.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
 use super::times::Instant;
-use super::{AfterEnd, Config, RoomConfig};
+use super::{AfterEnd, Config, RoomConfig, entry};
 
 /// Something that is allowed and probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Warning {
     /// What is odd.
     pub what: String,
     /// What would be usual.
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
 }
 
 impl fmt::Display for Warning {
@@ -34,9 +35,12 @@ impl Config {
                 "{} can be reached from other machines, and the admin API is not encrypted",
                 self.admin.listen
             ),
-            remedy: "listen on 127.0.0.1, or on an address that only a proxy with TLS reaches",
+            remedy: "listen on 127.0.0.1, or on an address that only a proxy with TLS reaches".into(),
         });
-        let rooms = self.rooms.iter().flat_map(|room| times(room, now_ms).into_iter().chain(fallback(room)));
+        let rooms = self
+            .rooms
+            .iter()
+            .flat_map(|room| times(room, now_ms).into_iter().chain(fallback(room)).chain(entry::warnings(room)));
         admin.into_iter().chain(rooms).collect()
     }
 }
@@ -53,15 +57,16 @@ fn fallback(room: &RoomConfig) -> Option<Warning> {
         key: format!("room[{}].draw.fallback", room.name),
         what: "whoever has the secret can aim a draw that may go on without its round, so it is labelled \"committed\""
             .into(),
-        remedy: "leave it out, or write \"never\": the draw waits for its round, which anyone may hand in",
+        remedy: "leave it out, or write \"never\": the draw waits for its round, which anyone may hand in".into(),
     })
 }
 
 fn times(room: &RoomConfig, now_ms: u64) -> Option<Warning> {
     let schedule = &room.schedule;
     let time = |at_ms| Instant { at_ms };
-    let warn =
-        |key: &str, what: String, remedy| Some(Warning { key: format!("room[{}].{key}", room.name), what, remedy });
+    let warn = |key: &str, what: String, remedy: &'static str| {
+        Some(Warning { key: format!("room[{}].{key}", room.name), what, remedy: remedy.into() })
+    };
     match schedule.ends_at_ms {
         Some(ends_at_ms) if ends_at_ms <= now_ms => {
             let what = format!("{} is over", time(ends_at_ms));

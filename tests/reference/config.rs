@@ -23,7 +23,8 @@ mistake in it, with file, line, key and remedy.
 
 Secrets never stand in the file. They are environment variables: the admin tokens
 (`FAIRGATE_ADMIN_TOKEN`, or as `admin.tokens` names them), `FAIRGATE_REDIS_USER` and
-`FAIRGATE_REDIS_PASSWORD`. `RUST_LOG` wins over `log.level`.
+`FAIRGATE_REDIS_PASSWORD`, what `[room.entry]` names, `FAIRGATE_SMTP_USER` and
+`FAIRGATE_SMTP_PASSWORD`. `RUST_LOG` wins over `log.level`.
 ";
 
 /// What the example says of a table or key.
@@ -44,7 +45,13 @@ pub(crate) fn document() -> String {
     let keys = Config::keys(&whole, Path::new("config/fairgate.toml")).unwrap_or_else(|error| panic!("{error}"));
     let said = said(&example);
     let mut text = format!("# Configuration\n\n{GENERATED}\n\n{HEAD}");
+    let mut shown = Vec::new();
     for table in said.iter().filter(|said| said.key.is_none()) {
+        // An array of tables may have several items in the example, where one cannot show every key.
+        if shown.contains(&&table.table) {
+            continue;
+        }
+        shown.push(&table.table);
         let title = if table.table.is_empty() { "The top of the file".into() } else { format!("`{}`", table.header) };
         write!(text, "\n## {title}\n\n").unwrap();
         if !table.text.is_empty() {
@@ -99,7 +106,7 @@ fn default(example: &str, whole: &str, key: &Key) -> String {
     }
     // A key of a table that is there may be left out. A key of a table that is not there may be left out only if the
     // table does without it.
-    let is_of_shown_table = table_mut(&mut shown.clone(), &key.table).is_some();
+    let is_of_shown_table = table_mut(&mut shown.clone(), &key.table, None).is_some();
     let (without, value) = without(&whole.parse().unwrap(), key).expect("the example shows each key");
     let needed = if is_of_shown_table || with(&without).is_ok() { "example:" } else { "**required**, like" };
     format!("{needed} `{value}`")
@@ -108,15 +115,19 @@ fn default(example: &str, whole: &str, key: &Key) -> String {
 /// The file without a key, and what stood there.
 fn without(file: &Table, key: &Key) -> Option<(Table, Value)> {
     let mut file = file.clone();
-    let value = table_mut(&mut file, &key.table)?.remove(key.name)?;
+    let value = table_mut(&mut file, &key.table, Some(key.name))?.remove(key.name)?;
     Some((file, value))
 }
 
-/// A table by its path; the first one of an array of tables.
-fn table_mut<'f>(file: &'f mut Table, path: &str) -> Option<&'f mut Table> {
+/// A table by its path; of an array of tables the first one that has a key, or else the first.
+fn table_mut<'f>(file: &'f mut Table, path: &str, key: Option<&str>) -> Option<&'f mut Table> {
     path.split('.').filter(|step| !step.is_empty()).try_fold(file, |table, step| match table.get_mut(step)? {
         Value::Table(table) => Some(table),
-        Value::Array(items) => items.first_mut()?.as_table_mut(),
+        Value::Array(items) => {
+            let has_key = |item: &Value| key.is_some_and(|key| item.get(key).is_some());
+            let place = items.iter().position(has_key).unwrap_or(0);
+            items.get_mut(place)?.as_table_mut()
+        }
         _ => None,
     })
 }
@@ -134,11 +145,11 @@ fn uncommented(example: &str) -> String {
 fn commented(line: &str) -> Option<&str> {
     let shown = line.strip_prefix("# ")?;
     let is_key = shown.split_once(" = ").is_some_and(|(key, value)| is_name(key) && !value.is_empty());
-    (is_key || shown.starts_with("[[") && shown.ends_with("]]")).then_some(shown)
+    (is_key || shown.starts_with('[') && shown.ends_with(']')).then_some(shown)
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// What the example says: comments before a line, and behind it, belong to it. A line between two of one kind has none of

@@ -16,6 +16,7 @@
 
 mod admission;
 mod cache;
+mod codes;
 mod cookie;
 mod ended;
 mod jws;

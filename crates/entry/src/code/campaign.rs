@@ -168,6 +168,19 @@ impl CampaignBuilder {
         Self { fingerprinter, kind, fingerprints: Vec::new() }
     }
 
+    /// The campaign.
+    #[must_use]
+    pub fn campaign(&self) -> &CampaignName {
+        self.fingerprinter.campaign()
+    }
+
+    /// Codes that stand in the list twice, at most so many: the number of the first one and of the next, from 1.
+    pub fn doubles(&mut self, most: usize) -> Vec<(usize, usize)> {
+        self.fingerprints.sort_unstable();
+        let pairs = self.fingerprints.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        pairs.take(most).map(|pair| (pair[0].1 as usize + 1, pair[1].1 as usize + 1)).collect()
+    }
+
     /// Takes one more code.
     ///
     /// # Errors
@@ -369,6 +382,12 @@ impl Campaign {
     #[must_use]
     pub fn version(&self) -> &[u8; 32] {
         &self.header.hash
+    }
+
+    /// The fingerprint of a rank.
+    #[must_use]
+    pub fn fingerprint(&self, rank: u32) -> Option<Fingerprint> {
+        self.fingerprints.get(rank as usize).copied().map(Fingerprint)
     }
 
     /// The rank of a fingerprint, 0 for the least; `None` where it is not in the list.

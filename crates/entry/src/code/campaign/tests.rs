@@ -44,6 +44,8 @@ fn every_code_has_its_rank_and_no_other_has_one() {
         let ranks: BTreeSet<u32> = (0..codes).map(|n| list.rank(maker.of(&code(n))).expect("a rank")).collect();
         assert_eq!(ranks.len() as u64, codes);
         assert_eq!(ranks.last().map(|last| u64::from(*last) + 1).unwrap_or(0), codes);
+        assert!((0..list.len() as u32).all(|rank| list.fingerprint(rank).and_then(|own| list.rank(own)) == Some(rank)));
+        assert_eq!(list.fingerprint(list.len() as u32), None);
         let strangers = (codes..codes + 1000).filter(|n| list.rank(maker.of(&code(*n))).is_some());
         assert_eq!(strangers.count(), 0);
         for edge in [0, 1, u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) - 1] {
@@ -146,6 +148,13 @@ fn a_list_is_made_of_good_codes_each_once() {
     assert_eq!(made(&[good, "7H3KQ9XW2MVJ"], CodeKind::Made), Err(CampaignError::Unchecked { nth: 2 }));
     assert_eq!(made(&["SUMMER-01", "SUMMER-02", "summer01"], CodeKind::Own), Err(CampaignError::Twice { nth: 3 }));
     assert_eq!(made(&["SUMMER-01", "SUMMER-02"], CodeKind::OwnWeak), Ok(()));
+    let mut twice = CampaignBuilder::new(fingerprinter("spring"), CodeKind::Own);
+    for typed in ["SUMMER-01", "SUMMER-02", "summer01", "SUMMER-03", "summer 02"] {
+        twice.push(&Code::read(typed).expect("a code")).expect("pushed");
+    }
+    let mut doubles = twice.doubles(9);
+    doubles.sort_unstable();
+    assert_eq!((doubles, twice.doubles(1).len(), twice.campaign().as_str()), (vec![(1, 3), (2, 5)], 1, "spring"));
     let unsigned = |length| {
         let builder = CampaignBuilder::new(fingerprinter("spring"), CodeKind::Made);
         builder.finish(|_| vec![0; length]).map(|_| ())
