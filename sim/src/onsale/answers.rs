@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use fairgate::edge::{PollPolicy, Status, StatusInput};
-use fairgate::page::{NoScript, PageInput, State, WaitingPage};
+use fairgate::page::{EntryPage, NoScript, PageInput, State, WaitingPage};
 use fairgate_core::overload::{Look, Progress};
 use fairgate_core::room::{Position, View};
 use fairgate_telemetry::entropy;
@@ -28,6 +28,7 @@ impl AnswerBytes {
             title: room.to_owned(),
             template: None,
             frame_ancestors: Vec::new(),
+            entry: EntryPage::default(),
         };
         let page = WaitingPage::build(&input).context("the waiting page cannot be built")?;
         let visitor = NoScript { state: State::NotOpen, return_to: "/", message: None };

@@ -27,6 +27,7 @@ pub struct Standing {
 
 /// The order of all entries, as the draw has made it.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a room, behind an `Arc`")]
 enum Order {
     /// Of the one pool.
     Pool(Shuffle),
