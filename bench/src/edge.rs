@@ -1,5 +1,6 @@
 //! An edge of its own for the benchmarks: a room without a pool that serves from the start, in front of an upstream.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::nginx::{free_port, wait_for_port};
-use crate::tls::Certificate;
+use crate::tls::{CHAIN, Certificate};
 
 /// So much that one session never has too much.
 const SESSION_AT_EASE: &str = "session_per_minute = 60_000_000\nsession_burst = 1_000_000";
@@ -27,7 +28,7 @@ pub(crate) struct Edge {
     tls_port: u16,
     admin: u16,
     client: reqwest::Client,
-    _files: TempDir,
+    files: TempDir,
 }
 
 impl Edge {
@@ -58,7 +59,7 @@ impl Edge {
         command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
         let process = ChildProcess::spawn("edge", command)?;
         wait_for_port(port)?;
-        let edge = Self { process, port, tls_port, admin, client: reqwest::Client::new(), _files: files };
+        let edge = Self { process, port, tls_port, admin, client: reqwest::Client::new(), files };
         edge.wait_until_serving().await?;
         Ok(edge)
     }
@@ -78,6 +79,16 @@ impl Edge {
     /// The same over TLS, HTTP/1 or HTTP/2 as the client likes.
     pub(crate) fn tls_status_url(&self) -> String {
         format!("https://127.0.0.1:{}/.fairgate/bench/status", self.tls_port)
+    }
+
+    /// Where it listens for TLS.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.tls_port))
+    }
+
+    /// The file of the certificate that it shows.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.files.path().join(CHAIN)
     }
 
     pub(crate) fn join_url(&self) -> String {

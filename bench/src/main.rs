@@ -13,6 +13,7 @@ mod edge;
 mod fleet;
 mod gate;
 mod h2load;
+mod idle;
 mod join;
 mod leak;
 mod nginx;
@@ -50,8 +51,8 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 11] =
-    ["draw", "audit", "work", "gate", "status", "join", "fleet", "reservations", "core-http", "wear", LEAK];
+const GROUPS: [&str; 12] =
+    ["draw", "audit", "work", "gate", "status", "idle", "join", "fleet", "reservations", "core-http", "wear", LEAK];
 /// Takes minutes, and shows a course of events rather than a cost: it runs where it is named.
 const LEAK: &str = "leak";
 
@@ -86,6 +87,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "work" => work::run(rounds),
         "gate" => gate::run(rounds).await,
         "status" => status::run(rounds).await,
+        "idle" => idle::run().await,
         "join" => join::run(rounds).await,
         "fleet" => fleet::run(rounds).await,
         "reservations" => reservations::run(rounds).await,

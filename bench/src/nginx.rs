@@ -2,7 +2,8 @@
 //! nothing (`proxy_pass`). It is also the shop behind the gates that are measured (a static file).
 
 use std::fs;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
-use crate::tls::Certificate;
+use crate::tls::{CHAIN, Certificate};
 
 /// Stopped when dropped.
 pub(crate) struct Nginx {
@@ -18,7 +19,7 @@ pub(crate) struct Nginx {
     port: u16,
     tls_port: u16,
     // Holds the configuration, the file and the logs.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Nginx {
@@ -64,7 +65,7 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .context("cannot run nginx: `scripts/setup.sh bench` installs it")?;
-        let nginx = Self { child, port, tls_port, _dir: dir };
+        let nginx = Self { child, port, tls_port, dir };
         wait_for_port(port)?;
         Ok(nginx)
     }
@@ -80,6 +81,16 @@ impl Nginx {
 
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens for TLS.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.tls_port))
+    }
+
+    /// The file of the certificate that it shows.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.dir.path().join(CHAIN)
     }
 
     /// The master's and the worker's process ids.
@@ -109,9 +120,10 @@ fn config(root: &Path, port: u16, tls_port: u16, certificate: &Certificate, loca
         "{user}
         daemon off;
         worker_processes 1;
+        worker_rlimit_nofile 65536;
         pid {root}/nginx.pid;
         error_log {root}/error.log;
-        events {{ worker_connections 4096; }}
+        events {{ worker_connections 32768; }}
         http {{
             access_log off;
             sendfile on;

@@ -8,6 +8,7 @@
 //! they are the caller's.
 
 mod fan;
+mod farm;
 pub mod fleet;
 mod history;
 mod http;
@@ -26,6 +27,7 @@ mod timeline;
 mod wire;
 
 pub use fan::{Behaviour, Fate};
+pub use farm::{ENTRIES_MAX, Farm, FarmReport, Side, run_farm};
 pub use http::raise_socket_limit;
 pub use judge::{Breach, Cap, ChiSquare, independence, most_in_a_window};
 pub use options::Options;

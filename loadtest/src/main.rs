@@ -1,19 +1,25 @@
 //! `crowd`: sends simulated fans to a waiting room and reports whether it kept its promises.
 
+mod farm_command;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use fairgate_crowd::{Options, Report, Target, on_stderr, run};
+
+use crate::farm_command::FarmArgs;
 
 /// Sends a crowd of simulated fans to a room and reports what it saw.
 ///
 /// Ends with exit code 0 only if every promise of the waiting room was kept.
 #[derive(Debug, Parser)]
-#[command(name = "crowd", version)]
+#[command(name = "crowd", version, args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// The protected page, over plain HTTP.
     #[arg(default_value = "http://127.0.0.1:8080/")]
     url: String,
@@ -56,6 +62,12 @@ struct Args {
     i_own_this_target: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Sends a farm into a room's pool beside honest fans, and reports its share of the places after the draw.
+    Farm(FarmArgs),
+}
+
 impl Args {
     fn options(&self) -> anyhow::Result<Options> {
         let target =
@@ -78,6 +90,9 @@ impl Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
+    if let Some(Verb::Farm(farm)) = args.verb {
+        return farm.run().await;
+    }
     let options = args.options()?;
     let mut progress = on_stderr();
     let report = tokio::select! {
