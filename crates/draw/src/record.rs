@@ -43,6 +43,9 @@ pub struct Record {
     /// been given. All others were answered, and lost. Not there where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<u64>,
+    /// The draw log's vkey. Not there where the operator keeps no log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// How many entries of the roster are empty, because the store had lost them before the freeze or left numbers out
     /// after a loss. Not there where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,6 +127,7 @@ impl Record {
             entries: None,
             frozen_at_ms: None,
             left_out: None,
+            log: None,
             missing: None,
             label: descriptor.label(),
             revealed_at_ms: None,
@@ -149,6 +153,13 @@ impl Record {
         let (entries, root) = (self.entries?, self.root?);
         let tier = FrozenTier { entries, root, tags_root: ZERO, missing: self.missing.unwrap_or(0) };
         Some(Statement::Freeze { draw: self.descriptor_digest, at_ms: self.frozen_at_ms?, tiers: vec![tier] })
+    }
+
+    /// The end of the draw as the draw log states it; `None` before it.
+    #[must_use]
+    pub fn reveal_statement(&self) -> Option<Statement> {
+        let (secret, seed) = (self.secret?, self.seed?);
+        Some(Statement::Reveal { draw: self.descriptor_digest, secret, beacon: self.beacon.unwrap_or(ZERO), seed })
     }
 
     /// The record as RFC 8785 canonical JSON.

@@ -130,6 +130,12 @@ impl KeySet {
         digest(&SHA256, members.as_bytes()).as_ref().try_into().ok()
     }
 
+    /// The thumbprints of all keys.
+    #[must_use]
+    pub fn thumbprints(&self) -> Vec<[u8; 32]> {
+        self.kids().filter_map(|kid| self.thumbprint(kid)).collect()
+    }
+
     pub(crate) fn verify<C: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Result<C, JwsError> {
         jws::verify(token, typ, |kid| self.keys.get(kid))
     }

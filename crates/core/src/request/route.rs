@@ -8,6 +8,8 @@
 //! the same where the room says so. Exempt ones exactly, and only where there is one reading: in doubt a request is
 //! held at the gate. A host that nobody named reaches no page that the same shop protects for a named one.
 
+use fairgate_draw::log::LogPath;
+
 use super::path::Target;
 use super::well_known;
 
@@ -57,6 +59,8 @@ pub enum FanCall {
     TierTags(u8),
     /// The inclusion proofs of one entry of a tier, and of its tag: the tier, and the index in its roster.
     TierProof(u8, u64),
+    /// The proof that the draw log has a statement of the draw.
+    LogProof(LogStatement),
     /// The page that checks the draw.
     Check,
     /// The script that checks the round's signature for that page.
@@ -104,6 +108,17 @@ impl LanguageTag {
     }
 }
 
+/// A statement of a draw in the draw log, which a proof is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogStatement {
+    /// Its descriptor.
+    Draw,
+    /// Its freeze.
+    Freeze,
+    /// Its end.
+    Reveal,
+}
+
 impl FanCall {
     /// The methods it answers, as in `Allow`.
     #[must_use]
@@ -118,6 +133,7 @@ impl FanCall {
             | Self::TierRoster(_)
             | Self::TierTags(_)
             | Self::TierProof(..)
+            | Self::LogProof(_)
             | Self::Check
             | Self::RoundScript
             | Self::SeenScript
@@ -144,6 +160,8 @@ pub enum Route {
     TierRecordSchema,
     /// A script by which fans show who they are.
     EntryScript(EntryScript),
+    /// A file of the draw log, whatever the host.
+    Log(LogPath),
     /// The sessions of a room that ended early, for programs that judge passes; whatever the host.
     Ended {
         /// Index into the table's rooms.
@@ -178,6 +196,7 @@ impl Route {
             | Self::RecordSchema
             | Self::TierRecordSchema
             | Self::EntryScript(_)
+            | Self::Log(_)
             | Self::NoSuchCall
             | Self::UnknownHost => None,
         }
@@ -189,13 +208,22 @@ impl Route {
 pub struct RouteTable {
     prefix: String,
     rooms: Vec<RoomRoutes>,
+    /// Where the draw log is served, with a slash behind it. Its name fixes that, wherever the fans' calls live.
+    log: Option<String>,
 }
 
 impl RouteTable {
     /// A table of rooms. `prefix` is where the fans' calls live, as `/.fairgate`.
     #[must_use]
     pub fn new(prefix: &str, rooms: Vec<RoomRoutes>) -> Self {
-        Self { prefix: prefix.trim_end_matches('/').to_owned(), rooms }
+        Self { prefix: prefix.trim_end_matches('/').to_owned(), rooms, log: None }
+    }
+
+    /// The same table with a draw log at a path, as `/.fairgate/draw.log`.
+    #[must_use]
+    pub fn with_log(mut self, path: &str) -> Self {
+        self.log = Some(format!("{path}/"));
+        self
     }
 
     /// The rooms, in order.
@@ -213,7 +241,11 @@ impl RouteTable {
             return self.route_plain(host, path);
         }
         let readings = || target.doubts().iter().map(|doubt| Reading::Names(doubt));
-        if readings().any(|reading| reading.is_under(&self.prefix, false)) {
+        let is_ours = |reading: Reading<'_>| {
+            let is_log = self.log.as_deref().is_some_and(|log| reading.is_under(log, false));
+            is_log || reading.is_under(&self.prefix, false)
+        };
+        if readings().any(is_ours) {
             return Route::NoSuchCall;
         }
         match readings().find_map(|reading| self.protecting(host, reading)) {
@@ -225,6 +257,9 @@ impl RouteTable {
     /// The same for a path that has one reading.
     #[must_use]
     pub fn route_plain(&self, host: &str, path: &str) -> Route {
+        if let Some(file) = self.log.as_deref().and_then(|log| path.strip_prefix(log)) {
+            return LogPath::parse(file).map_or(Route::NoSuchCall, Route::Log);
+        }
         if let Some(rest) = path.strip_prefix(&*self.prefix)
             && (rest.is_empty() || rest.starts_with('/'))
         {
@@ -389,6 +424,9 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "draw/beacon" => FanCall::Beacon,
         "draw/round.js" => FanCall::RoundScript,
         "draw/seen.js" => FanCall::SeenScript,
+        "draw/draw.tlog-proof" => FanCall::LogProof(LogStatement::Draw),
+        "draw/freeze.tlog-proof" => FanCall::LogProof(LogStatement::Freeze),
+        "draw/reveal.tlog-proof" => FanCall::LogProof(LogStatement::Reveal),
         "check" => FanCall::Check,
         "keep.js" => FanCall::KeepScript,
         of_draw => numbered_call(of_draw.strip_prefix("draw/")?)?,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::note::origin_size_root;
-use super::{NoteError, SignedNote, VerifierKey, consistent, to_base64};
+use super::{NoteError, SignedNote, VerifierKey, consistent, hash_from_base64, number, to_base64};
 use crate::hash::Hash;
 
 /// How far a log had grown. There are no extension lines in the logs of draws.
@@ -48,6 +48,16 @@ impl Checkpoint {
             return Err(CheckpointError::Origin { found: origin.to_owned(), expected: log.name().to_owned() });
         }
         Ok(Self { origin: origin.to_owned(), size, root })
+    }
+
+    /// Reads the text of a checkpoint of any log, which may have lines of its own below its root. Nothing says who made it.
+    #[must_use]
+    pub fn of_any_log(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.splitn(4, '\n');
+        let [origin, size, root] = [lines.next()?, lines.next()?, lines.next()?];
+        let is_whole = lines.next().is_none_or(|more| more.split('\n').all(|line| !line.is_empty()));
+        let (size, root) = (number(size)?, hash_from_base64(root)?);
+        (is_whole && !origin.is_empty()).then(|| Self { origin: origin.to_owned(), size, root })
     }
 
     /// True if a proof shows that this log was continued to that one.

@@ -2,24 +2,36 @@
 //!
 //! Two audiences that are each shown a sound draw of their own do not meet. A log brings them together: whoever compares
 //! one leaf hash, or trusts one witness, sees that there is one freeze and no other. Formats are those of C2SP, version 1:
-//! `signed-note`, `tlog-checkpoint`, `tlog-cosignature`, `tlog-proof`.
+//! `signed-note`, `tlog-checkpoint`, `tlog-cosignature`, `tlog-tiles`, `tlog-proof`, `tlog-witness`.
 //!
 //! Guarantees:
-//! - nothing here makes a statement or a signature
+//! - only a [`NoteSigner`] signs, under the one name that its key has
 //! - what is parsed has one spelling, so that what was hashed or signed is what was read
 //! - a signature that is named by a known key and does not hold refuses the whole note
 
 mod checkpoint;
+mod kept;
 mod note;
+mod origin;
 mod proof;
+mod signer;
 mod statement;
+mod submission;
+mod tile;
 mod tree;
+mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use note::{KeyKind, NoteError, SignedNote, VerifierKey};
+pub use kept::{Batch, BatchError, KeptCosignature, KeptLog};
+pub use note::{KeyKind, NoteError, SignatureLine, SignedNote, VerifierKey};
+pub use origin::Origin;
 pub use proof::{Cosignature, Logged, TlogProof, TlogProofError};
+pub use signer::{NoteSigner, SignerError};
 pub use statement::{FrozenTier, Statement, StatementError};
+pub use submission::{Submission, SubmissionError};
+pub use tile::LogPath;
 pub use tree::{LogTree, consistent, root_of_inclusion};
+pub use witness::{Refused, judge_submission};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

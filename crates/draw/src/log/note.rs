@@ -46,8 +46,9 @@ pub struct SignedNote {
     signatures: Vec<SignatureLine>,
 }
 
+/// One line below a note: who signed it, and how. Nothing says that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct SignatureLine {
+pub struct SignatureLine {
     name: String,
     key_id: [u8; 4],
     signature: Vec<u8>,
@@ -71,14 +72,14 @@ pub enum NoteError {
 }
 
 impl KeyKind {
-    fn byte(self) -> u8 {
+    pub(super) fn byte(self) -> u8 {
         match self {
             Self::Log => 1,
             Self::Witness => 4,
         }
     }
 
-    fn of(byte: u8) -> Option<Self> {
+    pub(super) fn of(byte: u8) -> Option<Self> {
         [Self::Log, Self::Witness].into_iter().find(|kind| kind.byte() == byte)
     }
 }
@@ -119,7 +120,7 @@ impl VerifierKey {
     }
 
     /// The number that signature lines name it by.
-    fn id(&self) -> [u8; 4] {
+    pub(super) fn id(&self) -> [u8; 4] {
         let mut context = Context::new(&SHA256);
         context.update(self.name.as_bytes());
         context.update(&[b'\n', self.kind.byte()]);
@@ -140,6 +141,20 @@ impl fmt::Display for VerifierKey {
 }
 
 impl SignedNote {
+    /// A text with the line of whoever made it.
+    pub(super) fn new(text: String, made_by: SignatureLine) -> Self {
+        Self { text, signatures: vec![made_by] }
+    }
+
+    /// The same note with one more line, as long as a note may have more.
+    #[must_use]
+    pub fn with(mut self, line: SignatureLine) -> Self {
+        if self.signatures.len() < SIGNATURES_MAX {
+            self.signatures.push(line);
+        }
+        self
+    }
+
     /// Reads a note.
     ///
     /// # Errors
@@ -203,15 +218,24 @@ impl SignedNote {
 impl fmt::Display for SignedNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        for line in &self.signatures {
-            writeln!(f, "{SIGNED_BY}{} {}", line.name, to_base64(&[&line.key_id[..], &line.signature].concat()))?;
-        }
-        Ok(())
+        self.signatures.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl fmt::Display for SignatureLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SIGNED_BY}{} {}", self.name, to_base64(&[&self.key_id[..], &self.signature].concat()))
     }
 }
 
 impl SignatureLine {
-    fn parse(line: &str) -> Option<Self> {
+    pub(super) fn new(key: &VerifierKey, signature: Vec<u8>) -> Self {
+        Self { name: key.name.clone(), key_id: key.id(), signature }
+    }
+
+    /// Reads a line, without what ends it; `None` where it is none.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
         let (name, signature) = line.strip_prefix(SIGNED_BY)?.split_once(' ')?;
         let bytes = STANDARD.decode(signature).ok()?;
         let (key_id, signature) = bytes.split_first_chunk()?;
@@ -220,11 +244,11 @@ impl SignatureLine {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
-/// The first three lines of a checkpoint, for who has checked its signature.
+/// The three lines of a checkpoint, for who has checked its signature.
 pub(super) fn origin_size_root(text: &str) -> Option<(&str, u64, Hash)> {
     let mut lines = text.strip_suffix('\n')?.split('\n');
     let (origin, size, root) = (lines.next()?, number(lines.next()?)?, super::hash_from_base64(lines.next()?)?);

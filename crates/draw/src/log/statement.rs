@@ -94,6 +94,13 @@ pub enum StatementError {
 }
 
 impl Statement {
+    /// A draw's descriptor with the keys that may sign its tickets and records, in whatever order they come.
+    #[must_use]
+    pub fn announcement(draw: Hash, descriptor: String, mut keys: Vec<Hash>) -> Self {
+        sort_keys(&mut keys);
+        Self::Draw { draw, descriptor, keys }
+    }
+
     /// The draw that it is about: its `D`.
     #[must_use]
     pub fn draw(&self) -> &Hash {
@@ -186,9 +193,14 @@ fn parse_draw(lines: &mut Lines<'_>) -> Result<Statement, StatementError> {
         return Err(StatementError::Digest { computed, draw });
     }
     let mut keys = lines.map(|line| key_of(Some(line))).collect::<Result<Vec<_>, _>>()?;
+    sort_keys(&mut keys);
+    Ok(Statement::Draw { draw, descriptor, keys })
+}
+
+/// Keys ascend by their text, none stands twice.
+fn sort_keys(keys: &mut Vec<Hash>) {
     keys.sort_by_key(|key| URL_SAFE_NO_PAD.encode(key));
     keys.dedup();
-    Ok(Statement::Draw { draw, descriptor, keys })
 }
 
 /// The digest of a descriptor by its own version, whichever that is; `None` where the text is not canonical.

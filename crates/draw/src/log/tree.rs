@@ -1,13 +1,18 @@
 //! The RFC 6962 tree over the statements of a log, and what proves that it has one and only grows.
 
+use std::ops::Range;
+
 use super::Statement;
 use crate::hash::{Hash, node, plain};
 use crate::proof::root_over;
 
-/// A log's leaves. A log has a few statements a draw, so all of them fit in memory.
+/// A log's tree. A log has a few statements a draw, so all of it fits in memory.
+///
+/// Roots of complete subtrees are kept, so that a proof takes a few hashes and not all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogTree {
-    leaves: Vec<Hash>,
+    /// By height: the roots of the complete subtrees with 2^height leaves, from the left. Those of height 0 are the leaves.
+    levels: Vec<Vec<Hash>>,
 }
 
 impl LogTree {
@@ -19,27 +24,38 @@ impl LogTree {
 
     /// Appends a statement; answers its index.
     pub fn push(&mut self, statement: &Statement) -> u64 {
-        self.leaves.push(statement.leaf_hash());
+        let mut carried = statement.leaf_hash();
+        for height in 0.. {
+            if self.levels.len() == height {
+                self.levels.push(Vec::new());
+            }
+            let level = &mut self.levels[height];
+            level.push(carried);
+            match level[..] {
+                [.., left, right] if level.len().is_multiple_of(2) => carried = node(&left, &right),
+                _ => break,
+            }
+        }
         self.size() - 1
     }
 
     /// How many statements there are.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.leaves.len() as u64
+        self.leaves() as u64
     }
 
     /// The root of the first `size` statements; `None` where there are fewer.
     #[must_use]
     pub fn root(&self, size: u64) -> Option<Hash> {
-        self.first(size).map(root)
+        self.first(size).map(|leaves| self.root_of(leaves))
     }
 
     /// The path from the statement at `index` to the root of the first `size` (RFC 9162, 2.1.3.1).
     #[must_use]
     pub fn inclusion(&self, index: u64, size: u64) -> Option<Vec<Hash>> {
         let (leaves, index) = (self.first(size)?, usize::try_from(index).ok()?);
-        (index < leaves.len()).then(|| inclusion(index, leaves))
+        leaves.contains(&index).then(|| self.inclusion_in(index, leaves))
     }
 
     /// That the first `size` statements begin with the first `old_size` (RFC 9162, 2.1.4.1); empty where that needs no proof.
@@ -48,13 +64,67 @@ impl LogTree {
         let (leaves, old) = (self.first(size)?, usize::try_from(old_size).ok()?);
         match old {
             0 => Some(Vec::new()),
-            old if old <= leaves.len() => Some(consistency(old, leaves, true)),
+            old if old <= leaves.end => Some(self.consistency_in(old, leaves, true)),
             _ => None,
         }
     }
 
-    fn first(&self, size: u64) -> Option<&[Hash]> {
-        self.leaves.get(..usize::try_from(size).ok()?)
+    /// The roots of complete subtrees with 2^`height` leaves each, for a range of them; `None` where one is not there.
+    #[must_use]
+    pub fn subtrees(&self, height: u32, range: Range<u64>) -> Option<&[Hash]> {
+        let level = self.levels.get(height as usize)?;
+        level.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+    }
+
+    fn leaves(&self) -> usize {
+        self.levels.first().map_or(0, Vec::len)
+    }
+
+    fn first(&self, size: u64) -> Option<Range<usize>> {
+        usize::try_from(size).ok().filter(|size| *size <= self.leaves()).map(|size| 0..size)
+    }
+
+    /// RFC 6962, section 2.1, over leaves whose first one begins a subtree as large as the range or larger.
+    fn root_of(&self, leaves: Range<usize>) -> Hash {
+        match leaves.len() {
+            0 => plain(b""),
+            length if length.is_power_of_two() => self.levels[length.trailing_zeros() as usize][leaves.start / length],
+            length => {
+                let middle = leaves.start + split(length);
+                node(&self.root_of(leaves.start..middle), &self.root_of(middle..leaves.end))
+            }
+        }
+    }
+
+    fn inclusion_in(&self, index: usize, leaves: Range<usize>) -> Vec<Hash> {
+        if leaves.len() == 1 {
+            return Vec::new();
+        }
+        let middle = leaves.start + split(leaves.len());
+        let (left, right) = (leaves.start..middle, middle..leaves.end);
+        let (mut path, sibling) = if index < middle {
+            (self.inclusion_in(index, left), self.root_of(right))
+        } else {
+            (self.inclusion_in(index, right), self.root_of(left))
+        };
+        path.push(sibling);
+        path
+    }
+
+    /// `is_whole`: true if the old log is a complete subtree so far, so that its root is known to who asks.
+    fn consistency_in(&self, old: usize, leaves: Range<usize>, is_whole: bool) -> Vec<Hash> {
+        if old == leaves.end {
+            return if is_whole { Vec::new() } else { vec![self.root_of(leaves)] };
+        }
+        let middle = leaves.start + split(leaves.len());
+        let (left, right) = (leaves.start..middle, middle..leaves.end);
+        let (mut path, sibling) = if old <= middle {
+            (self.consistency_in(old, left, is_whole), self.root_of(right))
+        } else {
+            (self.consistency_in(old, right, false), self.root_of(left))
+        };
+        path.push(sibling);
+        path
     }
 }
 
@@ -102,49 +172,6 @@ pub fn consistent(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) -> bool {
     last == 0 && old_node == old_root && new_node == new_root
 }
 
-/// RFC 6962, section 2.1, over leaf hashes.
-fn root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => plain(b""),
-        [one] => *one,
-        _ => {
-            let (left, right) = leaves.split_at(split(leaves.len()));
-            node(&root(left), &root(right))
-        }
-    }
-}
-
-fn inclusion(index: usize, leaves: &[Hash]) -> Vec<Hash> {
-    if leaves.len() == 1 {
-        return Vec::new();
-    }
-    let middle = split(leaves.len());
-    let (left, right) = leaves.split_at(middle);
-    let (mut path, sibling) = if index < middle {
-        (inclusion(index, left), root(right))
-    } else {
-        (inclusion(index - middle, right), root(left))
-    };
-    path.push(sibling);
-    path
-}
-
-/// `is_whole`: whether the old log is a complete subtree so far, so that its root is known to who asks.
-fn consistency(old: usize, leaves: &[Hash], is_whole: bool) -> Vec<Hash> {
-    if old == leaves.len() {
-        return if is_whole { Vec::new() } else { vec![root(leaves)] };
-    }
-    let middle = split(leaves.len());
-    let (left, right) = leaves.split_at(middle);
-    let (mut path, sibling) = if old <= middle {
-        (consistency(old, left, is_whole), root(right))
-    } else {
-        (consistency(old - middle, right, false), root(left))
-    };
-    path.push(sibling);
-    path
-}
-
 /// The largest power of two below a number of leaves.
 fn split(leaves: usize) -> usize {
     leaves.next_power_of_two() / 2
@@ -169,7 +196,7 @@ mod tests {
             let root = log.root(size).unwrap();
             for index in 0..size {
                 let path = log.inclusion(index, size).unwrap();
-                let leaf = &log.leaves[usize::try_from(index).unwrap()];
+                let leaf = &log.levels[0][usize::try_from(index).unwrap()];
                 assert_eq!(root_of_inclusion(leaf, index, size, &path), Some(root), "{index} of {size}");
                 assert_ne!(root_of_inclusion(&[0; 32], index, size, &path), Some(root));
                 let longer = [&path[..], &[root]].concat();
@@ -183,8 +210,13 @@ mod tests {
     #[test]
     fn every_log_is_the_beginning_of_every_later_one_and_of_no_other() {
         let honest = log(33);
-        let mut forked = log(33);
-        forked.leaves[0][0] ^= 1;
+        let forked = {
+            let mut forked = LogTree::new();
+            (0..33u64).for_each(|n| {
+                forked.push(&Statement::Void { draw: plain(&n.max(1).to_be_bytes()) });
+            });
+            forked
+        };
         for new_size in 0..=33 {
             let new = (new_size, honest.root(new_size).unwrap());
             for old_size in 0..=new_size {

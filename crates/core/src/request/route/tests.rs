@@ -90,6 +90,8 @@ fn finds_the_calls_of_fans() {
         ("x", "/.fairgate/all/draw/claims", fan(0, FanCall::Claims)),
         ("x", "/.fairgate/all/draw/beacon", fan(0, FanCall::Beacon)),
         ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
+        ("x", "/.fairgate/all/draw/freeze.tlog-proof", fan(0, FanCall::LogProof(LogStatement::Freeze))),
+        ("x", "/.fairgate/draw.log/checkpoint", Route::NoSuchCall),
         ("x", "/.fairgate/jwks.json", Route::Jwks),
         ("x", "/.fairgate/draw-record.schema.json", Route::RecordSchema),
         ("x", "/.fairgate/draw-record-v2.schema.json", Route::TierRecordSchema),
@@ -238,4 +240,24 @@ fn no_shop_serves_a_protected_page_that_the_gate_takes_for_an_open_one() {
     proptest!(|(path in paths)| {
         crate::request::model::check(path.as_bytes());
     });
+}
+
+#[test]
+fn a_draw_log_is_where_its_name_says_and_no_shop_sees_it() {
+    use fairgate_draw::log::LogPath;
+
+    let rooms = vec![room("all", &["*"], &["/"], &[])];
+    let table = RouteTable::new("/_wait", rooms).with_log("/.fairgate/draw.log");
+    let entries = LogPath::Entries { index: 0, width: 2 };
+    for (path, expected) in [
+        ("/.fairgate/draw.log/checkpoint", Route::Log(LogPath::Checkpoint)),
+        ("/.fairgate/draw.log/tile/entries/000.p/2", Route::Log(entries)),
+        ("/.fairgate/draw.log/tile/0/0", Route::NoSuchCall),
+        ("/.fairgate/draw.log/2/checkpoint", Route::NoSuchCall),
+        ("/.fairgate/draw.log//checkpoint", Route::NoSuchCall),
+        ("/.fairgate/draw.log", Route::Protected { room: 0 }),
+        ("/_wait/all/draw/reveal.tlog-proof", Route::Fan { room: 0, call: FanCall::LogProof(LogStatement::Reveal) }),
+    ] {
+        assert_eq!(route(&table, "any.example", path), expected, "{path}");
+    }
 }
