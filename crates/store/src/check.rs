@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::embedded::look_at_journals;
 use super::redis::{Unread, Unreadable, read_knowledge, read_ledger};
-use super::{Damage, check_name, copy};
+use super::{Damage, check_name, copy, draw_log};
 
 /// How a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,28 @@ pub fn check(dir: &Path, is_change: impl Fn(&[u8]) -> bool) -> io::Result<Vec<Fi
             findings.push(check_lines(&path, &is_change));
         }
     }
+    findings.extend(draw_log::files_in(dir)?.iter().filter_map(|path| check_draw_log(path)));
     Ok(findings)
+}
+
+/// Looks at a file of a draw log; none where it is of another kind.
+fn check_draw_log(path: &Path) -> Option<Finding> {
+    let (condition, what) = match path.extension().and_then(|of| of.to_str())? {
+        "statements" => match draw_log::look(path) {
+            Ok((records, None)) => (Condition::Whole, format!("a draw log in {records} records")),
+            Ok((records, Some(damage))) => {
+                (damage.into(), format!("a draw log, {records} records of which can be read"))
+            }
+            Err(error) => (Condition::Unreadable, error.to_string()),
+        },
+        "signed" => match draw_log::look_at_mark(path) {
+            Ok(Some(size)) => (Condition::Whole, format!("the last checkpoint of a draw log, of {size} statements")),
+            Ok(None) => (Condition::Rotten, "the last checkpoint of a draw log".to_owned()),
+            Err(error) => (Condition::Unreadable, error.to_string()),
+        },
+        _ => return None,
+    };
+    Some(Finding { path: path.to_owned(), condition, what })
 }
 
 fn check_room(dir: &Path) -> io::Result<Vec<Finding>> {

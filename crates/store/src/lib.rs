@@ -17,6 +17,7 @@
 mod batch;
 pub mod check;
 mod copy;
+mod draw_log;
 pub mod embedded;
 mod framing;
 #[doc(hidden)]
@@ -33,6 +34,7 @@ use fairgate_core::room::{Arrival, Arrived, Command, Outcome, Refusal, View};
 use fairgate_draw::Hash;
 
 pub use self::copy::{KeptCopy, RosterCopy};
+pub use self::draw_log::{LogFile, LogFileError, LogRecord};
 pub use self::framing::Damage;
 pub use self::joins::{CountedNetwork, Joined, Joiner};
 pub use self::lock::{DirLock, LockError};
@@ -67,6 +69,24 @@ impl StoreTime {
     fn widest(jumps: Vec<i64>) -> Option<i64> {
         jumps.into_iter().max_by_key(|jump_ms| jump_ms.unsigned_abs())
     }
+}
+
+/// What a draw log consists of where edges share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogList {
+    /// Statements, a batch a row.
+    Statements,
+    /// Cosignatures of witnesses, one a row.
+    Cosignatures,
+}
+
+/// Rows of a list that edges share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedRows {
+    /// How many the list has.
+    pub count: u64,
+    /// Those that were asked for, or the first of them.
+    pub rows: Vec<Vec<u8>>,
 }
 
 /// A room's shared state.
@@ -141,6 +161,24 @@ pub trait Store: Send + Sync + 'static {
     /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
     /// the order of admission; shorter where the list ends. It is of the present draw.
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// Rows of the draw log with this origin from a number on, as far as they fit into one answer. Nothing where this process
+    /// shares its rooms with nobody: its own disk has the log.
+    async fn read_log(&self, _origin: &str, _list: LogList, _from: u64) -> Result<Option<SharedRows>, StoreError> {
+        Ok(None)
+    }
+
+    /// Appends rows to a list of that log if it has so many, and answers how many it has then. Where it had others already the
+    /// rows are not in it.
+    async fn append_log(
+        &self,
+        _origin: &str,
+        _list: LogList,
+        count: u64,
+        _rows: Vec<Vec<u8>>,
+    ) -> Result<u64, StoreError> {
+        Ok(count)
+    }
 
     /// The time that rooms go by, as far as the clocks around it are believed, Unix ms. Nothing where the store has no
     /// time of its own. Cheap enough for every request.

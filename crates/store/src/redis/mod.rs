@@ -23,6 +23,7 @@ mod room_task;
 mod rows;
 mod script;
 mod server;
+mod shared_log;
 mod subscription;
 mod time;
 mod transition;
@@ -40,6 +41,8 @@ use fairgate_core::room::{Arrival, Arrived, Command, Outcome, View};
 use fairgate_draw::Hash;
 use fairgate_telemetry::clock::{Clock, SteadyClock};
 use fairgate_telemetry::entropy::{NoRandomness, random_bytes};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -61,7 +64,10 @@ pub use self::time::{CallTime, PlayedTime};
 use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};
-use super::{Joined, Joiner, LockError, RosterCopy, Store, StoreError, StoreTime, check_name, check_plan_is_of, copy};
+use super::{
+    Joined, Joiner, LockError, LogList, RosterCopy, SharedRows, Store, StoreError, StoreTime, check_name,
+    check_plan_is_of, copy,
+};
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
 const WAITING_MAX: usize = 16_384;
@@ -200,9 +206,16 @@ impl RedisStore {
     async fn read_of(&self, list: Rows, tier: Option<u8>, room: &str, rows: Range<u64>) -> Result<Bytes, StoreError> {
         check_name(room)?;
         let (link, key) = (self.link.clone(), key(room));
-        // Connections belong to the store's own runtime.
+        self.on_own_runtime(async move { list.read(&link, &key, tier, rows).await }.boxed()).await
+    }
+
+    /// Connections belong to the store's own runtime.
+    async fn on_own_runtime<T: Send + 'static>(
+        &self,
+        work: BoxFuture<'static, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
-        runtime.spawn(async move { list.read(&link, &key, tier, rows).await }).await.map_err(|_| stopped())?
+        runtime.spawn(work).await.map_err(|_| stopped())?
     }
 
     /// The way to a room's task, which is started with the first request.
@@ -284,6 +297,16 @@ impl Store for RedisStore {
 
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {
         self.read(CLAIMS, room, claims).await
+    }
+
+    async fn read_log(&self, origin: &str, list: LogList, from: u64) -> Result<Option<SharedRows>, StoreError> {
+        let (link, origin) = (self.link.clone(), origin.to_owned());
+        self.on_own_runtime(async move { shared_log::read(&link, &origin, list, from).await }.boxed()).await.map(Some)
+    }
+
+    async fn append_log(&self, origin: &str, list: LogList, count: u64, rows: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+        let (link, origin) = (self.link.clone(), origin.to_owned());
+        self.on_own_runtime(async move { shared_log::append(&link, &origin, list, count, &rows).await }.boxed()).await
     }
 
     fn time(&self) -> Option<StoreTime> {
