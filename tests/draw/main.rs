@@ -5,6 +5,7 @@ mod cheats;
 mod claims;
 mod disputes;
 mod independent;
+mod logged;
 mod published;
 mod report;
 mod schema;

@@ -12,6 +12,7 @@ mod claims;
 mod dispute;
 mod facts;
 mod lines;
+mod log;
 mod report;
 mod roster;
 mod source;
@@ -90,9 +91,10 @@ pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64
         return tiers::audit(source, evidence, &text, published, read);
     }
     let record: Record = parse_record(source, &text)?;
-    let (signature, _) = check_signature(source, evidence, &published)?;
+    let (signature, signed_by) = check_signature(source, evidence, &published)?;
     let mut findings = vec![finding(Step::Signature, signature)];
-    findings.extend(evidence.witnesses.iter().map(|witness| finding(Step::Witness, witness.check(&record))));
+    let papers = || evidence.witnesses.iter().filter(|witness| !witness.is_of_log());
+    findings.extend(papers().map(|witness| finding(Step::Witness, witness.check(&record))));
     let (mut roster, prints) = match record.entries {
         Some(entries) => {
             let (roster, prints) = roster::read(source.roster()?, entries, read)?;
@@ -107,9 +109,27 @@ pub fn audit(source: &Source, evidence: &Evidence, read: &mut dyn FnMut(u64, u64
     findings.extend(check_record(&record, roster.as_ref()));
     findings.push(finding(Step::Places, places));
     findings.extend(given);
-    let witnessed = evidence.witnesses.iter().filter(|witness| witness.saw_before_round(&record)).count();
-    let (facts, rosters, notes) = ((&record).into(), roster.into_iter().collect(), Vec::new());
+    let (notes, witnessed_by_log) = check_log(source, evidence, &record, signed_by, &mut findings)?;
+    let witnessed = papers().filter(|witness| witness.saw_before_round(&record)).count() + witnessed_by_log;
+    let (facts, rosters) = ((&record).into(), roster.into_iter().collect());
     Ok(Report::new(Checked { source: source.to_string(), published, facts, rosters, findings, notes, witnessed }))
+}
+
+/// What the draw log says of a draw without tiers, where its record names one: notes, and how many outsiders saw the freeze.
+fn check_log(
+    source: &Source,
+    evidence: &Evidence,
+    record: &Record,
+    signed_by: Option<Hash>,
+    findings: &mut Vec<Finding>,
+) -> Result<(Vec<String>, usize), AuditError> {
+    if record.log.is_none() && !evidence.witnesses.iter().any(Witness::is_of_log) {
+        return Ok((Vec::new(), 0));
+    }
+    let log = log::check(source, evidence, &record.into(), signed_by)?;
+    add_to_commitment(findings, log.secret_used_twice);
+    findings.extend(log.verdicts.into_iter().map(|verdict| finding(Step::Log, verdict)));
+    Ok((log.notes, log.witnessed))
 }
 
 /// The places, and what the list of claims says of them. The places are let go of before anything else needs room.
@@ -221,6 +241,17 @@ fn recompute_places(record: &Record) -> Result<Vec<u32>, Verdict> {
         return Err(Verdict::Open("there is no seed yet".into()));
     };
     Shuffle::new(seed, entries).all_places().map_err(|error| Verdict::Open(error.to_string()))
+}
+
+/// A secret serves one draw: for the second one it would be known.
+fn add_to_commitment(findings: &mut [Finding], used_twice: Option<String>) {
+    let verdict =
+        findings.iter_mut().find(|finding| finding.step == Step::Commitment).map(|finding| &mut finding.verdict);
+    if let (Some(verdict), Some(used)) = (verdict, used_twice)
+        && !matches!(verdict, Verdict::Fails(_))
+    {
+        *verdict = Verdict::Fails(used);
+    }
 }
 
 fn finding(step: Step, verdict: Verdict) -> Finding {

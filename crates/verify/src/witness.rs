@@ -13,13 +13,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// What is published once and for all, from its step on.
-const FIXED: [&str; 15] = [
+const FIXED: [&str; 16] = [
     "version",
     "room",
     "descriptor",
     "descriptor_digest",
     "commitment",
     "label",
+    "log",
     "entries",
     "root",
     "frozen_at_ms",
@@ -31,7 +32,7 @@ const FIXED: [&str; 15] = [
     "revealed_at_ms",
 ];
 /// What is published so by version 2 besides.
-const FIXED_BY_V2: [&str; 3] = ["tiers", "beacon_round", "log"];
+const FIXED_BY_V2: [&str; 2] = ["tiers", "beacon_round"];
 /// What a browser keeps of a freeze.
 const FREEZE: [&str; 3] = ["entries", "root", "frozen_at_ms"];
 const FREEZE_BY_V2: [&str; 2] = ["tiers", "frozen_at_ms"];

@@ -6,19 +6,18 @@
 mod admissions;
 mod claims;
 mod lists;
-mod log;
 mod places;
 mod tickets;
 
 use fairgate_draw::v2::{Record, audit_record};
-use fairgate_draw::{Finding, Step, Verdict};
+use fairgate_draw::{Step, Verdict};
 use serde_json::Value;
 
 use self::claims::Given;
 use self::lists::Lists;
 use super::report::{Checked, Report};
 use super::witness::{Published, Witness};
-use super::{AuditError, Evidence, Source, check_signature, finding};
+use super::{AuditError, Evidence, Source, add_to_commitment, check_signature, finding, log};
 
 pub(super) use tickets::dispute;
 
@@ -40,7 +39,7 @@ pub(super) fn audit(
     findings.extend(papers().map(|witness| finding(Step::Witness, witness.check(seen.clone()))));
 
     let lists = Lists::read(source, &record, read)?;
-    let log = log::check(source, evidence, &record, signed_by)?;
+    let log = log::check(source, evidence, &(&record).into(), signed_by)?;
     findings.extend(audit_record(&record, &lists.facts));
     let by_witness = evidence.witnesses.iter().find_map(|witness| Some((witness.name(), twice(witness)?)));
     let by_witness = by_witness.map(|(name, draw)| {
@@ -97,17 +96,6 @@ fn judge_identities(record: &Record, lists: &Lists, repeated: Option<String>, le
         (None, _) if !lists.has_tags() => Verdict::Open("tags are published with the secret".into()),
         (None, Verdict::Holds(let_in)) => Verdict::Holds(format!("no tag stands twice in the draw; {let_in}")),
         (None, Verdict::Open(why)) => Verdict::Holds(format!("no tag stands twice in the draw; {why}")),
-    }
-}
-
-/// A secret serves one draw: for the second one it would be known.
-fn add_to_commitment(findings: &mut [Finding], used_twice: Option<String>) {
-    let verdict =
-        findings.iter_mut().find(|finding| finding.step == Step::Commitment).map(|finding| &mut finding.verdict);
-    if let (Some(verdict), Some(used)) = (verdict, used_twice)
-        && !matches!(verdict, Verdict::Fails(_))
-    {
-        *verdict = Verdict::Fails(used);
     }
 }
 

@@ -1,16 +1,14 @@
 //! The whole draw log, from its tiles (C2SP `tlog-tiles`).
 
-use fairgate_draw::log::{Checkpoint, KeyKind, LogTree, SignedNote, Statement, VerifierKey};
+use fairgate_draw::log::{Checkpoint, KeyKind, LogTree, Origin, SignedNote, Statement, VerifierKey};
 use fairgate_draw::{Hash, Verdict};
 
-use super::super::super::source::{Source, SourceError};
+use super::super::source::{Source, SourceError};
 
 /// Statements a bundle.
 const BUNDLE: u64 = 256;
 /// A log has a few statements a draw: longer ones are not read.
 const STATEMENTS_MAX: u64 = 1 << 20;
-/// Where a log lies on its host.
-const PATH: &str = "/.fairgate/draw.log";
 
 /// Where a log's files are, and what they are signed with.
 pub(super) struct LogFiles {
@@ -29,15 +27,12 @@ impl LogFiles {
     /// By a log's vkey, whose name is `<host>/.fairgate/draw.log`, or a successor's.
     pub(super) fn of(vkey: &str) -> Result<Self, String> {
         let key = VerifierKey::parse(vkey).map_err(|why| why.to_string())?;
-        let path = key.name().find(PATH).map(|at| key.name()[at..].to_owned());
-        let successor = path.as_deref().and_then(|path| path.strip_prefix(PATH));
-        let is_path = successor.is_some_and(|rest| {
-            rest.is_empty()
-                || rest.strip_prefix('/').is_some_and(|n| n.parse::<u32>().is_ok_and(|number| number.to_string() == n))
-        });
-        match path.filter(|_| is_path && key.kind() == KeyKind::Log) {
-            Some(path) => Ok(Self { key, path }),
-            None => Err(format!("{:?} is no draw log: its name ends in {PATH}, and its key is of type 01", key.name())),
+        match Origin::parse(key.name()).filter(|_| key.kind() == KeyKind::Log) {
+            Some(origin) => Ok(Self { key, path: origin.path() }),
+            None => Err(format!(
+                "{:?} is no draw log: its name is a host and /.fairgate/draw.log, and its key is of type 01",
+                key.name()
+            )),
         }
     }
 

@@ -6,16 +6,72 @@
 mod tiles;
 
 use fairgate_draw::log::{Checkpoint, Logged, Statement, TlogProof, VerifierKey};
-use fairgate_draw::v2::Record;
-use fairgate_draw::{Descriptor as DescriptorV1, Hash, Verdict, v2};
+use fairgate_draw::{Descriptor as DescriptorV1, Hash, Record as RecordV1, Verdict, v2};
 
 use self::tiles::{LogFiles, ReadLog};
-use super::super::source::{Source, SourceError};
-use super::super::witness::seconds;
-use super::super::{Evidence, Witness};
+use super::source::{Source, SourceError};
+use super::witness::seconds;
+use super::{Evidence, Witness};
 
 /// How the key that signed the record is named in the log.
 pub(super) type Thumbprint = Hash;
+
+/// What a record of either version says that the log should say, too.
+#[derive(Debug)]
+pub(super) struct Subject {
+    /// The log's vkey.
+    pub(super) log: Option<String>,
+    digest: Hash,
+    commitment: Hash,
+    opens_at_ms: u64,
+    freeze: Option<Statement>,
+    reveal: Option<Statement>,
+    round: Round,
+}
+
+/// The round that a draw waits for.
+#[derive(Clone, Copy, Debug)]
+enum Round {
+    /// The draw waits for none.
+    None,
+    /// Its number and its time, Unix ms.
+    At(u64, u64),
+    /// Nobody knows its time.
+    Unknown,
+}
+
+impl From<&v2::Record> for Subject {
+    fn from(record: &v2::Record) -> Self {
+        let rounds = record.descriptor.beacon.as_ref().zip(record.frozen_at_ms);
+        let round = rounds.and_then(|(rounds, at_ms)| rounds.after_freeze(at_ms).ok());
+        let at = round.and_then(|round| Some(Round::At(round.round, round.time_ms().ok()?)));
+        Self {
+            log: record.log.clone(),
+            digest: record.descriptor_digest,
+            commitment: record.descriptor.commitment,
+            opens_at_ms: record.descriptor.opens_at_ms,
+            freeze: record.freeze_statement(),
+            reveal: record.reveal_statement(),
+            round: if record.descriptor.beacon.is_none() { Round::None } else { at.unwrap_or(Round::Unknown) },
+        }
+    }
+}
+
+impl From<&RecordV1> for Subject {
+    fn from(record: &RecordV1) -> Self {
+        let round = record.descriptor.beacon.as_ref();
+        let at = round.and_then(|round| Some(Round::At(round.round, round.time_ms().ok()?)));
+        Self {
+            log: record.log.clone(),
+            digest: record.descriptor_digest,
+            commitment: record.descriptor.commitment,
+            opens_at_ms: record.descriptor.opens_at_ms,
+            freeze: record.freeze_statement(),
+            reveal: record.reveal_statement(),
+            round: if round.is_none() { Round::None } else { at.unwrap_or(Round::Unknown) },
+        }
+    }
+}
 
 /// What is found.
 #[derive(Debug, Default)]
@@ -42,7 +98,7 @@ struct Proof {
 pub(super) fn check(
     source: &Source,
     evidence: &Evidence,
-    record: &Record,
+    record: &Subject,
     signed_by: Option<Thumbprint>,
 ) -> Result<LogReport, SourceError> {
     let mut report = LogReport::default();
@@ -83,23 +139,23 @@ pub(super) fn check(
 }
 
 /// One `draw`, one `freeze`, one `reveal`, in that order, and all of them as the record has them.
-fn judge_log(log: &ReadLog, record: &Record, signed_by: Option<Thumbprint>) -> Verdict {
-    let own = log.of_draw(&record.descriptor_digest);
+fn judge_log(log: &ReadLog, record: &Subject, signed_by: Option<Thumbprint>) -> Verdict {
+    let own = log.of_draw(&record.digest);
     let mut stages: [Option<u64>; 3] = [None; 3];
     for (index, statement) in &own {
         let (stage, name, expected) = match statement {
             Statement::Key { .. } => continue,
             Statement::Void { .. } => return Verdict::Fails(format!("the draw is void: the log says so at {index}")),
             Statement::Draw { .. } => (0, "draw", None),
-            Statement::Freeze { .. } => (1, "freeze", Some(record.freeze_statement())),
-            Statement::Reveal { .. } => (2, "reveal", Some(record.reveal_statement())),
+            Statement::Freeze { .. } => (1, "freeze", Some(record.freeze.as_ref())),
+            Statement::Reveal { .. } => (2, "reveal", Some(record.reveal.as_ref())),
         };
         if let Some(earlier) = stages[stage].replace(*index) {
             return Verdict::Fails(format!(
                 "the draw has two statements `{name}` in the log, at {earlier} and at {index}"
             ));
         }
-        if expected.is_some_and(|expected| expected.as_ref() != Some(statement)) {
+        if expected.is_some_and(|expected| expected != Some(*statement)) {
             return Verdict::Fails(format!("the log's `{name}` of the draw, at {index}, is not what the record says"));
         }
     }
@@ -112,13 +168,13 @@ fn judge_log(log: &ReadLog, record: &Record, signed_by: Option<Thumbprint>) -> V
     })
 }
 
-fn judge_order([draw, freeze, reveal]: [Option<u64>; 3], record: &Record) -> Option<Verdict> {
+fn judge_order([draw, freeze, reveal]: [Option<u64>; 3], record: &Subject) -> Option<Verdict> {
     let fails = |why: &str| Some(Verdict::Fails(format!("{why}, so it is not in the log as it should be")));
     match (draw, freeze, reveal) {
         (None, ..) => fails("the log does not have the draw's descriptor"),
-        (_, None, _) if record.is_final() => fails("the draw is over, and its freeze was never logged"),
-        (_, _, None) if record.is_final() => Some(Verdict::Open("the draw's end is not logged yet".into())),
-        (_, None, None) if record.tiers.is_some() => Some(Verdict::Open("the draw's freeze is not logged yet".into())),
+        (_, None, _) if record.reveal.is_some() => fails("the draw is over, and its freeze was never logged"),
+        (_, _, None) if record.reveal.is_some() => Some(Verdict::Open("the draw's end is not logged yet".into())),
+        (_, None, None) if record.freeze.is_some() => Some(Verdict::Open("the draw's freeze is not logged yet".into())),
         (Some(draw), Some(freeze), _) if freeze < draw => fails("the freeze was logged before the draw's descriptor"),
         (_, freeze, Some(reveal)) if freeze.is_none_or(|freeze| reveal < freeze) => {
             fails("the draw's end was logged before its freeze")
@@ -141,13 +197,13 @@ fn judge_key(own: &[(u64, &Statement)], signed_by: Option<Thumbprint>) -> Option
 }
 
 /// Another descriptor with the draw's commitment: its secret was known when the second of them was drawn.
-fn secret_used_twice(log: &ReadLog, record: &Record) -> Option<String> {
+fn secret_used_twice(log: &ReadLog, record: &Subject) -> Option<String> {
     log.statements.iter().enumerate().find_map(|(index, statement)| {
         let Statement::Draw { draw, descriptor, .. } = statement else { return None };
         let commitment = v2::Descriptor::parse(descriptor)
             .map(|descriptor| descriptor.commitment)
             .or_else(|_| DescriptorV1::parse(descriptor).map(|descriptor| descriptor.commitment));
-        let is_other = *draw != record.descriptor_digest && commitment.ok()? == record.descriptor.commitment;
+        let is_other = *draw != record.digest && commitment.ok()? == record.commitment;
         is_other.then(|| {
             format!(
                 "the secret was used twice: the draw {}, at {index} of the log, has the same commitment",
@@ -161,13 +217,13 @@ fn secret_used_twice(log: &ReadLog, record: &Record) -> Option<String> {
 fn read_proofs(
     source: &Source,
     evidence: &Evidence,
-    record: &Record,
+    record: &Subject,
     (key, log): (&VerifierKey, Option<&ReadLog>),
     report: &mut LogReport,
 ) -> Result<Vec<Proof>, SourceError> {
     let mut proofs = Vec::new();
-    let announced = log.and_then(|log| log.announcement_of(&record.descriptor_digest).cloned());
-    let stated = [("draw", announced), ("freeze", record.freeze_statement()), ("reveal", record.reveal_statement())];
+    let announced = log.and_then(|log| log.announcement_of(&record.digest).cloned());
+    let stated = [("draw", announced), ("freeze", record.freeze.clone()), ("reveal", record.reveal.clone())];
     for (kind, statement) in stated {
         let (Some(statement), Some(text)) = (statement, source.log_proof(kind)?) else { continue };
         let verify = |proof: TlogProof| {
@@ -213,12 +269,12 @@ fn forks(known: &[(String, Checkpoint)], log: Option<&ReadLog>) -> Vec<Verdict> 
 }
 
 /// Which outside witnesses saw the draw before its pool opened, and the freeze before the round that decides.
-fn note_witnesses(proofs: &[Proof], record: &Record, log: Option<&ReadLog>, report: &mut LogReport) {
+fn note_witnesses(proofs: &[Proof], record: &Subject, log: Option<&ReadLog>, report: &mut LogReport) {
     for proof in proofs.iter().filter(|proof| proof.kind != "reveal") {
         for seen in &proof.logged.cosignatures {
             let at_ms = seen.time_s.saturating_mul(1000);
             let said = match proof.kind {
-                "draw" => before("the pool opened", at_ms, record.descriptor.opens_at_ms).1,
+                "draw" => before("the pool opened", at_ms, record.opens_at_ms).1,
                 _ => {
                     let (in_time, said) = judge_freeze(proof, at_ms, record, log);
                     report.witnessed += usize::from(in_time);
@@ -238,17 +294,15 @@ fn note_witnesses(proofs: &[Proof], record: &Record, log: Option<&ReadLog>, repo
 }
 
 /// Whether a witness saw the freeze in time, and in words.
-fn judge_freeze(proof: &Proof, at_ms: u64, record: &Record, log: Option<&ReadLog>) -> (bool, String) {
-    let rounds = record.descriptor.beacon.as_ref().zip(record.frozen_at_ms);
-    let round = rounds.and_then(|(rounds, at_ms)| rounds.after_freeze(at_ms).ok());
-    let revealed_at = log.and_then(|log| log.reveal_of(&record.descriptor_digest));
-    match (&record.descriptor.beacon, round.and_then(|round| Some((round.round, round.time_ms().ok()?)))) {
-        (Some(_), Some((round, round_ms))) => before(&format!("round {round} was published"), at_ms, round_ms),
-        (Some(_), None) => (false, "of a draw whose round nobody knows the time of".to_owned()),
-        (None, _) if revealed_at.is_none_or(|index| proof.logged.checkpoint.size <= index) => {
+fn judge_freeze(proof: &Proof, at_ms: u64, record: &Subject, log: Option<&ReadLog>) -> (bool, String) {
+    let revealed_at = log.and_then(|log| log.reveal_of(&record.digest));
+    match record.round {
+        Round::At(round, round_ms) => before(&format!("round {round} was published"), at_ms, round_ms),
+        Round::Unknown => (false, "of a draw whose round nobody knows the time of".to_owned()),
+        Round::None if revealed_at.is_none_or(|index| proof.logged.checkpoint.size <= index) => {
             (true, "in a log that did not have the reveal yet".to_owned())
         }
-        (None, _) => (false, "in a log that had the reveal already: too late".to_owned()),
+        Round::None => (false, "in a log that had the reveal already: too late".to_owned()),
     }
 }
 
