@@ -20,3 +20,4 @@ pub mod observe;
 pub mod page;
 #[cfg(feature = "demo")]
 pub mod provider;
+pub mod witness;

@@ -50,7 +50,8 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
                     }
                 }
                 let missing = missing_tokens(&config).into_iter().chain(missing_secrets(&config));
-                for note in missing.chain(missing_campaigns(&config)).chain(unsaid_returns(&config)) {
+                let unsaid = missing.chain(missing_campaigns(&config)).chain(unsaid_returns(&config));
+                for note in unsaid.chain(log(&config)) {
                     writeln!(out, "    note: {note}")?;
                 }
             }
@@ -122,6 +123,27 @@ fn missing_secrets(config: &Config) -> impl Iterator<Item = String> {
         let name = room.name.clone();
         missing(room).into_iter().map(move |sentence| format!("room {name:?}: {sentence}"))
     })
+}
+
+/// What the draw log, or that there is none, means for fans.
+fn log(config: &Config) -> Option<String> {
+    let Some(log) = &config.draw_log else {
+        return Some(
+            "no draw log is kept, so fans have your word alone, and what their own browsers saw, for when a pool was frozen; \
+             `fairgate keys log` makes the key of one"
+                .to_owned(),
+        );
+    };
+    if log.witnesses.is_empty() {
+        return Some(
+            "the draw log has no witness: it shows fans what was drawn when, and nobody outside confirms it".to_owned(),
+        );
+    }
+    let signer = log.signer(|name| std::env::var(name).ok());
+    Some(
+        signer
+            .map_or_else(|why| why, |signer| format!("the draw log's public key, for its witnesses: {}", signer.key())),
+    )
 }
 
 /// Tokens belong to the machine that runs the edge, which need not be the one that checks the file.

@@ -1,6 +1,8 @@
 //! `fairgate keys`: make and list signing keys.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
+use fairgate_draw::log::{KeyKind, NoteSigner, Origin};
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
 use fairgate_token::{KeyFile, create_key, list_keys};
@@ -46,6 +49,28 @@ enum Step {
         #[command(flatten)]
         place: Place,
     },
+    /// Create the key of a draw log: `draw.log.key` in the configuration. Prints the log's public key, for its witnesses.
+    Log {
+        /// The host that fans know, with its port where that is not 443.
+        #[arg(long)]
+        host: String,
+        /// Which log of the host it is: 1, or more for the successor of a log that cannot be continued.
+        #[arg(long, default_value_t = 1)]
+        number: u32,
+        /// The file, which must not be there yet.
+        #[arg(long, value_name = "FILE", default_value = "draw-log.key")]
+        out: PathBuf,
+    },
+    /// Create the key of a witness of draw logs, for `fairgate draw witness`. Prints its public key, for operators and for
+    /// whoever verifies draws.
+    Witness {
+        /// The witness's name, like a host and a path: "witness.example/w1".
+        #[arg(long)]
+        name: String,
+        /// The file, which must not be there yet.
+        #[arg(long, value_name = "FILE", default_value = "witness.key")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +90,13 @@ pub(super) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
     match args.step {
         Step::New { place, signs_in } => new(out, &place.dir, now_ms, signs_in)?,
         Step::List { place } => list(out, &place.dir, now_ms)?,
+        Step::Log { host, number, out: file } => {
+            let origin = Origin::new(&host, number).with_context(|| {
+                format!("{host:?} is no host in lower case, like \"tickets.example\" or \"tickets.example:8443\"")
+            })?;
+            new_note_key(out, &origin.to_string(), KeyKind::Log, &file)?;
+        }
+        Step::Witness { name, out: file } => new_note_key(out, &name, KeyKind::Witness, &file)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,6 +108,20 @@ fn new(mut out: impl Write, dir: &Path, now_ms: u64, signs_in: Option<SignedDura
         u64::try_from(signs_in.as_millis()).context("--signs-in lies in the past: give a span from now on")?;
     let key = create_key(dir, now_ms.saturating_add(after_ms), &entropy::system())?;
     writeln!(out, "{}", key.path.display())?;
+    Ok(())
+}
+
+/// Makes a key for notes in a file of its own; prints its public half.
+fn new_note_key(mut out: impl Write, name: &str, kind: KeyKind, path: &Path) -> anyhow::Result<()> {
+    let seed = entropy::random_bytes()?;
+    let text = NoteSigner::private_text(name, kind, &seed)
+        .with_context(|| format!("{name:?} is no name of a key: it has a space, a +, or nothing in it"))?;
+    let signer = NoteSigner::parse(&text)?;
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
+    writeln!(out, "{}", signer.key())?;
     Ok(())
 }
 
@@ -99,6 +145,23 @@ mod tests {
     use super::*;
 
     const NOW_MS: u64 = 1_790_000_000_000;
+
+    #[test]
+    fn keys_for_notes_are_made_once_and_read_by_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::TempDir::new().unwrap();
+        let (path, mut out) = (dir.path().join("log.key"), Vec::new());
+        let name = "tickets.example/.fairgate/draw.log";
+        new_note_key(&mut out, name, KeyKind::Log, &path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let vkey = NoteSigner::parse(&text).unwrap().key().to_string();
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{vkey}\n"));
+        assert!(vkey.starts_with("tickets.example/.fairgate/draw.log+"));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(new_note_key(Vec::new(), name, KeyKind::Log, &path).is_err(), "a key is never written over");
+        assert!(new_note_key(Vec::new(), "a b", KeyKind::Witness, &dir.path().join("w")).is_err());
+    }
 
     #[test]
     fn lists_which_key_signs_now_and_later() {

@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config, document: &Document<'_>) {
         let path = [Step::Key("store"), Step::Key("redis_ca")];
         document.problem(&path, "store.redis_ca", reason, "name a PEM file with the authority's certificates");
     }
+    check_log_key(config, document);
     for (index, listener) in config.edge.tls.iter().enumerate() {
         check_tls(document, index, listener);
     }
@@ -46,6 +47,16 @@ fn check_key_sets(document: &Document<'_>, index: usize, room: &RoomConfig) {
             let key = format!("room[{}].entry.shop[{}].jwks", room.name, shop.name);
             document.problem(&path, &key, reason, "name a JWKS file with the shop's public keys, or its URL");
         }
+    }
+}
+
+/// A key in an environment variable belongs to the machine that runs the edge, which need not be the one that checks.
+fn check_log_key(config: &Config, document: &Document<'_>) {
+    let Some(log) = config.draw_log.as_ref().filter(|log| log.key.file.is_some()) else { return };
+    if let Err(reason) = log.signer(|_| None) {
+        let path = [Step::Key("draw"), Step::Key("log"), Step::Key("key")];
+        let remedy = "make one with `fairgate keys log --host tickets.example`, with the host that fans know";
+        document.problem(&path, "draw.log.key", reason, remedy);
     }
 }
 

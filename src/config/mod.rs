@@ -11,6 +11,7 @@
 
 mod admin;
 mod draw;
+mod draw_log;
 mod edge;
 mod entry;
 mod files;
@@ -38,6 +39,7 @@ use std::path::Path;
 
 pub use admin::{AdminConfig, AdminToken, Role, TokenSource};
 pub use draw::{BeaconConfig, Relay};
+pub use draw_log::{DrawLogConfig, NoteKey, WitnessConfig};
 pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
 pub use entry::{
     CodesConfig, EntryConfig, EntrySecrets, IDENTITY_KEY_ENV, IssuerKeySource, LARGE_DOMAINS, MailConfig, MailLogin,
@@ -72,6 +74,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// How it logs.
     pub log: LogConfig,
+    /// The log of all draws, where one is kept.
+    pub draw_log: Option<DrawLogConfig>,
     /// The shops behind the gate.
     pub upstreams: Vec<UpstreamConfig>,
     /// The rooms, at least one.
@@ -128,11 +132,20 @@ impl Config {
         let store = root.section("store", StoreConfig::read);
         let admin = root.section("admin", AdminConfig::read);
         let log = root.section("log", log::read_log);
+        let draw_log = root.section("draw", draw_log::read_draw);
         let upstreams = root.sections("upstream", UpstreamConfig::read);
         let rooms = root.sections("room", RoomConfig::read);
         let mut rooms = rooms?;
         rooms.iter_mut().for_each(|room| room.origin = origin.clone());
-        Some(Self { edge: edge?, store: store?, admin: admin?, log: log?, upstreams: upstreams?, rooms })
+        Some(Self {
+            edge: edge?,
+            store: store?,
+            admin: admin?,
+            log: log?,
+            draw_log: draw_log?,
+            upstreams: upstreams?,
+            rooms,
+        })
     }
 
     /// The shop with a name.

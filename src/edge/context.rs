@@ -11,6 +11,7 @@ use prometheus::Registry;
 use crate::admin::Tokens;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
+use crate::edge::draw_log::live::LiveLog;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
 use crate::edge::overload::connections::{Connection, Connections};
@@ -61,6 +62,8 @@ pub(crate) struct Edge {
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) metrics: EdgeMetrics,
     pub(crate) prefix: String,
+    /// The draw log, where one is kept.
+    pub(crate) log: Option<Arc<LiveLog>>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Fields that no client may send to a shop.
     pub(crate) forged: Forged,

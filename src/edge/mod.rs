@@ -7,14 +7,15 @@
 //! 2. [`http`]: requests, answers and problems as values; every problem has one answer, for programs and for people.
 //! 3. [`upstream`]: one shop; no more requests are with it than it can take, and a dead one is left alone (circuit breaker).
 //! 4. [`credentials`]: keys, certificates and renewed passes; files that cannot be used change nothing.
-//! 5. [`room`]: one room as of the last look at its store; what many fans ask at once is one call to the store.
-//! 6. [`context`]: what every request and every task of this edge shares.
-//! 7. [`draw`]: the draw in public; what was published once never changes.
-//! 8. [`api`]: the calls of those who wait; nothing is answered before it is durable.
-//! 9. [`proxy`]: a request's way to the shop and back; nobody gets to a protected page without a pass.
-//! 10. [`connection`]: connections between requests; a head that could be framed in two ways never reaches Pingora.
-//! 11. [`tasks`]: background tasks; every step may be repeated, and any number of edges may run it.
-//! 12. [`process`]: start, takeover and stop; there is no moment at which a connection is refused.
+//! 5. [`draw_log`]: the log of all draws; no draw waits for it, and nothing is signed that does not continue it.
+//! 6. [`room`]: one room as of the last look at its store; what many fans ask at once is one call to the store.
+//! 7. [`context`]: what every request and every task of this edge shares.
+//! 8. [`draw`]: the draw in public; what was published once never changes.
+//! 9. [`api`]: the calls of those who wait; nothing is answered before it is durable.
+//! 10. [`proxy`]: a request's way to the shop and back; nobody gets to a protected page without a pass.
+//! 11. [`connection`]: connections between requests; a head that could be framed in two ways never reaches Pingora.
+//! 12. [`tasks`]: background tasks; every step may be repeated, and any number of edges may run it.
+//! 13. [`process`]: start, takeover and stop; there is no moment at which a connection is refused.
 //!
 //! A request's way: [`connection::http1`] reads its head, [`proxy::phases`] names Pingora's phases, and
 //! [`proxy::admit`] decides. [`api::dispatch`] answers the calls of those who wait, and [`api::waiting_page`] shows
@@ -25,6 +26,7 @@ mod connection;
 mod context;
 mod credentials;
 mod draw;
+mod draw_log;
 mod http;
 mod overload;
 mod process;

@@ -10,6 +10,7 @@ mod address;
 mod configuration;
 mod fields;
 mod head;
+mod notes;
 mod plans;
 mod store;
 mod tokens;
@@ -19,6 +20,7 @@ pub use configuration::configuration;
 pub use fairgate_core::request::model::check as path;
 pub use fields::fields;
 pub use head::head;
+pub use notes::notes;
 pub use plans::plans;
 pub use store::{journal, ledger};
 pub use tokens::tokens;
@@ -43,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "ledger", run: ledger },
     Target { name: "plans", run: plans },
     Target { name: "address", run: address },
+    Target { name: "notes", run: notes },
 ];
 
 #[cfg(test)]

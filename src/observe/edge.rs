@@ -33,6 +33,16 @@ metrics! {
         shed_total: IntCounterVec["reason"],
         /// Rounds of public randomness that relays and others brought, by what became of them.
         draw_beacon_rounds_total: IntCounterVec["room", "result"],
+        /// Statements in the draw log, as far as it is on this edge's disk.
+        draw_log_size: IntGauge,
+        /// Statements about draws that should be in the draw log and are not yet. More than 0 for long: the log is dead.
+        draw_log_overdue_statements: IntGauge,
+        /// Failures to append to the draw log, or to read it. Draws go on without it.
+        draw_log_failures_total: IntCounter,
+        /// Checkpoints that were shown to a witness, by what became of them; ahead and forked: it knows another log of this name.
+        draw_log_witness_total: IntCounterVec["witness", "outcome"],
+        /// When a witness cosigned a checkpoint last, by its own clock, Unix seconds.
+        draw_log_cosigned_timestamp_seconds: IntGaugeVec["witness"],
         /// Passes shown, by how they were judged: known already, verified anew, or refused.
         pass_checks_total: IntCounterVec["result"],
         /// Time that a shop took to start answering, by upstream and class of route.
@@ -128,6 +138,23 @@ pub enum BeaconResult {
     Forged,
     /// The draw went on without it.
     TooLate,
+}
+
+/// What became of a checkpoint that was shown to a witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WitnessOutcome {
+    /// The witness cosigned it.
+    Cosigned,
+    /// The witness does not answer.
+    Unreachable,
+    /// The witness does not take it.
+    Refused,
+    /// The witness answered something that its key has not signed.
+    Unsigned,
+    /// The witness knows more of the log than there is.
+    Ahead,
+    /// The witness knows another log of this name.
+    Forked,
 }
 
 /// Why a request was turned away.
@@ -242,6 +269,28 @@ impl EdgeMetrics {
         self.metrics.draw_beacon_rounds_total.with_label_values(&[room, result.label()]).inc();
     }
 
+    /// How many statements the draw log has, and how many it should have besides.
+    pub fn observe_draw_log(&self, size: u64, overdue: usize) {
+        self.metrics.draw_log_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+        self.metrics.draw_log_overdue_statements.set(i64::try_from(overdue).unwrap_or(i64::MAX));
+    }
+
+    /// The draw log could not be appended to, or read.
+    pub fn observe_draw_log_failure(&self) {
+        self.metrics.draw_log_failures_total.inc();
+    }
+
+    /// A checkpoint of the draw log was shown to a witness.
+    pub fn observe_witness(&self, witness: &str, outcome: WitnessOutcome) {
+        self.metrics.draw_log_witness_total.with_label_values(&[witness, outcome.label()]).inc();
+    }
+
+    /// A witness has cosigned the draw log at this time, Unix seconds.
+    pub fn observe_cosigned(&self, witness: &str, at_s: u64) {
+        let at_s = i64::try_from(at_s).unwrap_or(i64::MAX);
+        self.metrics.draw_log_cosigned_timestamp_seconds.with_label_values(&[witness]).set(at_s);
+    }
+
     /// A pass was shown.
     pub fn observe_pass_check(&self, check: PassCheck) {
         self.series.pass_checks[check as usize].inc();
@@ -297,6 +346,19 @@ impl EdgeMetrics {
     pub fn observe_upstream_load(&self, upstream: &str, in_flight: usize, queued: usize) {
         self.metrics.upstream_in_flight_requests.with_label_values(&[upstream]).set(in_flight as i64);
         self.metrics.upstream_queued_requests.with_label_values(&[upstream]).set(queued as i64);
+    }
+}
+
+impl WitnessOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Cosigned => "cosigned",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Unsigned => "unsigned",
+            Self::Ahead => "ahead",
+            Self::Forked => "forked",
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 mod edge;
 mod rooms;
 
-pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed};
+pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, WitnessOutcome};
 pub use fairgate_telemetry::{EXPOSITION_TYPE, announce, expose, flush_logs, init_logs, last_word, registry};
 pub use rooms::RoomMetrics;
 

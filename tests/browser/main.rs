@@ -1,6 +1,7 @@
 //! A real Chromium against the real servers, as a fan would use it. Screenshots go to `target/screenshots`.
 
 mod chromium;
+mod draw_log;
 mod journey;
 mod screens;
 mod script;

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use fairgate_draw::log::{KeyKind, NoteSigner};
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
 use fairgate_testkit::{ChildProcess, PrivatePostgres, free_port};
@@ -48,6 +50,8 @@ impl Room {
 pub(crate) struct Site {
     edge: Option<ChildProcess>,
     shop: Option<Shop>,
+    /// Who cosigns the draw log, where one is kept: the process, its key and its port.
+    witness: Option<(ChildProcess, String, u16)>,
     gate: u16,
     admin: u16,
     booking: u16,
@@ -69,12 +73,37 @@ impl Site {
         site
     }
 
+    /// Starts the gate alone, with a draw log and a witness of it; answers the witness's public key.
+    pub(crate) async fn gate_with_log(rooms: &[Room]) -> (Self, String) {
+        let mut site = Self::prepare(rooms);
+        let log = site.note_key("draw-log.key", "tickets.example/.fairgate/draw.log", KeyKind::Log);
+        let key = site.note_key("witness.key", "witness.example/w1", KeyKind::Witness);
+        let port = free_port().expect("a free port");
+        let mut command = site.command(&["draw", "witness"]);
+        command.args(["--log", &log, "--listen", &format!("127.0.0.1:{port}"), "--key"]);
+        command.arg(site.files.path().join("witness.key")).arg("--state").arg(site.files.path().join("witness"));
+        let witness = ChildProcess::spawn("witness", command).expect("the witness starts");
+        site.witness = Some((witness, key.clone(), port));
+        site.ready(&format!("http://127.0.0.1:{port}/healthz")).await;
+        site.open().await;
+        (site, key)
+    }
+
+    /// Writes a key for notes; answers its public half.
+    fn note_key(&self, file: &str, name: &str, kind: KeyKind) -> String {
+        let (path, seed) = (self.files.path().join(file), entropy::random_bytes().expect("randomness"));
+        let text = NoteSigner::private_text(name, kind, &seed).expect("a name");
+        std::fs::write(&path, text).expect("a key");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a key of our own");
+        NoteSigner::new(name, kind, &seed).expect("a name").key().to_string()
+    }
+
     /// Starts the gate and the booking core with its example event.
     pub(crate) async fn with_shop(rooms: &[Room]) -> Self {
         let mut site = Self::prepare(rooms);
         let postgres = tokio::task::spawn_blocking(|| PrivatePostgres::start().expect("Postgres starts"));
         let postgres = postgres.await.expect("Postgres starts");
-        let mut command = site.command("booking");
+        let mut command = site.command(&["booking"]);
         command.args(["--listen", &format!("127.0.0.1:{}", site.booking), "--room", rooms[0].name]);
         command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", site.gate)]);
         command.args(["--metrics-listen", &free_address(), "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
@@ -92,6 +121,7 @@ impl Site {
         Self {
             edge: None,
             shop: None,
+            witness: None,
             gate,
             admin,
             booking,
@@ -109,7 +139,7 @@ impl Site {
 
     /// Starts the gate, again with the same data after [`Self::kill_edge`].
     pub(crate) async fn start_edge(&mut self) {
-        let mut command = self.command("edge");
+        let mut command = self.command(&["edge"]);
         command.arg("--config").arg(self.files.path().join("fairgate.toml")).env("FAIRGATE_ADMIN_TOKEN", TOKEN);
         self.edge = Some(ChildProcess::spawn("edge", command).expect("the gate starts"));
         self.ready(&format!("http://127.0.0.1:{}/.fairgate/{}/status", self.gate, self.rooms[0].name)).await;
@@ -187,10 +217,10 @@ impl Site {
     }
 
     /// This very program with a verb; it ends with the test, and logs to a file of the site.
-    fn command(&self, verb: &str) -> Command {
+    fn command(&self, verb: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
-        let log = File::options().append(true).create(true).open(self.log(verb)).expect("a log");
-        command.args([verb, "--exit-with-stdin"]).stderr(log);
+        let log = File::options().append(true).create(true).open(self.log(verb[0])).expect("a log");
+        command.args(verb).arg("--exit-with-stdin").stderr(log);
         command
     }
 
@@ -221,6 +251,14 @@ impl Site {
              [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
              [[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:{booking}\"\n"
         );
+        if let Some((_, key, port)) = &self.witness {
+            let log = files.join("draw-log.key");
+            write!(
+                text,
+                "[draw.log]\nkey = {log:?}\n[[draw.witness]]\nkey = {key:?}\nurl = \"http://127.0.0.1:{port}\"\n"
+            )
+            .expect("a string grows");
+        }
         // The first room is also what programs find at the bare address.
         self.rooms
             .iter()

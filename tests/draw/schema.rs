@@ -40,6 +40,7 @@ fn the_schema_names_every_field_of_a_record() {
     let mut draw = Draw::with_beacon(7);
     draw.record.missing = Some(1);
     draw.record.left_out = Some(1);
+    draw.record.log = Some("tickets.example/.fairgate/draw.log+2a89550f+AepK".to_owned());
     let record = published(&draw);
     let named: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(record.as_object().unwrap().keys().collect::<Vec<_>>(), named);

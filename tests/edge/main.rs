@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod beacon;
 mod costs;
+mod draw_log;
 mod forms;
 mod headers;
 mod http2;
@@ -22,6 +23,7 @@ mod top;
 mod troubles;
 mod turned_away;
 mod walk;
+mod witness;
 mod world;
 
 use fairgate_testkit::{fan, shop};

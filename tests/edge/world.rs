@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use fairgate_draw::log::{KeyKind, NoteSigner};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whoever has it may do everything at the admin API.
 pub(crate) const ADMIN_TOKEN: &str = "0123456789abcdef";
+
+/// The log of these tests; its key's seed is all sevens.
+pub(crate) const LOG: &str = "tickets.example/.fairgate/draw.log";
 
 /// What a test wants of its edge; times are relative to the start.
 pub(crate) struct Setup {
@@ -39,6 +44,8 @@ pub(crate) struct Setup {
     pub(crate) tls: bool,
     /// Another shop than the test's own.
     pub(crate) shop: Option<SocketAddr>,
+    /// Keep a draw log, with these witnesses: key and address.
+    pub(crate) log: Option<Vec<(String, String)>>,
 }
 
 impl Default for Setup {
@@ -55,6 +62,7 @@ impl Default for Setup {
             session: "",
             tls: false,
             shop: None,
+            log: None,
         }
     }
 }
@@ -77,6 +85,9 @@ impl World {
         fairgate(&["keys", "new", "--dir", dir.path().join("keys").to_str().unwrap()]);
         if setup.tls {
             write_certificate(dir.path());
+        }
+        if setup.log.is_some() {
+            write_private(&dir.path().join("draw-log.key"), LOG, KeyKind::Log, 7);
         }
         let behind = setup.shop.unwrap_or(shop.address);
         let config = config(&setup, dir.path(), [address, tls_address, admin_address], behind);
@@ -214,7 +225,7 @@ pub(crate) fn fairgate(args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], fairgate_testkit::free_port().unwrap()))
 }
 
@@ -237,6 +248,12 @@ fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], sho
         writeln!(text, "ends_at = \"{}\"", time(ends_in_ms)).unwrap();
     }
     writeln!(text, "[room.admission]\n{}\n[room.session]\n{}", setup.admission, setup.session).unwrap();
+    if let Some(witnesses) = &setup.log {
+        writeln!(text, "[draw.log]\nkey = \"{dir}/draw-log.key\"").unwrap();
+        for (key, url) in witnesses {
+            writeln!(text, "[[draw.witness]]\nkey = \"{key}\"\nurl = \"{url}\"").unwrap();
+        }
+    }
     if setup.tls {
         writeln!(
             text,
@@ -245,6 +262,13 @@ fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], sho
         .unwrap();
     }
     text
+}
+
+/// Writes a key for notes, for its owner alone; answers its public half.
+pub(crate) fn write_private(path: &Path, name: &str, kind: KeyKind, seed: u8) -> String {
+    fs::write(path, NoteSigner::private_text(name, kind, &[seed; 32]).unwrap()).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    NoteSigner::new(name, kind, &[seed; 32]).unwrap().key().to_string()
 }
 
 pub(crate) fn write_certificate(dir: &Path) {

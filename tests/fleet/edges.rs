@@ -1,8 +1,10 @@
 //! Real edges that share a Redis, each with files of its own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -22,6 +24,9 @@ pub(crate) const ROOM: &str = "final";
 const EDGES: usize = 3;
 /// The token of everyone who may change anything.
 pub(crate) const ADMIN_TOKEN: &str = "sre-0123456789abcdef";
+
+/// Where the key of the draw log is, in a fleet that keeps one.
+const LOG_KEY: &str = "draw-log.key";
 
 /// A fleet.
 pub(crate) struct Fleet {
@@ -58,13 +63,34 @@ impl Fleet {
         sale: &Sale,
         rules: Option<Rules>,
     ) -> Self {
+        Self::in_dir(TempDir::new().unwrap(), edges, (redis, shop), sale, rules)
+    }
+
+    /// Three edges that keep a draw log, with this key.
+    pub(crate) fn logged(redis: SocketAddr, shop: SocketAddr, sale: &Sale, key: &str) -> Self {
         let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join(LOG_KEY), key).unwrap();
+        fs::set_permissions(dir.path().join(LOG_KEY), fs::Permissions::from_mode(0o600)).unwrap();
+        Self::in_dir(dir, EDGES, (redis, shop), sale, None)
+    }
+
+    fn in_dir(
+        dir: TempDir,
+        edges: usize,
+        (redis, shop): (SocketAddr, SocketAddr),
+        sale: &Sale,
+        rules: Option<Rules>,
+    ) -> Self {
         make_keys(dir.path());
         let gates: Vec<SocketAddr> = (0..edges).map(|_| free_address()).collect();
         let admins: Vec<SocketAddr> = (0..edges).map(|_| free_address()).collect();
         let written_at_ms = now_ms();
         for (edge, (gate, admin)) in gates.iter().zip(&admins).enumerate() {
-            let text = config(dir.path(), edge, [*gate, *admin], redis, shop, written_at_ms, sale);
+            let mut text = config(dir.path(), edge, [*gate, *admin], redis, shop, written_at_ms, sale);
+            let log = dir.path().join(LOG_KEY);
+            if log.exists() {
+                writeln!(text, "[draw.log]\nkey = {log:?}").unwrap();
+            }
             fs::write(dir.path().join(format!("edge-{edge}.toml")), text).unwrap();
         }
         let mut fleet = Self { gates, admins, dir, edges: (0..edges).map(|_| None).collect() };

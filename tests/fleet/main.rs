@@ -4,6 +4,7 @@
 mod clocks;
 mod controls;
 mod crowd;
+mod draw_log;
 mod edges;
 mod faults;
 mod proxy;

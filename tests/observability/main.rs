@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, expose, registry};
+use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, WitnessOutcome, expose, registry};
 use fairgate_booking::metrics::BookingMetrics;
 use fairgate_booking::outbox::OutboxMetrics;
 use fairgate_booking::stock::Stock;
@@ -65,6 +65,10 @@ fn shown() -> BTreeSet<String> {
     edge.observe_time(0, 0);
     edge.observe_certificate("certificate.pem", 0);
     edge.observe_unusable_files(0);
+    edge.observe_draw_log(0, 0);
+    edge.observe_draw_log_failure();
+    edge.observe_witness("w1", WitnessOutcome::Cosigned);
+    edge.observe_cosigned("w1", 0);
     let supervisor = Supervisor::new(&registry).expect("metrics");
     let _pulse = supervisor.pulse("room final");
     supervisor.measure();

@@ -29,7 +29,7 @@ fn routes() -> RouteTable {
         case_insensitive: true,
         shop: "shop".into(),
     };
-    RouteTable::new("/.fairgate", vec![room])
+    RouteTable::new("/.fairgate", vec![room]).with_log("/.fairgate/draw.log")
 }
 
 #[test]
@@ -39,6 +39,7 @@ fn every_call_is_documented_with_its_method_and_no_other() {
     for (method, path) in calls() {
         let real =
             path.replace("{room}", "final").replace("{tier}", "1").replace("{index}", "7").replace("{lang}", "en");
+        let real = real.replace("{tile}", "000");
         match routes.route("tickets.example", &Target::parse(real.as_bytes()).unwrap()) {
             Route::Fan { call, .. } => {
                 assert!(call.allow().split(", ").any(|allowed| allowed == method), "{method} {path}: {}", call.allow());
@@ -48,6 +49,7 @@ fn every_call_is_documented_with_its_method_and_no_other() {
             | Route::RecordSchema
             | Route::TierRecordSchema
             | Route::EntryScript(_)
+            | Route::Log(_)
             | Route::Ended { .. } => {
                 assert_eq!(method, "GET", "{path}")
             }

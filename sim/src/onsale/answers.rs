@@ -53,7 +53,17 @@ fn ticket_bytes(room: &str) -> anyhow::Result<u64> {
 pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
     let now_ms = view.now_ms;
     let advance = Progress::default().advance(&Look::from(view));
-    Status::build(StatusInput { room, title: room, poll, view, rules: None, tiers: &[], advance, now_ms, stale: false })
-        .http1
-        .len() as u64
+    let input = StatusInput {
+        room,
+        title: room,
+        poll,
+        view,
+        rules: None,
+        tiers: &[],
+        advance,
+        now_ms,
+        stale: false,
+        log: None,
+    };
+    Status::build(input).http1.len() as u64
 }

@@ -5,6 +5,7 @@ mod dispute;
 mod places;
 mod tag;
 mod verify;
+mod witness;
 
 use std::fs;
 use std::io;
@@ -55,6 +56,7 @@ enum Step {
     ///
     /// Exit code 0: honoured; 1: contradicted; 2: nothing to compare with.
     Dispute(dispute::DisputeArgs),
+    Witness(witness::WitnessArgs),
 }
 
 /// Runs one step.
@@ -62,14 +64,22 @@ enum Step {
 /// # Errors
 /// Where there is no such entry, or the output cannot be written.
 pub(super) fn run(args: DrawArgs) -> anyhow::Result<ExitCode> {
-    let out = io::stdout().lock();
     match args.step {
+        Step::Witness(args) => witness::run(args),
+        step => print(step, io::stdout().lock()),
+    }
+}
+
+fn print(step: Step, out: impl io::Write) -> anyhow::Result<ExitCode> {
+    match step {
         Step::Place { draw, entry } => places::print_place(&draw, &entry, out)?,
         Step::Places { draw } => places::print_places(&draw, out)?,
         Step::Tag(args) => tag::run(&args, out)?,
         Step::Verify(args) => return verify::run(&args, out),
         Step::Beacon(args) => return beacon::run(&args, out),
         Step::Dispute(args) => return dispute::run(&args, out),
+        // It has no output but what it announces.
+        Step::Witness(args) => return witness::run(args),
     }
     Ok(ExitCode::SUCCESS)
 }

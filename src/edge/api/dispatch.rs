@@ -63,6 +63,7 @@ pub(crate) async fn answer(
         FanCall::Draw => record::record(edge, room, request),
         FanCall::Proof(index) => record::proof(edge, room, index, request).await,
         FanCall::TierProof(tier, index) => tiers::proof(edge, room, tier, index, request).await,
+        FanCall::LogProof(statement) => record::log_proof(edge, room, statement, request),
         FanCall::Beacon => beacon::answer(edge, room, request).await,
         FanCall::Roster => return public_lists::roster(edge, room, request).map(Reply::List),
         FanCall::TierRoster(tier) => return tier_list(edge, room, (Column::Entries, tier), request),

@@ -11,12 +11,14 @@ use super::kept::{GROWING, kept, pending};
 use super::roster::read_tree;
 use super::tiers;
 use crate::edge::context::Edge;
+use crate::edge::draw_log::serve;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
+use fairgate_core::request::route::LogStatement;
 
 /// The JSON Schema of a record.
 pub(crate) const SCHEMA: &str = include_str!("../../../docs/draw-record.schema.json");
@@ -36,7 +38,7 @@ struct Proof {
 pub(crate) fn record(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let kept = kept(request, &snapshot)?;
-    let (text, is_final) = signed(edge, &snapshot).ok_or(Problem::Internal)?;
+    let (text, is_final) = signed(edge, &snapshot, room.log_vkey()).ok_or(Problem::Internal)?;
     let cache = if is_final { kept } else { GROWING };
     let schema = if snapshot.rules().is_some() { "draw-record-v2.schema.json" } else { "draw-record.schema.json" };
     Ok(Answer::empty(StatusCode::OK)
@@ -57,22 +59,24 @@ pub(crate) fn schema(text: &'static str) -> Answer {
 }
 
 /// The public record of a draw, signed, as canonical JSON, and whether it is final.
-fn signed(edge: &Edge, snapshot: &Snapshot) -> Option<(String, bool)> {
+fn signed(edge: &Edge, snapshot: &Snapshot, log: Option<&str>) -> Option<(String, bool)> {
     let (keys, now_ms) = (edge.keys.now(), edge.now_ms());
     Some(match snapshot.rules() {
         None => {
-            let record = keys.sign_record(public_record(snapshot)?, now_ms);
+            let record = keys.sign_record(public_record(snapshot, log)?, now_ms);
             (record.canonical_json(), record.is_final())
         }
         Some(rules) => {
-            let record = keys.sign_tier_record(tiers::public_record(&snapshot.view, rules), now_ms);
+            let mut record = tiers::public_record(&snapshot.view, rules);
+            record.log = log.map(str::to_owned);
+            let record = keys.sign_tier_record(record, now_ms);
             (record.canonical_json(), record.is_final())
         }
     })
 }
 
 /// The public record of a draw, before it is signed.
-fn public_record(snapshot: &Snapshot) -> Option<Record> {
+fn public_record(snapshot: &Snapshot, log: Option<&str>) -> Option<Record> {
     let known = &snapshot.view.draw;
     let scheduled = Record::scheduled(Descriptor::parse(&known.descriptor).ok()?);
     Some(Record {
@@ -80,6 +84,7 @@ fn public_record(snapshot: &Snapshot) -> Option<Record> {
         beacon_signature: known.beacon_signature,
         entries: known.entries,
         frozen_at_ms: known.frozen_at_ms,
+        log: log.map(str::to_owned),
         left_out: known.left_out.filter(|left_out| *left_out > 0),
         missing: known.missing.filter(|missing| *missing > 0),
         revealed_at_ms: known.revealed_at_ms,
@@ -120,6 +125,19 @@ pub(crate) async fn proof(
     let mut answer = Answer::json(StatusCode::OK, &body);
     answer.headers.retain(|(name, _)| name != CACHE_CONTROL);
     Ok(answer.header(CACHE_CONTROL, kept).header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY))
+}
+
+/// `GET draw/{draw,freeze,reveal}.tlog-proof`: that the draw log has the statement, and who has seen it.
+pub(crate) fn log_proof(
+    edge: &Edge,
+    room: &LiveRoom,
+    statement: LogStatement,
+    request: &FanRequest<'_>,
+) -> Result<Answer, Problem> {
+    let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
+    kept(request, &snapshot)?;
+    let log = edge.log.as_deref().ok_or(Problem::NoSuchCall)?;
+    serve::proof(log, &snapshot.view.draw.descriptor_digest, statement)
 }
 
 /// The frozen roster's tree, read anew after a restart.

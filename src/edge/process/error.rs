@@ -22,6 +22,9 @@ pub enum EdgeError {
     /// A shop cannot be found.
     #[error(transparent)]
     Upstream(#[from] UnresolvedUpstream),
+    /// The draw log has no key.
+    #[error("the key of the draw log cannot be used: {0}; see draw.log in the configuration")]
+    LogKey(String),
     /// A room names a shop that is not configured.
     #[error(
         "room {room:?} names the upstream {upstream:?}, which is not configured; add [[upstream]] or change `upstream`"

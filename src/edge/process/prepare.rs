@@ -10,12 +10,13 @@ use pingora::server::configuration::ServerConf;
 
 use super::drain::Drain;
 use super::error::EdgeError;
-use crate::config::{Config, Host, RoomConfig};
+use crate::config::{Config, DrawLogConfig, Host, RoomConfig};
 use crate::edge::context::{Edge, EdgeParts, Traffic};
 use crate::edge::credentials::certificate::LiveCertificate;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::draw::public_lists;
+use crate::edge::draw_log::live::LiveLog;
 use crate::edge::overload::connections::Connections;
 use crate::edge::overload::network_semaphore::NetworkSemaphore;
 use crate::edge::overload::open_files;
@@ -48,6 +49,7 @@ const LAST_SECOND_S: u64 = 1;
 pub(crate) struct Prepared {
     keys: LiveKeys,
     pub(crate) certificates: Vec<Arc<LiveCertificate>>,
+    log: Option<Arc<LiveLog>>,
     rooms: Vec<(Arc<LiveRoom>, RoomWorkers)>,
 }
 
@@ -55,15 +57,23 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
     let keys = LiveKeys::load(config.edge.keys.clone(), &config.edge.issuer)?;
     let upstreams = resolve(config)?;
+    let log = config.draw_log.as_ref().map(prepare_log).transpose()?;
     tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
     let prepare_room = |room| {
-        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?)?;
+        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?, log.clone())?;
         Ok((Arc::new(live), workers))
     };
     let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
     let certificates = config.edge.tls.iter().map(|tls| LiveCertificate::load(tls).map(Arc::new));
     let certificates = certificates.collect::<Result<_, _>>()?;
-    Ok(Prepared { keys, certificates, rooms })
+    Ok(Prepared { keys, certificates, log, rooms })
+}
+
+/// The draw log, of which nothing is read yet: no edge waits for it.
+fn prepare_log(config: &DrawLogConfig) -> Result<Arc<LiveLog>, EdgeError> {
+    let signer = config.signer(|name| std::env::var(name).ok()).map_err(EdgeError::LogKey)?;
+    let named = signer.key().name().to_owned();
+    LiveLog::new(signer).map(Arc::new).ok_or(EdgeError::LogKey(named))
 }
 
 fn resolve(config: &Config) -> Result<Vec<Arc<Upstream>>, EdgeError> {
@@ -79,7 +89,7 @@ fn upstream_of(upstreams: &[Arc<Upstream>], room: &RoomConfig) -> Result<Arc<Ups
 
 pub(crate) fn build(
     config: &Config,
-    Prepared { keys, rooms: prepared, .. }: Prepared,
+    Prepared { keys, log, rooms: prepared, .. }: Prepared,
     parts: &EdgeParts,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Arc<Edge>, Vec<Heartbeat>), EdgeError> {
@@ -89,11 +99,9 @@ pub(crate) fn build(
         rooms.push(live);
     }
     let edge = Edge {
-        routes: RouteTable::new(
-            &config.edge.prefix,
-            config.rooms.iter().map(|room| room_routes(config, room)).collect(),
-        ),
+        routes: routes(config, log.as_deref()),
         rooms,
+        log,
         store: Arc::clone(&parts.store),
         clock: Arc::clone(clock),
         keys,
@@ -115,6 +123,15 @@ pub(crate) fn build(
         traffic: Traffic::default(),
     };
     Ok((Arc::new(edge), tickers))
+}
+
+fn routes(config: &Config, log: Option<&LiveLog>) -> RouteTable {
+    let rooms = config.rooms.iter().map(|room| room_routes(config, room)).collect();
+    let routes = RouteTable::new(&config.edge.prefix, rooms);
+    match log {
+        Some(log) => routes.with_log(&log.path()),
+        None => routes,
+    }
 }
 
 fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {

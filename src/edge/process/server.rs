@@ -33,6 +33,7 @@ use crate::edge::overload::open_files::raise_limit;
 use crate::edge::proxy::phases::Phases;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::tasks::admin::AdminService;
+use crate::edge::tasks::draw_log::LogTask;
 use crate::edge::tasks::file_watch::FileWatch;
 use crate::edge::tasks::inventory::InventoryWatch;
 use crate::edge::tasks::overload_control::OverloadControl;
@@ -73,14 +74,7 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     }
     let rooms: Vec<ServiceHandle> =
         tickers.into_iter().map(|ticker| server.add_service(background_service("room", ticker))).collect();
-    for pilot in pilots(&edge, &parts)? {
-        server.add_service(background_service("pilot", pilot));
-    }
-    server.add_service(background_service("files", FileWatch::new(&edge, certificates, &parts)));
-    server.add_service(background_service("timekeeper", Timekeeper::new(&edge, &parts)));
-    for watch in stock_watches(&edge, &parts)? {
-        server.add_service(background_service("stock", watch));
-    }
+    add_watches(&mut server, &edge, &parts, certificates, config)?;
     let audit_path = config.store.path.join("audit.jsonl");
     let audit = AuditLog::open(&audit_path).map_err(|source| EdgeError::Audit { path: audit_path, source })?;
     let exit_with_stdin = parts.exit_with_stdin;
@@ -105,6 +99,30 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     // Nobody is left who could say that it is finished where the server's thread has panicked.
     let ended = wait.recv().map_err(|_| EdgeError::Ended);
     if handover.settle() { ended } else { Err(EdgeError::NoHeir) }
+}
+
+/// Adds what goes on beside requests and rooms.
+fn add_watches(
+    server: &mut Server,
+    edge: &Arc<Edge>,
+    parts: &EdgeParts,
+    certificates: Vec<Arc<LiveCertificate>>,
+    config: &Config,
+) -> Result<(), EdgeError> {
+    for pilot in pilots(edge, parts)? {
+        server.add_service(background_service("pilot", pilot));
+    }
+    server.add_service(background_service("files", FileWatch::new(edge, certificates, parts)));
+    server.add_service(background_service("timekeeper", Timekeeper::new(edge, parts)));
+    for watch in stock_watches(edge, parts)? {
+        server.add_service(background_service("stock", watch));
+    }
+    if let Some(log) = &config.draw_log
+        && let Some(task) = LogTask::new(edge, parts, log, config.store.path.clone())
+    {
+        server.add_service(background_service("draw log", task));
+    }
+    Ok(())
 }
 
 /// One pilot for each shop, with the rooms in front of it.

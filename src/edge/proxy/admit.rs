@@ -25,6 +25,7 @@ use crate::edge::context::Edge;
 use crate::edge::credentials::holder::Holder;
 use crate::edge::draw::public_lists::Reader;
 use crate::edge::draw::record;
+use crate::edge::draw_log::serve;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors;
 use crate::edge::http::oversized;
@@ -110,6 +111,9 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Route::EntryScript(script) => document(session, RequestKind::Draw, || {
             Ok(waiting_page::entry_script(script, &session.req_header().headers))
         }),
+        Route::Log(path) => document(session, RequestKind::Draw, || {
+            edge.log.as_deref().ok_or(Problem::NoSuchCall).and_then(|log| serve::file(log, path))
+        }),
         Route::Ended { room: index } => document(session, RequestKind::Ended, || {
             ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
         }),
@@ -188,6 +192,7 @@ fn kind(call: FanCall) -> RequestKind {
         | FanCall::TierRoster(_)
         | FanCall::TierTags(_)
         | FanCall::TierProof(..)
+        | FanCall::LogProof(_)
         | FanCall::Beacon
         | FanCall::Check
         | FanCall::RoundScript

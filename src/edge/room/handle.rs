@@ -15,6 +15,7 @@ use super::status_document::{PollPolicy, Status, StatusInput};
 use super::tier_trees::TierTrees;
 use super::workers::{RoomWorkers, TierWorkers};
 use crate::config::{AfterEnd, RoomConfig};
+use crate::edge::draw_log::live::LiveLog;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::RouteClass;
 use crate::page::{CheckPage, EntryPage, PageError, PageInput, WaitingPage, read_page};
@@ -73,6 +74,8 @@ pub(crate) struct LiveRoom {
     pub(crate) hand_in: Semaphore,
     /// Losses of the store that tickets have proved.
     pub(crate) loss: ProvedLoss,
+    /// The draw log, where one is kept.
+    log: Option<Arc<LiveLog>>,
 }
 
 impl LiveRoom {
@@ -80,6 +83,7 @@ impl LiveRoom {
         config: &RoomConfig,
         prefix: &str,
         upstream: Arc<Upstream>,
+        log: Option<Arc<LiveLog>>,
     ) -> Result<(Self, RoomWorkers), PageError> {
         let input = PageInput {
             room: config.name.clone(),
@@ -118,6 +122,7 @@ impl LiveRoom {
             ended: ArcSwapOption::empty(),
             hand_in: Semaphore::new(1),
             loss: ProvedLoss::default(),
+            log,
         };
         let workers =
             RoomWorkers { joins: join_worker, claims: claim_worker, tiers: tier_workers, renewals: renewal_worker };
@@ -126,6 +131,11 @@ impl LiveRoom {
 
     pub(crate) fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// The public key of the draw log, where one is kept.
+    pub(crate) fn log_vkey(&self) -> Option<&str> {
+        self.log.as_deref().map(LiveLog::vkey)
     }
 
     pub(crate) fn cookies(&self, secure: bool) -> &Cookies {
@@ -166,6 +176,9 @@ impl LiveRoom {
 
     /// Publishes how the room stands.
     pub(crate) fn publish(&self, view: View) {
+        if let Some(log) = &self.log {
+            log.observe(self.name(), &view);
+        }
         self.progress().observe(&Look::from(&view));
         let standing = Standing::after(self.snapshot.load().as_deref().map(|before| &before.standing), view);
         // While a room is being put right its numbers may be lower than they were.
@@ -190,8 +203,8 @@ impl LiveRoom {
             per_second_max: poll.polls_per_s_max.into(),
         };
         let (view, rules, tiers) = (&standing.view, standing.rules(), &*self.config.tiers);
-        let (room, title, advance) = (self.name(), &*self.config.title, self.advance(view));
-        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale })
+        let (room, title, advance, log) = (self.name(), &*self.config.title, self.advance(view), self.log_vkey());
+        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale, log })
     }
 
     /// The forecast of the line's speed.

@@ -63,6 +63,8 @@ pub struct StatusInput<'a> {
     pub now_ms: u64,
     /// True if the view is older than it should be.
     pub stale: bool,
+    /// The public key of the draw log, where one is kept.
+    pub log: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -162,10 +164,12 @@ struct Draw<'a> {
     secret: Option<String>,
     beacon: Option<String>,
     seed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a str>,
 }
 
 impl<'a> Draw<'a> {
-    fn of(record: &'a DrawRecord, rules: Option<&Descriptor>) -> Self {
+    fn of(record: &'a DrawRecord, rules: Option<&Descriptor>, log: Option<&'a str>) -> Self {
         let text = |bytes: &Option<[u8; 32]>| bytes.map(hex::encode);
         // The root over those of all tiers is nobody's to check.
         let root = record.root.filter(|_| rules.is_none());
@@ -186,6 +190,7 @@ impl<'a> Draw<'a> {
             secret: text(&record.secret),
             beacon: text(&record.beacon),
             seed: text(&record.seed),
+            log,
         }
     }
 }
@@ -254,7 +259,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         stale: input.stale,
         poll,
         tiers: input.rules.map(|rules| pools(rules, view, input.tiers)),
-        draw: Draw::of(&view.draw, input.rules),
+        draw: Draw::of(&view.draw, input.rules, input.log),
     }
 }
 

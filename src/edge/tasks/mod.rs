@@ -1,6 +1,7 @@
 //! Background tasks: what goes on without a request.
 
 pub(super) mod admin;
+pub(super) mod draw_log;
 pub(super) mod file_watch;
 mod freeze;
 pub(super) mod heartbeat;
