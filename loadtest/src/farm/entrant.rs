@@ -47,12 +47,7 @@ pub(crate) struct Entered {
 struct Joined {
     #[serde(flatten)]
     position: Position,
-    tier: Option<JoinedTier>,
-}
-
-#[derive(Deserialize)]
-struct JoinedTier {
-    index: u8,
+    tier: Option<u8>,
 }
 
 /// What an answer to a join leads to.
@@ -141,7 +136,7 @@ impl Entrant {
         match answer.status {
             200 => match serde_json::from_value(body) {
                 Ok(Joined { position: Position::Pool { index }, tier }) => {
-                    let at = Some((tier.map_or(0, |tier| tier.index), index));
+                    let at = Some((tier.unwrap_or(0), index));
                     Next::Done(Entered { is_farm: self.is_farm, at, refused: None, work: Duration::ZERO })
                 }
                 Ok(Joined { position: Position::Line { .. }, .. }) => Next::GiveUp("came-after-the-pool".to_owned()),
@@ -209,7 +204,7 @@ mod tests {
         let [one, ..] = &Entrant::of_both_sides(&farm())[..] else { panic!("somebody comes") };
         let next =
             |status: u16, body: &str| one.next(&Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() });
-        let entered = next(200, r#"{"kind":"pool","index":7,"tier":{"index":2,"name":"fans"}}"#);
+        let entered = next(200, r#"{"kind":"pool","index":7,"tier":2}"#);
         assert!(matches!(entered, Next::Done(Entered { at: Some((2, 7)), .. })));
         let dearer = next(428, r#"{"type":"/problems/more-work","effort":4,"e":1,"seed":"AA"}"#);
         assert!(matches!(dearer, Next::Solve(Puzzle { effort: 4, .. })));
