@@ -169,7 +169,8 @@ impl RoomConfig {
         let facts = RoomFacts { hosts: hosts.as_deref(), opens_at_ms, tiers: tier_names.as_deref() };
         let entry = section.section("entry", |section| EntryConfig::read(section, facts));
         let identity: Vec<String> = entry.iter().flat_map(EntryConfig::method_names).collect();
-        let asked = Asked { identity: &identity, expected, witness_ms };
+        let has_codes = entry.as_ref().is_some_and(|entry| !entry.codes.is_empty());
+        let asked = Asked { identity: &identity, has_codes, expected, witness_ms };
         let draw = tier::read_draw(section, name.as_deref(), tiers.as_deref(), &asked);
         let binding = entry.as_ref().map(|entry| entry.policy.binding);
         let session = section.section("session", |section| SessionConfig::read(section, binding));

@@ -59,13 +59,15 @@ pub(super) fn names(tiers: &[TierConfig]) -> Vec<String> {
 pub(super) struct Asked<'a> {
     /// The methods of identity, as the descriptor has them.
     pub(super) identity: &'a [String],
+    /// True if codes let in: the store counts their uses, which only a draw with rules does.
+    pub(super) has_codes: bool,
     /// How many fans are expected.
     pub(super) expected: u64,
     /// The room's witness time, ms.
     pub(super) witness_ms: u64,
 }
 
-/// The beacon of a room's draw, and its rules, which it has with tiers or identities. The section is the room's.
+/// The beacon of a room's draw, and its rules, which it has with tiers, identities or codes. The section is the room's.
 pub(super) fn read_draw(
     section: &Section<'_>,
     room: Option<&str>,
@@ -73,7 +75,7 @@ pub(super) fn read_draw(
     asked: &Asked<'_>,
 ) -> Option<(Option<BeaconConfig>, Option<Rules>)> {
     // What does not fit is no reason to think that the room has none.
-    let has_rules = tiers.is_none_or(|tiers| !tiers.is_empty()) || !asked.identity.is_empty();
+    let has_rules = tiers.is_none_or(|tiers| !tiers.is_empty()) || !asked.identity.is_empty() || asked.has_codes;
     let beacon = section.section("draw", |section| BeaconConfig::read(section, asked.witness_ms, has_rules))?;
     let rules = if has_rules { Some(read_rules(section, room, tiers?, asked, beacon.as_ref())?) } else { None };
     Some((beacon, rules))

@@ -8,14 +8,15 @@
 //! 3. [`upstream`]: one shop; no more requests are with it than it can take, and a dead one is left alone (circuit breaker).
 //! 4. [`credentials`]: keys, certificates and renewed passes; files that cannot be used change nothing.
 //! 5. [`draw_log`]: the log of all draws; no draw waits for it, and nothing is signed that does not continue it.
-//! 6. [`room`]: one room as of the last look at its store; what many fans ask at once is one call to the store.
-//! 7. [`context`]: what every request and every task of this edge shares.
-//! 8. [`draw`]: the draw in public; what was published once never changes.
-//! 9. [`api`]: the calls of those who wait; nothing is answered before it is durable.
-//! 10. [`proxy`]: a request's way to the shop and back; nobody gets to a protected page without a pass.
-//! 11. [`connection`]: connections between requests; a head that could be framed in two ways never reaches Pingora.
-//! 12. [`tasks`]: background tasks; every step may be repeated, and any number of edges may run it.
-//! 13. [`process`]: start, takeover and stop; there is no moment at which a connection is refused.
+//! 6. [`entry`]: what a room asks of those who enter; nothing is remembered to prevent replays, and nothing waits for ever.
+//! 7. [`room`]: one room as of the last look at its store; what many fans ask at once is one call to the store.
+//! 8. [`context`]: what every request and every task of this edge shares.
+//! 9. [`draw`]: the draw in public; what was published once never changes.
+//! 10. [`api`]: the calls of those who wait; nothing is answered before it is durable.
+//! 11. [`proxy`]: a request's way to the shop and back; nobody gets to a protected page without a pass.
+//! 12. [`connection`]: connections between requests; a head that could be framed in two ways never reaches Pingora.
+//! 13. [`tasks`]: background tasks; every step may be repeated, and any number of edges may run it.
+//! 14. [`process`]: start, takeover and stop; there is no moment at which a connection is refused.
 //!
 //! A request's way: [`connection::http1`] reads its head, [`proxy::phases`] names Pingora's phases, and
 //! [`proxy::admit`] decides. [`api::dispatch`] answers the calls of those who wait, and [`api::waiting_page`] shows
@@ -27,6 +28,7 @@ mod context;
 mod credentials;
 mod draw;
 mod draw_log;
+mod entry;
 mod http;
 mod overload;
 mod process;
@@ -40,6 +42,8 @@ mod upstream;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::http::client::client_address;
 pub use context::EdgeParts;
+pub use entry::document::EntryDocument;
+pub use entry::setup::DeskError;
 pub use process::error::EdgeError;
 pub use process::handover::Sockets;
 pub use process::server::run;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use fairgate_core::room::Position;
 use fairgate_telemetry::entropy;
-use fairgate_token::{Hearsay, KeyRing, Pass, Ticket, create_key};
+use fairgate_token::{Hearsay, KeyRing, Pass, Terms, Ticket, create_key};
 
 const NOW_MS: u64 = 1_790_000_000_000;
 const ROOM: &str = "final";
@@ -55,8 +55,15 @@ fn signed() -> &'static Signed {
         create_key(dir.path(), NOW_MS - 1, &entropy::system()).expect("a key");
         let keys = KeyRing::load(dir.path(), "fuzz").expect("keys");
         let (draw, entry) = ([7; 32], [9; 32]);
-        let ticket =
-            Ticket { room: ROOM.into(), draw, position: Position::Pool(3), entry, issued_at_ms: NOW_MS, of_tier: None };
+        let ticket = Ticket {
+            room: ROOM.into(),
+            draw,
+            position: Position::Pool(3),
+            entry,
+            issued_at_ms: NOW_MS,
+            of_tier: None,
+            terms: Terms::default(),
+        };
         let pass = Pass::new(ROOM, draw, 41, NOW_MS, NOW_MS + 600_000, NOW_MS + 3_600_000);
         Signed { ticket: keys.sign_ticket(&ticket), pass: keys.sign_pass(&pass), keys }
     })

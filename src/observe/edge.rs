@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use prometheus::{Histogram, IntCounter, Registry};
 
+use super::entry::EntryMetrics;
 use super::metrics;
 use super::rooms::RoomMetrics;
 
@@ -89,6 +90,8 @@ pub enum RequestKind {
     Claim,
     /// `leave`.
     Leave,
+    /// What is below `entry`.
+    Entry,
     /// `draw` and what is below it.
     Draw,
     /// `jwks.json`.
@@ -193,6 +196,7 @@ pub enum Shed {
 pub struct EdgeMetrics {
     metrics: Metrics,
     rooms: RoomMetrics,
+    entry: EntryMetrics,
     series: Arc<Series>,
 }
 
@@ -228,14 +232,21 @@ impl EdgeMetrics {
     /// When the registry has one of them already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let (metrics, rooms) = (Metrics::new(registry)?, RoomMetrics::new(registry)?);
+        let entry = EntryMetrics::new(registry)?;
         let series = Arc::new(Series::of(&metrics));
-        Ok(Self { metrics, rooms, series })
+        Ok(Self { metrics, rooms, entry, series })
     }
 
     /// How the rooms stand.
     #[must_use]
     pub fn rooms(&self) -> &RoomMetrics {
         &self.rooms
+    }
+
+    /// How fans show who they are.
+    #[must_use]
+    pub fn entry(&self) -> &EntryMetrics {
+        &self.entry
     }
 
     /// A request was answered.
@@ -363,13 +374,14 @@ impl WitnessOutcome {
 }
 
 impl RequestKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Page,
         Self::ComeBack,
         Self::Status,
         Self::Join,
         Self::Claim,
         Self::Leave,
+        Self::Entry,
         Self::Draw,
         Self::Jwks,
         Self::Ended,
@@ -385,6 +397,7 @@ impl RequestKind {
             Self::Join => "join",
             Self::Claim => "claim",
             Self::Leave => "leave",
+            Self::Entry => "entry",
             Self::Draw => "draw",
             Self::Jwks => "jwks",
             Self::Ended => "ended",

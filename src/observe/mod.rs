@@ -4,9 +4,11 @@
 //! request. How metrics and logs are made is [`fairgate_telemetry`]'s matter.
 
 mod edge;
+mod entry;
 mod rooms;
 
 pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, WitnessOutcome};
+pub use entry::{EntryMetrics, ErrandFailure, MailOutcome};
 pub use fairgate_telemetry::{EXPOSITION_TYPE, announce, expose, flush_logs, init_logs, last_word, registry};
 pub use rooms::RoomMetrics;
 

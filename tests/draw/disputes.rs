@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use fairgate_core::room::Position;
-use fairgate_token::{Pass, Ticket};
+use fairgate_token::{Pass, Terms, Ticket};
 use serde_json::{Value, json};
 
 use crate::published::{Draw, key_ring};
@@ -31,6 +31,7 @@ fn ticket(draw: &Draw, position: Position) -> Ticket {
         entry,
         issued_at_ms: draw.record.descriptor.opens_at_ms,
         of_tier: None,
+        terms: Terms::default(),
     }
 }
 

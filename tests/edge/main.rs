@@ -6,6 +6,7 @@ mod backup;
 mod beacon;
 mod costs;
 mod draw_log;
+mod entry;
 mod forms;
 mod headers;
 mod http2;

@@ -42,6 +42,14 @@ pub(crate) struct Setup {
     pub(crate) session: &'static str,
     /// Listen with TLS beside the plain listener.
     pub(crate) tls: bool,
+    /// Tables of the room, such as `[room.entry]`; `{double}` is the address of [`Self::double`].
+    pub(crate) entry: &'static str,
+    /// What the environment has beside the admin token.
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    /// What a test has set up in the directory of the edge before it starts: called with it, keys are there.
+    pub(crate) before: fn(&Path),
+    /// A server that the edge asks.
+    pub(crate) double: Option<SocketAddr>,
     /// Another shop than the test's own.
     pub(crate) shop: Option<SocketAddr>,
     /// Keep a draw log, with these witnesses: key and address.
@@ -61,6 +69,10 @@ impl Default for Setup {
             admission: "rate_per_minute = 60000\nburst = 1000\nmax_active = 10000",
             session: "",
             tls: false,
+            entry: "",
+            env: &[],
+            before: |_| (),
+            double: None,
             shop: None,
             log: None,
         }
@@ -75,6 +87,7 @@ pub(crate) struct World {
     pub(crate) admin_address: SocketAddr,
     dir: TempDir,
     edge: Option<Child>,
+    env: &'static [(&'static str, &'static str)],
 }
 
 impl World {
@@ -92,7 +105,8 @@ impl World {
         let behind = setup.shop.unwrap_or(shop.address);
         let config = config(&setup, dir.path(), [address, tls_address, admin_address], behind);
         fs::write(dir.path().join("fairgate.toml"), config).unwrap();
-        let mut world = Self { shop, address, tls_address, admin_address, dir, edge: None };
+        (setup.before)(dir.path());
+        let mut world = Self { shop, address, tls_address, admin_address, dir, edge: None, env: setup.env };
         world.start_edge();
         world
     }
@@ -110,6 +124,7 @@ impl World {
             .arg(self.dir.path().join("fairgate.toml"))
             .env("RUST_LOG", level)
             .env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN)
+            .envs(self.env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -234,7 +249,7 @@ fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], sho
     let time = |in_ms: i64| jiff::Timestamp::from_millisecond(now_ms + in_ms).unwrap().to_string();
     let dir = dir.display();
     let mut text = format!(
-        "[edge]\nlisten = [\"{address}\"]\nkeys = \"{dir}/keys\"\nshutdown_grace = \"3s\"\n{}\n[store]\npath = \"{dir}/data\"\n\
+        "[edge]\nlisten = [\"{address}\"]\nkeys = \"{dir}/keys\"\nshutdown_grace = \"3s\"\ncodes = \"{dir}/codes\"\n{}\n[store]\npath = \"{dir}/data\"\n\
          [admin]\nlisten = \"{admin}\"\n[[upstream]]\nname = \"shop\"\naddress = \"{shop}\"\n{}\n\
          [[room]]\nname = \"final\"\ntitle = \"Cup final\"\nupstream = \"shop\"\nopens_at = \"{}\"\nstarts_at = \"{}\"\n\
          {}\n",
@@ -248,6 +263,8 @@ fn config(setup: &Setup, dir: &Path, [address, tls, admin]: [SocketAddr; 3], sho
         writeln!(text, "ends_at = \"{}\"", time(ends_in_ms)).unwrap();
     }
     writeln!(text, "[room.admission]\n{}\n[room.session]\n{}", setup.admission, setup.session).unwrap();
+    let double = setup.double.map_or_else(String::new, |double| double.to_string());
+    writeln!(text, "{}", setup.entry.replace("{double}", &double)).unwrap();
     if let Some(witnesses) = &setup.log {
         writeln!(text, "[draw.log]\nkey = \"{dir}/draw-log.key\"").unwrap();
         for (key, url) in witnesses {

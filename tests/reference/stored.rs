@@ -67,7 +67,13 @@ fn every_kind_of_key_in_redis_is_listed() {
 
 #[test]
 fn every_cookie_and_every_place_in_a_browsers_storage_is_listed() {
-    let cookies = [Cookie::ticket("ROOM", false), Cookie::pass("ROOM", false)];
+    let cookies = [
+        Cookie::ticket("ROOM", false),
+        Cookie::pass("ROOM", false),
+        Cookie::me("ROOM", false),
+        Cookie::mail("ROOM", false),
+        Cookie::wait("ROOM", false),
+    ];
     assert_listed("cookies", &cookies.iter().map(|cookie| cookie.name().to_owned()).collect());
 
     // Whatever a page keeps goes through these.

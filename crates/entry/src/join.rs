@@ -17,7 +17,7 @@ use crate::policy::{EntryPolicy, WayKind};
 use crate::score::{Owed, Score};
 use crate::shop::shop_hearsay;
 use crate::voucher::{Bound, Voucher, VoucherKey, voucher_id};
-use crate::way::{Judgement, Person, Reason, Scene, Shown, Way, WayName};
+use crate::way::{Ask, Judgement, Person, Reason, Scene, Shown, Way, WayName};
 
 /// Most vouchers that are shown at once.
 pub const VOUCHERS_MAX: usize = 3;
@@ -96,6 +96,8 @@ pub enum Joined {
         /// Why.
         reason: Reason,
     },
+    /// Work is shown, and there is too little of it: nothing else is missing.
+    More(Ask),
     /// Something is missing.
     Required(Required),
     /// The person enters.
@@ -109,6 +111,15 @@ pub struct Required {
     pub any_of: Vec<WayName>,
     /// Ways of `all_of` that were not shown.
     pub missing: Vec<WayName>,
+}
+
+impl Required {
+    /// Whether nothing is missing any more once this way is shown.
+    #[must_use]
+    pub fn is_met_by(&self, way: &WayName) -> bool {
+        let is_any = self.any_of.is_empty() || self.any_of.contains(way);
+        is_any && self.missing.iter().all(|missing| missing == way)
+    }
 }
 
 /// Who enters.
@@ -154,21 +165,25 @@ impl Judge<'_> {
     #[must_use]
     pub fn join(&self, show: &Show<'_>, nonce: &[u8; 16], scene: &Scene<'_>) -> Joined {
         let opened = self.open(show, scene.room, scene.now_ms);
-        let holders = opened.iter().filter(|(_, voucher)| voucher.bound == Bound::Holder);
-        let bond = show.bond(nonce, &holders.map(|(text, _)| *text).collect::<Vec<_>>());
+        let bond = bond(show, nonce, &opened);
         let scene = Scene { bond, ..*scene };
         let is_for_this = |voucher: &Voucher| voucher.is_for(&Bound::Entry(bond));
         let good = opened.into_iter().map(|(_, voucher)| voucher).filter(is_for_this);
         let mut shown: Vec<(WayName, Person)> = good.map(|voucher| (voucher.way, voucher.person)).collect();
+        let mut more = None;
         for (name, what) in self.cheap(show) {
             let Some(way) = self.ways.find(&name).filter(|way| way.is_judged_at_join()) else { continue };
             match way.judge(&what, &scene) {
                 Judgement::Shown(person) => shown.push((way.name().clone(), person)),
                 Judgement::Refused(reason) => return Joined::Refused { way: way.name().clone(), reason },
+                Judgement::More(ask @ Ask::Work { .. }) => more = Some((way.name().clone(), ask)),
                 Judgement::More(_) | Judgement::Errand(_) => {}
             }
         }
-        self.decide(shown)
+        match (self.decide(shown), more) {
+            (Joined::Required(required), Some((work, ask))) if required.is_met_by(&work) => Joined::More(ask),
+            (joined, _) => joined,
+        }
     }
 
     /// What is judged at a join and by which way, the cheapest first.
@@ -249,6 +264,13 @@ impl Judge<'_> {
         let others = persons.flat_map(subjects).collect();
         Ok((subjects(first), others))
     }
+}
+
+/// The bond of a join, once its vouchers were opened.
+#[must_use]
+pub fn bond(show: &Show<'_>, nonce: &[u8; 16], opened: &[(&str, Voucher)]) -> Bond {
+    let holders = opened.iter().filter(|(_, voucher)| voucher.bound == Bound::Holder);
+    show.bond(nonce, &holders.map(|(text, _)| *text).collect::<Vec<_>>())
 }
 
 /// The subjects of a person: one for each entry that the identity is good for, in order.

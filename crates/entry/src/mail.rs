@@ -3,7 +3,7 @@
 //! Guarantees:
 //! - one mailbox is one subject, as far as rules that hold for every provider can say
 //! - a code is good for ten minutes, five tries and one use, in the browser that asked for it
-//! - neither code nor address is kept
+//! - neither code nor address is kept: the browser has both, sealed and hashed, so any edge of a fleet judges it
 
 use std::fmt;
 
@@ -118,7 +118,7 @@ pub fn mail_code(random: u64) -> String {
     format!("{:0width$}", random % 10u64.pow(MAIL_CODE_DIGITS as u32), width = MAIL_CODE_DIGITS)
 }
 
-/// What the asking browser keeps, sealed: which address, and which asking.
+/// What the asking browser keeps, sealed beside the code's hash: which address, and which asking.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Asked {
     /// The address.
@@ -140,6 +140,7 @@ impl fmt::Debug for Asked {
 struct Content {
     a: String,
     i: String,
+    h: String,
     e: u64,
 }
 
@@ -167,6 +168,18 @@ impl MailRow {
         bytes[..16].copy_from_slice(&self.hash);
         bytes[16] = self.tries;
         bytes
+    }
+
+    /// The same row after so many wrong tries.
+    #[must_use]
+    pub fn after(self, tries: u8) -> Self {
+        Self { tries, ..self }
+    }
+
+    /// The tries so far.
+    #[must_use]
+    pub fn tries(self) -> u8 {
+        self.tries
     }
 
     /// Reads what [`Self::to_bytes`] writes.
@@ -209,29 +222,37 @@ impl MailKeys {
         Asked { address, id, expires_s: now_ms / 1000 + MAIL_CODE_S }
     }
 
-    /// The cookie's value. `nonce` is random.
+    /// The cookie's value: with the row's hash, so that any edge can judge what is typed. `nonce` is random.
     #[must_use]
-    pub fn seal(&self, asked: &Asked, nonce: [u8; SEAL_NONCE_BYTES]) -> String {
-        let content = Content { a: asked.address.typed.clone(), i: hex::encode(asked.id), e: asked.expires_s };
+    pub fn seal(&self, asked: &Asked, row: MailRow, nonce: [u8; SEAL_NONCE_BYTES]) -> String {
+        let (a, i, h) = (asked.address.typed.clone(), hex::encode(asked.id), hex::encode(row.hash));
+        let content = Content { a, i, h, e: asked.expires_s };
         let content = serde_json::to_vec(&content).expect("strings and numbers have a JSON form");
         self.sealer.seal(CONTEXT, nonce, content)
     }
 
-    /// Opens the cookie; `None` where it is not ours, or over.
+    /// Opens the cookie; `None` where it is not ours, or over. The row has no tries: those are the caller's to know.
     #[must_use]
-    pub fn open(&self, cookie: &str, now_ms: u64) -> Option<Asked> {
+    pub fn open(&self, cookie: &str, now_ms: u64) -> Option<(Asked, MailRow)> {
         let content = self.sealer.open(CONTEXT, cookie, COOKIE_BYTES_MAX)?;
         let content: Content = serde_json::from_slice(&content).ok()?;
         let id = hex::decode(content.i).ok()?.try_into().ok()?;
         let is_good = now_ms < content.e.saturating_mul(1000);
         let address = Address::read(&content.a).ok().filter(|_| is_good)?;
-        Some(Asked { address, id, expires_s: content.e })
+        let hash = hex::decode(content.h).ok()?.try_into().ok()?;
+        Some((Asked { address, id, expires_s: content.e }, MailRow { hash, tries: 0 }))
     }
 
     /// The name of the row, of address and browser: 16 bytes.
     #[must_use]
     pub fn row_name(&self, asked: &Asked) -> [u8; 16] {
         first(&self.key.mac("fairgate/v2/mail-row", &[&asked.id, asked.address.subject().as_bytes()]))
+    }
+
+    /// What stands for an address, for limits: 16 bytes.
+    #[must_use]
+    pub fn address_name(&self, address: &Address) -> [u8; 16] {
+        first(&self.key.mac("fairgate/v2/mail-address", &[address.subject().as_bytes()]))
     }
 
     /// The row of a code that is mailed now.
@@ -360,8 +381,9 @@ mod tests {
     #[test]
     fn the_cookie_is_ours_and_ends() {
         let (asked, keys) = (asked(1), keys());
-        let cookie = keys.seal(&asked, [2; 12]);
-        assert_eq!(keys.open(&cookie, NOW_MS + 599_999), Some(asked.clone()));
+        let row = keys.row(&asked, "01234567");
+        let cookie = keys.seal(&asked, row, [2; 12]);
+        assert_eq!(keys.open(&cookie, NOW_MS + 599_999), Some((asked.clone(), row)));
         assert_eq!(keys.open(&cookie, NOW_MS + 600_000), None);
         assert_eq!(MailKeys::new(&key(2)).open(&cookie, NOW_MS), None);
         for bit in 0..8 * cookie.len() {
@@ -372,7 +394,7 @@ mod tests {
         }
         let longest = format!("{}@{}.org", "a".repeat(64), ["b".repeat(60), "c".repeat(60), "d".repeat(60)].join("."));
         let longest = keys.ask(Address::read(&longest).expect("an address"), [1; 16], NOW_MS);
-        assert_eq!(keys.open(&keys.seal(&longest, [2; 12]), NOW_MS), Some(longest));
+        assert_eq!(keys.open(&keys.seal(&longest, row, [2; 12]), NOW_MS), Some((longest, row)));
         assert!(!format!("{asked:?} {keys:?}").contains("ada"));
     }
 

@@ -7,8 +7,10 @@
 //!
 //! Nothing is kept on the server.
 //!
-//! The exchange of the code and the check of the ID token are the edge's, with a library for them. Signing in knows
+//! The exchange of the code is the edge's. Signing in knows
 //! nothing of rooms: [`SignIn::begin`] and [`identity_of`] serve fans' accounts and the console alike.
+
+mod id_token;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +19,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fairgate_draw::v2::{Identity, Method};
 use serde::{Deserialize, Serialize};
+
+pub use id_token::{Expected, ID_TOKEN_BYTES_MAX, IdTokenError, verify_id_token};
 
 use crate::bond::sha256;
 use crate::keys::{Key, equal};

@@ -201,7 +201,8 @@ impl Way for Provider {
     }
 
     fn ask(&self, _scene: &Scene<'_>) -> Ask {
-        Ask::Challenge { sitekey: self.config.sitekey.clone(), action: self.config.action.clone() }
+        let (sitekey, action) = (self.config.sitekey.clone(), self.config.action.clone());
+        Ask::Challenge { kind: self.config.kind.as_str(), sitekey, action }
     }
 
     fn is_judged_at_join(&self) -> bool {

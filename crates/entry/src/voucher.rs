@@ -27,6 +27,9 @@ pub const IDENTITY_S_MAX: u64 = 7 * 24 * 3600;
 /// How long a check that was shown at the claim is good, seconds.
 pub const CLAIM_S_MAX: u64 = 600;
 
+/// The tier that stands for the line, which has none.
+pub const LINE_TIER: u8 = 15;
+
 /// What a voucher was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
@@ -36,9 +39,9 @@ pub enum Bound {
     Entry(Bond),
     /// One entry at its claim.
     Position {
-        /// The tier's index.
+        /// The tier's index, or [`LINE_TIER`].
         tier: u8,
-        /// The index in the tier's roster.
+        /// The index in the tier's roster, or the place in the line.
         index: u64,
     },
 }

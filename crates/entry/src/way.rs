@@ -169,6 +169,8 @@ pub enum Ask {
     },
     /// Solve a provider's challenge.
     Challenge {
+        /// Whose challenge it is: `turnstile`, `hcaptcha`, `recaptcha`.
+        kind: &'static str,
         /// The provider's public name for the site.
         sitekey: String,
         /// What the widget is to name the action.

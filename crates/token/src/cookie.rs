@@ -1,7 +1,7 @@
-//! The cookies that carry a ticket and a pass.
+//! The cookies that carry a ticket, a pass, and what a fan has shown.
 //!
-//! Guarantees: over TLS both cookies have the `__Host-` prefix, so no other host or path can set or shadow them.
-//! Neither is ever readable by a script or sent by another site's form.
+//! Guarantees: over TLS all cookies have the `__Host-` prefix, so no other host or path can set or shadow them.
+//! None is ever readable by a script or sent by another site's form.
 
 use http::HeaderMap;
 
@@ -25,6 +25,24 @@ impl Cookie {
     #[must_use]
     pub fn pass(room: &str, secure: bool) -> Self {
         Self::new("pass", room, secure)
+    }
+
+    /// The cookie of what a fan has shown. `secure` says whether the fan came by TLS.
+    #[must_use]
+    pub fn me(room: &str, secure: bool) -> Self {
+        Self::new("me", room, secure)
+    }
+
+    /// The cookie of a code that was asked for by mail. `secure` says whether the fan came by TLS.
+    #[must_use]
+    pub fn mail(room: &str, secure: bool) -> Self {
+        Self::new("mail", room, secure)
+    }
+
+    /// The cookie of somebody who waits instead of working, and has no scripts. `secure` says whether the fan came by TLS.
+    #[must_use]
+    pub fn wait(room: &str, secure: bool) -> Self {
+        Self::new("wait", room, secure)
     }
 
     fn new(kind: &str, room: &str, secure: bool) -> Self {

@@ -38,4 +38,4 @@ pub use keys::{KEYS_MAX, KeyError, KeyFile, KeyRing, create_key, list_keys};
 pub use keyset::{JwksError, KeySet};
 pub use record::RecordError;
 pub use session::SessionId;
-pub use ticket::{Hearsay, OfTier, Ticket, TicketError};
+pub use ticket::{Hearsay, OfTier, Terms, Ticket, TicketError};

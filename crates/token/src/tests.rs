@@ -40,6 +40,7 @@ fn ticket() -> Ticket {
         entry: [9; 32],
         issued_at_ms: NOW_MS,
         of_tier: None,
+        terms: Terms::default(),
     }
 }
 
@@ -108,6 +109,28 @@ fn half_of_a_tier_is_no_ticket() {
     for half in [r#","tier":0"#.to_owned(), format!(r#","tag":"{tag}""#), r#","tier":0,"tag":"00""#.to_owned()] {
         assert_eq!(said(&half), Err(TicketError::Claims), "{half}");
     }
+}
+
+#[test]
+fn a_ticket_says_what_its_claim_will_ask_for_and_nothing_where_that_is_nothing() {
+    let keys = keys();
+    let plain = keys.sign_ticket(&ticket());
+    let text = |text: &str| Some(text.to_owned());
+    let terms = Terms {
+        owes: vec!["turnstile".into(), "mail".into()],
+        why: vec!["address".into()],
+        later: vec!["turnstile".into()],
+        network: text("0102030405060708"),
+        key: text("vQQ8mp3CZ_lggo1F_4767Xtm7df5zXoOS0GhGSCof3I"),
+        keepsake: text("AAAAAAAAAAAAAAAAAAAAAA"),
+    };
+    let ticket = Ticket { terms, ..ticket() };
+    let token = keys.sign_ticket(&ticket);
+    assert!(plain.len() < token.len() && token.len() < TOKEN_BYTES_MAX);
+    assert_eq!(keys.verify_ticket(&token, "final"), Ok(ticket));
+    let claims = URL_SAFE_NO_PAD.decode(plain.split('.').nth(1).expect("claims")).expect("base64url");
+    let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+    assert_eq!(claims.as_object().map(serde_json::Map::len), Some(7), "{claims}");
 }
 
 #[test]

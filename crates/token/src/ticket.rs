@@ -27,6 +27,8 @@ pub struct Ticket {
     pub issued_at_ms: u64,
     /// In a draw with tiers: what the entry is made of besides.
     pub of_tier: Option<OfTier>,
+    /// What its claim will ask for.
+    pub terms: Terms,
 }
 
 /// The tier and the tag that an entry of a draw with tiers is made of.
@@ -36,6 +38,23 @@ pub struct OfTier {
     pub tier: u8,
     /// The tag of the fan's identity; zeros where the room asks for none.
     pub tag: Tag,
+}
+
+/// What a ticket's claim will ask for; nothing in a room that asks nothing of those who enter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Ways of which one is shown at the claim, because the entry looked odd.
+    pub owes: Vec<String>,
+    /// Signs of that, as the organizer tells them.
+    pub why: Vec<String>,
+    /// Ways that are each shown at the claim, because nobody could be asked about them at the join.
+    pub later: Vec<String>,
+    /// The tag of the network that the entry was made from; hex.
+    pub network: Option<String>,
+    /// The thumbprint of the browser's key (RFC 7638), where the room binds tickets to one.
+    pub key: Option<String>,
+    /// The hash of the keepsake by which another key may be named.
+    pub keepsake: Option<String>,
 }
 
 /// Why a ticket is not believed.
@@ -87,6 +106,24 @@ struct Claims {
     tier: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tag: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    owes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    why: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    later: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    net: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kps: Option<String>,
+}
+
+/// The key of whoever may use a token (RFC 7800, RFC 9449).
+#[derive(Serialize, Deserialize)]
+struct Confirmation {
+    jkt: String,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -114,6 +151,12 @@ impl KeyRing {
             entry: hex::encode(ticket.entry),
             tier: ticket.of_tier.map(|of_tier| of_tier.tier),
             tag: ticket.of_tier.map(|of_tier| hex::encode(of_tier.tag)),
+            owes: ticket.terms.owes.clone(),
+            why: ticket.terms.why.clone(),
+            later: ticket.terms.later.clone(),
+            net: ticket.terms.network.clone(),
+            cnf: ticket.terms.key.clone().map(|jkt| Confirmation { jkt }),
+            kps: ticket.terms.keepsake.clone(),
         };
         self.signer(ticket.issued_at_ms).sign_ticket(&claims)
     }
@@ -160,6 +203,14 @@ fn read(claims: Claims) -> Option<Ticket> {
         entry: bytes(&claims.entry)?,
         issued_at_ms: claims.iat.checked_mul(1000)?,
         of_tier,
+        terms: Terms {
+            owes: claims.owes,
+            why: claims.why,
+            later: claims.later,
+            network: claims.net,
+            key: claims.cnf.map(|confirmation| confirmation.jkt),
+            keepsake: claims.kps,
+        },
     })
 }
 

@@ -6,7 +6,7 @@ use fairgate::page::{EntryPage, NoScript, PageInput, State, WaitingPage};
 use fairgate_core::overload::{Look, Progress};
 use fairgate_core::room::{Position, View};
 use fairgate_telemetry::entropy;
-use fairgate_token::{KeyRing, Ticket, create_key};
+use fairgate_token::{KeyRing, Terms, Ticket, create_key};
 
 /// What stands around a JSON body: status line and header fields, without cookies.
 const HEAD_BYTES: u64 = 220;
@@ -44,8 +44,15 @@ fn ticket_bytes(room: &str) -> anyhow::Result<u64> {
     create_key(dir.path(), 0, &entropy::system())?;
     let keys = KeyRing::load(dir.path(), "https://tickets.example.com")?;
     let position = Position::Pool(13_999_999);
-    let ticket =
-        Ticket { room: room.to_owned(), draw: [7; 32], position, entry: [7; 32], issued_at_ms: 1_000, of_tier: None };
+    let ticket = Ticket {
+        room: room.to_owned(),
+        draw: [7; 32],
+        position,
+        entry: [7; 32],
+        issued_at_ms: 1_000,
+        of_tier: None,
+        terms: Terms::default(),
+    };
     Ok(keys.sign_ticket(&ticket).len() as u64)
 }
 
@@ -64,6 +71,7 @@ pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
         now_ms,
         stale: false,
         log: None,
+        entry: None,
     };
     Status::build(input).http1.len() as u64
 }

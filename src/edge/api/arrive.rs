@@ -10,13 +10,14 @@ use fairgate_draw::v2::{self, Descriptor, NO_TAG, Nonce};
 
 use super::newcomer::{Entered, Newcomer, problem};
 use crate::edge::context::Edge;
+use crate::edge::http::entry_problem::{EntryProblem, Missing};
 use crate::edge::http::problem::Problem;
 use crate::edge::room::admitted::Admitted;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
 use fairgate_core::room::{Arrival, Arrived, Entry, Position, Replaced, Spot};
 use fairgate_store::{CountedNetwork, Joined, Joiner};
-use fairgate_token::{OfTier, Ticket};
+use fairgate_token::{OfTier, Terms, Ticket};
 
 /// Where a fan stands, and with which entry.
 struct Found {
@@ -37,9 +38,9 @@ pub(super) async fn enter(
     rules: &Descriptor,
     newcomer: Newcomer,
 ) -> Result<Entered, Problem> {
-    let Newcomer { nonce, mut admitted, address } = newcomer;
+    let Newcomer { nonce, mut admitted, address, terms } = newcomer;
     if rules.has_identities() && admitted.tags.is_empty() {
-        return Err(Problem::EntryRequired);
+        return Err(EntryProblem::Required(Missing::default()).into());
     }
     let draw = snapshot.view.draw.descriptor_digest;
     let arrival = |admitted: &Admitted| admitted.arrival(&draw, rules.tiers.len(), Nonce(nonce));
@@ -55,7 +56,7 @@ pub(super) async fn enter(
         arrived = ask(edge, room, came.clone(), Vec::new()).await?;
     }
     let found = found(edge, &came, arrived, |tag| v2::entry(&draw, came.tier, Nonce(nonce), tag))?;
-    Ok(Entered { again: found.again, ticket: ticket(edge, room, draw, &found) })
+    Ok(Entered { again: found.again, ticket: ticket(edge, room, draw, &found, terms) })
 }
 
 /// The ticket that counts of a fan who shows one. After a loss its entry may be empty: of two entries of one identity the older
@@ -83,12 +84,12 @@ pub(super) async fn counting(
     }
     let came = Arrival::plain(tier, shown.entry, tag);
     let found = found(edge, &came, ask(edge, room, came.clone(), Vec::new()).await?, |_| shown.entry)?;
-    Ok(ticket(edge, room, shown.draw, &found))
+    Ok(ticket(edge, room, shown.draw, &found, shown.terms))
 }
 
-fn ticket(edge: &Edge, room: &LiveRoom, draw: Hash, found: &Found) -> Ticket {
+fn ticket(edge: &Edge, room: &LiveRoom, draw: Hash, found: &Found, terms: Terms) -> Ticket {
     let (position, entry, of_tier) = (position(found.at), found.entry, Some(found.of_tier));
-    Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: edge.now_ms(), of_tier }
+    Ticket { room: room.name().to_owned(), draw, position, entry, issued_at_ms: edge.now_ms(), of_tier, terms }
 }
 
 async fn ask(edge: &Edge, room: &LiveRoom, entry: Arrival, networks: Vec<CountedNetwork>) -> Result<Arrived, Problem> {
@@ -110,8 +111,8 @@ fn found(
         Arrived::New { at, which } => (at, which, None, false),
         Arrived::Again { at: Spot::Pool { .. }, entry: None, .. } => return Err(edge.mending()),
         Arrived::Again { at, by, entry } => (at, by, entry, true),
-        Arrived::Used => return Err(Problem::CodeUsed),
-        Arrived::Late => return Err(Problem::WorkLate),
+        Arrived::Used => return Err(EntryProblem::CodeTaken.into()),
+        Arrived::Late => return Err(EntryProblem::WorkLate.into()),
     };
     let tag = came.tag(by).ok_or(Problem::Internal)?;
     let tier = if let Spot::Pool { tier, .. } = at { tier } else { came.tier };

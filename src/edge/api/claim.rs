@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
+use super::entry::owed;
 use super::join::decode_nonce;
 use super::ticket::{self, Shown};
 use super::waiting_page;
@@ -32,6 +33,8 @@ struct Claim {
     nonce: Option<String>,
     /// In a room with tiers: the 16 random bytes that the entry's nonce was made of.
     u: Option<String>,
+    /// What was shown, for pages of other origins, which have no cookie here.
+    vouchers: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +64,7 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
             let claimed = match arrive::counting(edge, room, &snapshot, ticket).await {
                 Ok(ticket) => {
                     let shown = shown_bytes(&sent, &ticket)?;
-                    claim(edge, room, &snapshot, &ticket, shown, request.secure).await
+                    claim(edge, room, &snapshot, (&ticket, shown), &sent, request).await
                 }
                 Err(problem) => Err(problem),
             };
@@ -86,7 +89,7 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
 
 /// The bytes that the ticket's entry was made of. Others say nothing about it, and are no reason to keep a fan outside.
 fn shown_bytes(sent: &Sent<Claim>, ticket: &Ticket) -> Result<Option<[u8; 16]>, Problem> {
-    let Sent::Json(Claim { nonce, u }) = sent else { return Ok(None) };
+    let Sent::Json(Claim { nonce, u, .. }) = sent else { return Ok(None) };
     let Some(text) = (if ticket.of_tier.is_some() { u } else { nonce }) else { return Ok(None) };
     let shown = decode_nonce(text)?;
     let entry = match ticket.of_tier {
@@ -104,17 +107,25 @@ async fn claim(
     edge: &Edge,
     room: &LiveRoom,
     snapshot: &Snapshot,
-    ticket: &Ticket,
-    shown: Option<[u8; 16]>,
-    secure: bool,
+    (ticket, shown): (&Ticket, Option<[u8; 16]>),
+    sent: &Sent<Claim>,
+    request: &FanRequest<'_>,
 ) -> Result<Answer, Problem> {
+    let vouchers = if let Sent::Json(Claim { vouchers, .. }) = sent { &vouchers[..] } else { &[] };
+    let owes_nothing = || owed::check(edge, room, snapshot, ticket, request, vouchers);
     let (place, outcome) = match ticket.of_tier {
         None => match snapshot.claim(ticket, shown) {
-            Verdict::Ask(claimant) => (claimant.place, room.claims.ask(claimant).await),
+            Verdict::Ask(claimant) => {
+                owes_nothing()?;
+                (claimant.place, room.claims.ask(claimant).await)
+            }
             verdict => return unasked(room, snapshot, verdict),
         },
         Some(_) => match snapshot.claim_in_tier(ticket, shown) {
-            Verdict::Ask(claimant) => (claimant.place, room.tiers.claims.ask(claimant).await),
+            Verdict::Ask(claimant) => {
+                owes_nothing()?;
+                (claimant.place, room.tiers.claims.ask(claimant).await)
+            }
             verdict => return unasked(room, snapshot, verdict),
         },
     };
@@ -122,7 +133,7 @@ async fn claim(
         Ok(ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms }) => {
             let issued_at_ms = edge.now_ms();
             let pass = Pass::new(room.name(), ticket.draw, place, issued_at_ms, expires_at_ms, hard_end_at_ms);
-            Ok(admitted(edge, room, &pass, admitted_at_ms, secure))
+            Ok(admitted(edge, room, &pass, admitted_at_ms, request.secure))
         }
         Ok(ClaimOutcome::NotCalled) => Ok(not_called(room, snapshot, Some(place))),
         Ok(ClaimOutcome::Wait { retry_after_ms }) => Ok(held(snapshot, place, retry_after_ms)),

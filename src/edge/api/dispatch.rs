@@ -5,6 +5,7 @@
 use http::Method;
 
 use super::claim;
+use super::entry;
 use super::join;
 use super::leave;
 use super::status;
@@ -56,6 +57,7 @@ pub(crate) async fn answer(
         FanCall::Join => join::answer(edge, room, request).await,
         FanCall::Claim => claim::answer(edge, room, request).await,
         FanCall::Leave => leave::answer(edge, room, request).await,
+        FanCall::Entry(call) => entry::dispatch::answer(edge, room, call, request).await,
         FanCall::Check => Ok(waiting_page::check(room, request)),
         FanCall::RoundScript => Ok(waiting_page::worker(WorkerScript::Round, request)),
         FanCall::SeenScript => Ok(waiting_page::worker(WorkerScript::Seen, request)),

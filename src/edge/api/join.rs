@@ -10,10 +10,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::entry::admission::{self, BoundTo};
+use super::entry::wait;
 use super::newcomer::{Entered, Newcomer, problem};
 use super::ticket::{self, Shown};
 use super::{arrive, lost_number};
 use crate::edge::context::Edge;
+use crate::edge::entry::shown::Shown as ShownWays;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
 use crate::edge::http::problem::Problem;
@@ -25,15 +28,27 @@ use crate::edge::room::snapshot::Snapshot;
 use fairgate_core::room::Position;
 use fairgate_store::{self, Joiner};
 use fairgate_telemetry::entropy;
-use fairgate_token::{OfTier, Ticket};
+use fairgate_token::{OfTier, Terms, Ticket};
 
 /// The time for which a ticket's cookie is kept where the sale has no end, and beyond its end otherwise.
 const TICKET_KEPT_S: u64 = 7 * 24 * 3600;
 
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Join {
     /// 16 bytes, base64url.
     nonce: String,
+    /// What the room asks of those who enter.
+    #[serde(default)]
+    show: ShownWays,
+    /// The thumbprint of the browser's key, where the room binds tickets to one.
+    #[serde(default)]
+    jkt: Option<String>,
+    /// The hash of the keepsake.
+    #[serde(default)]
+    keepsake: Option<String>,
+    /// What was shown before, for pages of other origins, which have no cookie here.
+    #[serde(default)]
+    vouchers: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +68,9 @@ struct Joined<'a> {
     /// In a room with tiers: true if the entry was there already.
     #[serde(skip_serializing_if = "Option::is_none")]
     again: Option<bool>,
+    /// Ways that the claim will ask for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    owes: Vec<&'a str>,
 }
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
@@ -66,8 +84,16 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
         // It may be good: another place would be at the tail.
         Err(problem @ Problem::NewKey { .. }) => return Err(problem),
         Err(_) => {
-            let newcomer = Newcomer { nonce: nonce(&sent)?, address: request.address, admitted: Admitted::default() };
-            enter(edge, room, &snapshot, newcomer).await?
+            let nonce = nonce(&sent, room, request)?;
+            let (admitted, terms) = show(edge, room, &snapshot, request, &sent, &nonce)?;
+            let newcomer = Newcomer { nonce, address: request.address, admitted, terms };
+            let entered = enter(edge, room, &snapshot, newcomer).await;
+            let entered =
+                entered.map_err(|problem| admission::told(edge, room, &snapshot, request, &nonce, problem))?;
+            if !entered.again {
+                admission::entered(edge, room, &snapshot, request);
+            }
+            entered
         }
     };
     let token = edge.keys.now().sign_ticket(&entered.ticket);
@@ -88,10 +114,8 @@ pub(crate) async fn enter(
     snapshot: &Snapshot,
     newcomer: Newcomer,
 ) -> Result<Entered, Problem> {
+    check_open(edge, snapshot)?;
     let now_ms = edge.now_ms();
-    if let Some(refusal) = snapshot.refuses_joins(now_ms) {
-        return Err(problem(edge, BatchError::Refused(refusal)));
-    }
     if let Some(rules) = snapshot.rules() {
         return arrive::enter(edge, room, snapshot, rules, newcomer).await;
     }
@@ -104,15 +128,53 @@ pub(crate) async fn enter(
             return Err(edge.too_many(edge.quotas.over_joins(retry_after_ms)));
         }
     };
-    let room = room.name().to_owned();
-    let ticket = Ticket { room, draw, position, entry, issued_at_ms: now_ms, of_tier: None };
+    let (room, terms) = (room.name().to_owned(), newcomer.terms);
+    let ticket = Ticket { room, draw, position, entry, issued_at_ms: now_ms, of_tier: None, terms };
     Ok(Entered { ticket, again: false })
 }
 
-fn nonce(sent: &Sent<Join>) -> Result<[u8; 16], Problem> {
+/// Shows what the room asks, where it asks anything; answers what the room has to know, and what the claim will ask for.
+/// Whoever cannot join now is told that first.
+fn show(
+    edge: &Edge,
+    room: &LiveRoom,
+    snapshot: &Snapshot,
+    request: &FanRequest<'_>,
+    sent: &Sent<Join>,
+    nonce: &[u8; 16],
+) -> Result<(Admitted, Terms), Problem> {
+    check_open(edge, snapshot)?;
+    let admitted = match sent {
+        Sent::Json(Join { show, vouchers, jkt, keepsake, .. }) => {
+            let key = BoundTo { jkt: jkt.as_deref(), keepsake: keepsake.as_deref() };
+            admission::admit(edge, room, snapshot, request, (nonce, show, vouchers, key))?
+        }
+        Sent::Form { .. } => {
+            let mut shown = ShownWays::of_form(&request.body);
+            shown.wait = shown.wait.or_else(|| wait::kept(room, request).map(|(_, note)| note.to_owned()));
+            admission::admit(edge, room, snapshot, request, (nonce, &shown, &[], BoundTo::default()))?
+        }
+    };
+    Ok(admitted.unwrap_or_default())
+}
+
+fn check_open(edge: &Edge, snapshot: &Snapshot) -> Result<(), Problem> {
+    let refusal = snapshot.refuses_joins(edge.now_ms());
+    refusal.map_or(Ok(()), |refusal| Err(problem(edge, BatchError::Refused(refusal))))
+}
+
+/// A form brings its own only where it has to be the same twice.
+fn nonce(sent: &Sent<Join>, room: &LiveRoom, request: &FanRequest<'_>) -> Result<[u8; 16], Problem> {
     match sent {
-        Sent::Form { .. } => random_nonce(),
-        Sent::Json(Join { nonce }) => decode_nonce(nonce),
+        Sent::Form { .. } => {
+            let mut fields = form_urlencoded::parse(&request.body);
+            match (fields.find(|(name, _)| name == "nonce"), wait::kept(room, request)) {
+                (Some((_, nonce)), _) => decode_nonce(&nonce),
+                (None, Some((nonce, _))) => decode_nonce(nonce),
+                (None, None) => random_nonce(),
+            }
+        }
+        Sent::Json(Join { nonce, .. }) => decode_nonce(nonce),
     }
 }
 
@@ -138,7 +200,8 @@ fn joined(Entered { ticket, again }: &Entered, token: &str) -> Answer {
     let (entry, of_tier) = (hex::encode(ticket.entry), ticket.of_tier);
     let (tier, tag) = of_tier.map(|OfTier { tier, tag }| (tier, hex::encode(tag))).unzip();
     let again = of_tier.map(|_| *again);
-    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry, ticket: token, tier, tag, again })
+    let owes = ticket.terms.owes.iter().chain(&ticket.terms.later).map(String::as_str).collect();
+    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry, ticket: token, tier, tag, again, owes })
 }
 
 fn kept_s(now_ms: u64, ends_at_ms: Option<u64>) -> u64 {

@@ -4,6 +4,7 @@ mod arrive;
 pub(super) mod claim;
 pub(super) mod dispatch;
 pub(super) mod ended;
+pub(super) mod entry;
 pub(super) mod join;
 pub(super) mod leave;
 pub(super) mod lost_number;

@@ -7,7 +7,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::room::admitted::Admitted;
 use crate::edge::room::batch::BatchError;
 use fairgate_core::room::Refusal;
-use fairgate_token::Ticket;
+use fairgate_token::{Terms, Ticket};
 
 /// A fan who brings no ticket.
 pub(crate) struct Newcomer {
@@ -16,6 +16,8 @@ pub(crate) struct Newcomer {
     pub(crate) address: IpAddr,
     /// What the fan has shown; a room without tiers asks for nothing.
     pub(crate) admitted: Admitted,
+    /// What the claim will ask for.
+    pub(crate) terms: Terms,
 }
 
 /// A fan who has an entry, or a place.

@@ -13,6 +13,7 @@ use pingora::http::RequestHeader;
 use super::join;
 use super::newcomer::{Entered, Newcomer};
 use crate::edge::context::Edge;
+use crate::edge::entry::desk::Desk;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::client::Client;
 use crate::edge::http::problem::Problem;
@@ -27,6 +28,7 @@ use fairgate_core::request::crawler::is_crawler;
 use fairgate_core::request::origin::way_back;
 use fairgate_core::request::route::EntryScript;
 use fairgate_core::room::{Phase, View};
+use fairgate_token::Terms;
 
 /// When a crawler is to come again.
 const CRAWLERS_RETRY_MS: u64 = 3_600_000;
@@ -185,7 +187,8 @@ pub(crate) async fn come_back(
     let problem = waiting_room(edge, room, &request.method);
     let Client { address, secure } = client;
     let has_ticket = room.cookies(secure).ticket.find(&request.headers).is_some();
-    if !room.config.join_on_get || request.method != Method::GET || has_ticket {
+    let asks = room.entry.as_ref().is_some_and(Desk::asks_at_join);
+    if !room.config.join_on_get || request.method != Method::GET || has_ticket || asks {
         return Err(problem);
     }
     if let Err(over) = edge.quotas.network(Tally::Count, Counted::Join, address, Instant::now()) {
@@ -193,7 +196,8 @@ pub(crate) async fn come_back(
     }
     // For clients that can only GET: the cookie is their ticket, and what they were going to be told stays true.
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let newcomer = Newcomer { nonce: join::random_nonce()?, address, admitted: Admitted::default() };
+    let (nonce, admitted, terms) = (join::random_nonce()?, Admitted::default(), Terms::default());
+    let newcomer = Newcomer { nonce, address, admitted, terms };
     let Entered { ticket, .. } = join::enter(edge, room, &snapshot, newcomer).await?;
     let token = edge.keys.now().sign_ticket(&ticket);
     let cookie = join::cookie(edge, room, &snapshot, &token, secure);

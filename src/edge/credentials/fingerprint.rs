@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Versions of files: a change of one is a change of the fingerprint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fingerprint(Vec<(PathBuf, Option<Version>)>);
+pub(crate) struct Fingerprint(Vec<(PathBuf, Option<Version>)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Version {

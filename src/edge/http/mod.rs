@@ -4,6 +4,7 @@ pub(super) mod answer;
 pub(super) mod body;
 pub(super) mod client;
 pub(super) mod cors;
+pub(super) mod entry_problem;
 pub(super) mod oversized;
 pub(super) mod problem;
 pub(super) mod request;

@@ -8,6 +8,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 
 use super::answer::Answer;
+use super::entry_problem::EntryProblem;
 use crate::edge::overload::rate_limit::Over;
 use crate::page::{ProblemPage, Told};
 use fairgate_core::fields::first;
@@ -49,12 +50,6 @@ pub(crate) enum Problem {
     NotOpen { opens_at_ms: u64, now_ms: u64 },
     #[error("the sale has ended")]
     Ended,
-    #[error("something is to be shown before joining this room")]
-    EntryRequired,
-    #[error("all uses of this code are taken")]
-    CodeUsed,
-    #[error("what was shown came too late: show it anew")]
-    WorkLate,
     #[error("no ticket was sent; join first")]
     NoTicket,
     #[error("{0}; join again")]
@@ -87,6 +82,8 @@ pub(crate) enum Problem {
     NoSuchEntry { index: u64, entries: u64 },
     #[error("{0}")]
     Beacon(String),
+    #[error("{}", .0.detail())]
+    Entry(Box<EntryProblem>),
     #[error("the range lies beyond the list's end")]
     Range { bytes: u64 },
     #[error("something went wrong at the gate; ask again")]
@@ -110,11 +107,10 @@ impl Problem {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NoTicket | Self::BadTicket(_) => StatusCode::UNAUTHORIZED,
             Self::NotOpen { .. } | Self::OtherDraw | Self::DrawPending { .. } | Self::Beacon(_) => StatusCode::CONFLICT,
-            Self::WorkLate => StatusCode::CONFLICT,
-            Self::EntryRequired => StatusCode::PRECONDITION_REQUIRED,
-            Self::Ended | Self::Expired | Self::CodeUsed => StatusCode::GONE,
+            Self::Ended | Self::Expired => StatusCode::GONE,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Entry(problem) => problem.status(),
             Self::WaitingRoom { status, .. } => *status,
             Self::StoreUnavailable { .. } | Self::Recovering { .. } | Self::Busy { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -138,9 +134,6 @@ impl Problem {
             Self::BadBody(_) => ("bad-body", "The body cannot be read"),
             Self::NotOpen { .. } => ("not-open", "The room is not open yet"),
             Self::Ended => ("ended", "The sale has ended"),
-            Self::EntryRequired => ("entry-required", "Something has to be shown"),
-            Self::CodeUsed => ("code-used", "The code is used up"),
-            Self::WorkLate => ("work-late", "The work is too late"),
             Self::NoTicket => ("no-ticket", "No ticket"),
             Self::BadTicket(_) => ("bad-ticket", "The ticket is not valid"),
             Self::OtherDraw => ("other-draw", "The ticket is of another draw"),
@@ -158,6 +151,7 @@ impl Problem {
             Self::Beacon(_) => ("beacon", "The beacon is not taken"),
             Self::Range { .. } => ("range", "The range cannot be served"),
             Self::Internal => ("internal", "Something went wrong"),
+            Self::Entry(problem) => problem.slug_and_title(),
             Self::WaitingRoom { .. } => ("waiting-room", "There is a waiting room"),
         }
     }
@@ -173,6 +167,7 @@ impl Problem {
             | Self::DrawPending { retry_after_ms }
             | Self::WaitingRoom { retry_after_ms, .. } => Some(*retry_after_ms),
             Self::TooMany(over) => Some(over.retry_after_ms),
+            Self::Entry(problem) => problem.retry_after_ms(),
             Self::NotOpen { opens_at_ms, now_ms } => Some(opens_at_ms.saturating_sub(*now_ms)),
             _ => None,
         }
@@ -203,6 +198,9 @@ impl Problem {
             Self::NotOpen { opens_at_ms, .. } => details.with("opens_at_ms", *opens_at_ms),
             Self::WaitingRoom { status_url, join_url, .. } => {
                 details.with("status_url", status_url.as_str()).with("join_url", join_url.as_str())
+            }
+            Self::Entry(problem) => {
+                problem.members().into_iter().fold(details, |details, (name, value)| details.with(&name, value))
             }
             _ => details,
         }
@@ -248,7 +246,6 @@ impl Problem {
             Self::NotOpen { .. } => Told::NotOpen,
             Self::Ended => Told::Ended,
             Self::NoTicket | Self::BadTicket(_) | Self::OtherDraw => Told::Ticket,
-            Self::EntryRequired | Self::CodeUsed | Self::WorkLate => Told::Ticket,
             Self::Expired => Told::Expired,
             Self::StoreUnavailable { .. } | Self::Recovering { .. } | Self::Busy { .. } => Told::Busy,
             Self::NewKey { .. } => Told::Busy,
@@ -257,6 +254,7 @@ impl Problem {
             Self::TooMany(_) => Told::Often,
             Self::WaitingRoom { .. } => Told::Room,
             Self::Internal => Told::Internal,
+            Self::Entry(problem) => problem.retry_after_ms().map_or(Told::Room, |_| Told::Busy),
         }
     }
 
@@ -276,6 +274,12 @@ impl Problem {
             }
             _ => answer,
         }
+    }
+}
+
+impl From<EntryProblem> for Problem {
+    fn from(problem: EntryProblem) -> Self {
+        Self::Entry(Box::new(problem))
     }
 }
 

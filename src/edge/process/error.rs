@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::edge::credentials::certificate::CertificateError;
+use crate::edge::entry::setup::DeskError;
 use crate::edge::upstream::handle::UnresolvedUpstream;
 use crate::page::PageError;
 use fairgate_token::KeyError;
@@ -16,6 +17,9 @@ pub enum EdgeError {
     /// A waiting page cannot be built.
     #[error(transparent)]
     Page(#[from] PageError),
+    /// What a room asks of those who enter cannot be asked.
+    #[error(transparent)]
+    Entry(#[from] DeskError),
     /// Relays of public randomness cannot be asked.
     #[error("cannot make an HTTP client for the relays of [room.draw]: {0}; check the system's root certificates")]
     Relays(#[from] reqwest::Error),

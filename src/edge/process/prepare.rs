@@ -17,6 +17,7 @@ use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::draw::public_lists;
 use crate::edge::draw_log::live::LiveLog;
+use crate::edge::entry::setup::DeskSetup;
 use crate::edge::overload::connections::Connections;
 use crate::edge::overload::network_semaphore::NetworkSemaphore;
 use crate::edge::overload::open_files;
@@ -50,7 +51,7 @@ pub(crate) struct Prepared {
     keys: LiveKeys,
     pub(crate) certificates: Vec<Arc<LiveCertificate>>,
     log: Option<Arc<LiveLog>>,
-    rooms: Vec<(Arc<LiveRoom>, RoomWorkers)>,
+    rooms: Vec<(LiveRoom, RoomWorkers, Option<DeskSetup>)>,
 }
 
 /// Does everything that may fail or take time before anything else is touched.
@@ -61,7 +62,8 @@ pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
     tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
     let prepare_room = |room| {
         let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?, log.clone())?;
-        Ok((Arc::new(live), workers))
+        let desk = DeskSetup::resolve(room, &config.edge.prefix, &config.edge.codes)?;
+        Ok((live, workers, desk))
     };
     let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
     let certificates = config.edge.tls.iter().map(|tls| LiveCertificate::load(tls).map(Arc::new));
@@ -94,7 +96,11 @@ pub(crate) fn build(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Arc<Edge>, Vec<Heartbeat>), EdgeError> {
     let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
-    for (live, workers) in prepared {
+    for (mut live, workers, desk) in prepared {
+        live.entry = desk.map(|setup| setup.open(parts.metrics.entry(), clock.now_ms())).transpose()?;
+        let unusable = live.entry.as_ref().map(|desk| desk.look_for_codes(keys.now().public())).unwrap_or_default();
+        unusable.iter().for_each(|error| tracing::error!("codes do not count yet: {error}"));
+        let live = Arc::new(live);
         tickers.push(Heartbeat::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
         rooms.push(live);
     }

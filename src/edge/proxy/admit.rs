@@ -108,7 +108,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Route::Jwks => document(session, RequestKind::Jwks, || Ok(edge.keys.now().jwks.clone())),
         Route::RecordSchema => document(session, RequestKind::Draw, || Ok(record::schema(record::SCHEMA))),
         Route::TierRecordSchema => document(session, RequestKind::Draw, || Ok(record::schema(record::TIER_SCHEMA))),
-        Route::EntryScript(script) => document(session, RequestKind::Draw, || {
+        Route::EntryScript(script) => document(session, RequestKind::Entry, || {
             Ok(waiting_page::entry_script(script, &session.req_header().headers))
         }),
         Route::Log(path) => document(session, RequestKind::Draw, || {
@@ -185,6 +185,7 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Join => RequestKind::Join,
         FanCall::Claim => RequestKind::Claim,
         FanCall::Leave => RequestKind::Leave,
+        FanCall::Entry(_) => RequestKind::Entry,
         FanCall::Draw
         | FanCall::Roster
         | FanCall::Claims

@@ -59,6 +59,11 @@ pub(super) fn batcher<I: Send, O: Send>() -> (Batcher<I, O>, BatchWorker<I, O>) 
 }
 
 impl<I, O> Batcher<I, O> {
+    /// True while more wait than one call to the store carries.
+    pub(crate) fn is_behind(&self) -> bool {
+        QUEUE_MAX - self.queue.capacity() > BATCH_MAX
+    }
+
     /// Asks, and waits for the answer.
     pub(crate) async fn ask(&self, input: I) -> Result<O, BatchError> {
         let (reply, answer) = oneshot::channel();

@@ -16,9 +16,11 @@ use super::tier_trees::TierTrees;
 use super::workers::{RoomWorkers, TierWorkers};
 use crate::config::{AfterEnd, RoomConfig};
 use crate::edge::draw_log::live::LiveLog;
+use crate::edge::entry::desk::Desk;
+use crate::edge::entry::page::entry_page;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::RouteClass;
-use crate::page::{CheckPage, EntryPage, PageError, PageInput, WaitingPage, read_page};
+use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::route::is_under;
@@ -31,6 +33,12 @@ use fairgate_token::Cookie;
 pub(crate) struct Cookies {
     pub(crate) ticket: Cookie,
     pub(crate) pass: Cookie,
+    /// Vouchers of what a fan has shown.
+    pub(crate) me: Cookie,
+    /// A code that was asked for by mail.
+    pub(crate) mail: Cookie,
+    /// A note that lets somebody without scripts wait instead of working, and the nonce that it is for.
+    pub(crate) wait: Cookie,
 }
 
 /// The number of a draw's claims that are public.
@@ -76,6 +84,8 @@ pub(crate) struct LiveRoom {
     pub(crate) loss: ProvedLoss,
     /// The draw log, where one is kept.
     log: Option<Arc<LiveLog>>,
+    /// What is asked of those who enter; none where nothing is.
+    pub(crate) entry: Option<Desk>,
 }
 
 impl LiveRoom {
@@ -91,7 +101,7 @@ impl LiveRoom {
             title: config.title.clone(),
             template: config.page.template.clone(),
             frame_ancestors: config.page.frame_ancestors.clone(),
-            entry: EntryPage { scripts: config.rules.is_some(), ..EntryPage::default() },
+            entry: entry_page(config),
         };
         let (page, check) = (WaitingPage::build(&input)?, CheckPage::build(&input)?);
         let public_page = config.page.public_page.as_deref().map(read_page).transpose()?;
@@ -102,6 +112,9 @@ impl LiveRoom {
         let cookies = [false, true].map(|secure| Cookies {
             ticket: Cookie::ticket(&config.name, secure),
             pass: Cookie::pass(&config.name, secure),
+            me: Cookie::me(&config.name, secure),
+            mail: Cookie::mail(&config.name, secure),
+            wait: Cookie::wait(&config.name, secure),
         });
         let room = Self {
             config: config.clone(),
@@ -123,6 +136,7 @@ impl LiveRoom {
             hand_in: Semaphore::new(1),
             loss: ProvedLoss::default(),
             log,
+            entry: None,
         };
         let workers =
             RoomWorkers { joins: join_worker, claims: claim_worker, tiers: tier_workers, renewals: renewal_worker };
@@ -204,7 +218,12 @@ impl LiveRoom {
         };
         let (view, rules, tiers) = (&standing.view, standing.rules(), &*self.config.tiers);
         let (room, title, advance, log) = (self.name(), &*self.config.title, self.advance(view), self.log_vkey());
-        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale, log })
+        let entry = self.entry.as_ref().map(|desk| {
+            desk.step(self.joins.is_behind() || self.tiers.arrivals.is_behind(), now_ms);
+            desk.document(&view.draw.descriptor_digest, now_ms)
+        });
+        let entry = entry.as_ref();
+        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale, log, entry })
     }
 
     /// The forecast of the line's speed.

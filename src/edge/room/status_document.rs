@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::{Label, TierConfig};
+use crate::edge::entry::document::EntryDocument;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
 use fairgate_core::overload::{Advance, Pace};
@@ -65,6 +66,8 @@ pub struct StatusInput<'a> {
     pub stale: bool,
     /// The public key of the draw log, where one is kept.
     pub log: Option<&'a str>,
+    /// What is asked of those who enter; none where nothing is.
+    pub entry: Option<&'a EntryDocument>,
 }
 
 #[derive(Serialize)]
@@ -97,6 +100,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tiers: Option<Vec<PoolOfTier<'a>>>,
     draw: Draw<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<&'a EntryDocument>,
 }
 
 /// A tier's pool, in a room with tiers.
@@ -201,7 +206,8 @@ impl Status {
     pub fn build(input: StatusInput<'_>) -> Self {
         let body = serde_json::to_vec(&document(input)).expect("a status has string keys and no failing serializers");
         let stale = u8::from(input.stale);
-        let etag = format!("\"{:x}-{:x}-{stale}\"", input.view.revision, input.now_ms);
+        let asked = input.entry.map_or_else(String::new, EntryDocument::mark);
+        let etag = format!("\"{:x}-{:x}-{stale}{asked}\"", input.view.revision, input.now_ms);
         let etag = HeaderValue::from_str(&etag).expect("hex digits, dashes and quotes");
         let body = Bytes::from(body);
         let http1_new = answer(body.clone(), &etag).http1(input.now_ms);
@@ -260,6 +266,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         poll,
         tiers: input.rules.map(|rules| pools(rules, view, input.tiers)),
         draw: Draw::of(&view.draw, input.rules, input.log),
+        entry: input.entry,
     }
 }
 

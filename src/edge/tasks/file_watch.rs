@@ -1,4 +1,4 @@
-//! The file watch: signing keys and certificates are read again when their files change.
+//! The file watch: signing keys, certificates and lists of codes are read again when their files change.
 //!
 //! Guarantees: files are looked at every two seconds. What is wrong with them is said once.
 
@@ -68,10 +68,23 @@ impl FileWatch {
                 self.metrics.observe_certificate(certificate.name(), ends_at_s);
             }
         }
+        wrong.extend(self.look_for_codes().await);
         let mut said = self.wrong.lock().await;
         wrong.iter().filter(|what| !said.contains(what)).for_each(|what| tracing::error!("{what}"));
         self.metrics.observe_unusable_files(wrong.len());
         *said = wrong;
+    }
+
+    /// A long list takes a fraction of a second to read, which is no work for the threads that serve.
+    async fn look_for_codes(&self) -> Vec<String> {
+        let edge = Arc::clone(&self.edge);
+        let look = move || {
+            let keys = edge.keys.now();
+            let desks = edge.rooms.iter().filter_map(|room| room.entry.as_ref());
+            let unusable = desks.flat_map(|desk| desk.look_for_codes(keys.public()));
+            unusable.map(|error| format!("codes stay as they were: {error}")).collect()
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
 }
 

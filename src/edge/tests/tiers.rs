@@ -25,6 +25,7 @@ use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::draw::public_lists::{self, List};
 use crate::edge::draw::record::TIER_SCHEMA;
 use crate::edge::draw::tiers::Column;
+use crate::edge::http::entry_problem::{EntryProblem, Missing};
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::process::prepare::{build, prepare};
@@ -40,7 +41,7 @@ use fairgate_telemetry::clock::{Clock, ManualClock};
 use fairgate_telemetry::entropy;
 use fairgate_telemetry::supervise::Supervisor;
 use fairgate_testkit::PrivateRedis;
-use fairgate_token::{OfTier, Ticket};
+use fairgate_token::{OfTier, Terms, Ticket};
 use fairgate_verify::{Evidence, Source, audit};
 
 /// Round 1000 of quicknet, from `docs/DRAW.md`.
@@ -145,7 +146,12 @@ impl World {
     async fn join_with(&self, fan: &Fan, admitted: Admitted) -> Result<(Ticket, bool), Problem> {
         let room = &self.edge.rooms[0];
         let snapshot = room.snapshot().unwrap();
-        let newcomer = Newcomer { nonce: Nonce::of(&fan.u).0, address: Ipv4Addr::LOCALHOST.into(), admitted };
+        let newcomer = Newcomer {
+            nonce: Nonce::of(&fan.u).0,
+            address: Ipv4Addr::LOCALHOST.into(),
+            admitted,
+            terms: Terms::default(),
+        };
         let entered = join::enter(&self.edge, room, &snapshot, newcomer).await?;
         // Tickets are compared, and are signed anew each time.
         Ok((Ticket { issued_at_ms: STARTS_MS, ..entered.ticket }, entered.again))
@@ -312,7 +318,7 @@ async fn all_join(world: &World, fans: &[Fan]) -> Vec<Ticket> {
     let elsewhere = Fan { u: [99; 16], tier: Some(0), ..fan(1, 1) };
     assert_eq!(world.join(&elsewhere).await.unwrap(), (tickets[0].clone(), true), "the first entry decides the tier");
     let refused = world.join_with(&fans[0], Admitted::default()).await.unwrap_err();
-    assert_eq!(refused, Problem::EntryRequired);
+    assert_eq!(refused, Problem::from(EntryProblem::Required(Missing::default())));
     tickets
 }
 
@@ -437,7 +443,7 @@ async fn a_ticket_says_the_tag_of_the_entry_that_is_there() {
     }
     assert_eq!(tags, [[1; 16], [2; 16], [2; 16]]);
     let (third, admitted) = several(13);
-    assert_eq!(world.join_with(&third, admitted).await.unwrap_err(), Problem::CodeUsed);
+    assert_eq!(world.join_with(&third, admitted).await.unwrap_err(), Problem::from(EntryProblem::CodeTaken));
 }
 
 /// Numbers are left out after a loss, and a ticket has one of them: its entry is empty, and its fan has entered anew.

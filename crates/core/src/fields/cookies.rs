@@ -34,6 +34,11 @@ pub fn name(pair: &[u8]) -> &[u8] {
     trim(pair.split(|byte| *byte == b'=').next().unwrap_or_default())
 }
 
+/// The names of all cookies of a request; those that are not text are passed over.
+pub fn names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    values(headers, &COOKIE).flat_map(pairs).filter_map(|pair| str::from_utf8(name(pair)).ok())
+}
+
 /// The value of the first cookie of a name, in any of the request's fields.
 #[inline]
 #[must_use]

@@ -2,11 +2,13 @@
 //!
 //! The walk: [`head`] refuses messages that two servers could frame in two ways. [`host`] and [`path`] give the
 //! request one spelling. [`route`] finds its room, [`credentials`] what it carries, and [`decide`] what is to be done
-//! with it. [`forged`] knows what it must not say to a shop.
+//! with it. [`entry_call`] has the calls by which fans show who they are. [`forged`] knows what must not be said to a
+//! shop.
 
 pub mod crawler;
 pub mod credentials;
 pub mod decide;
+pub mod entry_call;
 pub mod forged;
 pub mod head;
 pub mod host;

@@ -10,6 +10,7 @@
 
 use fairgate_draw::log::LogPath;
 
+use super::entry_call::EntryCall;
 use super::path::Target;
 use super::well_known;
 
@@ -69,6 +70,8 @@ pub enum FanCall {
     SeenScript,
     /// The script that keeps a bound pass alive in the shop's pages.
     KeepScript,
+    /// Show who one is.
+    Entry(EntryCall),
 }
 
 /// A script of the entry's page, the same for every room.
@@ -138,6 +141,7 @@ impl FanCall {
             | Self::RoundScript
             | Self::SeenScript
             | Self::KeepScript => "GET, HEAD, OPTIONS",
+            Self::Entry(call) => call.allow(),
         }
     }
 }
@@ -413,6 +417,9 @@ fn is_exempt_by(prefix: &str, path: &str) -> bool {
 }
 
 fn fan_call(call: &str) -> Option<FanCall> {
+    if let Some(entry) = call.strip_prefix("entry/") {
+        return EntryCall::of(entry).map(FanCall::Entry);
+    }
     Some(match call {
         "status" => FanCall::Status,
         "join" => FanCall::Join,

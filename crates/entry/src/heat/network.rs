@@ -73,6 +73,20 @@ impl NetworkTag {
     pub fn of(key: &Key, draw: &[u8; 32], prefix: &Prefix) -> Self {
         Self(first(&key.mac("fairgate/v2/network", &[draw, &prefix.bytes()])))
     }
+
+    /// As a ticket has it: 16 hex digits.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// Reads what [`Self::to_hex`] writes.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 8];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
 }
 
 #[cfg(test)]

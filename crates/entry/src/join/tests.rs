@@ -302,3 +302,26 @@ fn waiting_stands_for_work_and_is_counted_as_waiting() {
     let late = joined_by(&note(NOW_MS - 60_000));
     assert_eq!(late, Joined::Refused { way: name("wait"), reason: Reason::WorkLate });
 }
+
+#[test]
+fn too_little_work_is_asked_for_where_nothing_else_is_missing() {
+    use crate::vectors::EPOCH;
+    use crate::work::solution::tests::TWO;
+    use crate::work::way::Work;
+    let join = |policy: &EntryPolicy, effort| {
+        let ways = Ways::new(vec![Arc::new(Work::new(key(0x44)))]);
+        let (vouchers, draw) = (vouchers(), draw());
+        let judge = Judge { policy, ways: &ways, vouchers: &vouchers, deferred: &[], excused: &[] };
+        let bond = Bond::from_bytes([0; 16]);
+        let scene = Scene { now_ms: NOW_MS, room: "final", draw: &draw, bond, hosts: &[], effort };
+        judge.join(&Show { work: Some((EPOCH, TWO)), ..Show::default() }, &nonce(), &scene)
+    };
+    let only_work = policy(|settings| settings.all_of = texts(&["work"]));
+    assert_eq!(entrant(join(&only_work, 2)).by, [name("work")]);
+    assert!(matches!(join(&only_work, 3), Joined::More(Ask::Work { effort: 3, e: EPOCH, .. })));
+    let or_mail = policy(|settings| settings.any_of = texts(&["work", "mail"]));
+    assert!(matches!(join(&or_mail, 3), Joined::More(_)));
+    let and_mail = policy(|settings| settings.all_of = texts(&["work", "mail"]));
+    let missing = vec![name("work"), name("mail")];
+    assert_eq!(join(&and_mail, 3), Joined::Required(Required { any_of: Vec::new(), missing }));
+}

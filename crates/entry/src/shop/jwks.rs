@@ -64,7 +64,7 @@ impl ShopKeys {
     }
 
     /// The key that a token names. A token without `kid` is checked with the only key, where there is one.
-    pub(super) fn find(&self, kid: Option<&str>) -> Option<(Algorithm, &DecodingKey)> {
+    pub(crate) fn find(&self, kid: Option<&str>) -> Option<(Algorithm, &DecodingKey)> {
         let named = |own: &Option<String>| match (own.as_deref(), kid) {
             (Some(own), Some(kid)) => own == kid,
             _ => self.0.len() == 1,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use fairgate::edge::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX, Verdict};
 use fairgate_core::room::{ClaimOutcome, Claimant, Command, Entry, Outcome, Position, Refusal, RenewOutcome};
-use fairgate_token::{Gate, Pass, SessionId, Ticket};
+use fairgate_token::{Gate, Pass, SessionId, Terms, Ticket};
 use rand::RngExt;
 
 use super::super::sabotage::Sabotage;
@@ -269,7 +269,8 @@ impl Process {
 
     fn joined(&self, draw: [u8; 32], entry: Entry, position: Position) -> Answer {
         let room = self.plan.room.clone();
-        Answer::Joined(Ticket { room, draw, position, entry, issued_at_ms: self.clock_ms(), of_tier: None })
+        let issued_at_ms = self.clock_ms();
+        Answer::Joined(Ticket { room, draw, position, entry, issued_at_ms, of_tier: None, terms: Terms::default() })
     }
 
     fn claimed(&mut self, ticket: &Ticket, claimant: Claimant, outcome: &ClaimOutcome) -> Answer {

@@ -1,0 +1,17 @@
+//! The calls by which fans show who they are, one file a call.
+//!
+//! Guarantees: no cache keeps an answer, and none ends a ticket. A room that asks nothing has none of these calls.
+
+pub(super) mod admission;
+mod altcha;
+mod desk;
+pub(super) mod dispatch;
+mod mail;
+mod me;
+mod oidc;
+pub(super) mod owed;
+mod private_token;
+mod provider;
+mod shop;
+mod voucher;
+pub(super) mod wait;

@@ -1,0 +1,266 @@
+//! Problems of those who show who they are: what is missing, what does not count, and what is owed.
+//!
+//! Guarantees:
+//! - a refusal says which way it is about, and never how close it was
+//! - nothing here is about a ticket, so nothing here ends one
+
+use fairgate_entry::reference::Reference;
+use fairgate_entry::way::{Reason, WayName};
+use http::StatusCode;
+use serde::Serialize;
+
+/// Why somebody does not enter yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum EntryProblem {
+    /// A way is missing.
+    Required(Missing),
+    /// The work is too little for the network that it comes from.
+    MoreWork(MoreWork),
+    /// The work is of a minute that is over.
+    WorkLate,
+    /// The work is not right.
+    WorkWrong(Refused),
+    /// The challenge does not count.
+    ChallengeFailed(Refused),
+    /// The provider cannot be asked.
+    ChallengeUnavailable {
+        /// When to ask again, ms.
+        retry_after_ms: u64,
+    },
+    /// No code that counts now.
+    CodeUnknown(Refused),
+    /// All entries of the code are taken.
+    CodeUsed(Refused),
+    /// The same, before anybody knows the fan's reference.
+    CodeTaken,
+    /// The shop's token does not count.
+    TokenWrong(Refused),
+    /// Something is owed at the claim.
+    Owes(Owes),
+    /// The sign-in, or the code by mail, did not come to an end; and whether another try may.
+    SignInFailed(Refused, bool),
+    /// The sign-in was begun elsewhere.
+    SignInMismatch,
+    /// Nobody can be sent to sign in just now.
+    SignInBusy {
+        /// When to ask again, ms.
+        retry_after_ms: u64,
+    },
+    /// No mail can be sent just now.
+    MailBusy {
+        /// When to ask again, ms.
+        retry_after_ms: u64,
+    },
+    /// The room asks nothing of the kind.
+    NotAsked,
+}
+
+/// What is owed at a claim.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Owes {
+    /// One of these settles it.
+    pub(crate) ways: Vec<WayName>,
+    /// Until when, Unix ms; the page knows when its place was called, and an edge does not.
+    pub(crate) until_ms: Option<u64>,
+    /// What the fan quotes.
+    #[serde(serialize_with = "spelled")]
+    pub(crate) reference: Reference,
+    /// Why, in words for programs.
+    pub(crate) reasons: Vec<String>,
+    /// What a check for this claim is made for, base64url.
+    pub(crate) bond: String,
+}
+
+fn spelled<S: serde::Serializer>(reference: &Reference, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reference)
+}
+
+/// What is missing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Missing {
+    /// One of these, where none was shown.
+    pub(crate) any_of: Vec<WayName>,
+    /// All that the room asks to be shown.
+    pub(crate) all_of: Vec<WayName>,
+    /// Those of them that were not shown.
+    pub(crate) missing: Vec<WayName>,
+    /// How to wait instead, where work is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wait: Option<Note>,
+}
+
+/// More work of the same puzzle.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct MoreWork {
+    /// Tables to solve, in all.
+    pub(crate) effort: u32,
+    /// The epoch.
+    pub(crate) e: u32,
+    /// The epoch's seed, hex.
+    pub(crate) seed: String,
+    /// How to wait instead.
+    pub(crate) wait: Note,
+}
+
+/// A note that lets somebody wait instead of working.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Note {
+    /// What is to be shown.
+    pub(crate) note: String,
+    /// From when on it is good, Unix ms.
+    pub(crate) not_before_ms: u64,
+}
+
+/// Something was shown, and does not count.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refused {
+    /// By which way.
+    pub(crate) way: WayName,
+    /// Why.
+    pub(crate) reason: Reason,
+    /// What the fan quotes, and an organizer finds the reason by.
+    pub(crate) reference: Reference,
+}
+
+#[derive(Serialize)]
+struct Told<'p> {
+    way: &'p WayName,
+    reason: &'static str,
+    reference: String,
+    retry: bool,
+}
+
+impl Refused {
+    /// The problem of its kind.
+    pub(crate) fn into_problem(self) -> EntryProblem {
+        match self.reason {
+            Reason::WorkLate => EntryProblem::WorkLate,
+            Reason::WorkWrong => EntryProblem::WorkWrong(self),
+            Reason::CodeUnknown => EntryProblem::CodeUnknown(self),
+            Reason::CodeUsed => EntryProblem::CodeUsed(self),
+            Reason::TokenWrong => EntryProblem::TokenWrong(self),
+            _ => EntryProblem::ChallengeFailed(self),
+        }
+    }
+}
+
+impl EntryProblem {
+    /// The status.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Required(_) | Self::MoreWork(_) => StatusCode::PRECONDITION_REQUIRED,
+            Self::WorkLate | Self::SignInMismatch => StatusCode::CONFLICT,
+            Self::WorkWrong(_) | Self::ChallengeFailed(_) | Self::SignInFailed(..) => StatusCode::FORBIDDEN,
+            Self::CodeUnknown(_) | Self::TokenWrong(_) | Self::Owes(_) => StatusCode::FORBIDDEN,
+            Self::CodeUsed(_) | Self::CodeTaken => StatusCode::GONE,
+            Self::NotAsked => StatusCode::NOT_FOUND,
+            Self::ChallengeUnavailable { .. } | Self::MailBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SignInBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The kind, and its title.
+    pub(crate) fn slug_and_title(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Required(_) => ("entry-required", "Something has to be shown"),
+            Self::MoreWork(_) => ("more-work", "More work is asked"),
+            Self::WorkLate => ("work-late", "The work is too late"),
+            Self::WorkWrong(_) => ("work-wrong", "The work is not right"),
+            Self::ChallengeFailed(_) => ("challenge-failed", "The challenge does not count"),
+            Self::ChallengeUnavailable { .. } => ("challenge-unavailable", "The challenge cannot be checked"),
+            Self::CodeUnknown(_) => ("code-unknown", "The code is not known"),
+            Self::CodeUsed(_) | Self::CodeTaken => ("code-used", "The code is used up"),
+            Self::TokenWrong(_) => ("token-wrong", "The token does not count"),
+            Self::Owes(_) => ("owes", "Something is owed before the claim"),
+            Self::SignInFailed(..) => ("sign-in-failed", "The sign-in failed"),
+            Self::SignInMismatch => ("sign-in-mismatch", "The sign-in was begun elsewhere"),
+            Self::SignInBusy { .. } => ("sign-in-busy", "Nobody can sign in just now"),
+            Self::MailBusy { .. } => ("mail-busy", "No mail can be sent just now"),
+            Self::NotAsked => ("not-asked", "The room does not ask that"),
+        }
+    }
+
+    /// What happened, and what to do.
+    pub(crate) fn detail(&self) -> &'static str {
+        match self {
+            Self::Required(_) => "the room asks something of those who enter; show it, and join again",
+            Self::MoreWork(_) => "many have entered from this network; solve more tables of the same puzzle",
+            Self::WorkLate => "the minute of the work is over; solve the puzzle of this one",
+            Self::WorkWrong(_) => "the work is no solution for this entry; solve the puzzle again",
+            Self::ChallengeFailed(_) => "the challenge was not solved for this entry; solve a new one",
+            Self::ChallengeUnavailable { .. } => "the challenge's provider cannot be asked just now; ask again",
+            Self::CodeUnknown(_) => "this is no code that counts here and now; look for a typing error",
+            Self::CodeUsed(_) | Self::CodeTaken => "all entries of this code are taken; use another code",
+            Self::TokenWrong(_) => "the shop's token does not count here and now; get a new one from the shop",
+            Self::Owes(_) => "your place is kept; show one of these ways, and claim again",
+            Self::SignInFailed(..) => "what was typed or brought back does not count; try again, or begin anew",
+            Self::SignInMismatch => "this browser has begun no sign-in, or too long ago; begin anew",
+            Self::SignInBusy { .. } => "many are signing in at once, or the provider does not answer; ask again",
+            Self::MailBusy { .. } => "many are asking for a mail at once; ask again",
+            Self::NotAsked => "the room asks nothing of this kind; `status` says what it asks",
+        }
+    }
+
+    /// When to ask again, ms.
+    pub(crate) fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            Self::ChallengeUnavailable { retry_after_ms }
+            | Self::MailBusy { retry_after_ms }
+            | Self::SignInBusy { retry_after_ms } => Some(*retry_after_ms),
+            _ => None,
+        }
+    }
+
+    /// The members of its own, in order.
+    pub(crate) fn members(&self) -> serde_json::Map<String, serde_json::Value> {
+        let members = match self {
+            Self::Required(missing) => serde_json::to_value(missing),
+            Self::MoreWork(more) => serde_json::to_value(more),
+            Self::Owes(owes) => serde_json::to_value(owes),
+            Self::CodeUsed(refused) => serde_json::to_value(refused.told(false)),
+            Self::SignInFailed(refused, retry) => serde_json::to_value(refused.told(*retry)),
+            Self::WorkWrong(refused)
+            | Self::ChallengeFailed(refused)
+            | Self::CodeUnknown(refused)
+            | Self::TokenWrong(refused) => serde_json::to_value(refused.told(true)),
+            _ => Ok(serde_json::Value::Null),
+        };
+        match members {
+            Ok(serde_json::Value::Object(members)) => members,
+            _ => serde_json::Map::new(),
+        }
+    }
+}
+
+impl Refused {
+    fn told(&self, retry: bool) -> Told<'_> {
+        Told { way: &self.way, reason: self.reason.as_str(), reference: self.reference.to_string(), retry }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_its_way_and_a_reference_and_nothing_else() {
+        let way = WayName::new("code").unwrap();
+        let refused = Refused { way, reason: Reason::CodeUnknown, reference: Reference::from_bytes([0; 5]) };
+        let problem = refused.into_problem();
+        assert_eq!((problem.status().as_u16(), problem.slug_and_title().0), (403, "code-unknown"));
+        let expected = serde_json::json!(
+            {"way": "code", "reason": "code-unknown", "reference": "FG-000000000", "retry": true});
+        assert_eq!(serde_json::Value::Object(problem.members()), expected);
+    }
+
+    #[test]
+    fn each_reason_is_the_problem_of_its_name() {
+        let way = || WayName::new("work").unwrap();
+        for reason in
+            [Reason::WorkWrong, Reason::WorkLate, Reason::CodeUsed, Reason::TokenWrong, Reason::ChallengeFailed]
+        {
+            let refused = Refused { way: way(), reason, reference: Reference::from_bytes([1; 5]) };
+            assert_eq!(refused.into_problem().slug_and_title().0, reason.as_str());
+        }
+    }
+}

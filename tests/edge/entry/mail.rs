@@ -1,0 +1,143 @@
+//! Rooms that ask for a code by mail, with a mail server that keeps what it is sent.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use fairgate_testkit::fan::{Answer, Fan};
+use serde_json::json;
+
+use super::{asking, assert_entered, assert_refused, join};
+use crate::world::{Setup, World};
+
+const MAIL: &str = "[room.entry]\nany_of = [\"mail\"]\n[room.entry.mail]\nsmtp = \"smtp://{double}\"\n\
+                    from = \"Box office <tickets@example.com>\"";
+
+/// A mail server that takes every mail.
+struct Sink {
+    address: SocketAddr,
+    mails: Arc<Mutex<Vec<String>>>,
+}
+
+impl Sink {
+    fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", fairgate_testkit::free_port().unwrap())).unwrap();
+        let sink = Self { address: listener.local_addr().unwrap(), mails: Arc::default() };
+        let mails = sink.mails.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mails = mails.clone();
+                thread::spawn(move || take(stream, &mails));
+            }
+        });
+        sink
+    }
+
+    fn wait_for(&self, number: usize) -> Vec<String> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let mails = self.mails.lock().unwrap().clone();
+            if mails.len() >= number {
+                return mails;
+            }
+            assert!(Instant::now() < deadline, "{number} mails never came: {mails:?}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The code of the last of so many mails.
+    fn code(&self, number: usize) -> String {
+        let mail = self.wait_for(number).pop().unwrap();
+        let code = mail.split("Your code is ").nth(1).unwrap().split('.').next().unwrap();
+        code.to_owned()
+    }
+}
+
+fn take(stream: TcpStream, mails: &Mutex<Vec<String>>) -> Option<()> {
+    let (mut lines, mut to) = (BufReader::new(stream.try_clone().ok()?).lines(), stream);
+    to.write_all(b"220 sink\r\n").ok()?;
+    while let Some(Ok(line)) = lines.next() {
+        let answer: &[u8] = match line.split(' ').next().unwrap_or_default().to_ascii_uppercase().as_str() {
+            "EHLO" | "HELO" | "MAIL" | "RCPT" | "RSET" | "NOOP" => b"250 ok\r\n",
+            "DATA" => {
+                to.write_all(b"354 go on\r\n").ok()?;
+                let mail: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
+                mails.lock().unwrap().push(mail.join("\n"));
+                b"250 taken\r\n"
+            }
+            _ => b"221 bye\r\n",
+        };
+        to.write_all(answer).ok()?;
+    }
+    Some(())
+}
+
+fn world() -> (World, Sink) {
+    let sink = Sink::start();
+    (World::start(Setup { double: Some(sink.address), ..asking(MAIL) }), sink)
+}
+
+fn send(fan: &mut Fan, address: &str) -> Answer {
+    fan.call("entry/mail", &json!({ "address": address }).to_string())
+}
+
+fn check(fan: &mut Fan, code: &str) -> Answer {
+    fan.call("entry/mail/check", &json!({ "code": code }).to_string())
+}
+
+#[test]
+fn who_reads_the_mailbox_enters_and_no_other_browser_does() {
+    let (world, sink) = world();
+    let mut fan = world.fan();
+    let asked = send(&mut fan, "Ada+tickets@Example.org");
+    assert_eq!((asked.status, asked.json()["until_ms"].is_u64()), (200, true), "{}", asked.text());
+    let code = sink.code(1);
+    let mail = sink.wait_for(1).remove(0);
+    assert!(mail.contains("To: Ada+tickets@Example.org") && mail.contains("Cup final"), "{mail}");
+    assert_refused(&check(&mut world.fan(), &code), 409, "sign-in-mismatch");
+    let wrong = if code.starts_with('0') { "1" } else { "0" };
+    let refused = assert_refused(&check(&mut fan, &format!("{wrong}{}", &code[1..])), 403, "sign-in-failed");
+    assert_eq!((&refused["way"], &refused["retry"]), (&json!("mail"), &json!(true)));
+    let given = check(&mut fan, &code);
+    assert_eq!((given.status, &given.json()["ways"]), (200, &json!(["mail"])), "{}", given.text());
+    assert!(!fan.cookies.keys().any(|name| name.contains("-mail-")), "the asking is over");
+    assert_entered(&join(&mut fan, 1, &json!({})));
+    let log = world.log();
+    assert!(!log.contains("xample.org") && !log.contains(&code), "neither address nor code is in the log");
+}
+
+#[test]
+fn a_code_ends_after_five_tries_and_after_its_use() {
+    let (world, sink) = world();
+    let mut fan = world.fan();
+    send(&mut fan, "ada@example.org");
+    let code = sink.code(1);
+    let used = fan.clone();
+    for last in 0..5 {
+        let refused = assert_refused(&check(&mut fan, "nonsense"), 403, "sign-in-failed");
+        assert_eq!(refused["retry"], json!(last < 4));
+    }
+    assert_eq!(assert_refused(&check(&mut fan, &code), 403, "sign-in-failed")["retry"], json!(false));
+    drop(used);
+    let mut other = world.fan();
+    send(&mut other, "bob@example.org");
+    let (code, again) = (sink.code(2), other.clone());
+    assert_eq!(check(&mut other, &code).status, 200);
+    assert_refused(&check(&mut { again }, &code), 403, "sign-in-failed");
+}
+
+#[test]
+fn an_address_gets_three_mails_an_hour_and_the_answer_does_not_tell() {
+    let (world, sink) = world();
+    let answers: Vec<Answer> = (0..6).map(|_| send(&mut world.fan(), "ada@example.org")).collect();
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.all("set-cookie").len() == 1));
+    send(&mut world.fan(), "bob@example.org");
+    sink.wait_for(4);
+    sleep(Duration::from_millis(300));
+    assert_eq!(sink.wait_for(4).len(), 4, "three to one, and one to another");
+    for wrong in ["", "ada", "ada@localhost", "\"a b\"@example.org", "ada@[127.0.0.1]"] {
+        assert_refused(&send(&mut world.fan(), wrong), 400, "bad-body");
+    }
+}
