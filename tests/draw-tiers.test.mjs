@@ -349,21 +349,22 @@ test("files of a draw with tiers are told apart by their names", () => {
 
 test("the waiting page's worker says who saw the freeze, in the fan's language", async () => {
   const check = (lang) => JSON.parse(readFileSync(here(`../pages/waiting/lang/${lang}.json`), "utf8")).check;
-  globalThis.texts = { en: check("en"), de: check("de") };
+  globalThis.text = check("en");
   const answers = [];
   globalThis.postMessage = (words) => answers.push(words);
   await import("../pages/check/seen_worker.js");
   const said = async (changes) => {
     const draw = { ...frozen(), log: LOG_VKEY, seed: null, ...changes.draw };
-    const asked = { proof: PROOF, end_ms: ROUND_MS, witnesses: WITNESS_VKEY, lang: "en", ...changes, draw };
+    const asked = { proof: PROOF, end_ms: ROUND_MS, witnesses: WITNESS_VKEY, ...changes, draw };
     globalThis.onmessage({ data: asked });
     while (answers.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     return answers.pop();
   };
   const seen = "Outside witnesses saw this list 12 seconds before the numbers it was drawn with existed: witness.example/w1.";
   assert.equal(await said({}), seen);
-  assert.match(await said({ lang: "de" }), /^Außenstehende Zeugen sahen diese Liste 12 Sekunden/);
-  assert.equal(await said({ lang: "ja" }), seen);
+  globalThis.text = check("de");
+  assert.match(await said({}), /^Außenstehende Zeugen sahen diese Liste 12 Sekunden/);
+  globalThis.text = check("en");
   assert.match(await said({ witnesses: "" }), /^No outside witness .* without a key from you: witness\.example\/w1\.$/);
   assert.match(await said({ end_ms: ROUND_MS - 12000 }), /^No outside witness/);
   assert.match(await said({ end_ms: null }), /while the secret was locked: witness\.example\/w1\.$/);

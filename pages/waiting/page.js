@@ -98,7 +98,7 @@ async function prove(draw) {
   }
   keepProof(room, d, proof, Date.now());
   const witnesses = recall("fairgate:witnesses") ?? "";
-  const said = await inWorker({ draw, proof, end_ms: roundMs(draw), witnesses, lang });
+  const said = await inWorker({ draw, proof, end_ms: roundMs(draw), witnesses });
   if (said) write(seen, `${said} `);
   $("check").prepend(seen);
 }

@@ -3,7 +3,8 @@
 use http::HeaderValue;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
-use super::encoding::{Encoding, Head};
+use super::editions::Editions;
+use super::encoding::Head;
 use super::language::{self, Language};
 use super::{Document, PageError, PageInput, policy, script, template};
 
@@ -14,7 +15,8 @@ const STYLE: &str = include_str!("../../pages/check/check.css");
 /// The ready-to-send page of one room, in every language.
 #[derive(Debug)]
 pub struct CheckPage {
-    editions: Vec<Edition>,
+    input: PageInput,
+    editions: Editions<Edition>,
 }
 
 #[derive(Debug)]
@@ -25,23 +27,25 @@ struct Edition {
 }
 
 impl CheckPage {
-    /// Renders and compresses the page in every language. Organizers' templates are for the waiting page only.
+    /// Renders the page in English; other languages when somebody asks for them. Organizers' templates are for the waiting
+    /// page only.
     ///
     /// # Errors
     /// Where the shipped template is broken.
     pub fn build(input: &PageInput) -> Result<Self, PageError> {
-        let editions = language::all().iter().map(|language| Edition::build(input, language));
-        Ok(Self { editions: editions.collect::<Result<_, _>>()? })
+        let english = Edition::build(input, language::get(0))?;
+        Ok(Self { input: input.clone(), editions: Editions::with(english) })
     }
 
     /// The page by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
     #[must_use]
     pub fn document(&self, accept_language: &[u8], accept_encoding: &[u8]) -> Document {
-        let edition = &self.editions[language::negotiate(accept_language)];
-        let encoding = Encoding::negotiate(accept_encoding);
+        let index = language::negotiate(accept_language);
+        let edition = self.editions.get(index, |language| Edition::build(&self.input, language.of_check()));
+        let encoding = edition.html.negotiate(accept_encoding);
         Document {
-            shared: edition.html.part(encoding).clone(),
-            body: edition.html.tail(encoding, b""),
+            shared: edition.html.part(encoding),
+            body: edition.html.tail(encoding, &[]),
             content_encoding: encoding.name(),
             content_language: edition.tag,
             csp: edition.csp.clone(),
@@ -55,7 +59,7 @@ impl Edition {
         Ok(Self {
             tag: language.tag,
             csp: policy::with_workers(&html, &input.frame_ancestors),
-            html: Head::compress(html.as_bytes()),
+            html: Head::new(html.as_bytes()),
         })
     }
 }
@@ -103,7 +107,7 @@ mod tests {
         for language in language::all() {
             let document = page.document(language.tag.as_bytes(), b"");
             let html = String::from_utf8([document.shared, document.body].concat()).expect("UTF-8");
-            assert_eq!(document.content_language, language.tag);
+            assert_eq!(document.content_language, language.of_check().tag);
             assert!(html.contains("Fado &amp; &lt;Friends&gt;") && !html.contains("<Friends>"));
             assert!(html.trim_end().ends_with("</html>"), "the document is complete");
             for outside in ["src=", "@import", ":url(", " url(", "href=\"http", "href=\"//"] {

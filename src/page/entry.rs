@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
-use super::encoding::{Encoding, Head};
+use super::encoding::Head;
 use super::worker::ScriptDocument;
 use super::{language, script};
 
@@ -121,11 +121,11 @@ static KEY: LazyLock<Head> = LazyLock::new(|| head(&fairgate_pages::bundle(scrip
 static KEEP: LazyLock<Head> = LazyLock::new(|| head(&format!("(()=>{{{}}})();", fairgate_pages::bundle(script::KEEP))));
 
 fn head(script: &str) -> Head {
-    Head::compress(script.as_bytes())
+    Head::new(script.as_bytes())
 }
 
 fn entry(at: usize) -> String {
-    let words = serde_json::to_string(&language::all()[at].entry).unwrap_or_default();
+    let words = serde_json::to_string(&language::get(at).entry).unwrap_or_default();
     format!("const entryText={words};{}", fairgate_pages::bundle(script::ENTRY))
 }
 
@@ -145,10 +145,10 @@ impl PageScript {
             Self::Key => &KEY,
             Self::Keep => &KEEP,
         };
-        let encoding = Encoding::negotiate(accept_encoding);
+        let encoding = head.negotiate(accept_encoding);
         ScriptDocument {
-            shared: head.part(encoding).clone(),
-            body: head.tail(encoding, b""),
+            shared: head.part(encoding),
+            body: head.tail(encoding, &[]),
             content_encoding: encoding.name(),
         }
     }
@@ -156,6 +156,7 @@ impl PageScript {
 
 #[cfg(test)]
 mod tests {
+    use super::super::encoding::Encoding;
     use super::*;
 
     fn all() -> impl Iterator<Item = PageScript> {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     fn gzip_bytes(script: &str) -> usize {
-        Head::compress(script.as_bytes()).part(Encoding::Gzip).len()
+        Head::new(script.as_bytes()).part(Encoding::Gzip).len()
     }
 
     #[test]
@@ -199,6 +200,6 @@ mod tests {
                 language.tag
             );
         }
-        assert!(plain(PageScript::in_language(b"xx")).contains(&language::all()[0].entry["mistyped"]));
+        assert!(plain(PageScript::in_language(b"xx")).contains(&language::get(0).entry["mistyped"]));
     }
 }

@@ -65,7 +65,7 @@ impl KeptForm<'_> {
     /// The page, in the language that the fan's browser likes best.
     #[must_use]
     pub fn page(&self, accept_language: &[u8]) -> KeptPage {
-        let language = &language::all()[language::negotiate(accept_language)];
+        let language = language::get(language::negotiate(accept_language));
         let html = self.html(language);
         KeptPage { csp: policy::of_form(&html), html, content_language: language.tag }
     }

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::encoding::{Fragment, Part};
+use super::language::Language;
+
 /// What the server knows about a visitor, for the part of the page that works without scripts.
 #[derive(Clone, Copy, Debug)]
 pub struct NoScript<'a> {
@@ -130,11 +133,12 @@ pub(super) struct Placeholders<'a> {
 }
 
 impl<'a> Placeholders<'a> {
-    pub(super) fn of(visitor: &NoScript<'a>, group: &str) -> Self {
+    pub(super) fn of(visitor: &NoScript<'a>, language: &Language) -> Self {
         let (place, ahead) = visitor.state.numbers().unwrap_or_default();
+        let grouped = |number| grouped(number, &language.group, language.groups_by_twos());
         Self {
-            place: grouped(place.saturating_add(1), group),
-            ahead: grouped(ahead, group),
+            place: grouped(place.saturating_add(1)),
+            ahead: grouped(ahead),
             return_to: escape(visitor.return_to),
             return_query: visitor.return_to,
             message: escape(visitor.message.unwrap_or_default()),
@@ -156,35 +160,37 @@ impl<'a> Placeholders<'a> {
 /// A rendered tail, cut at its marks.
 #[derive(Debug)]
 pub(super) struct Tail {
-    first: String,
-    rest: Vec<(char, String)>,
+    first: Fragment,
+    rest: Vec<(char, Fragment)>,
 }
 
 impl Tail {
     pub(super) fn parse(html: &str) -> Self {
         let is_mark = |c: char| ('\u{E001}'..='\u{E005}').contains(&c);
-        let first = html.split(is_mark).next().unwrap_or_default().to_owned();
+        let first = Fragment::new(html.split(is_mark).next().unwrap_or_default());
         let marks = html.chars().filter(|&c| is_mark(c));
-        let rest = marks.zip(html.split(is_mark).skip(1)).map(|(mark, text)| (mark, text.to_owned())).collect();
+        let rest = marks.zip(html.split(is_mark).skip(1)).map(|(mark, text)| (mark, Fragment::new(text))).collect();
         Self { first, rest }
     }
 
-    pub(super) fn fill(&self, values: &Placeholders<'_>) -> String {
-        let mut html = self.first.clone();
-        for (mark, text) in &self.rest {
-            html.push_str(&values.get(*mark).unwrap_or_default());
-            html.push_str(text);
+    /// The tail with a visitor's own values, part by part.
+    pub(super) fn fill<'t>(&'t self, values: &'t Placeholders<'_>) -> Vec<Part<'t>> {
+        let mut parts = vec![Part::Shared(&self.first)];
+        for (mark, fragment) in &self.rest {
+            parts.extend([Part::Own(values.get(*mark).unwrap_or_default()), Part::Shared(fragment)]);
         }
-        html
+        parts
     }
 }
 
 /// `12345` as people of that language write it.
-fn grouped(number: u64, group: &str) -> String {
+fn grouped(number: u64, group: &str, by_twos: bool) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+        let left = digits.len() - at;
+        let ends = if by_twos { left == 3 || (left > 3 && left % 2 == 1) } else { left.is_multiple_of(3) };
+        if at > 0 && ends {
             out.push_str(group);
         }
         out.push(digit);
@@ -227,9 +233,11 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::language;
 
     fn fill(html: &str, visitor: &NoScript<'_>) -> String {
-        Tail::parse(html).fill(&Placeholders::of(visitor, ","))
+        let (tail, values) = (Tail::parse(html), Placeholders::of(visitor, language::get(0)));
+        tail.fill(&values).iter().map(Part::text).collect()
     }
 
     #[test]
@@ -261,8 +269,15 @@ mod tests {
 
     #[test]
     fn digits_are_grouped_by_threes() {
-        assert_eq!(grouped(0, "."), "0");
-        assert_eq!(grouped(100, "."), "100");
-        assert_eq!(grouped(14_000_000, "."), "14.000.000");
+        assert_eq!(grouped(0, ".", false), "0");
+        assert_eq!(grouped(100, ".", false), "100");
+        assert_eq!(grouped(14_000_000, ".", false), "14.000.000");
+    }
+
+    #[test]
+    fn some_group_by_twos_before_the_last_three() {
+        assert_eq!(grouped(999, ",", true), "999");
+        assert_eq!(grouped(12_345, ",", true), "12,345");
+        assert_eq!(grouped(14_000_000, ",", true), "1,40,00,000");
     }
 }

@@ -112,7 +112,7 @@ impl ProblemPage<'_> {
     /// The page by the request's `Accept-Language` (empty where absent).
     #[must_use]
     pub fn document(&self, accept_language: &[u8]) -> Document {
-        let language = &language::all()[language::negotiate(accept_language)];
+        let language = language::get(language::negotiate(accept_language));
         let text = |key: &str| language.problem.get(key).map_or("", String::as_str);
         let (key, (style, csp)) = (self.told.key(), &*STYLE);
         let html = format!(

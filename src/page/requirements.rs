@@ -14,11 +14,29 @@ use super::template::SHIPPED;
 /// What each mistake of this kind is mended with.
 const EMBED: &str = "embed it: pictures as data: URIs or from the same host, styles in <style>, scripts in <script>";
 
-/// Checks one rendered document.
+/// Checks a document that was rendered with some ends: one for each state of a visitor.
 ///
 /// # Errors
 /// The first thing that is missing or would be blocked.
-pub(super) fn check(file: &str, html: &str, script: &str) -> Result<(), PageError> {
+pub(super) fn check<'t>(
+    file: &str,
+    head: &str,
+    tails: impl IntoIterator<Item = &'t str>,
+    script: &str,
+) -> Result<(), PageError> {
+    let (shared, needed) = (ids(file, head)?, needed(script));
+    for tail in tails {
+        let own = ids(file, tail)?;
+        let missing: Vec<_> = needed.iter().filter(|id| !shared.contains(*id) && !own.contains(*id)).cloned().collect();
+        if !missing.is_empty() && (head.contains(script) || tail.contains(script)) {
+            return Err(PageError::MissingElements { file: file.to_owned(), ids: missing });
+        }
+    }
+    Ok(())
+}
+
+/// The ids of a part's elements, none of which a browser would block.
+fn ids(file: &str, html: &str) -> Result<BTreeSet<String>, PageError> {
     let mut ids = BTreeSet::new();
     for tag in tags(html) {
         if let Some(what) = blocked(&tag) {
@@ -26,11 +44,7 @@ pub(super) fn check(file: &str, html: &str, script: &str) -> Result<(), PageErro
         }
         ids.extend(attribute(&tag, "id"));
     }
-    let missing: Vec<String> = needed(script).into_iter().filter(|id| !ids.contains(id)).collect();
-    if missing.is_empty() || !html.contains(script) {
-        return Ok(());
-    }
-    Err(PageError::MissingElements { file: file.to_owned(), ids: missing })
+    Ok(ids)
 }
 
 /// The ids that the script finds its elements by.
@@ -98,21 +112,36 @@ mod tests {
 
     const SCRIPT: &str = "$(\"leave\");$(\"say\")";
 
+    fn judge(html: &str) -> Result<(), PageError> {
+        check("page.html", html, ["</html>"], SCRIPT)
+    }
+
     fn says(html: &str) -> String {
-        check("page.html", html, SCRIPT).expect_err(html).to_string()
+        judge(html).expect_err(html).to_string()
+    }
+
+    #[test]
+    fn an_end_is_looked_at_like_the_rest() {
+        let head = format!("<p id=leave></p><script>{SCRIPT}</script>");
+        let whole = check("page.html", &head, ["<p id=say>", "<p id='say'>"], SCRIPT);
+        assert!(whole.is_ok());
+        let error = check("page.html", &head, ["<p id=say>", "<p>"], SCRIPT).expect_err("one end lacks it");
+        assert!(error.to_string().contains("id=\"say\""), "{error}");
+        let error = check("page.html", &head, ["<p id=say><iframe>"], SCRIPT).expect_err("blocked");
+        assert!(error.to_string().contains("<iframe>"), "{error}");
     }
 
     #[test]
     fn the_elements_that_the_script_writes_to_are_needed_where_the_script_is() {
         let whole = format!("<p id=leave></p><p id='say'></p><script>{SCRIPT}</script>");
-        assert!(check("page.html", &whole, SCRIPT).is_ok());
+        assert!(judge(&whole).is_ok());
         let error = says(&whole.replace("id=leave", "class=leave"));
         assert!(
             error.contains("page.html: ") && error.contains("id=\"leave\"") && !error.contains("\"say\""),
             "{error}"
         );
         assert!(error.contains("fairgate page eject"), "{error}");
-        assert!(check("page.html", "<p>no script</p>", SCRIPT).is_ok());
+        assert!(judge("<p>no script</p>").is_ok());
         assert!(needed(SCRIPT).len() == 2, "and none that the script does not name");
     }
 
@@ -132,11 +161,8 @@ mod tests {
             assert!(error.contains(words) && error.contains("embed it"), "{html}: {error}");
         }
         for html in ["<img src='data:image/png;base64,AA=='>", "<img src=/logo.png>", "<link rel=icon href='data:,'>"] {
-            assert!(check("page.html", html, SCRIPT).is_ok(), "{html}");
+            assert!(judge(html).is_ok(), "{html}");
         }
-        assert!(
-            check("page.html", "<script>'<img src=//x>'</script>", SCRIPT).is_ok(),
-            "text of a script is no element"
-        );
+        assert!(judge("<script>'<img src=//x>'</script>").is_ok(), "text of a script is no element");
     }
 }

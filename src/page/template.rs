@@ -62,10 +62,11 @@ impl Source {
             if head.get_or_insert_with(|| this_head.clone()) != &this_head {
                 return Err(self.layout("use `state` and the visitor's values inside the block `noscript` only"));
             }
-            requirements::check(&self.name, &format!("{this_head}{tail}"), &self.script)?;
             tails.push((state, tail));
         }
-        Ok(Rendered { head: head.unwrap_or_default(), tails })
+        let head = head.unwrap_or_default();
+        requirements::check(&self.name, &head, tails.iter().map(|(_, tail)| tail.as_str()), &self.script)?;
+        Ok(Rendered { head, tails })
     }
 
     fn render_for(

@@ -1,16 +1,18 @@
 //! The scripts that pages run in workers: what few fans need, and what takes long.
 //!
 //! Guarantees:
-//! - each is compressed once, when somebody first asks for it, and is the same for every room and language
+//! - each is compressed once, when somebody first asks for it, and is the same for every room
+//! - one that says something says it in the language of the page that runs it
 //! - their policy lets them load and ask for nothing
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use bytes::Bytes;
 
-use super::encoding::{Encoding, Head};
-use super::{language, script};
+use super::encoding::Head;
+use super::language::{self, Language};
+use super::script;
 
 /// A script of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,27 +36,31 @@ pub struct ScriptDocument {
     pub content_encoding: Option<&'static str>,
 }
 
-static ROUND: LazyLock<Head> = LazyLock::new(|| Head::compress(round().as_bytes()));
-static SEEN: LazyLock<Head> = LazyLock::new(|| Head::compress(seen().as_bytes()));
-static BIRTHDAY: LazyLock<Head> = LazyLock::new(|| Head::compress(fairgate_pages::bundle(script::BIRTHDAY).as_bytes()));
+static ROUND: LazyLock<Head> = LazyLock::new(|| Head::new(round().as_bytes()));
+static SEEN: [OnceLock<Head>; language::COUNT] = [const { OnceLock::new() }; language::COUNT];
+static BIRTHDAY: LazyLock<Head> = LazyLock::new(|| Head::new(fairgate_pages::bundle(script::BIRTHDAY).as_bytes()));
 
 impl WorkerScript {
     /// Its `Content-Security-Policy`: a worker has one of its own.
     pub const CSP: &'static str = "default-src 'none'";
 
-    /// The script by the request's `Accept-Encoding` (empty where absent).
+    /// The script by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
     #[must_use]
-    pub fn document(self, accept_encoding: &[u8]) -> ScriptDocument {
-        let head = match self {
-            Self::Round => &ROUND,
-            Self::Seen => &SEEN,
-            Self::Birthday => &BIRTHDAY,
-        };
-        let encoding = Encoding::negotiate(accept_encoding);
+    pub fn document(self, accept_language: &[u8], accept_encoding: &[u8]) -> ScriptDocument {
+        let head = self.head(language::negotiate(accept_language));
+        let encoding = head.negotiate(accept_encoding);
         ScriptDocument {
-            shared: head.part(encoding).clone(),
-            body: head.tail(encoding, b""),
+            shared: head.part(encoding),
+            body: head.tail(encoding, &[]),
             content_encoding: encoding.name(),
+        }
+    }
+
+    fn head(self, index: usize) -> &'static Head {
+        match self {
+            Self::Round => &ROUND,
+            Self::Birthday => &BIRTHDAY,
+            Self::Seen => SEEN[index].get_or_init(|| Head::new(seen(language::get(index).of_check()).as_bytes())),
         }
     }
 }
@@ -63,11 +69,10 @@ fn round() -> String {
     format!("{}\n{}", script::BLS, fairgate_pages::bundle(script::ROUND))
 }
 
-/// With the words that it may say, in every language.
-fn seen() -> String {
-    let texts: BTreeMap<_, _> = language::all().iter().map(|language| (language.tag, words(&language.check))).collect();
-    let texts = serde_json::to_string(&texts).expect("texts by names");
-    format!("globalThis.texts={texts};\n{}", fairgate_pages::bundle(script::SEEN))
+/// With the words that it may say.
+fn seen(language: &Language) -> String {
+    let text = serde_json::to_string(&words(&language.check)).expect("texts by names");
+    format!("globalThis.text={text};\n{}", fairgate_pages::bundle(script::SEEN))
 }
 
 /// Who saw a freeze, and why a proof is refused.
@@ -81,8 +86,8 @@ fn words(check: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
 mod tests {
     use super::*;
 
-    fn plain(script: WorkerScript) -> String {
-        let document = script.document(b"");
+    fn plain(script: WorkerScript, language: &str) -> String {
+        let document = script.document(language.as_bytes(), b"");
         String::from_utf8([document.shared, document.body].concat()).expect("UTF-8")
     }
 
@@ -91,21 +96,22 @@ mod tests {
         for (script, bytes_max) in
             [(WorkerScript::Round, 40_000), (WorkerScript::Seen, 10_000), (WorkerScript::Birthday, 1_600)]
         {
+            script.head(0).brotli();
             for encoding in ["br", "gzip"] {
-                let document = script.document(encoding.as_bytes());
+                let document = script.document(b"en", encoding.as_bytes());
                 assert_eq!(document.content_encoding, Some(encoding));
                 assert!(document.shared.len() < bytes_max, "{script:?} {encoding}: {} bytes", document.shared.len());
             }
-            assert!(plain(script).trim_end().ends_with(';'), "{script:?} is complete");
+            assert!(plain(script, "en").trim_end().ends_with(';'), "{script:?} is complete");
         }
-        assert!(plain(WorkerScript::Round).starts_with(script::BLS));
+        assert!(plain(WorkerScript::Round, "en").starts_with(script::BLS));
     }
 
     #[test]
     fn whoever_saw_a_freeze_is_told_of_in_every_language() {
-        let script = plain(WorkerScript::Seen);
         for language in language::all() {
-            assert!(script.contains(&language.check["seen_nobody"]), "{}", language.tag);
+            let script = plain(WorkerScript::Seen, language.tag);
+            assert!(script.contains(&language.of_check().check["seen_nobody"]), "{}", language.tag);
         }
     }
 }

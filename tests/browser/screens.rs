@@ -67,15 +67,17 @@ async fn every_screen_is_readable_and_fits() {
 async fn the_page_speaks_the_browsers_language() {
     let site = Site::gate_only(&[LINE]).await;
     site.crowd_joins(LINE, 5).await;
-    for (language, tag, headline) in [
-        ("pt-BR,pt", "pt", "Está na fila"),
-        ("de-AT", "de", "Sie sind in der Schlange"),
-        ("ja", "en", "You are in line"),
+    for (language, tag, dir, headline) in [
+        ("pt-BR,pt", "pt", "ltr", "Está na fila"),
+        ("zh-TW", "zh-Hant", "ltr", "您正在排隊"),
+        ("iw-IL", "he", "rtl", "אתם בתור"),
+        ("mi", "en", "ltr", "You are in line"),
     ] {
         let browser = Browser::open(Habits { language, ..Habits::default() }).await;
         browser.goto(&site.url(LINE, "/")).await;
         browser.wait_for("#headline", headline, SOON).await;
         assert_eq!(browser.eval("document.documentElement.lang").await, tag);
+        assert_eq!(browser.eval("getComputedStyle(document.body).direction").await, dir, "{tag}");
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn check(room: &LiveRoom, request: &FanRequest<'_>) -> Answer {
         .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"))
 }
 
-/// A script that the pages run in a worker: the same for everybody.
+/// A script that the pages run in a worker: the same for everybody with the same language.
 pub(super) fn worker(script: WorkerScript, request: &FanRequest<'_>) -> Answer {
     worker_answer(script, request.headers)
 }
@@ -106,7 +106,7 @@ pub(super) fn keep_script(request: &FanRequest<'_>) -> Answer {
 }
 
 fn worker_answer(script: WorkerScript, headers: &HeaderMap) -> Answer {
-    script_answer(script.document(accept(headers, &ACCEPT_ENCODING)))
+    script_answer(script.document(accept(headers, &ACCEPT_LANGUAGE), accept(headers, &ACCEPT_ENCODING)))
         .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(WorkerScript::CSP))
 }
 
@@ -115,7 +115,7 @@ fn script_answer(script: ScriptDocument) -> Answer {
         .header(CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"))
         .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
         .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))
-        .header(VARY, HeaderValue::from_static("Accept-Encoding"))
+        .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"))
         .shared_body(script.shared, script.body);
     encoded(answer, script.content_encoding)
 }
