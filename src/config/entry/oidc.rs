@@ -117,7 +117,7 @@ fn read_tiers(section: &Section<'_>, reading: &Reading<'_>) -> (Option<String>, 
     let mut tiers: BTreeMap<String, String> = section.get_or("tiers", BTreeMap::new());
     let claim = tiers.remove(CLAIM);
     section.check(
-        claim.is_some() == !tiers.is_empty(),
+        claim.is_some() != tiers.is_empty(),
         "tiers",
         "needs the name of the claim and at least one of its values",
         r#"write { claim = "level", gold = "members" }: whoever's `level` is `gold` is in the tier `members`"#,
