@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fairgate_booking::passes::PassSettings;
+use fairgate_booking::sale::desks::DeskLimits;
 use fairgate_booking::server::{Core, Payments, Settings};
 use fairgate_booking::upkeep::prune::Retention;
 use reqwest::StatusCode;
@@ -27,6 +28,7 @@ async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken
         organizer: None,
         retention: Retention { change_log: hour, answers: hour, payment_steps: hour },
         feed_gap_max: Duration::from_secs(1),
+        desks: DeskLimits::default(),
         seed_demo: false,
     });
     let core = core.await.expect("it starts");

@@ -7,6 +7,7 @@ mod shop;
 mod world;
 
 mod buying;
+mod catalogue;
 mod chaos;
 mod clock;
 mod cores;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use fairgate_booking::http::ServedBy;
 use fairgate_booking::passes::PassSettings;
+use fairgate_booking::sale::desks::DeskLimits;
 use fairgate_booking::sale::feed::GAP_MAX;
 use fairgate_booking::server::{Core, Payments, Settings};
 use fairgate_booking::upkeep::prune::Retention;
@@ -36,6 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
         organizer: None,
         retention: Retention { change_log: KEPT, answers: KEPT, payment_steps: KEPT },
         feed_gap_max: GAP_MAX,
+        desks: DeskLimits::default(),
         seed_demo: false,
     };
     tokio::runtime::Runtime::new()?.block_on(async {

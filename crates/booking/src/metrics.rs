@@ -21,9 +21,13 @@ metrics! {
         booking_queue_wait_seconds: Histogram {SECONDS},
         /// Batches that failed with the database and were tried again.
         booking_batch_failures_total: IntCounter,
-        /// Reservations that wait, by event.
+        /// Events that can be sold.
+        booking_events: IntGauge,
+        /// Events whose seats are in memory, because somebody asked about them lately or seats are held.
+        booking_open_desks: IntGauge,
+        /// Reservations that wait, by event, of those in memory.
         booking_queued_reservations: IntGaugeVec["event"],
-        /// Seats by event, section and state (free, held, sold).
+        /// Seats by event, section and state (free, held, sold), of the events in memory.
         booking_seats: IntGaugeVec["event", "section", "state"],
         /// Holds that ended unpaid and were tidied up.
         booking_expired_total: IntCounter,
@@ -88,6 +92,23 @@ impl BookingMetrics {
     pub fn set_stock(&self, event: &str, section: &str, stock: Stock) {
         for (state, seats) in [("free", stock.free), ("held", stock.held), ("sold", stock.sold)] {
             self.0.booking_seats.with_label_values(&[event, section, state]).set(seats.into());
+        }
+    }
+
+    /// How many events there are, and how many have their seats in memory.
+    pub fn set_events(&self, events: usize, desks: usize) {
+        self.0.booking_events.set(i64::try_from(events).unwrap_or(i64::MAX));
+        self.0.booking_open_desks.set(i64::try_from(desks).unwrap_or(i64::MAX));
+    }
+
+    /// An event's seats are not in memory any more.
+    pub fn forget_event<'s>(&self, event: &str, sections: impl Iterator<Item = &'s str>) {
+        // What was never shown cannot be taken back, and need not be.
+        let _ = self.0.booking_queued_reservations.remove_label_values(&[event]);
+        for section in sections {
+            for state in ["free", "held", "sold"] {
+                let _ = self.0.booking_seats.remove_label_values(&[event, section, state]);
+            }
         }
     }
 

@@ -34,6 +34,7 @@ use crate::operators::{OPERATOR_PATIENCE, expose};
 use crate::passes::{PassSettings, Passes};
 use crate::payment::signature::WebhookSecret;
 use crate::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
+use crate::sale::desks::DeskLimits;
 use crate::sale::feed::Feed;
 use crate::sale::on_sale::Events;
 use crate::upkeep::prune::{Pruner, Retention};
@@ -60,6 +61,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Cut off from the database for longer, the core reads every seat again ([`crate::sale::feed::GAP_MAX`]).
     pub feed_gap_max: Duration,
+    /// How many events keep their seats in memory.
+    pub desks: DeskLimits,
     /// Make the example event.
     pub seed_demo: bool,
 }
@@ -112,6 +115,7 @@ impl Tasks {
         // It has nothing to do where nobody can be asked.
         let (keep, asks) = (tasks.supervisor.clone(), Arc::clone(&app.ended));
         tasks.set.spawn(async move { keep.keep_until_done("ended", || asks.run()).await });
+        tasks.keep_with("desks", app, |app| async move { app.events.keep_desks().await });
         tasks.keep_with("cashier", app, |app| async move { app.cashier.run().await });
         tasks
     }
@@ -180,14 +184,14 @@ impl Core {
         let core = Uuid::new_v4();
         let time = Arc::new(DatabaseTime::new(Arc::clone(&clock)));
         let supervisor = Supervisor::new(&registry)?;
-        let events = Events::new(database.clone(), core, time, Arc::clone(&metrics), supervisor.clone());
-        let events = Arc::new(events);
+        let timed = (time, supervisor.clone());
+        let events = Arc::new(Events::new(database.clone(), core, Arc::clone(&metrics), timed, settings.desks));
         let feed =
             Feed::begin(database.clone(), Arc::clone(&events), core, Arc::clone(&metrics), settings.feed_gap_max)
                 .await?;
-        info!("reading events and seats");
-        events.reload().await?;
-        if events.all().is_empty() {
+        info!("reading the events");
+        events.load().await?;
+        if events.is_empty() {
             warn!("there is no event to sell: `fairgate event import` makes one, --seed-demo an example");
         }
         let ended = EndedSessions::new(settings.passes.clone()).context("cannot make an HTTP client")?;

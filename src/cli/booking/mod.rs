@@ -18,6 +18,7 @@ use crate::observe::{announce, init_logs};
 use fairgate_booking::http::organizer::OrganizerToken;
 use fairgate_booking::passes::PassSettings;
 use fairgate_booking::payment::signature::WebhookSecret;
+use fairgate_booking::sale::desks::DeskLimits;
 use fairgate_booking::sale::feed::GAP_MAX;
 use fairgate_booking::server::{Core, Payments, Settings};
 use fairgate_booking::upkeep::prune::Retention;
@@ -153,6 +154,7 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
         organizer: organizer()?,
         retention: args.keep.into(),
         feed_gap_max: GAP_MAX,
+        desks: DeskLimits::default(),
         seed_demo: args.seed_demo,
     })
     .await?;

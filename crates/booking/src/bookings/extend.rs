@@ -81,13 +81,14 @@ impl Bookings {
             return Err(ExtendError::UnderWay(under_way));
         }
         let held = read_held(&row);
-        let event = self.events.find_by_id(row.get("event_id")).ok_or(ExtendError::NotFound)?;
+        let desk = self.events.desk_with(&client, row.get("event_id")).await?.ok_or(ExtendError::NotFound)?;
+        let event = &desk.state;
         let facts = event.seat_map().facts.clone();
         let now = event.time().now();
         if !facts.is_on_sale(now) {
             return Err(ExtendError::NotOnSale(facts.title));
         }
-        self.check_limit(&client, session, &event).await?;
+        self.check_limit(&client, session, event).await?;
         let latest = facts.hold_ends_at_most(row.get("created_at"));
         // The answer to the first request may have been lost.
         if held.expires_at.0 - now.0 > i64::from(facts.hold_s) * 1000 / 2 {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use self::answer::{BookingAnswer, PaymentAnswer};
 use self::links::Links;
-use crate::db::{Database, DbError, DbTime};
+use crate::db::{Client, Database, DbError, DbTime};
 use crate::number::ids_of_number;
 use crate::payment::{State, UnderWay};
 use crate::sale::booking::BookingStatus;
@@ -103,7 +103,8 @@ impl Bookings {
         let client = self.database.client().await?;
         let statement = client.prepare_cached(sql::BOOKING_GET).await?;
         let row = client.query_opt(&statement, &[&booking_id, &session]).await?;
-        Ok(row.and_then(|row| self.read(&row)))
+        let Some(row) = row else { return Ok(None) };
+        self.read(&client, &row).await
     }
 
     /// The id of a booking, from its id or from its number.
@@ -143,7 +144,8 @@ impl Bookings {
         let client = self.database.client().await?;
         let statement = client.prepare_cached(sql::BOOKING_SHOW).await?;
         let row = client.query_opt(&statement, &[&booking_id]).await?;
-        Ok(row.and_then(|row| self.read(&row)))
+        let Some(row) = row else { return Ok(None) };
+        self.read(&client, &row).await
     }
 
     /// The bookings of a session that concern its fan: live ones, and those whose money is under way or was given back.
@@ -154,7 +156,11 @@ impl Bookings {
         let client = self.database.client().await?;
         let statement = client.prepare_cached(sql::BOOKING_LIST).await?;
         let rows = client.query(&statement, &[&session]).await?;
-        Ok(rows.iter().filter_map(|row| self.read(row)).collect())
+        let mut bookings = Vec::with_capacity(rows.len());
+        for row in &rows {
+            bookings.extend(self.read(&client, row).await?);
+        }
+        Ok(bookings)
     }
 
     /// Gives a hold back; once it is given back (or has ended), doing so again changes nothing.
@@ -175,18 +181,21 @@ impl Bookings {
             return Err(CancelError::UnderWay(under_way));
         }
         let (event_id, held) = (row.get::<_, i32>("event_id"), read_held(&row));
+        // The desk is there before the commit, so that it learns of it.
+        let desk = self.events.desk_with(&client, event_id).await?;
         let cancel = client.prepare_cached(sql::BOOKING_CANCEL).await?;
         let freed = client.query_one(&cancel, &[&booking_id, &event_id, &signed(&held.units), &self.core]).await?;
         client.commit().await?;
         let freed: Vec<u32> = freed.get::<_, Vec<i32>>("units").into_iter().map(unsigned).collect();
-        if let Some(event) = self.events.find_by_id(event_id) {
-            event.seat_cache().note(&freed, DbTime::NEVER);
+        if let Some(desk) = desk {
+            desk.state.seat_cache().note(&freed, DbTime::NEVER);
         }
         Ok(())
     }
 
-    fn read(&self, row: &tokio_postgres::Row) -> Option<BookingAnswer> {
-        let event = self.events.find_by_id(row.get("event_id"))?;
+    async fn read(&self, client: &Client, row: &tokio_postgres::Row) -> Result<Option<BookingAnswer>, DbError> {
+        let Some(desk) = self.events.desk_with(client, row.get("event_id")).await? else { return Ok(None) };
+        let event = &desk.state;
         let status = match row.get("status") {
             "held" => BookingStatus::Held,
             "confirmed" => BookingStatus::Confirmed,
@@ -201,13 +210,13 @@ impl Bookings {
         let is_open = status == BookingStatus::Held && seat_map.facts.is_on_sale(event.time().now());
         let more_time_until = Some(latest).filter(|latest| is_open && *latest > held.expires_at);
         let answer = BookingAnswer::new(&seat_map, booking_id, &held, status, self.links.of(booking_id));
-        Some(BookingAnswer {
+        Ok(Some(BookingAnswer {
             payment_id,
             payment,
             more_time_until: more_time_until.map(DbTime::to_rfc3339),
             more_time_until_ms: more_time_until.map(|until| until.0),
             ..answer
-        })
+        }))
     }
 }
 

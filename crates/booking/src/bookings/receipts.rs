@@ -142,8 +142,8 @@ impl Receipts {
         let candidates = rows.iter().map(|row| (row.get("booking_id"), row.get::<_, Vec<String>>("emails")));
         let proven = candidates.filter(|(id, emails)| self.proves(proof, *id, emails)).map(|(id, _)| id).next();
         let booking = bookings.show(proven.ok_or(ReceiptError::NotFound)?).await?.ok_or(ReceiptError::NotFound)?;
-        let event = self.events.find(&booking.event).ok_or(ReceiptError::NotFound)?;
-        Ok(describe(&event.state.seat_map(), booking))
+        let seat_map = self.events.seat_map(&booking.event).await?.ok_or(ReceiptError::NotFound)?;
+        Ok(describe(&seat_map, booking))
     }
 
     fn may_try(&self, proof: &Proof, number: Uuid, client: Option<IpAddr>, now_us: u64) -> Result<(), ReceiptError> {
@@ -179,7 +179,7 @@ impl Receipts {
 
 fn describe(seat_map: &SeatMap, booking: BookingAnswer) -> Receipt {
     let places = booking.seats.iter().filter_map(|seat| place(seat_map, seat_map.unit(seat)?)).collect();
-    let (about, minor_units) = (EventSummary::new(seat_map), minor_units_of_event(&seat_map.facts.currency));
+    let (about, minor_units) = (EventSummary::new(&seat_map.facts), minor_units_of_event(&seat_map.facts.currency));
     Receipt { booking, about, minor_units, places }
 }
 

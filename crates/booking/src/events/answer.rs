@@ -3,15 +3,19 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::seat_map::{SeatMap, Section, SectionKind};
+use super::seat_map::{Facts, SeatMap, Section, SectionKind};
 use crate::db::DbTime;
 use crate::money::minor_units_of_event;
 
-/// The events on sale.
+/// The events on sale, or a page of them.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EventList {
     /// The next one first.
     pub events: Vec<EventSummary>,
+    /// The `cursor` of the next page, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "AAABowcYPAAAAAAH")]
+    pub next: Option<String>,
 }
 
 /// An event in a list.
@@ -101,8 +105,7 @@ pub struct RowAnswer {
 impl EventSummary {
     /// Describes an event in a few words.
     #[must_use]
-    pub fn new(seat_map: &SeatMap) -> Self {
-        let facts = &seat_map.facts;
+    pub fn new(facts: &Facts) -> Self {
         let starts_at = DbTime::to_rfc3339(facts.starts_at);
         let (id, title, venue, zone) = (&facts.slug, &facts.title, &facts.venue, &facts.zone);
         Self {
@@ -123,7 +126,7 @@ impl EventAnswer {
     #[must_use]
     pub fn new(seat_map: &SeatMap) -> Self {
         Self {
-            summary: EventSummary::new(seat_map),
+            summary: EventSummary::new(&seat_map.facts),
             currency: seat_map.facts.currency.clone(),
             minor_units: minor_units_of_event(&seat_map.facts.currency),
             seats: seat_map.seats(),

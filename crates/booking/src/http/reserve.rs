@@ -57,7 +57,7 @@ async fn serve(app: &Arc<App>, headers: &HeaderMap, body: Result<Bytes, BodyErro
     let asked: ReserveRequest = read_json(headers, body)?;
     let booking_id = id_of_key(headers, "reserve", &fan.session)?;
     let fingerprint = fingerprint_of_wish(&asked);
-    let on_sale = app.events.find(&asked.event).ok_or_else(|| Problem::not_found("event"))?;
+    let on_sale = app.events.desk(&asked.event).await?.ok_or_else(|| Problem::not_found("event"))?;
     let event = &on_sale.state;
     let wish = read_wish(event, &asked)?;
     let _guard = app.in_progress.enter(booking_id).ok_or_else(Problem::in_progress)?;

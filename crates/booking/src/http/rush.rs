@@ -45,7 +45,7 @@ impl Rush {
     ) -> Response<Full<Bytes>> {
         match self {
             Self::Reserve => reservation(app, request, started, in_flight).await,
-            Self::Availability => availability(app, &request, started, in_flight),
+            Self::Availability => availability(app, &request, started, in_flight).await,
         }
     }
 }
@@ -67,14 +67,14 @@ async fn reservation(
     response
 }
 
-fn availability(
+async fn availability(
     app: &App,
     request: &Request<Incoming>,
     started: Instant,
     in_flight: &InFlight,
 ) -> Response<Full<Bytes>> {
     let event = event_of(request.uri().path()).unwrap_or_default();
-    let mut response = match events::availability_of(app, event) {
+    let mut response = match events::availability_of(app, event).await {
         Ok(snapshot) => negotiate::whole(&snapshot.document, request.headers()),
         Err(problem) => problem.reply().whole(),
     };

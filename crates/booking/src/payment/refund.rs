@@ -91,7 +91,7 @@ impl Cashier {
         let put = client.prepare_cached(sql::ANSWERED_PUT).await?;
         client.execute(&put, &[&order.request_id, &order.fingerprint, &200i16, &body]).await?;
         client.commit().await?;
-        locked.event.seat_cache().note(&freed, DbTime::NEVER);
+        locked.desk.state.seat_cache().note(&freed, DbTime::NEVER);
         if let Some(payment_id) = cancelled.refunded_payment {
             self.refund_now_or_later(payment_id).await;
         }
@@ -106,7 +106,7 @@ impl Cashier {
         reason: &str,
     ) -> Result<(Cancelled, Vec<u32>), RefundError> {
         let booking_id = locked.booking_id;
-        let currency = locked.event.seat_map().facts.currency.clone();
+        let currency = locked.desk.state.seat_map().facts.currency.clone();
         let ended = |status| Cancelled { booking_id, status, refunded_payment: None, refunded_amount: 0, currency };
         match locked.status.as_str() {
             "cancelled" => return Ok((ended(BookingStatus::Cancelled), Vec::new())),
@@ -119,7 +119,7 @@ impl Cashier {
             _ => {}
         }
         let cancel = client.prepare_cached(sql::BOOKING_CANCEL).await?;
-        let (event_id, units) = (locked.event.seat_map().facts.event_id, signed(&locked.held.units));
+        let (event_id, units) = (locked.desk.state.seat_map().facts.event_id, signed(&locked.held.units));
         let freed = client.query_one(&cancel, &[&booking_id, &event_id, &units, &self.core]).await?;
         let freed = freed.get::<_, Vec<i32>>("units").into_iter().map(unsigned).collect();
         let confirmed = client.prepare_cached(sql::PAYMENT_CONFIRMED).await?;

@@ -24,8 +24,7 @@ use crate::in_progress::InProgress;
 use crate::metrics::BookingMetrics;
 use crate::sale::booking::Held;
 use crate::sale::booking::read_held;
-use crate::sale::event_state::EventState;
-use crate::sale::on_sale::Events;
+use crate::sale::on_sale::{Events, OnSale};
 use crate::sql;
 use crate::units::signed;
 
@@ -110,7 +109,8 @@ pub struct Cashier {
 /// A booking as it stands under its lock.
 pub(super) struct Locked {
     pub(super) booking_id: Uuid,
-    pub(super) event: Arc<EventState>,
+    /// Kept until what is done to its seats is noted there.
+    pub(super) desk: Arc<OnSale>,
     pub(super) session: String,
     pub(super) held: Held,
     pub(super) status: String,
@@ -191,7 +191,7 @@ impl Cashier {
             _ => {}
         }
         let wait = client.prepare_cached(sql::SESSION_WAIT).await?;
-        client.query_one(&wait, &[&locked.event.seat_map().facts.event_id, &order.session]).await?;
+        client.query_one(&wait, &[&locked.desk.state.seat_map().facts.event_id, &order.session]).await?;
         if let Some(under_way) = UnderWay::beside(&client, order.booking_id, order.payment_id).await? {
             return Err(PayError::UnderWay(under_way));
         }
@@ -204,7 +204,7 @@ impl Cashier {
             return Err(PayError::Gone);
         }
         let begin = client.prepare_cached(sql::PAYMENT_BEGIN).await?;
-        let currency = &locked.event.seat_map().facts.currency;
+        let currency = &locked.desk.state.seat_map().facts.currency;
         let (token, amount, email) = (&order.token, &locked.held.amount, &order.email);
         let ids = (&order.payment_id, &order.booking_id);
         client
@@ -305,7 +305,7 @@ impl Cashier {
         if !payable || !self.claim(&client, locked).await? {
             return to_refund(client, payment_id, charged, "the seats were gone", by).await;
         }
-        let seat_map = locked.event.seat_map();
+        let seat_map = locked.desk.state.seat_map();
         let confirm = client.prepare_cached(sql::BOOKING_CONFIRM).await?;
         let units = signed(&locked.held.units);
         client.execute(&confirm, &[&locked.booking_id, &seat_map.facts.event_id, &units, &self.core]).await?;
@@ -313,7 +313,7 @@ impl Cashier {
         let charged = Some(charged);
         move_on(&client, payment_id, Move { charged, answer: Some(&answer), ..Move::to(State::Confirmed, by) }).await?;
         client.commit().await?;
-        locked.event.seat_cache().note(&locked.held.units, DbTime::FOREVER);
+        locked.desk.state.seat_cache().note(&locked.held.units, DbTime::FOREVER);
         self.metrics.count_payment(State::Confirmed.name());
         Ok(Outcome::Answer(answer))
     }
@@ -346,7 +346,9 @@ impl Cashier {
         move_on(&client, payment_id, step).await?;
         if *ending == Ending::Refunded {
             let emit = client.prepare_cached(sql::REFUND_EMIT).await?;
-            client.execute(&emit, &[&locked.booking_id, &locked.event.seat_map().facts.event_id, &self.core]).await?;
+            client
+                .execute(&emit, &[&locked.booking_id, &locked.desk.state.seat_map().facts.event_id, &self.core])
+                .await?;
         }
         let answered = load(&client, payment_id).await?.and_then(|stored| stored.answer).unwrap_or(answer);
         client.commit().await?;
@@ -355,14 +357,14 @@ impl Cashier {
     }
 
     fn word(&self, ending: &Ending, payment_id: Uuid, locked: &Locked) -> StoredAnswer {
-        let (booking_id, held, seat_map) = (locked.booking_id, &locked.held, &locked.event.seat_map());
+        let (booking_id, held, seat_map) = (locked.booking_id, &locked.held, &locked.desk.state.seat_map());
         (self.word_ending)(EndedPayment { ending, payment_id, booking_id, held, seat_map })
     }
 
     /// Locks the booking's seats; whether all of them are its own or nobody's.
     async fn claim(&self, client: &Transaction, locked: &Locked) -> Result<bool, DbError> {
         let statement = client.prepare_cached(sql::SEAT_CLAIM).await?;
-        let event_id = locked.event.seat_map().facts.event_id;
+        let event_id = locked.desk.state.seat_map().facts.event_id;
         let seats = client.query(&statement, &[&event_id, &signed(&locked.held.units), &locked.booking_id]).await?;
         Ok(seats.len() == locked.held.units.len())
     }
@@ -370,10 +372,10 @@ impl Cashier {
     pub(super) async fn lock(&self, client: &Transaction, booking_id: Uuid) -> Result<Option<Locked>, DbError> {
         let statement = client.prepare_cached(sql::BOOKING_LOCK).await?;
         let Some(row) = client.query_opt(&statement, &[&booking_id]).await? else { return Ok(None) };
-        let event = self.events.find_by_id(row.get("event_id"));
-        let event = event.ok_or_else(|| DbError::Odd(format!("booking {booking_id} is for an event unknown here")))?;
+        let desk = self.events.desk_with(client, row.get("event_id")).await?;
+        let desk = desk.ok_or_else(|| DbError::Odd(format!("booking {booking_id} is for an event unknown here")))?;
         let (session, status, late) = (row.get("session"), row.get("status"), row.get("late"));
-        Ok(Some(Locked { booking_id, event, session, held: read_held(&row), status, late }))
+        Ok(Some(Locked { booking_id, desk, session, held: read_held(&row), status, late }))
     }
 
     async fn load(&self, payment_id: Uuid) -> Result<Option<Stored>, DbError> {

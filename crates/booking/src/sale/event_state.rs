@@ -1,17 +1,22 @@
 //! What a core knows of one event in memory: its seats, their prices, and how they stand as far as is known.
 //!
-//! Guarantees: no two batches ask the tables for the same seat at the same moment.
+//! Guarantees:
+//! - no two batches ask the tables for the same seat at the same moment
+//! - what everybody may read of it is made at the first question, once for all who ask meanwhile
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 
 use super::allocate::{self, CachedSeats, Proposal, Request};
 use super::availability::Availability;
 use super::free_seats::FreeSeats;
 use super::seat_cache::SeatCache;
+use crate::db::DbError;
 use crate::db::time::DatabaseTime;
 use crate::document::{Document, Effort};
 use crate::events::answer::EventAnswer;
@@ -21,8 +26,7 @@ use crate::stock::Stock;
 /// What a core knows of one event.
 #[derive(Debug)]
 pub struct EventState {
-    seat_map: ArcSwap<SeatMap>,
-    document: ArcSwap<Document>,
+    described: ArcSwap<Described>,
     seat_cache: Mutex<SeatCache>,
     /// The seats that batches are asking the tables for at this moment.
     undecided: Mutex<FreeSeats>,
@@ -30,39 +34,78 @@ pub struct EventState {
     contended: AtomicBool,
     time: Arc<DatabaseTime>,
     availability: Availability,
+    /// Batches that are under way.
+    working: AtomicUsize,
+}
+
+/// An event as it is sold, and what everybody may read of that.
+#[derive(Debug)]
+struct Described {
+    seat_map: Arc<SeatMap>,
+    document: OnceCell<Arc<Document>>,
+}
+
+impl Described {
+    fn new(seat_map: SeatMap) -> Self {
+        Self { seat_map: Arc::new(seat_map), document: OnceCell::new() }
+    }
+
+    /// The document, made where that keeps no request waiting: compressing a large hall takes a good part of a second.
+    async fn document(&self) -> Result<Arc<Document>, DbError> {
+        let make = || async {
+            let seat_map = Arc::clone(&self.seat_map);
+            let making = spawn_blocking(move || document(&EventAnswer::new(&seat_map), Effort::Once));
+            let made = making.await;
+            made.map(Arc::new).map_err(|error| DbError::Odd(format!("an event cannot be described: {error}")))
+        };
+        self.document.get_or_try_init(make).await.cloned()
+    }
 }
 
 impl EventState {
     /// An event with its seats as they were read.
-    pub(crate) fn new(
-        (seat_map, document): (SeatMap, Document),
-        mut seat_cache: SeatCache,
-        time: Arc<DatabaseTime>,
-    ) -> Self {
+    pub(crate) fn new(seat_map: SeatMap, mut seat_cache: SeatCache, time: Arc<DatabaseTime>) -> Self {
         let availability = Availability::new(&mut seat_cache, time.now());
-        let document = ArcSwap::from_pointee(document);
         let undecided = Mutex::new(FreeSeats::none(seat_map.seats()));
-        let seat_map = ArcSwap::from_pointee(seat_map);
-        let (seat_cache, contended) = (Mutex::new(seat_cache), AtomicBool::new(false));
-        Self { seat_map, document, seat_cache, undecided, contended, time, availability }
+        let described = ArcSwap::from_pointee(Described::new(seat_map));
+        let (seat_cache, contended, working) = (Mutex::new(seat_cache), AtomicBool::new(false), AtomicUsize::new(0));
+        Self { described, seat_cache, undecided, contended, time, availability, working }
     }
 
     /// The event as it is sold.
     #[must_use]
     pub fn seat_map(&self) -> Arc<SeatMap> {
-        self.seat_map.load_full()
+        Arc::clone(&self.described.load().seat_map)
     }
 
-    /// Takes over what an organizer changed; the seats stay what they are.
-    pub(crate) fn replace_seat_map(&self, (seat_map, document): (SeatMap, Document)) {
-        self.document.store(Arc::new(document));
-        self.seat_map.store(Arc::new(seat_map));
+    /// Takes over what an organizer changed; the seats stay what they are. Where fans look at the event, the new document is
+    /// ready before the old one goes.
+    pub(crate) async fn replace_seat_map(&self, seat_map: SeatMap) -> Result<(), DbError> {
+        let described = Described::new(seat_map);
+        if self.described.load().document.initialized() {
+            described.document().await?;
+        }
+        self.described.store(Arc::new(described));
+        Ok(())
     }
 
     /// The event, its sections and prices, for everybody.
-    #[must_use]
-    pub fn document(&self) -> Arc<Document> {
-        self.document.load_full()
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn document(&self) -> Result<Arc<Document>, DbError> {
+        self.described.load_full().document().await
+    }
+
+    /// A batch is under way, until what is returned is dropped.
+    pub(crate) fn work(&self) -> Working<'_> {
+        self.working.fetch_add(1, Ordering::SeqCst);
+        Working(self)
+    }
+
+    /// True while a batch is under way.
+    pub(crate) fn is_working(&self) -> bool {
+        self.working.load(Ordering::SeqCst) > 0
     }
 
     /// The public bitfield, at most a moment old.
@@ -137,13 +180,18 @@ impl Drop for Undecided<'_> {
     }
 }
 
-/// What everybody may read about an event. Compressing a large hall takes a good part of a second.
-pub(crate) fn describe(seat_map: &SeatMap) -> Document {
-    document(&EventAnswer::new(seat_map))
+/// A batch that is under way.
+#[derive(Debug)]
+pub(crate) struct Working<'a>(&'a EventState);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.working.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What everybody may read about events, for a second.
-pub(crate) fn document(about: &impl Serialize) -> Document {
+pub(crate) fn document(about: &impl Serialize, effort: Effort) -> Document {
     let body = serde_json::to_vec(about).expect("a struct of strings and numbers");
-    Document::new("application/json", "public, max-age=1", body, Effort::Once)
+    Document::new("application/json", "public, max-age=1", body, effort)
 }

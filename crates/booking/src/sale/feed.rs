@@ -5,12 +5,13 @@
 //! - the tables are read from the oldest transaction that had not ended last time, so nothing that commits late is
 //!   passed over
 //! - a notification that got lost costs a third of a second
+//! - an edit costs the event that was edited; what happened to an event without a desk costs nothing
 //!
-//! Two kinds of core read every seat again. One was cut off for so long that rows of the change log may have been
+//! Two kinds of core read every seat of their desks again. One was cut off for so long that rows of the change log may have been
 //! removed ([`GAP_MAX`]). The other finds another server than before: a standby that took over may lack the last
 //! changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::on_sale::Events;
+use super::on_sale::{Desk, Events};
 use crate::db::listen::listen;
 use crate::db::{Database, DbError};
 use crate::metrics::BookingMetrics;
@@ -36,6 +37,14 @@ const REST: Duration = Duration::from_millis(50);
 /// After a gap of this length every seat is read again: the log of what happened may have been shortened meanwhile.
 pub const GAP_MAX: Duration = Duration::from_secs(KEPT_MIN.as_secs() / 2);
 
+/// Seats of an event that have to be read anew.
+#[derive(Debug, Default)]
+struct Unread {
+    units: Vec<u32>,
+    /// Every seat, however many there are: the event's desk may not be open yet.
+    all: bool,
+}
+
 /// Follows the other cores.
 #[derive(Debug)]
 pub struct Feed {
@@ -47,7 +56,7 @@ pub struct Feed {
     horizon: i64,
     epoch: u64,
     read_at: Instant,
-    unread: BTreeMap<i32, Vec<u32>>,
+    unread: BTreeMap<i32, Unread>,
 }
 
 impl Feed {
@@ -101,43 +110,55 @@ impl Feed {
         let began = Instant::now();
         let epoch = self.database.epoch();
         if self.read_at.elapsed() > self.gap_max || epoch != self.epoch {
+            self.events.load().await?;
             self.doubt_everything();
             self.epoch = epoch;
         }
         let client = self.database.client().await?;
         let statement = client.prepare_cached(sql::FEED_READ).await?;
-        let mut edited = false;
+        let mut edited = BTreeSet::new();
         for row in client.query(&statement, &[&self.horizon, &self.core]).await? {
-            edited |= row.get::<_, &str>("kind") == "edited";
-            let units: Vec<i32> = row.get("units");
-            self.unread.entry(row.get("event_id")).or_default().extend(units.into_iter().map(unsigned));
+            let (event_id, units): (i32, Vec<i32>) = (row.get("event_id"), row.get("units"));
+            if row.get::<_, &str>("kind") == "edited" {
+                edited.insert(event_id);
+            }
+            if !units.is_empty() {
+                self.unread.entry(event_id).or_default().units.extend(units.into_iter().map(unsigned));
+            }
         }
         drop(client);
-        if edited {
-            self.events.reload().await?;
+        if !edited.is_empty() {
+            self.events.take_over(&edited.into_iter().collect::<Vec<_>>()).await?;
         }
         self.refresh().await?;
         (self.horizon, self.read_at) = (horizon, began);
         Ok(())
     }
 
-    /// Has every seat read again.
+    /// Has every seat of every desk read again.
     fn doubt_everything(&mut self) {
-        for event in self.events.all() {
-            let seat_map = event.state.seat_map();
-            self.unread.entry(seat_map.facts.event_id).or_default().extend(0..seat_map.seats());
+        for event_id in self.events.with_desks() {
+            self.unread.entry(event_id).or_default().all = true;
         }
     }
 
+    /// Reads anew what has changed. What happened to an event whose desk is just being opened waits for that: its seats
+    /// may have been read before.
     async fn refresh(&mut self) -> Result<(), DbError> {
-        for (event_id, units) in &mut self.unread {
-            if let Some(event) = self.events.find_by_id(*event_id).filter(|_| !units.is_empty()) {
-                units.sort_unstable();
-                units.dedup();
-                *units = self.events.refresh(&event, units).await?;
+        for (event_id, unread) in &mut self.unread {
+            match self.events.look(*event_id) {
+                Desk::Open(desk) => {
+                    if std::mem::take(&mut unread.all) {
+                        unread.units = (0..desk.state.seat_map().seats()).collect();
+                    }
+                    tidy(&mut unread.units);
+                    unread.units = self.events.refresh(&desk.state, &unread.units).await?;
+                }
+                Desk::Opening => tidy(&mut unread.units),
+                Desk::Closed => *unread = Unread::default(),
             }
         }
-        self.unread.retain(|_, units| !units.is_empty());
+        self.unread.retain(|_, unread| unread.all || !unread.units.is_empty());
         Ok(())
     }
 
@@ -146,4 +167,9 @@ impl Feed {
         let statement = client.prepare_cached(sql::FEED_HORIZON).await?;
         Ok(client.query_one(&statement, &[]).await?.get("horizon"))
     }
+}
+
+fn tidy(units: &mut Vec<u32>) {
+    units.sort_unstable();
+    units.dedup();
 }

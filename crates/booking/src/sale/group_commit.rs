@@ -66,6 +66,7 @@ impl Writer {
         // Those who have to be asked about again.
         let mut waiting: VecDeque<Waiting> = VecDeque::new();
         while let Some(queue) = self.gather(&mut waiting).await {
+            let _working = self.event.work();
             let batch = self.take_batch(&mut waiting);
             if batch.is_empty() {
                 continue;

@@ -9,6 +9,8 @@
 pub mod allocate;
 pub mod availability;
 pub mod booking;
+pub mod catalogue;
+pub mod desks;
 pub mod event_state;
 pub mod feed;
 pub mod free_seats;

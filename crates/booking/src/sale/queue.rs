@@ -58,13 +58,16 @@ pub(crate) struct Waiting {
     pub(crate) answer: oneshot::Sender<Result<Served, ReserveError>>,
 }
 
+/// The end of the queue from which its writers take.
+pub(crate) type Line = mpsc::Receiver<Waiting>;
+
 /// The way into the queue.
 #[derive(Debug)]
 pub struct ReservationQueue(mpsc::Sender<Waiting>);
 
 impl ReservationQueue {
     /// An empty queue, and the end from which its writers take.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Waiting>) {
+    pub(crate) fn new() -> (Self, Line) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         (Self(queue), waiting)
     }

@@ -13,10 +13,10 @@ use tracing::info;
 
 use crate::events::answer::EventAnswer;
 use crate::events::edit::{EditError, EventPatch, Misfit, edit};
+use crate::events::seat_map::SeatMap;
 use crate::http::App;
 use crate::http::input::read_json;
 use crate::http::problem::Problem;
-use crate::sale::event_state::EventState;
 use fairgate_problem::ProblemDetails;
 
 /// An event, with its version as `ETag`.
@@ -30,7 +30,7 @@ use fairgate_problem::ProblemDetails;
     ),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(event): Path<String>) -> Result<Response, Problem> {
-    Ok(answer(&*find(&app, &event)?))
+    Ok(answer(&*find(&app, &event).await?))
 }
 
 /// Changes what is named, and nothing else. What is held or sold keeps its price.
@@ -60,27 +60,24 @@ pub(super) async fn patch(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let found = find(&app, &event)?;
+    let seat_map = find(&app, &event).await?;
     let known = headers.get(IF_MATCH).ok_or_else(no_version)?;
     let patch: EventPatch = read_json(&headers, body)?;
-    let seat_map = found.seat_map();
     if *known != etag(seat_map.facts.version) {
         return Err(EditError::OtherVersion.into());
     }
     edit(&seat_map, &patch)?.write(&app.database).await?;
     info!(target: "audit", who = "organizer", event, patch = %serde_json::json!(patch), "changed an event");
-    app.events.reload().await?;
-    Ok(answer(&found))
+    app.events.take_over(&[seat_map.facts.event_id]).await?;
+    Ok(answer(&*find(&app, &event).await?))
 }
 
-fn find(app: &App, event: &str) -> Result<Arc<EventState>, Problem> {
-    let on_sale = app.events.find(event).ok_or_else(|| Problem::not_found("event"))?;
-    Ok(Arc::clone(&on_sale.state))
+async fn find(app: &App, event: &str) -> Result<Arc<SeatMap>, Problem> {
+    app.events.seat_map(event).await?.ok_or_else(|| Problem::not_found("event"))
 }
 
-fn answer(event: &EventState) -> Response {
-    let seat_map = event.seat_map();
-    ([(ETAG, etag(seat_map.facts.version))], Json(EventAnswer::new(&seat_map))).into_response()
+fn answer(seat_map: &SeatMap) -> Response {
+    ([(ETAG, etag(seat_map.facts.version))], Json(EventAnswer::new(seat_map))).into_response()
 }
 
 fn etag(version: i64) -> HeaderValue {
