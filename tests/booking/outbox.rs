@@ -124,6 +124,100 @@ async fn a_number_that_commits_late_is_waited_for() {
     relay.stop();
 }
 
+/// Whoever forgets a transaction elsewhere, also in another database, holds nothing up: only writers of the log are waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_transaction_stops_nothing_and_one_that_rolled_back_leaves_no_gap() {
+    let world = World::open();
+    let mut relay = world.relay();
+    world.all_messages().await;
+    let (mut foreign, mut elsewhere) = (world.shop.sql().await, world.shop.sql().await);
+    elsewhere.batch_execute("create table elsewhere (n integer)").await.expect("a table");
+    let open = foreign.transaction().await.expect("a transaction");
+    open.batch_execute("select pg_current_xact_id(); insert into elsewhere values (1)").await.expect("it has an id");
+
+    let mut took_ms = Vec::new();
+    for number in 0..20 {
+        let before = world.messages().await.len();
+        let since = std::time::Instant::now();
+        buy(&world, number, &format!("pit-GA-{}", number + 1), None).await;
+        while world.messages().await.len() < before + 2 {
+            assert!(since.elapsed() < Duration::from_secs(10), "it waits for who does not write into the log");
+            sleep(Duration::from_millis(5)).await;
+        }
+        took_ms.push(since.elapsed().as_millis());
+    }
+    took_ms.sort_unstable();
+    println!(
+        "bought and in the stream beside an open transaction: half within {} ms, all within {} ms",
+        took_ms[10], took_ms[19]
+    );
+
+    // A number that is drawn and never comes; what follows it waits only until that is known.
+    let drawn = elsewhere.transaction().await.expect("a transaction");
+    drawn
+        .batch_execute("insert into change_log (event_id, kind) select event_id, 'edited' from event")
+        .await
+        .expect("a row");
+    buy(&world, 30, "pit-GA-30", None).await;
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(world.messages().await.len(), 41, "one event was made, and twenty fans have bought before");
+    drawn.rollback().await.expect("rolled back");
+    check(&world, &world.all_messages().await).await;
+    open.rollback().await.expect("rolled back");
+    relay.stop();
+}
+
+/// A newer core may write kinds that this relay does not know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_kind_is_left_out_and_all_others_go_on() {
+    let world = World::open();
+    let sql = world.shop.sql().await;
+    let mut relay = world.relay();
+    world.all_messages().await;
+    sql.batch_execute("alter table change_log drop constraint change_log_kind_check").await.expect("any kind");
+    let insert = "insert into change_log (event_id, kind) select event_id, 'levitated' from event";
+    // Before others, between them, alone at the end.
+    for number in 0..3 {
+        sql.batch_execute(insert).await.expect("a row");
+        buy(&world, number, &format!("pit-GA-{}", number + 1), None).await;
+    }
+    for _ in 0..2 {
+        sql.batch_execute(insert).await.expect("a row");
+    }
+    let known = "select change_id from change_log where kind <> 'levitated' order by 1";
+    let known: Vec<i64> = sql.query(known, &[]).await.expect("rows").iter().map(|row| row.get(0)).collect();
+    for _ in 0..200 {
+        if world.messages().await.len() == known.len() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    // It is noted that what was left out was read, so that it is pruned like the rest and nobody is called.
+    let noted = "select count(*) from published where change_id = (select max(change_id) from change_log)";
+    for _ in 0..300 {
+        if sql.query_one(noted, &[]).await.expect("a count").get::<_, i64>(0) == 1 {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(sql.query_one(noted, &[]).await.expect("a count").get::<_, i64>(0), 1);
+    relay.kill9();
+    relay = world.relay();
+    buy(&world, 9, "pit-GA-9", None).await;
+    let expected = known.len() + 2;
+    for _ in 0..200 {
+        if world.messages().await.len() == expected {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let messages = world.messages().await;
+    assert_eq!(messages.len(), expected, "all that is known, once");
+    assert!(messages.is_sorted_by_key(|message| message.id));
+    assert_eq!(messages[..known.len()].iter().map(|message| message.id).collect::<Vec<_>>(), known);
+    relay.stop();
+}
+
 #[tokio::test]
 async fn the_script_appends_only_where_the_caller_believes_that_the_stream_ends() {
     let server = PrivateRedis::start().expect("Redis is installed by `make setup`");

@@ -76,8 +76,8 @@ pub struct AboutBooking {
 }
 
 impl Message {
-    /// Describes what happened; nothing for a kind that is not known.
-    pub(super) fn new(seat_map: &SeatMap, change: &Change) -> Option<Self> {
+    /// Describes what happened.
+    pub(super) fn new(kind: Kind, seat_map: &SeatMap, change: &Change) -> Self {
         let facts = &seat_map.facts;
         let booking = change.booking.as_ref().map(|booking| AboutBooking {
             booking_id: booking.booking_id,
@@ -95,12 +95,13 @@ impl Message {
             zone: facts.zone.clone(),
         };
         let at = DbTime::to_rfc3339(change.at);
-        Some(Self { id: change.change_id, kind: Kind::from_name(&change.kind)?, at, event, booking })
+        Self { id: change.change_id, kind, at, event, booking }
     }
 }
 
 impl Kind {
-    fn from_name(name: &str) -> Option<Self> {
+    /// The kind of that name; nothing for one that only a newer core knows.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "held" => Self::Held,
             "booked" => Self::Booked,
