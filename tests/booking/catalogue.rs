@@ -1,6 +1,8 @@
 //! Many events: a start reads no seats, an edit reads one event, the list has pages, and desks open and close as they are
 //! asked for. Whoever is killed, and whatever is sold meanwhile, memory comes to say what the tables do.
 
+#![expect(clippy::print_stdout, reason = "it reports on the terminal")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

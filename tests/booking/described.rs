@@ -149,6 +149,7 @@ async fn every_answer_is_as_it_is_described() {
     let mut caller = Caller { shop: &shop, description, keys: 0 };
     let event = format!("/api/v1/events/{EVENT}");
     caller.known("/api/v1/events").await;
+    caller.call(Method::GET, "/api/v1/events?limit=0", None, None).await;
     caller.known(&event).await;
     caller.known(&format!("{event}/availability")).await;
     caller.call(Method::GET, "/api/v1/events/nowhere", None, None).await;
