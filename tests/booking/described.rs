@@ -49,7 +49,7 @@ impl Description {
 
     async fn check(&mut self, method: &Method, path: &str, answer: Response) -> Value {
         let (method, status) = (method.as_str().to_lowercase(), answer.status().as_u16());
-        let template = self.template(path).to_owned();
+        let template = self.template(path.split('?').next().unwrap_or(path)).to_owned();
         let kind = answer.headers().get("content-type").map(|kind| kind.to_str().expect("text").to_owned());
         let timing = answer.headers().get("server-timing").expect("every answer says how the core feels");
         let timing = timing.to_str().expect("text");
