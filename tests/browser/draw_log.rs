@@ -12,7 +12,7 @@ const LOGGED: Room = Room {
     opens_in_s: -5,
     starts_in_s: 20,
     rate_per_minute: 1,
-    more: "witness = \"30s\"\n",
+    more: "witness = \"30s\"\n[room.draw]\ndelay = \"31s\"\n",
     ..Room::USUAL
 };
 
