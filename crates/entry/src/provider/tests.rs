@@ -172,7 +172,10 @@ fn a_response_is_bounded() {
 fn the_way_asks_runs_an_errand_and_settles() {
     let (way, draw, hosts) = (provider(ProviderKind::Turnstile), draw(), hosts());
     let scene = Scene { now_ms: NOW_MS, room: "final", draw: &draw, bond: bond(), hosts: &hosts, effort: 2 };
-    assert_eq!(serde_json::to_string(&way.ask(&scene)).expect("JSON"), r#"{"sitekey":"site","action":"join"}"#);
+    assert_eq!(
+        serde_json::to_string(&way.ask(&scene)).expect("JSON"),
+        r#"{"kind":"turnstile","sitekey":"site","action":"join"}"#
+    );
     let Judgement::Errand(Errand::Siteverify(question)) = way.judge(&Shown::Challenge("0.abc"), &scene) else {
         panic!("an errand");
     };
