@@ -315,8 +315,18 @@ end
 local now_before = s.now
 s.now = math.max(s.now or 0, now, m.now or 0)
 local is_same = s.generation == m.generation and s.digest == m.digest
-local gives_way = not s.generation or (m.generation and (m.generation > s.generation
-  or (m.generation == s.generation and m.scheduled < s.scheduled)))
+
+-- Whether what is known is of a sale that the one here has to give way to; `Sale::gives_way_to`.
+local function gives_way_to_known()
+  if m.generation ~= s.generation then
+    return m.generation > s.generation
+  elseif m.scheduled ~= s.scheduled then
+    return m.scheduled < s.scheduled
+  end
+  return m.settings > s.settings
+end
+
+local gives_way = not s.generation or (m.generation and gives_way_to_known())
 -- Where the roster has holes, no more of it is intact than was before.
 local intact = (s.missing or 0) > 0 and s.intact or s.early or 0
 if part_is_gone then

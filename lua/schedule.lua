@@ -89,7 +89,7 @@ elseif s.phase == IDLE then
     s.era = s.era + 1
   end
   reconfigure()
-  s.settings, s.scheduled = s.settings + 1, s.now
+  s.settings = s.settings + 1
   tell()
 else
   return refuse('schedule_fixed')

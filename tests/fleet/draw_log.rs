@@ -8,6 +8,7 @@ use fairgate_testkit::PrivateRedis;
 
 use crate::edges::{Fleet, Sale};
 use crate::fan::Fan;
+use crate::faults::ask;
 use crate::shop::Shop;
 
 const NAME: &str = "tickets.example/.fairgate/draw.log";
@@ -52,7 +53,7 @@ fn kinds(statements: &[Statement]) -> Vec<String> {
 }
 
 #[test]
-fn all_edges_serve_the_same_log_and_a_burnt_disk_gets_it_back() {
+fn all_edges_serve_the_same_log_and_what_disks_and_redis_lose_is_put_back() {
     let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
     let key = NoteSigner::private_text(NAME, KeyKind::Log, &[7; 32]).unwrap();
     let mut fleet = Fleet::logged(redis.address(), shop.address, &SALE, &key);
@@ -71,4 +72,12 @@ fn all_edges_serve_the_same_log_and_a_burnt_disk_gets_it_back() {
     fleet.start_edge(2);
     fleet.wait_until(2, "back", |status| status["phase"] == "serving");
     assert_eq!(wait_for(&fleet, 5), all, "an edge with a new disk has all of it");
+
+    // An edge that starts with the times of its file keeps what it finds.
+    fleet.write_times();
+    fleet.kill(1);
+    ask(&redis, &["FLUSHALL"]);
+    fleet.start_edge(1);
+    (0..3).for_each(|edge| fleet.wait_until(edge, "back", |status| status["phase"] == "serving"));
+    assert_eq!(wait_for(&fleet, 5), all, "the edges put back what the store has lost, and append nothing");
 }

@@ -1,5 +1,6 @@
 //! A sale as somebody knows it, and how it takes back what it has lost.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use fairgate_draw::v2::Tag;
@@ -98,11 +99,13 @@ impl Sale {
 
     /// True if an edge knows a sale that this one, of such a generation, has to give way to.
     ///
-    /// That is a later sale, or an older one of the same generation. Fans knew the older one before the store lost it
-    /// and an edge began the sale anew.
+    /// That is a later sale, or of the same generation one that was scheduled first. Fans knew that one before the store
+    /// lost it and an edge began the sale anew. Of the plans that one sale has had before its pool opened, it is the one
+    /// with more changes.
     pub(super) fn gives_way_to(&self, memory: &RoomSnapshot, generation: u64) -> bool {
-        let is_older = memory.scheduled_at_ms < self.scheduled_at_ms;
-        memory.generation > generation || (memory.generation == generation && is_older)
+        let rank = |generation, scheduled_at_ms, changes| (generation, Reverse(scheduled_at_ms), changes);
+        rank(memory.generation, memory.scheduled_at_ms, memory.settings.version)
+            > rank(generation, self.scheduled_at_ms, self.settings_version)
     }
 
     /// Leaves a gap where the end is missing; answers whether it is.

@@ -134,7 +134,6 @@ impl Sale {
                 self.begin_tiers(plan);
             }
             self.settings_version += 1;
-            self.scheduled_at_ms = now_ms;
             self.changed = true;
         } else {
             return Err(Refusal::ScheduleFixed);

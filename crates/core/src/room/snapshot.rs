@@ -50,7 +50,8 @@ pub struct RoomSnapshot {
     pub revision: u64,
     /// The number of the room's sale.
     pub generation: u64,
-    /// When the sale was scheduled first. Of two sales in one place the older one is the one that fans know.
+    /// When the sale was scheduled first; to move it before its pool opens changes nothing of that. Of two sales in one
+    /// place the older one is the one that fans know.
     pub scheduled_at_ms: u64,
     /// The plan as it was configured last, with the draw's secret.
     pub plan: SalePlan,

@@ -25,7 +25,7 @@ pub(crate) fn policy() -> Policy {
     Policy { rate_per_minute: 600, burst: 5, max_active: 50, grace_ms: 30_000, ..Policy::for_testing() }
 }
 
-fn open(dir: &Path, clock: &Arc<ManualClock>) -> EmbeddedStore {
+pub(crate) fn open(dir: &Path, clock: &Arc<ManualClock>) -> EmbeddedStore {
     EmbeddedStore::open(dir, Arc::clone(clock) as _).expect("the directory is free")
 }
 
@@ -104,22 +104,23 @@ proptest! {
     /// The same answers and the same state as the model, and the same again after reopening in mid-history.
     #[test]
     fn follows_the_model_across_reopening(histories in prop::collection::vec(any_history_with_receipts(30), 1..5)) {
-        let dir = quick_dir();
-        let clock = Arc::new(ManualClock::at(START_MS));
-        let mut reference = Reference::at(START_MS);
-        for history in histories {
-            // A room's time is as durable as its last change. The clock may go back while the store is open. Before
-            // that it may be wrong by more.
-            reference.open_again();
-            clock.set(reference.now_ms());
-            let store = open(dir.path(), &clock);
-            block_on(reference.compare(&store));
-            block_on(follows_the_model(&mut reference, &history, &store, &clock));
-        }
+        across_reopening(&histories);
+    }
+}
+
+/// Follows the model through histories, with a process of its own for each.
+pub(crate) fn across_reopening(histories: &[Vec<Op>]) {
+    let dir = quick_dir();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let mut reference = Reference::at(START_MS);
+    for history in histories.iter().map(Vec::as_slice).chain([&[][..]]) {
+        // A room's time is as durable as its last change. The clock may go back while the store is open. Before that it
+        // may be wrong by more.
         reference.open_again();
         clock.set(reference.now_ms());
         let store = open(dir.path(), &clock);
         block_on(reference.compare(&store));
+        block_on(follows_the_model(&mut reference, history, &store, &clock));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::embedded::policy;
 use crate::operations::{Op, ROOM, START_MS, any_history, as_planned, claimant, entry, plan};
 use crate::redis::{ask, open, open_in, options_in};
 
-fn config(cases: u32) -> ProptestConfig {
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -29,19 +29,22 @@ fn after_flushall_a_room_goes_on_as_the_model_says() {
     let runtime = Runtime::new().unwrap();
     let clock = Arc::new(ManualClock::at(START_MS));
     proptest!(config(64), |(histories in prop::collection::vec(any_history(20), 1..4))| {
-        runtime.block_on(async {
-            ask(&redis, "FLUSHALL").await;
-            let edge = open(&redis, &clock);
-            let mut reference = Reference::at(START_MS);
-            for history in &histories {
-                follows_the_model(&mut reference, history, &edge, &clock).await;
-                ask(&redis, "FLUSHALL").await;
-                let known = reference.knowledge();
-                reference.lose(None, &known);
-                reference.compare(&edge).await;
-            }
-        });
+        runtime.block_on(after_flushall(&redis, &clock, &histories));
     });
+}
+
+/// Follows the model through histories, with a Redis that loses everything after each.
+pub(crate) async fn after_flushall(redis: &PrivateRedis, clock: &Arc<ManualClock>, histories: &[Vec<Op>]) {
+    ask(redis, "FLUSHALL").await;
+    let edge = open(redis, clock);
+    let mut reference = Reference::at(START_MS);
+    for history in histories {
+        follows_the_model(&mut reference, history, &edge, clock).await;
+        ask(redis, "FLUSHALL").await;
+        let known = reference.knowledge();
+        reference.lose(None, &known);
+        reference.compare(&edge).await;
+    }
 }
 
 /// A server that comes back from a backup, as another run: older numbers never come back with it.
@@ -129,6 +132,31 @@ async fn a_sale_that_was_begun_anew_gives_way_to_the_one_that_fans_know() {
     assert_eq!(forgetful.view(ROOM).await.unwrap().draw, known.draw);
     clock.set(START_MS + 62_000);
     assert_eq!(enter(&forgetful, &[8]).await, [Position::Pool(2 + GAP)]);
+}
+
+/// An edge that was away when the sale was moved does not move it back.
+#[tokio::test]
+async fn a_sale_that_was_moved_stays_where_it_is_whichever_edge_puts_back_first() {
+    for first in 0..2 {
+        let redis = PrivateRedis::start().unwrap();
+        let clock = Arc::new(ManualClock::at(START_MS));
+        let edges = [open(&redis, &clock), open(&redis, &clock)];
+        edges[0].apply(ROOM, Command::Schedule(plan(1, policy()))).await.unwrap();
+        clock.set(START_MS + 1_000);
+        let moved = fairgate_core::room::SalePlan { secret: [99; 32], ..plan(0, policy()) };
+        edges[1].apply(ROOM, Command::Schedule(moved)).await.unwrap();
+        clock.set(START_MS + 60_000);
+        assert_eq!(enter(&edges[1], &[1]).await, [Position::Pool(0)]);
+        let known = edges[1].view(ROOM).await.unwrap();
+
+        ask(&redis, "FLUSHALL").await;
+        edges[first].view(ROOM).await.unwrap();
+        edges[1 - first].view(ROOM).await.unwrap();
+        for edge in &edges {
+            let view = edge.view(ROOM).await.unwrap();
+            assert_eq!((view.draw.commitment, view.pool_size), (known.draw.commitment, 1 + GAP), "{first} came first");
+        }
+    }
 }
 
 /// One place, one admission, though the bit that says so was lost with everything else.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use fairgate_core::rate_limit::Quota;
 use fairgate_core::room::{Arrival, Arrived, Command, GAP, Outcome, Room, SalePlan, Spot};
-use fairgate_store::embedded::EmbeddedStore;
 use fairgate_store::{CountedNetwork, Joined, Joiner, Store};
 use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
@@ -12,14 +11,11 @@ use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::conformance::{self, Reference, follows_the_model, one_tag_has_one_position};
-use crate::embedded::{block_on, policy, quick_dir};
+use crate::embedded::{across_reopening, open, policy};
+use crate::loss;
 use crate::operations::{Comer, Op, ROOM, START_MS, any_tier_history, plan, rules, tag, tier_entry};
 use crate::redis::{ask, open as open_redis, open_in};
 use crate::witness::Identities;
-
-fn open(dir: &std::path::Path, clock: &Arc<ManualClock>) -> EmbeddedStore {
-    EmbeddedStore::open(dir, Arc::clone(clock) as _).expect("the directory is free")
-}
 
 fn schedule(asks_identity: bool, tiers: u8) -> Command {
     Command::Schedule(SalePlan { rules: Some(Box::new(rules(asks_identity, tiers))), ..plan(0, policy()) })
@@ -65,20 +61,7 @@ proptest! {
     fn the_embedded_store_follows_the_model_across_reopening(
         histories in prop::collection::vec(any_tier_history(30), 1..4),
     ) {
-        let dir = quick_dir();
-        let clock = Arc::new(ManualClock::at(START_MS));
-        let mut reference = Reference::at(START_MS);
-        for history in histories {
-            reference.open_again();
-            clock.set(reference.now_ms());
-            let store = open(dir.path(), &clock);
-            block_on(reference.compare(&store));
-            block_on(follows_the_model(&mut reference, &history, &store, &clock));
-        }
-        reference.open_again();
-        clock.set(reference.now_ms());
-        let store = open(dir.path(), &clock);
-        block_on(reference.compare(&store));
+        across_reopening(&histories);
     }
 }
 
@@ -213,20 +196,8 @@ fn after_flushall_a_room_with_tiers_goes_on_as_the_model_says() {
     let redis = PrivateRedis::start().unwrap();
     let runtime = Runtime::new().unwrap();
     let clock = Arc::new(ManualClock::at(START_MS));
-    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(histories in prop::collection::vec(any_tier_history(20), 1..4))| {
-        runtime.block_on(async {
-            ask(&redis, "FLUSHALL").await;
-            let edge = open_redis(&redis, &clock);
-            let mut reference = Reference::at(START_MS);
-            for history in &histories {
-                follows_the_model(&mut reference, history, &edge, &clock).await;
-                ask(&redis, "FLUSHALL").await;
-                let known = reference.knowledge();
-                reference.lose(None, &known);
-                reference.compare(&edge).await;
-            }
-        });
+    proptest!(loss::config(48), |(histories in prop::collection::vec(any_tier_history(20), 1..4))| {
+        runtime.block_on(loss::after_flushall(&redis, &clock, &histories));
     });
 }
 
