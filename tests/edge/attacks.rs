@@ -89,10 +89,7 @@ fn a_clients_own_quota_is_429_and_our_lack_of_room_is_503() {
         let mut modest = modest.clone();
         move || modest.get("/slow").status
     });
-    let until = Instant::now() + Duration::from_secs(5);
-    while world.shop.seen("/slow").is_empty() && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    world.shop.wait_for("/slow");
     let full = modest.get("/seats");
     assert_eq!((full.status, full.problem().as_str()), (503, "shop-full"));
     assert!(full.header("retry-after").is_some() && slow.join().unwrap() == 200);

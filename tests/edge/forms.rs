@@ -247,10 +247,7 @@ fn a_form_that_cannot_be_served_now_is_kept_and_sent_again() {
         let mut fan = fan.clone();
         move || fan.get("/slow").status
     });
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
-    while world.shop.seen("/slow").is_empty() {
-        assert!(std::time::Instant::now() < until);
-    }
+    world.shop.wait_for("/slow");
     let full = fan.send("POST", "/reserve?event=7", &OWN_FORM, SEATS);
     check(&full, 503, "A loja não aguenta mais");
     assert_eq!(slow.join().unwrap(), 200);

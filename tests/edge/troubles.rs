@@ -128,11 +128,22 @@ fn the_edge_stops_when_told_and_finishes_what_it_began() {
     let mut fan = world.fan();
     fan.enter(1);
     let slow = std::thread::spawn(move || fan.get("/slow"));
-    let until = Instant::now() + Duration::from_secs(10);
-    while world.shop.seen("/slow").is_empty() {
-        assert!(Instant::now() < until, "the shop has not been asked");
-        sleep(Duration::from_millis(5));
-    }
+    world.shop.wait_for("/slow");
+    let (took, well) = world.terminate();
+    assert!(well && took < Duration::from_secs(6), "{took:?}\n{}", world.log());
+    assert_eq!(slow.join().unwrap().status, 200);
+}
+
+/// A parent that ends closes the pipe, and its supervisor signals: that is one reason to stop, and no hurry.
+#[test]
+fn an_edge_that_loses_its_parent_and_is_told_to_stop_finishes_what_it_began() {
+    let mut world = World::start(Setup::default());
+    let mut fan = world.fan();
+    fan.enter(1);
+    let slow = std::thread::spawn(move || fan.get("/slow"));
+    world.shop.wait_for("/slow");
+    world.lose_parent();
+    sleep(Duration::from_millis(100));
     let (took, well) = world.terminate();
     assert!(well && took < Duration::from_secs(6), "{took:?}\n{}", world.log());
     assert_eq!(slow.join().unwrap().status, 200);

@@ -195,10 +195,14 @@ impl World {
     }
 
     /// Closes the edge's standard input, as a dying parent does.
+    pub(crate) fn lose_parent(&mut self) {
+        drop(self.edge.as_mut().unwrap().stdin.take());
+    }
+
+    /// The same; says whether the edge ended well.
     pub(crate) fn orphan(&mut self) -> bool {
-        let mut edge = self.edge.take().unwrap();
-        drop(edge.stdin.take());
-        edge.wait().unwrap().success()
+        self.lose_parent();
+        self.edge.take().unwrap().wait().unwrap().success()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -1,14 +1,16 @@
 //! A small shop that remembers each request that reached it, and misbehaves on request.
 //!
-//! **Guarantees:** requests are kept as they came, a character for each byte of a field.
+//! **Guarantees:** requests are kept as they came, a character for each byte of a field. A shop that has stopped has no
+//! connection left, as a process that has ended.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its shop fails")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A request as it reached the shop.
 #[derive(Clone, Debug)]
@@ -48,38 +50,63 @@ pub struct Shop {
     /// Where it listens.
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    open: Open,
     stopped: Arc<AtomicBool>,
 }
+
+/// Its connections, by the order in which they came.
+type Open = Arc<Mutex<BTreeMap<usize, TcpStream>>>;
 
 impl Shop {
     /// Starts a shop on a free port.
     pub fn start() -> Self {
         let listener = crate::listen().unwrap();
         let address = listener.local_addr().unwrap();
-        let (seen, stopped) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let (log, stop) = (Arc::clone(&seen), Arc::clone(&stopped));
+        let (seen, open, stopped) = (Arc::default(), Open::default(), Arc::new(AtomicBool::new(false)));
+        let shop = Self { address, seen: Arc::clone(&seen), open: Arc::clone(&open), stopped: Arc::clone(&stopped) };
         std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stop.load(Ordering::Relaxed) {
+            for (number, stream) in listener.incoming().enumerate() {
+                let mut held = open.lock().unwrap();
+                if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                let log = Arc::clone(&log);
-                std::thread::spawn(move || drop(serve(&stream.unwrap(), &log)));
+                let stream = stream.unwrap();
+                held.insert(number, stream.try_clone().unwrap());
+                let (seen, open) = (Arc::clone(&seen), Arc::clone(&open));
+                std::thread::spawn(move || {
+                    drop(serve(&stream, &seen));
+                    open.lock().unwrap().remove(&number);
+                });
             }
         });
-        Self { address, seen, stopped }
+        shop
     }
 
-    /// Closes for good: connections are refused from then on.
+    /// Closes for good: connections end, and others are refused from then on.
     pub fn stop(&self) {
+        let open = self.open.lock().unwrap();
         self.stopped.store(true, Ordering::Relaxed);
+        open.values().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+        drop(open);
         drop(TcpStream::connect(self.address));
-        std::thread::sleep(Duration::from_millis(50));
+        // The listener is gone once the thread that has it was woken.
+        while TcpStream::connect(self.address).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The first line of each request that reached it, whatever it is.
     pub fn lines(&self) -> Vec<String> {
         self.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect()
+    }
+
+    /// Waits until a request has reached it whose target starts with that.
+    pub fn wait_for(&self, target: &str) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.seen(target).is_empty() {
+            assert!(Instant::now() < until, "the shop is not asked for {target}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Requests whose target starts with that.

@@ -2,10 +2,11 @@
 //!
 //! Guarantee: the store is given back before the process ends, also where the grace is over.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::signals::ended;
+use super::signals::Asks;
 use crate::config::Config;
 use crate::edge::context::Edge;
 
@@ -20,13 +21,14 @@ pub(crate) struct Drain {
     grace: Duration,
     /// The time for which connections are kept for the requests that may still come on them.
     keepalive: Duration,
+    asks: Arc<Asks>,
     finished: Sender<()>,
 }
 
 impl Drain {
-    pub(crate) fn new(config: &Config, finished: Sender<()>) -> Self {
+    pub(super) fn new(config: &Config, asks: Arc<Asks>, finished: Sender<()>) -> Self {
         let grace = Duration::from_millis(config.edge.shutdown_grace_ms);
-        Self { grace, keepalive: Duration::from_millis(config.edge.keepalive_timeout_ms), finished }
+        Self { grace, keepalive: Duration::from_millis(config.edge.keepalive_timeout_ms), asks, finished }
     }
 
     /// The longest that it may take, for whoever else waits.
@@ -46,8 +48,8 @@ impl Drain {
             is_done = until(grace, || edge.connections.count() == 0) => if !is_done {
                 tracing::warn!(connections = edge.connections.count(), "ending before everything was answered");
             },
-            // Asked a second time: somebody is in a hurry.
-            () = ended() => {}
+            // Somebody is in a hurry.
+            () = self.asks.again() => {}
         }
         edge.store.close().await;
         // Nobody waits any more where Pingora was quicker.

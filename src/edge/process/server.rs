@@ -22,6 +22,7 @@ use super::error::EdgeError;
 use super::handover::Sockets;
 use super::listening::Listening;
 use super::prepare::build;
+use super::signals::Asks;
 use super::stop::Stop;
 use crate::admin::{AuditLog, Doorman};
 use crate::config::{Config, TlsListener};
@@ -64,7 +65,8 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
         addresses(config).try_for_each(check_listen)?;
     }
     let (finished, wait) = channel();
-    let mut gate = gate_service(&server, &edge, Drain::new(config, finished.clone()));
+    let asks = Arc::new(Asks::default());
+    let mut gate = gate_service(&server, &edge, Drain::new(config, Arc::clone(&asks), finished.clone()));
     gate.endpoints().set_pre_tls_callback(Arc::new(PreTls { edge: Arc::clone(&edge) }));
     for address in &config.edge.listen {
         gate.add_listener(listener(*address));
@@ -89,7 +91,7 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
         addresses: gate_addresses(config).map(|address| address.to_string()).collect(),
     };
     server.add_service(listening).add_dependencies(&rooms);
-    let stop = Stop::new(edge, config, Arc::clone(&handover), exit_with_stdin);
+    let stop = Stop::new(edge, config, Arc::clone(&handover), asks, exit_with_stdin);
     // Pingora's own thread would sit out the whole grace, though everything is answered.
     let serve = move || {
         server.run(RunArgs { shutdown_signal: Box::new(stop) });

@@ -14,7 +14,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::Notify;
 
 use super::handover::{Fate, Handover};
-use super::signals::{ended, received};
+use super::signals::{Asks, received};
 use crate::config::Config;
 use crate::edge::context::Edge;
 
@@ -29,6 +29,7 @@ pub(super) struct Stop {
     /// The time for which it goes on taking visitors.
     delay: Duration,
     handover: Arc<Handover>,
+    asks: Arc<Asks>,
     stdin_ended: Arc<Notify>,
 }
 
@@ -51,7 +52,7 @@ impl ShutdownSignalWatch for Stop {
                 self.edge.traffic.drain();
                 tokio::select! {
                     () = tokio::time::sleep(self.delay) => ShutdownSignal::GracefulTerminate,
-                    () = ended() => ShutdownSignal::FastShutdown,
+                    () = self.asks.again() => ShutdownSignal::FastShutdown,
                 }
             }
         }
@@ -59,19 +60,25 @@ impl ShutdownSignalWatch for Stop {
 }
 
 impl Stop {
-    /// `with_stdin`: whether the end of standard input, which comes when the parent dies, is a reason to stop.
-    pub(crate) fn new(edge: Arc<Edge>, config: &Config, handover: Arc<Handover>, with_stdin: bool) -> Self {
+    /// `with_stdin`: the end of standard input, which comes when the parent dies, is a reason to stop.
+    pub(super) fn new(
+        edge: Arc<Edge>,
+        config: &Config,
+        handover: Arc<Handover>,
+        asks: Arc<Asks>,
+        with_stdin: bool,
+    ) -> Self {
         let stdin_ended = Arc::new(Notify::new());
         if with_stdin {
             watch_stdin(Arc::clone(&stdin_ended));
         }
         let delay = Duration::from_millis(config.edge.shutdown_delay_ms);
-        Self { edge, delay, handover, stdin_ended }
+        Self { edge, delay, handover, asks, stdin_ended }
     }
 
     async fn reason(&self) -> Reason {
         tokio::select! {
-            () = ended() => Reason::End,
+            () = self.asks.once() => Reason::End,
             () = self.stdin_ended.notified() => Reason::End,
             () = self.handed_over() => Reason::HandOver,
         }
