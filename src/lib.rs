@@ -8,6 +8,7 @@
 //! `docs/architecture.md` says who may name whom.
 
 pub mod admin;
+mod bounded;
 pub mod cli;
 pub mod codes;
 pub mod config;

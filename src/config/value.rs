@@ -94,41 +94,24 @@ impl Value for u64 {
     }
 }
 
-impl Value for u32 {
-    fn kind() -> String {
-        u64::kind()
-    }
+/// Numbers of fewer bits are read as `u64` is.
+macro_rules! smaller_numbers {
+    ($($number:ty),*) => {$(
+        impl Value for $number {
+            fn kind() -> String {
+                u64::kind()
+            }
 
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        let number = u64::read(value)?;
-        Self::try_from(number)
-            .map_err(|_| Misfit::new(format!("{number} is out of range"), format!("at most {}", Self::MAX)))
-    }
+            fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
+                let number = u64::read(value)?;
+                Self::try_from(number)
+                    .map_err(|_| Misfit::new(format!("{number} is out of range"), format!("at most {}", Self::MAX)))
+            }
+        }
+    )*};
 }
 
-impl Value for u16 {
-    fn kind() -> String {
-        u64::kind()
-    }
-
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        let number = u64::read(value)?;
-        Self::try_from(number)
-            .map_err(|_| Misfit::new(format!("{number} is out of range"), format!("at most {}", Self::MAX)))
-    }
-}
-
-impl Value for u8 {
-    fn kind() -> String {
-        u64::kind()
-    }
-
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        let number = u64::read(value)?;
-        Self::try_from(number)
-            .map_err(|_| Misfit::new(format!("{number} is out of range"), format!("at most {}", Self::MAX)))
-    }
-}
+smaller_numbers!(u32, u16, u8);
 
 /// A number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]

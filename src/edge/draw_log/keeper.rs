@@ -146,14 +146,15 @@ impl Open<'_> {
         let now = Instant::now();
         self.end_doubt(now, is_shared).await?;
         let keeper = self.keeper;
-        let due = self.due().await?;
+        let mut due = self.due().await?;
         if !due.is_empty() && self.may_append(now)? {
             self.append(&due).await?;
             self.sync().await?;
             self.gather_until = Some(now + ANSWER_WITHIN);
+            due = self.due().await?;
         }
-        let (size, overdue) = (self.grown.0, self.due().await?.len());
-        keeper.metrics.observe_draw_log(size, overdue);
+        let overdue = due.len();
+        keeper.metrics.observe_draw_log(self.grown.0, overdue);
         self.ask_witnesses(now).await?;
         let is_awaited = overdue > 0 || self.doubt.is_some();
         Ok(if is_awaited { LOOK_SOON } else { LOOK_EVERY })

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use fairgate_draw::log::{KeptCosignature, KeptLog, SignatureLine};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, StatusCode};
 
+use crate::bounded::{Unread, read_bounded};
 use crate::config::WitnessConfig;
 use crate::observe::WitnessOutcome;
 
@@ -67,6 +68,13 @@ impl Uncosigned {
         // The address is in the configuration, and the log names the witness.
         Self::Unreachable(error.without_url().to_string())
     }
+
+    fn unread(why: Unread) -> Self {
+        match why {
+            Unread::Broken(error) => Self::unreachable(error),
+            Unread::TooLong(_) => Self::Unreachable(why.to_string()),
+        }
+    }
 }
 
 impl Witness {
@@ -123,7 +131,8 @@ async fn ask_until_known(
         let request = client.post(witness.submission_url()).header(CONTENT_TYPE, "text/plain; charset=utf-8");
         let answer = request.body(submission.to_string()).send().await.map_err(Uncosigned::unreachable)?;
         let status = answer.status();
-        let body = read(answer).await?;
+        let body = read_bounded(answer, ANSWER_BYTES_MAX).await.map_err(Uncosigned::unread)?;
+        let body = String::from_utf8(body).map_err(|_| Uncosigned::Unsigned)?;
         match status {
             StatusCode::OK => return cosignature(witness, log, &body).ok_or(Uncosigned::Unsigned),
             StatusCode::NOT_FOUND => return Err(Uncosigned::Unknown),
@@ -148,15 +157,4 @@ fn cosignature(witness: &WitnessConfig, log: &KeptLog, body: &str) -> Option<Kep
     let mut lines = body.lines().filter_map(SignatureLine::parse);
     let holds = |line: &SignatureLine| note.clone().with(line.clone()).cosigned_at_s(key).is_ok();
     lines.find(holds).map(|line| KeptCosignature { size, witness: key.clone(), line })
-}
-
-async fn read(mut answer: Response) -> Result<String, Uncosigned> {
-    let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(Uncosigned::unreachable)? {
-        if body.len() + part.len() > ANSWER_BYTES_MAX {
-            return Err(Uncosigned::Unreachable(format!("its answer has more than {ANSWER_BYTES_MAX} bytes")));
-        }
-        body.extend_from_slice(&part);
-    }
-    String::from_utf8(body).map_err(|_| Uncosigned::Unsigned)
 }

@@ -17,6 +17,7 @@ use fairgate_entry::way::{Scene, Way, WayName};
 use fairgate_telemetry::secret::Secret;
 
 use super::errand::{Errands, NotRun, WITHIN};
+use crate::bounded::read_bounded;
 use crate::observe::{EntryMetrics, ErrandFailure};
 
 /// A provider of a room.
@@ -67,7 +68,7 @@ impl Challenge {
         self.provider.config().on_failure
     }
 
-    /// Whether the provider probably does not answer.
+    /// True if the provider probably does not answer.
     pub(crate) fn is_away(&self) -> bool {
         self.errands.are_failing()
     }
@@ -128,14 +129,9 @@ impl Challenge {
             .finish();
         let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
         let request = self.client.post(&self.url).header(http::header::CONTENT_TYPE, form).body(body);
-        let mut answer = request.send().await.ok()?;
-        let (status, mut body) = (answer.status().as_u16(), Vec::new());
-        while let Some(part) = answer.chunk().await.ok()? {
-            body.extend_from_slice(&part);
-            if body.len() > SITEVERIFY_BYTES_MAX {
-                return None;
-            }
-        }
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        let body = read_bounded(answer, SITEVERIFY_BYTES_MAX).await.ok()?;
         Some(SiteverifyAnswer::read(status, &body))
     }
 

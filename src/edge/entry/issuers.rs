@@ -10,6 +10,7 @@ use fairgate_entry::private_token::{DIRECTORY_BYTES_MAX, IssuerKey, PrivateToken
 use fairgate_entry::way::{Judgement, Scene, Shown, Way};
 
 use super::errand::{Errands, WITHIN};
+use crate::bounded::read_bounded;
 
 const HOUR_MS: u64 = 3_600_000;
 /// For so long a directory that did not answer is not asked again.
@@ -57,7 +58,7 @@ impl Issuer {
         self.way().www_authenticate(scene).ok().flatten()
     }
 
-    /// Whether the value of an `Authorization` field has a token that counts for an entry.
+    /// True if the value of an `Authorization` field has a token that counts for an entry.
     pub(crate) fn is_shown(&self, authorization: &str, scene: &Scene<'_>) -> bool {
         matches!(self.way().judge(&Shown::PrivateToken(authorization), scene), Judgement::Shown(_))
     }
@@ -68,7 +69,7 @@ impl Issuer {
 }
 
 impl Directory {
-    /// Whether it is due; whoever hears so is the only one for a while.
+    /// True if it is due; whoever hears so is the only one for a while.
     fn take_turn(&self, now_ms: u64) -> bool {
         let mut due_ms = self.due_ms.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = *due_ms <= now_ms;
@@ -79,14 +80,8 @@ impl Directory {
     }
 
     async fn ask(&self, now_ms: u64) -> Option<Vec<IssuerKey>> {
-        let mut answer = self.client.get(&self.url).send().await.ok()?;
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.ok()? {
-            body.extend_from_slice(&part);
-            if body.len() > DIRECTORY_BYTES_MAX {
-                return None;
-            }
-        }
+        let answer = self.client.get(&self.url).send().await.ok()?;
+        let body = read_bounded(answer, DIRECTORY_BYTES_MAX).await.ok()?;
         let keys = read_directory(&body, now_ms);
         keys.map_err(|error| tracing::warn!(directory = self.url, %error, "the issuer's keys stay as they were")).ok()
     }

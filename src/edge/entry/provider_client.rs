@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::errand::{Errands, NotRun, WITHIN};
+use crate::bounded::read_bounded;
 use fairgate_telemetry::secret::Secret;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -51,7 +52,7 @@ pub(super) struct Metadata {
     /// What ID tokens are signed with.
     #[serde(default)]
     pub(super) id_token_signing_alg_values_supported: Vec<String>,
-    /// Whether the way back names the issuer.
+    /// True if the way back names the issuer.
     #[serde(default)]
     pub(super) authorization_response_iss_parameter_supported: bool,
     #[serde(default)]
@@ -178,13 +179,7 @@ async fn read<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Option<(
 }
 
 async fn read_bytes(request: reqwest::RequestBuilder) -> Option<(u16, Vec<u8>)> {
-    let mut answer = request.send().await.ok()?;
-    let (status, mut body) = (answer.status().as_u16(), Vec::new());
-    while let Some(part) = answer.chunk().await.ok()? {
-        body.extend_from_slice(&part);
-        if body.len() > DOCUMENT_BYTES_MAX {
-            return None;
-        }
-    }
-    Some((status, body))
+    let answer = request.send().await.ok()?;
+    let status = answer.status().as_u16();
+    Some((status, read_bounded(answer, DOCUMENT_BYTES_MAX).await.ok()?))
 }

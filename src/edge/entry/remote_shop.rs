@@ -11,6 +11,7 @@ use fairgate_entry::shop::{JWKS_BYTES_MAX, Shop, ShopKey, ShopKeys};
 use fairgate_entry::way::{Answer, Ask, Judgement, Reason, Scene, Shown, Way, WayName};
 
 use super::errand::{Errands, WITHIN};
+use crate::bounded::read_bounded;
 
 const HOUR_MS: u64 = 3_600_000;
 const MINUTE_MS: u64 = 60_000;
@@ -56,7 +57,7 @@ impl RemoteShop {
         })
     }
 
-    /// Asks for the keys where that is due; `is_stale` says that a token did not count. Answers whether there are others.
+    /// Asks for the keys where that is due; `is_stale` says that a token did not count. Answers `true` if there are others.
     pub(super) async fn refresh(&self, is_stale: bool, now_ms: u64) -> bool {
         if !self.take_turn(is_stale, now_ms) {
             return false;
@@ -77,14 +78,8 @@ impl RemoteShop {
     }
 
     async fn fetch(&self) -> Option<ShopKeys> {
-        let mut answer = self.client.get(&self.url).send().await.ok()?;
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.ok()? {
-            body.extend_from_slice(&part);
-            if body.len() > JWKS_BYTES_MAX {
-                return None;
-            }
-        }
+        let answer = self.client.get(&self.url).send().await.ok()?;
+        let body = read_bounded(answer, JWKS_BYTES_MAX).await.ok()?;
         ShopKeys::read(&body)
             .map_err(|error| tracing::warn!(way = %self.name, %error, "the shop's keys stay as they were"))
             .ok()

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use fairgate_draw::{BeaconAnswer, BeaconError, BeaconRound};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, StatusCode};
 
+use crate::bounded::{Unread, read_bounded};
 use crate::config::Relay;
 use crate::observe::BeaconResult;
 
@@ -48,7 +49,7 @@ impl RelayClient {
         if answer.status() != StatusCode::OK {
             return Err(Unusable::NotThere(answer.status()));
         }
-        let body = read(answer).await?;
+        let body = read_bounded(answer, ANSWER_BYTES_MAX).await?;
         let answer: BeaconAnswer =
             serde_json::from_slice(&body).map_err(|error| Unusable::Malformed(error.to_string()))?;
         round.accept(&answer)?;
@@ -56,15 +57,13 @@ impl RelayClient {
     }
 }
 
-async fn read(mut answer: Response) -> Result<Vec<u8>, Unusable> {
-    let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(Unusable::Unreachable)? {
-        if body.len() + part.len() > ANSWER_BYTES_MAX {
-            return Err(Unusable::Malformed(format!("more than {ANSWER_BYTES_MAX} bytes")));
+impl From<Unread> for Unusable {
+    fn from(why: Unread) -> Self {
+        match why {
+            Unread::Broken(error) => Self::Unreachable(error),
+            Unread::TooLong(_) => Self::Malformed(why.to_string()),
         }
-        body.extend_from_slice(&part);
     }
-    Ok(body)
 }
 
 impl Unusable {
