@@ -1,8 +1,7 @@
 //! The files of campaigns in one directory.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use fairgate_entry::code::campaign::{HEADER_BYTES, SIGNATURE_BYTES_MAX};
@@ -10,6 +9,7 @@ use fairgate_entry::code::{
     Campaign, CampaignBuilder, CampaignError, CampaignName, CampaignReader, Revoked, RevokedError,
 };
 use fairgate_entry::keys::Key;
+use fairgate_store::replace_file;
 use fairgate_token::{KeyRing, KeySet};
 
 /// Bytes that are read at once.
@@ -183,7 +183,7 @@ pub fn save(
         debug_assert!(signature.len() <= SIGNATURE_BYTES_MAX);
         signature.into_bytes()
     })?;
-    replace(&path, &file).map_err(|source| SaveError::Io { path, source })?;
+    replace(dir, &path, &file).map_err(|source| SaveError::Io { path, source })?;
     Ok(Saved { bytes: file.len() as u64, campaign: Campaign::read(&file, |_, _| true)? })
 }
 
@@ -209,19 +209,11 @@ pub enum SaveError {
 /// When the file cannot be written.
 pub fn save_revoked(dir: &Path, campaign: &CampaignName, revoked: &Revoked) -> Result<(), SaveError> {
     let path = revoked_file(dir, campaign);
-    replace(&path, &revoked.to_bytes()).map_err(|source| SaveError::Io { path, source })
+    replace(dir, &path, &revoked.to_bytes()).map_err(|source| SaveError::Io { path, source })
 }
 
-/// Writes a file beside its place and renames it, so that whoever reads it sees the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+/// The first campaign of an edge makes the directory.
+fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let draft = PathBuf::from(draft);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    File::open(dir)?.sync_all()
+    replace_file(path, bytes)
 }

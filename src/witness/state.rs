@@ -6,14 +6,13 @@
 //! - one process at a time has the directory
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fairgate_draw::log::{Checkpoint, LogTree, SignedNote};
 use fairgate_draw::{Hash, tagged};
-use fairgate_store::{DirLock, LockError};
+use fairgate_store::{DirLock, LockError, replace_file};
 
 use super::logs::KnownLogs;
 
@@ -85,7 +84,7 @@ impl State {
             return Ok(());
         }
         let path = self.path(&checkpoint.origin);
-        replace(&path, note.to_string().as_bytes()).map_err(|source| StateError::Io { path, source })?;
+        replace_file(&path, note.to_string().as_bytes()).map_err(|source| StateError::Io { path, source })?;
         self.last.insert(checkpoint.origin.clone(), now);
         Ok(())
     }
@@ -101,15 +100,6 @@ fn read(text: &str, logs: &KnownLogs) -> Option<Checkpoint> {
     let note = SignedNote::parse(text).ok()?;
     let checkpoint = Checkpoint::of_any_log(note.text())?;
     logs.keys(&checkpoint.origin).iter().any(|key| note.check(key).is_ok()).then_some(checkpoint)
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("draft");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 #[cfg(test)]

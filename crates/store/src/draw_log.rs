@@ -12,7 +12,7 @@
 //! last, a head and one frame that are replaced as a whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ use fairgate_draw::log::Origin;
 
 use crate::Damage;
 use crate::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind, Stored, u64_at};
+use crate::replace::replace_file;
 
 /// The directory in the store's own. No room has such a name.
 const DIR: &str = "draw.log";
@@ -168,7 +169,7 @@ impl LogFile {
         frame.extend_from_slice(&size.to_le_bytes());
         frame.extend_from_slice(root);
         MARK.seal(&mut frame);
-        replace(&path, &[&SIGNED.head()[..], &frame].concat()).map_err(|source| LogFileError::Io { path, source })
+        replace_file(&path, &[&SIGNED.head()[..], &frame].concat()).map_err(|source| LogFileError::Io { path, source })
     }
 
     fn signed_path(&self) -> PathBuf {
@@ -298,16 +299,6 @@ fn read_mark(bytes: &[u8]) -> Option<(u64, Hash)> {
     SIGNED.version_of(bytes).filter(|version| *version == SIGNED.version)?;
     let payload = MARK.payload(bytes.get(FILE_HEAD_BYTES..)?)?;
     Some((u64_at(payload, 0), *payload[8..].first_chunk()?))
-}
-
-/// Replaces a file as a whole: it is the old one or the new one, whenever the power fails.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("draft");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 /// The files of logs in a store's directory.

@@ -25,6 +25,7 @@ pub mod fuzzed;
 mod joins;
 mod lock;
 pub mod redis;
+mod replace;
 
 use std::ops::Range;
 
@@ -38,6 +39,7 @@ pub use self::draw_log::{LogFile, LogFileError, LogRecord};
 pub use self::framing::Damage;
 pub use self::joins::{CountedNetwork, Joined, Joiner};
 pub use self::lock::{DirLock, LockError};
+pub use self::replace::replace_file;
 
 /// Why a store could not answer.
 #[derive(Debug, thiserror::Error)]
