@@ -4,7 +4,6 @@
 //! The connections come in waves, since what an allocator keeps after the first one is used again by the next. Memory
 //! that grows from wave to wave is a leak.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::edge::Edge;
+use crate::memory::resident_kb;
 use crate::nginx::Nginx;
 use crate::report::{Goal, Row};
 
@@ -106,15 +106,4 @@ async fn connect(connector: TlsConnector, number: usize, to: SocketAddr) -> anyh
     stream.write_all(HELLO).await?;
     stream.read_exact(&mut [0; ANSWER]).await?;
     Ok(stream)
-}
-
-/// Memory of these processes, KB.
-fn resident_kb(pids: &[u32]) -> anyhow::Result<f64> {
-    pids.iter()
-        .map(|pid| {
-            let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-            Ok(line.trim().trim_end_matches(" kB").parse::<f64>()?)
-        })
-        .sum()
 }

@@ -16,6 +16,7 @@ mod h2load;
 mod idle;
 mod join;
 mod leak;
+mod memory;
 mod nginx;
 mod proxy;
 mod report;

@@ -7,6 +7,7 @@ use std::fs;
 
 use anyhow::{Context, ensure};
 
+use crate::memory::{resident_kb, status_field};
 use crate::report::median;
 
 /// Readings at the beginning that do not count: caches and pools fill.
@@ -97,14 +98,8 @@ impl Vitals {
 }
 
 fn read(pid: u32) -> anyhow::Result<Reading> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let field = |name: &str| -> Option<f64> {
-        status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
-    };
-    let memory_kb = field("VmRSS:").context("no VmRSS")?;
-    let threads = field("Threads:").context("no Threads")?;
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
-    Ok([memory_kb / 1024.0, descriptors as f64, threads])
+    Ok([resident_kb(&[pid])? / 1024.0, descriptors as f64, status_field(pid, "Threads")?])
 }
 
 #[cfg(test)]
