@@ -13,6 +13,7 @@ use super::auth::Fan;
 use super::input::booking_id;
 use super::payments::RELEASE_HEADER;
 use super::problem::Problem;
+use super::refused::Refused;
 use crate::bookings::answer::{BookingAnswer, BookingList};
 use crate::sale::booking::BookingStatus;
 use fairgate_problem::ProblemDetails;
@@ -22,8 +23,7 @@ use fairgate_problem::ProblemDetails;
     get, path = "/api/v1/bookings", tag = "bookings", security(("pass" = []), ("bearer" = [])),
     responses(
         (status = 200, body = BookingList),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        Refused<401>, Refused<503>,
     ),
 )]
 pub(super) async fn list(State(app): State<Arc<App>>, fan: Fan) -> Result<Response, Problem> {
@@ -39,9 +39,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, fan: Fan) -> Result<Respon
     responses(
         (status = 200, body = BookingAnswer, description = "With `X-Fairgate-Release: 1` once it is paid",
             headers(("x-fairgate-release" = String, description = "`1` once it is paid"))),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn show(
@@ -66,10 +64,8 @@ pub(super) async fn show(
     params(("booking" = String, Path, description = "The booking's id")),
     responses(
         (status = 200, body = BookingAnswer, description = "With the new end of the hold"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The hold has ended, has lasted as long as it may, is paid or being paid, or the event is not on sale any more"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn extend(
@@ -90,10 +86,8 @@ pub(super) async fn extend(
     params(("booking" = String, Path, description = "The booking's id")),
     responses(
         (status = 204, description = "The seats are free"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "Paid already, or a payment is under way"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn cancel(

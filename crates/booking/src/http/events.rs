@@ -9,6 +9,7 @@ use http::HeaderMap;
 use utoipa::IntoParams;
 
 use super::problem::Problem;
+use super::refused::Refused;
 use super::{App, negotiate};
 use crate::events::answer::{EventAnswer, EventList};
 use crate::sale::availability::Snapshot;
@@ -36,6 +37,7 @@ pub(super) struct ListQuery {
         (status = 200, body = EventList),
         (status = 304, description = "They are as you know them"),
         (status = 422, body = ProblemDetails, content_type = "application/problem+json", description = "A `limit` out of range, or a `cursor` that no list gave"),
+        Refused<503>,
     ),
 )]
 pub(super) async fn list(
@@ -74,7 +76,7 @@ fn read_query(query: &str) -> Result<(Option<Place>, usize), Problem> {
     responses(
         (status = 200, body = EventAnswer),
         (status = 304, description = "It is as you know it"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn show(
@@ -93,8 +95,8 @@ pub(super) async fn show(
     responses(
         (status = 200, content_type = "application/octet-stream", description = "⌈seats / 8⌉ bytes"),
         (status = 304, description = "It is as you know it"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "Not known at this moment"),
+        Refused<404>,
     ),
 )]
 pub(super) async fn availability(

@@ -13,6 +13,7 @@ mod page;
 mod payments;
 pub mod problem;
 mod receipts;
+mod refused;
 mod reply;
 pub mod requests;
 mod reserve;

@@ -12,6 +12,7 @@ use super::App;
 use super::auth::Fan;
 use super::input::{booking_id, fingerprint_of, id_of_key, read_json, replay};
 use super::problem::Problem;
+use super::refused::{BadBody, Refused};
 use super::requests::PaymentRequest;
 use crate::bookings::answer::BookingAnswer;
 use crate::mail_address::read_address;
@@ -33,15 +34,9 @@ const TOKEN_CHARS_MAX: usize = 256;
     responses(
         (status = 200, body = BookingAnswer, description = "Confirmed; `X-Fairgate-Release: 1` frees the fan's place inside",
             headers(("x-fairgate-release" = String, description = "`1`"))),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 402, body = ProblemDetails, content_type = "application/problem+json", description = "Declined; the seats are still held"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The seats are gone (and the money was given back), paid already, cancelled, under way, or declined too often"),
-        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        BadBody, Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn pay(

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::input::read_json;
 use super::problem::Problem;
+use super::refused::{BadBody, Refused};
 use crate::bookings::receipts::{Proof, Receipt, ReceiptError};
 use crate::mail_address::read_address;
 use fairgate_problem::ProblemDetails;
@@ -44,13 +45,9 @@ pub(super) struct ReceiptRequest {
     params(("number" = String, Path, description = "The booking's number")),
     responses(
         (status = 200, body = Receipt),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "No booking with this number and this proof"),
-        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 429, body = ProblemDetails, content_type = "application/problem+json", description = "Too many tries"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        BadBody, Refused<503>,
     ),
 )]
 pub(super) async fn find(

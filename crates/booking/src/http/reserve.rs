@@ -11,6 +11,7 @@ use super::App;
 use super::auth::Fan;
 use super::input::{BodyError, fingerprint_of, id_of_key, read_body, read_json};
 use super::problem::Problem;
+use super::refused::{BadBody, Refused};
 use super::reply::Reply;
 use super::requests::ReserveRequest;
 use crate::bookings::answer::BookingAnswer;
@@ -28,14 +29,8 @@ use fairgate_problem::ProblemDetails;
     security(("pass" = []), ("bearer" = [])),
     responses(
         (status = 200, body = BookingAnswer, description = "The seats are held until `expires_at`"),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "Taken (named, with near ones), not enough, the fan's limit, not on sale, or still in progress"),
-        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        BadBody, Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn reserve<B>(app: &Arc<App>, headers: &HeaderMap, body: B) -> Reply

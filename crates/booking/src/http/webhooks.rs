@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use super::App;
 use super::input::read_json;
 use super::problem::Problem;
+use super::refused::BadBody;
 use crate::payment::News;
 use crate::payment::api::{WebhookEvent, WebhookKind};
 use crate::payment::signature::{SIGNATURE_HEADER, SignatureError};
@@ -26,13 +27,10 @@ pub(super) const BODY_BYTES_MAX: usize = 16 * 1024;
     request_body(content = Object, description = "`{id, type, charge}`; a copy changes nothing"),
     responses(
         (status = 204, description = "Heard, now or before"),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "The signature is missing, old or wrong"),
         (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "No such payment, or webhooks are not set up"),
-        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "Send it again"),
+        BadBody,
     ),
 )]
 pub(super) async fn hear(

@@ -18,6 +18,7 @@ use crate::bookings::answer::BookingAnswer;
 use crate::http::App;
 use crate::http::input::{fingerprint_of, id_of_key, read_json, replay};
 use crate::http::problem::Problem;
+use crate::http::refused::{BadBody, Refused};
 use crate::payment::{CancelOrder, Cancelled};
 use fairgate_problem::ProblemDetails;
 
@@ -69,9 +70,7 @@ impl From<Step> for PaymentStep {
     params(("booking" = String, Path, description = "The booking's id or its number")),
     responses(
         (status = 200, body = BookingHistory),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(booking): Path<String>) -> Result<Response, Problem> {
@@ -91,14 +90,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(booking): Path<String
     request_body = CancelRequest,
     responses(
         (status = 200, body = Cancelled, description = "The seats are free, and the money is on its way back"),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The fan is just paying, or the same key is still being served"),
-        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        BadBody, Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn cancel(

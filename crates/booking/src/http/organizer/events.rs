@@ -17,6 +17,7 @@ use crate::events::seat_map::SeatMap;
 use crate::http::App;
 use crate::http::input::read_json;
 use crate::http::problem::Problem;
+use crate::http::refused::{BadBody, Refused};
 use fairgate_problem::ProblemDetails;
 
 /// An event, with its version as `ETag`.
@@ -25,8 +26,7 @@ use fairgate_problem::ProblemDetails;
     params(("event" = String, Path, description = "The event's id")),
     responses(
         (status = 200, body = EventAnswer, headers(("etag" = String, description = "The version, for `If-Match`"))),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
+        Refused<401>, Refused<404>,
     ),
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(event): Path<String>) -> Result<Response, Problem> {
@@ -43,15 +43,9 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(event): Path<String>)
     request_body = EventPatch,
     responses(
         (status = 200, body = EventAnswer, headers(("etag" = String, description = "The new version"))),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 412, body = ProblemDetails, content_type = "application/problem+json", description = "Somebody has edited it since: look again"),
-        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, body = ProblemDetails, content_type = "application/problem+json"),
         (status = 428, body = ProblemDetails, content_type = "application/problem+json", description = "No `If-Match`"),
-        (status = 503, body = ProblemDetails, content_type = "application/problem+json"),
+        BadBody, Refused<401>, Refused<404>, Refused<503>,
     ),
 )]
 pub(super) async fn patch(
