@@ -63,6 +63,11 @@ fn every_kind_of_key_in_redis_is_listed() {
     let text = read(DOCUMENT);
     let missing: Vec<&String> = made.iter().filter(|kind| !text.contains(&format!(":N:{kind}"))).collect();
     assert!(made.len() > 8 && missing.is_empty(), "{DOCUMENT} does not list keys {missing:?}");
+    // Those of a draw's book are made with `name`.
+    let of_book = words_after(&scripts, "name('", |sign| sign.is_ascii_lowercase() || sign == '_');
+    let missing: Vec<&String> =
+        of_book.iter().filter(|kind| !text.contains(&format!(":{kind}")) || !text.contains(":book:DRAW")).collect();
+    assert!(of_book.len() > 6 && missing.is_empty(), "{DOCUMENT} does not list keys {missing:?}");
 }
 
 #[test]

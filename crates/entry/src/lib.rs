@@ -18,10 +18,12 @@
 //! Decisions:
 //! - [`policy`] is what a room asks; [`join`] decides who enters, and what is owed at the claim.
 //! - [`score`] and [`heat`] are suspicion; [`mod@reference`] is what a refused fan quotes.
+//! - [`book`] is what the edges of a fleet remember of a draw's entries together.
 //! - [`binding`] is the proof that a call comes from whoever has the key.
 
 pub mod binding;
 pub mod bond;
+pub mod book;
 pub mod code;
 pub mod epoch;
 pub mod heat;

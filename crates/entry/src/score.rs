@@ -96,6 +96,24 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// All of them; their order is that of the points in a [`Refusal`](crate::book::Refusal).
+    pub const ALL: [Self; 14] = [
+        Self::Address,
+        Self::Block,
+        Self::Named,
+        Self::DataCentre,
+        Self::Regular,
+        Self::WorkOdd,
+        Self::Webdriver,
+        Self::Headless,
+        Self::NoLanguage,
+        Self::NoFetchFields,
+        Self::Waited,
+        Self::Devices,
+        Self::CodeNetworks,
+        Self::MailDomain,
+    ];
+
     /// The word for metrics and references.
     #[must_use]
     pub fn as_str(self) -> &'static str {

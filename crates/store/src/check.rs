@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::embedded::look_at_journals;
 use super::redis::{Unread, Unreadable, read_knowledge, read_ledger};
-use super::{Damage, check_name, copy, draw_log};
+use super::{Damage, book, check_name, copy, draw_log};
 
 /// How a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,7 @@ fn check_file(path: &Path) -> Option<Finding> {
         "ledger" => check_ledger(path),
         "entries" => (Condition::Whole, "entries in their first format, which has no checksum".to_owned()),
         "roster" => check_copy(path)?,
+        book::EXTENSION => check_book(path),
         "rotten" => (Condition::Rotten, "kept aside when it was found".to_owned()),
         _ => return None,
     };
@@ -148,6 +149,14 @@ fn check_ledger(path: &Path) -> (Condition, String) {
         Ok((entries, Unread { rotten_bytes, .. })) => {
             (Condition::Rotten, format!("{entries} entries, and {rotten_bytes} bytes that cannot be read"))
         }
+        Err(error) => (Condition::Unreadable, error.to_string()),
+    }
+}
+
+fn check_book(path: &Path) -> (Condition, String) {
+    match book::look(path) {
+        Ok(Ok(joins)) => (Condition::Whole, format!("the book of a draw: {joins} entries counted by network")),
+        Ok(Err(damage)) => (damage.into(), "the book of a draw".to_owned()),
         Err(error) => (Condition::Unreadable, error.to_string()),
     }
 }

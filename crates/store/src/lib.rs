@@ -15,6 +15,7 @@
 //! room's decisions from [`fairgate_core`] and has none of its own.
 
 mod batch;
+mod book;
 pub mod check;
 mod copy;
 mod draw_log;
@@ -33,7 +34,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fairgate_core::room::{Arrival, Arrived, Command, Outcome, Refusal, View};
 use fairgate_draw::Hash;
+use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 
+pub use self::book::BookPart;
 pub use self::copy::{KeptCopy, RosterCopy};
 pub use self::draw_log::{LogFile, LogFileError, LogRecord};
 pub use self::framing::Damage;
@@ -182,6 +185,27 @@ pub trait Store: Send + Sync + 'static {
         Ok(count)
     }
 
+    /// Takes into the book of a draw what an edge tells, and answers the fleet's sums. What is told again with the same number
+    /// changes nothing. The book begins with the first telling, and is gone at the time that the last one says.
+    async fn count(&self, room: &str, draw: &Hash, told: Told) -> Result<Seen, StoreError>;
+
+    /// Reads parts of the book of a draw; decisions and counts always. It is empty where there is none.
+    async fn book(&self, room: &str, draw: &Hash, parts: &[BookPart]) -> Result<Book, StoreError>;
+
+    /// Appends decisions to the book of a draw if it has so many, and answers how many it has then. Where it had others already
+    /// these are not in it.
+    async fn overrule(
+        &self,
+        room: &str,
+        draw: &Hash,
+        known: u64,
+        rows: Vec<[u8; OVERRULE_BYTES]>,
+        keep_until_ms: u64,
+    ) -> Result<u64, StoreError>;
+
+    /// Forgets what belongs to fans in the book of a draw ([`Book::forget`]); answers true if there was anything.
+    async fn forget(&self, room: &str, draw: &Hash, keep_until_ms: u64) -> Result<bool, StoreError>;
+
     /// The time that rooms go by, as far as the clocks around it are believed, Unix ms. Nothing where the store has no
     /// time of its own. Cheap enough for every request.
     fn now_ms(&self) -> Option<u64> {
@@ -219,6 +243,11 @@ fn check_name(name: &str) -> Result<(), Refusal> {
             "a room's name has 1 to {NAME_BYTES_MAX} characters of a-z, 0-9 and -, not {name:?}"
         ))),
     }
+}
+
+/// What a draw is called in the names of files and keys.
+fn draw_name(draw: &Hash) -> String {
+    hex::encode(&draw[..8])
 }
 
 fn check_plan_is_of(room: &str, command: &Command) -> Result<(), Refusal> {

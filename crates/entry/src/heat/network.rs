@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::keys::{Key, first};
 
 /// How much of an address counts as one network.
@@ -62,7 +64,7 @@ impl Prefix {
 }
 
 /// What stands for a network in one draw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NetworkTag(pub [u8; 8]);
 
 impl NetworkTag {
@@ -72,6 +74,13 @@ impl NetworkTag {
     #[must_use]
     pub fn of(key: &Key, draw: &[u8; 32], prefix: &Prefix) -> Self {
         Self(first(&key.mac("fairgate/v2/network", &[draw, &prefix.bytes()])))
+    }
+
+    /// What stands for something else than a network, such as a mail domain:
+    /// `HMAC-SHA256(k_net, DST("fairgate/v2/network-other") ‖ D ‖ kind ‖ 0x00 ‖ name)[0..8]`.
+    #[must_use]
+    pub fn of_name(key: &Key, draw: &[u8; 32], kind: &str, name: &str) -> Self {
+        Self(first(&key.mac("fairgate/v2/network-other", &[draw, kind.as_bytes(), &[0], name.as_bytes()])))
     }
 
     /// As a ticket has it: 16 hex digits.
@@ -122,6 +131,10 @@ mod tests {
         assert_eq!(tag(&draw(), block), tag(&draw(), prefix("192.0.2.77", Scale::Block)));
         assert_ne!(tag(&draw(), block), tag(&[0; 32], block));
         assert_ne!(tag(&draw(), block), tag(&draw(), prefix("192.0.2.0", Scale::Address)));
+        let named = |draw: &[u8; 32], kind, name| NetworkTag::of_name(&key(1), draw, kind, name);
+        assert_ne!(named(&draw(), "domain", "a.example"), named(&draw(), "domain", "b.example"));
+        assert_ne!(named(&draw(), "domain", "a.example"), named(&[0; 32], "domain", "a.example"));
+        assert_ne!(named(&draw(), "domain", "a.example"), named(&draw(), "domai", "na.example"));
         assert_ne!(
             tag(&draw(), prefix("::", Scale::Named { bits: 0 })),
             tag(&draw(), prefix("0.0.0.0", Scale::Named { bits: 0 }))

@@ -6,6 +6,8 @@
 //! - a count is never too low, up to 65,535, where counters stay
 //! - it is too high by at most total · e / columns in all but e⁻⁴ (2%) of look-ups
 
+use serde::{Deserialize, Serialize};
+
 use super::network::NetworkTag;
 
 /// Rows: each network has a counter in each.
@@ -24,7 +26,7 @@ const HEADER_BYTES: usize = 24;
 pub struct SketchError;
 
 /// Counts of one prefix length in one draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sketch {
     /// Row after row.
     counters: Vec<u16>,
@@ -36,8 +38,55 @@ impl Sketch {
     /// An empty sketch for a draw of about so many entries.
     #[must_use]
     pub fn new(expected_entries: u64) -> Self {
-        let columns = if expected_entries > COLUMNS_LARGE as u64 { COLUMNS_LARGE } else { COLUMNS_SMALL };
+        Self::with_columns(if expected_entries > COLUMNS_LARGE as u64 { COLUMNS_LARGE } else { COLUMNS_SMALL })
+    }
+
+    /// An empty sketch of one of the two sizes; the smaller one for any other number.
+    #[must_use]
+    pub fn with_columns(columns: usize) -> Self {
+        let columns = if columns == COLUMNS_LARGE { COLUMNS_LARGE } else { COLUMNS_SMALL };
         Self { counters: vec![0; ROWS * columns], columns, total: 0 }
+    }
+
+    /// A sketch of counters as a store keeps them, big-endian; those that are missing are zero. It knows no total.
+    #[must_use]
+    pub fn of_counters(columns: usize, counters: &[u8]) -> Self {
+        let mut sketch = Self::with_columns(columns);
+        for (own, kept) in sketch.counters.iter_mut().zip(counters.as_chunks::<2>().0) {
+            *own = u16::from_be_bytes(*kept);
+        }
+        sketch
+    }
+
+    /// The counters, row after row.
+    #[must_use]
+    pub fn counters(&self) -> &[u16] {
+        &self.counters
+    }
+
+    /// Columns of a row.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// True if the network's counter in the first row is zero.
+    #[must_use]
+    pub fn is_new_in_first_row(&self, network: &NetworkTag) -> bool {
+        self.counters[self.places(network)[0]] == 0
+    }
+
+    /// Columns of the first row that are in use.
+    #[must_use]
+    pub fn used(&self) -> u32 {
+        self.counters[..self.columns].iter().map(|counter| u32::from(*counter != 0)).sum()
+    }
+
+    /// A network has at least so many entries.
+    pub fn raise(&mut self, network: &NetworkTag, entries: u16) {
+        for place in self.places(network) {
+            self.counters[place] = self.counters[place].max(entries);
+        }
     }
 
     /// Adds entries of a network; answers its count from now on.
@@ -68,9 +117,7 @@ impl Sketch {
     /// Within a few percent up to 2 · m networks, and a lower bound beyond, when no counter of the row is zero.
     #[must_use]
     pub fn networks(&self) -> f64 {
-        let columns = self.columns as f64;
-        let zeros = self.counters[..self.columns].iter().filter(|counter| **counter == 0).count().max(1);
-        -columns * (zeros as f64 / columns).ln()
+        linear_count(self.used() as usize, self.columns)
     }
 
     /// The crowd's own mean: entries a network; 1 while there is none.
@@ -118,6 +165,13 @@ impl Sketch {
             row * self.columns + ((u64::from(hash) * self.columns as u64) >> 32) as usize
         })
     }
+}
+
+/// `−m · ln(V / m)` by the columns in use of m, V of which are not.
+#[must_use]
+pub fn linear_count(used: usize, columns: usize) -> f64 {
+    let (zeros, columns) = (columns.saturating_sub(used).max(1) as f64, columns.max(1) as f64);
+    -columns * (zeros / columns).ln()
 }
 
 #[cfg(test)]

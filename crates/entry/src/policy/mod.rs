@@ -55,6 +55,23 @@ impl WayKind {
         }
     }
 
+    /// The words of all kinds, in the order of their numbers in a [`Refusal`](crate::book::Refusal).
+    pub const WORDS: [&'static str; 7] = ["work", "challenge", "private-token", "code", "shop", "oidc", "mail"];
+
+    /// The kind's word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Work => Self::WORDS[0],
+            Self::Challenge => Self::WORDS[1],
+            Self::PrivateToken => Self::WORDS[2],
+            Self::Code { .. } => Self::WORDS[3],
+            Self::Shop => Self::WORDS[4],
+            Self::Oidc { .. } => Self::WORDS[5],
+            Self::Mail => Self::WORDS[6],
+        }
+    }
+
     /// Whether it works only where scripts run.
     #[must_use]
     pub fn needs_script(&self) -> bool {

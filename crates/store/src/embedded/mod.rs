@@ -32,6 +32,8 @@ use std::thread::{self, JoinHandle};
 use async_trait::async_trait;
 use bytes::Bytes;
 use fairgate_core::room::{Command, Outcome, Refusal, View};
+use fairgate_draw::Hash;
+use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 use fairgate_telemetry::clock::Clock;
 use tokio::sync::oneshot;
 
@@ -42,7 +44,8 @@ pub(super) use self::look::look_at_journals;
 pub use self::restore::{Gap, Restore, RestoreError, Restored, restore};
 use self::roster::{RosterPart, Rosters};
 use super::batch::{Reply, Request};
-use super::{DirLock, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of};
+use super::book::{BookFile, remove_old};
+use super::{BookPart, DirLock, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of, draw_name};
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
 const WAITING_MAX: usize = 16_384;
@@ -109,9 +112,13 @@ pub struct EmbeddedStore {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     rooms: Mutex<HashMap<String, RoomHandle>>,
+    books: Mutex<HashMap<String, SharedBook>>,
     /// None once the store is closed.
     lock: Mutex<Option<DirLock>>,
 }
+
+/// The book of a room's present draw, by the draw's name.
+type SharedBook = (String, Arc<Mutex<BookFile>>);
 
 /// How to reach a room's keeper.
 struct RoomHandle {
@@ -129,8 +136,10 @@ impl EmbeddedStore {
     pub fn open(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let dir = dir.into();
         let lock = Mutex::new(Some(DirLock::take(&dir)?));
-        let store = Self { clock, counters: Arc::default(), rooms: Mutex::default(), lock, dir };
+        let store =
+            Self { clock, counters: Arc::default(), rooms: Mutex::default(), books: Mutex::default(), lock, dir };
         for room in rooms_in(&store.dir)? {
+            remove_old(&store.dir.join(&room), store.clock.now_ms());
             let loaded = load(&store.dir.join(&room))?;
             let handle = store.start(&room, loaded)?;
             store.lock_rooms().insert(room, handle);
@@ -204,6 +213,38 @@ impl EmbeddedStore {
         bytes.map_err(|error| unavailable(&error))
     }
 
+    /// Works on the book of a draw, off the threads that serve requests.
+    async fn with_book<T: Send + 'static>(
+        &self,
+        room: &str,
+        draw: &Hash,
+        work: impl FnOnce(&mut BookFile, u64) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (book, now_ms) = (self.shared_book(room, draw)?, self.clock.now_ms());
+        let worked = tokio::task::spawn_blocking(move || {
+            let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut book, now_ms)
+        });
+        worked.await.map_err(|error| unavailable(&error))?
+    }
+
+    fn shared_book(&self, room: &str, draw: &Hash) -> Result<Arc<Mutex<BookFile>>, StoreError> {
+        check_name(room)?;
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_closed() {
+            return Err(unavailable(&"the store has been closed"));
+        }
+        let name = draw_name(draw);
+        if let Some((_, book)) = books.get(room).filter(|(own, _)| *own == name) {
+            return Ok(Arc::clone(book));
+        }
+        let dir = self.dir.join(room);
+        remove_old(&dir, self.clock.now_ms());
+        let book = Arc::new(Mutex::new(BookFile::open(BookFile::path_in(&dir, &name))?));
+        books.insert(room.to_owned(), (name, Arc::clone(&book)));
+        Ok(book)
+    }
+
     fn is_closed(&self) -> bool {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
@@ -218,6 +259,10 @@ impl EmbeddedStore {
             if thread.join().is_err() {
                 tracing::error!("a room's keeper has panicked while it was told to end");
             }
+        }
+        // Whoever works on a book has the lock until it is done.
+        for (_, book) in std::mem::take(&mut *self.books.lock().unwrap_or_else(PoisonError::into_inner)).into_values() {
+            drop(book.lock());
         }
         drop(lock);
     }
@@ -256,6 +301,29 @@ impl Store for EmbeddedStore {
         let read = move || file.map_or_else(|| Ok(Bytes::new()), |file| file.read(claims));
         let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
         bytes.map_err(|error| unavailable(&error))
+    }
+
+    async fn count(&self, room: &str, draw: &Hash, told: Told) -> Result<Seen, StoreError> {
+        self.with_book(room, draw, |book, now_ms| book.tell(told, now_ms)).await
+    }
+
+    async fn book(&self, room: &str, draw: &Hash, _parts: &[BookPart]) -> Result<Book, StoreError> {
+        self.with_book(room, draw, |book, now_ms| Ok(book.book(now_ms).clone())).await
+    }
+
+    async fn overrule(
+        &self,
+        room: &str,
+        draw: &Hash,
+        known: u64,
+        rows: Vec<[u8; OVERRULE_BYTES]>,
+        keep_until_ms: u64,
+    ) -> Result<u64, StoreError> {
+        self.with_book(room, draw, move |book, now_ms| book.overrule(known, rows, keep_until_ms, now_ms)).await
+    }
+
+    async fn forget(&self, room: &str, draw: &Hash, keep_until_ms: u64) -> Result<bool, StoreError> {
+        self.with_book(room, draw, move |book, now_ms| book.forget(keep_until_ms, now_ms)).await
     }
 
     fn now_ms(&self) -> Option<u64> {

@@ -10,6 +10,7 @@
 
 mod address;
 mod arrivals;
+mod book;
 mod calls;
 mod entries;
 mod fields;
@@ -39,6 +40,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fairgate_core::room::{Arrival, Arrived, Command, Outcome, View};
 use fairgate_draw::Hash;
+use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 use fairgate_telemetry::clock::{Clock, SteadyClock};
 use fairgate_telemetry::entropy::{NoRandomness, random_bytes};
 use futures_util::FutureExt;
@@ -65,8 +67,8 @@ use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};
 use super::{
-    Joined, Joiner, LockError, LogList, RosterCopy, SharedRows, Store, StoreError, StoreTime, check_name,
-    check_plan_is_of, copy,
+    BookPart, Joined, Joiner, LockError, LogList, RosterCopy, SharedRows, Store, StoreError, StoreTime, check_name,
+    check_plan_is_of, copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -309,6 +311,34 @@ impl Store for RedisStore {
         self.on_own_runtime(async move { shared_log::append(&link, &origin, list, count, &rows).await }.boxed()).await
     }
 
+    async fn count(&self, room: &str, draw: &Hash, told: Told) -> Result<Seen, StoreError> {
+        let (link, key) = (self.link.clone(), book_key(room, draw)?);
+        self.on_own_runtime(async move { book::count(&link, &key, &told).await }.boxed()).await
+    }
+
+    async fn book(&self, room: &str, draw: &Hash, parts: &[BookPart]) -> Result<Book, StoreError> {
+        let (link, key, parts) = (self.link.clone(), book_key(room, draw)?, parts.to_vec());
+        self.on_own_runtime(async move { book::read(&link, &key, &parts).await }.boxed()).await
+    }
+
+    async fn overrule(
+        &self,
+        room: &str,
+        draw: &Hash,
+        known: u64,
+        rows: Vec<[u8; OVERRULE_BYTES]>,
+        keep_until_ms: u64,
+    ) -> Result<u64, StoreError> {
+        let (link, key) = (self.link.clone(), book_key(room, draw)?);
+        let append = async move { book::overrule(&link, &key, known, &rows, keep_until_ms).await };
+        self.on_own_runtime(append.boxed()).await
+    }
+
+    async fn forget(&self, room: &str, draw: &Hash, keep_until_ms: u64) -> Result<bool, StoreError> {
+        let (link, key) = (self.link.clone(), book_key(room, draw)?);
+        self.on_own_runtime(async move { book::forget(&link, &key, keep_until_ms).await }.boxed()).await
+    }
+
     fn time(&self) -> Option<StoreTime> {
         if self.clock.is_some() {
             return None;
@@ -364,6 +394,12 @@ impl fmt::Debug for RedisStore {
 /// The room's hash; the braces put all keys of a room into one slot of a cluster.
 fn key(room: &str) -> String {
     format!("fairgate:{{{room}}}")
+}
+
+/// The names of a book's keys begin with this.
+fn book_key(room: &str, draw: &Hash) -> Result<String, StoreError> {
+    check_name(room)?;
+    Ok(format!("{}:book:{}", key(room), draw_name(draw)))
 }
 
 fn stopped() -> StoreError {

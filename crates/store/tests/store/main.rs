@@ -1,5 +1,6 @@
 //! Rooms and the stores that keep them, under generated histories.
 
+mod book;
 mod clock;
 mod conformance;
 mod crash;
