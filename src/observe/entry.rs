@@ -37,6 +37,10 @@ metrics! {
         entry_suspicious_total: IntCounterVec["signal"],
         /// Claims of those who owe something, by outcome: `asked`, `shown`.
         entry_owed_total: IntCounterVec["outcome"],
+        /// Decisions of organizers about refused fans that this edge has taken over.
+        entry_overruled_total: IntCounter,
+        /// References that were given, by outcome: `kept`, or `dropped` where a network or this edge had too many.
+        entry_references_total: IntCounterVec["outcome"],
     }
 }
 
@@ -157,6 +161,16 @@ impl EntryMetrics {
     /// A join had a sign of suspicion.
     pub fn observe_signal(&self, signal: Signal) {
         self.metrics.entry_suspicious_total.with_label_values(&[signal.as_str()]).inc();
+    }
+
+    /// This edge has taken over so many decisions.
+    pub fn observe_overruled(&self, decisions: u64) {
+        self.metrics.entry_overruled_total.inc_by(decisions);
+    }
+
+    /// A reference was given.
+    pub fn observe_reference(&self, is_kept: bool) {
+        self.metrics.entry_references_total.with_label_values(&[if is_kept { "kept" } else { "dropped" }]).inc();
     }
 
     /// Somebody who owed something claimed.

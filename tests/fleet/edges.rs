@@ -25,6 +25,11 @@ const EDGES: usize = 3;
 /// The token of everyone who may change anything.
 pub(crate) const ADMIN_TOKEN: &str = "sre-0123456789abcdef";
 
+/// What the room of a fleet asks of those who enter, where it asks anything.
+const ENTRY: &str = "entry.toml";
+/// The identity key of fleets whose rooms ask something.
+const IDENTITY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
 /// Where the key of the draw log is, in a fleet that keeps one.
 const LOG_KEY: &str = "draw-log.key";
 
@@ -66,6 +71,13 @@ impl Fleet {
         Self::in_dir(TempDir::new().unwrap(), edges, (redis, shop), sale, rules)
     }
 
+    /// Edges whose room has these tables, such as `[room.entry]`, and that believe `X-Forwarded-For`.
+    pub(crate) fn asking(edges: usize, redis: SocketAddr, shop: SocketAddr, sale: &Sale, entry: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join(ENTRY), entry).unwrap();
+        Self::in_dir(dir, edges, (redis, shop), sale, None)
+    }
+
     /// Three edges that keep a draw log, with this key.
     pub(crate) fn logged(redis: SocketAddr, shop: SocketAddr, sale: &Sale, key: &str) -> Self {
         let dir = TempDir::new().unwrap();
@@ -90,6 +102,9 @@ impl Fleet {
             let log = dir.path().join(LOG_KEY);
             if log.exists() {
                 writeln!(text, "[draw.log]\nkey = {log:?}").unwrap();
+            }
+            if let Ok(entry) = fs::read_to_string(dir.path().join(ENTRY)) {
+                text = text.replace("[edge]\n", "[edge]\ntrusted_proxies = [\"127.0.0.1/32\"]\n") + &entry;
             }
             fs::write(dir.path().join(format!("edge-{edge}.toml")), text).unwrap();
         }
@@ -135,6 +150,7 @@ impl Fleet {
             .arg(self.config_path(edge))
             .env("RUST_LOG", "warn")
             .env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("FAIRGATE_IDENTITY_KEY", IDENTITY)
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -6,6 +6,7 @@ mod controls;
 mod crowd;
 mod draw_log;
 mod edges;
+mod entry;
 mod faults;
 mod proxy;
 mod replicas;

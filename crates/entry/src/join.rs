@@ -150,6 +150,8 @@ pub struct Judge<'j> {
     pub deferred: &'j [WayName],
     /// Ways that cannot be asked for now, and count as shown: `on_failure = "pass"`.
     pub excused: &'j [WayName],
+    /// Ways that an organizer lets this entry pass, and as whom: what is shown by them is not judged.
+    pub overruled: &'j [(WayName, Person)],
 }
 
 impl Judge<'_> {
@@ -170,9 +172,12 @@ impl Judge<'_> {
         let is_for_this = |voucher: &Voucher| voucher.is_for(&Bound::Entry(bond));
         let good = opened.into_iter().map(|(_, voucher)| voucher).filter(is_for_this);
         let mut shown: Vec<(WayName, Person)> = good.map(|voucher| (voucher.way, voucher.person)).collect();
+        shown.extend(self.overruled.iter().cloned());
         let mut more = None;
         for (name, what) in self.cheap(show) {
-            let Some(way) = self.ways.find(&name).filter(|way| way.is_judged_at_join()) else { continue };
+            let is_passed = self.overruled.iter().any(|(own, _)| own.as_str() == name);
+            let way = self.ways.find(&name).filter(|way| way.is_judged_at_join() && !is_passed);
+            let Some(way) = way else { continue };
             match way.judge(&what, &scene) {
                 Judgement::Shown(person) => shown.push((way.name().clone(), person)),
                 Judgement::Refused(reason) => return Joined::Refused { way: way.name().clone(), reason },

@@ -72,6 +72,7 @@ pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
         stale: false,
         log: None,
         entry: None,
+        counts: None,
     };
     Status::build(input).http1.len() as u64
 }

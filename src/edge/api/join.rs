@@ -16,6 +16,7 @@ use super::newcomer::{Entered, Newcomer, problem};
 use super::ticket::{self, Shown};
 use super::{arrive, lost_number};
 use crate::edge::context::Edge;
+use crate::edge::entry::desk::Came;
 use crate::edge::entry::shown::Shown as ShownWays;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
@@ -85,14 +86,12 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
         Err(problem @ Problem::NewKey { .. }) => return Err(problem),
         Err(_) => {
             let nonce = nonce(&sent, room, request)?;
-            let (admitted, terms) = show(edge, room, &snapshot, request, &sent, &nonce)?;
+            let (admitted, terms, came) = show(edge, room, &snapshot, request, &sent, &nonce)?;
             let newcomer = Newcomer { nonce, address: request.address, admitted, terms };
             let entered = enter(edge, room, &snapshot, newcomer).await;
             let entered =
                 entered.map_err(|problem| admission::told(edge, room, &snapshot, request, &nonce, problem))?;
-            if !entered.again {
-                admission::entered(edge, room, &snapshot, request);
-            }
+            admission::entered(edge, room, &snapshot, request, &came, (&entered, &nonce));
             entered
         }
     };
@@ -142,7 +141,7 @@ fn show(
     request: &FanRequest<'_>,
     sent: &Sent<Join>,
     nonce: &[u8; 16],
-) -> Result<(Admitted, Terms), Problem> {
+) -> Result<(Admitted, Terms, Came), Problem> {
     check_open(edge, snapshot)?;
     let admitted = match sent {
         Sent::Json(Join { show, vouchers, jkt, keepsake, .. }) => {

@@ -4,15 +4,20 @@
 //! - the cheap checks stand first, and a refusal ends it
 //! - nothing is kept of what was shown
 //! - the same refusal has the same reference, on every edge
+//! - what is counted is the fleet's, and no join and no claim makes a call for it
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use fairgate_draw::v2::IdentityKey as DrawKey;
+use fairgate_draw::v2::{Identity, IdentityKey as DrawKey, Method, Tag, tag};
 use fairgate_entry::bond::Bond;
-use fairgate_entry::code::{Campaigns, Code, CodeWay};
+use fairgate_entry::book::{
+    Asking, Book, ENTERED, OVERRULE_BYTES, Refusal, Seen, Summary, Told, Verdict, kept_until_ms,
+};
+use fairgate_entry::code::{Campaigns, Code, CodeWay, Shared, Sharing};
 use fairgate_entry::epoch::Epoch;
 use fairgate_entry::heat::NetworkTag;
 use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond, owed};
@@ -35,6 +40,8 @@ use super::document::EntryDocument;
 use super::issuers::Issuer;
 use super::load::Load;
 use super::mailer::Mailer;
+use super::notes::{Kept, Notes};
+use super::overruled::Overruled;
 use super::remote_shop::RemoteShop;
 use super::shown::Shown;
 use super::sign_in::SignInProvider;
@@ -53,6 +60,15 @@ pub(crate) struct Desk {
     pub(super) wait: Wait,
     pub(super) altcha: Option<Altcha>,
     pub(super) load: Load,
+    pub(super) notes: Notes,
+    pub(super) overruled: ArcSwap<Overruled>,
+    /// What is published with the draw.
+    pub(super) summary: ArcSwap<Summary>,
+    pub(super) is_forgotten: AtomicBool,
+    /// Identities that came again, in a draw.
+    pub(super) sharing: Mutex<([u8; 32], Sharing)>,
+    /// Entries of one mail domain that are usual, and domains that are not counted; none where the room sends no mail.
+    pub(super) mail_domains: Option<(u32, Vec<String>)>,
     /// All ways but codes.
     pub(super) ways: Vec<Arc<dyn Way>>,
     /// Those of them whose keys are elsewhere.
@@ -115,6 +131,17 @@ pub(crate) struct Admission {
     pub(crate) why: Vec<Signal>,
     /// A code that let somebody in and is not the identity.
     pub(crate) code: Option<CodeShown>,
+    /// What is counted once the entry is made.
+    pub(crate) came: Came,
+}
+
+/// What is counted of an entry once it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Came {
+    /// The ways that let it in.
+    by: Vec<WayName>,
+    /// What stands for its mail domain, where that is counted.
+    domain: Option<NetworkTag>,
 }
 
 /// A code that is used up by an entry.
@@ -126,6 +153,19 @@ pub(crate) struct CodeShown {
     pub(crate) rank: u32,
     /// How many entries it is good for.
     pub(crate) uses: u8,
+}
+
+/// What a claim comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Owing {
+    /// Nothing is asked.
+    Nothing,
+    /// What was asked for is settled.
+    Settled,
+    /// Something is owed.
+    Due(Due),
+    /// An organizer does not let the position in.
+    Refused(Reference),
 }
 
 /// What somebody owes at a claim.
@@ -199,9 +239,9 @@ impl Desk {
     /// # Errors
     /// What is missing, or does not count.
     pub(crate) fn join(&self, joining: &Joining<'_>, moment: &Moment<'_>) -> Result<Admission, EntryProblem> {
-        let crowding = self.load.crowding(moment.draw, moment.address, moment.now_ms);
+        let crowd = self.load.crowding(moment.draw, moment.address, moment.now_ms);
         let guesses = self.load.for_guesses(moment.draw, moment.address, moment.now_ms);
-        let effort = (self.load.asked(crowding) + guesses).min(SHOWN_TABLES_MAX as u32);
+        let effort = (self.load.asked(crowd) + guesses).min(SHOWN_TABLES_MAX as u32);
         let ways = self.judged.load();
         let (deferred, excused) = (self.away(OnFailure::Later), self.away(OnFailure::Pass));
         let judge = Judge {
@@ -210,11 +250,14 @@ impl Desk {
             vouchers: &self.vouchers,
             deferred: &deferred,
             excused: &excused,
+            overruled: &[],
         };
         let mut show = show(joining);
         let own = bond(&show, joining.nonce, &judge.open(&show, &self.room, moment.now_ms));
+        let overruled = self.let_pass(&show, joining.nonce, own, moment.draw);
+        let judge = Judge { overruled: &overruled, ..judge };
         let scene = self.scene(moment.draw, moment.now_ms, own, effort);
-        let opened = self.open_altcha(joining.shown, &scene)?;
+        let opened = self.open_altcha(joining.shown, &scene, moment.address)?;
         if let Some((epoch, solutions)) = &opened {
             show.work = Some((epoch.0, solutions));
         }
@@ -227,19 +270,26 @@ impl Desk {
         match joined {
             Joined::Enters(entrant) => {
                 let until_s = self.until_s(&show, &entrant, &scene);
+                let domain = self.mail_domain(&entrant, moment.draw);
+                let (devices, code_networks) = self.devices(&entrant, moment.draw);
                 let facts = Facts {
-                    address: Some(crowding),
+                    address: Some(crowd.draw),
                     browser: joining.browser,
                     has_waited: entrant.by.iter().any(|way| way.as_str() == WayName::WAIT),
+                    devices,
+                    code_networks,
+                    is_domain_full: domain.is_some_and(|domain| self.is_domain_full(&domain, moment)),
                     ..Facts::default()
                 };
                 let (owes, why) = self.owes(&facts);
-                let code = self.code_shown(&show, &entrant, moment.now_ms);
-                Ok(Admission { owes, why, code, until_s, entrant })
+                let is_passed = overruled.iter().any(|(way, _)| way.as_str() == WayName::CODE);
+                let code = self.code_shown(&show, &entrant, moment.now_ms).filter(|_| !is_passed);
+                let came = Came { by: entrant.by.clone(), domain };
+                Ok(Admission { owes, why, code, until_s, entrant, came })
             }
             Joined::Refused { way, reason } => {
                 self.note_guess(reason, &show, moment);
-                Err(self.refused(way, reason, &scene).into_problem())
+                Err(self.refused(way, reason, &scene, moment.address).into_problem())
             }
             Joined::More(Ask::Work { e, seed, effort }) => {
                 let wait = self.note(&show, &scene, moment.starts_at_ms);
@@ -263,7 +313,7 @@ impl Desk {
         let way = named.or(shops.first()).ok_or(EntryProblem::NotAsked)?;
         match way.judge(&fairgate_entry::way::Shown::Shop(token), &scene) {
             Judgement::Shown(person) => Ok((way.name().clone(), person)),
-            _ => Err(self.refused(way.name().clone(), Reason::TokenWrong, &scene).into_problem()),
+            _ => Err(self.refused(way.name().clone(), Reason::TokenWrong, &scene, moment.address).into_problem()),
         }
     }
 
@@ -313,15 +363,184 @@ impl Desk {
     }
 
     /// The entry was made.
-    pub(crate) fn entered(&self, moment: &Moment<'_>) {
-        self.load.count(moment.draw, moment.address, moment.now_ms);
+    pub(crate) fn entered(&self, came: &Came, moment: &Moment<'_>) {
+        self.load.count(moment.draw, moment.address);
+        if let Some(domain) = came.domain {
+            self.load.count_other(moment.draw, domain);
+        }
+        self.notes.begin(moment.draw);
+        self.notes.count(None, ENTERED, moment.now_ms);
+        came.by.iter().for_each(|way| self.notes.count(Some(way), ENTERED, moment.now_ms));
     }
 
-    /// The refusal of an entry that has no position yet.
-    pub(crate) fn refused(&self, way: WayName, reason: Reason, scene: &Scene<'_>) -> Refused {
+    /// An identity came again, from another device than the one that made its entry.
+    pub(crate) fn came_again(&self, tag: &Tag, key: Option<[u8; 16]>, moment: &Moment<'_>) {
+        self.sharing(moment.draw).1.note(tag, self.network_tag(moment), key);
+    }
+
+    /// Identities of a draw that came again from more networks or devices than usual, as far as this edge has seen.
+    pub(crate) fn shared(&self, draw: &[u8; 32]) -> Vec<Shared> {
+        self.sharing(draw).1.shared()
+    }
+
+    fn sharing(&self, draw: &[u8; 32]) -> MutexGuard<'_, ([u8; 32], Sharing)> {
+        let mut sharing = self.sharing.lock().unwrap_or_else(PoisonError::into_inner);
+        if sharing.0 != *draw {
+            *sharing = (*draw, Sharing::default());
+        }
+        sharing
+    }
+
+    /// Devices that have shown an entrant's identity, this one included, and networks where it is a code.
+    fn devices(&self, entrant: &Entrant, draw: &[u8; 32]) -> (u32, u32) {
+        let Some(identity) = entrant.identities.first() else { return (0, 0) };
+        if self.sharing(draw).1.is_empty() {
+            return (0, 0);
+        }
+        let tag = tag(&self.tag_key(draw), identity);
+        let (times, networks) = self.sharing(draw).1.known(&tag);
+        // The one that made the entry, those that came since, and this one.
+        let devices = if times > 0 { u32::try_from(times).unwrap_or(u32::MAX).saturating_add(2) } else { 0 };
+        let is_code = *identity.method() == Method::invite();
+        // At most one more than is usual is known.
+        (devices, if is_code { networks as u32 } else { 0 })
+    }
+
+    /// What stands for the mail domain of an entrant, where the room counts it.
+    fn mail_domain(&self, entrant: &Entrant, draw: &[u8; 32]) -> Option<NetworkTag> {
+        let (_, large) = self.mail_domains.as_ref()?;
+        let all = entrant.identities.iter().chain(&entrant.others);
+        let mail = all.filter(|identity| *identity.method() == Method::mail()).find_map(domain_of)?;
+        let is_counted = !large.iter().any(|known| known == mail);
+        is_counted.then(|| self.load.other_tag(draw, "mail-domain", mail))
+    }
+
+    fn is_domain_full(&self, domain: &NetworkTag, moment: &Moment<'_>) -> bool {
+        let entries = self.load.crowding_of(moment.draw, domain, moment.now_ms).draw.entries;
+        self.mail_domains.as_ref().is_some_and(|(usual, _)| entries >= *usual)
+    }
+
+    /// Ways that an organizer lets this very entry pass, after it was refused by them. Whoever shows a code that is the
+    /// identity enters as the holder of that code, once.
+    fn let_pass(&self, show: &Show<'_>, nonce: &[u8; 16], bond: Bond, draw: &[u8; 32]) -> Vec<(WayName, Person)> {
+        let overruled = self.overruled.load();
+        if overruled.has_no_references() {
+            return Vec::new();
+        }
+        let code = show.code.and_then(Code::read);
+        let person = |way: &WayName, reason: Reason| -> Option<Person> {
+            let is_identity = self.policy.identity().any(|own| own == way);
+            match (is_identity, reason, &code) {
+                (false, ..) => Some(Person::checked()),
+                (true, Reason::CodeUnknown, Some(code)) => {
+                    Identity::new(Method::invite(), code.as_str()).ok().map(|identity| Person::of(identity, None))
+                }
+                (true, ..) => None,
+            }
+        };
+        // A code is told to be used up before anybody knows what else was shown.
+        let used = Bond::of(nonce, b"");
+        let refusals = [
+            (Reason::WorkWrong, bond),
+            (Reason::ChallengeFailed, bond),
+            (Reason::CodeUnknown, bond),
+            (Reason::CodeUsed, used),
+        ];
+        let mut passed = Vec::new();
+        for (reason, bond) in refusals {
+            let reference = Reference::of(&self.references, draw, NO_POSITION, bond.bytes(), reason);
+            let Some((Verdict::LetIn, kind)) = overruled.reference(draw, &reference) else { continue };
+            let ways = self.policy.any_of().iter().chain(self.policy.all_of()).chain(self.policy.identity());
+            for way in ways.filter(|way| self.policy.kind(way).is_some_and(|own| own.word() == kind)) {
+                if !passed.iter().any(|(own, _)| own == way) {
+                    passed.extend(person(way, reason).map(|person| (way.clone(), person)));
+                }
+            }
+        }
+        passed
+    }
+
+    /// True if an organizer lets the entry of this bond pass a challenge that it has failed.
+    pub(crate) fn passes_challenge(&self, scene: &Scene<'_>) -> bool {
+        let about = scene.bond.bytes();
+        let reference = Reference::of(&self.references, scene.draw, NO_POSITION, about, Reason::ChallengeFailed);
+        matches!(self.overruled.load().reference(scene.draw, &reference), Some((Verdict::LetIn, _)))
+    }
+
+    /// The refusal of an entry that has no position yet. It came from this address.
+    pub(crate) fn refused(&self, way: WayName, reason: Reason, scene: &Scene<'_>, from: IpAddr) -> Refused {
         let about = scene.bond.bytes();
         let reference = Reference::of(&self.references, scene.draw, NO_POSITION, about, reason);
+        let refusal = Refusal::new(reference, None, reason, self.policy.kind(&way), scene.now_ms);
+        self.notes.begin(scene.draw);
+        let kept = self.notes.refused(&refusal, || self.load.note_refusal(scene.draw, from, scene.now_ms));
+        self.metrics.observe_reference(kept != Kept::Dropped);
+        if kept != Kept::Again {
+            self.notes.count(Some(&way), reason.as_str(), scene.now_ms);
+        }
         Refused { way, reason, reference }
+    }
+
+    /// Begins with a draw; answers true if it is another one than before.
+    pub(crate) fn begin(&self, draw: &[u8; 32]) -> bool {
+        self.notes.begin(draw);
+        let is_other = self.load.begin(draw);
+        if is_other {
+            self.is_forgotten.store(false, Relaxed);
+        }
+        is_other
+    }
+
+    /// What the store is told next.
+    pub(crate) fn tell(&self, now_ms: u64, ends_at_ms: Option<u64>) -> Told {
+        self.notes.tell(kept_until_ms(now_ms, ends_at_ms), |told| self.load.tell(told, now_ms))
+    }
+
+    /// The store has answered a telling.
+    pub(crate) fn told(&self, told: &Told, seen: &Seen) {
+        self.load.seen(told, seen);
+        self.notes.answered();
+    }
+
+    /// True if more waits than one telling has.
+    pub(crate) fn has_more_to_tell(&self) -> bool {
+        self.notes.has_more()
+    }
+
+    /// Takes over what the fleet's book has: entries by network where they were read, decisions, and what is published.
+    pub(crate) fn take(&self, draw: &[u8; 32], book: &Book, summary: Summary) {
+        self.load.take(draw, book.heat.clone());
+        let known = self.overruled.load();
+        if known.rows(draw) != book.overrule_rows() {
+            let before = known.rows(draw).len();
+            let new = book.overrule_rows().len().saturating_sub(before);
+            self.metrics.observe_overruled(new as u64);
+            self.overruled.store(Arc::new(Overruled::new(draw, book.overrule_rows())));
+        }
+        self.summary.store(Arc::new(summary));
+    }
+
+    /// The decisions that this edge knows of a draw, as rows.
+    pub(crate) fn decisions(&self, draw: &[u8; 32]) -> Vec<[u8; OVERRULE_BYTES]> {
+        self.overruled.load().rows(draw).to_vec()
+    }
+
+    /// True if the draw's book was forgotten.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Relaxed)
+    }
+
+    /// The draw's book was forgotten, or was not.
+    pub(crate) fn set_forgotten(&self, is_forgotten: bool) {
+        self.is_forgotten.store(is_forgotten, Relaxed);
+        if is_forgotten {
+            *self.sharing.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
+        }
+    }
+
+    /// What is published with the draw; nothing before the first entry.
+    pub(crate) fn summary(&self) -> Option<Arc<Summary>> {
+        Some(self.summary.load_full()).filter(|summary| !summary.is_empty())
     }
 
     fn required(&self, required: Required, show: &Show<'_>, scene: &Scene<'_>, starts_at_ms: u64) -> EntryProblem {
@@ -354,11 +573,16 @@ impl Desk {
     }
 
     /// The work in a payload of ALTCHA's widget.
-    fn open_altcha(&self, shown: &Shown, scene: &Scene<'_>) -> Result<Option<(Epoch, String)>, EntryProblem> {
+    fn open_altcha(
+        &self,
+        shown: &Shown,
+        scene: &Scene<'_>,
+        from: IpAddr,
+    ) -> Result<Option<(Epoch, String)>, EntryProblem> {
         let (Some(payload), Some(altcha)) = (&shown.altcha, &self.altcha) else { return Ok(None) };
         altcha.open(payload, scene).map(Some).map_err(|_| {
             let name = WayName::new(WayName::WORK);
-            name.map_or(EntryProblem::NotAsked, |way| self.refused(way, Reason::WorkWrong, scene).into_problem())
+            name.map_or(EntryProblem::NotAsked, |way| self.refused(way, Reason::WorkWrong, scene, from).into_problem())
         })
     }
 
@@ -425,15 +649,34 @@ impl Desk {
         looks.then(|| self.network_tag(moment))
     }
 
-    /// What a claim owes first; nothing where all is settled. `position` is tier and index, and `terms` is what the ticket
-    /// says.
-    pub(crate) fn due(
-        &self,
-        terms: &Terms,
-        (tier, index): (u8, u64),
-        vouchers: &[&str],
-        moment: &Moment<'_>,
-    ) -> Option<Due> {
+    /// What a claim comes to, and notes it. `position` is tier and index, and `terms` is what the ticket says.
+    pub(crate) fn owing(&self, terms: &Terms, position: (u8, u64), vouchers: &[&str], moment: &Moment<'_>) -> Owing {
+        let decision = self.overruled.load().position(moment.draw, position);
+        if decision == Some(Verdict::Refuse) {
+            let reference = Reference::of(&self.references, moment.draw, position, b"", Reason::Overruled);
+            return Owing::Refused(reference);
+        }
+        let owing = self.judge_claim(terms, position, vouchers, moment);
+        self.notes.begin(moment.draw);
+        match (owing, decision) {
+            (Owing::Due(_), Some(Verdict::LetIn)) => {
+                self.notes.asked(Asking::Excused, position);
+                Owing::Nothing
+            }
+            (owing @ Owing::Due(_), _) => {
+                self.notes.asked(Asking::Asked, position);
+                owing
+            }
+            (Owing::Settled, _) => {
+                self.notes.asked(Asking::Shown, position);
+                Owing::Settled
+            }
+            (owing, _) => owing,
+        }
+    }
+
+    /// What a claim owes first.
+    fn judge_claim(&self, terms: &Terms, (tier, index): (u8, u64), vouchers: &[&str], moment: &Moment<'_>) -> Owing {
         let open = |text: &&str| self.vouchers.open(text, &self.room, moment.now_ms).ok();
         let shown: Vec<Voucher> = vouchers.iter().filter_map(open).collect();
         let position = Bound::Position { tier, index };
@@ -441,23 +684,42 @@ impl Desk {
             names.iter().filter_map(|name| WayName::new(name).ok()).filter(|way| self.names(way)).collect()
         };
         let tag = terms.network.as_deref().and_then(NetworkTag::from_hex);
-        let address = tag.map(|tag| self.load.crowding_of(&tag, moment.now_ms));
+        let address = tag.map(|tag| self.load.crowding_of(moment.draw, &tag, moment.now_ms).draw);
         let score = Score::of(&Facts { address, ..Facts::default() }, self.load.free());
-        let mut all = owed(&self.policy, &score, &known(&terms.later), &shown, &position);
-        let was_odd = known(&terms.owes);
+        let (was_odd, later) = (known(&terms.owes), known(&terms.later));
+        let mut all = owed(&self.policy, &score, &later, &shown, &position);
         let is_settled = |ways: &[WayName]| {
             ways.iter().any(|way| shown.iter().any(|voucher| voucher.way == *way && voucher.is_for(&position)))
         };
         if !was_odd.is_empty() && !is_settled(&was_odd) && !all.iter().any(|due| due.reason == Reason::Owes) {
-            all.push(Owed { ways: was_odd, reason: Reason::Owes, signals: Vec::new() });
+            all.push(Owed { ways: was_odd.clone(), reason: Reason::Owes, signals: Vec::new() });
         }
-        let Owed { ways, reason, signals } = all.into_iter().next()?;
+        let Some(Owed { ways, reason, signals }) = all.into_iter().next() else {
+            let is_odd_now = score.is_suspicious(self.policy.suspicious_at) && !self.policy.suspicious().is_empty();
+            let is_asked = is_odd_now || !was_odd.is_empty() || !later.is_empty() || !self.policy.claim().is_empty();
+            return if is_asked { Owing::Settled } else { Owing::Nothing };
+        };
         let why = if reason == Reason::Owes { &terms.why[..] } else { &[] };
         let mut reasons: Vec<String> = signals.iter().map(|signal| signal.as_str().to_owned()).collect();
         reasons.extend(why.iter().filter(|why| !signals.iter().any(|signal| signal.as_str() == **why)).cloned());
         let reference = Reference::of(&self.references, moment.draw, (tier, index), b"", reason);
-        Some(Due { ways, reasons, reference })
+        let kind = ways.first().and_then(|way| self.policy.kind(way));
+        let mut refusal = Refusal::new(reference, Some((tier, index)), reason, kind, moment.now_ms).with_score(&score);
+        // What the ticket knew is told without points: those of the join are not kept.
+        let of_join = Signal::ALL.iter().filter(|signal| why.iter().any(|why| why == signal.as_str()));
+        for signal in of_join {
+            if !refusal.points.iter().any(|(own, _)| own == signal) {
+                refusal.points.push((*signal, 1));
+            }
+        }
+        let kept = self.notes.refused(&refusal, || true);
+        self.metrics.observe_reference(kept != Kept::Dropped);
+        Owing::Due(Due { ways, reasons, reference })
     }
+}
+
+fn domain_of(mailbox: &Identity) -> Option<&str> {
+    mailbox.subject().rsplit_once('@').map(|(_, domain)| domain)
 }
 
 /// The bond of a ticket's claim: the first half of its entry, which is known by then.

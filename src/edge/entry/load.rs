@@ -4,12 +4,15 @@
 //! - memory is fixed, whatever comes
 //! - no address is kept: networks are counted by tags of the draw
 //! - a network is compared with the crowd's own mean, so a hall full of people raises the mean with it
+//! - a join makes no call for it: what came is told to the store once a second, and the answer is the fleet's
 //!
-//! Counts are this edge's, over the last hour.
+//! Networks with few entries at this edge are told as a number only. From its fourth entry on a network is told by its tag.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use fairgate_entry::book::{Heat, NETWORKS_AT_ONCE, Seen, Told};
 use fairgate_entry::heat::{NetworkTag, Prefix, Scale, Sketch};
 use fairgate_entry::keys::Key;
 use fairgate_entry::score::Crowding;
@@ -21,32 +24,71 @@ const MINUTE_MS: u64 = 60_000;
 const GUESSES_USUAL: u32 = 10;
 /// Codes that are none, a minute of the whole room, that are guessed.
 const GUESSES_A_MINUTE: u32 = 1_000;
+/// Refusals an hour of one network whose references are kept.
+const REFUSALS_KEPT: u16 = 60;
+/// Entries of one network at this edge from which on it is told by its tag.
+const TOLD_FROM: u16 = 4;
+/// Networks that wait to be told. Entries of others are counted when there is room.
+const WAITING_MAX: usize = 1 << 16;
 
 /// What is known of the crowd and of its networks.
 pub(crate) struct Load {
     rules: EffortRules,
     networks: Key,
+    columns: u32,
     now: Mutex<Now>,
+}
+
+/// How many entries a network has made.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Crowd {
+    /// In the whole draw, beside the crowd's mean.
+    pub(crate) draw: Crowding,
+    /// In the last 60 minutes.
+    pub(crate) hour: u32,
 }
 
 struct Now {
     crowd: CrowdEffort,
+    /// The draw that is counted.
+    draw: [u8; 32],
+    /// What the fleet has counted, as far as this edge knows.
+    heat: Heat,
+    /// What this edge has counted.
+    own: Sketch,
+    /// Entries that are to be told, and those that are being told.
+    waiting: HashMap<NetworkTag, u16>,
+    under_way: HashMap<NetworkTag, u16>,
+    joins: u32,
+    light: i32,
     hour: u64,
-    entries: Sketch,
-    before: Sketch,
     /// Codes that were shown and are none, of this hour.
     guesses: Sketch,
+    /// Refusals of this hour.
+    refusals: Sketch,
     /// The minute, and how many codes were none in it.
     guessed: (u64, u32),
 }
 
 impl Load {
-    /// Nothing has happened yet. `networks` makes the tags.
-    pub(crate) fn new(rules: EffortRules, networks: Key, now_ms: u64) -> Self {
-        let crowd = CrowdEffort::new(&rules, now_ms);
-        let (entries, before, guesses) = (Sketch::new(0), Sketch::new(0), Sketch::new(0));
-        let now = Now { crowd, hour: now_ms / HOUR_MS, entries, before, guesses, guessed: (0, 0) };
-        Self { rules, networks, now: Mutex::new(now) }
+    /// Nothing has happened yet, in a draw of about so many entries. `networks` makes the tags.
+    pub(crate) fn new(rules: EffortRules, networks: Key, expected: u64, now_ms: u64) -> Self {
+        let columns = Heat::columns_for(expected);
+        let now = Now {
+            crowd: CrowdEffort::new(&rules, now_ms),
+            draw: [0; 32],
+            heat: Heat::new(columns),
+            own: Sketch::with_columns(columns as usize),
+            waiting: HashMap::new(),
+            under_way: HashMap::new(),
+            joins: 0,
+            light: 0,
+            hour: now_ms / HOUR_MS,
+            guesses: Sketch::new(0),
+            refusals: Sketch::new(0),
+            guessed: (0, 0),
+        };
+        Self { rules, networks, columns, now: Mutex::new(now) }
     }
 
     /// Moves the crowd's effort; to be called a few times a second.
@@ -60,15 +102,22 @@ impl Load {
     }
 
     /// What a network has entered beside the crowd's mean.
-    pub(crate) fn crowding(&self, draw: &[u8; 32], address: IpAddr, now_ms: u64) -> Crowding {
-        self.crowding_of(&self.tag(draw, address), now_ms)
+    pub(crate) fn crowding(&self, draw: &[u8; 32], address: IpAddr, now_ms: u64) -> Crowd {
+        self.crowding_of(draw, &self.tag(draw, address), now_ms)
     }
 
-    /// The same for the network of a tag.
-    pub(crate) fn crowding_of(&self, tag: &NetworkTag, now_ms: u64) -> Crowding {
-        let mut now = self.now();
-        now.turn(now_ms);
-        Crowding { entries: now.entries_of(tag, now_ms), mean: now.entries.mean().max(now.before.mean()) }
+    /// The same for whatever a tag stands for.
+    pub(crate) fn crowding_of(&self, draw: &[u8; 32], tag: &NetworkTag, now_ms: u64) -> Crowd {
+        let now = self.now();
+        if now.draw != *draw {
+            return Crowd { draw: Crowding { entries: 0, mean: 1.0 }, hour: 0 };
+        }
+        let (sums, untold) = (now.heat.sums(tag, hour_of(now_ms)), now.untold(tag));
+        let left_ms = HOUR_MS - now_ms % HOUR_MS;
+        let before = u64::from(sums.before) * left_ms / HOUR_MS;
+        // All are below 2¹⁶.
+        let hour = u32::from(sums.hour) + before as u32 + untold;
+        Crowd { draw: Crowding { entries: u32::from(sums.draw) + untold, mean: now.heat.mean() }, hour }
     }
 
     /// A network has shown a code that is none. Answers whether the room has just seen so many in a minute that somebody is
@@ -92,11 +141,19 @@ impl Load {
         u32::from(now.guesses.count(&tag)).saturating_sub(GUESSES_USUAL)
     }
 
+    /// A network was refused. Answers true if the reference is to be kept: a script must not push out those of others.
+    pub(crate) fn note_refusal(&self, draw: &[u8; 32], address: IpAddr, now_ms: u64) -> bool {
+        let tag = self.tag(draw, address);
+        let mut now = self.now();
+        now.turn(now_ms);
+        now.refusals.add(&tag, 1) <= REFUSALS_KEPT
+    }
+
     /// Tables that are asked of a network.
-    pub(crate) fn asked(&self, crowding: Crowding) -> u32 {
+    pub(crate) fn asked(&self, crowd: Crowd) -> u32 {
         // A mean of entries is far below 2³².
-        let mean = crowding.mean.clamp(0.0, f64::from(u32::MAX)) as u32;
-        self.rules.of_network(self.crowd(), crowding.entries, mean)
+        let mean = crowd.draw.mean.clamp(0.0, f64::from(u32::MAX)) as u32;
+        self.rules.of_network(self.crowd(), crowd.hour, mean)
     }
 
     /// Entries an hour of one network that cost no more than the crowd's.
@@ -105,11 +162,23 @@ impl Load {
     }
 
     /// A network has entered.
-    pub(crate) fn count(&self, draw: &[u8; 32], address: IpAddr, now_ms: u64) {
+    pub(crate) fn count(&self, draw: &[u8; 32], address: IpAddr) {
         let tag = self.tag(draw, address);
         let mut now = self.now();
-        now.turn(now_ms);
-        now.entries.add(&tag, 1);
+        now.begin(draw, self.columns);
+        now.joins = now.joins.saturating_add(1);
+        match now.add(tag) {
+            1 => now.light += 1,
+            TOLD_FROM => now.light -= 1,
+            _ => {}
+        }
+    }
+
+    /// Counts something else than a network, which the mean has nothing to do with.
+    pub(crate) fn count_other(&self, draw: &[u8; 32], tag: NetworkTag) {
+        let mut now = self.now();
+        now.begin(draw, self.columns);
+        now.add(tag);
     }
 
     /// What stands for a network in a draw.
@@ -117,35 +186,113 @@ impl Load {
         NetworkTag::of(&self.networks, draw, &Prefix::of(address, Scale::Address))
     }
 
+    /// What stands for something else in a draw, such as a mail domain.
+    pub(crate) fn other_tag(&self, draw: &[u8; 32], kind: &str, name: &str) -> NetworkTag {
+        NetworkTag::of_name(&self.networks, draw, kind, name)
+    }
+
+    /// True if another draw was counted last, or none: what the fleet knows of this one is to be taken over.
+    pub(crate) fn begin(&self, draw: &[u8; 32]) -> bool {
+        self.now().begin(draw, self.columns)
+    }
+
+    /// Puts into a telling what came since the last one that was answered.
+    pub(crate) fn tell(&self, told: &mut Told, now_ms: u64) {
+        let mut now = self.now();
+        let next: Vec<NetworkTag> = now.waiting.keys().take(NETWORKS_AT_ONCE).copied().collect();
+        told.networks = next.into_iter().filter_map(|tag| now.waiting.remove_entry(&tag)).collect();
+        now.under_way = told.networks.iter().copied().collect();
+        (told.joins, told.light) = (std::mem::take(&mut now.joins), std::mem::take(&mut now.light));
+        (told.hour, told.columns) = (hour_of(now_ms), self.columns);
+    }
+
+    /// Takes in what a telling was answered.
+    pub(crate) fn seen(&self, told: &Told, seen: &Seen) {
+        let mut now = self.now();
+        now.under_way.clear();
+        if seen.is_forgotten {
+            now.heat = Heat::new(self.columns);
+            return;
+        }
+        for ((tag, _), sums) in told.networks.iter().zip(&seen.sums) {
+            now.heat.raise(tag, *sums, told.hour);
+        }
+        now.heat.set_totals(seen.joins, seen.light, seen.used);
+    }
+
+    /// Takes over what the fleet has counted.
+    pub(crate) fn take(&self, draw: &[u8; 32], heat: Option<Heat>) {
+        let mut now = self.now();
+        if now.draw == *draw
+            && let Some(heat) = heat
+        {
+            now.heat = heat;
+        }
+    }
+
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn hour_of(now_ms: u64) -> u32 {
+    u32::try_from(now_ms / HOUR_MS).unwrap_or(u32::MAX)
+}
+
 impl Now {
+    /// Begins to count a draw, where it is another one; answers whether it is.
+    fn begin(&mut self, draw: &[u8; 32], columns: u32) -> bool {
+        let is_other = self.draw != *draw;
+        if is_other {
+            self.draw = *draw;
+            (self.heat, self.own) = (Heat::new(columns), Sketch::with_columns(columns as usize));
+            (self.joins, self.light) = (0, 0);
+            self.waiting.clear();
+            self.under_way.clear();
+        }
+        is_other
+    }
+
+    /// Counts an entry; answers how many this edge has seen of the tag.
+    fn add(&mut self, tag: NetworkTag) -> u16 {
+        let before = self.own.count(&tag);
+        let count = self.own.add(&tag, 1);
+        let more = match count {
+            _ if before >= TOLD_FROM => 1,
+            TOLD_FROM.. => count,
+            _ => 0,
+        };
+        if more > 0 && (self.waiting.len() < WAITING_MAX || self.waiting.contains_key(&tag)) {
+            let waiting = self.waiting.entry(tag).or_default();
+            *waiting = waiting.saturating_add(more);
+        }
+        count
+    }
+
+    /// Entries that the fleet does not know of.
+    fn untold(&self, tag: &NetworkTag) -> u32 {
+        let own = self.own.count(tag);
+        if own < TOLD_FROM {
+            return own.into();
+        }
+        let of = |map: &HashMap<NetworkTag, u16>| u32::from(map.get(tag).copied().unwrap_or(0));
+        of(&self.waiting) + of(&self.under_way)
+    }
+
     /// Begins another hour where one is over. A clock that was set back stays in its hour.
     fn turn(&mut self, now_ms: u64) {
         let hour = now_ms / HOUR_MS;
-        if hour <= self.hour {
-            return;
+        if hour > self.hour {
+            (self.guesses, self.refusals) = (Sketch::new(0), Sketch::new(0));
+            self.hour = hour;
         }
-        let entries = std::mem::replace(&mut self.entries, Sketch::new(0));
-        self.before = if hour == self.hour + 1 { entries } else { Sketch::new(0) };
-        self.guesses = Sketch::new(0);
-        self.hour = hour;
-    }
-
-    /// Entries of the last 60 minutes: of the hour before, the share that is left of it.
-    fn entries_of(&self, tag: &NetworkTag, now_ms: u64) -> u32 {
-        let left_ms = HOUR_MS - now_ms % HOUR_MS;
-        let before = u64::from(self.before.count(tag)) * left_ms / HOUR_MS;
-        // Both are below 2¹⁶.
-        u32::from(self.entries.count(tag)) + before as u32
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use fairgate_entry::book::Book;
+
     use super::*;
 
     const DRAW: [u8; 32] = [1; 32];
@@ -153,25 +300,33 @@ mod tests {
 
     fn load() -> Load {
         let rules = EffortRules { effort: 2, effort_max: 8, free: 3 };
-        Load::new(rules, Key::from_bytes([1; 32]), NOW_MS)
+        Load::new(rules, Key::from_bytes([1; 32]), 0, NOW_MS)
     }
 
     fn asked(load: &Load, address: &str, now_ms: u64) -> u32 {
         load.asked(load.crowding(&DRAW, address.parse().unwrap(), now_ms))
     }
 
-    fn count(load: &Load, address: &str, times: u32, now_ms: u64) {
-        (0..times).for_each(|_| load.count(&DRAW, address.parse().unwrap(), now_ms));
+    fn count(load: &Load, address: &str, times: u32) {
+        (0..times).for_each(|_| load.count(&DRAW, address.parse().unwrap()));
+    }
+
+    /// One telling of an edge to a book.
+    fn tell(load: &Load, edge: u8, number: u64, book: &mut Book, now_ms: u64) {
+        let mut told = Told { edge: [edge; 8], number, keep_until_ms: u64::MAX, ..Told::default() };
+        load.tell(&mut told, now_ms);
+        let seen = book.tell(&told);
+        load.seen(&told, &seen);
     }
 
     #[test]
     fn a_network_pays_more_than_the_crowd_and_another_does_not() {
         let load = load();
-        (1..=100).for_each(|n| count(&load, &format!("198.51.100.{n}"), 1, NOW_MS));
+        (1..=100).for_each(|n| count(&load, &format!("198.51.100.{n}"), 1));
         assert_eq!(asked(&load, "198.51.100.7", NOW_MS), 2);
-        count(&load, "203.0.113.9", 4, NOW_MS);
+        count(&load, "203.0.113.9", 4);
         assert_eq!(asked(&load, "203.0.113.9", NOW_MS), 4, "one more than the free ones above the mean");
-        count(&load, "203.0.113.9", 100, NOW_MS);
+        count(&load, "203.0.113.9", 100);
         assert_eq!(asked(&load, "203.0.113.9", NOW_MS), 8, "no more than `effort_max`");
         assert_eq!(asked(&load, "198.51.100.7", NOW_MS), 2);
         assert_eq!(asked(&load, "2001:db8::1", NOW_MS), 2);
@@ -180,8 +335,8 @@ mod tests {
     #[test]
     fn addresses_of_one_household_are_one_network() {
         let load = load();
-        (0..20).for_each(|n| count(&load, &format!("2001:db8:0:1::{n}"), 1, NOW_MS));
-        (0..200).for_each(|n| count(&load, &format!("2001:db8:1:{n}::1"), 1, NOW_MS));
+        (0..20).for_each(|n| count(&load, &format!("2001:db8:0:1::{n}"), 1));
+        (0..200).for_each(|n| count(&load, &format!("2001:db8:1:{n}::1"), 1));
         assert_eq!(asked(&load, "2001:db8:0:1:ffff::1", NOW_MS), 8);
         assert_eq!(asked(&load, "2001:db8:0:2::1", NOW_MS), 2);
     }
@@ -199,12 +354,57 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_forgotten_little_by_little() {
+    fn a_scripts_refusals_push_out_nobody_elses() {
         let load = load();
-        count(&load, "203.0.113.9", 60, NOW_MS);
-        let entries = |now_ms| load.crowding(&DRAW, "203.0.113.9".parse().unwrap(), now_ms).entries;
-        let seen = [0, HOUR_MS, HOUR_MS + HOUR_MS / 2, 2 * HOUR_MS].map(|later_ms| entries(NOW_MS + later_ms));
+        let (address, other) = ("203.0.113.9".parse().unwrap(), "203.0.113.10".parse().unwrap());
+        let kept = (0..500).filter(|_| load.note_refusal(&DRAW, address, NOW_MS)).count();
+        assert_eq!(kept, usize::from(REFUSALS_KEPT));
+        assert!(load.note_refusal(&DRAW, other, NOW_MS) && load.note_refusal(&DRAW, address, NOW_MS + HOUR_MS));
+    }
+
+    #[test]
+    fn an_hour_is_forgotten_little_by_little_and_the_draw_is_not() {
+        let (load, mut book) = (load(), Book::default());
+        count(&load, "203.0.113.9", 60);
+        let crowd = |now_ms| load.crowding(&DRAW, "203.0.113.9".parse().unwrap(), now_ms);
+        assert_eq!((crowd(NOW_MS).hour, crowd(NOW_MS).draw.entries), (60, 60), "before anybody was told");
+        tell(&load, 1, 1, &mut book, NOW_MS);
+        let seen = [0, HOUR_MS, HOUR_MS + HOUR_MS / 2, 2 * HOUR_MS].map(|later_ms| crowd(NOW_MS + later_ms).hour);
         assert_eq!(seen, [60, 60, 30, 0]);
-        assert_eq!(entries(NOW_MS), 0, "a clock that was set back brings nothing back");
+        assert_eq!(crowd(NOW_MS + 9 * HOUR_MS).draw.entries, 60);
+    }
+
+    #[test]
+    fn two_edges_count_a_network_together_and_a_third_takes_it_over() {
+        let (edges, mut book) = ([load(), load(), load()], Book::default());
+        let entries = |load: &Load| load.crowding(&DRAW, "203.0.113.9".parse().unwrap(), NOW_MS).draw.entries;
+        for (n, load) in (1..).zip(&edges[..2]) {
+            assert!(load.begin(&DRAW));
+            count(load, "203.0.113.9", 10);
+            count(load, "198.51.100.1", 1);
+            tell(load, n, 1, &mut book, NOW_MS);
+        }
+        assert_eq!((entries(&edges[0]), entries(&edges[1])), (10, 20));
+        tell(&edges[0], 1, 2, &mut book, NOW_MS);
+        count(&edges[0], "203.0.113.9", 1);
+        assert_eq!(entries(&edges[0]), 11, "it is not told of what it did not ask for");
+        tell(&edges[0], 1, 3, &mut book, NOW_MS);
+        assert_eq!(entries(&edges[0]), 21);
+        assert!(edges[2].begin(&DRAW) && !edges[2].begin(&DRAW));
+        edges[2].take(&DRAW, book.heat.clone());
+        assert_eq!(entries(&edges[2]), 21, "an edge that was started again knows at once");
+        let mean = edges[2].crowding(&DRAW, "192.0.2.1".parse().unwrap(), NOW_MS).draw.mean;
+        assert!((7.0..8.0).contains(&mean), "23 entries of three networks: {mean}");
+        assert_eq!(edges[2].crowding(&[9; 32], "203.0.113.9".parse().unwrap(), NOW_MS).draw.entries, 0, "another draw");
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_known_any_more() {
+        let (load, mut book) = (load(), Book::default());
+        count(&load, "203.0.113.9", 30);
+        tell(&load, 1, 1, &mut book, NOW_MS);
+        book.forget(0);
+        tell(&load, 1, 2, &mut book, NOW_MS);
+        assert_eq!(load.crowding(&DRAW, "203.0.113.9".parse().unwrap(), NOW_MS).draw.entries, 0);
     }
 }

@@ -6,6 +6,7 @@
 //! Parts:
 //! - [`desk`] decides, [`shown`] is what a call shows, and [`wallet`] the vouchers that a browser keeps.
 //! - [`setup`] opens the desk, and [`page`] says what the waiting page has to know. [`document`] is what the status says, and [`load`] how much work is asked of whom.
+//! - [`notes`] is what the book of the draw is told, and [`overruled`] what organizers have decided.
 //! - [`campaigns`] reads lists of codes from their files. [`errand`] bounds what the world is asked, [`challenge`]
 //!   asks challenge providers, and [`mailer`] sends codes by mail.
 
@@ -17,6 +18,8 @@ pub(super) mod errand;
 pub(super) mod issuers;
 pub(super) mod load;
 pub(super) mod mailer;
+pub(super) mod notes;
+pub(super) mod overruled;
 pub(super) mod page;
 mod provider_client;
 mod remote_shop;

@@ -5,6 +5,7 @@
 //! - a room that asks nothing has no desk
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -27,6 +28,7 @@ use super::desk::{Desk, all_ways};
 use super::issuers::Issuer;
 use super::load::Load;
 use super::mailer::Mailer;
+use super::notes::Notes;
 use super::provider_client::ProviderClient;
 use super::remote_shop::{Make, RemoteShop};
 use super::sign_in::{Rate, SignInProvider};
@@ -35,10 +37,12 @@ use crate::config::{
     RoomConfig, Secret, ShopConfig, ShopKeySource,
 };
 use crate::observe::EntryMetrics;
+use fairgate_telemetry::entropy::{NoRandomness, random_bytes};
 
 /// Everything that a desk is made of, looked up.
 pub(crate) struct DeskSetup {
     room: String,
+    expected: u64,
     title: String,
     prefix: String,
     hosts: Vec<String>,
@@ -70,6 +74,9 @@ pub enum DeskError {
     /// No client for providers can be made.
     #[error("cannot make an HTTP client for challenge providers: {0}; check the system's root certificates")]
     Client(#[from] reqwest::Error),
+    /// The system has no random numbers for this run's name.
+    #[error(transparent)]
+    Entropy(#[from] NoRandomness),
     /// A shop's keys cannot be read.
     #[error("room {room:?}: cannot read the shop's keys in {}: {reason}", path.display())]
     ShopKeys {
@@ -109,6 +116,7 @@ impl DeskSetup {
         let host = |host: &Host| if let Host::Name(name) = host { Some(name.clone()) } else { None };
         Ok(Some(Self {
             room: room.name.clone(),
+            expected: room.expected,
             title: room.title.clone(),
             prefix: prefix.to_owned(),
             hosts: room.hosts.iter().filter_map(host).collect(),
@@ -134,11 +142,18 @@ impl DeskSetup {
         let codes = Campaigns::new(&key(Purpose::Codes), terms);
         let remote_shops = self.remote_shops()?;
         let mut ways = self.ways(&work, &wait);
+        let mail = self.config.mail.as_ref();
         ways.extend(remote_shops.iter().map(|shop| Arc::clone(shop) as Arc<dyn Way>));
         Ok(Desk {
             judged: ArcSwap::from_pointee(all_ways(&ways, &codes)),
             altcha: self.config.work.stock_widget.then(|| Altcha::new(work)),
-            load: Load::new(self.config.work.rules, key(Purpose::Networks), now_ms),
+            load: Load::new(self.config.work.rules, key(Purpose::Networks), self.expected, now_ms),
+            notes: Notes::new(random_bytes()?),
+            overruled: ArcSwap::default(),
+            summary: ArcSwap::default(),
+            is_forgotten: AtomicBool::new(false),
+            sharing: Mutex::default(),
+            mail_domains: mail.map(|mail| (mail.domain_entries, mail.large_domains.clone())),
             vouchers: VoucherKey::new(&key(Purpose::Voucher)),
             references: key(Purpose::References),
             campaigns: ArcSwap::from_pointee(codes.clone()),

@@ -37,6 +37,8 @@ pub(crate) enum EntryProblem {
     TokenWrong(Refused),
     /// Something is owed at the claim.
     Owes(Owes),
+    /// An organizer does not let the position in.
+    Overruled(Reference),
     /// The sign-in, or the code by mail, did not come to an end; and whether another try may.
     SignInFailed(Refused, bool),
     /// The sign-in was begun elsewhere.
@@ -130,6 +132,20 @@ struct Told<'p> {
     retry: bool,
 }
 
+/// What is told of a place that an organizer does not let in.
+#[derive(Serialize)]
+struct OverruledTold {
+    reason: &'static str,
+    reference: String,
+    retry: bool,
+}
+
+impl OverruledTold {
+    fn of(reference: &Reference) -> Self {
+        Self { reason: Reason::Overruled.as_str(), reference: reference.to_string(), retry: false }
+    }
+}
+
 impl Refused {
     /// The problem of its kind.
     pub(crate) fn into_problem(self) -> EntryProblem {
@@ -151,7 +167,7 @@ impl EntryProblem {
             Self::Required(_) | Self::MoreWork(_) => StatusCode::PRECONDITION_REQUIRED,
             Self::WorkLate | Self::SignInMismatch => StatusCode::CONFLICT,
             Self::WorkWrong(_) | Self::ChallengeFailed(_) | Self::SignInFailed(..) => StatusCode::FORBIDDEN,
-            Self::CodeUnknown(_) | Self::TokenWrong(_) | Self::Owes(_) => StatusCode::FORBIDDEN,
+            Self::CodeUnknown(_) | Self::TokenWrong(_) | Self::Owes(_) | Self::Overruled(_) => StatusCode::FORBIDDEN,
             Self::CodeUsed(_) | Self::CodeTaken => StatusCode::GONE,
             Self::NotAsked => StatusCode::NOT_FOUND,
             Self::ChallengeUnavailable { .. } | Self::MailBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -172,6 +188,7 @@ impl EntryProblem {
             Self::CodeUsed(_) | Self::CodeTaken => ("code-used", "The code is used up"),
             Self::TokenWrong(_) => ("token-wrong", "The token does not count"),
             Self::Owes(_) => ("owes", "Something is owed before the claim"),
+            Self::Overruled(_) => ("overruled", "The organizer does not let this place in"),
             Self::SignInFailed(..) => ("sign-in-failed", "The sign-in failed"),
             Self::SignInMismatch => ("sign-in-mismatch", "The sign-in was begun elsewhere"),
             Self::SignInBusy { .. } => ("sign-in-busy", "Nobody can sign in just now"),
@@ -192,6 +209,7 @@ impl EntryProblem {
             Self::CodeUnknown(_) => "this is no code that counts here and now; look for a typing error",
             Self::CodeUsed(_) | Self::CodeTaken => "all entries of this code are taken; use another code",
             Self::TokenWrong(_) => "the shop's token does not count here and now; get a new one from the shop",
+            Self::Overruled(_) => "the organizer has decided so; quote the number to ask why",
             Self::Owes(_) => "your place is kept; show one of these ways, and claim again",
             Self::SignInFailed(..) => "what was typed or brought back does not count; try again, or begin anew",
             Self::SignInMismatch => "this browser has begun no sign-in, or too long ago; begin anew",
@@ -217,6 +235,7 @@ impl EntryProblem {
             Self::Required(missing) => serde_json::to_value(missing),
             Self::MoreWork(more) => serde_json::to_value(more),
             Self::Owes(owes) => serde_json::to_value(owes),
+            Self::Overruled(reference) => serde_json::to_value(OverruledTold::of(reference)),
             Self::CodeUsed(refused) => serde_json::to_value(refused.told(false)),
             Self::SignInFailed(refused, retry) => serde_json::to_value(refused.told(*retry)),
             Self::WorkWrong(refused)

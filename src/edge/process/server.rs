@@ -35,6 +35,7 @@ use crate::edge::proxy::phases::Phases;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::tasks::admin::AdminService;
 use crate::edge::tasks::draw_log::LogTask;
+use crate::edge::tasks::entry_book::EntryBooks;
 use crate::edge::tasks::file_watch::FileWatch;
 use crate::edge::tasks::inventory::InventoryWatch;
 use crate::edge::tasks::overload_control::OverloadControl;
@@ -114,6 +115,7 @@ fn add_watches(
     for pilot in pilots(edge, parts)? {
         server.add_service(background_service("pilot", pilot));
     }
+    server.add_service(background_service("entry books", EntryBooks::new(edge, parts.supervisor.clone())));
     server.add_service(background_service("files", FileWatch::new(edge, certificates, parts)));
     server.add_service(background_service("timekeeper", Timekeeper::new(edge, parts)));
     for watch in stock_watches(edge, parts)? {

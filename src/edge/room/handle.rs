@@ -222,8 +222,9 @@ impl LiveRoom {
             desk.step(self.joins.is_behind() || self.tiers.arrivals.is_behind(), now_ms);
             desk.document(&view.draw.descriptor_digest, now_ms)
         });
-        let entry = entry.as_ref();
-        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale, log, entry })
+        let (entry, counts) = (entry.as_ref(), self.entry.as_ref().and_then(Desk::summary));
+        let counts = counts.as_deref();
+        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale, log, entry, counts })
     }
 
     /// The forecast of the line's speed.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use fairgate_draw::v2::{Descriptor, RecordTier, Tier};
+use fairgate_entry::book::Summary;
 use http::StatusCode;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use serde::Serialize;
@@ -68,6 +69,8 @@ pub struct StatusInput<'a> {
     pub log: Option<&'a str>,
     /// What is asked of those who enter; none where nothing is.
     pub entry: Option<&'a EntryDocument>,
+    /// How many came how, where something is asked; none before anybody came.
+    pub counts: Option<&'a Summary>,
 }
 
 #[derive(Serialize)]
@@ -171,10 +174,18 @@ struct Draw<'a> {
     seed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a str>,
+    /// In a room that asks something: how many came how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<&'a Summary>,
 }
 
 impl<'a> Draw<'a> {
-    fn of(record: &'a DrawRecord, rules: Option<&Descriptor>, log: Option<&'a str>) -> Self {
+    fn of(
+        record: &'a DrawRecord,
+        rules: Option<&Descriptor>,
+        log: Option<&'a str>,
+        entry: Option<&'a Summary>,
+    ) -> Self {
         let text = |bytes: &Option<[u8; 32]>| bytes.map(hex::encode);
         // The root over those of all tiers is nobody's to check.
         let root = record.root.filter(|_| rules.is_none());
@@ -196,6 +207,7 @@ impl<'a> Draw<'a> {
             beacon: text(&record.beacon),
             seed: text(&record.seed),
             log,
+            entry,
         }
     }
 }
@@ -265,7 +277,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         stale: input.stale,
         poll,
         tiers: input.rules.map(|rules| pools(rules, view, input.tiers)),
-        draw: Draw::of(&view.draw, input.rules, input.log),
+        draw: Draw::of(&view.draw, input.rules, input.log, input.counts),
         entry: input.entry,
     }
 }

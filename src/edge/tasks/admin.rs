@@ -32,7 +32,11 @@ impl AdminService {
         let EdgeParts { tokens, registry, supervisor, .. } = parts;
         let rooms =
             edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
-        let (watched, alarmed) = (Arc::clone(edge), Arc::clone(edge));
+        let (watched, alarmed, counted) = (Arc::clone(edge), Arc::clone(edge), Arc::clone(edge));
+        let shared = move |room: &str, draw: &fairgate_draw::Hash| {
+            let own = counted.rooms.iter().find(|own| own.name() == room);
+            own.and_then(|own| own.entry.as_ref()).map(|desk| desk.shared(draw)).unwrap_or_default()
+        };
         let admin = Admin {
             store: Arc::clone(&edge.store),
             rooms: rooms.collect(),
@@ -43,6 +47,7 @@ impl AdminService {
             supervisor,
             doorman: Arc::new(doorman),
             accepts_visitors: Arc::new(move || watched.accepts_visitors()),
+            shared: Arc::new(shared),
             alarms: Arc::new(move || alarmed.alarms()),
         };
         Self { edge: Arc::clone(edge), listen, admin }

@@ -2,6 +2,7 @@
 
 pub(super) mod admin;
 pub(super) mod draw_log;
+pub(super) mod entry_book;
 pub(super) mod file_watch;
 mod freeze;
 pub(super) mod heartbeat;

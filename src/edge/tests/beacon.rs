@@ -186,6 +186,7 @@ impl World {
             supervisor: Supervisor::new(&prometheus::Registry::new()).unwrap(),
             doorman: Arc::new(admin::Doorman::new(&[], &prometheus::Registry::new()).unwrap()),
             accepts_visitors: Arc::new(|| true),
+            shared: Arc::new(|_, _| Vec::new()),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().unwrap();

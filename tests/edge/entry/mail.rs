@@ -79,6 +79,32 @@ fn world() -> (World, Sink) {
     (World::start(Setup { double: Some(sink.address), ..asking(MAIL) }), sink)
 }
 
+const CATCH_ALL: &str = "[room.entry]\nany_of = [\"mail\"]\nidentity = [\"mail\"]\nsuspicious = [\"mail\"]\nsuspicious_at = 60\n\
+                         [room.entry.mail]\nsmtp = \"smtp://{double}\"\nfrom = \"Box office <tickets@example.com>\"\n\
+                         domain_entries = 2";
+
+#[test]
+fn a_domain_with_more_mailboxes_than_usual_is_asked_at_the_claim_and_a_large_provider_is_not() {
+    let sink = Sink::start();
+    let world = World::start(Setup { double: Some(sink.address), ..asking(CATCH_ALL) });
+    let mut mails = 0;
+    let mut enter = |byte: u8, address: &str| {
+        let mut fan = world.fan();
+        assert_eq!(send(&mut fan, address).status, 200);
+        mails += 1;
+        let code = sink.code(mails);
+        assert_eq!(check(&mut fan, &code).status, 200);
+        assert_entered(&join(&mut fan, byte, &json!({})))
+    };
+    for byte in 1..=2 {
+        assert!(enter(byte, &format!("fan{byte}@catch-all.example")).get("owes").is_none());
+    }
+    assert_eq!(enter(3, "fan3@catch-all.example")["owes"], json!(["mail"]));
+    for byte in 4..=7 {
+        assert!(enter(byte, &format!("fan{byte}@gmail.com")).get("owes").is_none());
+    }
+}
+
 fn send(fan: &mut Fan, address: &str) -> Answer {
     fan.call("entry/mail", &json!({ "address": address }).to_string())
 }

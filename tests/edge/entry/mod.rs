@@ -1,5 +1,6 @@
 //! Rooms that ask something of those who enter: over sockets, with real codes, tokens and puzzles.
 
+mod book;
 mod codes;
 mod double;
 mod mail;

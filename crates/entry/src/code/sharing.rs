@@ -35,6 +35,8 @@ pub struct Shared {
 struct Counter {
     tag: Tag,
     times: u64,
+    /// Times that another tag had come before: the counter was taken over with them.
+    inherited: u64,
     networks: Vec<NetworkTag>,
     keys: Vec<[u8; 16]>,
 }
@@ -60,6 +62,19 @@ impl Sharing {
         counter.networks.len()
     }
 
+    /// True if nobody came again yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counters.is_empty()
+    }
+
+    /// How often an identity came again, as far as is known, and from how many networks; never too high.
+    #[must_use]
+    pub fn known(&self, tag: &Tag) -> (u64, usize) {
+        let own = self.counters.iter().find(|counter| counter.tag == *tag);
+        own.map_or((0, 0), |own| (own.times - own.inherited, own.networks.len()))
+    }
+
     /// The codes from more networks or with more keys than usual, the most frequent first.
     #[must_use]
     pub fn shared(&self) -> Vec<Shared> {
@@ -77,7 +92,7 @@ impl Sharing {
 
     /// A counter for a new tag: a free one, or that of the rarest, whose count the new one takes over.
     fn place_for(&mut self, tag: &Tag) -> usize {
-        let new = |times| Counter { tag: *tag, times, networks: Vec::new(), keys: Vec::new() };
+        let new = |times| Counter { tag: *tag, times, inherited: times, networks: Vec::new(), keys: Vec::new() };
         if self.counters.len() < COUNTERS {
             self.counters.push(new(0));
             return self.counters.len() - 1;
@@ -117,11 +132,13 @@ mod tests {
     #[test]
     fn a_code_is_shared_from_the_fourth_network_or_the_sixth_key() {
         let mut sharing = Sharing::default();
+        assert!(sharing.is_empty());
         let seen: Vec<usize> = [1, 1, 2, 3, 3].map(|n| sharing.note(&tag(1), network(n), None)).to_vec();
         assert_eq!((seen, sharing.shared()), (vec![1, 1, 2, 3, 3], vec![]));
         sharing.note(&tag(1), network(4), None);
         sharing.note(&tag(1), network(5), None);
         assert_eq!(sharing.shared(), [Shared { tag: tag(1), times: 7, networks: 4, keys: 0 }]);
+        assert_eq!((sharing.known(&tag(1)), sharing.known(&tag(9))), ((7, 4), (0, 0)));
         for key in 0..6 {
             let before = sharing.shared().len();
             sharing.note(&tag(2), network(1), Some([key; 16]));

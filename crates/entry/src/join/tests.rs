@@ -85,7 +85,7 @@ fn shop_token(subject: &str) -> String {
 
 fn joined_with(policy: &EntryPolicy, show: &Show<'_>, deferred: &[WayName], excused: &[WayName]) -> Joined {
     let (ways, vouchers, draw) = (ways(), vouchers(), draw());
-    let judge = Judge { policy, ways: &ways, vouchers: &vouchers, deferred, excused };
+    let judge = Judge { policy, ways: &ways, vouchers: &vouchers, deferred, excused, overruled: &[] };
     let bond = Bond::from_bytes([0; 16]);
     let scene = Scene { now_ms: NOW_MS, room: "final", draw: &draw, bond, hosts: &[], effort: 2 };
     judge.join(show, &nonce(), &scene)
@@ -311,7 +311,7 @@ fn too_little_work_is_asked_for_where_nothing_else_is_missing() {
     let join = |policy: &EntryPolicy, effort| {
         let ways = Ways::new(vec![Arc::new(Work::new(key(0x44)))]);
         let (vouchers, draw) = (vouchers(), draw());
-        let judge = Judge { policy, ways: &ways, vouchers: &vouchers, deferred: &[], excused: &[] };
+        let judge = Judge { policy, ways: &ways, vouchers: &vouchers, deferred: &[], excused: &[], overruled: &[] };
         let bond = Bond::from_bytes([0; 16]);
         let scene = Scene { now_ms: NOW_MS, room: "final", draw: &draw, bond, hosts: &[], effort };
         judge.join(&Show { work: Some((EPOCH, TWO)), ..Show::default() }, &nonce(), &scene)
@@ -324,4 +324,29 @@ fn too_little_work_is_asked_for_where_nothing_else_is_missing() {
     let and_mail = policy(|settings| settings.all_of = texts(&["work", "mail"]));
     let missing = vec![name("work"), name("mail")];
     assert_eq!(join(&and_mail, 3), Joined::Required(Required { any_of: Vec::new(), missing }));
+}
+
+#[test]
+fn who_was_overruled_passes_by_that_way_and_by_no_other() {
+    let join = |policy: &EntryPolicy, show: &Show<'_>, overruled: &[(WayName, Person)]| {
+        let (ways, vouchers, draw) = (ways(), vouchers(), draw());
+        let judge = Judge { policy, ways: &ways, vouchers: &vouchers, deferred: &[], excused: &[], overruled };
+        let bond = Bond::from_bytes([0; 16]);
+        let scene = Scene { now_ms: NOW_MS, room: "final", draw: &draw, bond, hosts: &[], effort: 2 };
+        judge.join(show, &nonce(), &scene)
+    };
+    let typed = code(99).printed();
+    let show = Show { code: Some(&typed), ..Show::default() };
+    let by_code = policy(|settings| {
+        settings.identity = texts(&["code"]);
+        settings.any_of = texts(&["code"]);
+    });
+    assert_eq!(join(&by_code, &show, &[]), Joined::Refused { way: name("code"), reason: Reason::CodeUnknown });
+    let holder = Identity::new(Method::invite(), &typed.replace('-', "")).expect("an identity");
+    let passed = [(name("code"), Person::of(holder, None))];
+    let found = entrant(join(&by_code, &show, &passed));
+    assert_eq!((found.identities.len(), &found.by[..]), (1, &[name("code")][..]));
+    let and_more = policy(|settings| settings.all_of = texts(&["code", "turnstile"]));
+    let missing = Joined::Required(Required { any_of: Vec::new(), missing: vec![name("turnstile")] });
+    assert_eq!(join(&and_more, &show, &[(name("code"), Person::checked())]), missing);
 }

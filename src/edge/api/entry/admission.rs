@@ -1,19 +1,20 @@
 //! Whether somebody may join, by what the join shows.
 
 use fairgate_core::room::CodeUse;
-use fairgate_draw::v2::{Identity, tag};
+use fairgate_draw::v2::{self, Identity, NO_TAG, Nonce, tag};
 use fairgate_entry::binding::{KeepsakeHash, Thumbprint};
 use fairgate_entry::bond::Bond;
 use fairgate_entry::join::VOUCHERS_MAX;
 use fairgate_entry::policy::Binding;
 use fairgate_entry::score::BrowserFacts;
 use fairgate_entry::way::{Reason, WayName};
-use fairgate_token::Terms;
+use fairgate_token::{OfTier, Terms};
 use http::header::{ACCEPT_LANGUAGE, HeaderName, USER_AGENT};
 
 use super::desk;
+use crate::edge::api::newcomer::Entered;
 use crate::edge::context::Edge;
-use crate::edge::entry::desk::{Admission, CodeShown, Desk, Joining};
+use crate::edge::entry::desk::{Admission, Came, CodeShown, Desk, Joining};
 use crate::edge::entry::shown::{Shown, check_vouchers};
 use crate::edge::entry::wallet::texts;
 use crate::edge::http::entry_problem::EntryProblem;
@@ -35,7 +36,7 @@ pub(in crate::edge::api) fn admit(
     snapshot: &Snapshot,
     request: &FanRequest<'_>,
     asked: (&[u8; 16], &Shown, &[String], BoundTo<'_>),
-) -> Result<Option<(Admitted, Terms)>, Problem> {
+) -> Result<Option<(Admitted, Terms, Came)>, Problem> {
     let Some(desk) = &room.entry else { return Ok(None) };
     let (nonce, shown, vouchers, key) = asked;
     shown.check()?;
@@ -55,7 +56,8 @@ pub(in crate::edge::api) fn admit(
         key: jkt,
         keepsake,
     };
-    Ok(Some((admitted(desk, admission, moment.draw), terms)))
+    let came = admission.came.clone();
+    Ok(Some((admitted(desk, admission, moment.draw), terms, came)))
 }
 
 /// What the room has to know of somebody: tags, and never an identity.
@@ -85,7 +87,7 @@ pub(in crate::edge::api) fn told(
     let (Some(desk), Ok(way), true) = (&room.entry, WayName::new(WayName::CODE), is_taken) else { return problem };
     let moment = desk::moment(edge, snapshot, request);
     let scene = desk.scene_of(&moment, Bond::of(nonce, b""));
-    desk.refused(way, Reason::CodeUsed, &scene).into_problem().into()
+    desk.refused(way, Reason::CodeUsed, &scene, request.address).into_problem().into()
 }
 
 /// The key that a join names, and what another may be named by.
@@ -114,10 +116,24 @@ impl BoundTo<'_> {
     }
 }
 
-/// Counts an entry that was made.
-pub(in crate::edge::api) fn entered(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot, request: &FanRequest<'_>) {
-    if let Some(desk) = &room.entry {
-        desk.entered(&desk::moment(edge, snapshot, request));
+/// Counts an entry that was made, or an identity that came again from another device.
+pub(in crate::edge::api) fn entered(
+    edge: &Edge,
+    room: &LiveRoom,
+    snapshot: &Snapshot,
+    request: &FanRequest<'_>,
+    came: &Came,
+    (entered, nonce): (&Entered, &[u8; 16]),
+) {
+    let Some(desk) = &room.entry else { return };
+    let moment = desk::moment(edge, snapshot, request);
+    if !entered.again {
+        return desk.entered(came, &moment);
+    }
+    let Some(OfTier { tier, tag }) = entered.ticket.of_tier.filter(|of_tier| of_tier.tag != NO_TAG) else { return };
+    if v2::entry(moment.draw, tier, Nonce(*nonce), &tag) != entered.ticket.entry {
+        let thumbprint = entered.ticket.terms.key.as_deref().and_then(Thumbprint::read);
+        desk.came_again(&tag, thumbprint.map(|thumbprint| thumbprint.short()), &moment);
     }
 }
 

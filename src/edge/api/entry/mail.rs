@@ -63,7 +63,10 @@ pub(super) fn check(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> R
     let way = WayName::new(WayName::MAIL).map_err(|_| Problem::Internal)?;
     let failed = |way, retry| {
         let scene = desk.scene_of(&moment, Bond::from_bytes([0; 16]));
-        Problem::from(EntryProblem::SignInFailed(desk.refused(way, Reason::SignInFailed, &scene), retry))
+        Problem::from(EntryProblem::SignInFailed(
+            desk.refused(way, Reason::SignInFailed, &scene, request.address),
+            retry,
+        ))
     };
     match mailer.check(own.find(request.headers), &typed, moment.now_ms) {
         Checked::Good(identity) => {

@@ -82,7 +82,7 @@ pub(super) async fn back(
         Err(NotSignedIn::Away) => Err(EntryProblem::SignInBusy { retry_after_ms: edge.retry_after_ms() }.into()),
         Err(NotSignedIn::Failed) => {
             let scene = desk.scene_of(&moment, Bond::from_bytes([0; 16]));
-            let refused = desk.refused(provider.name().clone(), Reason::SignInFailed, &scene);
+            let refused = desk.refused(provider.name().clone(), Reason::SignInFailed, &scene, request.address);
             Err(EntryProblem::SignInFailed(refused, true).into())
         }
     }

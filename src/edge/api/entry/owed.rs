@@ -1,11 +1,11 @@
 //! What a claim owes: asked of those who looked odd when they joined, and of everybody where the room says so.
 //!
 //! Guarantees: whoever owes keeps place and ticket. A voucher for the position settles it, and is not asked for again while
-//! it is good.
+//! it is good. Whom an organizer lets in is asked nothing, and whom an organizer does not let in is told so.
 
 use super::desk;
 use crate::edge::context::Edge;
-use crate::edge::entry::desk::claim_bond;
+use crate::edge::entry::desk::{Owing, claim_bond};
 use crate::edge::entry::shown::check_vouchers;
 use crate::edge::entry::wallet::texts;
 use crate::edge::http::entry_problem::{EntryProblem, Owes};
@@ -33,13 +33,15 @@ pub(in crate::edge::api) fn check(
     check_vouchers(vouchers)?;
     let kept = texts(room.cookies(request.secure).me.find(request.headers));
     let vouchers: Vec<&str> = vouchers.iter().map(String::as_str).chain(kept).collect();
-    let due = desk.due(&ticket.terms, position(ticket), &vouchers, &desk::moment(edge, snapshot, request));
-    let is_asked = !ticket.terms.owes.is_empty() || !ticket.terms.later.is_empty() || !desk.policy.claim().is_empty();
-    let Some(due) = due else {
-        if is_asked {
+    let owing = desk.owing(&ticket.terms, position(ticket), &vouchers, &desk::moment(edge, snapshot, request));
+    let due = match owing {
+        Owing::Nothing => return Ok(()),
+        Owing::Settled => {
             desk.metrics.observe_owed(true);
+            return Ok(());
         }
-        return Ok(());
+        Owing::Refused(reference) => return Err(EntryProblem::Overruled(reference).into()),
+        Owing::Due(due) => due,
     };
     desk.metrics.observe_owed(false);
     let bond = claim_bond(&ticket.entry).to_base64url();

@@ -38,7 +38,7 @@ pub(super) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
             let made = Voucher::of_check(&way, bond, moment.now_ms);
             voucher::give(edge, room, desk, made, request)
         }
-        Some(_) => Err(desk.refused(way, Reason::ChallengeFailed, &scene).into_problem().into()),
+        Some(_) => Err(desk.refused(way, Reason::ChallengeFailed, &scene, request.address).into_problem().into()),
         None => {
             let challenges: Vec<String> = issuers.iter().filter_map(|issuer| issuer.challenge(&scene)).collect();
             if challenges.is_empty() {
