@@ -6,7 +6,10 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Audit, Changed, ClockState, HandedIn, Revocation, RoomPatch, RoomState, Rooms};
+use super::{
+    Audit, Changed, ClockState, EntryState, Forgotten, HandedIn, OverruleRequest, Overruled, RefusalState, Revocation,
+    RoomPatch, RoomState, Rooms, SharedEntries,
+};
 use crate::config::Secret;
 use fairgate_problem::ProblemDetails;
 
@@ -107,6 +110,54 @@ impl Client {
     /// When the call did not succeed.
     pub async fn audit(&self, room: &str) -> Result<Audit, ClientError> {
         self.call(Method::GET, &format!("/rooms/{room}/audit"), |request| request).await
+    }
+
+    /// Who came into a room how.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn entry(&self, room: &str) -> Result<EntryState, ClientError> {
+        self.call(Method::GET, &format!("/rooms/{room}/entry"), |request| request).await
+    }
+
+    /// What a reference stands for.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or there is no such reference.
+    pub async fn refusal(&self, room: &str, reference: &str) -> Result<RefusalState, ClientError> {
+        let reference = form_urlencoded::byte_serialize(reference.trim().as_bytes()).collect::<String>();
+        let path = format!("/rooms/{room}/entry/refusals/{}", reference.replace('+', "%20"));
+        self.call(Method::GET, &path, |request| request).await
+    }
+
+    /// Decides about references, or says what would come of it.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or a reference is not known.
+    pub async fn overrule(
+        &self,
+        room: &str,
+        wanted: &OverruleRequest,
+        dry_run: bool,
+    ) -> Result<Overruled, ClientError> {
+        let path = format!("/rooms/{room}/entry/overrules?dry_run={dry_run}");
+        self.call(Method::POST, &path, |request| with_json(request, wanted)).await
+    }
+
+    /// Forgets what belongs to fans.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn forget_entries(&self, room: &str, dry_run: bool) -> Result<Forgotten, ClientError> {
+        self.call(Method::POST, &format!("/rooms/{room}/entry/forget?dry_run={dry_run}"), |request| request).await
+    }
+
+    /// Identities that came again from more places than usual, as one edge has seen them.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn shared_entries(&self, room: &str) -> Result<SharedEntries, ClientError> {
+        self.call(Method::GET, &format!("/rooms/{room}/entry/shared"), |request| request).await
     }
 
     /// The rooms' time, and how far clocks are from it.

@@ -18,6 +18,7 @@ mod change;
 mod client;
 mod clock;
 mod doorman;
+mod entry;
 mod health;
 mod listen;
 mod openapi;
@@ -41,6 +42,8 @@ use axum::{Router, middleware};
 use prometheus::Registry;
 use tower_http::timeout::TimeoutLayer;
 
+use fairgate_draw::Hash;
+use fairgate_entry::code::Shared;
 use fairgate_store::Store;
 use fairgate_telemetry::supervise::Supervisor;
 
@@ -52,6 +55,9 @@ pub use change::{Change, RampPatch, RoomPatch};
 pub use client::{Client, ClientError};
 pub use clock::ClockState;
 pub use doorman::Doorman;
+pub use entry::{
+    Decision, EntryState, Forgotten, OverruleRequest, Overruled, REFERENCES_MAX, RefusalState, SharedEntries,
+};
 pub use listen::serve;
 pub use openapi::AdminApi;
 pub use revoke::Revocation;
@@ -82,6 +88,8 @@ pub struct Admin {
     pub supervisor: Supervisor,
     /// True if visitors should be sent to this edge; false while it is about to stop.
     pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Identities of a room's draw that came again from more places than usual, as this edge has seen them.
+    pub shared: Arc<dyn Fn(&str, &Hash) -> Vec<Shared> + Send + Sync>,
     /// What people should be told of this edge though visitors may be sent to it.
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
@@ -106,6 +114,11 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/drain", post(rooms::drain))
         .route("/rooms/{room}/revoke", post(revoke::revoke))
         .route("/rooms/{room}/audit", get(rooms::audit_of))
+        .route("/rooms/{room}/entry", get(entry::show))
+        .route("/rooms/{room}/entry/refusals/{reference}", get(entry::refusal))
+        .route("/rooms/{room}/entry/overrules", post(entry::overrule))
+        .route("/rooms/{room}/entry/forget", post(entry::forget))
+        .route("/rooms/{room}/entry/shared", get(entry::shared))
         .route("/clock", get(clock::show))
         .route("/clock/accept", post(clock::accept))
         .layer(middleware::from_fn_with_state(admin.clone(), access::require_token));

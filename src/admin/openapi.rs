@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{beacon, clock, health, revoke, rooms};
+use super::{beacon, clock, entry, health, revoke, rooms};
 
 /// The admin API.
 #[derive(Debug, OpenApi)]
@@ -20,6 +20,11 @@ use super::{beacon, clock, health, revoke, rooms};
         rooms::audit_of,
         revoke::revoke,
         beacon::hand_in,
+        entry::show,
+        entry::refusal,
+        entry::overrule,
+        entry::forget,
+        entry::shared,
         clock::show,
         clock::accept,
         health::healthz,

@@ -30,6 +30,8 @@ pub(super) enum Problem {
     Method,
     #[error("there is no room named {0:?}; GET /api/v1/rooms lists them")]
     NoRoom(String),
+    #[error("{0}")]
+    NoRefusal(String),
     #[error("the store of this edge keeps no time, so there is no clock to accept")]
     NoClock,
     #[error("{detail}")]
@@ -65,6 +67,7 @@ impl Problem {
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
             Self::NoRoom(_) => (StatusCode::NOT_FOUND, "no-room", "No such room"),
+            Self::NoRefusal(_) => (StatusCode::NOT_FOUND, "no-refusal", "No such reference"),
             Self::NoClock => (StatusCode::NOT_FOUND, "no-clock", "No clock to accept"),
             Self::Body { status, .. } => (*status, "bad-body", "The body cannot be read"),
             Self::Value { .. } | Self::Refused(Refusal::Invalid(_)) => {

@@ -77,6 +77,7 @@ impl TestEdge {
             doorman,
             supervisor: supervisor.clone(),
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
+            shared: Arc::new(|_, _| Vec::new()),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().expect("a port");

@@ -2,7 +2,7 @@
 //!
 //! Guarantee: codes are printed where they are made, and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,15 +12,19 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use fairgate_booking::events::import::read_text;
+use fairgate_draw::v2::{Identity, Method, tag};
 use fairgate_entry::code::campaign::CODES_MAX;
+use fairgate_entry::code::sharing::NETWORKS_USUAL;
 use fairgate_entry::code::{Campaign, CampaignBuilder, CampaignName, Code, CodeKind, Fingerprinter, Revoked};
 use fairgate_entry::keys::{IdentityKey, Key, Purpose};
+use fairgate_entry::way::ENTRIES_MAX;
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
 use fairgate_token::KeyRing;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::admin::SharedEntries;
 use crate::codes::{
     BITS_MIN, CodeList, LineProblem, ListOptions, Loaded, Saved, Strength, campaign_names, list_file, load, make_codes,
     save, save_revoked,
@@ -103,8 +107,24 @@ enum Step {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
+        shared: SharedArgs,
+        #[command(flatten)]
         place: Place,
     },
+}
+
+#[derive(Debug, Args)]
+struct SharedArgs {
+    /// Show the codes of this room that came again from more than three networks, or with more than five keys. Asks the admin
+    /// API of one edge; the token comes from the environment variable FAIRGATE_ADMIN_TOKEN.
+    #[arg(long, value_name = "ROOM")]
+    shared: Option<String>,
+    /// The file with the campaign's codes, as `codes new` made it. Without it shared codes are told as tags.
+    #[arg(long, value_name = "FILE", requires = "shared")]
+    list: Option<PathBuf>,
+    /// The edge's admin API, for --shared.
+    #[arg(long, env = "FAIRGATE_ADMIN", value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    admin: String,
 }
 
 #[derive(Debug, Args)]
@@ -159,9 +179,71 @@ pub(super) fn run(args: CodesArgs) -> anyhow::Result<ExitCode> {
             import(&dir, &campaign, &list, weak, &others, &mut out)?;
         }
         Step::Revoke { campaign, list, place } => revoke(&Dir::open(&place)?, &campaign, &list, &mut out)?,
-        Step::Show { campaign, json, place } => show(&Dir::open(&place)?, campaign, json, &mut out)?,
+        Step::Show { campaign, json, shared, place } => match &shared.shared {
+            None => show(&Dir::open(&place)?, campaign, json, &mut out)?,
+            Some(room) => {
+                let client = super::entry::client(&shared.admin)?;
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let entries = runtime.block_on(client.shared_entries(room))?;
+                let codes = shared.list.as_deref().map(|file| tagged(file, &identity(&place)?, &entries.draw));
+                show_shared(&entries, &codes.transpose()?.unwrap_or_default(), json, &mut out)?;
+            }
+        },
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The identity key of the environment.
+fn identity(place: &Place) -> anyhow::Result<IdentityKey> {
+    let variable = &place.identity_key_env;
+    let hex = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let hex = hex.with_context(|| format!("{variable} is not set; it must hold the identity key of the edges"))?;
+    IdentityKey::from_hex(&hex).with_context(|| variable.clone())
+}
+
+/// The codes of a file by their tags in a draw, hex. A code for several entries has a tag for each.
+fn tagged(file: &Path, identity: &IdentityKey, draw: &str) -> anyhow::Result<HashMap<String, String>> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(draw, &mut digest).context("the edge names no draw")?;
+    let key = identity.for_draw(&digest);
+    let text = read_list(file)?;
+    let list = CodeList::new(&text, &ListOptions { column: None, has_header: false })?;
+    let mut codes = HashMap::new();
+    for entry in list.codes() {
+        let (_, code) = entry?;
+        let numbered = (1..=ENTRIES_MAX).map(|n| format!("{}#{n}", code.as_str()));
+        for subject in std::iter::once(code.as_str().to_owned()).chain(numbered) {
+            let identity = Identity::new(Method::invite(), &subject).context("a code is no subject")?;
+            codes.insert(hex::encode(tag(&key, &identity)), code.printed());
+        }
+    }
+    Ok(codes)
+}
+
+fn show_shared(
+    entries: &SharedEntries,
+    codes: &HashMap<String, String>,
+    json: bool,
+    mut out: impl Write,
+) -> anyhow::Result<()> {
+    for shared in &entries.shared {
+        let code = codes.get(&shared.tag);
+        if json {
+            let line = json!({"tag": shared.tag, "code": code, "times": shared.times, "networks": shared.networks, "keys": shared.keys});
+            writeln!(out, "{line}")?;
+            continue;
+        }
+        let networks = match shared.networks {
+            networks if networks as usize > NETWORKS_USUAL => format!("more than {NETWORKS_USUAL} networks"),
+            networks => format!("{networks} networks"),
+        };
+        let whose = code.map_or_else(|| format!("tag {}", shared.tag), Clone::clone);
+        writeln!(out, "{whose}: came again {} times, from {networks}", shared.times)?;
+    }
+    if entries.shared.is_empty() && !json {
+        writeln!(out, "no code came again from more than {NETWORKS_USUAL} networks, as far as this edge has seen")?;
+    }
+    Ok(())
 }
 
 /// A directory of campaigns, with the keys that they are made with.
@@ -173,10 +255,7 @@ struct Dir {
 
 impl Dir {
     fn open(place: &Place) -> anyhow::Result<Self> {
-        let variable = &place.identity_key_env;
-        let hex = std::env::var(variable).ok().filter(|value| !value.is_empty());
-        let hex = hex.with_context(|| format!("{variable} is not set; it must hold the identity key of the edges"))?;
-        let identity = IdentityKey::from_hex(&hex).with_context(|| variable.clone())?;
+        let identity = identity(place)?;
         let signer = KeyRing::load(&place.keys, ISSUER)?;
         Ok(Self { path: place.dir.clone(), key: identity.derive(Purpose::Codes), signer })
     }

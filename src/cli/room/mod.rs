@@ -1,5 +1,6 @@
 //! `fairgate room`: watch and change live rooms, over the admin API.
 
+mod entry;
 mod top;
 
 use std::io::{self, Write};
@@ -88,6 +89,30 @@ enum Step {
     Audit {
         /// The room's name.
         room: String,
+    },
+    /// Show who came into a room how: entries by way, refusals by reason, and claims that were asked for something.
+    Entry {
+        /// The room's name.
+        room: String,
+        /// Show every minute, too.
+        #[arg(long)]
+        minutes: bool,
+    },
+    /// Look up what the reference stands for that a fan quotes. Reading is written down in the audit log.
+    Refusal {
+        /// The room's name.
+        room: String,
+        /// The reference, such as FG-7H3KQ9XW2.
+        #[arg(value_name = "REF")]
+        reference: String,
+    },
+    /// Decide about fans by their references: let them in, or do not (--refuse).
+    ///
+    /// A place that is let in is asked nothing when it is called. A fan who could not enter passes at the next try, with the
+    /// same browser and what was shown before.
+    Overrule {
+        #[command(flatten)]
+        decide: entry::Decide,
     },
     /// Watch one room live in the terminal.
     Top {
@@ -255,6 +280,9 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
             let clock = if accept { client.accept_clock().await? } else { client.clock().await? };
             if json { print_json(out, &clock) } else { print_clock(out, &clock) }
         }
+        Step::Entry { room, minutes } => entry::show(client, &room, minutes, json, out).await,
+        Step::Refusal { room, reference } => entry::refusal(client, &room, &reference, json, out).await,
+        Step::Overrule { decide } => entry::decide(client, decide, json, out).await,
         Step::Top { room } => top::run(client, &room).await,
         Step::Set { target, values } => change(client, &target, values.patch(), json, out).await,
     }
@@ -407,7 +435,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::admin::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TestEdge};
+    use crate::admin::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TOKEN_VIEWER, TestEdge};
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -469,6 +497,79 @@ mod tests {
         assert_eq!(edge.store.view("final").await.unwrap().now_ms, before_ms + 3_600_000);
         let audit = says(&edge, TOKEN_SRE, "audit final").await.unwrap();
         assert!(audit.contains("sre (sre): now_ms from"), "{audit}");
+    }
+
+    #[tokio::test]
+    async fn references_are_looked_up_decided_about_and_forgotten() {
+        use fairgate_entry::book::{Refusal, Told};
+        use fairgate_entry::reference::Reference;
+        use fairgate_entry::score::Signal;
+        use fairgate_entry::way::Reason;
+
+        let edge = TestEdge::start().await;
+        let view = edge.store.view("final").await.unwrap();
+        let reference = |n: u8| Reference::from_bytes([n; 5]);
+        let refusal = |n, position, reason| Refusal::new(reference(n), position, reason, None, view.now_ms);
+        let mut owes = refusal(1, Some((0, 7)), Reason::Owes);
+        owes.points = vec![(Signal::Address, 100)];
+        let rows = [owes, refusal(2, None, Reason::CodeUnknown), refusal(3, None, Reason::TokenWrong)];
+        let told = Told {
+            number: 1,
+            keep_until_ms: u64::MAX,
+            refusals: rows.iter().map(Refusal::to_bytes).collect(),
+            tally: vec![("all//entered".into(), 5), ("all/code/code-unknown".into(), 2)],
+            ..Told::default()
+        };
+        edge.store.count("final", &view.draw.descriptor_digest, told).await.unwrap();
+        let [owes, unknown, token] = [1, 2, 3].map(|n| reference(n).to_string());
+
+        let says = |line: String| {
+            let edge = &edge;
+            async move { says(edge, TOKEN_ORGANIZER, &line).await }
+        };
+        let shown = says(format!("refusal final {}", owes.to_lowercase())).await.unwrap();
+        assert!(shown.contains(": owes") && shown.contains("entry 7 of tier 0"), "{shown}");
+        assert!(
+            shown.contains("from the same address. (100 points)") && shown.contains("decided    nothing"),
+            "{shown}"
+        );
+        let dry = says(format!("overrule final {owes} --because family --dry-run")).await.unwrap();
+        assert!(dry.contains("would be decided: the place is asked nothing"), "{dry}");
+        let decided = says(format!("overrule final {owes} --because family")).await.unwrap();
+        assert!(decided.contains("decided: the place is asked nothing"), "{decided}");
+        assert!(says(format!("overrule final {owes} --because again")).await.unwrap().contains("decided before"));
+        assert!(says(format!("refusal final {owes}")).await.unwrap().contains("decided    let in"));
+        let refused = says(format!("overrule final {owes} --because sold --refuse")).await.unwrap();
+        assert!(refused.contains("not let in"), "{refused}");
+        let impossible = says(format!("overrule final {token} --because please")).await.unwrap_err().to_string();
+        assert!(impossible.contains("token-wrong") && impossible.contains("sign in again"), "{impossible}");
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("list.csv");
+        std::fs::write(&list, format!("number\n{unknown}\n{owes}\n")).unwrap();
+        let listed = says(format!("overrule final --from {} --because letters", list.display())).await.unwrap();
+        assert!(listed.contains("passes with this code at its next try"), "{listed}");
+        let missing = says(format!("refusal final {}", reference(9))).await.unwrap_err().to_string();
+        assert!(missing.contains("no such reference"), "{missing}");
+        let mistyped = says("refusal final FG-000000001".to_owned()).await.unwrap_err().to_string();
+        assert!(mistyped.contains("is no reference"), "{mistyped}");
+        let entry = says("entry final".to_owned()).await.unwrap();
+        assert!(entry.contains("entries        5") && entry.contains("2 (code-unknown)"), "{entry}");
+        assert!(entry.contains("overruled      2") && entry.contains("references     3"), "{entry}");
+        let audit = says("audit final".to_owned()).await.unwrap();
+        assert!(audit.contains("read_refusal") && audit.contains("family") && audit.contains("letters"), "{audit}");
+        let viewer = super::tests::says(&edge, TOKEN_VIEWER, &format!("refusal final {owes}")).await.unwrap_err();
+        assert!(viewer.to_string().contains("role"), "{viewer}");
+
+        let client = Client::new(&edge.url, Secret::new(TOKEN_ORGANIZER.into()));
+        assert!(client.forget_entries("final", true).await.unwrap().forgotten);
+        assert!(client.forget_entries("final", false).await.unwrap().forgotten);
+        let gone = says(format!("refusal final {owes}")).await.unwrap_err().to_string();
+        assert!(gone.contains("was forgotten"), "{gone}");
+        let book = edge.store.book("final", &view.draw.descriptor_digest, &[]).await.unwrap();
+        assert_eq!((book.refused(), book.overrules().count()), (0, 4));
+        assert!(book.overrules().all(|overrule| overrule.reference == [0; 5]), "a decision keeps no reference");
+        assert!(says("entry final".to_owned()).await.unwrap().contains("entries        5"), "numbers stay");
+        assert!(says("audit final".to_owned()).await.unwrap().contains("entry_forgotten"));
     }
 
     #[test]
