@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use fairgate_crowd::{Farm, Target, run_farm};
 
@@ -29,8 +29,8 @@ pub(crate) struct FarmArgs {
     /// The number of people behind the farm's entries: as many codes as it has.
     #[arg(long, default_value_t = 10)]
     people: u32,
-    /// A file with a code on each line, for a room that asks for codes: one for each fan, then one for each of the
-    /// farm's people.
+    /// A file with a code on each line, as `fairgate codes new` writes it, for a room that asks for codes: one for
+    /// each fan, then one for each of the farm's people.
     #[arg(long, value_name = "FILE")]
     codes: Option<PathBuf>,
     /// The number of places for sale. The report counts places from the front up to it.
@@ -81,7 +81,9 @@ impl FarmArgs {
             None => Vec::new(),
             Some(file) => {
                 let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-                text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+                let codes = codes(&text);
+                ensure!(!codes.is_empty(), "{} has no codes: one a line", file.display());
+                codes
             }
         };
         Ok(Farm {
@@ -99,5 +101,22 @@ impl FarmArgs {
             time_limit: Duration::from_secs(self.time_limit),
             connections_max: self.connections,
         })
+    }
+}
+
+/// The codes of a file, without its header.
+fn codes(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "code");
+    lines.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_a_file_is_no_code() {
+        assert_eq!(codes("code\r\nWJQ9-EA8C-MZCZ\r\n\r\n512B-M8ZS-AR3T\r\n"), ["WJQ9-EA8C-MZCZ", "512B-M8ZS-AR3T"]);
+        assert_eq!(codes("code\n"), [""; 0]);
     }
 }

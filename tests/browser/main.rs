@@ -6,6 +6,7 @@ mod journey;
 mod screens;
 mod script;
 mod shopping;
+mod sign_in;
 mod site;
 mod stays;
 mod tiers;

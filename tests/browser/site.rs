@@ -19,6 +19,9 @@ use tempfile::TempDir;
 /// Longer than a machine with other work to do takes for anything that a test waits for.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const TOKEN: &str = "a token for the tests of the browser";
+const IDENTITY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+/// What the gate shows to a club's provider.
+pub(crate) const CLUB_SECRET: &str = "the gate's secret at the club";
 
 /// A room under test, on a host of its own: `<name>.localhost`. Its times count from the moment at which all else is up.
 #[derive(Clone, Copy, Debug)]
@@ -140,7 +143,12 @@ impl Site {
     /// Starts the gate, again with the same data after [`Self::kill_edge`].
     pub(crate) async fn start_edge(&mut self) {
         let mut command = self.command(&["edge"]);
-        command.arg("--config").arg(self.files.path().join("fairgate.toml")).env("FAIRGATE_ADMIN_TOKEN", TOKEN);
+        command.arg("--config").arg(self.files.path().join("fairgate.toml"));
+        command.envs([
+            ("FAIRGATE_ADMIN_TOKEN", TOKEN),
+            ("FAIRGATE_IDENTITY_KEY", IDENTITY),
+            ("CLUB_SECRET", CLUB_SECRET),
+        ]);
         self.edge = Some(ChildProcess::spawn("edge", command).expect("the gate starts"));
         self.ready(&format!("http://127.0.0.1:{}/.fairgate/{}/status", self.gate, self.rooms[0].name)).await;
     }

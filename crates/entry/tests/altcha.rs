@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fairgate_entry::bond::Bond;
@@ -12,30 +11,12 @@ use fairgate_entry::keys::Key;
 use fairgate_entry::way::{Judgement, Person, Scene, Shown, Way};
 use fairgate_entry::work::altcha::Altcha;
 use fairgate_entry::work::way::Work;
+use fairgate_testkit::node::packages;
 use serde_json::{Value, json};
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/altcha");
 const BIRTHDAY: &str = include_str!("../../../pages/entry/birthday.js");
 const DRAW: [u8; 32] = [9; 32];
-
-/// Where npm has put what `tests/altcha/package-lock.json` names; fetched once.
-fn modules() -> &'static Path {
-    static MODULES: OnceLock<PathBuf> = OnceLock::new();
-    MODULES.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("altcha");
-        let lock = fs::read(Path::new(TESTS).join("package-lock.json")).expect("the lock file");
-        let done = folder.join("installed");
-        if fs::read(&done).ok() != Some(lock.clone()) {
-            fs::create_dir_all(&folder).expect("a folder");
-            for file in ["package.json", "package-lock.json"] {
-                fs::copy(Path::new(TESTS).join(file), folder.join(file)).expect("a copy");
-            }
-            run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder));
-            fs::write(done, lock).expect("a note that it is done");
-        }
-        folder.join("node_modules")
-    })
-}
 
 fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().expect("node and npm run: make setup installs them");
@@ -46,7 +27,8 @@ fn run(command: &mut Command) -> Vec<u8> {
 
 fn script(name: &str, arguments: &[&str]) -> Value {
     let script = Path::new(TESTS).join(name);
-    let said = run(Command::new("node").arg(script).arg(modules()).args(arguments));
+    let said =
+        run(Command::new("node").arg(script).arg(packages(Path::new(env!("CARGO_TARGET_TMPDIR")))).args(arguments));
     serde_json::from_slice(&said).expect("JSON")
 }
 

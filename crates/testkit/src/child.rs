@@ -3,7 +3,7 @@
 //! The child holds the reading end of a pipe as its standard input and stops at end of file (`--exit-with-stdin`).
 //! It is in a process group of its own, so that Ctrl-C reaches the parent alone, which stops its children in order.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -98,6 +98,15 @@ impl ChildProcess {
                 }
             }
         }
+    }
+
+    /// Writes a line to the child's standard input.
+    ///
+    /// # Errors
+    /// When the child does not listen any more.
+    pub fn say(&mut self, line: &str) -> io::Result<()> {
+        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        stdin.write_all(format!("{line}\n").as_bytes())
     }
 
     /// The process id.

@@ -6,6 +6,8 @@
 mod child;
 #[cfg(feature = "http")]
 pub mod fan;
+#[cfg(feature = "http")]
+pub mod node;
 mod ports;
 mod postgres;
 mod redis;

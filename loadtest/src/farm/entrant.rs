@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::seq::SliceRandom as _;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::show::{Asked, Puzzle, show};
+use super::show::{Asked, show};
 use super::{Farm, Field};
 use crate::http::{Answer, exchange};
 use crate::wire::Position;
@@ -54,7 +55,8 @@ struct Joined {
 enum Next {
     Done(Entered),
     Again(Duration),
-    Solve(Puzzle),
+    /// More tables are asked of this network.
+    Solve(u32),
     GiveUp(String),
 }
 
@@ -75,15 +77,15 @@ impl Entrant {
 
     /// Tries until there is an entry, or no hope of one.
     pub(crate) async fn enter(self, field: &Field) -> Entered {
-        let (mut work, mut refused, mut dearer) = (Duration::ZERO, "no-answer".to_owned(), None);
+        let (mut work, mut refused, mut dearer) = (Duration::ZERO, "no-answer".to_owned(), None::<u32>);
         for _ in 0..TRIES {
             if Instant::now() >= field.until {
                 break;
             }
-            match self.attempt(field, dearer.take(), &mut work).await {
+            match self.attempt(field, dearer, &mut work).await {
                 Ok(Next::Done(entered)) => return Entered { work, ..entered },
                 Ok(Next::Again(after)) => tokio::time::sleep(after).await,
-                Ok(Next::Solve(puzzle)) if puzzle.effort <= EFFORT_GIVES_UP => dearer = Some(puzzle),
+                Ok(Next::Solve(effort)) if effort <= EFFORT_GIVES_UP => dearer = Some(effort),
                 Ok(Next::Solve(_)) => return self.gave_up("more-work".to_owned(), work),
                 Ok(Next::GiveUp(slug)) => return self.gave_up(slug, work),
                 Err(error) => {
@@ -99,14 +101,24 @@ impl Entrant {
         Entered { is_farm: self.is_farm, at: None, refused: Some(refused), work }
     }
 
-    async fn attempt(&self, field: &Field, dearer: Option<Puzzle>, work: &mut Duration) -> anyhow::Result<Next> {
-        let (status, document) = field.status().await?;
+    /// `dearer` is the effort that was asked of this network.
+    async fn attempt(&self, field: &Field, dearer: Option<u32>, work: &mut Duration) -> anyhow::Result<Next> {
+        let (mut status, mut document) = field.status().await?;
+        let core = match Asked::of(&document).puzzle() {
+            Some(_) => Some(field.workers.core().await.context("the run is ending")?),
+            None => None,
+        };
+        if core.is_some() {
+            // The minute of the puzzle may be over by the time a core is free.
+            (status, document) = field.status().await?;
+        }
         let asked = Asked::of(&document);
         let code = self.code.as_deref().filter(|_| asked.asks_for_code());
-        let puzzle = dearer.or_else(|| asked.puzzle());
+        let puzzle = asked.puzzle().map(|puzzle| puzzle.at_least(dearer.unwrap_or(0)));
         let draw = status.draw.descriptor_digest.unwrap_or_default();
-        let (shown, cost) = show(field, &draw, &self.nonce, code, puzzle.as_ref()).await?;
+        let (shown, cost) = show(&draw, &self.nonce, code, core.as_ref().zip(puzzle.as_ref())).await?;
         *work += cost;
+        drop(core);
         let answer = self.join(field, &shown).await?;
         Ok(self.next(&answer))
     }
@@ -142,9 +154,9 @@ impl Entrant {
                 Ok(Joined { position: Position::Line { .. }, .. }) => Next::GiveUp("came-after-the-pool".to_owned()),
                 Err(_) => Next::GiveUp("an-answer-without-a-position".to_owned()),
             },
-            428 if slug == "more-work" => match serde_json::from_value(body) {
-                Ok(puzzle) => Next::Solve(puzzle),
-                Err(_) => Next::GiveUp(slug),
+            428 if slug == "more-work" => match body["effort"].as_u64().map(u32::try_from) {
+                Some(Ok(effort)) => Next::Solve(effort),
+                _ => Next::GiveUp(slug),
             },
             409 | 429 | 503 => Next::Again(answer.retry_after_ms.map_or(AGAIN, Duration::from_millis)),
             _ => Next::GiveUp(slug),
@@ -207,7 +219,7 @@ mod tests {
         let entered = next(200, r#"{"kind":"pool","index":7,"tier":2}"#);
         assert!(matches!(entered, Next::Done(Entered { at: Some((2, 7)), .. })));
         let dearer = next(428, r#"{"type":"/problems/more-work","effort":4,"e":1,"seed":"AA"}"#);
-        assert!(matches!(dearer, Next::Solve(Puzzle { effort: 4, .. })));
+        assert!(matches!(dearer, Next::Solve(4)));
         let unknown = next(403, r#"{"type":"/problems/code-unknown"}"#);
         assert!(matches!(unknown, Next::GiveUp(slug) if slug == "code-unknown"));
         assert!(matches!(next(429, "{}"), Next::Again(_)));

@@ -9,7 +9,7 @@ use fairgate_entry::work::way::to_base64url;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Field;
+use super::work::Core;
 
 /// `status.entry`, as far as a farm reads it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -20,12 +20,19 @@ pub(crate) struct Asked {
     ways: Map<String, Value>,
 }
 
-/// `status.entry.ways.work`, or the members of a `428 more-work`.
+/// `status.entry.ways.work`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Puzzle {
     e: u32,
     seed: String,
-    pub(crate) effort: u32,
+    effort: u32,
+}
+
+impl Puzzle {
+    /// The same puzzle, with as much effort at least.
+    pub(crate) fn at_least(self, effort: u32) -> Self {
+        Self { effort: self.effort.max(effort), ..self }
+    }
 }
 
 impl Asked {
@@ -51,22 +58,21 @@ impl Asked {
 
 /// The member `show` of a join, and the CPU time that it cost.
 pub(crate) async fn show(
-    field: &Field,
     draw: &[u8; 32],
     nonce: &[u8; 16],
     code: Option<&str>,
-    puzzle: Option<&Puzzle>,
+    work: Option<(&Core, &Puzzle)>,
 ) -> anyhow::Result<(Value, Duration)> {
     let (mut shown, mut cost) = (Map::new(), Duration::ZERO);
     if let Some(code) = code {
         shown.insert("code".to_owned(), json!(code));
     }
-    if let Some(puzzle) = puzzle {
+    if let Some((core, puzzle)) = work {
         let bond = Bond::of(nonce, code.unwrap_or_default().as_bytes());
         let mut seed = [0; 16];
         hex::decode_to_slice(&puzzle.seed, &mut seed).context("the puzzle's seed is not 16 bytes of hex")?;
         let key = PuzzleKey::of(draw, &seed, &bond);
-        let (solved, took) = field.workers.solve(key, puzzle.effort).await.context("the run is ending")?;
+        let (solved, took) = core.solve(key, puzzle.effort).await.context("the run is ending")?;
         shown.insert("work".to_owned(), json!({ "e": puzzle.e, "s": to_base64url(&solved) }));
         cost = took;
     }

@@ -7,11 +7,16 @@ use fairgate_entry::work::puzzle::PuzzleKey;
 use fairgate_entry::work::solution::Solution;
 use fairgate_entry::work::solver::Solver;
 use rustix::time::{ClockId, clock_gettime};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Cores that solve.
 pub(crate) struct Workers {
     cores: Arc<Semaphore>,
+}
+
+/// A core that solves for nobody else.
+pub(crate) struct Core {
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Workers {
@@ -19,9 +24,16 @@ impl Workers {
         Self { cores: Arc::new(Semaphore::new(cores.max(1))) }
     }
 
+    /// Waits for a core. `None` where the process is ending.
+    pub(crate) async fn core(&self) -> Option<Core> {
+        let permit = Arc::clone(&self.cores).acquire_owned().await.ok()?;
+        Some(Core { _permit: permit })
+    }
+}
+
+impl Core {
     /// Solves so many tables; says how much CPU time that took. `None` where the process is ending.
     pub(crate) async fn solve(&self, key: PuzzleKey, effort: u32) -> Option<(Vec<Solution>, Duration)> {
-        let _core = self.cores.acquire().await.ok()?;
         tokio::task::spawn_blocking(move || {
             let before = cpu_time();
             let solved = Solver::new().solve_all(&key, effort, |_, _| true);

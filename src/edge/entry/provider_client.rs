@@ -2,7 +2,7 @@
 //!
 //! Guarantees:
 //! - metadata and keys are asked for once an hour, and kept for a day where the provider is away
-//! - an unknown key makes the keys be asked for again, once a minute
+//! - an unknown key makes the keys be asked for again at once, and then once a minute
 //! - what is asked is bounded in number, time and size, and no redirect is followed
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +39,18 @@ pub(super) struct Known {
     /// What its ID tokens are signed with.
     pub(super) keys: ShopKeys,
     at_ms: u64,
+    /// When it was last asked for before its hour was over, for a key that was missing.
+    again_ms: Option<u64>,
+}
+
+impl Known {
+    fn is_fresh(&self, is_stale: bool, now_ms: u64) -> bool {
+        let is_within = |at_ms: u64, time_ms| now_ms.saturating_sub(at_ms) < time_ms;
+        match is_stale {
+            true => self.again_ms.is_some_and(|at_ms| is_within(at_ms, MINUTE_MS)),
+            false => is_within(self.at_ms, HOUR_MS),
+        }
+    }
 }
 
 /// The metadata of a provider (OpenID Connect Discovery 1.0, 3; RFC 9207, 3).
@@ -101,19 +113,17 @@ impl ProviderClient {
     /// Nothing is known, and the provider does not answer.
     pub(super) async fn known(&self, is_stale: bool, now_ms: u64) -> Result<Arc<Known>, NotRun> {
         let before = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let age_ms = before.as_ref().map_or(u64::MAX, |known| now_ms.saturating_sub(known.at_ms));
-        if let Some(known) = &before
-            && age_ms < if is_stale { MINUTE_MS } else { HOUR_MS }
-        {
+        if let Some(known) = before.as_ref().filter(|known| known.is_fresh(is_stale, now_ms)) {
             return Ok(Arc::clone(known));
         }
         match (self.errands.run(2, || self.ask(now_ms)).await, before) {
-            (Ok(known), _) => {
-                let known = Arc::new(known);
+            (Ok(known), before) => {
+                let again_ms = if is_stale { Some(now_ms) } else { before.and_then(|before| before.again_ms) };
+                let known = Arc::new(Known { again_ms, ..known });
                 *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&known));
                 Ok(known)
             }
-            (Err(_), Some(known)) if age_ms < DAY_MS => Ok(known),
+            (Err(_), Some(known)) if now_ms.saturating_sub(known.at_ms) < DAY_MS => Ok(known),
             (Err(error), _) => Err(error),
         }
     }
@@ -132,7 +142,7 @@ impl ProviderClient {
         }
         let (_, body) = read_bytes(self.client.get(&metadata.jwks_uri)).await?;
         let keys = ShopKeys::read(&body).map_err(|error| tracing::warn!(issuer = self.issuer, %error, "unusable keys"));
-        Some(Known { metadata, keys: keys.ok()?, at_ms: now_ms })
+        Some(Known { metadata, keys: keys.ok()?, at_ms: now_ms, again_ms: None })
     }
 
     /// Exchanges a code.

@@ -180,6 +180,12 @@ impl SignInProvider {
         Ok((person, sign_in.return_to().to_owned()))
     }
 
+    /// Where a sign-in of this browser was to lead in the end.
+    pub(crate) fn return_to(&self, back: Back<'_>, now_ms: u64) -> Option<String> {
+        let opened = self.key.open(back.cookie?, self.name.as_str(), back.state, now_ms);
+        opened.ok().map(|sign_in| sign_in.return_to().to_owned())
+    }
+
     /// The claims of a token; the provider's keys are asked for again where one is missing.
     async fn verified(&self, token: &str, sign_in: &SignIn, known: &Known, now_ms: u64) -> Result<Value, NotSignedIn> {
         let verify = |known: &Known| {

@@ -1,8 +1,10 @@
 //! Rooms that ask something of those who enter: over sockets, with real codes, tokens and puzzles.
 
 mod book;
+mod clients;
 mod codes;
 mod double;
+mod farm;
 mod mail;
 mod malformed;
 mod oidc;

@@ -10,13 +10,14 @@ use http::header::{CACHE_CONTROL, HeaderValue, LOCATION};
 use super::{desk, voucher};
 use crate::edge::context::Edge;
 use crate::edge::entry::shown::of_query;
-use crate::edge::entry::sign_in::{Back, NotBegun, NotSignedIn};
+use crate::edge::entry::sign_in::{Back, NotBegun, NotSignedIn, SignInProvider};
 use crate::edge::http::answer::Answer;
 use crate::edge::http::entry_problem::EntryProblem;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use fairgate_core::fields::cookies;
+use fairgate_core::request::decide::wants_page;
 
 /// The time for which a browser keeps a sign-in that is under way, seconds.
 const KEPT_S: u64 = fairgate_entry::oidc::SIGN_IN_S;
@@ -78,14 +79,23 @@ pub(super) async fn back(
             let answer = answer.set_cookie(&voucher::cookie(edge, room, &wallet, request));
             Ok(answer.set_cookie(&set(&cookie, "", 0, request.secure)))
         }
+        Err(NotSignedIn::Mismatch) if wants_page(request.headers) => Ok(to_page(provider, back, moment.now_ms)),
         Err(NotSignedIn::Mismatch) => Err(EntryProblem::SignInMismatch.into()),
         Err(NotSignedIn::Away) => Err(EntryProblem::SignInBusy { retry_after_ms: edge.retry_after_ms() }.into()),
         Err(NotSignedIn::Failed) => {
             let scene = desk.scene_of(&moment, Bond::from_bytes([0; 16]));
             let refused = desk.refused(provider.name().clone(), Reason::SignInFailed, &scene, request.address);
+            if wants_page(request.headers) {
+                return Ok(to_page(provider, back, moment.now_ms));
+            }
             Err(EntryProblem::SignInFailed(refused, true).into())
         }
     }
+}
+
+/// Takes a person back to the page, which says that it did not succeed, and asks again.
+fn to_page(provider: &SignInProvider, back: Back<'_>, now_ms: u64) -> Answer {
+    to(StatusCode::SEE_OTHER, provider.return_to(back, now_ms).as_deref().unwrap_or("/"))
 }
 
 /// Exactly what is registered at the provider.
