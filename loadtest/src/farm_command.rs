@@ -39,8 +39,8 @@ pub(crate) struct FarmArgs {
     /// The number of cores that solve puzzles.
     #[arg(long, default_value_t = 1)]
     cores: usize,
-    /// Give everybody an address of their own (X-Forwarded-For). The target has to name this machine in
-    /// `edge.trusted_proxies`.
+    /// Give everybody an address of their own (X-Forwarded-For). The target has to trust this machine: the
+    /// crowd comes from several of its addresses, so write `edge.trusted_proxies = ["127.0.0.0/8"]`.
     #[arg(long)]
     forwarded_for: bool,
     /// The random seed that decides nonces and the order in which entrants come.

@@ -47,8 +47,8 @@ struct Args {
     /// The number of sockets that may be open at once.
     #[arg(long, default_value_t = 16_000)]
     connections: usize,
-    /// Give every fan an address of its own (X-Forwarded-For). The target has to name this machine in
-    /// `edge.trusted_proxies`.
+    /// Give every fan an address of its own (X-Forwarded-For). The target has to trust this machine: the
+    /// crowd comes from several of its addresses, so write `edge.trusted_proxies = ["127.0.0.0/8"]`.
     #[arg(long)]
     forwarded_for: bool,
     /// Also write the report to this file, as JSON.

@@ -16,7 +16,7 @@ const WORK: &str = "[room.entry]\nall_of = [\"work\"]\n[room.entry.work]\neffort
 
 /// A farm of four people beside twelve fans, in a room that draws in a moment.
 fn farmed(entry: &'static str, entries: u32) -> FarmReport {
-    let edge = "trusted_proxies = [\"127.0.0.1/32\"]";
+    let edge = "trusted_proxies = [\"127.0.0.0/8\"]";
     let world = World::start(Setup { edge, starts_in_ms: 8_000, ..asking(entry) });
     let farm = Farm {
         target: Target::on_this_machine(&format!("http://{}/", world.address)).unwrap(),
