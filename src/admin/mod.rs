@@ -67,6 +67,9 @@ pub use state::RoomState;
 const BODY_BYTES_MAX: usize = 16 * 1024;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// Tells, of a room's draw, which identities came again from more places than usual.
+pub type SharedOf = dyn Fn(&str, &Hash) -> Vec<Shared> + Send + Sync;
+
 /// What the admin surface works on.
 #[derive(Clone)]
 pub struct Admin {
@@ -89,7 +92,7 @@ pub struct Admin {
     /// True if visitors should be sent to this edge; false while it is about to stop.
     pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Identities of a room's draw that came again from more places than usual, as this edge has seen them.
-    pub shared: Arc<dyn Fn(&str, &Hash) -> Vec<Shared> + Send + Sync>,
+    pub shared: Arc<SharedOf>,
     /// What people should be told of this edge though visitors may be sent to it.
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }

@@ -534,6 +534,7 @@ impl Desk {
     pub(crate) fn set_forgotten(&self, is_forgotten: bool) {
         self.is_forgotten.store(is_forgotten, Relaxed);
         if is_forgotten {
+            self.load.forget();
             *self.sharing.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
         }
     }

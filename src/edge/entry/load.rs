@@ -211,13 +211,20 @@ impl Load {
         let mut now = self.now();
         now.under_way.clear();
         if seen.is_forgotten {
-            now.heat = Heat::new(self.columns);
             return;
         }
         for ((tag, _), sums) in told.networks.iter().zip(&seen.sums) {
             now.heat.raise(tag, *sums, told.hour);
         }
         now.heat.set_totals(seen.joins, seen.light, seen.used);
+    }
+
+    /// Forgets every network of the draw.
+    pub(crate) fn forget(&self) {
+        let mut now = self.now();
+        let draw = std::mem::take(&mut now.draw);
+        now.begin(&draw, self.columns);
+        (now.guesses, now.refusals) = (Sketch::new(0), Sketch::new(0));
     }
 
     /// Takes over what the fleet has counted.
@@ -404,6 +411,8 @@ mod tests {
         count(&load, "203.0.113.9", 30);
         tell(&load, 1, 1, &mut book, NOW_MS);
         book.forget(0);
+        load.forget();
+        count(&load, "203.0.113.9", 5);
         tell(&load, 1, 2, &mut book, NOW_MS);
         assert_eq!(load.crowding(&DRAW, "203.0.113.9".parse().unwrap(), NOW_MS).draw.entries, 0);
     }

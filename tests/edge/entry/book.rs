@@ -247,3 +247,43 @@ fn the_fourth_device_of_an_identity_is_asked_at_the_claim() {
     let other = json!({ "code": code(4).printed() });
     assert!(assert_entered(&join(&mut world.fan(), 5, &other)).get("owes").is_none());
 }
+
+const CHALLENGE: &str = "[room.entry]\nall_of = [\"turnstile\"]\n[[room.entry.provider]]\nkind = \"turnstile\"\n\
+                         sitekey = \"1x00000000000000000000AA\"\nsecret_env = \"TURNSTILE_SECRET\"\n\
+                         hostnames = [\"tickets.example\"]\nurl = \"http://{double}/siteverify\"";
+const WORK: &str = "[room.entry]\nall_of = [\"work\"]\n[room.entry.work]\neffort = 1";
+
+#[test]
+fn who_failed_a_challenge_passes_it_at_the_next_try_once_somebody_says_so() {
+    let double = Double::start();
+    let world = World::start(Setup { env: ENV_CHALLENGE, double: Some(double.address), ..asking(CHALLENGE) });
+    let own = super::bond(1, "").to_base64url();
+    let mut fan = world.fan();
+    let solve = |fan: &mut Fan, bond: &str| {
+        fan.call("entry/provider/turnstile", &json!({ "response": "spent", "bond": bond }).to_string())
+    };
+    let refused = assert_refused(&solve(&mut fan, &own), 403, "challenge-failed");
+    let decided = overrule(&world, refused["reference"].as_str().unwrap(), "let_in");
+    assert_eq!(decided["decided"][0]["effect"], "the same entry passes this way at its next try");
+    until("let in", || Some(solve(&mut fan, &own)).filter(|answer| answer.status == 200));
+    assert_entered(&join(&mut fan, 1, &json!({})));
+    assert_refused(&solve(&mut world.fan(), &super::bond(2, "").to_base64url()), 403, "challenge-failed");
+    assert_refused(&join(&mut world.fan(), 2, &json!({})), 428, "entry-required");
+}
+
+#[test]
+fn whose_work_was_wrong_enters_without_once_somebody_says_so_and_not_after_another_word() {
+    let world = World::start(asking(WORK));
+    let epoch = world.status()["entry"]["ways"]["work"]["e"].clone();
+    // A spelling of a solution, which solves nothing.
+    let show = json!({ "work": { "e": epoch, "s": "A".repeat(54) } });
+    let wrong = |byte: u8| join(&mut world.fan(), byte, &show);
+    let refused = [1, 2].map(|byte| assert_refused(&wrong(byte), 403, "work-wrong")["reference"].clone());
+    let references: Vec<&str> = refused.iter().map(|reference| reference.as_str().unwrap()).collect();
+    overrule(&world, references[0], "let_in");
+    overrule(&world, references[1], "let_in");
+    overrule(&world, references[1], "refuse");
+    until("let in", || Some(join(&mut world.fan(), 1, &json!({}))).filter(|answer| answer.status == 200));
+    assert_refused(&wrong(2), 403, "work-wrong");
+    world.wait_until("one entry", |status| status["pool_size"] == 1);
+}

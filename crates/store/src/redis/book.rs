@@ -68,7 +68,7 @@ pub(super) async fn count(link: &Link, key: &str, told: &Told) -> Result<Seen, S
         call.arg(row).arg(more);
     }
     let reply = run(&call, link).await?;
-    let numbers = reply.values.iter().map(|value| redis::from_redis_value_ref(value));
+    let numbers = reply.values.iter().map(redis::from_redis_value_ref::<i64>);
     let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(|_| nonsense("a book without numbers"))?;
     let Some((&[joins, light, used, columns, overrules, is_forgotten], sums)) = numbers.split_first_chunk() else {
         return Err(nonsense("a book without sums"));
