@@ -481,14 +481,10 @@ impl Desk {
         Refused { way, reason, reference }
     }
 
-    /// Begins with a draw; answers true if it is another one than before.
-    pub(crate) fn begin(&self, draw: &[u8; 32]) -> bool {
+    /// Begins with a draw, where it is another one than before.
+    pub(crate) fn begin(&self, draw: &[u8; 32]) {
         self.notes.begin(draw);
-        let is_other = self.load.begin(draw);
-        if is_other {
-            self.is_forgotten.store(false, Relaxed);
-        }
-        is_other
+        self.load.begin(draw);
     }
 
     /// What the store is told next.

@@ -191,9 +191,9 @@ impl Load {
         NetworkTag::of_name(&self.networks, draw, kind, name)
     }
 
-    /// True if another draw was counted last, or none: what the fleet knows of this one is to be taken over.
-    pub(crate) fn begin(&self, draw: &[u8; 32]) -> bool {
-        self.now().begin(draw, self.columns)
+    /// Begins to count a draw, where another one was counted last, or none.
+    pub(crate) fn begin(&self, draw: &[u8; 32]) {
+        self.now().begin(draw, self.columns);
     }
 
     /// Puts into a telling what came since the last one that was answered.
@@ -247,17 +247,15 @@ fn hour_of(now_ms: u64) -> u32 {
 }
 
 impl Now {
-    /// Begins to count a draw, where it is another one; answers whether it is.
-    fn begin(&mut self, draw: &[u8; 32], columns: u32) -> bool {
-        let is_other = self.draw != *draw;
-        if is_other {
+    /// Begins to count a draw, where it is another one.
+    fn begin(&mut self, draw: &[u8; 32], columns: u32) {
+        if self.draw != *draw {
             self.draw = *draw;
             (self.heat, self.own) = (Heat::new(columns), Sketch::with_columns(columns as usize));
             (self.joins, self.light) = (0, 0);
             self.waiting.clear();
             self.under_way.clear();
         }
-        is_other
     }
 
     /// Counts an entry; answers how many this edge has seen of the tag.
@@ -386,7 +384,7 @@ mod tests {
         let (edges, mut book) = ([load(), load(), load()], Book::default());
         let entries = |load: &Load| load.crowding(&DRAW, "203.0.113.9".parse().unwrap(), NOW_MS).draw.entries;
         for (n, load) in (1..).zip(&edges[..2]) {
-            assert!(load.begin(&DRAW));
+            load.begin(&DRAW);
             count(load, "203.0.113.9", 10);
             count(load, "198.51.100.1", 1);
             tell(load, n, 1, &mut book, NOW_MS);
@@ -397,7 +395,7 @@ mod tests {
         assert_eq!(entries(&edges[0]), 11, "it is not told of what it did not ask for");
         tell(&edges[0], 1, 3, &mut book, NOW_MS);
         assert_eq!(entries(&edges[0]), 21);
-        assert!(edges[2].begin(&DRAW) && !edges[2].begin(&DRAW));
+        edges[2].begin(&DRAW);
         edges[2].take(&DRAW, book.heat.clone());
         assert_eq!(entries(&edges[2]), 21, "an edge that was started again knows at once");
         let mean = edges[2].crowding(&DRAW, "192.0.2.1".parse().unwrap(), NOW_MS).draw.mean;

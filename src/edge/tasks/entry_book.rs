@@ -44,6 +44,8 @@ pub(crate) struct EntryBooks {
 
 #[derive(Clone, Copy, Default)]
 struct State {
+    /// The draw whose counts were looked at; a join may have begun to count another one before this task does.
+    draw: [u8; 32],
     since_look: u32,
     has_failed: bool,
 }
@@ -98,11 +100,10 @@ async fn keep(
 ) -> Result<bool, StoreError> {
     let Some(snapshot) = room.snapshot() else { return Ok(false) };
     let (draw, ends_at_ms) = (snapshot.view.draw.descriptor_digest, snapshot.view.ends_at_ms);
-    if desk.begin(&draw) || state.since_look >= LOOK_EVERY {
-        // Where it fails the next telling looks again.
-        state.since_look = LOOK_EVERY;
+    desk.begin(&draw);
+    if state.draw != draw || state.since_look >= LOOK_EVERY {
         look(store, room, desk, &draw, &[BookPart::Heat]).await?;
-        state.since_look = 0;
+        (state.draw, state.since_look) = (draw, 0);
     } else if state.since_look.is_multiple_of(PUBLISH_EVERY) {
         look(store, room, desk, &draw, &[]).await?;
     }
