@@ -1,11 +1,12 @@
 -- Lets in whom it can; `Command::Claim`, and `Command::ClaimTiers` in a room with tiers. WANTS_TIERS says which, in front of
--- this file (crates/store/src/redis/script.rs).
+-- this file (crates/store/src/redis/script.rs), and so does BY_KEY, for fans who have proved a key (lua/room/keys.lua).
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, then place and line of the list of claims (the time in it is filled in here) of each, places ascending
+-- ARGV     now, epoch, revision, then place and line of the list of claims (the time in it is filled in here) of each, places ascending;
+--          with BY_KEY also the position and the key of each, both '' for whoever has none
 -- Returns  {'ok', outcome ...}, an outcome being one of
 --          {'admitted', admitted at, expires at, hard end}, {'not_called'}, {'wait', retry after}, {'expired'},
---          {'unknown'}; times in ms
+--          {'unknown'}, {'moved', since}; times in ms
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
@@ -109,7 +110,8 @@ local function claim(place, line)
 end
 
 local reply = { 'ok' }
-for i = 4, #ARGV, 2 do
-  reply[#reply + 1] = claim(ARGV[i], ARGV[i + 1])
+for i = 4, #ARGV, BY_KEY and 4 or 2 do
+  local since = BY_KEY and lost_since(ARGV[i + 2], ARGV[i + 3])
+  reply[#reply + 1] = since and { 'moved', since } or claim(ARGV[i], ARGV[i + 1])
 end
 return finish(reply)

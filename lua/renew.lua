@@ -1,8 +1,9 @@
--- Starts the idle time of sessions anew; `Command::Renew`.
+-- Starts the idle time of sessions anew; `Command::Renew`. BY_KEY says whether by fans who have proved a key, in front of this
+-- file (crates/store/src/redis/script.rs).
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, place ...
--- Returns  {'ok', expires at ...} in ms; 0 for a session that is over
+-- ARGV     now, epoch, revision, place ...; with BY_KEY also the position and the key of each, both '' for whoever has none
+-- Returns  {'ok', expires at ...} in ms; 0 for a session that is over, or is another key's
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
@@ -27,7 +28,8 @@ local function renew(place)
 end
 
 local reply = { 'ok' }
-for i = 4, #ARGV do
-  reply[#reply + 1] = renew(ARGV[i])
+for i = 4, #ARGV, BY_KEY and 3 or 1 do
+  local is_lost = BY_KEY and lost_since(ARGV[i + 1], ARGV[i + 2])
+  reply[#reply + 1] = is_lost and 0 or renew(ARGV[i])
 end
 return finish(reply)

@@ -80,6 +80,7 @@ export function workNow(effort = 1) {
 // `heard`, in order, without the status.
 export function gate(calls) {
   const heard = [];
+  let proves = 0;
   async function handle(request, response) {
     const path = request.url.split("?")[0];
     const name = path.startsWith(`${BASE}/`) ? path.slice(BASE.length + 1) : "";
@@ -90,7 +91,11 @@ export function gate(calls) {
     if (SCRIPTS[path]) return send(200, "text/javascript", SCRIPTS[path]());
     if (path === `${BASE}/draw/seen.js`) return send(200, "text/javascript", seenScript());
     if (path === `${BASE}/keep.js`) return send(200, "text/javascript", keepScript());
-    if (path.startsWith("/shop")) return send(200, "text/html", `<title>Shop</title><script src="${BASE}/keep.js" async></script>`);
+    // The gate's own page, and from then on the shop's at the same address.
+    if (path === "/prove" && ++proves % 2) {
+      return send(401, "text/html", `<title>Prove</title><script src="${BASE}/keep.js" data-then="load" async></script>`);
+    }
+    if (path.startsWith("/shop") || path === "/prove") return send(200, "text/html", `<title>Shop</title><script src="${BASE}/keep.js" async></script>`);
     if (path.startsWith("/pages/")) return send(200, "text/javascript", read(path.slice(1)));
     if (!name) return send(200, "text/html; charset=utf-8", page());
     let text = "";

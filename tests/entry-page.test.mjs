@@ -301,8 +301,8 @@ test("a provider's check is named before anything of it is loaded, and is for th
 // The room has called the fan.
 const called = (entry) =>
   statusOf({ entry, phase: "serving", starts_at_ms: Date.now() - 1000, serving: 100, proof_nonce: "AcDBmqa1wArxtx8jATbY_w" });
-const lineTicket = () => ticketOf({ kind: "line", n: 5 });
-const joinsLine = () => [200, { kind: "line", place: 5, entry: "00".repeat(32), ticket: lineTicket() }];
+const lineTicket = ({ jkt }) => ticketOf({ kind: "line", n: 5, cnf: jkt && { jkt } });
+const joinsLine = ({ json }) => [200, { kind: "line", place: 5, entry: "00".repeat(32), ticket: lineTicket(json) }];
 
 // The claims of a proof whose signature holds.
 function proven(proof) {
@@ -361,10 +361,12 @@ test("a lost key loses no place: the letters name another", async () => {
   const calls = {
     status: () => [200, pooling ? statusOf({ entry, proof_nonce: "n1" }) : called(entry)],
     join: joinsLine,
-    claim: ({ json }) =>
+    claim: ({ json, headers }) =>
       json.keepsake
-        ? [202, { reason: "not_called", retry_after_ms: 60_000 }]
-        : problem(403, "prove-otherwise", { ways: [], reference: "FG-2" }),
+        ? [202, { reason: "not_called", retry_after_ms: 200, ticket: lineTicket(json) }]
+        : headers.dpop
+          ? [202, { reason: "not_called", retry_after_ms: 60_000 }]
+          : problem(403, "prove-otherwise", { ways: [], reference: "FG-2" }),
   };
   await visit(calls, async (page) => {
     await page.shows("Note these letters.");
@@ -381,11 +383,57 @@ test("a lost key loses no place: the letters name another", async () => {
     while (!page.named("claim").some(({ json }) => json.keepsake) && Date.now() < end) {
       await new Promise((done) => setTimeout(done, 100));
     }
-    const last = page.named("claim").at(-1).json;
+    const last = page.named("claim").find(({ json }) => json.keepsake).json;
     assert.equal(last.u, JSON.parse(await page.value("localStorage.getItem('fairgate:tour')")).nonce);
     assert.equal(last.keepsake, letters.replaceAll("-", ""));
     assert.notEqual(last.jkt, page.named("join")[0].json.jkt);
     assert.ok(await page.value("JSON.parse(localStorage.getItem('fairgate:tour')).receipt.ticket"), "the ticket is kept");
+    while (!page.named("claim").at(-1).headers.dpop && Date.now() < end) await new Promise((done) => setTimeout(done, 100));
+    const next = page.named("claim").at(-1).headers;
+    assert.equal(proven(next.dpop).jkt, last.jkt, "from then on that key signs");
+    assert.equal(next.authorization.slice(7), lineTicket(last), "with the ticket that names it");
+  });
+});
+
+test("a ticket of another browser's key is signed by nobody's, and the page says what is missing", async () => {
+  const entry = asks({}, { binding: "key" });
+  const calls = {
+    status: () => [200, called(entry)],
+    join: () => joinsLine({ json: { jkt: "vQQ8mp3CZ_lggo1F_4767Xtm7df5zXoOS0GhGSCof3I" } }),
+    claim: () => problem(403, "prove-otherwise", { ways: [], reference: "FG-2" }),
+  };
+  await visit(calls, async (page) => {
+    await page.shows("This browser has lost its key");
+    assert.equal(page.named("claim")[0].headers.dpop, undefined);
+    assert.equal(page.named("claim")[0].json.jkt, page.named("join")[0].json.jkt, "it names its own");
+  });
+});
+
+test("a pass that only waits for its key is proved on the gate's own page, which goes on; without a key it is given up", async () => {
+  const ath = "2ukoNsnR_paO_9dmGuIccHez-ROxsuPceyf7PzGLur4";
+  const calls = {
+    status: () => [200, statusOf({ entry: asks({}, { binding: "key" }), proof_nonce: "n1" })],
+    join: joinsLine,
+    renew({ headers, json }) {
+      if (json.lost) return [204, {}];
+      if (!headers.dpop) return problem(401, "use-proof-nonce", { ath }, { "dpop-nonce": "n9" });
+      return [200, { now_ms: Date.now(), prove_by_ms: Date.now() + 180_000 }];
+    },
+  };
+  await visit(calls, async (page) => {
+    await page.shows("Note these letters.");
+    const wait = async (count) => {
+      const end = Date.now() + 20_000;
+      while (page.named("renew").length < count && Date.now() < end) await new Promise((done) => setTimeout(done, 100));
+      return page.named("renew");
+    };
+    await page.command("url", { url: `${page.origin}/prove` });
+    await page.until("document.title", "Shop");
+    assert.deepEqual((await wait(2)).map(({ headers }) => Boolean(headers.dpop)), [false, true], "and the shop's page has time");
+    await page.value(`new Promise((done) => { indexedDB.deleteDatabase("fairgate").onsuccess = () => done(""); })`);
+    await page.command("url", { url: `${page.origin}/prove` });
+    await page.until("document.title", "Shop");
+    assert.deepEqual((await wait(3)).slice(2).map(({ json }) => json), [{ lost: true }]);
   });
 });
 

@@ -130,7 +130,7 @@ local function forget_sale()
   for chunk = 0, math.floor(s.listed / CLAIMS_A_CHUNK) do
     redis.call('UNLINK', sub('claims:' .. integer(chunk)))
   end
-  for _, name in ipairs({ 'gone', 'passed', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log' }) do
+  for _, name in ipairs({ 'gone', 'passed', 'calls', 'asking', 'asking_places', 'leases', 'expiries', 'closed', 'closed_log', 'moved' }) do
     redis.call('UNLINK', sub(name))
   end
 end

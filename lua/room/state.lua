@@ -22,6 +22,7 @@
 --            :<generation>:recent:<era>:<minute>:<n>  rows of 4 bytes, the pool's entries of a minute, by lua/enter.lua;
 --                          expires by itself
 --            :<generation>:recent_line:<era>:<minute>:<n>  hash, 16 bytes of a later entry -> its place; likewise
+--            :<generation>:moved               hash, positions that moved to another key, by lua/room/keys.lua
 --            In a room with tiers there are instead of the roster, and besides:
 --            :<generation>:roster:<t>:<n>      16,000 entries of 32 bytes each, the pool of tier t in order
 --            :<generation>:tags:<t>:<n>        16,000 tags of 16 bytes each, those of the same entries

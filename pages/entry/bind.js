@@ -15,23 +15,24 @@ export async function thumbprintOf(pair) {
   return hashed(JSON.stringify(await publicOf(pair)));
 }
 
-// The room's key, or a `fresh` one. What is not `lasting` is gone with this page.
+// The room's key, or a new one. What is not `lasting` is gone with this page.
 export async function ownKey(room) {
   const kept = await keyOf(room).catch(() => undefined);
-  if (kept) return { pair: kept, fresh: false, lasting: true };
+  if (kept) return { pair: kept, lasting: true };
   const pair = await crypto.subtle.generateKey(ECDSA, false, ["sign"]);
   const put = stored("readwrite", (keys) => keys.put(pair, room));
-  return { pair, fresh: true, lasting: await put.then(() => true, () => false) };
+  return { pair, lasting: await put.then(() => true, () => false) };
 }
 
-// A `fetch` that signs the calls about a place by this key. Where the status's nonce is over, the answer
+// A `fetch` that signs the calls about a place by this key, unless `nonceNow` says false: the place is another key's. Where the status's nonce is over, the answer
 // brings another, and the call is signed once more.
 export function signing(pair, nonceNow) {
   return async function send(url, init, nonce) {
-    if (!SIGNED.test(url)) return fetch(url, init);
+    const now = nonce ?? nonceNow();
+    if (now === false || !SIGNED.test(url)) return fetch(url, init);
     const { headers } = init;
     const ath = await hashed(headers.authorization?.slice(7) ?? "");
-    const DPoP = await proofFor(pair, { url: location.origin + url, nonce: nonce ?? nonceNow(), ath });
+    const DPoP = await proofFor(pair, { url: location.origin + url, nonce: now, ath });
     const answer = await fetch(url, { ...init, headers: { ...headers, DPoP } });
     const other = answer.headers.get("DPoP-Nonce");
     return answer.status === 401 && other && !nonce ? send(url, init, other) : answer;
@@ -54,12 +55,20 @@ export async function keepsakeHash(code) {
   return spelled(bytes.slice(0, 16));
 }
 
-// Binds a page to the room's key: what its join says besides, a `fetch` that signs, and the letters of the keepsake.
-export async function bind(room, u, nonceNow) {
-  const { pair, ...kept } = await ownKey(room);
+// Binds a page to the room's key: what its join says besides, the letters of the keepsake, and calls that are signed. Where the
+// ticket that `heed` hears of names another key, this browser has lost that one, or never had it: it is `lost`, and nothing is
+// signed until this key is named. A key that is not kept is lost with the page, so leaving that is asked about.
+export async function bind(room, u, { guard, claimsOf }, nonceNow) {
+  const { pair, lasting } = await ownKey(room);
+  if (!lasting) addEventListener("beforeunload", (event) => event.preventDefault());
   const keepsake = await keepsakeOf(u);
   const said = { jkt: await thumbprintOf(pair), keepsake: await keepsakeHash(keepsake) };
-  return { ...kept, send: signing(pair, nonceNow), letters: printed(keepsake), said };
+  const own = { letters: printed(keepsake), said };
+  own.heed = (ticket) => {
+    own.lost = claimsOf(ticket).cnf?.jkt !== said.jkt;
+  };
+  guard.send = signing(pair, () => !own.lost && nonceNow());
+  return own;
 }
 
 globalThis.fairgate?.(bind);

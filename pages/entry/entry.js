@@ -31,7 +31,6 @@ let why = "";
 let drawn = "";
 let fill = null;
 let key = null;
-let lost = null;
 let forms = null;
 
 const say = (name, values) => words[name].replace(/\{(\w+)\}/g, (_, slot) => values[slot]);
@@ -102,7 +101,7 @@ async function pursue({ ways }, { descriptor_digest: d }) {
 }
 
 async function loadForms() {
-  const tools = { page, words, say, askOf, kind, has, learn, again, hears, bond: () => bond, shows, skip };
+  const tools = { page, words, say, askOf, kind, has, learn, hears, bond: () => bond, shows, skip };
   forms ??= (await load("forms"))(tools);
 }
 
@@ -148,13 +147,15 @@ async function handToken() {
   if (!hears(answer)) await learn();
 }
 
-// Whose receipt is older than the key has lost the one it was made with: nothing is signed until another is named.
 async function bind(u) {
   if (key || !crypto.subtle) return;
-  key = await (await load("key"))(room, u, () => state()[0].proof_nonce);
-  lost = key.fresh && state()[1].receipt;
-  if (!lost) page.guard.send = key.send;
-  if (!key.lasting) addEventListener("beforeunload", (event) => event.preventDefault());
+  key = await (await load("key"))(room, u, page, () => state()[0].proof_nonce);
+}
+
+// The gate has given a ticket that names this key.
+function named({ ticket }) {
+  page.remember({ receipt: { ...state()[1].receipt, ticket } });
+  key.heed(ticket);
 }
 
 // What a refusal says: true where it is one of entering, and the page goes on.
@@ -184,6 +185,7 @@ function hears({ code, json, hint_ms }) {
 async function joined(receipt) {
   const [{ draw, tiers: said }, { nonce }] = state();
   step = null;
+  key?.heed(receipt.ticket);
   shop.stop();
   const { tiers } = draw.descriptor;
   if (!tiers || receipt.kind !== "pool") return {};
@@ -252,12 +254,13 @@ async function waitInstead() {
 }
 
 // What a claim says besides, where the key was lost.
-const claims = () => lost && { jkt: key.said.jkt, ...forms?.claims() };
+const claims = () => key?.lost && { jkt: key.said.jkt, ...forms?.claims() };
 
 globalThis.fairgate?.(async (given, known) => {
   [page, state] = [given, known];
   const [{ entry }, { nonce, receipt, asking }] = state();
   if (asking) await learn();
   if (receipt && nonce && entry?.binding === "key") await bind(unspelled(nonce));
-  return { shown, hears, joined, claims, look, get asks() { return step; } };
+  key?.heed(receipt.ticket);
+  return { shown, hears, joined, claims, named, look, get asks() { return step; } };
 });

@@ -78,7 +78,7 @@ function code(name) {
 
 // Twice: the address, and then what came by mail.
 function mail() {
-  const { words, page, hears, learn, again } = tools;
+  const { words, page, hears, learn, shows } = tools;
   const address = { name: words.mail, hint: words.mail_hint, type: "email", autocomplete: "email" };
   const sent = { name: words.mail_code, hint: words.mail_sent, inputMode: "numeric", autocomplete: "one-time-code" };
   return field({ ...(mailed ? sent : address), go: words.go }, async (typed, says) => {
@@ -87,7 +87,7 @@ function mail() {
     if (hears(answer)) return page.show();
     if (answer.code >= 300) return says(words.failed);
     if (mailed) await learn();
-    if (mailed) again();
+    if (mailed) shows("mail", 0);
     mailed = !mailed;
     page.show();
   });

@@ -116,7 +116,7 @@ async function act() {
 // The script for rooms that ask something of those who enter, and for draws with tiers.
 async function load() {
   entry ??= await new Promise((resolve, reject) => {
-    const page = { ask, guard, remember, sha, tagged, fromHex, toHex, tell, turn, show, now: roomNow };
+    const page = { ask, guard, claimsOf, remember, sha, tagged, fromHex, toHex, tell, turn, show, now: roomNow };
     globalThis.fairgate = (begin) => resolve(begin(page, () => [status, mine]));
     const script = { type: "module", src: `${base}/../entry/${lang}.js`, onerror: reject };
     document.head.append(Object.assign(document.createElement("script"), script));
@@ -146,6 +146,7 @@ async function claim() {
   const { nonce } = mine;
   const answer = await ask("claim", { nonce, u: nonce, ...entry?.claims() });
   const problem = problemOf(answer);
+  if (answer.json.ticket) entry?.named(answer.json);
   if (answer.code === 200) enter(answer.json);
   else if (answer.code === 202) wait(answer);
   else if (problem === "expired") forget(ended());

@@ -11,6 +11,7 @@ use prometheus::Registry;
 use crate::admin::Tokens;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
+use crate::edge::credentials::several::Watched;
 use crate::edge::draw_log::live::LiveLog;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
@@ -58,6 +59,8 @@ pub(crate) struct Edge {
     pub(crate) keys: LiveKeys,
     pub(crate) passes: PassCache,
     pub(crate) renewed: RenewedPasses,
+    /// Sessions that are watched for use in several networks at once.
+    pub(crate) watched: Watched,
     /// `Strict-Transport-Security`, where it is configured.
     pub(crate) hsts: Option<HeaderValue>,
     pub(crate) metrics: EdgeMetrics,

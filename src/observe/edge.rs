@@ -46,6 +46,8 @@ metrics! {
         draw_log_cosigned_timestamp_seconds: IntGaugeVec["witness"],
         /// Passes shown, by how they were judged: known already, verified anew, or refused.
         pass_checks_total: IntCounterVec["result"],
+        /// Sessions that were seen in several networks at once, by what the room does then: `count`, `prove`, `end`.
+        pass_several_total: IntCounterVec["policy"],
         /// Time that a shop took to start answering, by upstream and class of route.
         upstream_response_duration_seconds: HistogramVec["upstream", "class"] {LATENCY_SECONDS},
         /// Time that requests waited before anybody worked on them, here or in the shop, by upstream and class of route.
@@ -90,6 +92,8 @@ pub enum RequestKind {
     Claim,
     /// `leave`.
     Leave,
+    /// `renew`.
+    Renew,
     /// What is below `entry`.
     Entry,
     /// `draw` and what is below it.
@@ -307,6 +311,11 @@ impl EdgeMetrics {
         self.series.pass_checks[check as usize].inc();
     }
 
+    /// A session was seen in several networks at once.
+    pub fn observe_several(&self, policy: &str) {
+        self.metrics.pass_several_total.with_label_values(&[policy]).inc();
+    }
+
     /// A shop began to answer: how long it took, and how long the request had waited before.
     pub fn observe_upstream_response(&self, upstream: &str, class: RouteClass, took: Duration, waited: Duration) {
         let labels = &[upstream, class.label()];
@@ -374,13 +383,14 @@ impl WitnessOutcome {
 }
 
 impl RequestKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Page,
         Self::ComeBack,
         Self::Status,
         Self::Join,
         Self::Claim,
         Self::Leave,
+        Self::Renew,
         Self::Entry,
         Self::Draw,
         Self::Jwks,
@@ -397,6 +407,7 @@ impl RequestKind {
             Self::Join => "join",
             Self::Claim => "claim",
             Self::Leave => "leave",
+            Self::Renew => "renew",
             Self::Entry => "entry",
             Self::Draw => "draw",
             Self::Jwks => "jwks",

@@ -41,6 +41,10 @@ metrics! {
         entry_overruled_total: IntCounter,
         /// References that were given, by outcome: `kept`, or `dropped` where a network or this edge had too many.
         entry_references_total: IntCounterVec["outcome"],
+        /// Proofs of a browser's key, by call and outcome: `good`, `missing`, `late` (of a minute that is over), `wrong`.
+        pass_proofs_total: IntCounterVec["by", "outcome"],
+        /// Places that got another key, by what showed whose they are: `keepsake`, `identity`, `organizer`.
+        moves_total: IntCounterVec["by"],
     }
 }
 
@@ -68,6 +72,30 @@ pub enum MailOutcome {
     Failed,
     /// As many were sent this second as may be.
     Busy,
+}
+
+/// What became of a key's proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofOutcome {
+    /// It counts.
+    Good,
+    /// There is none.
+    Missing,
+    /// It is of a minute that is over.
+    Late,
+    /// It does not count.
+    Wrong,
+}
+
+/// What showed whose a place is that got another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MovedBy {
+    /// The letters that were shown with the receipt.
+    Keepsake,
+    /// An identity.
+    Identity,
+    /// An organizer's word.
+    Organizer,
 }
 
 /// How fans show who they are. Cloning shares the metrics.
@@ -171,6 +199,27 @@ impl EntryMetrics {
     /// A reference was given.
     pub fn observe_reference(&self, is_kept: bool) {
         self.metrics.entry_references_total.with_label_values(&[if is_kept { "kept" } else { "dropped" }]).inc();
+    }
+
+    /// A key's proof was judged.
+    pub fn observe_proof(&self, by: &str, outcome: ProofOutcome) {
+        let outcome = match outcome {
+            ProofOutcome::Good => "good",
+            ProofOutcome::Missing => "missing",
+            ProofOutcome::Late => "late",
+            ProofOutcome::Wrong => "wrong",
+        };
+        self.metrics.pass_proofs_total.with_label_values(&[by, outcome]).inc();
+    }
+
+    /// A place got another key.
+    pub fn observe_move(&self, by: MovedBy) {
+        let by = match by {
+            MovedBy::Keepsake => "keepsake",
+            MovedBy::Identity => "identity",
+            MovedBy::Organizer => "organizer",
+        };
+        self.metrics.moves_total.with_label_values(&[by]).inc();
     }
 
     /// Somebody who owed something claimed.

@@ -8,7 +8,7 @@ mod entry;
 mod rooms;
 
 pub use edge::{BeaconResult, EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, WitnessOutcome};
-pub use entry::{EntryMetrics, ErrandFailure, MailOutcome};
+pub use entry::{EntryMetrics, ErrandFailure, MailOutcome, MovedBy, ProofOutcome};
 pub use fairgate_telemetry::{EXPOSITION_TYPE, announce, expose, flush_logs, init_logs, last_word, registry};
 pub use rooms::RoomMetrics;
 

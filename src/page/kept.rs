@@ -1,9 +1,10 @@
-//! The page that keeps a fan's own form: for a `POST` that cannot be served just now, and for one that another site sent.
+//! The page that keeps a fan's own form: for a `POST` that cannot be served just now, and for one that another site sent. And
+//! the page on which a browser proves its key before it goes on, with a form or without.
 //!
 //! Guarantees:
 //! - every field is on the page as it was sent, so that sending it again loses nothing
-//! - it works without scripts
-//! - nothing that was sent is taken for markup, and nothing is loaded
+//! - it works without scripts, but where a key is to be proved
+//! - nothing that was sent is taken for markup, and nothing is loaded but the script that proves the key
 //!
 //! No address but the one that was asked for is in it.
 
@@ -28,6 +29,8 @@ pub enum KeptWhy {
     Foreign,
     /// As [`Self::Foreign`], to a path that other sites send fans back to.
     Returning,
+    /// The pass opens nothing before its key was proved again.
+    Proving,
 }
 
 /// A form on its way.
@@ -41,6 +44,17 @@ pub struct KeptForm<'f> {
     pub fields: Option<&'f [(String, String)]>,
     /// The site that sent it, where that is another.
     pub from: Option<&'f str>,
+    /// The path of the script that proves a key.
+    pub keep: &'f str,
+}
+
+/// A visit that goes on once the browser's key was proved.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofPage<'p> {
+    /// The path and query that was asked for.
+    pub target: &'p str,
+    /// The path of the script that proves a key.
+    pub keep: &'p str,
 }
 
 /// A page of its own, for one fan.
@@ -67,7 +81,8 @@ impl KeptForm<'_> {
     pub fn page(&self, accept_language: &[u8]) -> KeptPage {
         let language = language::get(language::negotiate(accept_language));
         let html = self.html(language);
-        KeptPage { csp: policy::of_form(&html), html, content_language: language.tag }
+        let csp = if self.why == KeptWhy::Proving { policy::of_proof(&html) } else { policy::of_form(&html) };
+        KeptPage { csp, html, content_language: language.tag }
     }
 
     fn html(&self, language: &Language) -> String {
@@ -83,12 +98,10 @@ impl KeptForm<'_> {
             Some(fields) => main += &self.form(fields, text),
             None => main += &format!("<p>{}</p>", text("lost")),
         }
-        format!(
-            "<!doctype html><html lang=\"{}\" dir=\"{}\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
-             <title>{title}</title><style>{STYLE}</style></head><body><main>{main}</main></body></html>",
-            language.tag, language.dir
-        )
+        if self.why == KeptWhy::Proving {
+            main += &proving(self.keep, if self.fields.is_some() { "send" } else { "stay" });
+        }
+        document(language, title, &main)
     }
 
     fn form<'t>(&self, fields: &[(String, String)], text: impl Fn(&str) -> &'t str) -> String {
@@ -104,11 +117,40 @@ impl KeptForm<'_> {
     }
 }
 
+impl ProofPage<'_> {
+    /// The page, in the language that the fan's browser likes best.
+    #[must_use]
+    pub fn page(&self, accept_language: &[u8]) -> KeptPage {
+        let language = language::get(language::negotiate(accept_language));
+        let text = |key: &str| language.kept.get(key).map_or("", String::as_str);
+        let title = text(KeptWhy::Proving.title());
+        let enter = language.script.get("enter").map_or("", String::as_str);
+        let (words, target) = (text(KeptWhy::Proving.words()), escape(self.target));
+        let main = format!("<h1>{title}</h1><p>{words}</p><p><a href=\"{target}\">{enter}</a></p>");
+        let html = document(language, title, &(main + &proving(self.keep, "load")));
+        KeptPage { csp: policy::of_proof(&html), html, content_language: language.tag }
+    }
+}
+
+/// The script that proves the browser's key, and what it does then.
+fn proving(keep: &str, then: &str) -> String {
+    format!("<script src=\"{}\" data-then=\"{then}\" async></script>", escape(keep))
+}
+
+fn document(language: &Language, title: &str, main: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"{}\" dir=\"{}\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
+         <title>{title}</title><style>{STYLE}</style></head><body><main>{main}</main></body></html>",
+        language.tag, language.dir
+    )
+}
+
 impl KeptWhy {
     fn title(self) -> &'static str {
         match self {
             Self::Foreign => "foreign_title",
-            Self::Returning => "returning_title",
+            Self::Returning | Self::Proving => "returning_title",
             Self::Full | Self::Down | Self::Often | Self::Outside => "title",
         }
     }
@@ -120,13 +162,13 @@ impl KeptWhy {
             Self::Often => "often",
             Self::Outside => "outside",
             Self::Foreign => "foreign",
-            Self::Returning => "returning",
+            Self::Returning | Self::Proving => "returning",
         }
     }
 
     fn button(self) -> &'static str {
         match self {
-            Self::Foreign | Self::Returning => "on",
+            Self::Foreign | Self::Returning | Self::Proving => "on",
             Self::Full | Self::Down | Self::Often | Self::Outside => "again",
         }
     }
@@ -141,11 +183,19 @@ fn attribute(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [KeptWhy; 6] =
-        [KeptWhy::Full, KeptWhy::Down, KeptWhy::Often, KeptWhy::Outside, KeptWhy::Foreign, KeptWhy::Returning];
+    const ALL: [KeptWhy; 7] = [
+        KeptWhy::Full,
+        KeptWhy::Down,
+        KeptWhy::Often,
+        KeptWhy::Outside,
+        KeptWhy::Foreign,
+        KeptWhy::Returning,
+        KeptWhy::Proving,
+    ];
+    const KEEP: &str = "/.fairgate/final/keep.js";
 
     fn form(why: KeptWhy, fields: Option<&[(String, String)]>) -> KeptForm<'_> {
-        KeptForm { why, target: "/pay?a=1&b=\"2\"", fields, from: Some("bank.example") }
+        KeptForm { why, target: "/pay?a=1&b=\"2\"", fields, from: Some("bank.example"), keep: KEEP }
     }
 
     #[test]
@@ -170,6 +220,22 @@ mod tests {
                 assert!(!page.html.contains("{site}"));
             }
         }
+    }
+
+    #[test]
+    fn a_key_is_proved_by_one_script_and_the_form_goes_on() {
+        let sent = form(KeptWhy::Proving, Some(&[])).page(b"en");
+        assert!(sent.html.contains("<script src=\"/.fairgate/final/keep.js\" data-then=\"send\" async></script>"));
+        let visit = ProofPage { target: "/a?b=\"", keep: KEEP }.page(b"de");
+        assert!(visit.html.contains("data-then=\"load\"") && visit.html.contains("<a href=\"/a?b=&quot;\">"));
+        assert_eq!((visit.content_language, visit.html.contains("<p></p>")), ("de", false));
+        for page in [sent, visit] {
+            let csp = page.csp.to_str().expect("ASCII");
+            assert!(csp.contains("script-src 'self'; connect-src 'self'; style-src 'sha256-"), "{csp}");
+            assert!(page.html.len() < 1536, "{} bytes", page.html.len());
+        }
+        let lost = form(KeptWhy::Proving, None).page(b"en");
+        assert!(lost.html.contains("data-then=\"stay\"") && !lost.html.contains("<form"));
     }
 
     #[test]

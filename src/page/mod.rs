@@ -33,7 +33,7 @@ pub use check::CheckPage;
 use editions::Editions;
 use encoding::Head;
 pub use entry::{EntryPage, FormWay, PageScript, Provider};
-pub use kept::{KeptForm, KeptPage, KeptWhy};
+pub use kept::{KeptForm, KeptPage, KeptWhy, ProofPage};
 use language::Language;
 pub use noscript::{NoScript, State};
 use noscript::{Placeholders, Tail};

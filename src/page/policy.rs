@@ -70,6 +70,14 @@ pub(super) fn of_form(html: &str) -> HeaderValue {
     ))
 }
 
+/// The header for a page that runs the gate's own script, which proves a key. It may send a form on, like [`of_form`]'s.
+pub(super) fn of_proof(html: &str) -> HeaderValue {
+    let style = sources(html, "style");
+    value(&format!(
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src {style}; frame-ancestors 'none'; base-uri 'none'"
+    ))
+}
+
 /// The hash of every inline element of that name, as CSP sources.
 fn sources(html: &str, element: &str) -> String {
     let hashes: Vec<String> = inline(html, element)

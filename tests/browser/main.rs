@@ -1,5 +1,6 @@
 //! A real Chromium against the real servers, as a fan would use it. Screenshots go to `target/screenshots`.
 
+mod bound;
 mod chromium;
 mod draw_log;
 mod journey;

@@ -11,7 +11,7 @@ use fairgate_draw::log::{KeyKind, NoteSigner};
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
 use fairgate_testkit::{ChildProcess, PrivatePostgres, free_port};
-use fairgate_token::create_key;
+use fairgate_token::{Bound, KeyRing, Pass, create_key};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -175,6 +175,18 @@ impl Site {
         let answer = self.client.get(url).header("host", self.host(room)).send().await.expect("the gate answers");
         assert!(answer.status().is_success(), "draw{part}: {}", answer.status());
         answer.bytes().await.expect("a body").into()
+    }
+
+    /// The pass of the same session as the gate signed it some time ago: its key has to be proved again.
+    pub(crate) fn unproved(&self, pass: &str) -> String {
+        let ring = KeyRing::load(&self.files.path().join("keys"), "fairgate").expect("a signing key");
+        let room = self.rooms[0].name;
+        let pass = ring.public().verify_past_pass(pass, room).expect("a pass");
+        let past_ms = SystemClock.now_ms() - 2_000;
+        let bound = *pass.bound.clone().expect("it is bound");
+        let bound = Bound { prove_by_ms: past_ms, ..bound };
+        let older = Pass::new(room, pass.draw, pass.place, past_ms - 60_000, past_ms, pass.hard_end_at_ms);
+        ring.sign_pass(&older.bound_to(bound))
     }
 
     /// Waits until a room's status is as wished.

@@ -171,7 +171,7 @@ fn a_tunnel_ends_when_the_session_is_released() {
     }
 }
 
-fn upgrade(fan: &Fan) -> (u16, TcpStream) {
+pub(crate) fn upgrade(fan: &Fan) -> (u16, TcpStream) {
     let cookies: Vec<String> = fan.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut stream = connect(fan.address).unwrap();
     let request = format!(
@@ -183,7 +183,7 @@ fn upgrade(fan: &Fan) -> (u16, TcpStream) {
     (read_answer(&mut stream, false).unwrap().status, stream)
 }
 
-fn echoes(tunnel: &mut TcpStream) -> bool {
+pub(crate) fn echoes(tunnel: &mut TcpStream) -> bool {
     let mut bytes = [0; 4];
     tunnel.write_all(b"ping").is_ok() && tunnel.read_exact(&mut bytes).is_ok() && bytes == *b"ping"
 }

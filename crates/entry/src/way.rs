@@ -243,11 +243,13 @@ pub enum Reason {
     Owes,
     /// An organizer has refused this position.
     Overruled,
+    /// The key is lost.
+    ProveOtherwise,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::EntryRequired,
         Self::WorkWrong,
         Self::WorkLate,
@@ -260,6 +262,7 @@ impl Reason {
         Self::SignInMismatch,
         Self::Owes,
         Self::Overruled,
+        Self::ProveOtherwise,
     ];
 
     /// The wire's word.
@@ -277,6 +280,7 @@ impl Reason {
             Self::SignInFailed => "sign-in-failed",
             Self::SignInMismatch => "sign-in-mismatch",
             Self::Owes => "owes",
+            Self::ProveOtherwise => "prove-otherwise",
             Self::Overruled => "overruled",
         }
     }

@@ -303,6 +303,7 @@ fn part(all: &Outcome, range: Range<usize>) -> Outcome {
         Outcome::Claimed(outcomes) => Outcome::Claimed(outcomes[range].to_vec()),
         Outcome::Renewed(outcomes) => Outcome::Renewed(outcomes[range].to_vec()),
         Outcome::Arrived(arrived) => Outcome::Arrived(arrived[range].to_vec()),
+        Outcome::Moved(outcome) => Outcome::Moved(*outcome),
         Outcome::Done => Outcome::Done,
     }
 }

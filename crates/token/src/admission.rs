@@ -1,7 +1,8 @@
 //! The pass: the signed token that opens the shop for one session.
 //!
 //! Guarantees: accepted from `iat` to before `exp`, and never at or after `hard_exp`, whichever edge renewed it. A clock
-//! that is ahead ends a pass a little early, never late.
+//! that is ahead ends a pass a little early, never late. A pass that is bound to a key ends at `prove_by`, unless the key is
+//! proved again.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use super::jws::JwsError;
 use super::keys::KeyRing;
 use super::keyset::KeySet;
 use super::session::SessionId;
-use super::ticket::bytes;
+use super::ticket::{Confirmation, bytes};
 
 pub(crate) const TYPE: &str = "fairgate-pass+jwt";
 
@@ -36,6 +37,19 @@ pub struct Pass {
     pub expires_at_ms: u64,
     /// When the session ends however often it is renewed (`hard_exp`), Unix ms.
     pub hard_end_at_ms: u64,
+    /// The key that it is bound to, where the room binds passes to one.
+    pub bound: Option<Box<Bound>>,
+}
+
+/// What a pass is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The key's thumbprint (`cnf.jkt`, RFC 7638), base64url.
+    pub key: String,
+    /// Whose key it is (`of`): a tier and an index, or the number that stands for the line instead of a tier, and a place.
+    pub position: (u8, u64),
+    /// Until when the pass is good without another proof (`prove_by`), Unix ms.
+    pub prove_by_ms: u64,
 }
 
 /// Why a pass does not open the shop.
@@ -79,6 +93,12 @@ struct Claims {
     draw: String,
     place: u64,
     hard_exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<(u8, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prove_by: Option<u64>,
 }
 
 impl Pass {
@@ -101,7 +121,41 @@ impl Pass {
             issued_at_ms: whole_seconds(issued_at_ms),
             expires_at_ms: whole_seconds(expires_at_ms.min(hard_end_at_ms)),
             hard_end_at_ms: whole_seconds(hard_end_at_ms),
+            bound: None,
         }
+    }
+
+    /// The same pass, bound to a key: it ends at `prove_by` at the latest, rounded down to seconds.
+    #[must_use]
+    pub fn bound_to(mut self, bound: Bound) -> Self {
+        let prove_by_ms = bound.prove_by_ms - bound.prove_by_ms % 1000;
+        self.expires_at_ms = self.expires_at_ms.min(prove_by_ms);
+        self.bound = Some(Box::new(Bound { prove_by_ms, ..bound }));
+        self
+    }
+
+    /// The pass that follows this one in the same session, bound to what this one is bound to.
+    #[must_use]
+    pub fn renewed(&self, issued_at_ms: u64, expires_at_ms: u64) -> Self {
+        let next = Self::new(&self.room, self.draw, self.place, issued_at_ms, expires_at_ms, self.hard_end_at_ms);
+        match &self.bound {
+            Some(bound) => next.bound_to((**bound).clone()),
+            None => next,
+        }
+    }
+
+    /// How long a cookie keeps the pass, seconds. One that is bound to a key is kept to the session's hard end, since its
+    /// browser renews it after it has ended.
+    #[must_use]
+    pub fn kept_s(&self, now_ms: u64) -> u64 {
+        let end_ms = if self.bound.is_some() { self.hard_end_at_ms } else { self.expires_at_ms };
+        end_ms.saturating_sub(now_ms) / 1000
+    }
+
+    /// True if the pass is bound to a key that has to be proved before the pass opens anything again.
+    #[must_use]
+    pub fn has_to_prove(&self, now_ms: u64) -> bool {
+        self.bound.as_ref().is_some_and(|bound| bound.prove_by_ms <= now_ms)
     }
 
     /// True if the pass is old enough to be renewed, and could still gain by it. `session_idle_ms` is the room's.
@@ -145,6 +199,9 @@ impl KeyRing {
             draw: hex::encode(pass.draw),
             place: pass.place,
             hard_exp: pass.hard_end_at_ms / 1000,
+            cnf: pass.bound.as_ref().map(|bound| Confirmation { jkt: bound.key.clone() }),
+            of: pass.bound.as_ref().map(|bound| bound.position),
+            prove_by: pass.bound.as_ref().map(|bound| bound.prove_by_ms / 1000),
         };
         self.signer(pass.issued_at_ms).sign_pass(&claims)
     }
@@ -189,6 +246,13 @@ fn read(claims: Claims) -> Option<Pass> {
     let ms = |seconds: u64| seconds.checked_mul(1000);
     let draw = bytes(&claims.draw)?;
     let pass = Pass::new(&claims.aud, draw, claims.place, ms(claims.iat)?, ms(claims.exp)?, ms(claims.hard_exp)?);
+    let pass = match (claims.cnf, claims.of, claims.prove_by) {
+        (None, None, None) => pass,
+        (Some(Confirmation { jkt: key }), Some(position), Some(prove_by)) if claims.exp <= prove_by => {
+            pass.bound_to(Bound { key, position, prove_by_ms: ms(prove_by)? })
+        }
+        _ => return None,
+    };
     let coherent = claims.sub == pass.session.to_string()
         && claims.exp <= claims.hard_exp
         && claims.nbf <= claims.iat

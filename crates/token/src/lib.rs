@@ -29,7 +29,7 @@ mod ticket;
 #[cfg(test)]
 mod tests;
 
-pub use admission::{CLOCK_SKEW_MS, NOT_BEFORE_S, Pass, PassError};
+pub use admission::{Bound, CLOCK_SKEW_MS, NOT_BEFORE_S, Pass, PassError};
 pub use cache::{Checked, Gate, PassCache, token_id};
 pub use cookie::Cookie;
 pub use ended::Ended;

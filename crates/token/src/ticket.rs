@@ -51,6 +51,8 @@ pub struct Terms {
     pub later: Vec<String>,
     /// The tag of the network that the entry was made from; hex.
     pub network: Option<String>,
+    /// The tag of the block of networks that the entry was made from, where the room binds tickets to that; hex.
+    pub block: Option<String>,
     /// The thumbprint of the browser's key (RFC 7638), where the room binds tickets to one.
     pub key: Option<String>,
     /// The hash of the keepsake by which another key may be named.
@@ -115,6 +117,8 @@ struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     net: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    blk: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kps: Option<String>,
@@ -122,8 +126,8 @@ struct Claims {
 
 /// The key of whoever may use a token (RFC 7800, RFC 9449).
 #[derive(Serialize, Deserialize)]
-struct Confirmation {
-    jkt: String,
+pub(crate) struct Confirmation {
+    pub(crate) jkt: String,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -155,6 +159,7 @@ impl KeyRing {
             why: ticket.terms.why.clone(),
             later: ticket.terms.later.clone(),
             net: ticket.terms.network.clone(),
+            blk: ticket.terms.block.clone(),
             cnf: ticket.terms.key.clone().map(|jkt| Confirmation { jkt }),
             kps: ticket.terms.keepsake.clone(),
         };
@@ -208,6 +213,7 @@ fn read(claims: Claims) -> Option<Ticket> {
             why: claims.why,
             later: claims.later,
             network: claims.net,
+            block: claims.blk,
             key: claims.cnf.map(|confirmation| confirmation.jkt),
             keepsake: claims.kps,
         },

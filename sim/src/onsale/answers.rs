@@ -73,6 +73,7 @@ pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
         log: None,
         entry: None,
         counts: None,
+        proof_nonce: None,
     };
     Status::build(input).http1.len() as u64
 }

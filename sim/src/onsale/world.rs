@@ -289,7 +289,7 @@ impl World {
                 self.calendar.put(answered_at_ms + (retry_after_ms as f64 * spread) as u64, fan, Step::Claim);
             }
             ClaimOutcome::NotCalled => self.calendar.put(answered_at_ms + 2 * SECOND_MS, fan, Step::Poll),
-            ClaimOutcome::Expired | ClaimOutcome::Unknown => {}
+            ClaimOutcome::Expired | ClaimOutcome::Unknown | ClaimOutcome::Moved { .. } => {}
         }
         Ok(())
     }

@@ -157,10 +157,11 @@ impl EntryConfig {
         self.methods().iter().map(ToString::to_string).collect()
     }
 
-    /// True if a room with this configuration needs the identity key: it asks something, or somebody may show something.
+    /// True if a room with this configuration needs the identity key: it asks something, binds tickets, or somebody may show
+    /// something.
     #[must_use]
     pub fn needs_key(&self) -> bool {
-        !self.policy.asks_nothing() || self.ways().len() > 1
+        !self.policy.asks_nothing() || self.policy.binding != Binding::None || self.ways().len() > 1
     }
 
     /// The names of all ways that are configured.

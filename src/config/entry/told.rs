@@ -73,7 +73,7 @@ impl EntryConfig {
         match self.policy.binding {
             Binding::None => None,
             Binding::Key => Some(format!("An entry is bound to a key of its browser; {moves}.")),
-            Binding::Network => Some(format!("A claim from another network counts as suspicious; {moves}.")),
+            Binding::Network => Some("A claim from another network counts as suspicious.".to_owned()),
         }
     }
 }

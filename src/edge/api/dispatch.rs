@@ -6,8 +6,10 @@ use http::Method;
 
 use super::claim;
 use super::entry;
+use super::entry::proof::{binding_desk, with_nonce};
 use super::join;
 use super::leave;
+use super::renew;
 use super::status;
 use super::waiting_page;
 use crate::edge::context::Edge;
@@ -55,8 +57,7 @@ pub(crate) async fn answer(
     let answer = match call {
         FanCall::Status => status::answer(edge, room, request),
         FanCall::Join => join::answer(edge, room, request).await,
-        FanCall::Claim => claim::answer(edge, room, request).await,
-        FanCall::Leave => leave::answer(edge, room, request).await,
+        FanCall::Claim | FanCall::Leave | FanCall::Renew => bound_call(edge, room, call, request).await,
         FanCall::Entry(call) => entry::dispatch::answer(edge, room, call, request).await,
         FanCall::Check => Ok(waiting_page::check(room, request)),
         FanCall::RoundScript => Ok(waiting_page::worker(WorkerScript::Round, request)),
@@ -73,6 +74,20 @@ pub(crate) async fn answer(
         FanCall::Claims => return public_lists::claims(edge, room, request).map(Reply::List),
     };
     answer.map(Reply::Whole)
+}
+
+/// A call that whoever has the key of a ticket or pass proves: what dates the next proof comes with every answer.
+async fn bound_call(edge: &Edge, room: &LiveRoom, call: FanCall, request: &FanRequest<'_>) -> Result<Answer, Problem> {
+    let answer = match call {
+        FanCall::Claim => claim::answer(edge, room, request).await,
+        FanCall::Leave => leave::answer(edge, room, request).await,
+        _ => renew::answer(edge, room, request).await,
+    };
+    if binding_desk(room).is_none() {
+        return answer;
+    }
+    let answer = answer.unwrap_or_else(|problem| problem.told(request.headers, || Some(&*room.config.title)));
+    Ok(with_nonce(edge, room, answer))
 }
 
 fn tier_list(edge: &Edge, room: &LiveRoom, list: (Column, u8), request: &FanRequest<'_>) -> Result<Reply, Problem> {

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use super::entry::bound;
 use super::lost_number;
 use super::ticket::{self, Shown};
 use crate::edge::context::Edge;
@@ -16,8 +17,9 @@ use fairgate_store::StoreError;
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
     let sent = Sent::<Nothing>::read(request)?;
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
-    let Shown { ticket, in_cookie } = ticket::shown(edge, room, &snapshot, request)?;
+    let Shown { ticket, token, in_cookie } = ticket::shown(edge, room, &snapshot, request)?;
     lost_number::check(edge, room, &snapshot, &ticket).await?;
+    bound::check_leaving(edge, room, &snapshot, request, (&ticket, token)).await?;
     // Before the draw there is no place to give up: the entry stays in the public roster and becomes a no-show.
     if let Some(place) = snapshot.place_of(&ticket) {
         give_up(edge, room, place).await?;

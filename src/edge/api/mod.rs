@@ -9,6 +9,7 @@ pub(super) mod join;
 pub(super) mod leave;
 pub(super) mod lost_number;
 pub(super) mod newcomer;
+pub(super) mod renew;
 pub(super) mod status;
 pub(super) mod ticket;
 pub(super) mod waiting_page;

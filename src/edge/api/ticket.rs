@@ -14,8 +14,10 @@ use fairgate_token::{JwsError, Ticket, TicketError};
 
 /// A ticket of the room's present draw.
 #[derive(Clone, Debug)]
-pub(super) struct Shown {
+pub(super) struct Shown<'h> {
     pub(crate) ticket: Ticket,
+    /// As it was sent.
+    pub(crate) token: &'h str,
     /// True if the room's cookie has the ticket, alone or as well. What ends the ticket has to clear the cookie then,
     /// or the next join would bring the ticket back.
     pub(crate) in_cookie: bool,
@@ -26,13 +28,13 @@ pub(super) struct Shown {
 ///
 /// # Errors
 /// There is none, or none is to be believed and of this draw. Every credential of the request was judged then.
-pub(super) fn shown(
+pub(super) fn shown<'h>(
     edge: &Edge,
     room: &LiveRoom,
     snapshot: &Snapshot,
-    request: &FanRequest<'_>,
-) -> Result<Shown, Problem> {
-    let by_bearer = request.header(&AUTHORIZATION).and_then(bearer);
+    request: &FanRequest<'h>,
+) -> Result<Shown<'h>, Problem> {
+    let by_bearer = request.headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
     let by_cookie = room.cookies(request.secure).ticket.find(request.headers);
     let mut refusal = Problem::NoTicket;
     for token in [by_bearer, by_cookie].into_iter().flatten() {
@@ -41,7 +43,7 @@ pub(super) fn shown(
                 let is_same = |other: Ticket| (other.position, other.of_tier) == (ticket.position, ticket.of_tier);
                 let in_cookie = by_cookie
                     .is_some_and(|cookie| cookie == token || believe(edge, room, snapshot, cookie).is_ok_and(is_same));
-                return Ok(Shown { ticket, in_cookie });
+                return Ok(Shown { ticket, token, in_cookie });
             }
             Err(problem) => refusal = problem,
         }

@@ -5,3 +5,4 @@ pub(super) mod fingerprint;
 pub(super) mod holder;
 pub(super) mod keys;
 pub(super) mod renewed_passes;
+pub(super) mod several;

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use fairgate_draw::v2::{Identity, IdentityKey as DrawKey, Method, Tag, tag};
+use fairgate_entry::binding::ProofNonces;
 use fairgate_entry::bond::Bond;
 use fairgate_entry::book::{
     Asking, Book, ENTERED, OVERRULE_BYTES, Refusal, Seen, Summary, Told, Verdict, kept_until_ms,
@@ -22,7 +23,7 @@ use fairgate_entry::epoch::Epoch;
 use fairgate_entry::heat::NetworkTag;
 use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond, owed};
 use fairgate_entry::keys::{IdentityKey, Key};
-use fairgate_entry::policy::{EntryPolicy, WayKind};
+use fairgate_entry::policy::{Binding, EntryPolicy, WayKind};
 use fairgate_entry::provider::OnFailure;
 use fairgate_entry::reference::{NO_POSITION, Reference};
 use fairgate_entry::score::{BrowserFacts, Facts, Owed, Score, Signal};
@@ -46,8 +47,11 @@ use super::remote_shop::RemoteShop;
 use super::shown::Shown;
 use super::sign_in::SignInProvider;
 use crate::codes::Loaded;
-use crate::edge::http::entry_problem::{EntryProblem, Missing, MoreWork, Note, Refused};
+use crate::edge::http::entry_problem::{EntryProblem, Missing, MoreWork, Note, ProveOtherwise, Refused};
 use crate::observe::EntryMetrics;
+
+/// The reason of a claim that comes from another network than its ticket.
+const ELSEWHERE: &str = "other-network";
 
 /// What a room asks, and everything to judge it by.
 pub(crate) struct Desk {
@@ -57,6 +61,7 @@ pub(crate) struct Desk {
     pub(crate) vouchers: VoucherKey,
     pub(super) identity: IdentityKey,
     pub(super) references: Key,
+    pub(super) proofs: Key,
     pub(super) wait: Wait,
     pub(super) altcha: Option<Altcha>,
     pub(super) load: Load,
@@ -640,10 +645,55 @@ impl Desk {
         (self.policy.suspicious().to_vec(), score.signals().iter().map(|(signal, _)| *signal).collect())
     }
 
+    /// What dates the proofs of keys in a draw.
+    pub(crate) fn proof_nonces(&self, draw: &[u8; 32]) -> ProofNonces {
+        ProofNonces::new(self.proofs.clone(), *draw)
+    }
+
+    /// Ways that show who somebody is whose key is lost: those whose identity ends in a voucher.
+    pub(crate) fn ways_to_prove_otherwise(&self) -> Vec<WayName> {
+        let is_signed_in = |way: &&WayName| {
+            matches!(self.policy.kind(way), Some(WayKind::Mail | WayKind::Oidc { .. } | WayKind::Shop))
+        };
+        self.policy.identity().filter(is_signed_in).cloned().collect()
+    }
+
+    /// What is asked of a claim whose key is lost, at this tier and index.
+    pub(crate) fn prove_otherwise(
+        &self,
+        draw: &[u8; 32],
+        position: (u8, u64),
+        ways: Vec<WayName>,
+        now_ms: u64,
+    ) -> ProveOtherwise {
+        let reference = Reference::of(&self.references, draw, position, b"", Reason::ProveOtherwise);
+        self.notes.begin(draw);
+        let refusal = Refusal::new(reference, Some(position), Reason::ProveOtherwise, None, now_ms);
+        let kept = self.notes.refused(&refusal, || true);
+        self.metrics.observe_reference(kept != Kept::Dropped);
+        ProveOtherwise { ways, reference }
+    }
+
+    /// True if an organizer has decided that whoever shows a position's ticket is let in.
+    pub(crate) fn is_let_in(&self, draw: &[u8; 32], position: (u8, u64)) -> bool {
+        self.overruled.load().position(draw, position) == Some(Verdict::LetIn)
+    }
+
     /// The tag of a network, where the claim looks at it again.
     pub(crate) fn network(&self, moment: &Moment<'_>) -> Option<NetworkTag> {
         let looks = !self.policy.suspicious().is_empty();
         looks.then(|| self.network_tag(moment))
+    }
+
+    /// The tag of the block of networks that a ticket is bound to, in a room that binds tickets to it.
+    pub(crate) fn block(&self, moment: &Moment<'_>) -> Option<NetworkTag> {
+        (self.policy.binding == Binding::Network).then(|| self.load.block_tag(moment.draw, moment.address))
+    }
+
+    /// True if a ticket is bound to another block of networks than its claim comes from.
+    fn is_from_elsewhere(&self, terms: &Terms, moment: &Moment<'_>) -> bool {
+        let own = terms.block.as_deref().and_then(NetworkTag::from_hex);
+        own.zip(self.block(moment)).is_some_and(|(own, now)| own != now)
     }
 
     /// What a claim comes to, and notes it. `position` is tier and index, and `terms` is what the ticket says.
@@ -683,7 +733,10 @@ impl Desk {
         let tag = terms.network.as_deref().and_then(NetworkTag::from_hex);
         let address = tag.map(|tag| self.load.crowding_of(moment.draw, &tag, moment.now_ms).draw);
         let score = Score::of(&Facts { address, ..Facts::default() }, self.load.free());
-        let (was_odd, later) = (known(&terms.owes), known(&terms.later));
+        let is_from_elsewhere = self.is_from_elsewhere(terms, moment);
+        let suspicious = if is_from_elsewhere { self.policy.suspicious().to_vec() } else { Vec::new() };
+        let was_odd = Some(known(&terms.owes)).filter(|ways| !ways.is_empty()).unwrap_or(suspicious);
+        let later = known(&terms.later);
         let mut all = owed(&self.policy, &score, &later, &shown, &position);
         let is_settled = |ways: &[WayName]| {
             ways.iter().any(|way| shown.iter().any(|voucher| voucher.way == *way && voucher.is_for(&position)))
@@ -698,6 +751,7 @@ impl Desk {
         };
         let why = if reason == Reason::Owes { &terms.why[..] } else { &[] };
         let mut reasons: Vec<String> = signals.iter().map(|signal| signal.as_str().to_owned()).collect();
+        reasons.extend((is_from_elsewhere && reason == Reason::Owes).then(|| ELSEWHERE.to_owned()));
         reasons.extend(why.iter().filter(|why| !signals.iter().any(|signal| signal.as_str() == **why)).cloned());
         let reference = Reference::of(&self.references, moment.draw, (tier, index), b"", reason);
         let kind = ways.first().and_then(|way| self.policy.kind(way));

@@ -237,6 +237,11 @@ impl Load {
         }
     }
 
+    /// The tag of the block of networks around an address: /24, or /48.
+    pub(crate) fn block_tag(&self, draw: &[u8; 32], address: IpAddr) -> NetworkTag {
+        NetworkTag::of(&self.networks, draw, &Prefix::of(address, Scale::Block))
+    }
+
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,6 +13,7 @@ use fairgate_entry::code::Campaigns;
 use fairgate_entry::keys::{IdentityKey, Purpose};
 use fairgate_entry::mail::MailKeys;
 use fairgate_entry::oidc::SignInKey;
+use fairgate_entry::policy::Binding;
 use fairgate_entry::private_token::PrivateTokens;
 use fairgate_entry::provider::Provider;
 use fairgate_entry::shop::{JwksError, ShopKey, ShopKeys};
@@ -96,7 +97,7 @@ impl DeskSetup {
     /// What is missing.
     pub(crate) fn resolve(room: &RoomConfig, prefix: &str, codes_dir: &Path) -> Result<Option<Self>, DeskError> {
         let config = room.entry.clone();
-        if config.policy.asks_nothing() {
+        if config.policy.asks_nothing() && config.policy.binding == Binding::None {
             return Ok(None);
         }
         let problems = |problems| DeskError::Secrets { room: room.name.clone(), problems };
@@ -156,6 +157,7 @@ impl DeskSetup {
             mail_domains: mail.map(|mail| (mail.domain_entries, mail.large_domains.clone())),
             vouchers: VoucherKey::new(&key(Purpose::Voucher)),
             references: key(Purpose::References),
+            proofs: key(Purpose::ProofNonce),
             campaigns: ArcSwap::from_pointee(codes.clone()),
             codes: Mutex::new(codes),
             code_files: CampaignFiles::new(self.codes_dir.clone(), key(Purpose::Codes), names.into_iter()),

@@ -19,7 +19,7 @@ use fairgate_core::fields;
 pub(crate) const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 
 /// The fields that a script of another origin may read, besides the body.
-const EXPOSED: HeaderValue = HeaderValue::from_static("etag, ratelimit, ratelimit-policy, retry-after");
+const EXPOSED: HeaderValue = HeaderValue::from_static("dpop-nonce, etag, ratelimit, ratelimit-policy, retry-after");
 
 /// The request's origin, where it is one of the `names` that a room has.
 pub(crate) fn named_origin(names: &[String], headers: &HeaderMap) -> Option<HeaderValue> {
@@ -39,7 +39,7 @@ pub(crate) fn preflight(allow: &'static str) -> Answer {
         .header(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow))
         .header(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("authorization, content-type, if-none-match, range"),
+            HeaderValue::from_static("authorization, content-type, dpop, if-none-match, range"),
         )
         .header(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"))
 }

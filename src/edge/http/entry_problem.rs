@@ -4,6 +4,7 @@
 //! - a refusal says which way it is about, and never how close it was
 //! - nothing here is about a ticket, so nothing here ends one
 
+use fairgate_entry::binding::ProofError;
 use fairgate_entry::reference::Reference;
 use fairgate_entry::way::{Reason, WayName};
 use http::StatusCode;
@@ -53,8 +54,34 @@ pub(crate) enum EntryProblem {
         /// When to ask again, ms.
         retry_after_ms: u64,
     },
+    /// The key's proof is missing, or of a minute that is over.
+    UseProofNonce {
+        /// The hash of a pass that scripts may not read, for the proof to name.
+        ath: Option<String>,
+    },
+    /// The key's proof does not count.
+    ProofWrong(ProofError),
+    /// The pass opens nothing before its key was proved again.
+    Prove,
+    /// The key is lost, and the claim shows nothing else.
+    ProveOtherwise(ProveOtherwise),
+    /// The place is another browser's.
+    Moved {
+        /// Since when, Unix ms.
+        since_ms: u64,
+    },
     /// The room asks nothing of the kind.
     NotAsked,
+}
+
+/// How a claim without the key may show whose it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct ProveOtherwise {
+    /// Ways that show it, besides the keepsake; none where only an organizer can help.
+    pub(crate) ways: Vec<WayName>,
+    /// What the fan quotes.
+    #[serde(serialize_with = "spelled")]
+    pub(crate) reference: Reference,
 }
 
 /// What is owed at a claim.
@@ -165,7 +192,9 @@ impl EntryProblem {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Required(_) | Self::MoreWork(_) => StatusCode::PRECONDITION_REQUIRED,
-            Self::WorkLate | Self::SignInMismatch => StatusCode::CONFLICT,
+            Self::WorkLate | Self::SignInMismatch | Self::Moved { .. } => StatusCode::CONFLICT,
+            Self::UseProofNonce { .. } | Self::ProofWrong(_) | Self::Prove => StatusCode::UNAUTHORIZED,
+            Self::ProveOtherwise(_) => StatusCode::FORBIDDEN,
             Self::WorkWrong(_) | Self::ChallengeFailed(_) | Self::SignInFailed(..) => StatusCode::FORBIDDEN,
             Self::CodeUnknown(_) | Self::TokenWrong(_) | Self::Owes(_) | Self::Overruled(_) => StatusCode::FORBIDDEN,
             Self::CodeUsed(_) | Self::CodeTaken => StatusCode::GONE,
@@ -193,6 +222,11 @@ impl EntryProblem {
             Self::SignInMismatch => ("sign-in-mismatch", "The sign-in was begun elsewhere"),
             Self::SignInBusy { .. } => ("sign-in-busy", "Nobody can sign in just now"),
             Self::MailBusy { .. } => ("mail-busy", "No mail can be sent just now"),
+            Self::UseProofNonce { .. } => ("use-proof-nonce", "The key has to be proved"),
+            Self::ProofWrong(_) => ("proof-wrong", "The proof does not count"),
+            Self::Prove => ("prove", "The visit has to be confirmed"),
+            Self::ProveOtherwise(_) => ("prove-otherwise", "The key is lost"),
+            Self::Moved { .. } => ("moved", "The place is elsewhere"),
             Self::NotAsked => ("not-asked", "The room does not ask that"),
         }
     }
@@ -200,6 +234,13 @@ impl EntryProblem {
     /// What happened, and what to do.
     pub(crate) fn detail(&self) -> &'static str {
         match self {
+            Self::UseProofNonce { .. } => "prove the key, with the nonce in `DPoP-Nonce`; nothing is lost",
+            Self::ProofWrong(_) => "the key's proof does not count; sign again, by what `reason` says",
+            Self::Prove => "the pass is bound to a key; prove it at `renew`, and ask again",
+            Self::ProveOtherwise(_) => {
+                "your place is kept; show the keepsake or one of these ways, and name a key in `jkt`"
+            }
+            Self::Moved { .. } => "the place was moved to another browser, and is claimed from there",
             Self::Required(_) => "the room asks something of those who enter; show it, and join again",
             Self::MoreWork(_) => "many have entered from this network; solve more tables of the same puzzle",
             Self::WorkLate => "the minute of the work is over; solve the puzzle of this one",
@@ -216,6 +257,16 @@ impl EntryProblem {
             Self::SignInBusy { .. } => "many are signing in at once, or the provider does not answer; ask again",
             Self::MailBusy { .. } => "many are asking for a mail at once; ask again",
             Self::NotAsked => "the room asks nothing of this kind; `status` says what it asks",
+        }
+    }
+
+    /// `WWW-Authenticate`, where a key is to be proved.
+    pub(crate) fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::UseProofNonce { .. } => Some(r#"DPoP error="use_dpop_nonce", algs="ES256""#),
+            Self::ProofWrong(_) => Some(r#"DPoP error="invalid_dpop_proof", algs="ES256""#),
+            Self::Prove => Some(r#"DPoP error="invalid_token", algs="ES256""#),
+            _ => None,
         }
     }
 
@@ -236,6 +287,10 @@ impl EntryProblem {
             Self::MoreWork(more) => serde_json::to_value(more),
             Self::Owes(owes) => serde_json::to_value(owes),
             Self::Overruled(reference) => serde_json::to_value(OverruledTold::of(reference)),
+            Self::ProveOtherwise(asked) => serde_json::to_value(asked),
+            Self::ProofWrong(error) => Ok(serde_json::json!({ "reason": error.to_string() })),
+            Self::UseProofNonce { ath: Some(ath) } => Ok(serde_json::json!({ "ath": ath })),
+            Self::Moved { since_ms } => Ok(serde_json::json!({ "since_ms": since_ms })),
             Self::CodeUsed(refused) => serde_json::to_value(refused.told(false)),
             Self::SignInFailed(refused, retry) => serde_json::to_value(refused.told(*retry)),
             Self::WorkWrong(refused)

@@ -272,6 +272,10 @@ impl Problem {
             Self::NoTicket | Self::BadTicket(_) => {
                 answer.header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"fairgate\""))
             }
+            Self::Entry(problem) => match problem.challenge() {
+                Some(challenge) => answer.header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
+                None => answer,
+            },
             _ => answer,
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct FanRequest<'r> {
     pub(crate) headers: &'r HeaderMap,
     /// `Host` or `:authority`, as sent.
     pub(crate) authority: &'r str,
+    /// The target's path, in its canonical spelling.
+    pub(crate) path: &'r str,
     /// The target's query, without its question mark.
     pub(crate) query: Option<&'r str>,
     /// True if the fan came by TLS.
@@ -31,6 +33,14 @@ pub(crate) struct FanRequest<'r> {
 impl FanRequest<'_> {
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&[u8]> {
         fields::first(self.headers, name)
+    }
+
+    /// The address that a browser has for this call: scheme, authority and path. The scheme is the fan's, also behind a
+    /// proxy; its own port is left out, as browsers do.
+    pub(crate) fn address_of_call(&self) -> String {
+        let (scheme, port) = if self.secure { ("https", ":443") } else { ("http", ":80") };
+        let authority = self.authority.to_ascii_lowercase();
+        format!("{scheme}://{}{}", authority.strip_suffix(port).unwrap_or(&authority), self.path)
     }
 
     /// True if the request may change something: it comes from a page of this origin, of one that the room names, or

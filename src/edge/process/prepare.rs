@@ -15,6 +15,7 @@ use crate::edge::context::{Edge, EdgeParts, Traffic};
 use crate::edge::credentials::certificate::LiveCertificate;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
+use crate::edge::credentials::several::Watched;
 use crate::edge::draw::public_lists;
 use crate::edge::draw_log::live::LiveLog;
 use crate::edge::entry::setup::DeskSetup;
@@ -113,6 +114,7 @@ pub(crate) fn build(
         keys,
         passes: PassCache::new(PASSES_MAX),
         renewed: RenewedPasses::new(),
+        watched: Watched::new(),
         hsts: config.edge.hsts.as_ref().and_then(|hsts| HeaderValue::from_str(hsts).ok()),
         metrics: parts.metrics.clone(),
         prefix: config.edge.prefix.clone(),

@@ -13,9 +13,11 @@ use super::acquire::acquire;
 use super::arrival::Arrival;
 use super::holder::{holder, is_ahead, known_inside};
 use super::kept_form;
+use super::prove;
 use super::request_body;
 use super::respond::{problem_answer, respond, respond_list};
 use super::revive;
+use super::several::{self, Verdict};
 use super::timeouts;
 use super::visit::{Outcome, Stage, Visit};
 use crate::edge::api::dispatch::{self, Reply};
@@ -28,6 +30,7 @@ use crate::edge::draw::record;
 use crate::edge::draw_log::serve;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors;
+use crate::edge::http::entry_problem::EntryProblem;
 use crate::edge::http::oversized;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
@@ -155,6 +158,7 @@ async fn fan_call(
         method: &header.method,
         headers: &header.headers,
         authority: &arrival.authority,
+        path: arrival.target.path(),
         query: arrival.target.query(),
         secure: arrival.client.secure,
         address: arrival.client.address,
@@ -185,6 +189,7 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Join => RequestKind::Join,
         FanCall::Claim => RequestKind::Claim,
         FanCall::Leave => RequestKind::Leave,
+        FanCall::Renew => RequestKind::Renew,
         FanCall::Entry(_) => RequestKind::Entry,
         FanCall::Draw
         | FanCall::Roster
@@ -230,6 +235,9 @@ async fn protected(
         Some(holder) => Some(holder),
         None => revive::revive(edge, &room, &header.headers, secure).await,
     };
+    let address = arrival.client.address;
+    let verdict = holder.as_ref().map_or(Verdict::Fine, |holder| several::judge(edge, &room, &holder.pass, address));
+    let holder = holder.filter(|_| verdict == Verdict::Fine);
     let ask = Ask {
         method: &header.method,
         wants_page: wants_page(&header.headers),
@@ -239,6 +247,15 @@ async fn protected(
     let decision = decide(ask, room.state());
     if decision != Decision::Forward && is_ahead(edge, &room, &header.headers, secure) {
         return Ok(Outcome::Problem(RequestKind::Proxy, edge.new_key()));
+    }
+    let has_to_prove = || verdict == Verdict::Prove || prove::is_due(edge, &room, &header.headers, secure);
+    if decision != Decision::Forward && has_to_prove() {
+        if decision == Decision::WaitingPage {
+            let page = prove::page(edge, &room, &header.headers, arrival.target.as_str());
+            return Ok(Outcome::Answer(RequestKind::Page, page));
+        }
+        let problem = EntryProblem::Prove.into();
+        return Ok(kept_form::keep(edge, session, &room, &arrival, RequestKind::ComeBack, problem).await);
     }
     Ok(match decision {
         Decision::Forward => return acquire(edge, session, visit, room, arrival, holder).await,

@@ -22,7 +22,7 @@ use fairgate_token::{Checked, Gate, Pass};
 
 /// The holder of a pass that follows another.
 pub(crate) fn renewed(edge: &Edge, old: &Pass, shown: [u8; 32], expires_at_ms: u64) -> Holder {
-    let pass = Pass::new(&old.room, old.draw, old.place, edge.now_ms(), expires_at_ms, old.hard_end_at_ms);
+    let pass = old.renewed(edge.now_ms(), expires_at_ms);
     let token = edge.keys.now().sign_pass(&pass);
     edge.passes.remember(&token, pass.clone());
     Holder { token, pass: Arc::new(pass), shown, is_owed: true }

@@ -18,6 +18,7 @@ use super::request_body;
 use super::visit::Outcome;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
+use crate::edge::http::entry_problem::EntryProblem;
 use crate::edge::http::problem::Problem;
 use crate::edge::room::handle::LiveRoom;
 use crate::observe::RequestKind;
@@ -47,7 +48,8 @@ pub(crate) async fn answer(
     let origin = first(headers, &ORIGIN).and_then(|origin| std::str::from_utf8(origin).ok());
     let from = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
     let target = arrival.target.as_str();
-    let page = KeptForm { why, target, fields: fields.as_deref(), from }
+    let keep = format!("{}/{}/keep.js", edge.prefix, room.name());
+    let page = KeptForm { why, target, fields: fields.as_deref(), from, keep: &keep }
         .page(first(headers, &ACCEPT_LANGUAGE).unwrap_or_default());
     // A page that goes on is no failure.
     let status = if why == KeptWhy::Returning { StatusCode::OK } else { problem.status() };
@@ -91,6 +93,7 @@ fn why(problem: &Problem, headers: &HeaderMap, room: &LiveRoom, arrival: &Arriva
             if returns { KeptWhy::Returning } else { KeptWhy::Foreign }
         }
         Problem::WaitingRoom { .. } => KeptWhy::Outside,
+        Problem::Entry(problem) if **problem == EntryProblem::Prove => KeptWhy::Proving,
         _ => return None,
     })
 }

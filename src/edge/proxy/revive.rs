@@ -1,7 +1,7 @@
 //! Sessions that go on although their fans still show a pass that has run out ([`RenewedPasses`]).
 //!
 //! Guarantees: a session that is used goes on up to its hard end, whatever its answers are. The room's lease decides,
-//! and a pass whose lease is over opens nothing.
+//! and a pass whose lease is over opens nothing. One that is bound to a key goes on only once the key was proved.
 //!
 //! [`RenewedPasses`]: crate::edge::credentials::renewed_passes::RenewedPasses
 
@@ -37,7 +37,10 @@ async fn revive_one(edge: &Edge, room: &LiveRoom, token: &str) -> Option<Holder>
     let old = edge.keys.now().public().verify_past_pass(token, room.name()).ok()?;
     let to_the_end = Pass { expires_at_ms: old.hard_end_at_ms, ..old.clone() };
     let snapshot = room.snapshot();
-    if old.expires_at_ms > now_ms || gate(room, snapshot.as_deref()).check(&to_the_end, now_ms).is_err() {
+    if old.has_to_prove(now_ms)
+        || old.expires_at_ms > now_ms
+        || gate(room, snapshot.as_deref()).check(&to_the_end, now_ms).is_err()
+    {
         return None;
     }
     if let Some(holder) = edge.renewed.newer(&shown, now_ms) {

@@ -34,6 +34,7 @@ pub(super) async fn on_answer(
     if let Some(renewal) = renewal
         && let Some(expires_at_ms) = renewal.expires_at_ms().await
         && let Some(holder) = &mut inside.holder
+        && !holder.pass.has_to_prove(edge.now_ms())
     {
         *holder = renewed(edge, &holder.pass, holder.shown, expires_at_ms);
     }
@@ -47,7 +48,7 @@ fn hand_out(edge: &Edge, inside: &Inside, answer: &mut ResponseHeader) -> pingor
         edge.renewed.keep(holder);
         return Ok(());
     }
-    let kept_s = holder.pass.expires_at_ms.saturating_sub(edge.now_ms()) / 1000;
+    let kept_s = holder.pass.kept_s(edge.now_ms());
     let cookie = inside.room.cookies(inside.arrival.client.secure).pass.set(&holder.token, kept_s);
     answer.append_header(SET_COOKIE, cookie)?;
     keep_private(answer)

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::batch::{Batcher, batcher};
 use super::ended_sessions::EndedSessions;
+use super::keyed::Keyed;
 use super::loss::ProvedLoss;
 use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
@@ -25,6 +26,7 @@ use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::route::is_under;
 use fairgate_core::room::{Arrival, Arrived, ClaimOutcome, Claimant, RenewOutcome, SalePlan, TierClaimant, View};
+use fairgate_entry::policy::Binding;
 use fairgate_store::{Joined, Joiner};
 use fairgate_token::Cookie;
 
@@ -51,7 +53,7 @@ pub(crate) struct PublicClaims {
 /// What fans ask of a room with tiers. Whether a room has any, its state says, and not this edge's configuration.
 pub(crate) struct TierQueues {
     pub(crate) arrivals: Batcher<Joiner<Arrival>, Joined<Arrived>>,
-    pub(crate) claims: Batcher<TierClaimant, ClaimOutcome>,
+    pub(crate) claims: Batcher<Keyed<TierClaimant>, ClaimOutcome>,
 }
 
 /// A room of this edge.
@@ -63,7 +65,7 @@ pub(crate) struct LiveRoom {
     pub(crate) public_page: Option<Bytes>,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) joins: Batcher<Joiner, Joined>,
-    pub(crate) claims: Batcher<Claimant, ClaimOutcome>,
+    pub(crate) claims: Batcher<Keyed<Claimant>, ClaimOutcome>,
     /// The queues of fans in a room with tiers.
     pub(crate) tiers: TierQueues,
     pub(crate) renewals: Batcher<u64, RenewOutcome>,
@@ -224,7 +226,24 @@ impl LiveRoom {
         });
         let (entry, counts) = (entry.as_ref(), self.entry.as_ref().and_then(Desk::summary));
         let counts = counts.as_deref();
-        Status::build(StatusInput { room, title, poll, view, rules, tiers, advance, now_ms, stale, log, entry, counts })
+        let proof_nonce = self.entry.as_ref().filter(|desk| desk.policy.binding == Binding::Key);
+        let proof_nonce = proof_nonce.map(|desk| desk.proof_nonces(&view.draw.descriptor_digest).now(now_ms));
+        let proof_nonce = proof_nonce.as_deref();
+        Status::build(StatusInput {
+            room,
+            title,
+            poll,
+            view,
+            rules,
+            tiers,
+            advance,
+            now_ms,
+            stale,
+            log,
+            entry,
+            counts,
+            proof_nonce,
+        })
     }
 
     /// The forecast of the line's speed.

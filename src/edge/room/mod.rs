@@ -5,6 +5,7 @@ pub(super) mod batch;
 pub(super) mod draw_step;
 pub(super) mod ended_sessions;
 pub(super) mod handle;
+pub(super) mod keyed;
 pub(super) mod loss;
 pub(super) mod snapshot;
 pub(super) mod status_document;

@@ -71,6 +71,8 @@ pub struct StatusInput<'a> {
     pub entry: Option<&'a EntryDocument>,
     /// How many came how, where something is asked; none before anybody came.
     pub counts: Option<&'a Summary>,
+    /// What dates a key's proof, where tickets are bound to keys: the same for everybody, and new each minute.
+    pub proof_nonce: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +107,8 @@ struct Document<'a> {
     draw: Draw<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<&'a EntryDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof_nonce: Option<&'a str>,
 }
 
 /// A tier's pool, in a room with tiers.
@@ -219,6 +223,8 @@ impl Status {
         let body = serde_json::to_vec(&document(input)).expect("a status has string keys and no failing serializers");
         let stale = u8::from(input.stale);
         let asked = input.entry.map_or_else(String::new, EntryDocument::mark);
+        let asked = asked
+            + &input.proof_nonce.map_or_else(String::new, |nonce| format!("-{:x}", crc32fast::hash(nonce.as_bytes())));
         let etag = format!("\"{:x}-{:x}-{stale}{asked}\"", input.view.revision, input.now_ms);
         let etag = HeaderValue::from_str(&etag).expect("hex digits, dashes and quotes");
         let body = Bytes::from(body);
@@ -279,6 +285,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         tiers: input.rules.map(|rules| pools(rules, view, input.tiers)),
         draw: Draw::of(&view.draw, input.rules, input.log, input.counts),
         entry: input.entry,
+        proof_nonce: input.proof_nonce,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::BatchWorker;
+use super::keyed::{Keyed, command};
 use crate::observe::EdgeMetrics;
 use fairgate_core::room::{
     Arrival, Arrived, ClaimOutcome, Claimant, Command, Outcome, Refusal, RenewOutcome, TierClaimant,
@@ -14,7 +15,7 @@ use fairgate_telemetry::supervise::Supervisor;
 /// The ends of a room's queues that call the store.
 pub(crate) struct RoomWorkers {
     pub(crate) joins: BatchWorker<Joiner, Joined>,
-    pub(crate) claims: BatchWorker<Claimant, ClaimOutcome>,
+    pub(crate) claims: BatchWorker<Keyed<Claimant>, ClaimOutcome>,
     pub(crate) tiers: TierWorkers,
     pub(crate) renewals: BatchWorker<u64, RenewOutcome>,
 }
@@ -22,7 +23,7 @@ pub(crate) struct RoomWorkers {
 /// Those of a room with tiers.
 pub(crate) struct TierWorkers {
     pub(crate) arrivals: BatchWorker<Joiner<Arrival>, Joined<Arrived>>,
-    pub(crate) claims: BatchWorker<TierClaimant, ClaimOutcome>,
+    pub(crate) claims: BatchWorker<Keyed<TierClaimant>, ClaimOutcome>,
 }
 
 impl RoomWorkers {
@@ -33,7 +34,7 @@ impl RoomWorkers {
             metrics.observe_join_batch(room, joiners.len());
             caller.measured("enter", store.join(room, joiners))
         };
-        let claim = |claimants| caller.call("claim", Command::Claim(claimants), claimed);
+        let claim = |claimants| caller.call("claim", command(claimants, Command::Claim), claimed);
         let renew = |places| caller.call("renew", Command::Renew(places), renewed);
         let task = |queue: &str| format!("{queue} of {room}");
         let (joins, claims, renewals) = (task("joins"), task("claims"), task("renewals"));
@@ -53,7 +54,7 @@ impl TierWorkers {
             caller.metrics.observe_join_batch(room, comers.len());
             caller.measured("arrive", caller.store.arrive(room, comers))
         };
-        let claim = |claimants| caller.call("claim", Command::ClaimTiers(claimants), claimed);
+        let claim = |claimants| caller.call("claim", command(claimants, Command::ClaimTiers), claimed);
         let (arrivals, claims) = (format!("arrivals of {room}"), format!("claims in tiers of {room}"));
         tokio::join!(
             supervisor.keep_until_done(&arrivals, || self.arrivals.run(arrive)),

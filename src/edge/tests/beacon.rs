@@ -219,6 +219,7 @@ fn get_request() -> FanRequest<'static> {
         method: &Method::GET,
         headers: &HEADERS,
         authority: "localhost",
+        path: "/",
         query: None,
         secure: false,
         address: Ipv4Addr::LOCALHOST.into(),

@@ -261,6 +261,7 @@ fn request<'r>(method: &'r Method, headers: &'r HeaderMap, body: Bytes) -> FanRe
         method,
         headers,
         authority: "localhost",
+        path: "/",
         query: None,
         secure: false,
         address: Ipv4Addr::LOCALHOST.into(),

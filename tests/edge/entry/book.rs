@@ -59,7 +59,7 @@ fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn overrule(world: &World, reference: &str, verdict: &str) -> Value {
+pub(super) fn overrule(world: &World, reference: &str, verdict: &str) -> Value {
     let body = json!({ "references": [reference], "verdict": verdict, "because": "she wrote to us" });
     admin_in_time(world, "POST", "/overrules", &body)
 }

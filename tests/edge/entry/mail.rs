@@ -16,13 +16,13 @@ const MAIL: &str = "[room.entry]\nany_of = [\"mail\"]\n[room.entry.mail]\nsmtp =
                     from = \"Box office <tickets@example.com>\"";
 
 /// A mail server that takes every mail.
-struct Sink {
-    address: SocketAddr,
+pub(super) struct Sink {
+    pub(super) address: SocketAddr,
     mails: Arc<Mutex<Vec<String>>>,
 }
 
 impl Sink {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", fairgate_testkit::free_port().unwrap())).unwrap();
         let sink = Self { address: listener.local_addr().unwrap(), mails: Arc::default() };
         let mails = sink.mails.clone();
@@ -111,6 +111,13 @@ fn send(fan: &mut Fan, address: &str) -> Answer {
 
 fn check(fan: &mut Fan, code: &str) -> Answer {
     fan.call("entry/mail/check", &json!({ "code": code }).to_string())
+}
+
+/// Shows who reads a mailbox, by the mail of this number.
+pub(super) fn sign_in(fan: &mut Fan, sink: &Sink, number: usize, address: &str) {
+    assert_eq!(send(fan, address).status, 200);
+    let shown = check(fan, &sink.code(number));
+    assert_eq!(shown.status, 200, "{}", shown.text());
 }
 
 #[test]

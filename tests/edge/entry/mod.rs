@@ -1,8 +1,10 @@
 //! Rooms that ask something of those who enter: over sockets, with real codes, tokens and puzzles.
 
+mod binding;
 mod book;
 mod clients;
 mod codes;
+mod device;
 mod double;
 mod farm;
 mod mail;

@@ -125,7 +125,7 @@ impl Replica {
 
     /// The store has answered a command of this edge.
     pub fn answered(&mut self, command: &Command, outcome: &Outcome) {
-        match (command, outcome) {
+        match (command.plain(), outcome) {
             (_, Outcome::Entered(positions)) => positions.iter().for_each(|position| self.entered(*position)),
             (_, Outcome::Arrived(arrived)) => {
                 arrived.iter().filter_map(Arrived::at).for_each(|at| self.arrived(at));

@@ -44,6 +44,8 @@ pub enum FanCall {
     Claim,
     /// Give the place up.
     Leave,
+    /// Prove the key of a bound pass, and get another.
+    Renew,
     /// The draw's record.
     Draw,
     /// The roster's bytes.
@@ -127,7 +129,7 @@ impl FanCall {
     #[must_use]
     pub fn allow(self) -> &'static str {
         match self {
-            Self::Join | Self::Claim | Self::Leave | Self::Beacon => "POST, OPTIONS",
+            Self::Join | Self::Claim | Self::Leave | Self::Renew | Self::Beacon => "POST, OPTIONS",
             Self::Status
             | Self::Draw
             | Self::Roster
@@ -425,6 +427,7 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "join" => FanCall::Join,
         "claim" => FanCall::Claim,
         "leave" => FanCall::Leave,
+        "renew" => FanCall::Renew,
         "draw" => FanCall::Draw,
         "draw/roster" => FanCall::Roster,
         "draw/claims" => FanCall::Claims,

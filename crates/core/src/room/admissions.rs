@@ -17,7 +17,9 @@ pub struct Admissions {
 impl Admissions {
     /// Whom a command let in that was applied at this time, lower places first, as the room did.
     pub fn of(&mut self, command: &Command, outcome: &Outcome, now_ms: u64) -> Vec<Claim> {
-        let (Command::Claim(claimants), Outcome::Claimed(outcomes)) = (command, outcome) else { return Vec::new() };
+        let (Command::Claim(claimants), Outcome::Claimed(outcomes)) = (command.plain(), outcome) else {
+            return Vec::new();
+        };
         self.pass_time(now_ms);
         let mut asked: Vec<_> = claimants.iter().zip(outcomes).collect();
         asked.sort_by_key(|(claimant, _)| claimant.place);
@@ -29,7 +31,7 @@ impl Admissions {
 
     /// The same as bytes, of a room with tiers or without: every line has the length that is answered first.
     pub fn lines_of(&mut self, command: &Command, outcome: &Outcome, now_ms: u64) -> (usize, Vec<u8>) {
-        let (Command::ClaimTiers(claimants), Outcome::Claimed(outcomes)) = (command, outcome) else {
+        let (Command::ClaimTiers(claimants), Outcome::Claimed(outcomes)) = (command.plain(), outcome) else {
             let claims = self.of(command, outcome, now_ms);
             return (CLAIM_BYTES, claims.iter().flat_map(Claim::to_bytes).collect());
         };

@@ -10,7 +10,7 @@ use fairgate_draw::BeaconSignature;
 use fairgate_draw::v2::{FrozenTier, Tag};
 use serde::{Deserialize, Serialize};
 
-use super::{Arrival, Arrived, BATCH_MAX, Mode, Policy, Refusal, Rules};
+use super::{Arrival, Arrived, BATCH_MAX, Holder, Mode, Move, MoveOutcome, Policy, Refusal, Rules};
 
 /// No line is as long.
 const NUMBER_MAX: u64 = 1_000_000_000;
@@ -233,9 +233,25 @@ pub enum Command {
         /// How many are left out behind them.
         left_out: u64,
     },
+    /// A position is bound to another key from now on.
+    Move(Move),
+    /// A list of claims or renewals, by fans who have proved a key. Whoever does not hold the position any more is told so,
+    /// and nothing else happens.
+    ByKey {
+        /// Who says to hold the position of each fan; none for those whose tickets name no key.
+        holders: Vec<Option<Holder>>,
+        /// `Claim`, `ClaimTiers` or `Renew`.
+        command: Box<Command>,
+    },
 }
 
 impl Command {
+    /// The command without the keys of its fans: what it does, and whose outcomes it has.
+    #[must_use]
+    pub fn plain(&self) -> &Self {
+        if let Self::ByKey { command, .. } = self { command } else { self }
+    }
+
     /// How many fans the command names.
     #[must_use]
     pub fn fans(&self) -> usize {
@@ -245,6 +261,7 @@ impl Command {
             Self::Claim(claimants) => claimants.len(),
             Self::ClaimTiers(claimants) => claimants.len(),
             Self::Renew(places) | Self::Release(places) | Self::Leave(places) => places.len(),
+            Self::ByKey { holders, command } => holders.len().max(command.fans()),
             _ => 0,
         }
     }
@@ -257,6 +274,7 @@ impl Command {
             Self::Enter(_) | Self::Freeze { .. } | Self::Reveal { .. } => true,
             Self::Arrive(_) | Self::FreezeTiers(_) | Self::ClaimTiers(_) => true,
             Self::Claim(_) | Self::Renew(_) | Self::Release(_) | Self::Leave(_) => true,
+            Self::Move(_) | Self::ByKey { .. } => true,
         }
     }
 
@@ -272,6 +290,11 @@ impl Command {
                 Err(Refusal::beyond_any_line(end.saturating_add(*left_out)))
             }
             (Self::Arrive(arrivals), ..=BATCH_MAX) => arrivals.iter().try_for_each(Arrival::check),
+            (Self::ByKey { holders, command }, ..=BATCH_MAX) => {
+                let is_list = matches!(**command, Self::Claim(_) | Self::ClaimTiers(_) | Self::Renew(_));
+                let is_right = is_list && command.fans() == holders.len();
+                if is_right { Ok(()) } else { Err(Refusal::shapeless_holders()) }
+            }
             (_, ..=BATCH_MAX) => Ok(()),
             (_, fans) => Err(Refusal::too_many(fans)),
         }
@@ -352,6 +375,11 @@ pub enum ClaimOutcome {
     Expired,
     /// The place does not exist.
     Unknown,
+    /// The place is another key's.
+    Moved {
+        /// Since when, Unix ms.
+        since_ms: u64,
+    },
 }
 
 /// What became of one renewal.
@@ -362,7 +390,7 @@ pub enum RenewOutcome {
         /// When the session ends unless it is used.
         expires_at_ms: u64,
     },
-    /// The session is over.
+    /// The session is over, or is another key's.
     Ended,
 }
 
@@ -371,7 +399,7 @@ pub enum RenewOutcome {
 pub enum Outcome {
     /// To `Enter`: one position for each entry, in order.
     Entered(Vec<Position>),
-    /// To `Claim`: one outcome for each place, in order.
+    /// To `Claim` and `ClaimTiers`: one outcome for each place, in order.
     Claimed(Vec<ClaimOutcome>),
     /// To `Renew`: one outcome for each place, in order.
     Renewed(Vec<RenewOutcome>),
@@ -379,6 +407,8 @@ pub enum Outcome {
     Done,
     /// To `Arrive`: what became of each fan, in order.
     Arrived(Vec<Arrived>),
+    /// To `Move`: what became of it.
+    Moved(MoveOutcome),
 }
 
 /// The phase of a room.

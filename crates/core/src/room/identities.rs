@@ -18,7 +18,7 @@ type Row = u32;
 /// The bits of a row that have the index.
 const INDEX_BITS: u32 = 28;
 /// In a row: the line instead of a tier. So a room that asks for an identity has one tier less than others.
-pub(super) const LINE: u8 = 15;
+pub const LINE: u8 = 15;
 /// The first index that no row can carry.
 pub(super) const INDEX_END: u64 = 1 << INDEX_BITS;
 

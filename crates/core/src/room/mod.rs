@@ -26,6 +26,7 @@ mod deadlines;
 mod draw;
 mod enter;
 mod identities;
+mod keys;
 mod lease;
 mod limit;
 mod line;
@@ -54,6 +55,8 @@ pub use command::{
     RenewOutcome, SalePlan, Steering, TierClaimant, TierRoots, TierView, View,
 };
 pub use draw::{Beacon, Frozen, Revealed, check_beacon, root_of_all, verified};
+pub use identities::LINE;
+pub use keys::{Holder, KeyName, Move, MoveOutcome};
 pub use places::Places;
 pub use policy::{Late, Mode, Policy};
 pub use protocol::{Committed, round as beacon_round, seed as seed_of};
@@ -207,6 +210,8 @@ impl Room {
             Command::Stock { left } => sale.stock(*left),
             Command::Learn { end, left_out } => sale.learn(*end, *left_out, now_ms),
             Command::LearnTier { tier, end, left_out } => sale.learn_tier(*tier, *end, *left_out, now_ms)?,
+            Command::Move(wanted) => return Ok(Outcome::Moved(sale.shift(wanted, now_ms))),
+            Command::ByKey { holders, command } => return sale.by_key(holders, command, now_ms),
         }
         Ok(Outcome::Done)
     }

@@ -93,6 +93,12 @@ impl Refusal {
         ))
     }
 
+    /// Keys for another number of fans than a command names, or for a command that asks for none.
+    #[must_use]
+    pub fn shapeless_holders() -> Self {
+        Self::Invalid("keys stand beside claims or renewals, one for each fan".into())
+    }
+
     /// An end of the line that no line reaches.
     #[must_use]
     pub fn beyond_any_line(end: u64) -> Self {

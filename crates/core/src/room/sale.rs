@@ -5,6 +5,7 @@ use fairgate_draw::BeaconSignature;
 use super::arrive::Tiered;
 use super::draw::Draw;
 use super::enter::Arrivals;
+use super::keys::Keys;
 use super::lease::Leases;
 use super::line::{HELD_RETRY_MS, Line};
 use super::pace::Pace;
@@ -12,8 +13,8 @@ use super::restore::Gaps;
 use super::schedule::Schedule;
 use super::tally::Tally;
 use super::{
-    ClaimOutcome, Control, Entry, Late, Mode, Phase, Position, Refusal, RenewOutcome, SalePlan, Steering, TierRoots,
-    TierView, View,
+    ClaimOutcome, Command, Control, Entry, Holder, Late, Mode, Move, MoveOutcome, Outcome, Phase, Position, Refusal,
+    RenewOutcome, SalePlan, Spot, Steering, TierRoots, TierView, View,
 };
 
 /// Everything that belongs to one draw.
@@ -25,6 +26,8 @@ pub(super) struct Sale {
     pub(super) line: Line,
     pub(super) pace: Pace,
     pub(super) leases: Leases,
+    /// Of positions that moved.
+    pub(super) keys: Keys,
     pub(super) phase: Phase,
     /// From the start on the pool takes nobody, and N stands.
     pub(super) pool_is_closed: bool,
@@ -60,6 +63,7 @@ impl Sale {
             line: line(plan),
             pace: Pace::default(),
             leases: Leases::default(),
+            keys: Keys::default(),
             paused: false,
             draining: false,
             sold_out: false,
@@ -262,6 +266,60 @@ impl Sale {
         }
         self.changed = true;
         self.leases.open(place, policy, now_ms)
+    }
+
+    /// Binds a position to another key.
+    pub(super) fn shift(&mut self, wanted: &Move, now_ms: u64) -> MoveOutcome {
+        if !self.has(wanted.at) {
+            return MoveOutcome::Gone;
+        }
+        let (outcome, changed) = self.keys.shift(wanted, now_ms);
+        self.changed |= changed;
+        outcome
+    }
+
+    /// True if a position was given.
+    fn has(&self, at: Spot) -> bool {
+        match (at, self.arrivals.numbers().tiers) {
+            (Spot::Line { place }, _) => place < self.line_size(),
+            (Spot::Pool { tier, index }, Some(tiers)) => {
+                tiers.iter().nth(usize::from(tier)).is_some_and(|entries| index < entries)
+            }
+            (Spot::Pool { tier, index }, None) => tier == 0 && index < self.arrivals.early,
+        }
+    }
+
+    /// Lets those claim or renew who hold their positions.
+    pub(super) fn by_key(
+        &mut self,
+        holders: &[Option<Holder>],
+        command: &Command,
+        now_ms: u64,
+    ) -> Result<Outcome, Refusal> {
+        let lost: Vec<Option<u64>> = holders.iter().map(|holder| self.keys.lost_since_ms(holder.as_ref()?)).collect();
+        let held = |places: Vec<u64>| -> Vec<u64> {
+            places.into_iter().zip(&lost).filter_map(|(place, lost)| lost.is_none().then_some(place)).collect()
+        };
+        let places: Vec<u64> = match command {
+            Command::Claim(claimants) => {
+                self.check_tiers(false)?;
+                claimants.iter().map(|claimant| claimant.place).collect()
+            }
+            Command::ClaimTiers(claimants) => {
+                self.check_tiers(true)?;
+                claimants.iter().map(|claimant| claimant.place).collect()
+            }
+            Command::Renew(places) => {
+                let mut renewed = self.renew(&held(places.clone()), now_ms).into_iter();
+                let each = lost.iter().map(|lost| lost.map_or_else(|| renewed.next(), |_| Some(RenewOutcome::Ended)));
+                return Ok(Outcome::Renewed(each.flatten().collect()));
+            }
+            _ => return Err(Refusal::shapeless_holders()),
+        };
+        let mut claimed = self.claim(&held(places), now_ms).into_iter();
+        let moved = |since_ms| Some(ClaimOutcome::Moved { since_ms });
+        let each = lost.iter().map(|lost| lost.map_or_else(|| claimed.next(), moved));
+        Ok(Outcome::Claimed(each.flatten().collect()))
     }
 
     /// Starts the idle time of sessions anew.

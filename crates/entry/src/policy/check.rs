@@ -195,6 +195,16 @@ fn warnings(settings: &EntrySettings) -> Vec<PolicyWarning> {
             format!("`{name}` is good for several entries, which can be sold one by one; set `binding = \"key\"`");
         warnings.push(PolicyWarning { key: "binding", message });
     }
+    let is_signed_in = |name: &String| {
+        let kind = settings.ways.iter().find(|(way, _)| way.as_str() == name).map(|(_, kind)| kind);
+        matches!(kind, Some(WayKind::Oidc { .. } | WayKind::Mail | WayKind::Shop))
+    };
+    if settings.binding == Binding::Key && !settings.identity.iter().any(is_signed_in) {
+        let message = "a browser without scripts has no key, and can show nothing else when it is its turn; name a way of signing in \
+                       in `identity`, or say beforehand that scripts are needed"
+            .to_owned();
+        warnings.push(PolicyWarning { key: "binding", message });
+    }
     let names = |list: &[String]| list.iter().any(|name| name == WayName::WORK);
     let only_work = settings.identity.is_empty() && (names(&settings.any_of) || names(&settings.all_of));
     if only_work && settings.suspicious.is_empty() && settings.claim.is_empty() {

@@ -176,7 +176,12 @@ fn what_an_organizer_may_not_want_is_said() {
         .expect("a policy")
     };
     assert_eq!(keys(&several(Binding::None)), ["binding"]);
-    assert!(keys(&several(Binding::Key)).is_empty());
+    assert_eq!(keys(&several(Binding::Key)), ["binding"], "a browser without scripts has no key");
+    let signed_in = with(|settings| {
+        settings.binding = Binding::Key;
+        (settings.identity, settings.any_of) = (texts(&["mail"]), texts(&["mail"]));
+    });
+    assert!(keys(&signed_in.expect("a policy")).is_empty());
     let work = with(|settings| settings.any_of = texts(&["work"])).expect("a policy");
     assert_eq!(keys(&work), ["identity"]);
     let asked = with(|settings| {

@@ -24,6 +24,8 @@ const ROOM: [&str; 7] = [
 ];
 /// What stands before commands that look identities up, behind the beginning.
 const INDEX: &str = include_str!("../../../../lua/room/index.lua");
+/// What stands before commands by fans who have proved a key.
+const KEYS: &str = include_str!("../../../../lua/room/keys.lua");
 const JOINS: &str = include_str!("../../../../lua/room/joins.lua");
 const BEGIN: &str = include_str!("../../../../lua/begin.lua");
 
@@ -45,7 +47,11 @@ pub(super) struct Scripts {
     pub(super) reveal: Script,
     pub(super) claim: Script,
     pub(super) claim_tiers: Script,
+    pub(super) claim_by_key: Script,
+    pub(super) claim_tiers_by_key: Script,
     pub(super) renew: Script,
+    pub(super) renew_by_key: Script,
+    pub(super) shift: Script,
     pub(super) release: Script,
     pub(super) leave: Script,
     pub(super) control: Script,
@@ -72,9 +78,13 @@ impl Scripts {
             freeze: script(include_str!("../../../../lua/freeze.lua")),
             freeze_tiers: script(include_str!("../../../../lua/freeze_tiers.lua")),
             reveal: script(include_str!("../../../../lua/reveal.lua")),
-            claim: script(&claim(false)),
-            claim_tiers: script(&claim(true)),
-            renew: script(include_str!("../../../../lua/renew.lua")),
+            claim: script(&claim(false, false)),
+            claim_tiers: script(&claim(true, false)),
+            claim_by_key: script(&claim(false, true)),
+            claim_tiers_by_key: script(&claim(true, true)),
+            renew: script(&renew(false)),
+            renew_by_key: script(&renew(true)),
+            shift: script(&[KEYS, include_str!("../../../../lua/move.lua")].join("\n")),
             release: script(include_str!("../../../../lua/release.lua")),
             leave: script(include_str!("../../../../lua/leave.lua")),
             control: script(include_str!("../../../../lua/control.lua")),
@@ -92,9 +102,18 @@ impl Scripts {
     }
 }
 
-/// The claim of fans in a room with tiers, or in one without.
-fn claim(has_tiers: bool) -> String {
-    format!("local WANTS_TIERS = {has_tiers}\n{}", include_str!("../../../../lua/claim.lua"))
+/// The claim of fans in a room with tiers, or in one without; by those who have proved a key, or by others.
+fn claim(has_tiers: bool, by_key: bool) -> String {
+    format!("local WANTS_TIERS = {has_tiers}\n{}{}", by_key_or_not(by_key), include_str!("../../../../lua/claim.lua"))
+}
+
+/// The renewal of sessions, by those who have proved a key, or by others.
+fn renew(by_key: bool) -> String {
+    by_key_or_not(by_key) + include_str!("../../../../lua/renew.lua")
+}
+
+fn by_key_or_not(by_key: bool) -> String {
+    format!("local BY_KEY = {by_key}\n{}", if by_key { KEYS } else { "local lost_since\n" })
 }
 
 /// The numbers that Rust and Lua share, as the first lines of each script: those of the room, and those of its keys and replies.

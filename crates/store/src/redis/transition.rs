@@ -2,8 +2,8 @@
 
 use fairgate_core::recovery::{Replica, StateVersion};
 use fairgate_core::room::{
-    ClaimOutcome, Command, Control, Entry, Outcome, Position, Ramp, Refusal, RenewOutcome, SalePlan, Session, Steering,
-    TierRoots, root_of_all,
+    ClaimOutcome, Command, Control, Entry, Holder, LINE, Move, MoveOutcome, Outcome, Position, Ramp, Refusal,
+    RenewOutcome, SalePlan, Session, Spot, Steering, TierRoots, root_of_all,
 };
 use fairgate_draw::v2::FrozenTier;
 use fairgate_telemetry::entropy::random_bytes;
@@ -67,16 +67,9 @@ impl Room<'_> {
             Command::Freeze { entries, root } => self.freeze(*entries, root).await,
             Command::FreezeTiers(roots) => self.freeze_tiers(roots).await,
             Command::Reveal { beacon } => reveal::apply(self, beacon.as_ref()).await,
-            Command::Claim(claimants) => {
-                // The script knows the time.
-                let claims = claimants.iter().map(|claimant| (claimant.place, claimant.line(0).to_bytes().to_vec()));
-                self.claim(&self.scripts.claim, claims.collect()).await
-            }
-            Command::ClaimTiers(claimants) => {
-                let claims = claimants.iter().map(|claimant| (claimant.place, claimant.line(0).to_bytes().to_vec()));
-                self.claim(&self.scripts.claim_tiers, claims.collect()).await
-            }
-            Command::Renew(places) => self.renew(places).await,
+            Command::Claim(_) | Command::ClaimTiers(_) | Command::Renew(_) => self.list(command, None).await,
+            Command::ByKey { holders, command } => self.list(command, Some(&holders[..])).await,
+            Command::Move(wanted) => self.shift(wanted).await,
             Command::Release(places) => self.each(&self.scripts.release, places).await,
             Command::Leave(places) => self.each(&self.scripts.leave, places).await,
             Command::Control(controls) => self.control(controls).await,
@@ -230,15 +223,61 @@ impl Room<'_> {
         self.run(&call).await.map(|_| Outcome::Done)
     }
 
+    /// Claims or renewals, with the keys that their fans have proved.
+    async fn list(&mut self, command: &Command, holders: Option<&[Option<Holder>]>) -> Result<Outcome, StoreError> {
+        // The script knows the time.
+        match command {
+            Command::Claim(claimants) => {
+                let claims = claimants.iter().map(|claimant| (claimant.place, claimant.line(0).to_bytes().to_vec()));
+                let scripts = self.scripts;
+                let script = holders.map_or(&scripts.claim, |_| &scripts.claim_by_key);
+                self.claim(script, claims.collect(), holders).await
+            }
+            Command::ClaimTiers(claimants) => {
+                let claims = claimants.iter().map(|claimant| (claimant.place, claimant.line(0).to_bytes().to_vec()));
+                let scripts = self.scripts;
+                let script = holders.map_or(&scripts.claim_tiers, |_| &scripts.claim_tiers_by_key);
+                self.claim(script, claims.collect(), holders).await
+            }
+            Command::Renew(places) => self.renew(places, holders).await,
+            _ => self.refuse(Refusal::shapeless_holders()).await,
+        }
+    }
+
+    async fn shift(&mut self, wanted: &Move) -> Result<Outcome, StoreError> {
+        let mut call = self.call(&self.scripts.shift);
+        let (tier, index) = tier_and_number(wanted.at);
+        call.arg(tier).arg(index).arg(&wanted.from[..]).arg(&wanted.to[..]).arg(wanted.most);
+        let reply = self.run(&call).await?;
+        let (word, numbers) = reply.values.split_first().ok_or_else(|| nonsense("a move without a word"))?;
+        let word: String = redis::from_redis_value_ref(word).map_err(|_| nonsense("a move without a word"))?;
+        Ok(Outcome::Moved(match (word.as_str(), numbers) {
+            ("moved", []) => MoveOutcome::Moved,
+            ("elsewhere", [since_ms]) => MoveOutcome::Elsewhere { since_ms: number(since_ms)? },
+            ("spent", []) => MoveOutcome::Spent,
+            ("gone", []) => MoveOutcome::Gone,
+            _ => return Err(nonsense("a move of another version")),
+        }))
+    }
+
     /// Lower places first, in whatever order they are asked for; the answers are in the order of the question.
-    async fn claim(&mut self, script: &redis::Script, claims: Vec<(u64, Vec<u8>)>) -> Result<Outcome, StoreError> {
+    async fn claim(
+        &mut self,
+        script: &redis::Script,
+        claims: Vec<(u64, Vec<u8>)>,
+        holders: Option<&[Option<Holder>]>,
+    ) -> Result<Outcome, StoreError> {
         let mut order: Vec<usize> = (0..claims.len()).collect();
         order.sort_unstable_by_key(|at| claims[*at].0);
         let mut outcomes = vec![ClaimOutcome::Unknown; claims.len()];
         for part in parts(&order, CLAIMS_A_SCRIPT) {
             let mut call = self.call(script);
-            for (place, line) in part.iter().map(|at| &claims[*at]) {
+            for at in part {
+                let (place, line) = &claims[*at];
                 call.arg((*place).min(NUMBER_MAX)).arg(&line[..]);
+                if let Some(holders) = holders {
+                    add_holder(&mut call, holders.get(*at).copied().flatten());
+                }
             }
             let reply = self.run(&call).await?;
             answers_all(part.len(), reply.values.len())?;
@@ -249,10 +288,21 @@ impl Room<'_> {
         Ok(Outcome::Claimed(outcomes))
     }
 
-    async fn renew(&mut self, places: &[u64]) -> Result<Outcome, StoreError> {
+    async fn renew(&mut self, places: &[u64], holders: Option<&[Option<Holder>]>) -> Result<Outcome, StoreError> {
         let mut outcomes = Vec::with_capacity(places.len());
-        for part in parts(places, PLACES_A_SCRIPT) {
-            let expiries = self.run(&with_places(self.call(&self.scripts.renew), part)).await?.numbers()?;
+        for (first, part) in (0..).step_by(PLACES_A_SCRIPT).zip(parts(places, PLACES_A_SCRIPT)) {
+            let call = match holders {
+                None => with_places(self.call(&self.scripts.renew), part),
+                Some(holders) => {
+                    let mut call = self.call(&self.scripts.renew_by_key);
+                    for (at, place) in (first..).zip(part) {
+                        call.arg((*place).min(NUMBER_MAX));
+                        add_holder(&mut call, holders.get(at).copied().flatten());
+                    }
+                    call
+                }
+            };
+            let expiries = self.run(&call).await?.numbers()?;
             outcomes.extend(expiries.into_iter().map(|expires_at_ms| match expires_at_ms {
                 0 => RenewOutcome::Ended,
                 expires_at_ms => RenewOutcome::Renewed { expires_at_ms },
@@ -332,6 +382,27 @@ pub(super) fn parts<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
     empty.into_iter().chain(list.chunks(most))
 }
 
+/// A position as scripts have it.
+fn tier_and_number(at: Spot) -> (u8, u64) {
+    match at {
+        Spot::Pool { tier, index } => (tier, index.min(NUMBER_MAX)),
+        Spot::Line { place } => (LINE, place.min(NUMBER_MAX)),
+    }
+}
+
+/// The position and the key of a fan, or two empty words.
+fn add_holder(call: &mut ScriptInvocation<'_>, holder: Option<Holder>) {
+    match holder {
+        Some(Holder { at, key }) => {
+            let (tier, number) = tier_and_number(at);
+            call.arg(format!("{tier}:{number}")).arg(&key[..]);
+        }
+        None => {
+            call.arg("").arg("");
+        }
+    }
+}
+
 fn with_places<'s>(mut call: ScriptInvocation<'s>, places: &[u64]) -> ScriptInvocation<'s> {
     for place in places {
         call.arg((*place).min(NUMBER_MAX));
@@ -356,6 +427,7 @@ fn claim_outcome(value: &Value) -> Result<ClaimOutcome, StoreError> {
         ("wait", &[retry_after_ms]) => Ok(ClaimOutcome::Wait { retry_after_ms }),
         ("expired", []) => Ok(ClaimOutcome::Expired),
         ("unknown", []) => Ok(ClaimOutcome::Unknown),
+        ("moved", &[since_ms]) => Ok(ClaimOutcome::Moved { since_ms }),
         _ => Err(nonsense("an outcome of another version")),
     }
 }

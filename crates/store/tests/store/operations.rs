@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use fairgate_core::room::{
-    Arrival, Claimant, CodeUse, Command, Control, Entry, Late, Limit, Mode, Policy, Ramp, Replaced, Rules, SILENCE_MS,
-    SalePlan, Spot, Steering, TierClaimant, TierRoots, TierView, View,
+    Arrival, Claimant, CodeUse, Command, Control, Entry, Holder, Late, Limit, Mode, Move, Policy, Ramp, Replaced,
+    Rules, SILENCE_MS, SalePlan, Spot, Steering, TierClaimant, TierRoots, TierView, View,
 };
 use fairgate_draw::BeaconSignature;
 use fairgate_draw::v2::{Method, Methods, NO_TAG, Tag, Tier, Tiers};
@@ -63,6 +63,18 @@ pub(crate) enum Op {
     LearnTier(u8, i64),
     /// Somebody holds a receipt for a number, so far beyond the last one that the room knows, or below it.
     Learn(i64),
+    /// A position moves from one key to another, which it may do so often: counted back from the last place called.
+    Move { back: u8, from: u8, to: u8, most: u8 },
+    /// Fans want in, or use their sessions, each with a key that was proved (0: none).
+    ByKey { wanted: Wanted, fans: Vec<(u8, u8)> },
+}
+
+/// What fans who have proved a key want.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    Claim,
+    ClaimTiers,
+    Renew,
 }
 
 impl Op {
@@ -114,6 +126,22 @@ impl Op {
             Self::Learn(beyond) => {
                 let end = view.map_or(0, |view| view.pool_size.max(view.line_size));
                 Command::Learn { end: end.saturating_add_signed(*beyond), left_out: 30 }
+            }
+            Self::Move { back, from, to, most } => {
+                let at = spot(near(&[*back])[0]);
+                Command::Move(Move { at, from: [*from; 16], to: [*to; 16], most: *most })
+            }
+            Self::ByKey { wanted, fans } => {
+                let (backs, keys): (Vec<u8>, Vec<u8>) = fans.iter().copied().unzip();
+                let places = near(&backs);
+                let holder = |(place, key): (&u64, u8)| (key > 0).then(|| Holder { at: spot(*place), key: [key; 16] });
+                let holders = places.iter().zip(keys).map(holder).collect();
+                let command = match wanted {
+                    Wanted::Claim => Command::Claim(places.into_iter().map(claimant).collect()),
+                    Wanted::ClaimTiers => Command::ClaimTiers(places.into_iter().map(tier_claimant).collect()),
+                    Wanted::Renew => Command::Renew(places),
+                };
+                Command::ByKey { holders, command: Box::new(command) }
             }
         })
     }
@@ -200,6 +228,14 @@ pub(crate) fn tier_claimant(place: u64) -> TierClaimant {
     let u = (!place.is_multiple_of(3)).then_some([place as u8; 16]);
     let entry = (!place.is_multiple_of(5)).then_some((place as u8 % 2, place + 1));
     TierClaimant { place, entry, u, tag: tag(place as u8) }
+}
+
+/// The position of a place: some came before the draw, and some after it.
+fn spot(place: u64) -> Spot {
+    match place % 3 {
+        0 => Spot::Line { place },
+        tier => Spot::Pool { tier: tier as u8 - 1, index: place },
+    }
 }
 
 /// The entry of a fan.
@@ -379,6 +415,7 @@ fn any_tier_op() -> impl Strategy<Value = Vec<Op>> {
         1 => backs().prop_map(Op::Renew),
         1 => backs().prop_map(Op::Release),
         4 => backs().prop_map(Op::Leave),
+        6 => any_keyed(Wanted::ClaimTiers),
         3 => Just(Op::Tick),
         1 => (0..4_u8, -3..40_i64).prop_map(|(tier, beyond)| Op::LearnTier(tier, beyond)),
         1 => (-3..40_i64).prop_map(Op::Learn),
@@ -439,11 +476,23 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => backs().prop_map(Op::Renew),
         2 => backs().prop_map(Op::Release),
         2 => backs().prop_map(Op::Leave),
+        5 => any_keyed(Wanted::Claim),
         3 => Just(Op::Tick),
         4 => prop::collection::vec(any_control(), 1..3).prop_map(Op::Control),
         3 => any_steering().prop_map(Op::Steer),
         1 => Just(Op::Stock(false)),
         2 => Just(Op::Stock(true)),
+    ]
+}
+
+/// Positions move, and fans come with keys: few of each, so that they meet.
+fn any_keyed(claims: Wanted) -> impl Strategy<Value = Op> {
+    let fans = || prop::collection::vec((0..24_u8, 0..4_u8), 0..8);
+    prop_oneof![
+        3 => (0..24_u8, 1..4_u8, 1..4_u8, 0..4_u8)
+            .prop_map(|(back, from, to, most)| Op::Move { back, from, to, most }),
+        2 => fans().prop_map(move |fans| Op::ByKey { wanted: claims, fans }),
+        1 => fans().prop_map(|fans| Op::ByKey { wanted: Wanted::Renew, fans }),
     ]
 }
 

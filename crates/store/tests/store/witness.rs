@@ -58,13 +58,17 @@ impl Witness {
             self.new_draw(view);
         }
         self.time_passed(view);
+        let is_by_key = matches!(command, Command::ByKey { .. });
+        let command = command.plain();
         match (command, answer) {
             (Command::Enter(entries), Ok(Outcome::Entered(positions))) => self.entered(entries, positions, view),
             (Command::Claim(claimants), Ok(Outcome::Claimed(outcomes))) => {
                 let places: Vec<u64> = claimants.iter().map(|claimant| claimant.place).collect();
                 self.claimed(&places, outcomes, view);
             }
-            (Command::Renew(places), Ok(Outcome::Renewed(outcomes))) => self.renewed(places, outcomes, view),
+            (Command::Renew(places), Ok(Outcome::Renewed(outcomes))) => {
+                self.renewed(places, outcomes, is_by_key, view);
+            }
             (Command::Release(places), Ok(Outcome::Done)) => self.released(places, view.now_ms),
             (Command::Leave(places), Ok(Outcome::Done)) => self.gave_up(places, view),
             (Command::Enter(_) | Command::Claim(_) | Command::Renew(_), Ok(other)) => panic!("answered {other:?}"),
@@ -129,6 +133,9 @@ impl Witness {
     fn claimed(&mut self, places: &[u64], outcomes: &[ClaimOutcome], view: &View) {
         assert_eq!(places.len(), outcomes.len());
         for (place, outcome) in places.iter().zip(outcomes) {
+            if matches!(outcome, ClaimOutcome::Moved { .. }) {
+                continue;
+            }
             self.come_late(*place, view);
             match *outcome {
                 ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms } => {
@@ -146,6 +153,7 @@ impl Witness {
                     }
                 }
                 ClaimOutcome::Expired => assert!(self.is_lost(*place, view), "place {place} was lost for no reason"),
+                ClaimOutcome::Moved { .. } => {}
             }
         }
     }
@@ -210,7 +218,7 @@ impl Witness {
         since.chain(in_force_then).map(|(_, burst)| *burst).max().unwrap_or(0)
     }
 
-    fn renewed(&mut self, places: &[u64], outcomes: &[RenewOutcome], view: &View) {
+    fn renewed(&mut self, places: &[u64], outcomes: &[RenewOutcome], is_by_key: bool, view: &View) {
         assert_eq!(places.len(), outcomes.len());
         for (place, outcome) in places.iter().zip(outcomes) {
             match *outcome {
@@ -220,7 +228,7 @@ impl Witness {
                     assert!(expires_at_ms >= session.expires_at_ms && expires_at_ms <= session.hard_end_at_ms);
                     session.expires_at_ms = expires_at_ms;
                 }
-                RenewOutcome::Ended => assert!(!self.is_inside(*place, view.now_ms)),
+                RenewOutcome::Ended => assert!(is_by_key || !self.is_inside(*place, view.now_ms)),
             }
         }
     }
@@ -358,7 +366,7 @@ impl Identities {
             *self = Self { draw: Some(view.draw.descriptor_digest), ..Self::default() };
             self.asks = view.draw.descriptor.contains("\"identity\":[\"mail\"]");
         }
-        match (command, answer) {
+        match (command.plain(), answer) {
             (Command::Arrive(arrivals), Ok(Outcome::Arrived(arrived))) if self.asks => {
                 assert_eq!(arrivals.len(), arrived.len());
                 arrivals.iter().zip(arrived).for_each(|(arrival, arrived)| self.arrived(arrival, arrived));

@@ -290,7 +290,7 @@ impl Process {
             ClaimOutcome::NotCalled => Answer::Wait { is_called: false, retry_after_ms: 2_000 },
             ClaimOutcome::Wait { retry_after_ms } => Answer::Wait { is_called: true, retry_after_ms },
             ClaimOutcome::Expired => Answer::Lost(410),
-            ClaimOutcome::Unknown => Answer::Lost(409),
+            ClaimOutcome::Unknown | ClaimOutcome::Moved { .. } => Answer::Lost(409),
         }
     }
 

@@ -53,6 +53,7 @@ pub(in crate::edge::api) fn admit(
         why: admission.why.iter().map(|signal| signal.as_str().to_owned()).collect(),
         later: names(&admission.entrant.deferred),
         network: desk.network(&moment).map(|tag| tag.to_hex()),
+        block: desk.block(&moment).map(|tag| tag.to_hex()),
         key: jkt,
         keepsake,
     };

@@ -4,6 +4,7 @@
 
 pub(super) mod admission;
 mod altcha;
+pub(super) mod bound;
 mod desk;
 pub(super) mod dispatch;
 mod mail;
@@ -11,6 +12,7 @@ mod me;
 mod oidc;
 pub(super) mod owed;
 mod private_token;
+pub(super) mod proof;
 mod provider;
 mod shop;
 mod voucher;

@@ -72,6 +72,7 @@ fn finds_the_calls_of_fans() {
         ("x", "/.fairgate/all/join", fan(0, FanCall::Join)),
         ("x", "/.fairgate/all/claim", fan(0, FanCall::Claim)),
         ("x", "/.fairgate/all/leave", fan(0, FanCall::Leave)),
+        ("x", "/.fairgate/all/renew", fan(0, FanCall::Renew)),
         ("x", "/.fairgate/all/draw", fan(0, FanCall::Draw)),
         ("x", "/.fairgate/all/draw/roster", fan(0, FanCall::Roster)),
         ("x", "/.fairgate/all/check", fan(0, FanCall::Check)),
