@@ -8,15 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-// What packages take for granted, and the Node of older distributions does not have.
+// What packages take for granted, and Node 18 has as a module alone.
 globalThis.crypto ??= webcrypto;
-URL.parse ??= (text, base) => {
-  try {
-    return new URL(text, base);
-  } catch {
-    return null;
-  }
-};
 
 // Standard output is for answers.
 console.log = console.info = console.error;

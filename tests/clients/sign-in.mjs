@@ -6,7 +6,7 @@ import { setTimeout as after } from "node:timers/promises";
 
 import { answer, load } from "./lines.mjs";
 
-const { Provider } = await load("oidc-provider/lib/index.js");
+const { default: Provider } = await load("oidc-provider/lib/index.js");
 const { exportJWK, generateKeyPair } = await load("jose/dist/webapi/index.js");
 
 let at, client, alg, provider, handle, server;
