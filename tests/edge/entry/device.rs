@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fairgate_entry::binding::{Keepsake, PublicKey, token_hash};
+use fairgate_telemetry::entropy;
 use fairgate_testkit::fan::{Answer, Fan};
-use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn new() -> Self {
-        let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
+        let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, entropy::system());
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
         let point = &pair.public_key().as_ref()[1..];
@@ -35,7 +35,7 @@ impl Device {
     pub(super) fn proof(&self, claims: &Value) -> String {
         let header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": self.jwk});
         let said = [&header, claims].map(|part| spelled(part.to_string().as_bytes())).join(".");
-        let signature = self.pair.sign(&SystemRandom::new(), said.as_bytes()).unwrap();
+        let signature = self.pair.sign(&entropy::system(), said.as_bytes()).unwrap();
         format!("{said}.{}", spelled(signature.as_ref()))
     }
 
