@@ -25,7 +25,7 @@ const TOKEN: &str = "the organizer's own token";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes events `many-1`, `many-2`, … with so many seats each, a minute apart, as an import would.
-async fn make_events(sql: &tokio_postgres::Client, events: u32, seats: u32) {
+pub(crate) async fn make_events(sql: &tokio_postgres::Client, events: u32, seats: u32) {
     let make = format!(
         "insert into event (slug, title, venue, starts_at, zone, currency, hold_s, fan_seats_max)
         select 'many-' || n, 'Evening ' || n, 'Hall', timestamptz '2028-01-01' + n * interval '1 min', 'Europe/Lisbon', 'EUR',
@@ -53,7 +53,7 @@ async fn get(shop: &Shop, url: &str, path: &str) -> (StatusCode, Value) {
 }
 
 /// The ids of all events, page by page.
-async fn walk(shop: &Shop, url: &str, limit: usize) -> Vec<String> {
+pub(crate) async fn walk(shop: &Shop, url: &str, limit: usize) -> Vec<String> {
     let (mut ids, mut cursor) = (Vec::new(), String::new());
     loop {
         let (status, page) = get(shop, url, &format!("/api/v1/events?limit={limit}{cursor}")).await;
@@ -66,7 +66,7 @@ async fn walk(shop: &Shop, url: &str, limit: usize) -> Vec<String> {
     }
 }
 
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let since = Instant::now();
     while !is_so().await {
         assert!(since.elapsed() < PATIENCE, "{what} never came");

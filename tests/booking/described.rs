@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+use crate::catalogue::{make_events, until, walk};
 use crate::shop::{EVENT, Shop};
 
 const RESERVE: &str = "/api/v1/bookings/reserve";
@@ -192,10 +193,15 @@ async fn every_answer_is_as_it_is_described() {
         caller.call(Method::POST, number, None, Some(json!({ "email": "nobody@example.com" }))).await;
     }
 
+    // An event whose seats nobody has asked for.
+    make_events(&shop.sql().await, 1, 2).await;
+    until("the event", async || walk(&shop, &shop.url, 10).await.contains(&"many-1".to_owned())).await;
+
     let Caller { description, .. } = caller;
     shop.postgres.kill9();
     let mut caller = Caller { shop: &shop, description, keys: 1000 };
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    caller.call(Method::GET, "/api/v1/events/many-1", None, None).await;
     caller.call(Method::GET, &format!("{event}/availability"), None, None).await;
     caller.call(Method::GET, "/api/v1/bookings", Some(1), None).await;
     caller.call(Method::GET, &booking, Some(1), None).await;

@@ -37,7 +37,6 @@ pub(super) struct ListQuery {
         (status = 200, body = EventList),
         (status = 304, description = "They are as you know them"),
         (status = 422, body = ProblemDetails, content_type = "application/problem+json", description = "A `limit` out of range, or a `cursor` that no list gave"),
-        Refused<503>,
     ),
 )]
 pub(super) async fn list(
