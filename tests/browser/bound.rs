@@ -51,7 +51,7 @@ async fn a_place_is_its_browsers_also_after_a_reload_and_its_letters_take_it_to_
     browser.driver.refresh().await.expect("a reload");
     browser.wait_for("#choosing-title", "Choose your seats", A_WHILE).await;
     let renewed = cookie(&browser, &site, "fairgate-pass-main").await;
-    assert!(renewed != old && renewed != pass && !renewed.is_empty());
+    assert!(renewed != old && !renewed.is_empty());
     let refused: Vec<String> = browser.complaints().await;
     assert!(!refused.iter().any(|said| said.contains("Content Security Policy")), "{refused:?}");
     drop(browser);
