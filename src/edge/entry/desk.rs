@@ -7,33 +7,30 @@
 //! - what is counted is the fleet's, and no join and no claim makes a call for it
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use fairgate_draw::v2::{Identity, IdentityKey as DrawKey, Method, Tag, tag};
-use fairgate_entry::binding::ProofNonces;
+use fairgate_draw::v2::{Identity, IdentityKey as DrawKey, Method};
 use fairgate_entry::bond::Bond;
-use fairgate_entry::book::{
-    Asking, Book, ENTERED, OVERRULE_BYTES, Refusal, Seen, Summary, Told, Verdict, kept_until_ms,
-};
-use fairgate_entry::code::{Campaigns, Code, CodeWay, Shared, Sharing};
+use fairgate_entry::book::{Summary, Verdict};
+use fairgate_entry::code::{Campaigns, Code, CodeWay, Sharing};
 use fairgate_entry::epoch::Epoch;
 use fairgate_entry::heat::NetworkTag;
-use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond, owed};
+use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond};
 use fairgate_entry::keys::{IdentityKey, Key};
-use fairgate_entry::policy::{Binding, EntryPolicy, WayKind};
+use fairgate_entry::policy::{EntryPolicy, WayKind};
 use fairgate_entry::provider::OnFailure;
 use fairgate_entry::reference::{NO_POSITION, Reference};
-use fairgate_entry::score::{BrowserFacts, Facts, Owed, Score, Signal};
+use fairgate_entry::score::{BrowserFacts, Facts, Score, Signal};
 use fairgate_entry::shop::shop_hearsay;
-use fairgate_entry::voucher::{Bound, Voucher, VoucherKey};
+use fairgate_entry::voucher::VoucherKey;
 use fairgate_entry::wait::{NOTE_GOOD_MS, Wait, wait_ms};
 use fairgate_entry::way::{Ask, Judgement, Person, Reason, Scene, Way, WayName};
 use fairgate_entry::work::altcha::Altcha;
 use fairgate_entry::work::way::SHOWN_TABLES_MAX;
-use fairgate_token::{KeySet, Terms};
+use fairgate_token::KeySet;
 
 use super::campaigns::CampaignFiles;
 use super::challenge::Challenge;
@@ -41,17 +38,14 @@ use super::document::EntryDocument;
 use super::issuers::Issuer;
 use super::load::Load;
 use super::mailer::Mailer;
-use super::notes::{Kept, Notes};
+use super::notes::Notes;
 use super::overruled::Overruled;
 use super::remote_shop::RemoteShop;
 use super::shown::Shown;
 use super::sign_in::SignInProvider;
 use crate::codes::Loaded;
-use crate::edge::http::entry_problem::{EntryProblem, Missing, MoreWork, Note, ProveOtherwise, Refused};
+use crate::edge::http::entry_problem::{EntryProblem, Missing, MoreWork, Note};
 use crate::observe::EntryMetrics;
-
-/// The reason of a claim that comes from another network than its ticket.
-const ELSEWHERE: &str = "other-network";
 
 /// What a room asks, and everything to judge it by.
 pub(crate) struct Desk {
@@ -144,9 +138,9 @@ pub(crate) struct Admission {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Came {
     /// The ways that let it in.
-    by: Vec<WayName>,
+    pub(super) by: Vec<WayName>,
     /// What stands for its mail domain, where that is counted.
-    domain: Option<NetworkTag>,
+    pub(super) domain: Option<NetworkTag>,
 }
 
 /// A code that is used up by an entry.
@@ -158,30 +152,6 @@ pub(crate) struct CodeShown {
     pub(crate) rank: u32,
     /// How many entries it is good for.
     pub(crate) uses: u8,
-}
-
-/// What a claim comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Owing {
-    /// Nothing is asked.
-    Nothing,
-    /// What was asked for is settled.
-    Settled,
-    /// Something is owed.
-    Due(Due),
-    /// An organizer does not let the position in.
-    Refused(Reference),
-}
-
-/// What somebody owes at a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Due {
-    /// One of these settles it.
-    pub(crate) ways: Vec<WayName>,
-    /// Why, as the organizer tells it.
-    pub(crate) reasons: Vec<String>,
-    /// What an organizer finds the reason by.
-    pub(crate) reference: Reference,
 }
 
 impl Desk {
@@ -367,64 +337,6 @@ impl Desk {
         self.scene(moment.draw, moment.now_ms, bond, self.load.crowd())
     }
 
-    /// The entry was made.
-    pub(crate) fn entered(&self, came: &Came, moment: &Moment<'_>) {
-        self.load.count(moment.draw, moment.address);
-        if let Some(domain) = came.domain {
-            self.load.count_other(moment.draw, domain);
-        }
-        self.notes.begin(moment.draw);
-        self.notes.count(None, ENTERED, moment.now_ms);
-        came.by.iter().for_each(|way| self.notes.count(Some(way), ENTERED, moment.now_ms));
-    }
-
-    /// An identity came again, from another device than the one that made its entry.
-    pub(crate) fn came_again(&self, tag: &Tag, key: Option<[u8; 16]>, moment: &Moment<'_>) {
-        self.sharing(moment.draw).1.note(tag, self.network_tag(moment), key);
-    }
-
-    /// Identities of a draw that came again from more networks or devices than usual, as far as this edge has seen.
-    pub(crate) fn shared(&self, draw: &[u8; 32]) -> Vec<Shared> {
-        self.sharing(draw).1.shared()
-    }
-
-    fn sharing(&self, draw: &[u8; 32]) -> MutexGuard<'_, ([u8; 32], Sharing)> {
-        let mut sharing = self.sharing.lock().unwrap_or_else(PoisonError::into_inner);
-        if sharing.0 != *draw {
-            *sharing = (*draw, Sharing::default());
-        }
-        sharing
-    }
-
-    /// Devices that have shown an entrant's identity, this one included, and networks where it is a code.
-    fn devices(&self, entrant: &Entrant, draw: &[u8; 32]) -> (u32, u32) {
-        let Some(identity) = entrant.identities.first() else { return (0, 0) };
-        if self.sharing(draw).1.is_empty() {
-            return (0, 0);
-        }
-        let tag = tag(&self.tag_key(draw), identity);
-        let (times, networks) = self.sharing(draw).1.known(&tag);
-        // The one that made the entry, those that came since, and this one.
-        let devices = if times > 0 { u32::try_from(times).unwrap_or(u32::MAX).saturating_add(2) } else { 0 };
-        let is_code = *identity.method() == Method::invite();
-        // At most one more than is usual is known.
-        (devices, if is_code { networks as u32 } else { 0 })
-    }
-
-    /// What stands for the mail domain of an entrant, where the room counts it.
-    fn mail_domain(&self, entrant: &Entrant, draw: &[u8; 32]) -> Option<NetworkTag> {
-        let (_, large) = self.mail_domains.as_ref()?;
-        let all = entrant.identities.iter().chain(&entrant.others);
-        let mail = all.filter(|identity| *identity.method() == Method::mail()).find_map(domain_of)?;
-        let is_counted = !large.iter().any(|known| known == mail);
-        is_counted.then(|| self.load.other_tag(draw, "mail-domain", mail))
-    }
-
-    fn is_domain_full(&self, domain: &NetworkTag, moment: &Moment<'_>) -> bool {
-        let entries = self.load.crowding_of(moment.draw, domain, moment.now_ms).draw.entries;
-        self.mail_domains.as_ref().is_some_and(|(usual, _)| entries >= *usual)
-    }
-
     /// Ways that an organizer lets this very entry pass, after it was refused by them. Whoever shows a code that is the
     /// identity enters as the holder of that code, once.
     fn let_pass(&self, show: &Show<'_>, nonce: &[u8; 16], bond: Bond, draw: &[u8; 32]) -> Vec<(WayName, Person)> {
@@ -470,79 +382,6 @@ impl Desk {
         let about = scene.bond.bytes();
         let reference = Reference::of(&self.references, scene.draw, NO_POSITION, about, Reason::ChallengeFailed);
         matches!(self.overruled.load().reference(scene.draw, &reference), Some((Verdict::LetIn, _)))
-    }
-
-    /// The refusal of an entry that has no position yet. It came from this address.
-    pub(crate) fn refused(&self, way: WayName, reason: Reason, scene: &Scene<'_>, from: IpAddr) -> Refused {
-        let about = scene.bond.bytes();
-        let reference = Reference::of(&self.references, scene.draw, NO_POSITION, about, reason);
-        let refusal = Refusal::new(reference, None, reason, self.policy.kind(&way), scene.now_ms);
-        self.notes.begin(scene.draw);
-        let kept = self.notes.refused(&refusal, || self.load.note_refusal(scene.draw, from, scene.now_ms));
-        self.metrics.observe_reference(kept != Kept::Dropped);
-        if kept != Kept::Again {
-            self.notes.count(Some(&way), reason.as_str(), scene.now_ms);
-        }
-        Refused { way, reason, reference }
-    }
-
-    /// Begins with a draw, where it is another one than before.
-    pub(crate) fn begin(&self, draw: &[u8; 32]) {
-        self.notes.begin(draw);
-        self.load.begin(draw);
-    }
-
-    /// What the store is told next.
-    pub(crate) fn tell(&self, now_ms: u64, ends_at_ms: Option<u64>) -> Told {
-        self.notes.tell(kept_until_ms(now_ms, ends_at_ms), |told| self.load.tell(told, now_ms))
-    }
-
-    /// The store has answered a telling.
-    pub(crate) fn told(&self, told: &Told, seen: &Seen) {
-        self.load.seen(told, seen);
-        self.notes.answered();
-    }
-
-    /// True if more waits than one telling has.
-    pub(crate) fn has_more_to_tell(&self) -> bool {
-        self.notes.has_more()
-    }
-
-    /// Takes over what the fleet's book has: entries by network where they were read, decisions, and what is published.
-    pub(crate) fn take(&self, draw: &[u8; 32], book: &Book, summary: Summary) {
-        self.load.take(draw, book.heat.clone());
-        let known = self.overruled.load();
-        if known.rows(draw) != book.overrule_rows() {
-            let before = known.rows(draw).len();
-            let new = book.overrule_rows().len().saturating_sub(before);
-            self.metrics.observe_overruled(new as u64);
-            self.overruled.store(Arc::new(Overruled::new(draw, book.overrule_rows())));
-        }
-        self.summary.store(Arc::new(summary));
-    }
-
-    /// The decisions that this edge knows of a draw, as rows.
-    pub(crate) fn decisions(&self, draw: &[u8; 32]) -> Vec<[u8; OVERRULE_BYTES]> {
-        self.overruled.load().rows(draw).to_vec()
-    }
-
-    /// True if the draw's book was forgotten.
-    pub(crate) fn is_forgotten(&self) -> bool {
-        self.is_forgotten.load(Relaxed)
-    }
-
-    /// The draw's book was forgotten, or was not.
-    pub(crate) fn set_forgotten(&self, is_forgotten: bool) {
-        self.is_forgotten.store(is_forgotten, Relaxed);
-        if is_forgotten {
-            self.load.forget();
-            *self.sharing.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
-        }
-    }
-
-    /// What is published with the draw; nothing before the first entry.
-    pub(crate) fn summary(&self) -> Option<Arc<Summary>> {
-        Some(self.summary.load_full()).filter(|summary| !summary.is_empty())
     }
 
     fn required(&self, required: Required, show: &Show<'_>, scene: &Scene<'_>, starts_at_ms: u64) -> EntryProblem {
@@ -644,138 +483,6 @@ impl Desk {
         }
         (self.policy.suspicious().to_vec(), score.signals().iter().map(|(signal, _)| *signal).collect())
     }
-
-    /// What dates the proofs of keys in a draw.
-    pub(crate) fn proof_nonces(&self, draw: &[u8; 32]) -> ProofNonces {
-        ProofNonces::new(self.proofs.clone(), *draw)
-    }
-
-    /// Ways that show who somebody is whose key is lost: those whose identity ends in a voucher.
-    pub(crate) fn ways_to_prove_otherwise(&self) -> Vec<WayName> {
-        let is_signed_in = |way: &&WayName| {
-            matches!(self.policy.kind(way), Some(WayKind::Mail | WayKind::Oidc { .. } | WayKind::Shop))
-        };
-        self.policy.identity().filter(is_signed_in).cloned().collect()
-    }
-
-    /// What is asked of a claim whose key is lost, at this tier and index.
-    pub(crate) fn prove_otherwise(
-        &self,
-        draw: &[u8; 32],
-        position: (u8, u64),
-        ways: Vec<WayName>,
-        now_ms: u64,
-    ) -> ProveOtherwise {
-        let reference = Reference::of(&self.references, draw, position, b"", Reason::ProveOtherwise);
-        self.notes.begin(draw);
-        let refusal = Refusal::new(reference, Some(position), Reason::ProveOtherwise, None, now_ms);
-        let kept = self.notes.refused(&refusal, || true);
-        self.metrics.observe_reference(kept != Kept::Dropped);
-        ProveOtherwise { ways, reference }
-    }
-
-    /// True if an organizer has decided that whoever shows a position's ticket is let in.
-    pub(crate) fn is_let_in(&self, draw: &[u8; 32], position: (u8, u64)) -> bool {
-        self.overruled.load().position(draw, position) == Some(Verdict::LetIn)
-    }
-
-    /// The tag of a network, where the claim looks at it again.
-    pub(crate) fn network(&self, moment: &Moment<'_>) -> Option<NetworkTag> {
-        let looks = !self.policy.suspicious().is_empty();
-        looks.then(|| self.network_tag(moment))
-    }
-
-    /// The tag of the block of networks that a ticket is bound to, in a room that binds tickets to it.
-    pub(crate) fn block(&self, moment: &Moment<'_>) -> Option<NetworkTag> {
-        (self.policy.binding == Binding::Network).then(|| self.load.block_tag(moment.draw, moment.address))
-    }
-
-    /// True if a ticket is bound to another block of networks than its claim comes from.
-    fn is_from_elsewhere(&self, terms: &Terms, moment: &Moment<'_>) -> bool {
-        let own = terms.block.as_deref().and_then(NetworkTag::from_hex);
-        own.zip(self.block(moment)).is_some_and(|(own, now)| own != now)
-    }
-
-    /// What a claim comes to, and notes it. `position` is tier and index, and `terms` is what the ticket says.
-    pub(crate) fn owing(&self, terms: &Terms, position: (u8, u64), vouchers: &[&str], moment: &Moment<'_>) -> Owing {
-        let decision = self.overruled.load().position(moment.draw, position);
-        if decision == Some(Verdict::Refuse) {
-            let reference = Reference::of(&self.references, moment.draw, position, b"", Reason::Overruled);
-            return Owing::Refused(reference);
-        }
-        let owing = self.judge_claim(terms, position, vouchers, moment);
-        self.notes.begin(moment.draw);
-        match (owing, decision) {
-            (Owing::Due(_), Some(Verdict::LetIn)) => {
-                self.notes.asked(Asking::Excused, position);
-                Owing::Nothing
-            }
-            (owing @ Owing::Due(_), _) => {
-                self.notes.asked(Asking::Asked, position);
-                owing
-            }
-            (Owing::Settled, _) => {
-                self.notes.asked(Asking::Shown, position);
-                Owing::Settled
-            }
-            (owing, _) => owing,
-        }
-    }
-
-    /// What a claim owes first.
-    fn judge_claim(&self, terms: &Terms, (tier, index): (u8, u64), vouchers: &[&str], moment: &Moment<'_>) -> Owing {
-        let open = |text: &&str| self.vouchers.open(text, &self.room, moment.now_ms).ok();
-        let shown: Vec<Voucher> = vouchers.iter().filter_map(open).collect();
-        let position = Bound::Position { tier, index };
-        let known = |names: &[String]| -> Vec<WayName> {
-            names.iter().filter_map(|name| WayName::new(name).ok()).filter(|way| self.names(way)).collect()
-        };
-        let tag = terms.network.as_deref().and_then(NetworkTag::from_hex);
-        let address = tag.map(|tag| self.load.crowding_of(moment.draw, &tag, moment.now_ms).draw);
-        let score = Score::of(&Facts { address, ..Facts::default() }, self.load.free());
-        let is_from_elsewhere = self.is_from_elsewhere(terms, moment);
-        let suspicious = if is_from_elsewhere { self.policy.suspicious().to_vec() } else { Vec::new() };
-        let was_odd = Some(known(&terms.owes)).filter(|ways| !ways.is_empty()).unwrap_or(suspicious);
-        let later = known(&terms.later);
-        let mut all = owed(&self.policy, &score, &later, &shown, &position);
-        let is_settled = |ways: &[WayName]| {
-            ways.iter().any(|way| shown.iter().any(|voucher| voucher.way == *way && voucher.is_for(&position)))
-        };
-        if !was_odd.is_empty() && !is_settled(&was_odd) && !all.iter().any(|due| due.reason == Reason::Owes) {
-            all.push(Owed { ways: was_odd.clone(), reason: Reason::Owes, signals: Vec::new() });
-        }
-        let Some(Owed { ways, reason, signals }) = all.into_iter().next() else {
-            let is_odd_now = score.is_suspicious(self.policy.suspicious_at) && !self.policy.suspicious().is_empty();
-            let is_asked = is_odd_now || !was_odd.is_empty() || !later.is_empty() || !self.policy.claim().is_empty();
-            return if is_asked { Owing::Settled } else { Owing::Nothing };
-        };
-        let why = if reason == Reason::Owes { &terms.why[..] } else { &[] };
-        let mut reasons: Vec<String> = signals.iter().map(|signal| signal.as_str().to_owned()).collect();
-        reasons.extend((is_from_elsewhere && reason == Reason::Owes).then(|| ELSEWHERE.to_owned()));
-        reasons.extend(why.iter().filter(|why| !signals.iter().any(|signal| signal.as_str() == **why)).cloned());
-        let reference = Reference::of(&self.references, moment.draw, (tier, index), b"", reason);
-        let kind = ways.first().and_then(|way| self.policy.kind(way));
-        let mut refusal = Refusal::new(reference, Some((tier, index)), reason, kind, moment.now_ms).with_score(&score);
-        // What the ticket knew is told without points: those of the join are not kept.
-        let of_join = Signal::ALL.iter().filter(|signal| why.iter().any(|why| why == signal.as_str()));
-        for signal in of_join {
-            if !refusal.points.iter().any(|(own, _)| own == signal) {
-                refusal.points.push((*signal, 1));
-            }
-        }
-        let kept = self.notes.refused(&refusal, || true);
-        self.metrics.observe_reference(kept != Kept::Dropped);
-        Owing::Due(Due { ways, reasons, reference })
-    }
-}
-
-fn domain_of(mailbox: &Identity) -> Option<&str> {
-    mailbox.subject().rsplit_once('@').map(|(_, domain)| domain)
-}
-
-/// The bond of a ticket's claim: the first half of its entry, which is known by then.
-pub(crate) fn claim_bond(entry: &[u8; 32]) -> Bond {
-    Bond::from_bytes(std::array::from_fn(|index| entry[index]))
 }
 
 /// The ways of a room with its lists of codes.

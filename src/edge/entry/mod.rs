@@ -4,14 +4,17 @@
 //! one position. What is slow is bounded, and ends in a voucher. Nothing here looks at a ticket.
 //!
 //! Parts:
-//! - [`desk`] decides, [`shown`] is what a call shows, and [`wallet`] the vouchers that a browser keeps.
+//! - [`desk`] decides about joins and [`claim`] about claims, [`shown`] is what a call shows, and [`wallet`] the vouchers that a browser keeps.
 //! - [`setup`] opens the desk, and [`page`] says what the waiting page has to know. [`document`] is what the status says, and [`load`] how much work is asked of whom.
-//! - [`notes`] is what the book of the draw is told, and [`overruled`] what organizers have decided.
+//! - `again` sees who comes again, and `book` is the desk's side of the draw's book. [`notes`] is what that is told, and [`overruled`] what organizers have decided.
 //! - [`campaigns`] reads lists of codes from their files. [`errand`] bounds what the world is asked, [`challenge`]
 //!   asks challenge providers, and [`mailer`] sends codes by mail.
 
+mod again;
+mod book;
 pub(super) mod campaigns;
 pub(super) mod challenge;
+pub(super) mod claim;
 pub(super) mod desk;
 pub(super) mod document;
 pub(super) mod errand;

@@ -5,7 +5,7 @@
 
 use super::desk;
 use crate::edge::context::Edge;
-use crate::edge::entry::desk::{Owing, claim_bond};
+use crate::edge::entry::claim::{Owing, claim_bond};
 use crate::edge::entry::shown::check_vouchers;
 use crate::edge::entry::wallet::texts;
 use crate::edge::http::entry_problem::{EntryProblem, Owes};

@@ -11,7 +11,7 @@ use super::{desk, owed, voucher};
 use crate::edge::api::ticket;
 use crate::edge::context::Edge;
 use crate::edge::entry::challenge::Outcome;
-use crate::edge::entry::desk::claim_bond;
+use crate::edge::entry::claim::claim_bond;
 use crate::edge::entry::shown::check_length;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
