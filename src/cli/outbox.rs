@@ -1,4 +1,5 @@
-//! `fairgate outbox`: publish booking events to a Redis stream, send confirmation mails, and retry those that failed.
+//! `fairgate outbox`: publish booking events to a Redis stream, send confirmation mails, retry those that failed, and show who
+//! reads the change log.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,7 +19,10 @@ use fairgate_booking::bookings::links::Links;
 use fairgate_booking::db::Database;
 use fairgate_booking::operators;
 use fairgate_booking::outbox::mail::{MailWatch, MailWorker, Post, PublicShop};
-use fairgate_booking::outbox::{Dead, Message, OutboxMetrics, Redis, Relay, STREAM, Schedule, Watched};
+use fairgate_booking::outbox::{
+    Dead, Dropped, Envelope, Message, OutboxMetrics, Redis, Registered, Registry, Relay, STREAM, Schedule, Sink,
+    Watched, asyncapi, sink_name,
+};
 use fairgate_telemetry::supervise::Supervisor;
 
 /// The group of the mail worker.
@@ -29,7 +33,8 @@ const LISTED_MAX: usize = 1000;
 /// Publish booking events to a Redis stream, and send mails about them.
 ///
 /// `relay` copies events from Postgres to the Redis stream {fairgate.outbox}, in order and at least once. `mail` reads the
-/// stream and sends mails to fans. Several of each may run, and each may be killed at any moment.
+/// stream and sends mails to fans. Several of each may run, and each may be killed at any moment. Whoever reads the change
+/// log is registered as a sink: `sinks` lists them.
 #[derive(Debug, Args)]
 pub(super) struct OutboxArgs {
     /// The Redis server that holds the stream.
@@ -45,6 +50,16 @@ enum Step {
     Relay {
         #[command(flatten)]
         source: Source,
+        /// The name under which this Redis is registered as a reader of the change log. Give each Redis its own.
+        #[arg(long, value_name = "NAME", default_value = "redis", value_parser = sink_name)]
+        sink: String,
+        /// A consumer group of the stream that is made at the start, so that nothing is dropped before its consumers come.
+        /// Can be repeated.
+        #[arg(long = "group", value_name = "NAME")]
+        groups: Vec<String>,
+        /// How messages are wrapped: `cloudevents`, or `plain` as in the version before. `plain` goes with the next version.
+        #[arg(long, value_name = "FORM", default_value = "cloudevents", value_parser = Envelope::parse)]
+        envelope: Envelope,
     },
     /// Send mails about bookings until stopped. A mail that fails is retried; after the last attempt it is a dead letter.
     Mail {
@@ -65,13 +80,44 @@ enum Step {
     /// List and retry the mails that failed for good.
     #[command(subcommand)]
     Dead(DeadStep),
+    /// Print the AsyncAPI 3.0 description of what is published, as JSON.
+    Asyncapi,
+    /// List who reads the change log, and how far each is behind.
+    Sinks {
+        #[command(flatten)]
+        from: DatabaseArgs,
+        /// Print JSON, one object per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Manage one reader of the change log.
+    #[command(subcommand)]
+    Sink(SinkStep),
+}
+
+#[derive(Debug, Subcommand)]
+enum SinkStep {
+    /// Unregister a reader that is not coming back. What only it had not read may be removed then.
+    Drop {
+        #[command(flatten)]
+        from: DatabaseArgs,
+        /// Its name, from the list.
+        #[arg(value_parser = sink_name)]
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct DatabaseArgs {
+    /// The Postgres database of the booking core.
+    #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
+    database_url: String,
 }
 
 #[derive(Debug, Args)]
 struct Source {
-    /// The Postgres database of the booking core.
-    #[arg(long, env = "FAIRGATE_DATABASE_URL", value_name = "postgresql://…", hide_env_values = true)]
-    database_url: String,
+    #[command(flatten)]
+    from: DatabaseArgs,
     /// The address for operators: metrics, health and readiness. Without it the process cannot be watched. Keep it off the
     /// public network.
     #[arg(long, value_name = "ADDR")]
@@ -117,32 +163,50 @@ enum DeadStep {
 /// Where Redis or the database cannot be reached.
 pub(super) fn run(args: OutboxArgs) -> anyhow::Result<ExitCode> {
     init_logs(&LogConfig::default())?;
-    let url = args.redis_url.context(
-        "the Redis server is missing: add --redis-url or set FAIRGATE_REDIS_URL, for example redis://127.0.0.1:6379/",
-    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    let done = runtime.block_on(async {
-        let redis = Redis::connect(&url).await?;
-        match args.step {
-            Step::Relay { source } => relay(redis, source).await,
-            Step::Mail { source, post, from, public_url, retry_after } => {
-                let post = open_post(post)?;
-                mail(redis, source, post, (from, public_url), retry_after).await
-            }
-            Step::Dead(step) => dead(redis, step, std::io::stdout()).await,
-        }
-    });
+    let done = runtime.block_on(run_step(args));
     runtime.shutdown_background();
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn relay(redis: Redis, source: Source) -> anyhow::Result<()> {
+async fn run_step(OutboxArgs { redis_url, step }: OutboxArgs) -> anyhow::Result<()> {
+    match step {
+        Step::Relay { source, sink, groups, envelope } => {
+            let redis = connect(redis_url).await?;
+            for group in groups {
+                redis.group(&group, Schedule::default()).declare().await?;
+            }
+            relay(redis, source, &sink, envelope).await
+        }
+        Step::Mail { source, post, from, public_url, retry_after } => {
+            let post = open_post(post)?;
+            mail(connect(redis_url).await?, source, post, (from, public_url), retry_after).await
+        }
+        Step::Dead(step) => dead(connect(redis_url).await?, step, std::io::stdout()).await,
+        Step::Asyncapi => Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&asyncapi())?)?),
+        Step::Sinks { from, json } => sinks(&open(&from).await?, json, std::io::stdout()).await,
+        Step::Sink(SinkStep::Drop { from, name }) => drop_sink(&open(&from).await?, &name, std::io::stdout()).await,
+    }
+}
+
+async fn connect(redis_url: Option<String>) -> anyhow::Result<Redis> {
+    let url = redis_url.context(
+        "the Redis server is missing: add --redis-url or set FAIRGATE_REDIS_URL, for example redis://127.0.0.1:6379/",
+    )?;
+    Ok(Redis::connect(&url).await?)
+}
+
+async fn relay(redis: Redis, source: Source, sink: &str, envelope: Envelope) -> anyhow::Result<()> {
     let stop = stop_when_told(source.exit_with_stdin)?;
-    let database = open(&source).await?;
+    let database = open(&source.from).await?;
     let Watch { supervisor, metrics } = watch(&source).await?;
     announce(&format!("publishing to {STREAM}"));
     let watched = Arc::new(Watched::new(&supervisor, metrics));
-    let relay = || Relay::new(database.clone(), redis.clone(), Arc::clone(&watched)).run(&supervisor);
+    let stream: Arc<dyn Sink> = Arc::new(redis);
+    let relay = || {
+        let relay = Relay::new(database.clone(), (sink, Arc::clone(&stream)), Arc::clone(&watched));
+        relay.with_envelope(envelope).run(&supervisor)
+    };
     tokio::select! {
         () = supervisor.keep("relay", relay) => {}
         () = stop.cancelled() => {}
@@ -174,7 +238,7 @@ async fn mail(
     schedule: Schedule,
 ) -> anyhow::Result<()> {
     let stop = stop_when_told(source.exit_with_stdin)?;
-    let database = open(&source).await?;
+    let database = open(&source.from).await?;
     let public = match public_url {
         Some(url) => Some(PublicShop { url, links: Links::load(&database).await? }),
         None => None,
@@ -213,8 +277,8 @@ async fn watch(source: &Source) -> anyhow::Result<Watch> {
     Ok(Watch { supervisor, metrics })
 }
 
-async fn open(source: &Source) -> anyhow::Result<Database> {
-    let database = Database::new(&source.database_url)?;
+async fn open(from: &DatabaseArgs) -> anyhow::Result<Database> {
+    let database = Database::new(&from.database_url)?;
     database.migrate().await?;
     Ok(database)
 }
@@ -242,14 +306,41 @@ fn list(letters: &[Dead], mut out: impl Write) -> anyhow::Result<()> {
         writeln!(out, "no dead letters")?;
     }
     for Dead { id, message, reason, attempts } in letters {
-        let about = match serde_json::from_str::<Message>(message) {
-            Ok(Message { id, kind, event, booking, .. }) => {
+        let about = match Message::read(message) {
+            Ok(Some(Message { id, kind, event, booking, .. })) => {
                 let number = booking.map_or_else(String::new, |booking| format!(" {}", booking.number));
                 format!("{kind:?}{number}, {} (message {id})", event.title)
             }
+            Ok(None) => "of a type that is unknown here".to_owned(),
             Err(_) => "unreadable".to_owned(),
         };
         writeln!(out, "{id}  {about}: {reason} ({attempts} attempts)")?;
     }
     Ok(())
+}
+
+async fn sinks(database: &Database, json: bool, mut out: impl Write) -> anyhow::Result<()> {
+    let sinks = Registry::new(database.clone()).sinks().await?;
+    if json {
+        return sinks.iter().try_for_each(|sink| Ok(writeln!(out, "{}", serde_json::to_string(sink)?)?));
+    }
+    if sinks.is_empty() {
+        writeln!(out, "nobody reads the change log")?;
+    }
+    for Registered { sink, position, lag_rows, lag_seconds, seen_seconds_ago, knows_from, .. } in sinks {
+        writeln!(
+            out,
+            "{sink}  at {position}, {lag_rows} rows and {lag_seconds} s behind, seen {seen_seconds_ago} s ago, \
+             knows from {knows_from}"
+        )?;
+    }
+    Ok(())
+}
+
+async fn drop_sink(database: &Database, name: &str, mut out: impl Write) -> anyhow::Result<()> {
+    match Registry::new(database.clone()).drop_sink(name).await? {
+        Dropped::Gone => Ok(writeln!(out, "{name} is unregistered")?),
+        Dropped::Unknown => anyhow::bail!("no sink is called {name}: `fairgate outbox sinks` lists them"),
+        Dropped::InUse => anyhow::bail!("a process works for {name}: stop it first, or it registers again"),
+    }
 }

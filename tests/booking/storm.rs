@@ -141,7 +141,8 @@ async fn keep_everything(world: &World) {
 fn check_stories(messages: &[Message]) {
     let mut stories: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
     for message in messages {
-        if let Some(booking) = &message.booking {
+        let is_step = matches!(message.kind, Kind::PaymentStarted | Kind::Declined | Kind::RefundStarted);
+        if let Some(booking) = message.booking.as_ref().filter(|_| !is_step) {
             stories.entry(&booking.number).or_default().push(message.kind);
         }
     }

@@ -32,7 +32,7 @@ impl World {
         child
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fairgate"));
         command.arg("outbox").args(args);
         command.env("FAIRGATE_REDIS_URL", self.redis.url()).env("FAIRGATE_DATABASE_URL", self.shop.postgres.url());
@@ -49,17 +49,21 @@ impl World {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    pub(crate) async fn messages(&self) -> Vec<Message> {
+    /// What the stream holds, by ids.
+    pub(crate) async fn texts(&self) -> Vec<(String, String)> {
         let client = redis::Client::open(self.redis.url()).expect("a URL");
         let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
         let reply: StreamRangeReply = connection.xrange_all(STREAM).await.expect("a stream");
-        let read = |entry: &redis::streams::StreamId| {
-            let text: String = entry.get("message").expect("a message");
-            let message: Message = serde_json::from_str(&text).expect("JSON");
-            assert_eq!(entry.id, format!("{}-1", message.id), "its number is its id");
+        reply.ids.iter().map(|entry| (entry.id.clone(), entry.get("message").expect("a message"))).collect()
+    }
+
+    pub(crate) async fn messages(&self) -> Vec<Message> {
+        let read = |(id, text): (String, String)| {
+            let message = Message::read(&text).expect("JSON").expect("of a type that is known");
+            assert_eq!(id, format!("{}-1", message.id), "its number is its id");
             message
         };
-        reply.ids.iter().map(read).collect()
+        self.texts().await.into_iter().map(read).collect()
     }
 
     /// The messages, once as many have arrived as have happened.

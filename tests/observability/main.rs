@@ -1,13 +1,13 @@
 //! What stands in `observability/` fits what an edge shows. Every metric and label value that a panel or a rule names
 //! exists. Prometheus's own tool reads the rules where it is installed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, WitnessOutcome, expose, registry};
-use fairgate_booking::metrics::BookingMetrics;
+use fairgate_booking::metrics::{BookingMetrics, Lag};
 use fairgate_booking::outbox::OutboxMetrics;
 use fairgate_booking::stock::Stock;
 use fairgate_core::room::{Command as RoomCommand, Limit, Policy, Room, SalePlan, View};
@@ -78,6 +78,7 @@ fn shown() -> BTreeSet<String> {
     core.set_queued("final", 1);
     core.set_stock("final", "pit", Stock::default());
     core.count_payment("confirmed");
+    core.set_sinks(&BTreeMap::from([("redis".to_owned(), Lag { rows: 1, seconds: 1 })]));
     let _ = OutboxMetrics::new(&registry).expect("metrics").of_worker("mail");
     named(&String::from_utf8(expose(&registry).expect("metrics")).expect("UTF-8"))
 }

@@ -15,6 +15,7 @@ mod links;
 mod metrics;
 mod problems;
 mod sbom;
+mod schemas;
 mod source;
 mod stored;
 
@@ -64,4 +65,5 @@ fn write() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, document()).unwrap();
     }
+    schemas::write();
 }

@@ -1,5 +1,6 @@
 //! What a booking core measures of itself. The metrics' documentation is their help text.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter, IntGauge, Registry};
@@ -45,13 +46,26 @@ metrics! {
         booking_provider_failures_total: IntCounter,
         /// Age of the oldest payment that has not come to its end.
         booking_open_payment_seconds: IntGauge,
-        /// Age of the oldest change that the relay has not published.
+        /// Age of the oldest change that some registered sink has not read.
         booking_unpublished_seconds: IntGauge,
+        /// Numbers that the change log is ahead of a registered sink.
+        booking_sink_lag_rows: IntGaugeVec["sink"],
+        /// Age of the oldest change that a registered sink has not read.
+        booking_sink_lag_seconds: IntGaugeVec["sink"],
         /// Passes that did not open the core.
         booking_passes_refused_total: IntCounter,
         /// Rounds of the change feed that failed.
         booking_feed_failures_total: IntCounter,
     }
+}
+
+/// How far a sink is behind the change log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Numbers that it has not read.
+    pub rows: i64,
+    /// The age of the oldest of these.
+    pub seconds: i64,
 }
 
 /// What a booking core measures of itself.
@@ -159,10 +173,25 @@ impl BookingMetrics {
         self.0.booking_provider_failures_total.inc();
     }
 
-    /// How far the relay is behind, and how old the oldest open payment is, in seconds.
-    pub fn set_backlog(&self, unpublished_s: i64, open_payment_s: i64) {
-        self.0.booking_unpublished_seconds.set(unpublished_s);
-        self.0.booking_open_payment_seconds.set(open_payment_s);
+    /// How old the oldest open payment is, in seconds.
+    pub fn set_open_payment(&self, age_s: i64) {
+        self.0.booking_open_payment_seconds.set(age_s);
+    }
+
+    /// How far the sinks are behind.
+    pub fn set_sinks(&self, sinks: &BTreeMap<String, Lag>) {
+        for (sink, lag) in sinks {
+            self.0.booking_sink_lag_rows.with_label_values(&[sink]).set(lag.rows);
+            self.0.booking_sink_lag_seconds.with_label_values(&[sink]).set(lag.seconds);
+        }
+        self.0.booking_unpublished_seconds.set(sinks.values().map(|lag| lag.seconds).max().unwrap_or(0));
+    }
+
+    /// A sink is registered no more.
+    pub fn forget_sink(&self, sink: &str) {
+        // What was never shown cannot be taken back, and need not be.
+        let _ = self.0.booking_sink_lag_rows.remove_label_values(&[sink]);
+        let _ = self.0.booking_sink_lag_seconds.remove_label_values(&[sink]);
     }
 
     /// A pass was refused.

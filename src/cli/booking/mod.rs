@@ -86,8 +86,8 @@ struct CoreArgs {
 /// How long rows are kept once they have served. Events, seats, bookings and payments are never removed.
 #[derive(Debug, Args)]
 struct KeepArgs {
-    /// How long an outbox message is kept after the relay has published it. A Redis that lost its data gets these again.
-    /// Messages that were never published are kept.
+    /// How long a change is kept in the change log after every registered sink has read it. A Redis that lost its data gets
+    /// these again. What a registered sink has not read is kept (`fairgate outbox sinks`).
     #[arg(long, alias = "keep-happenings", env = "FAIRGATE_KEEP_CHANGE_LOG", value_name = "SPAN", default_value = "2d", value_parser = Retention::parse)]
     keep_change_log: Duration,
     /// How long an organizer's request can be repeated with the same Idempotency-Key and get the same answer.

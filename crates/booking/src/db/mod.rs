@@ -36,6 +36,9 @@ use self::priority::{Busy, Lane, Turnstile};
 
 const CONNECTIONS: usize = 24;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How soon the server notices that a machine has vanished. (Ours notices as the URL says.)
+const PATIENT: &str = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; \
+                       set tcp_user_timeout = '10s'";
 
 /// The database cannot be reached, or refused; whether a change took effect is unknown, and a retry is safe.
 #[derive(Debug, thiserror::Error)]
@@ -201,6 +204,18 @@ impl Database {
     /// [`DbError::Connect`].
     pub async fn own_connection(&self) -> Result<tokio_postgres::Client, DbError> {
         Ok(self.way.connect(Purpose::Other, None).await?.0)
+    }
+
+    /// A connection outside the pool for what is held for long: the server ends it some seconds after this machine has vanished.
+    ///
+    /// # Errors
+    /// [`DbError::Connect`].
+    pub(crate) async fn patient_connection(&self) -> Result<tokio_postgres::Client, DbError> {
+        let connection = self.own_connection().await?;
+        if !self.way.is_pooled() {
+            connection.batch_execute(PATIENT).await?;
+        }
+        Ok(connection)
     }
 
     /// A connection outside the pool that wakes at each notification of what it listens to, and when it has ended.

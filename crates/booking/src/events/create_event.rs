@@ -68,7 +68,7 @@ pub async fn create(
         write_section(&transaction, event_id, position, section, &mut rows, &mut told).await?;
     }
     transaction.execute(sql::SEATS_CREATE, &[&event_id, &i32::try_from(seat_map.seats()).unwrap_or(i32::MAX)]).await?;
-    transaction.execute(sql::EVENT_EMIT, &[&event_id]).await?;
+    transaction.execute(sql::EVENT_EMIT, &[&event_id, &["edited"].as_slice()]).await?;
     transaction.commit().await?;
     // Plans that were made while the tables were empty are made anew with what is true now.
     client.batch_execute("analyze event, section, seat_row, seat, booking, payment, change_log").await?;

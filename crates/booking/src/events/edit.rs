@@ -237,7 +237,8 @@ impl Edited {
             client.execute(&edit_section, &[event_id, slug, title, &signed(&[*price])[0]]).await?;
         }
         let emit = client.prepare_cached(sql::EVENT_EMIT).await?;
-        client.query(&emit, &[event_id]).await?;
+        let kinds: &[&str] = if edited.get("has_moved") { &["edited", "changed"] } else { &["edited"] };
+        client.query(&emit, &[event_id, &kinds]).await?;
         client.commit().await?;
         Ok(edited.get("version"))
     }

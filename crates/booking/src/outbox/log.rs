@@ -35,6 +35,8 @@ pub(super) struct Change {
     pub(super) at: DbTime,
     pub(super) event_id: i32,
     pub(super) kind: String,
+    /// The payment that it follows from.
+    pub(super) cause: Option<Uuid>,
     pub(super) booking: Option<ChangedBooking>,
 }
 
@@ -42,6 +44,8 @@ pub(super) struct Change {
 #[derive(Clone, Debug)]
 pub(super) struct ChangedBooking {
     pub(super) booking_id: Uuid,
+    /// Whose it is.
+    pub(super) session: String,
     pub(super) units: Vec<u32>,
     pub(super) amount: i64,
 }
@@ -103,9 +107,10 @@ fn read(row: &tokio_postgres::Row) -> Change {
     let units = row.get::<_, Option<Vec<i32>>>("units");
     let booking = units.map(|units| ChangedBooking {
         booking_id: row.get("booking_id"),
+        session: row.get("session"),
         units: units.into_iter().map(unsigned).collect(),
         amount: row.get("amount"),
     });
     let (change_id, at, event_id, kind) = (row.get("change_id"), row.get("at"), row.get("event_id"), row.get("kind"));
-    Change { change_id, at, event_id, kind, booking }
+    Change { change_id, at, event_id, kind, cause: row.get("cause"), booking }
 }

@@ -1,6 +1,7 @@
 //! What is published about something that happened: enough to act on without asking back, and nothing personal.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::log::Change;
@@ -10,7 +11,7 @@ use crate::events::seat_map::SeatMap;
 use crate::number::number;
 
 /// Something that happened. Fields may be added, never renamed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Message {
     /// Its number: higher than that of everything it follows from. The same message again has the same number.
     pub id: i64,
@@ -23,11 +24,14 @@ pub struct Message {
     /// The booking it is about, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub booking: Option<AboutBooking>,
+    /// The payment that it follows from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Uuid>,
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Seats were reserved for some minutes, or are kept for some more.
     Held,
@@ -41,10 +45,18 @@ pub enum Kind {
     Refunded,
     /// The event was made or edited.
     Edited,
+    /// A fan began to pay.
+    PaymentStarted,
+    /// A payment took no money.
+    Declined,
+    /// Money is on its way back.
+    RefundStarted,
+    /// The event has another place or time than before.
+    Changed,
 }
 
 /// The event, as it was when the message was published.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct About {
     /// The event's id.
     pub id: String,
@@ -61,7 +73,7 @@ pub struct About {
 }
 
 /// The booking.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AboutBooking {
     /// The booking's id.
     pub booking_id: Uuid,
@@ -73,11 +85,14 @@ pub struct AboutBooking {
     pub amount: i64,
     /// ISO 4217.
     pub currency: String,
+    /// A pseudonym of the fan's session: 16 hex digits, the same for the same session at this installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan: Option<String>,
 }
 
 impl Message {
-    /// Describes what happened.
-    pub(super) fn new(kind: Kind, seat_map: &SeatMap, change: &Change) -> Self {
+    /// Describes what happened; `fan_of` makes the pseudonym of a session.
+    pub(super) fn new(kind: Kind, seat_map: &SeatMap, change: &Change, fan_of: impl Fn(&str) -> String) -> Self {
         let facts = &seat_map.facts;
         let booking = change.booking.as_ref().map(|booking| AboutBooking {
             booking_id: booking.booking_id,
@@ -85,6 +100,7 @@ impl Message {
             seats: booking.units.iter().map(|&unit| seat_map.name(unit).to_owned()).collect(),
             amount: booking.amount,
             currency: facts.currency.clone(),
+            fan: Some(fan_of(&booking.session)),
         });
         let event = About {
             id: facts.slug.clone(),
@@ -95,21 +111,86 @@ impl Message {
             zone: facts.zone.clone(),
         };
         let at = DbTime::to_rfc3339(change.at);
-        Self { id: change.change_id, kind, at, event, booking }
+        Self { id: change.change_id, kind, at, event, booking, cause: change.cause }
     }
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Held,
+        Self::Booked,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Refunded,
+        Self::Edited,
+        Self::PaymentStarted,
+        Self::Declined,
+        Self::RefundStarted,
+        Self::Changed,
+    ];
+
+    /// Its name in the change log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Booked => "booked",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Refunded => "refunded",
+            Self::Edited => "edited",
+            Self::PaymentStarted => "payment_started",
+            Self::Declined => "declined",
+            Self::RefundStarted => "refund_started",
+            Self::Changed => "changed",
+        }
+    }
+
     /// The kind of that name; nothing for one that only a newer core knows.
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "held" => Self::Held,
-            "booked" => Self::Booked,
-            "expired" => Self::Expired,
-            "cancelled" => Self::Cancelled,
-            "refunded" => Self::Refunded,
-            "edited" => Self::Edited,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// What the rest of the house calls it: the end of the type of its messages, and the name of their schema.
+    #[must_use]
+    pub fn topic(self) -> &'static str {
+        match self {
+            Self::Held => "booking.held",
+            Self::Booked => "booking.confirmed",
+            Self::Expired => "booking.expired",
+            Self::Cancelled => "booking.cancelled",
+            Self::PaymentStarted => "payment.started",
+            Self::Declined => "payment.declined",
+            Self::RefundStarted => "refund.started",
+            Self::Refunded => "refund.completed",
+            Self::Edited => "event.edited",
+            Self::Changed => "event.changed",
+        }
+    }
+
+    /// True if it happens to a booking, which its messages describe.
+    #[must_use]
+    pub fn is_of_booking(self) -> bool {
+        !matches!(self, Self::Edited | Self::Changed)
+    }
+
+    /// True if programs that know no envelope know it.
+    pub(super) fn is_plain(self) -> bool {
+        !matches!(self, Self::PaymentStarted | Self::Declined | Self::RefundStarted | Self::Changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_one_name_everywhere() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_name(kind.name()), Some(kind));
+            assert_eq!(serde_json::json!(kind), kind.name(), "the log and the messages call it the same");
+        }
+        assert_eq!(Kind::from_name("levitated"), None);
     }
 }

@@ -77,9 +77,9 @@ impl OutboxMetrics {
         self.0.outbox_unpublished_changes.set(changes.max(0));
     }
 
-    /// A change of an unknown kind was left out.
-    pub fn count_skipped(&self) {
-        self.0.outbox_skipped_total.inc();
+    /// Changes of unknown kinds were left out.
+    pub fn count_skipped(&self, changes: u64) {
+        self.0.outbox_skipped_total.inc_by(changes);
     }
 
     /// A round of the relay failed.

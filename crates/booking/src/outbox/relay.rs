@@ -1,15 +1,13 @@
-//! The relay: carries the log to Redis Streams.
+//! The relay: carries the log to a sink.
 //!
 //! Guarantees:
 //! - messages are published in the order of the log's numbers, without a gap
 //! - a change of a kind that this relay does not know is left out, counted and said, and holds nothing up
-//! - a message's number is its id in the stream, so the stream itself says how far publishing has come, whoever was
-//!   killed and when
-//! - a relay starts where the stream ends, several relays do not repeat each other, and a stream that lost its end
-//!   gets it again
+//! - a relay starts where its sink ends, whoever was killed and when; a sink that lost its end gets it again
+//! - of several relays of one sink one carries, and the others stand by ([`Turn`])
+//! - what it has carried is noted in the registry, so that the log is kept for as long as it is needed
 //! - its heartbeat is felt for each round that went well, so that one which gets nowhere is known
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,45 +15,35 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
+use super::describe::Describer;
+use super::envelope::Envelope;
 use super::log::{Change, ChangeLog};
-use super::message::{Kind, Message};
+use super::message::Message;
 use super::metrics::OutboxMetrics;
-use super::streams::{Redis, StreamError};
+use super::sink::{Entry, Sink, SinkError};
+use super::turn::{Turn, Whose};
 use crate::db::listen::listen;
 use crate::db::{Database, DbError};
-use crate::events::read::read_event;
-use crate::events::seat_map::SeatMap;
-use crate::sql;
 use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
-/// Messages in one call to Redis.
+/// Messages in one call to the sink.
 const BATCH: i64 = 500;
 /// The longest that something may wait when its notification is lost.
 const POLL: Duration = Duration::from_millis(500);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(10);
-/// Events that are remembered; beyond it they are read again.
-const SEAT_MAPS_MAX: usize = 512;
-/// Unknown kinds that are told one by one.
-const UNKNOWN_MAX: usize = 16;
 /// A relay that has got nowhere for so long is not well.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
-/// Why a round did not come to its end; the next one begins where the stream ends.
+/// Why a round did not come to its end; the next one begins where the sink ends.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     /// The log cannot be read.
     #[error(transparent)]
     Database(#[from] DbError),
-    /// Redis cannot be reached, or refuses.
+    /// The sink cannot be reached, or refuses.
     #[error(transparent)]
-    Stream(#[from] StreamError),
-}
-
-impl From<tokio_postgres::Error> for RelayError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Database(error.into())
-    }
+    Sink(#[from] SinkError),
 }
 
 /// By what a relay is watched; it outlives a relay that panics.
@@ -78,29 +66,36 @@ impl Watched {
 pub struct Relay {
     database: Database,
     log: ChangeLog,
-    redis: Redis,
-    seat_maps: HashMap<i32, Arc<SeatMap>>,
+    sink: Arc<dyn Sink>,
+    turn: Turn,
+    describer: Describer,
+    envelope: Envelope,
     at: Position,
-    /// Kinds that were left out.
-    unknown: HashSet<String>,
     watched: Arc<Watched>,
 }
 
 /// How far a relay has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Position {
-    /// The number with which the stream ends.
-    stream: i64,
+    /// The number with which the sink ends.
+    end: i64,
     /// The number up to which the log was read for that: what lies between the two was left out.
     read: i64,
 }
 
 impl Relay {
-    /// A relay; any number may run.
+    /// A relay for a sink that is registered under a name; any number may run.
     #[must_use]
-    pub fn new(database: Database, redis: Redis, watched: Arc<Watched>) -> Self {
-        let (seat_maps, unknown, at) = (HashMap::new(), HashSet::new(), Position::default());
-        Self { log: ChangeLog::new(database.clone()), database, redis, seat_maps, at, unknown, watched }
+    pub fn new(database: Database, (name, sink): (&str, Arc<dyn Sink>), watched: Arc<Watched>) -> Self {
+        let (log, turn) = (ChangeLog::new(database.clone()), Turn::new(database.clone(), name));
+        let (describer, at) = (Describer::new(database.clone()), Position::default());
+        Self { database, log, sink, turn, describer, envelope: Envelope::default(), at, watched }
+    }
+
+    /// The same with another envelope.
+    #[must_use]
+    pub fn with_envelope(self, envelope: Envelope) -> Self {
+        Self { envelope, ..self }
     }
 
     /// Carries for ever.
@@ -129,100 +124,78 @@ impl Relay {
             }
             if tidied_at.is_none_or(|at| at.elapsed() > TIDY_EVERY) {
                 tidied_at = Some(Instant::now());
-                if let Err(error) = self.tidy().await {
-                    warn!(%error, "what everybody has handled is dropped later");
+                match self.sink.tidy().await {
+                    Ok(held) => self.watched.metrics.set_stream(held),
+                    Err(error) => warn!(%error, "what everybody has handled is dropped later"),
                 }
             }
             let _ = timeout(POLL, wake.notified()).await;
         }
     }
 
-    /// Publishes what has happened for good; says how much.
+    /// Publishes what has happened for good, where it is this relay's turn; says how much.
     ///
     /// # Errors
     /// [`RelayError`].
     pub async fn run_once(&mut self) -> Result<u64, RelayError> {
-        let mut at = self.position().await?;
-        let settled = self.log.settled(at.read).await?;
-        self.watched.metrics.set_unpublished(settled.map_or(0, |settled| settled - at.read));
-        let Some(settled) = settled else { return Ok(0) };
-        let mut published = 0;
-        while at.read < settled {
-            self.redis.wait_for_room().await?;
-            let page = self.log.page(at.read, settled, BATCH).await?;
-            let Some(last) = page.last().map(|row| row.change_id) else { break };
-            let messages = self.describe(&page).await?;
-            let ends = messages.last().map_or(at.stream, |(id, _)| *id);
-            let stands = self.redis.publish(Some(at.stream), &messages).await?;
-            // Where somebody else published meanwhile, or the stream lost its end, it goes on from there.
-            at = Position { stream: stands, read: if stands == ends { last } else { stands } };
-            if stands == ends {
-                published += messages.len() as u64;
-                self.watched.metrics.count_published(messages.len() as u64);
+        if self.turn.look().await? == Whose::Others {
+            self.watched.metrics.set_unpublished(0);
+            return Ok(0);
+        }
+        self.at = self.position().await?;
+        let published = match self.log.settled(self.at.read).await? {
+            Some(settled) => self.carry_up_to(settled).await?,
+            None => {
+                self.watched.metrics.set_unpublished(0);
+                0
             }
-            self.at = at;
+        };
+        self.turn.note(self.at.read).await?;
+        Ok(published)
+    }
+
+    async fn carry_up_to(&mut self, settled: i64) -> Result<u64, RelayError> {
+        let mut published = 0;
+        while self.at.read < settled {
+            self.watched.metrics.set_unpublished(settled - self.at.read);
+            if !self.sink.has_room().await? {
+                warn!("the stream is full: consumers are behind, and the relay waits for them");
+                break;
+            }
+            let page = self.log.page(self.at.read, settled, BATCH).await?;
+            let Some(last) = page.last().map(|row| row.change_id) else { break };
+            let entries = self.entries(&page).await?;
+            let ends = entries.last().map_or(self.at.end, |entry| entry.number);
+            let end = self.sink.append(self.at.end, &entries).await?;
+            // Where somebody else published meanwhile, or the sink lost its end, it goes on from there.
+            self.at = Position { end, read: if end == ends { last } else { end } };
+            if end == ends {
+                published += entries.len() as u64;
+                self.watched.metrics.count_published(entries.len() as u64);
+            }
             self.watched.pulse.beat();
-            self.watched.metrics.set_unpublished(settled - at.read);
+            self.watched.metrics.set_unpublished(settled - self.at.read);
+            if !self.turn.note(self.at.read).await? {
+                break;
+            }
         }
         Ok(published)
     }
 
-    /// Where the stream ends, and how far the log was read for that.
+    async fn entries(&mut self, page: &[Change]) -> Result<Vec<Entry>, DbError> {
+        let source = self.describer.installation().await?.source();
+        let messages = self.describer.messages(page).await?;
+        self.watched.metrics.count_skipped((page.len() - messages.len()) as u64);
+        let entry = |message: &Message| {
+            let text = self.envelope.wrap(&source, message)?;
+            Some(Entry { number: message.id, message: text })
+        };
+        Ok(messages.iter().filter_map(entry).collect())
+    }
+
+    /// Where the sink ends, and how far the log was read for that.
     async fn position(&self) -> Result<Position, RelayError> {
-        let stream = self.redis.publish(None, &[]).await?;
-        Ok(if stream == self.at.stream { self.at } else { Position { stream, read: stream } })
-    }
-
-    /// Drops messages that every consumer has handled, and notes how far the stream has come, so that cores can drop what it
-    /// is told from.
-    async fn tidy(&self) -> Result<(), RelayError> {
-        self.redis.trim().await?;
-        let position = self.position().await?;
-        let client = self.database.client().await?;
-        let note = client.prepare_cached(sql::OUTBOX_PUBLISHED).await?;
-        client.execute(&note, &[&position.read]).await?;
-        drop(client);
-        self.watched.metrics.set_stream(self.redis.messages().await?);
-        Ok(())
-    }
-
-    async fn describe(&mut self, page: &[Change]) -> Result<Vec<(i64, String)>, DbError> {
-        let mut messages = Vec::with_capacity(page.len());
-        for row in page {
-            let Some(kind) = Kind::from_name(&row.kind) else {
-                self.skip(row);
-                continue;
-            };
-            let message = Message::new(kind, &*self.seat_map(row).await?, row);
-            messages.push((row.change_id, serde_json::to_string(&message).expect("a struct of strings and numbers")));
-        }
-        Ok(messages)
-    }
-
-    /// Leaves out what a newer core has written, and says so once for each kind.
-    fn skip(&mut self, row: &Change) {
-        self.watched.metrics.count_skipped();
-        if self.unknown.len() < UNKNOWN_MAX && self.unknown.insert(row.kind.clone()) {
-            warn!(
-                kind = row.kind,
-                first = row.change_id,
-                "a kind of change is unknown here and is left out: upgrade the relay"
-            );
-        }
-    }
-
-    async fn seat_map(&mut self, row: &Change) -> Result<Arc<SeatMap>, DbError> {
-        let event_id = row.event_id;
-        if let Some(seat_map) = self.seat_maps.get(&event_id).filter(|_| row.kind != "edited") {
-            return Ok(Arc::clone(seat_map));
-        }
-        let client = self.database.client().await?;
-        let seat_map = read_event(&client, event_id).await?;
-        let seat_map = Arc::new(seat_map.ok_or_else(|| DbError::Odd(format!("there is no event {event_id}")))?);
-        if self.seat_maps.len() >= SEAT_MAPS_MAX {
-            self.seat_maps.clear();
-        }
-        self.seat_maps.insert(event_id, Arc::clone(&seat_map));
-        Ok(seat_map)
+        let end = self.sink.position().await?;
+        Ok(if end == self.at.end { self.at } else { Position { end, read: end } })
     }
 }

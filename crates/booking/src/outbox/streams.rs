@@ -16,15 +16,13 @@ use redis::streams::{
 use redis::{AsyncCommands, RedisResult, Script, cmd, pipe};
 use serde::Serialize;
 use tokio::time::sleep;
-use tracing::warn;
 
 use super::schedule::Schedule;
+use super::sink::Entry;
 
 /// What happened, in order. The braces keep it and its consumers' streams in one slot of a cluster.
 pub const STREAM: &str = "{fairgate.outbox}";
 
-/// Messages that consumers have not handled yet; beyond it the relay waits, and the log in Postgres grows instead.
-const UNHANDLED_MAX: usize = 1_000_000;
 /// Without any consumer, so many are kept for whoever comes.
 const KEPT_FOR_NOBODY: usize = 100_000;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -86,11 +84,11 @@ impl Redis {
     }
 
     /// Appends messages if the stream ends with number `after`; answers the number with which it ends now.
-    pub(super) async fn publish(&self, after: Option<i64>, messages: &[(i64, String)]) -> Result<i64, StreamError> {
+    pub(super) async fn publish(&self, after: Option<i64>, messages: &[Entry]) -> Result<i64, StreamError> {
         let mut call = self.publish.key(STREAM);
         call.arg(after.unwrap_or(-1));
-        for (id, message) in messages {
-            call.arg(*id).arg(message);
+        for Entry { number, message } in messages {
+            call.arg(*number).arg(message);
         }
         let last: String = call.invoke_async(&mut self.connection.clone()).await?;
         last.parse().map_err(|_| StreamError::Odd(format!("its last id begins with {last:?}")))
@@ -99,17 +97,6 @@ impl Redis {
     /// How many messages the stream has.
     pub(super) async fn messages(&self) -> Result<usize, StreamError> {
         Ok(self.connection.clone().xlen(STREAM).await?)
-    }
-
-    /// Waits until consumers have handled enough.
-    pub(super) async fn wait_for_room(&self) -> Result<(), StreamError> {
-        let mut connection = self.connection.clone();
-        while connection.xlen::<_, usize>(STREAM).await? >= UNHANDLED_MAX {
-            warn!("the stream is full: consumers are behind, and the relay waits for them");
-            sleep(Duration::from_secs(1)).await;
-            self.trim().await?;
-        }
-        Ok(())
     }
 
     /// Drops what every group has handled.

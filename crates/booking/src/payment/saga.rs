@@ -308,7 +308,9 @@ impl Cashier {
         let seat_map = locked.desk.state.seat_map();
         let confirm = client.prepare_cached(sql::BOOKING_CONFIRM).await?;
         let units = signed(&locked.held.units);
-        client.execute(&confirm, &[&locked.booking_id, &seat_map.facts.event_id, &units, &self.core]).await?;
+        client
+            .execute(&confirm, &[&locked.booking_id, &seat_map.facts.event_id, &units, &self.core, &payment_id])
+            .await?;
         let answer = self.word(&Ending::Confirmed, payment_id, locked);
         let charged = Some(charged);
         move_on(&client, payment_id, Move { charged, answer: Some(&answer), ..Move::to(State::Confirmed, by) }).await?;
@@ -344,12 +346,6 @@ impl Cashier {
         let reason = if let Ending::Declined(reason) = ending { Some(reason.as_str()) } else { None };
         let step = Move { reason, answer: Some(&answer), ..Move::to(ending.state(), by) };
         move_on(&client, payment_id, step).await?;
-        if *ending == Ending::Refunded {
-            let emit = client.prepare_cached(sql::REFUND_EMIT).await?;
-            client
-                .execute(&emit, &[&locked.booking_id, &locked.desk.state.seat_map().facts.event_id, &self.core])
-                .await?;
-        }
         let answered = load(&client, payment_id).await?.and_then(|stored| stored.answer).unwrap_or(answer);
         client.commit().await?;
         self.metrics.count_payment(ending.state().name());

@@ -1,4 +1,4 @@
--- Sells the seats that the same transaction has locked for a booking. $1 booking_id, $2 event_id, $3 units, $4 core.
+-- Sells the seats that the same transaction has locked for a booking. $1 booking_id, $2 event_id, $3 units, $4 core, $5 payment_id.
 with sold as (
     update seat
     set held_until = 'infinity', booking_id = $1::uuid
@@ -8,6 +8,7 @@ with sold as (
     set status = 'confirmed', confirmed_at = now()
     where booking_id = $1::uuid
 ), emitted as (
-    insert into change_log (core, event_id, kind, booking_id, units) values ($4::uuid, $2::integer, 'booked', $1::uuid, $3::integer[])
+    insert into change_log (core, event_id, kind, booking_id, cause, units)
+    values ($4::uuid, $2::integer, 'booked', $1::uuid, $5::uuid, $3::integer[])
 )
 select pg_notify('fairgate', '')

@@ -1,5 +1,5 @@
--- Emits to every core that an event was made or edited. $1 event_id.
+-- Emits to every core what was done to an event. $1 event_id, $2 kinds.
 with emitted as (
-    insert into change_log (event_id, kind) values ($1, 'edited')
+    insert into change_log (event_id, kind) select $1::integer, unnest($2::text[])
 )
 select pg_notify('fairgate', '')

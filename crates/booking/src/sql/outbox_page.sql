@@ -1,6 +1,6 @@
 -- What happened, in order, with the booking it happened to. $1 after this number, $2 up to this one, $3 rows.
-select change_log.change_id, change_log.at, change_log.event_id, change_log.kind, change_log.booking_id,
-    booking.units, booking.amount
+select change_log.change_id, change_log.at, change_log.event_id, change_log.kind, change_log.cause, change_log.booking_id,
+    booking.units, booking.amount, booking.session
 from change_log
 left join booking using (booking_id)
 where change_log.change_id > $1 and change_log.change_id <= $2

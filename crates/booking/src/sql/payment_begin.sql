@@ -3,6 +3,11 @@
 with begun as (
     insert into payment (payment_id, booking_id, session, request_fingerprint, token, amount, currency, email)
     values ($1, $2, $3, $4, $5, $6, $7, $8)
-    returning payment_id
+    returning payment_id, booking_id
+), emitted as (
+    insert into change_log (event_id, kind, booking_id, cause)
+    select event_id, 'payment_started', booking_id, payment_id
+    from begun
+    join booking using (booking_id)
 )
 insert into payment_step (payment_id, step, by) select payment_id, 'started', 'fan' from begun

@@ -1,7 +1,7 @@
 //! The pruner: removes what has served and grown old, so that the tables stay as small as the sale.
 //!
 //! Guarantees:
-//! - nothing goes that the relay has not published, or that belongs to a payment which is not settled
+//! - nothing goes that a registered sink has not read, or that belongs to a payment which is not settled
 //! - nothing goes that is younger than its time by the database's clock
 //! - events, seats, bookings and payments never go
 //!
@@ -30,7 +30,7 @@ pub(crate) const KEPT_MIN: Duration = Duration::from_secs(3600);
 /// How long rows are kept once they have served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// What happened, after it was published: what a Redis that lost everything is told again.
+    /// What happened, after every sink has read it: what a Redis that lost everything is told again.
     pub change_log: Duration,
     /// What organizers' requests were answered: so long may they be repeated.
     pub answers: Duration,
@@ -101,8 +101,11 @@ impl Pruner {
 
     async fn prune_changes(&mut self, kept: Duration) -> Result<u64, DbError> {
         let client = self.database.client().await?;
+        let lowest = client.prepare_cached(sql::SINK_LOWEST).await?;
+        // Where nobody is registered, nobody is waited for.
+        let lowest = client.query_one(&lowest, &[]).await?.get::<_, Option<i64>>("lowest").unwrap_or(i64::MAX);
         let statement = client.prepare_cached(sql::PRUNE_CHANGES).await?;
-        let parameters: [&(dyn ToSql + Sync); 3] = [&kept.as_secs_f64(), &BATCH, &self.changes_from];
+        let parameters: [&(dyn ToSql + Sync); 4] = [&kept.as_secs_f64(), &BATCH, &self.changes_from, &lowest];
         let row = client.query_one(&statement, &parameters).await?;
         self.changes_from = row.get::<_, Option<i64>>("last").unwrap_or(self.changes_from);
         let gone = row.get::<_, i64>("gone").unsigned_abs();
