@@ -301,6 +301,22 @@ test("every screen and notice has its words in every language", () => {
   }
 });
 
+test("when a sale is over the page says when the next one is, in every language, and looks again for it", () => {
+  const next = { opens_at_ms: 260_000_000, starts_at_ms: 261_000_000 };
+  const ended = modelOf("ended", moment({ mine: {} }, { phase: "ended", next }));
+  assert.equal(ended.words, "Thank you for waiting. The next sale opens: <260000000>.");
+  assert.deepEqual(ended.stub, [["Opens", "<260000000>"], ["Draw", "<261000000>"]]);
+  assert.equal(words("ended", { mine: {} }, { phase: "ended" }), "Thank you for waiting.");
+  for (const lang of LANGUAGES) {
+    const own = tongue({ ...text, ...textsOf(lang).script }, lang);
+    const said = modelOf("ended", moment({ ...own, mine: {} }, { phase: "ended", next })).words;
+    assert.ok(said.includes("<260000000>") && !/[{}]|undefined/.test(said), `${lang}: ${said}`);
+    assert.equal(textsOf(lang).script.ended_next === undefined, false, `${lang} has no words for it`);
+  }
+  assert.equal(pace.interestIn({ phase: "ended", next }, "ended", null, 259_000_000), 1_000_000);
+  assert.equal(pace.interestIn({ phase: "ended" }, "ended", null, 0), Infinity);
+});
+
 test("who leaves the draw can be in it again with the same chance, and who leaves the line is behind it", () => {
   const pooling = { phase: "pooling" };
   assert.match(words("left", { now: 5000, mine: {} }, pooling), /Join again by <61000>, and you have the same chance/);

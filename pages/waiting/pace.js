@@ -41,6 +41,7 @@ function screenWithoutReceipt(status, mine) {
 // How long until something happens to this fan, as well as it is known.
 export function interestIn(status, screen, ahead, now) {
   if (screen === "idle" && status.opens_at_ms) return status.opens_at_ms - now;
+  if (screen === "ended" && status.next) return status.next.opens_at_ms - now;
   if (screen === "pooled") return status.starts_at_ms - now;
   if (screen === "line") {
     const range = expectedWait(ahead, status.advance);

@@ -69,9 +69,19 @@ const SCREENS = {
   }),
   cookies: (at) => ({ ...deadlineOf(at), words: at.text.cookies_words, button: at.text.again }),
   soldout: (at) => ({ words: at.text.soldout_words, stub: [[at.text.place, numbered(at, at.place)]] }),
-  ended: (at) => ({ words: at.text.ended_words }),
+  ended: endedFor,
   left: (at) => ({ words: leftWords(at), button: at.text.rejoin }),
 };
+
+// The sale is over: when the next one is, where the room has one.
+function endedFor({ status: { next }, text, say, clock }) {
+  if (!next) return { words: text.ended_words };
+  const stub = [
+    [text.opens, clock(next.opens_at_ms)],
+    [text.draw, hasPool(next) && clock(next.starts_at_ms)],
+  ];
+  return { words: say("ended_next", { time: clock(next.opens_at_ms) }), stub };
+}
 
 // How a way through the room ended, and that another one can begin.
 function over(at, screen) {

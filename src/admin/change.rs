@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::config::Role;
-use fairgate_core::room::{Control, Mode, Phase, Ramp, View};
+use fairgate_core::room::{Announced, Control, Mode, Phase, Ramp, View};
 
 /// What to change; what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -165,12 +165,15 @@ pub(super) fn changes(control: &Control, view: &View) -> Vec<Change> {
 }
 
 /// What is allowed and probably not meant, for a room that stands like this.
-pub(super) fn warnings(controls: &[Control], view: &View) -> Vec<String> {
+pub(super) fn warnings(controls: &[Control], view: &View, next: Option<&Announced>) -> Vec<String> {
     let has_line = matches!(view.phase, Phase::Serving | Phase::Ended);
     let odd = |control: &Control| match control {
         Control::EndsAt(Some(at_ms)) if *at_ms <= view.now_ms => Some("ends_at is over already: the sale ends at once"),
         Control::EndsAt(Some(at_ms)) if *at_ms <= view.starts_at_ms => {
             Some("ends_at is not after starts_at: nobody will be let in")
+        }
+        Control::EndsAt(at_ms) if next.is_some_and(|next| at_ms.is_none_or(|at_ms| at_ms > next.opens_at_ms)) => {
+            Some("the next sale waits until this one ends: fans who come when its pool should open do not find it")
         }
         Control::LetIn(_) if !has_line => Some("nobody is in line before the draw: they are let in once it is done"),
         Control::LetIn(_) | Control::Rate(_) | Control::Ramp(_) if view.paused => {
@@ -249,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_is_allowed_and_odd_is_said() {
-        let said = |controls: &[Control], view: &View| warnings(controls, view).join("|");
+        let said = |controls: &[Control], view: &View| warnings(controls, view, None).join("|");
         let serving = View { phase: Phase::Serving, now_ms: 5, ..view() };
         assert_eq!(said(&[Control::LetIn(8), Control::Rate(5), Control::EndsAt(Some(u64::MAX))], &serving), "");
         assert!(said(&[Control::EndsAt(Some(0))], &serving).contains("ends at once"));
@@ -259,6 +262,11 @@ mod tests {
         let paused = View { paused: true, ..serving.clone() };
         assert!(said(&[Control::Rate(5), Control::LetIn(8)], &paused).starts_with("the room is paused"));
         assert_eq!(said(&[Control::Resume], &paused), "");
+        let next = Announced { opens_at_ms: 50, starts_at_ms: 60, draw: serving.draw.clone() };
+        let before = |controls: &[Control]| warnings(controls, &serving, Some(&next)).join("|");
+        assert_eq!(before(&[Control::EndsAt(Some(50))]), "");
+        assert!(before(&[Control::EndsAt(Some(51))]).contains("the next sale waits"));
+        assert!(before(&[Control::EndsAt(None)]).contains("the next sale waits"));
         assert!(said(&[Control::Message(None)], &View { phase: Phase::Ended, ..serving }).contains("over"));
     }
 

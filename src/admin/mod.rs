@@ -62,7 +62,7 @@ pub use listen::serve;
 pub use openapi::AdminApi;
 pub use revoke::Revocation;
 pub use rooms::{Audit, Changed, Rooms};
-pub use state::RoomState;
+pub use state::{NextSaleState, RoomState};
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use super::change::{Change, RoomPatch, changes, role_for, warnings};
 use super::problem::Problem;
 use super::state::RoomState;
 use super::{Admin, RoomName};
-use fairgate_core::room::{Command, Control, View};
+use fairgate_core::room::{Announced, Command, Control, PreparedDraw, View};
 use fairgate_problem::ProblemDetails;
 
 const AUDIT_ENTRIES_MAX: usize = 100;
@@ -171,7 +171,7 @@ async fn make(
     let controls = wanted(&view)?;
     controls.iter().try_for_each(|control| caller.require(role_for(control)))?;
     let changes: Vec<_> = controls.iter().flat_map(|control| changes(control, &view)).collect();
-    let warnings = warnings(&controls, &view);
+    let warnings = warnings(&controls, &view, next_of(admin, &room.name, &view).await?.as_ref());
     if !how.dry_run && !changes.is_empty() {
         admin.store.apply(&room.name, Command::Control(controls)).await?;
         record(admin, caller, &room.name, &changes, view.now_ms).await?;
@@ -198,5 +198,14 @@ pub(super) fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Pro
 
 pub(super) async fn state(admin: &Admin, room: &RoomName) -> Result<RoomState, Problem> {
     let view = admin.store.view(&room.name).await?;
-    Ok(RoomState::new(room, &view, admin.store.time()))
+    let next = next_of(admin, &room.name, &view).await?;
+    Ok(RoomState::new(room, &view, next.as_ref(), admin.store.time()))
+}
+
+/// The sale that follows the present one, once its draw is prepared.
+async fn next_of(admin: &Admin, room: &str, view: &View) -> Result<Option<Announced>, Problem> {
+    let kept = admin.store.next_draw(room).await?.kept;
+    let announced = kept.as_ref().and_then(PreparedDraw::announced);
+    // The one that is kept last is that of the last sale once this has begun.
+    Ok(announced.filter(|next| next.starts_at_ms > view.starts_at_ms))
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::RoomName;
-use fairgate_core::room::{Limit, Mode, Phase, View};
+use fairgate_core::room::{Announced, Limit, Mode, Phase, View};
 use fairgate_store::StoreTime;
 
 /// How a room stands. Times are Unix milliseconds.
@@ -90,10 +90,37 @@ pub struct RoomState {
     pub clock_skew_ms: Option<i64>,
     /// Grows with every change.
     pub revision: u64,
+    /// The next sale of the room, once its draw is prepared; null where there is none.
+    #[serde(default)]
+    pub next: Option<NextSaleState>,
+}
+
+/// A sale that is still to begin, and what its draw is committed to already. Times are Unix milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NextSaleState {
+    /// When its pool opens.
+    pub opens_at_ms: u64,
+    /// When its draw happens and it starts.
+    pub starts_at_ms: u64,
+    /// The digest of its draw's descriptor, in hex.
+    pub descriptor_digest: String,
+    /// The commitment to its draw's secret, in hex.
+    pub commitment: String,
+}
+
+impl NextSaleState {
+    fn new(next: &Announced) -> Self {
+        Self {
+            opens_at_ms: next.opens_at_ms,
+            starts_at_ms: next.starts_at_ms,
+            descriptor_digest: hex::encode(next.draw.descriptor_digest),
+            commitment: hex::encode(next.draw.commitment),
+        }
+    }
 }
 
 impl RoomState {
-    pub(super) fn new(room: &RoomName, view: &View, time: Option<StoreTime>) -> Self {
+    pub(super) fn new(room: &RoomName, view: &View, next: Option<&Announced>, time: Option<StoreTime>) -> Self {
         Self {
             name: room.name.clone(),
             title: room.title.clone(),
@@ -132,6 +159,7 @@ impl RoomState {
             clock_jump_ms: time.and_then(|time| time.jump_ms),
             clock_skew_ms: time.map(|time| time.skew_ms),
             revision: view.revision,
+            next: next.map(NextSaleState::new),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use crate::config::{Config, RoomConfig, ScheduleConfig, Zones};
+use crate::config::{Config, RoomConfig, SaleConfig, Zones};
 use fairgate_telemetry::clock::{Clock, SystemClock};
 
 /// Check configuration files.
@@ -16,6 +16,9 @@ pub(super) struct ConfigArgs {
     #[command(subcommand)]
     step: Step,
 }
+
+/// Sales of a room that are listed.
+const SALES_SHOWN: usize = 5;
 
 #[derive(Debug, Subcommand)]
 enum Step {
@@ -44,7 +47,9 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
                     writeln!(out, "    warning: {warning}")?;
                 }
                 for room in &config.rooms {
-                    writeln!(out, "    {}: {}", room.name, schedule(room))?;
+                    for line in schedule(room, SystemClock.now_ms()) {
+                        writeln!(out, "    {}: {line}", room.name)?;
+                    }
                     if let Some(told) = room.entry.told() {
                         writeln!(out, "    {}: {told}", room.name)?;
                     }
@@ -69,14 +74,28 @@ fn summary(config: &Config) -> String {
     format!("rooms: {}", names.join(", "))
 }
 
-/// When the sale is, in the zone that it was written in.
-fn schedule(room: &RoomConfig) -> String {
-    let ScheduleConfig { opens_at_ms, starts_at_ms, ends_at_ms, ref zone, .. } = room.schedule;
-    let at = |at_ms| in_zone(at_ms, zone.as_deref());
+/// When the room's sales are: the one of this moment and those after it, as many as anybody reads.
+fn schedule(room: &RoomConfig, now_ms: u64) -> Vec<String> {
+    let first = room.sales.iter().position(|sale| !sale.is_over(now_ms));
+    // When all are over it is the last one that fans are told of.
+    let coming = &room.sales[first.unwrap_or(room.sales.len().saturating_sub(1))..];
+    let mut lines: Vec<String> = coming.iter().take(SALES_SHOWN).map(times).collect();
+    if coming.len() > SALES_SHOWN {
+        let last = coming.last().map_or_else(String::new, |sale| in_zone(sale.starts_at_ms, sale.zone.as_deref()));
+        lines.push(format!("and {} more sales, the last one from {last}", coming.len() - SALES_SHOWN));
+    }
+    lines
+}
+
+/// When a sale is, in the zone that it was written in.
+fn times(sale: &SaleConfig) -> String {
+    let SaleConfig { opens_at_ms, starts_at_ms, ends_at_ms, .. } = *sale;
+    let at = |at_ms| in_zone(at_ms, sale.zone.as_deref());
+    let name = sale.name.as_ref().map_or_else(String::new, |name| format!("{name}: "));
     let pool =
         if opens_at_ms == starts_at_ms { "no pool".to_owned() } else { format!("pool from {}", at(opens_at_ms)) };
     let end = ends_at_ms.map_or("no end".to_owned(), |ends_at_ms| format!("until {}", at(ends_at_ms)));
-    format!("{pool}, sale from {}, {end}", at(starts_at_ms))
+    format!("{name}{pool}, sale from {}, {end}", at(starts_at_ms))
 }
 
 fn in_zone(at_ms: u64, zone: Option<&str>) -> String {
@@ -149,4 +168,32 @@ fn log(config: &Config) -> Option<String> {
 /// Tokens belong to the machine that runs the edge, which need not be the one that checks the file.
 fn missing_tokens(config: &Config) -> Vec<String> {
     config.admin.resolve(|name| std::env::var(name).ok()).err().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_next_five_sales_are_shown_in_their_zone() {
+        let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config/weekly.toml"));
+        let config =
+            Config::parse(&std::fs::read_to_string(file).unwrap(), file).unwrap_or_else(|error| panic!("{error}"));
+        let room = &config.rooms[0];
+        // 2027-03-25.
+        let march = 1_805_932_800_000;
+        let lines = schedule(room, march);
+        assert_eq!(lines.len(), 6, "{lines:#?}");
+        assert_eq!(
+            lines[0],
+            "friday: pool from Fri 2027-03-26 09:30:00 WET (Europe/Lisbon), sale from Fri 2027-03-26 10:00:00 WET \
+             (Europe/Lisbon), until Fri 2027-03-26 20:00:00 WET (Europe/Lisbon)"
+        );
+        assert!(lines[1].contains("sale from Fri 2027-04-02 10:00:00 WEST (Europe/Lisbon)"), "{}", lines[1]);
+        assert_eq!(lines[5], "and 10 more sales, the last one from Sat 2027-07-03 10:00:00 WEST (Europe/Lisbon)");
+        let over = schedule(room, u64::MAX);
+        assert!(over.len() == 1 && over[0].starts_with("summer-festival: "), "{over:?}");
+    }
 }

@@ -9,9 +9,10 @@ use super::draw::BeaconConfig;
 use super::entry::{EntryConfig, RoomFacts};
 use super::origin::Origin;
 use super::reader::Section;
+use super::sale::{SaleConfig, read_sales};
 use super::session::{SessionConfig, SessionSpans};
 use super::tier::{self, Asked, TierConfig};
-use super::times::{Instant, Span, ZoneOf};
+use super::times::Span;
 use super::value::{Misfit, Value, Word};
 use fairgate_core::request::host::canonical_host;
 use fairgate_core::request::well_known;
@@ -51,8 +52,10 @@ pub struct RoomConfig {
     pub stock: Option<String>,
     /// How many fans are expected; 0 where nobody said.
     pub expected: u64,
-    /// When it opens, starts and ends.
+    /// When its first sale opens, starts and ends, and what is after a sale.
     pub schedule: ScheduleConfig,
+    /// All its sales in their order, the first one included.
+    pub sales: Vec<SaleConfig>,
     /// Origins whose pages may join, claim and leave by script, and read the answers.
     pub allowed_origins: Vec<String>,
     /// True if a GET by an API client may join, for clients that can do nothing else.
@@ -159,13 +162,13 @@ impl RoomConfig {
         let return_paths = section.has("return_paths").then(|| read_paths(section, "return_paths"));
         let stock = read_stock(section);
         let expected = read_expected(section);
-        let schedule = ScheduleConfig::read(section);
+        let sales = read_sales(section);
         let allowed_origins = read_origins(section, "allowed_origins");
         let join_on_get = section.get_or("join_on_get", false);
         let witness_ms = read_witness(section);
         let tiers = section.sections("tier", TierConfig::read);
         let tier_names = tiers.as_deref().map(tier::names);
-        let opens_at_ms = schedule.as_ref().map(|schedule| schedule.opens_at_ms);
+        let opens_at_ms = sales.as_ref().map(|(schedule, _)| schedule.opens_at_ms);
         let facts = RoomFacts { hosts: hosts.as_deref(), opens_at_ms, tiers: tier_names.as_deref() };
         let entry = section.section("entry", |section| EntryConfig::read(section, facts));
         let identity: Vec<String> = entry.iter().flat_map(EntryConfig::method_names).collect();
@@ -191,7 +194,8 @@ impl RoomConfig {
             return_paths,
             stock,
             expected,
-            schedule: schedule?,
+            schedule: sales.as_ref()?.0.clone(),
+            sales: sales?.1,
             allowed_origins,
             join_on_get,
             beacon: draw.as_ref()?.0.clone(),
@@ -303,38 +307,6 @@ fn is_not_of_a_path(character: char) -> bool {
     character.is_control() || character.is_whitespace() || "?#\\%;".contains(character)
 }
 
-impl ScheduleConfig {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let opens_at: Option<Instant> = section.require("opens_at", r#""2026-12-01T09:30[Europe/Lisbon]""#);
-        let starts_at: Option<Instant> = section.require("starts_at", r#""2026-12-01T10:00[Europe/Lisbon]""#);
-        let ends_at: Option<Instant> = section.get("ends_at");
-        let after_end = section.get_or("after_end", AfterEnd::Closed);
-        let zone = section.get("starts_at").and_then(|ZoneOf(zone)| zone);
-        let (opens_at, starts_at) = (opens_at?, starts_at?);
-        section.check(
-            opens_at <= starts_at,
-            "starts_at",
-            format!("{starts_at} is before opens_at, {opens_at}"),
-            "the pool opens first; the same time twice means no pool",
-        );
-        if let Some(ends_at) = ends_at {
-            section.check(
-                starts_at < ends_at,
-                "ends_at",
-                format!("{ends_at} is not after starts_at, {starts_at}"),
-                "end the sale after its start, or leave ends_at out",
-            );
-        }
-        Some(Self {
-            opens_at_ms: opens_at.at_ms,
-            starts_at_ms: starts_at.at_ms,
-            ends_at_ms: ends_at.map(|ends_at| ends_at.at_ms),
-            after_end,
-            zone,
-        })
-    }
-}
-
 fn read_policy(room: &Section<'_>, witness_ms: u64, session: Option<SessionSpans>) -> Option<Policy> {
     room.section("admission", |section| {
         let rate_per_minute = section.require("rate_per_minute", "600");
@@ -371,7 +343,7 @@ fn read_policy(room: &Section<'_>, witness_ms: u64, session: Option<SessionSpans
 }
 
 /// The room has the last word on what it takes, live or from a file.
-fn check_control(section: &Section<'_>, key: &str, control: &Control) {
+pub(super) fn check_control(section: &Section<'_>, key: &str, control: &Control) {
     if let Err(refusal) = control.check() {
         let remedy = "choose a value within these bounds; to hold everyone, pause the room";
         section.problem(key, refusal.to_string(), remedy);

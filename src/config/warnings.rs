@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::times::Instant;
-use super::{AfterEnd, Config, RoomConfig, entry};
+use super::{AfterEnd, Config, RoomConfig, SaleConfig, entry};
 
 /// Something that is allowed and probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +37,10 @@ impl Config {
             ),
             remedy: "listen on 127.0.0.1, or on an address that only a proxy with TLS reaches".into(),
         });
-        let rooms = self
-            .rooms
-            .iter()
-            .flat_map(|room| times(room, now_ms).into_iter().chain(fallback(room)).chain(entry::warnings(room)));
+        let rooms = self.rooms.iter().flat_map(|room| {
+            let times = times(room, now_ms).into_iter().chain(rush(room));
+            times.chain(fallback(room)).chain(entry::warnings(room))
+        });
         admin.into_iter().chain(rooms).collect()
     }
 }
@@ -62,7 +62,7 @@ fn fallback(room: &RoomConfig) -> Option<Warning> {
 }
 
 fn times(room: &RoomConfig, now_ms: u64) -> Option<Warning> {
-    let schedule = &room.schedule;
+    let schedule = room.sale_at(now_ms)?;
     let time = |at_ms| Instant { at_ms };
     let warn = |key: &str, what: String, remedy: &'static str| {
         Some(Warning { key: format!("room[{}].{key}", room.name), what, remedy: remedy.into() })
@@ -70,7 +70,7 @@ fn times(room: &RoomConfig, now_ms: u64) -> Option<Warning> {
     match schedule.ends_at_ms {
         Some(ends_at_ms) if ends_at_ms <= now_ms => {
             let what = format!("{} is over", time(ends_at_ms));
-            let remedy = match schedule.after_end {
+            let remedy = match room.schedule.after_end {
                 AfterEnd::Closed => "the room stays shut and says so; set the next sale's times",
                 AfterEnd::Open => "the room lets everybody through; set the next sale's times",
             };
@@ -88,4 +88,20 @@ fn times(room: &RoomConfig, now_ms: u64) -> Option<Warning> {
         }
         _ => None,
     }
+}
+
+/// Whoever comes in just before a sale's end may still be inside when the next one's pool opens, and is not any more then.
+fn rush(room: &RoomConfig) -> Option<Warning> {
+    let longest_ms = room.policy.session_max_ms;
+    let gap_ms = |sale: &SaleConfig, next: &SaleConfig| next.opens_at_ms.saturating_sub(sale.ends_at_ms.unwrap_or(0));
+    let pair = room.sales.windows(2).find(|pair| gap_ms(&pair[0], &pair[1]) < longest_ms)?;
+    Some(Warning {
+        key: format!("room[{}].sale", room.name),
+        what: format!(
+            "the sale that opens at {} follows so soon that a visit of {} minutes may not be over: it ends when the pool opens",
+            Instant { at_ms: pair[1].opens_at_ms },
+            longest_ms / 60_000
+        ),
+        remedy: "leave more time between sales, or make [room.session] max shorter".into(),
+    })
 }

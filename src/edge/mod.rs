@@ -49,6 +49,7 @@ pub use process::handover::Sockets;
 pub use process::server::run;
 pub use room::batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
 pub use room::draw_step::{DrawStep, copy_due, is_one_roster};
+pub use room::next_sale::NextSale;
 pub use room::snapshot::{Standing, Verdict};
 pub use room::status_document::{PollPolicy, Status, StatusInput};
 pub use tasks::heartbeat::{OTHERS_MAY_KNOW, TICK};

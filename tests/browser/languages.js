@@ -42,6 +42,7 @@ const STATUSES = [
   statusOf("serving"),
   statusOf("serving", { paused: true }),
   statusOf("serving", { draining: true }),
+  statusOf("ended", { next: { opens_at_ms: NOW + 9 * 86400000, starts_at_ms: NOW + 9 * 86400000 + 3600000 } }),
   statusOf("serving", { stale: true, starts_at_ms: NOW - 3600000, opens_at_ms: NOW - 3600000 }),
 ];
 const DRAWS = [

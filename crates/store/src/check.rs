@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::embedded::look_at_journals;
 use super::redis::{Unread, Unreadable, read_knowledge, read_ledger};
-use super::{Damage, book, check_name, copy, draw_log};
+use super::{Damage, book, check_name, copy, draw_log, next_draw};
 
 /// How a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,7 @@ fn check_file(path: &Path) -> Option<Finding> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let (condition, what) = match extension {
         _ if name == "knowledge" => check_knowledge(path),
+        _ if name == next_draw::NAME => check_next(path),
         "ledger" => check_ledger(path),
         "entries" => (Condition::Whole, "entries in their first format, which has no checksum".to_owned()),
         "roster" => check_copy(path)?,
@@ -137,6 +138,17 @@ fn check_knowledge(path: &Path) -> (Condition, String) {
         }
         Err(Unreadable::Damaged(damage)) => (damage.into(), "what the edge knew".to_owned()),
         Err(Unreadable::Version(version)) => (Condition::Unreadable, format!("written in version {version}")),
+    }
+}
+
+fn check_next(path: &Path) -> (Condition, String) {
+    match next_draw::look(path) {
+        Ok(Ok(_)) => (Condition::Whole, "the draw of the next sale".to_owned()),
+        Ok(Err(next_draw::Unread::Damaged(damage))) => (damage.into(), "the draw of the next sale".to_owned()),
+        Ok(Err(next_draw::Unread::Version(version))) => {
+            (Condition::Unreadable, format!("written in version {version}"))
+        }
+        Err(error) => (Condition::Unreadable, error.to_string()),
     }
 }
 

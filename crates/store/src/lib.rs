@@ -25,6 +25,7 @@ mod framing;
 pub mod fuzzed;
 mod joins;
 mod lock;
+mod next_draw;
 pub mod redis;
 mod replace;
 
@@ -32,7 +33,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fairgate_core::room::{Arrival, Arrived, Command, Outcome, Refusal, View};
+use fairgate_core::room::{Arrival, Arrived, Command, Outcome, PreparedDraw, Refusal, View};
 use fairgate_draw::Hash;
 use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 
@@ -42,6 +43,7 @@ pub use self::draw_log::{LogFile, LogFileError, LogRecord};
 pub use self::framing::Damage;
 pub use self::joins::{CountedNetwork, Joined, Joiner};
 pub use self::lock::{DirLock, LockError};
+pub use self::next_draw::KeptNext;
 pub use self::replace::replace_file;
 
 /// Why a store could not answer.
@@ -166,6 +168,21 @@ pub trait Store: Send + Sync + 'static {
     /// The lines of the public list of claims ([`CLAIM_BYTES`](fairgate_draw::CLAIM_BYTES) each) for a range of them, in
     /// the order of admission; shorter where the list ends. It is of the present draw.
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// What is kept of the draw of the room's next sale.
+    async fn next_draw(&self, room: &str) -> Result<KeptNext, StoreError>;
+
+    /// Keeps the draw of the room's next sale instead of the one that the caller knows; answers the one that is kept then. One
+    /// that the caller does not know stays.
+    async fn keep_next(
+        &self,
+        room: &str,
+        known: Option<PreparedDraw>,
+        next: PreparedDraw,
+    ) -> Result<PreparedDraw, StoreError>;
+
+    /// Has the draw of the room's next sale on this process's own disk, to put it back. A store that is that disk has it.
+    async fn copy_next(&self, _room: &str, _next: PreparedDraw) {}
 
     /// Rows of the draw log with this origin from a number on, as far as they fit into one answer. Nothing where this process
     /// shares its rooms with nobody: its own disk has the log.

@@ -74,6 +74,7 @@ pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
         entry: None,
         counts: None,
         proof_nonce: None,
+        next: None,
     };
     Status::build(input).http1.len() as u64
 }

@@ -352,10 +352,26 @@ fn print_room(out: &mut impl Write, room: &RoomState) -> anyhow::Result<()> {
         ("line", format!("{} places, {} called, {} waiting", room.line_size, room.serving, room.waiting)),
         ("called", format!("{} not yet in, {} too late, {} gave up", room.outstanding, room.expired, room.left)),
         ("let in", room.admitted.to_string()),
+        ("next sale", next_sale(room)),
     ] {
         writeln!(out, "  {what:10} {value}")?;
     }
     Ok(())
+}
+
+/// The sale that follows, and what its draw is committed to.
+fn next_sale(room: &RoomState) -> String {
+    room.next.as_ref().map_or_else(
+        || "none".to_owned(),
+        |next| {
+            format!(
+                "opens {}, starts {}; committed to {}",
+                time(next.opens_at_ms),
+                time(next.starts_at_ms),
+                next.commitment
+            )
+        },
+    )
 }
 
 /// The draw's label, and what it proves.
@@ -436,6 +452,7 @@ mod tests {
 
     use super::*;
     use crate::admin::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TOKEN_VIEWER, TestEdge};
+    use fairgate_core::room::{PreparedDraw, SalePlan};
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -469,6 +486,26 @@ mod tests {
         let shown = says(&edge, TOKEN_ORGANIZER, "show final").await.unwrap();
         assert!(shown.contains("Cup final (final)\n  phase      paused\n"), "{shown}");
         assert!(shown.contains("  rate       900 a minute, 10 at once\n"), "{shown}");
+        assert!(shown.contains("  next sale  none\n"), "{shown}");
+        let kept = edge.store.view("final").await.unwrap();
+        let plan = SalePlan {
+            room: "final".into(),
+            opens_at_ms: kept.starts_at_ms + 3_600_000,
+            starts_at_ms: kept.starts_at_ms + 7_200_000,
+            ends_at_ms: None,
+            beacon: None,
+            secret: [9; 32],
+            config_version: 0,
+            policy: kept.policy,
+            rules: None,
+        };
+        edge.store.keep_next("final", None, PreparedDraw::new(&plan, kept.now_ms)).await.unwrap();
+        let commitment = hex::encode(fairgate_draw::commitment(&[9; 32]));
+        let shown = says(&edge, TOKEN_ORGANIZER, "show final").await.unwrap();
+        assert!(shown.contains(&format!("; committed to {commitment}\n")), "{shown}");
+        let waits = says(&edge, TOKEN_ORGANIZER, "set final --ends-at 2040-01-01T00:00Z").await.unwrap();
+        assert!(waits.contains("warning: the next sale waits until this one ends"), "{waits}");
+        says(&edge, TOKEN_ORGANIZER, "set final --no-end").await.unwrap();
         let json = says(&edge, TOKEN_ORGANIZER, "--json resume final").await.unwrap();
         let changed: Changed = serde_json::from_str(&json).unwrap();
         assert!(!changed.room.paused);

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use fairgate_core::room::View;
+use fairgate_core::room::{DrawRecord, View};
 use fairgate_draw::log::{KeptLog, NoteSigner, Origin};
 use tokio::sync::Notify;
 
@@ -53,13 +53,13 @@ impl LiveLog {
         self.origin.path()
     }
 
-    /// Takes note of how a room stands. Cheap: it is called at each look.
-    pub(crate) fn observe(&self, room: &str, view: &View) {
+    /// Takes note of how a room stands, and of the draw that is prepared for its next sale. Cheap: it is called at each look.
+    pub(crate) fn observe(&self, room: &str, view: &View, next: Option<&DrawRecord>) {
         let mut rooms = self.rooms();
         match rooms.get_mut(room) {
-            Some(known) if known.draw == view.draw && known.mending == view.mending => known.now_ms = view.now_ms,
+            Some(known) if is_known(known, view, next) => known.now_ms = view.now_ms,
             known => {
-                let facts = facts_after(known.as_deref(), view);
+                let facts = facts_after(known.as_deref(), view, next);
                 rooms.insert(room.to_owned(), facts);
                 self.changed.notify_one();
             }
@@ -86,20 +86,27 @@ impl LiveLog {
     }
 }
 
+fn is_known(known: &RoomFacts, view: &View, next: Option<&DrawRecord>) -> bool {
+    known.draw == view.draw && known.mending == view.mending && known.next.as_ref() == next
+}
+
 /// What is to be known of a room after this look.
-fn facts_after(before: Option<&RoomFacts>, view: &View) -> RoomFacts {
+fn facts_after(before: Option<&RoomFacts>, view: &View, next: Option<&DrawRecord>) -> RoomFacts {
     let (draw, mending, now_ms) = (view.draw.clone(), view.mending, view.now_ms);
+    let next_since_ms =
+        before.filter(|before| before.next.as_ref() == next).map_or(now_ms, |before| before.next_since_ms);
+    let next = next.cloned();
     let Some(before) = before else {
-        return RoomFacts { draw, replaced: Vec::new(), mending, since_ms: now_ms, now_ms };
+        return RoomFacts { draw, replaced: Vec::new(), next, next_since_ms, mending, since_ms: now_ms, now_ms };
     };
     let mut replaced = before.replaced.clone();
     if before.draw.descriptor_digest == draw.descriptor_digest {
-        return RoomFacts { draw, replaced, mending, since_ms: before.since_ms, now_ms };
+        return RoomFacts { draw, replaced, next, next_since_ms, mending, since_ms: before.since_ms, now_ms };
     }
     replaced.retain(|record| record.descriptor_digest != draw.descriptor_digest);
     replaced.push(before.draw.clone());
     replaced.drain(..replaced.len().saturating_sub(REPLACED_MAX));
-    RoomFacts { draw, replaced, mending, since_ms: now_ms, now_ms }
+    RoomFacts { draw, replaced, next, next_since_ms, mending, since_ms: now_ms, now_ms }
 }
 
 impl fmt::Debug for LiveLog {

@@ -15,12 +15,20 @@ use serde_json::Value;
 /// How long another draw has to stand in a room before the earlier one is void.
 const VOID_AFTER_MS: u64 = 10_000;
 
+/// How long the draw of a next sale is prepared before it is stated: by then every edge knows it, so none takes it for one that was
+/// replaced.
+const NEXT_AFTER_MS: u64 = 3_000;
+
 /// The draw of a room, as of the last look.
 #[derive(Clone, Debug)]
 pub(super) struct RoomFacts {
     pub(super) draw: DrawRecord,
     /// Draws that it has had before, the last ones: they were public, whether or not the log was there.
     pub(super) replaced: Vec<DrawRecord>,
+    /// The draw that is prepared for its next sale.
+    pub(super) next: Option<DrawRecord>,
+    /// Since when that is so, by the room's time.
+    pub(super) next_since_ms: u64,
     /// True while the room is put right after a loss.
     pub(super) mending: bool,
     /// Since when the room has this draw, by the room's time.
@@ -55,13 +63,20 @@ fn of_room(room: &str, facts: &RoomFacts, keys: &[Hash], logged: &HashMap<Hash, 
     for record in facts.replaced.iter().chain([&facts.draw]) {
         due.extend(of_draw(record, keys, logged.get(&record.descriptor_digest)));
     }
+    let next = facts.next.as_ref().filter(|_| facts.now_ms.saturating_sub(facts.next_since_ms) >= NEXT_AFTER_MS);
+    due.extend(next.into_iter().flat_map(|next| of_draw(next, keys, logged.get(&next.descriptor_digest))));
     if let Some(known) = known.filter(|known| known.room.is_some()) {
         let new = keys.iter().filter(|key| !known.keys.contains(key));
         due.extend(new.map(|key| Statement::Key { draw, key: *key }));
     }
     if known.is_some() && facts.now_ms.saturating_sub(facts.since_ms) >= VOID_AFTER_MS {
+        let next = facts.next.as_ref().map(|next| next.descriptor_digest);
         let is_over = |(other, logged): &(&Hash, &Logged)| {
-            **other != draw && logged.room.as_deref() == Some(room) && !logged.reveal && !logged.void
+            **other != draw
+                && Some(**other) != next
+                && logged.room.as_deref() == Some(room)
+                && !logged.reveal
+                && !logged.void
         };
         let mut void: Vec<Hash> = logged.iter().filter(is_over).map(|(other, _)| *other).collect();
         void.sort_unstable();
@@ -150,7 +165,7 @@ mod tests {
             seed: None,
             revealed_at_ms: None,
         };
-        RoomFacts { draw, replaced: Vec::new(), mending: false, since_ms: 0, now_ms: 0 }
+        RoomFacts { draw, replaced: Vec::new(), next: None, next_since_ms: 0, mending: false, since_ms: 0, now_ms: 0 }
     }
 
     fn frozen(mut facts: RoomFacts) -> RoomFacts {
@@ -239,5 +254,28 @@ mod tests {
         step(&mut log, revealed(facts(2)), &[]);
         assert_eq!(kinds(&step(&mut log, later(facts(3)), &[])), ["draw"]);
         assert_eq!(step(&mut log, later(facts(3)), &[]), [], "a draw that is done is not void");
+    }
+
+    #[test]
+    fn the_draw_of_the_next_sale_is_stated_before_it_begins_and_is_not_void_meanwhile() {
+        let mut log = log();
+        let at = |facts: RoomFacts, now_ms| RoomFacts { now_ms, ..facts };
+        let with_next = RoomFacts { next: Some(facts(2).draw), ..revealed(facts(1)) };
+        assert_eq!(kinds(&step(&mut log, with_next.clone(), &[])), ["draw", "freeze", "reveal"]);
+        let stated = step(&mut log, at(with_next.clone(), NEXT_AFTER_MS), &[]);
+        assert_eq!(kinds(&stated), ["draw"]);
+        assert_eq!(*stated[0].draw(), facts(2).draw.descriptor_digest);
+        assert_eq!(step(&mut log, at(with_next.clone(), 10 * VOID_AFTER_MS), &[]), []);
+        // The sale begins: everything of it is said already but what follows.
+        assert_eq!(step(&mut log, at(facts(2), 11 * VOID_AFTER_MS), &[]), []);
+        assert_eq!(kinds(&step(&mut log, at(frozen(facts(2)), 12 * VOID_AFTER_MS), &[])), ["freeze"]);
+        // One that was prepared and replaced is void.
+        let mut log = self::log();
+        step(&mut log, at(with_next, NEXT_AFTER_MS), &[]);
+        let replaced = RoomFacts { next: Some(facts(3).draw), next_since_ms: VOID_AFTER_MS, ..revealed(facts(1)) };
+        assert_eq!(
+            step(&mut log, at(replaced, VOID_AFTER_MS), &[]),
+            [Statement::Void { draw: facts(2).draw.descriptor_digest }]
+        );
     }
 }

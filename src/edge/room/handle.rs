@@ -11,11 +11,12 @@ use super::batch::{Batcher, batcher};
 use super::ended_sessions::EndedSessions;
 use super::keyed::Keyed;
 use super::loss::ProvedLoss;
+use super::next_sale::NextSale;
 use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
 use super::tier_trees::TierTrees;
 use super::workers::{RoomWorkers, TierWorkers};
-use crate::config::{AfterEnd, RoomConfig};
+use crate::config::{AfterEnd, RoomConfig, SaleConfig};
 use crate::edge::draw_log::live::LiveLog;
 use crate::edge::entry::desk::Desk;
 use crate::edge::entry::page::entry_page;
@@ -82,6 +83,8 @@ pub(crate) struct LiveRoom {
     pub(crate) ended: ArcSwapOption<EndedSessions>,
     /// Signatures of rounds that are handed in are checked one at a time.
     pub(crate) hand_in: Semaphore,
+    /// The sale that follows this one.
+    pub(crate) next: ArcSwapOption<NextSale>,
     /// Losses of the store that tickets have proved.
     pub(crate) loss: ProvedLoss,
     /// The draw log, where one is kept.
@@ -136,6 +139,7 @@ impl LiveRoom {
             public_claims: ArcSwap::default(),
             ended: ArcSwapOption::empty(),
             hand_in: Semaphore::new(1),
+            next: ArcSwapOption::empty(),
             loss: ProvedLoss::default(),
             log,
             entry: None,
@@ -168,18 +172,17 @@ impl LiveRoom {
         RoomState { phase, open_after_end: self.config.schedule.after_end == AfterEnd::Open }
     }
 
-    /// The schedule that the configuration has for the room; `secret` counts only if the room has none.
-    pub(crate) fn plan(&self, secret: [u8; 32]) -> SalePlan {
-        let schedule = &self.config.schedule;
+    /// What the configuration has for one of the room's sales; `secret` counts only if the sale has none.
+    pub(crate) fn plan(&self, sale: &SaleConfig, secret: [u8; 32]) -> SalePlan {
         SalePlan {
             room: self.config.name.clone(),
-            opens_at_ms: schedule.opens_at_ms,
-            starts_at_ms: schedule.starts_at_ms,
-            ends_at_ms: schedule.ends_at_ms,
-            beacon: self.config.beacon.as_ref().map(|beacon| beacon.plan(schedule.starts_at_ms)),
+            opens_at_ms: sale.opens_at_ms,
+            starts_at_ms: sale.starts_at_ms,
+            ends_at_ms: sale.ends_at_ms,
+            beacon: self.config.beacon.as_ref().map(|beacon| beacon.plan(sale.starts_at_ms)),
             secret,
             config_version: self.config.origin.version,
-            policy: self.config.policy.clone(),
+            policy: sale.policy(&self.config.policy),
             rules: self.config.rules.clone().map(Box::new),
         }
     }
@@ -190,11 +193,12 @@ impl LiveRoom {
         if is_priority { RouteClass::Priority } else { RouteClass::Other }
     }
 
-    /// Publishes how the room stands.
-    pub(crate) fn publish(&self, view: View) {
+    /// Publishes how the room stands, and which sale is its next one.
+    pub(crate) fn publish(&self, view: View, next: Option<NextSale>) {
         if let Some(log) = &self.log {
-            log.observe(self.name(), &view);
+            log.observe(self.name(), &view, next.as_ref().and_then(|next| next.draw.as_ref()));
         }
+        self.next.store(next.map(Arc::new));
         self.progress().observe(&Look::from(&view));
         let standing = Standing::after(self.snapshot.load().as_deref().map(|before| &before.standing), view);
         // While a room is being put right its numbers may be lower than they were.
@@ -228,7 +232,7 @@ impl LiveRoom {
         let counts = counts.as_deref();
         let proof_nonce = self.entry.as_ref().filter(|desk| desk.policy.binding == Binding::Key);
         let proof_nonce = proof_nonce.map(|desk| desk.proof_nonces(&view.draw.descriptor_digest).now(now_ms));
-        let proof_nonce = proof_nonce.as_deref();
+        let (proof_nonce, next) = (proof_nonce.as_deref(), self.next.load());
         Status::build(StatusInput {
             room,
             title,
@@ -243,6 +247,7 @@ impl LiveRoom {
             entry,
             counts,
             proof_nonce,
+            next: next.as_deref(),
         })
     }
 

@@ -7,6 +7,7 @@ pub(super) mod ended_sessions;
 pub(super) mod handle;
 pub(super) mod keyed;
 pub(super) mod loss;
+pub(super) mod next_sale;
 pub(super) mod snapshot;
 pub(super) mod status_document;
 pub(super) mod tier_trees;

@@ -8,6 +8,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETA
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::next_sale::NextSale;
 use crate::config::{Label, TierConfig};
 use crate::edge::entry::document::EntryDocument;
 use crate::edge::http::answer::Answer;
@@ -73,6 +74,8 @@ pub struct StatusInput<'a> {
     pub counts: Option<&'a Summary>,
     /// What dates a key's proof, where tickets are bound to keys: the same for everybody, and new each minute.
     pub proof_nonce: Option<&'a str>,
+    /// The sale that follows this one, where one is known.
+    pub next: Option<&'a NextSale>,
 }
 
 #[derive(Serialize)]
@@ -109,6 +112,33 @@ struct Document<'a> {
     entry: Option<&'a EntryDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proof_nonce: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Next>,
+}
+
+/// The next sale, and what its draw is committed to already; null until it is prepared.
+#[derive(Serialize)]
+struct Next {
+    opens_at_ms: u64,
+    starts_at_ms: u64,
+    ends_at_ms: Option<u64>,
+    label: Option<fairgate_draw::Label>,
+    descriptor_digest: Option<String>,
+    commitment: Option<String>,
+}
+
+impl Next {
+    fn of(next: &NextSale) -> Self {
+        let draw = next.draw.as_ref();
+        Self {
+            opens_at_ms: next.opens_at_ms,
+            starts_at_ms: next.starts_at_ms,
+            ends_at_ms: next.ends_at_ms,
+            label: draw.map(DrawRecord::label),
+            descriptor_digest: draw.map(|draw| hex::encode(draw.descriptor_digest)),
+            commitment: draw.map(|draw| hex::encode(draw.commitment)),
+        }
+    }
 }
 
 /// A tier's pool, in a room with tiers.
@@ -286,6 +316,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         draw: Draw::of(&view.draw, input.rules, input.log, input.counts),
         entry: input.entry,
         proof_nonce: input.proof_nonce,
+        next: input.next.map(Next::of),
     }
 }
 

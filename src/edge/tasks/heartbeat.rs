@@ -16,18 +16,19 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::freeze::Freezer;
+use super::next_sale::NextSales;
 use super::roster_copy::RosterCopier;
 use crate::edge::context::EdgeParts;
 use crate::edge::draw::beacon::BeaconFetcher;
 use crate::edge::draw::public_lists;
 use crate::edge::room::draw_step::DrawStep;
 use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::next_sale::sale_at_start;
 use crate::edge::room::workers::RoomWorkers;
 use crate::observe::EdgeMetrics;
-use fairgate_core::room::{Command, Control, Refusal, View};
+use fairgate_core::room::{Command, Phase, Refusal, View};
 use fairgate_store::{Store, StoreError};
 use fairgate_telemetry::clock::Clock;
-use fairgate_telemetry::entropy;
 use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 /// The interval of the heartbeat: the age that a room's status may have.
@@ -53,6 +54,7 @@ pub(crate) struct Heartbeat {
     workers: RoomWorkers,
     beacon: Option<BeaconFetcher>,
     freezer: Freezer,
+    next: NextSales,
     roster: RosterCopier,
 }
 
@@ -68,20 +70,25 @@ impl Heartbeat {
         let beacon = room.config.beacon.as_ref().map(fetcher).transpose()?;
         let roster = RosterCopier::new(Arc::clone(&room), Arc::clone(&store));
         let freezer = Freezer::new(Arc::clone(&room), Arc::clone(&store));
+        let next = NextSales::new(Arc::clone(&room), Arc::clone(&store));
         let supervisor = parts.supervisor.clone();
         let pulse = supervisor.pulse(format!("room {}", room.name()));
-        Ok(Self { room, store, metrics, clock, supervisor, pulse, workers, beacon, freezer, roster })
+        Ok(Self { room, store, metrics, clock, supervisor, pulse, workers, beacon, freezer, next, roster })
     }
 
     /// Tells the store what the configuration wants of the room. Safe to repeat.
     pub(crate) async fn schedule(&self) -> Result<(), StoreError> {
-        let secret = entropy::random_bytes().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let known = self.known().await;
-        self.store.apply(self.room.name(), Command::Schedule(self.room.plan(secret))).await?;
-        // The configured message is the first one; later ones are the organizer's.
-        if let (Err(_), Some(message)) = (known, &self.room.config.page.message) {
-            let message = Control::Message(Some(message.clone()));
-            self.store.apply(self.room.name(), Command::Control(vec![message])).await?;
+        let known = match self.known().await {
+            Ok(view) => Some(view),
+            Err(StoreError::Refused(Refusal::NotScheduled)) => None,
+            Err(error) => return Err(error),
+        };
+        let now_ms = self.store.now_ms().unwrap_or_else(|| self.clock.now_ms());
+        let Some(sale) = sale_at_start(&self.room.config, known.as_ref(), now_ms) else { return Ok(()) };
+        let plan = self.next.plan(sale, now_ms).await?;
+        self.store.apply(self.room.name(), Command::Schedule(plan)).await?;
+        if known.is_none() {
+            self.next.say_first(sale).await?;
         }
         Ok(())
     }
@@ -111,7 +118,12 @@ impl Heartbeat {
         public_lists::publish_claims(&*self.store, &self.room, &view).await?;
         // With tiers the draw takes a later round, whenever the freeze is.
         let round = if view.tiers.is_empty() { view.beacon_round() } else { None };
-        self.room.publish(view);
+        let next = self.next.look(&view).await;
+        let ended = (view.phase == Phase::Ended).then(|| view.clone());
+        self.room.publish(view, next);
+        if let Some(ended) = ended {
+            self.next.begin_if_due(&ended).await?;
+        }
         match step {
             DrawStep::None => Ok(()),
             DrawStep::Freeze { entries } => {

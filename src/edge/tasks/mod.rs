@@ -7,6 +7,7 @@ pub(super) mod file_watch;
 mod freeze;
 pub(super) mod heartbeat;
 pub(super) mod inventory;
+mod next_sale;
 pub(super) mod overload_control;
 pub(super) mod roster_copy;
 pub(super) mod timekeeper;

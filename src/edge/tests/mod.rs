@@ -1,4 +1,5 @@
 //! Tests that need a whole edge, but no socket of it.
 
 mod beacon;
+mod sales;
 mod tiers;

@@ -31,7 +31,7 @@ use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fairgate_core::room::{Command, Outcome, Refusal, View};
+use fairgate_core::room::{Command, Outcome, PreparedDraw, Refusal, View};
 use fairgate_draw::Hash;
 use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 use fairgate_telemetry::clock::Clock;
@@ -45,7 +45,10 @@ pub use self::restore::{Gap, Restore, RestoreError, Restored, restore};
 use self::roster::{RosterPart, Rosters};
 use super::batch::{Reply, Request};
 use super::book::{BookFile, remove_old};
-use super::{BookPart, DirLock, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of, draw_name};
+use super::next_draw;
+use super::{
+    BookPart, DirLock, KeptNext, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of, draw_name,
+};
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
 const WAITING_MAX: usize = 16_384;
@@ -113,6 +116,8 @@ pub struct EmbeddedStore {
     counters: Arc<Counters>,
     rooms: Mutex<HashMap<String, RoomHandle>>,
     books: Mutex<HashMap<String, SharedBook>>,
+    /// Held by whoever replaces the draw of a next sale.
+    next_draws: Arc<Mutex<()>>,
     /// None once the store is closed.
     lock: Mutex<Option<DirLock>>,
 }
@@ -136,8 +141,15 @@ impl EmbeddedStore {
     pub fn open(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let dir = dir.into();
         let lock = Mutex::new(Some(DirLock::take(&dir)?));
-        let store =
-            Self { clock, counters: Arc::default(), rooms: Mutex::default(), books: Mutex::default(), lock, dir };
+        let store = Self {
+            clock,
+            counters: Arc::default(),
+            rooms: Mutex::default(),
+            books: Mutex::default(),
+            next_draws: Arc::default(),
+            lock,
+            dir,
+        };
         for room in rooms_in(&store.dir)? {
             remove_old(&store.dir.join(&room), store.clock.now_ms());
             let loaded = load(&store.dir.join(&room))?;
@@ -228,6 +240,24 @@ impl EmbeddedStore {
         worked.await.map_err(|error| unavailable(&error))?
     }
 
+    /// Works on the file of a room's next draw, one at a time.
+    async fn with_next<T: Send + 'static>(
+        &self,
+        room: &str,
+        work: impl FnOnce(&Path) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        check_name(room)?;
+        if self.is_closed() {
+            return Err(unavailable(&"the store has been closed"));
+        }
+        let (dir, turn) = (self.dir.join(room), Arc::clone(&self.next_draws));
+        let worked = tokio::task::spawn_blocking(move || {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&dir)
+        });
+        worked.await.map_err(|error| unavailable(&error))?
+    }
+
     fn shared_book(&self, room: &str, draw: &Hash) -> Result<Arc<Mutex<BookFile>>, StoreError> {
         check_name(room)?;
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
@@ -301,6 +331,20 @@ impl Store for EmbeddedStore {
         let read = move || file.map_or_else(|| Ok(Bytes::new()), |file| file.read(claims));
         let bytes = tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?;
         bytes.map_err(|error| unavailable(&error))
+    }
+
+    async fn next_draw(&self, room: &str) -> Result<KeptNext, StoreError> {
+        let kept = self.with_next(room, next_draw::read).await?;
+        Ok(KeptNext { kept, own: None })
+    }
+
+    async fn keep_next(
+        &self,
+        room: &str,
+        known: Option<PreparedDraw>,
+        next: PreparedDraw,
+    ) -> Result<PreparedDraw, StoreError> {
+        self.with_next(room, move |dir| next_draw::keep(dir, known.as_ref(), next)).await
     }
 
     async fn count(&self, room: &str, draw: &Hash, told: Told) -> Result<Seen, StoreError> {

@@ -15,6 +15,7 @@ mod calls;
 mod entries;
 mod fields;
 mod link;
+mod next_draw;
 mod put_back;
 mod refusal;
 mod replica_log;
@@ -38,7 +39,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fairgate_core::room::{Arrival, Arrived, Command, Outcome, View};
+use fairgate_core::room::{Arrival, Arrived, Command, Outcome, PreparedDraw, View};
 use fairgate_draw::Hash;
 use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 use fairgate_telemetry::clock::{Clock, SteadyClock};
@@ -56,6 +57,7 @@ pub use self::entries::PlayedEntries;
 pub(super) use self::entries::{Unread, read_ledger};
 use self::link::Link;
 pub use self::link::RedisOptions;
+use self::next_draw::OwnCopies;
 use self::replica_log::ReplicaLogDir;
 pub(super) use self::replica_log::{Unreadable, read_knowledge};
 use self::room_task::{Parts, RoomTask};
@@ -67,8 +69,8 @@ use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};
 use super::{
-    BookPart, Joined, Joiner, LockError, LogList, RosterCopy, SharedRows, Store, StoreError, StoreTime, check_name,
-    check_plan_is_of, copy, draw_name,
+    BookPart, Joined, Joiner, KeptNext, LockError, LogList, RosterCopy, SharedRows, Store, StoreError, StoreTime,
+    check_name, check_plan_is_of, copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -113,6 +115,7 @@ pub struct RedisStore {
     edge: Arc<str>,
     time: Arc<EdgeTime>,
     ledger: Option<Arc<ReplicaLogDir>>,
+    next_draws: OwnCopies,
     counters: Arc<Counters>,
     /// None once the store is closed.
     rooms: Mutex<Option<HashMap<String, RoomHandle>>>,
@@ -161,6 +164,7 @@ impl RedisStore {
             edge: hex::encode(random_bytes::<8>()?).into(),
             time: Arc::new(EdgeTime::new(own)),
             ledger,
+            next_draws: OwnCopies::default(),
             counters,
             rooms: Mutex::new(Some(HashMap::new())),
         })
@@ -299,6 +303,35 @@ impl Store for RedisStore {
 
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {
         self.read(CLAIMS, room, claims).await
+    }
+
+    async fn next_draw(&self, room: &str) -> Result<KeptNext, StoreError> {
+        check_name(room)?;
+        let (link, key) = (self.link.clone(), key(room));
+        let kept = self.on_own_runtime(async move { next_draw::kept(&link, &key).await }.boxed()).await?;
+        let own = match &self.ledger {
+            Some(ledger) => self.next_draws.read(room, ledger.room(room)).await,
+            None => None,
+        };
+        Ok(KeptNext { kept, own })
+    }
+
+    async fn keep_next(
+        &self,
+        room: &str,
+        known: Option<PreparedDraw>,
+        next: PreparedDraw,
+    ) -> Result<PreparedDraw, StoreError> {
+        check_name(room)?;
+        let (link, key) = (self.link.clone(), key(room));
+        let keep = async move { next_draw::keep(&link, &key, known.as_ref(), &next).await };
+        self.on_own_runtime(keep.boxed()).await
+    }
+
+    async fn copy_next(&self, room: &str, next: PreparedDraw) {
+        if let Some(ledger) = &self.ledger {
+            self.next_draws.write(room, ledger.room(room), next).await;
+        }
     }
 
     async fn read_log(&self, origin: &str, list: LogList, from: u64) -> Result<Option<SharedRows>, StoreError> {

@@ -8,6 +8,7 @@ mod embedded;
 mod golden;
 mod loss;
 mod model;
+mod next_draw;
 mod numbers;
 mod operations;
 mod redis;
