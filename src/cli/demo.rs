@@ -36,6 +36,10 @@ pub(super) struct DemoArgs {
     /// Keep the room in a private Redis server that all edges share.
     #[arg(long)]
     redis: bool,
+    /// Send a farm into three side rooms as well: one cheat with 200 tries beside 100 fans, in a room that asks nothing, one
+    /// that asks for work, and one that asks for a code. The report has its share of the places.
+    #[arg(long, requires = "fans")]
+    farm: bool,
     /// Keep running after the crowd's report.
     #[arg(long)]
     keep_running: bool,
@@ -63,6 +67,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         redis: args.redis,
         keep_running: args.keep_running,
         report: args.report,
+        farm: args.farm,
         history: args.history,
     };
     demo::run(&plan)

@@ -1,6 +1,22 @@
+//! Campaigns as organizers make, import and revoke them.
+
+use std::fs;
+use std::path::Path;
+
+use fairgate_entry::code::Code;
+use fairgate_entry::keys::{IdentityKey, Purpose};
+use fairgate_telemetry::entropy;
+use fairgate_token::KeyRing;
+use serde_json::json;
 use tempfile::TempDir;
 
+use super::directory::ISSUER;
+use super::import::import;
+use super::new::new;
+use super::revoke::revoke;
+use super::show::show;
 use super::*;
+use crate::codes::{Loaded, list_file};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 

@@ -9,7 +9,7 @@ use clap::Args;
 use fairgate_booking::events::import::read_text;
 use fairgate_entry::reference::Reference;
 
-use super::{plain, print_json, time};
+use super::print::{plain, print_json, time};
 use crate::admin::{Client, Decision, EntryState, OverruleRequest, Overruled, REFERENCES_MAX, RefusalState};
 
 /// A longer list of references is not read.

@@ -10,7 +10,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Gauge, Paragraph, Sparkline};
 use ratatui::{DefaultTerminal, Frame};
 
-use super::{apart, leak, phase, plain};
+use super::print::{apart, leak, phase, plain};
 use crate::admin::{Client, ClientError, RoomState};
 use fairgate_telemetry::clock::JUMP_MS;
 
