@@ -80,16 +80,16 @@ impl ServerApp for ClientConnections {
             None => Some(self.edge.connect(peer_address(stream.get_socket_digest()))?),
             Some(_) => None,
         };
-        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-            let stream = self.begin_http2(stream).await?;
-            return self.proxy.process_new(stream, shutdown).await;
-        }
         // In a task of its own: Pingora's has room for a TLS handshake (9 KB) and would keep it while the fan is idle.
         let (front, shutdown) = (Arc::clone(self), shutdown.clone());
-        tokio::spawn(async move {
-            front.serve(stream, &shutdown).await;
-            drop(connection);
-        });
+        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            tokio::spawn(async move { front.serve_http2(stream, &shutdown).await });
+        } else {
+            tokio::spawn(async move {
+                front.serve(stream, &shutdown).await;
+                drop(connection);
+            });
+        }
         None
     }
 
@@ -101,11 +101,14 @@ impl ServerApp for ClientConnections {
 
 impl ClientConnections {
     /// Waits for the preface, for which Pingora would wait for ever; what comes after it has an idle connection's time.
-    async fn begin_http2(&self, mut stream: Stream) -> Option<Stream> {
+    async fn serve_http2(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
         let mut preface = [0; PREFACE_BYTES];
         let patience = Duration::from_millis(self.edge.client_timeout_ms);
         let read = timeout(patience, stream.read_exact(&mut preface)).await;
-        matches!(read, Ok(Ok(_))).then(|| CorkedStream::hand_over_http2(stream, Bytes::copy_from_slice(&preface)))
+        if matches!(read, Ok(Ok(_))) {
+            let stream = CorkedStream::hand_over_http2(stream, Bytes::copy_from_slice(&preface));
+            self.proxy.process_new(stream, shutdown).await;
+        }
     }
 
     async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
