@@ -6,8 +6,9 @@ ARGS ?=
 SBOM := target/sbom/fairgate.cdx.json
 # Property tests draw the same cases on every machine; `make properties` draws others.
 export PROPTEST_RNG_SEED ?= 1
-# Most tests bring servers or a browser of their own, and watch the clock with them: one at a time.
+# Most tests bring servers or a browser of their own, and watch the clock with them: one at a time in each of two binaries.
 TEST_THREADS ?= 1
+TEST_LANES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test properties fuzz lint reference sbom bench chaos leak soak sim sim-leak sim-onsale doc clean
@@ -27,7 +28,7 @@ demo: setup ## Run a whole on-sale here: make demo ARGS="--fans 5000 --bots 200"
 	target/demo/fairgate demo $(ARGS)
 
 test: setup ## Run every test: unit, property, sockets, Postgres, browser, crowd, kill -9
-	$(CARGO) test --locked --workspace -- --test-threads=$(TEST_THREADS)
+	@CARGO="$(CARGO)" scripts/run-tests.py --lanes $(TEST_LANES) -- --test-threads=$(TEST_THREADS)
 
 properties: setup ## Run the property tests with fresh cases: make properties SEEDS=20
 	@for seed in $$(shuf -i 1-999999999 -n $(or $(SEEDS),20)); do \
