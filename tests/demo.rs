@@ -113,7 +113,8 @@ fn a_crowd_buys_out_and_the_report_says_so() {
     let (report_path, history_path) = (report.to_string_lossy(), history.to_string_lossy());
     let mut demo = Demo::start(&[
         "--starts-in",
-        "8s",
+        "20s",
+        "--farm",
         "--fans",
         "150",
         "--bots",
@@ -150,6 +151,15 @@ fn a_crowd_buys_out_and_the_report_says_so() {
     }
     let invariants = report["invariants"].as_array().expect("a list");
     assert!(invariants.iter().all(|invariant| invariant["held"] == true && invariant["checked"].as_u64() > Some(0)));
+    let farm = |rule: &str, figure: &str| {
+        let mut rules = report["farm"].as_array().expect("three rooms").iter();
+        let found = rules.find(|room| room["rule"] == rule).unwrap_or_else(|| panic!("{rule} in {report:#}"));
+        found[figure].as_f64().unwrap_or_else(|| panic!("{figure} in {found:#}"))
+    };
+    let people = farm("a code", "share_of_people");
+    assert!(farm("nothing", "share_of_entries") > 0.6, "{report:#}");
+    assert!((farm("a code", "share_of_entries") - people).abs() < 0.001, "one entry a person");
+    assert!(farm("work", "share_of_entries") > people, "work is a brake and no price");
     let history = fs::read_to_string(&history).expect("written");
     let invoked = history.lines().filter(|line| line.contains(r#""type":"invoke""#)).count();
     assert_eq!(invoked * 2, history.lines().count(), "every operation ends once");

@@ -3,6 +3,7 @@
 //! Nothing outlives the demo: its servers stop when it ends, however it ends, and its files go with it.
 
 mod crowd;
+mod farm;
 mod phases;
 mod plan;
 mod ports;
@@ -65,8 +66,13 @@ async fn entertain(plan: &DemoPlan, addresses: &servers::Addresses) -> anyhow::R
         std::future::pending::<()>().await;
         return Ok(Ending::Told);
     }
-    let report = crowd::send(plan, addresses).await?;
+    let farm = async { if plan.farm { farm::send(plan, addresses).await.map(Some) } else { Ok(None) } };
+    let (report, farm) = tokio::try_join!(crowd::send(plan, addresses), farm)?;
     say(&format!("\n{report}"));
+    if let Some(farm) = &farm {
+        say(&format!("\n{farm}"));
+    }
+    crowd::write(plan, &report, farm.as_ref())?;
     if plan.keep_running {
         say("The servers keep running; Ctrl-C stops them.");
         std::future::pending::<()>().await;

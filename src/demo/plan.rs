@@ -39,6 +39,8 @@ pub struct DemoPlan {
     pub keep_running: bool,
     /// Where to write the report as JSON.
     pub report: Option<PathBuf>,
+    /// Send a farm into side rooms as well.
+    pub farm: bool,
     /// Where to write what every fan did and was told.
     pub history: Option<PathBuf>,
 }
@@ -164,6 +166,7 @@ mod tests {
             redis: false,
             keep_running: false,
             report: None,
+            farm: false,
             history: None,
         }
     }

@@ -10,6 +10,8 @@ pub(super) struct Ports {
     pub(super) booking: u16,
     pub(super) booking_metrics: u16,
     pub(super) provider: u16,
+    /// Those of the farm's edge.
+    pub(super) farm: EdgePorts,
 }
 
 /// The ports of one edge.
@@ -26,6 +28,7 @@ const BOOKING_METRICS: u16 = 9091;
 const PROVIDER: u16 = 4000;
 const ADMIN: u16 = 9090;
 const MORE_ADMINS: u16 = 9100;
+const FARM: EdgePorts = EdgePorts { gate: 8090, admin: 9190 };
 
 impl Ports {
     /// Finds ports that nobody listens on.
@@ -38,6 +41,7 @@ impl Ports {
         let gates = (0..edges).map(|edge| Ok((listen(GATE + edge)?, listen(admin(edge))?)));
         let gates: Vec<_> = gates.collect::<std::io::Result<_>>()?;
         let (booking, booking_metrics, provider) = (listen(BOOKING)?, listen(BOOKING_METRICS)?, listen(PROVIDER)?);
+        let farm = (listen(FARM.gate)?, listen(FARM.admin)?);
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         let ports = |(gate, admin): &(_, _)| Ok(EdgePorts { gate: port(gate)?, admin: port(admin)? });
         Ok(Self {
@@ -45,6 +49,7 @@ impl Ports {
             booking: port(&booking)?,
             booking_metrics: port(&booking_metrics)?,
             provider: port(&provider)?,
+            farm: ports(&farm)?,
         })
     }
 }
@@ -63,9 +68,9 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         assert_ne!(listen(port).unwrap().local_addr().unwrap().port(), port);
         let ports = Ports::find(3).unwrap();
-        let mut all = vec![ports.booking, ports.booking_metrics, ports.provider];
+        let mut all = vec![ports.booking, ports.booking_metrics, ports.provider, ports.farm.gate, ports.farm.admin];
         all.extend(ports.edges.iter().flat_map(|edge| [edge.gate, edge.admin]));
-        assert_eq!(all.len(), 9);
+        assert_eq!(all.len(), 11);
         all.sort_unstable();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{ports:?}");
     }

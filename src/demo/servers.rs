@@ -9,11 +9,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
+use super::farm;
 use super::plan::{DemoPlan, ROOM};
 use super::ports::{EdgePorts, Ports};
+use crate::config::IDENTITY_KEY_ENV;
+use fairgate_entry::keys::IdentityKey;
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
 use fairgate_testkit::{ChildProcess, PrivatePostgres, PrivateRedis};
@@ -40,6 +43,8 @@ pub(super) struct Servers {
 pub(super) struct Addresses {
     ports: Ports,
     files: PathBuf,
+    /// Codes of the farm's last room; `None` without a farm.
+    codes: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -56,7 +61,7 @@ impl Servers {
         let files =
             tempfile::Builder::new().prefix("fairgate-demo-").tempdir().context("no place for the demo's files")?;
         let ports = Ports::find(plan.edges).context("no free port on 127.0.0.1")?;
-        let addresses = Addresses { ports, files: files.path().to_owned() };
+        let mut addresses = Addresses { ports, files: files.path().to_owned(), codes: None };
         super::say(match plan.redis {
             false => "Starting a private Postgres, a payment provider, the booking core and the gate …",
             true => "Starting a private Postgres, a private Redis, a payment provider, the booking core and the gate …",
@@ -69,7 +74,15 @@ impl Servers {
         let booking_command = booking_command(&addresses, &postgres, &secret)?;
         let mut booking = Server::start("booking", booking_command, files.path())?;
         booking.ready(&format!("{}/healthz", addresses.booking_url())).await?;
-        let edges = start_edges(plan, &addresses, redis.as_ref()).await?;
+        create_key(&files.path().join("keys"), SystemClock.now_ms(), &entropy::system())?;
+        let opens_at = Timestamp::from_millisecond(i64::try_from(SystemClock.now_ms())?)?;
+        let mut edges = start_edges(plan, &addresses, redis.as_ref(), opens_at).await?;
+        if plan.farm {
+            let identity = hex::encode(entropy::random_bytes::<32>()?);
+            let key = IdentityKey::from_hex(&identity).context("the identity key")?;
+            addresses.codes = Some(farm::make_list(files.path(), &key)?);
+            edges.push(start_farm_edge(plan, &addresses, opens_at, &identity).await?);
+        }
         Ok((Self { edges, booking, provider, _redis: redis, _postgres: postgres, _files: files }, addresses))
     }
 
@@ -91,10 +104,10 @@ async fn start_edges(
     plan: &DemoPlan,
     addresses: &Addresses,
     redis: Option<&PrivateRedis>,
+    opens_at: Timestamp,
 ) -> anyhow::Result<Vec<Server>> {
-    let (files, now_ms) = (&addresses.files, SystemClock.now_ms());
-    create_key(&files.join("keys"), now_ms, &entropy::system())?;
-    let (opens_at, token) = (Timestamp::from_millisecond(i64::try_from(now_ms)?)?, admin_token(files)?);
+    let files = &addresses.files;
+    let token = admin_token(files)?;
     let url = redis.map(PrivateRedis::url);
     let mut edges = Vec::new();
     for (number, ports) in (1..).zip(&addresses.ports.edges) {
@@ -108,6 +121,25 @@ async fn start_edges(
         edge.ready(&status_url(*ports)).await?;
     }
     Ok(edges)
+}
+
+/// Starts the edge of the side rooms.
+async fn start_farm_edge(
+    plan: &DemoPlan,
+    addresses: &Addresses,
+    opens_at: Timestamp,
+    identity: &str,
+) -> anyhow::Result<Server> {
+    let (files, ports) = (&addresses.files, addresses.ports.farm);
+    let starts_at = opens_at.checked_add(SignedDuration::try_from(plan.starts_in)?)?;
+    let path = files.join("edge-farm.toml");
+    let config = farm::config(ports, addresses.ports.booking, files, opens_at, starts_at);
+    std::fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut command = edge_command(&path, &new_token()?)?;
+    command.env(IDENTITY_KEY_ENV, identity);
+    let mut edge = Server::start("edge-farm", command, files)?;
+    edge.ready(&format!("http://127.0.0.1:{}/readyz", ports.admin)).await?;
+    Ok(edge)
 }
 
 impl Server {
@@ -176,6 +208,16 @@ impl Addresses {
     /// The gates of the other edges.
     pub(super) fn more_gates(&self) -> impl Iterator<Item = SocketAddr> {
         self.ports.edges[1..].iter().map(|edge| (Ipv4Addr::LOCALHOST, edge.gate).into())
+    }
+
+    /// The farm's edge, where there is one.
+    pub(super) fn farm_url(&self) -> Option<String> {
+        self.codes.is_some().then(|| gate_url(self.ports.farm))
+    }
+
+    /// A code for each fan of the farm's last room, then one for each of the farm's people.
+    pub(super) fn codes(&self) -> &[String] {
+        self.codes.as_deref().unwrap_or_default()
     }
 
     fn booking_url(&self) -> String {
