@@ -24,10 +24,11 @@ local refused = tonumber(meta[2] or 0)
 local hours = { [0] = tonumber(meta[4] or 0), [1] = tonumber(meta[5] or 0) }
 local used = tonumber(meta[6] or 0)
 
--- Where a network's counters stand, one a row (crates/entry/src/heat/sketch.rs).
+-- Where a network's counters stand, one a row, and whether it is an address's network (crates/entry/src/heat).
 local function places(at)
   local first, step = struct.unpack('>I4I4', networks, at)
-  if step % 2 == 0 then
+  local is_address = step % 2 == 0
+  if is_address then
     step = step + 1
   end
   local own = {}
@@ -35,7 +36,7 @@ local function places(at)
     local hash = (first + step * row) % 4294967296
     own[row + 1] = string.format('#%d', row * columns + math.floor(hash * columns / 4294967296))
   end
-  return own
+  return own, is_address
 end
 
 local function counters(sketch, own)
@@ -88,9 +89,9 @@ local function tell_networks()
   end
   begin(of_hour)
   for at = 1, #networks, 10 do
-    local own = places(at)
+    local own, is_address = places(at)
     local entries = struct.unpack('>I2', networks, at + 8)
-    if add(name('heat'), own, entries) then
+    if add(name('heat'), own, entries) and is_address then
       used = used + 1
     end
     if hours[slot] == hour then

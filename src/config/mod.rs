@@ -42,6 +42,7 @@ pub use admin::{AdminConfig, AdminToken, Role, TokenSource};
 pub use draw::{BeaconConfig, Relay};
 pub use draw_log::{DrawLogConfig, NoteKey, WitnessConfig};
 pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
+pub(crate) use entry::read_networks;
 pub use entry::{
     CodesConfig, EntryConfig, EntrySecrets, IDENTITY_KEY_ENV, IssuerKeySource, LARGE_DOMAINS, MailConfig, MailLogin,
     OidcConfig, PRIVATE_TOKEN, PrivateTokenConfig, ProviderSettings, SafeUrl, ShopConfig, ShopKeySource, SmtpServer,

@@ -1,6 +1,7 @@
-//! The signature on a draw's public record: the operator cannot say later that it was someone else's.
+//! The signature on a draw's public record, and on what is counted of its entries: the operator cannot say later that it
+//! was someone else's.
 //!
-//! A detached JWS over the canonical JSON of the record without its signature. So the record stays plain JSON, and
+//! A detached JWS over the canonical JSON of the document without its signature. So the document stays plain JSON, and
 //! whoever has the edge's `jwks.json` can check it.
 
 use fairgate_draw::{Record, canonical_json, v2};
@@ -11,6 +12,7 @@ use super::keys::KeyRing;
 use super::keyset::KeySet;
 
 const TYPE: &str = "fairgate-draw+jws";
+const COUNTS_TYPE: &str = "fairgate-entry+jws";
 
 /// Why a record is not believed to be the operator's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +45,16 @@ impl KeyRing {
         record
     }
 
+    /// Puts the signature of the key that signs now on the numbers of a draw's entry: an object of strings, whole numbers,
+    /// lists and objects. `None` for anything else.
+    #[must_use]
+    pub fn sign_counts(&self, mut counts: Value, now_ms: u64) -> Option<Value> {
+        let unsigned = canonical_json(&counts)?;
+        let signature = self.signer(now_ms).sign_detached(COUNTS_TYPE, unsigned.as_bytes());
+        counts.as_object_mut()?.insert("signature".to_owned(), signature.into());
+        Some(counts)
+    }
+
     fn sign_canonical(&self, unsigned: &str, now_ms: u64) -> String {
         self.signer(now_ms).sign_detached(TYPE, unsigned.as_bytes())
     }
@@ -54,7 +66,19 @@ impl KeySet {
     ///
     /// # Errors
     /// When none of these keys signed this very record.
-    pub fn verify_record(&self, mut published: Value) -> Result<String, RecordError> {
+    pub fn verify_record(&self, published: Value) -> Result<String, RecordError> {
+        self.verify_published(published, TYPE)
+    }
+
+    /// Checks the signature on the numbers of a draw's entry, as they were published; answers the id of the key.
+    ///
+    /// # Errors
+    /// When none of these keys signed these very numbers.
+    pub fn verify_counts(&self, published: Value) -> Result<String, RecordError> {
+        self.verify_published(published, COUNTS_TYPE)
+    }
+
+    fn verify_published(&self, mut published: Value, kind: &str) -> Result<String, RecordError> {
         let record = published.as_object_mut().ok_or(RecordError::NotCanonical)?;
         let signature = match record.remove("signature") {
             None | Some(Value::Null) => return Err(RecordError::Unsigned),
@@ -62,7 +86,7 @@ impl KeySet {
             Some(_) => return Err(RecordError::Token(JwsError::Malformed)),
         };
         let payload = canonical_json(&published).ok_or(RecordError::NotCanonical)?;
-        Ok(self.verify_detached(&signature, payload.as_bytes(), TYPE)?)
+        Ok(self.verify_detached(&signature, payload.as_bytes(), kind)?)
     }
 }
 
@@ -126,5 +150,20 @@ mod tests {
         odd["signature"] = json!(7);
         assert_eq!(ring.public().verify_record(odd), Err(RecordError::Token(JwsError::Malformed)));
         assert_eq!(ring.public().verify_record(json!([])), Err(RecordError::NotCanonical));
+    }
+
+    #[test]
+    fn numbers_are_signed_as_numbers_and_are_no_record() {
+        let ring = ring();
+        let counts = json!({"at_ms": 3, "entry": {"entries": 7, "refused": {"code-unknown": 2}}, "ended": false});
+        let signed = ring.sign_counts(counts.clone(), 2_000).unwrap();
+        assert!(ring.public().verify_counts(signed.clone()).is_ok());
+        assert!(ring.public().verify_record(signed.clone()).is_err());
+        assert!(ring.public().verify_counts(published(&ring.sign_record(record(), 2_000))).is_err());
+        let mut changed = signed;
+        changed["entry"]["entries"] = 8.into();
+        assert_eq!(ring.public().verify_counts(changed), Err(RecordError::Token(JwsError::Signature)));
+        assert_eq!(ring.public().verify_counts(counts), Err(RecordError::Unsigned));
+        assert_eq!(ring.sign_counts(json!({"share": 0.5}), 2_000), None);
     }
 }

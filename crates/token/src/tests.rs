@@ -122,6 +122,7 @@ fn a_ticket_says_what_its_claim_will_ask_for_and_nothing_where_that_is_nothing()
         later: vec!["turnstile".into()],
         network: text("0102030405060708"),
         block: text("0807060504030201"),
+        is_shared: true,
         key: text("vQQ8mp3CZ_lggo1F_4767Xtm7df5zXoOS0GhGSCof3I"),
         keepsake: text("AAAAAAAAAAAAAAAAAAAAAA"),
     };

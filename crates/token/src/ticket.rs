@@ -51,8 +51,10 @@ pub struct Terms {
     pub later: Vec<String>,
     /// The tag of the network that the entry was made from; hex.
     pub network: Option<String>,
-    /// The tag of the block of networks that the entry was made from, where the room binds tickets to that; hex.
+    /// The tag of the block of networks that the entry was made from; hex.
     pub block: Option<String>,
+    /// True if the organizer says that many people share the network.
+    pub is_shared: bool,
     /// The thumbprint of the browser's key (RFC 7638), where the room binds tickets to one.
     pub key: Option<String>,
     /// The hash of the keepsake by which another key may be named.
@@ -118,6 +120,8 @@ struct Claims {
     net: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     blk: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shr: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,6 +164,7 @@ impl KeyRing {
             later: ticket.terms.later.clone(),
             net: ticket.terms.network.clone(),
             blk: ticket.terms.block.clone(),
+            shr: ticket.terms.is_shared,
             cnf: ticket.terms.key.clone().map(|jkt| Confirmation { jkt }),
             kps: ticket.terms.keepsake.clone(),
         };
@@ -214,6 +219,7 @@ fn read(claims: Claims) -> Option<Ticket> {
             later: claims.later,
             network: claims.net,
             block: claims.blk,
+            is_shared: claims.shr,
             key: claims.cnf.map(|confirmation| confirmation.jkt),
             keepsake: claims.kps,
         },

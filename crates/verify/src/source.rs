@@ -157,6 +157,17 @@ impl Source {
         }
     }
 
+    /// The signed numbers of the draw's entry, if they are published.
+    ///
+    /// # Errors
+    /// When there are some and they cannot be read.
+    pub fn counts(&self) -> Result<Option<String>, SourceError> {
+        match self {
+            Self::Folder(folder) => read_if_there(&folder.join("entry.json")),
+            Self::Edge(url) => get_document(&beside(url, "draw/entry")?),
+        }
+    }
+
     /// A file of the draw log whose path on its host is `log` (`/.fairgate/draw.log`), by its name below that path, if it is
     /// published.
     ///

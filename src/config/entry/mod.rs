@@ -9,6 +9,7 @@
 
 mod codes;
 mod mail;
+mod networks;
 mod oidc;
 mod private_token;
 mod provider;
@@ -21,6 +22,7 @@ mod warnings;
 mod work;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use fairgate_draw::v2::Methods;
 use fairgate_entry::policy::{Binding, EntryPolicy, EntrySettings, SUSPICIOUS_AT, WayKind};
@@ -28,6 +30,7 @@ use fairgate_entry::way::WayName;
 
 pub use codes::CodesConfig;
 pub use mail::{LARGE_DOMAINS, MailConfig, SmtpServer};
+pub(crate) use networks::read_networks;
 pub use oidc::OidcConfig;
 pub use private_token::{IssuerKeySource, PrivateTokenConfig};
 pub use provider::ProviderSettings;
@@ -54,6 +57,8 @@ pub struct EntryConfig {
     pub policy: EntryPolicy,
     /// The environment variable with the identity key k.
     pub identity_key_env: String,
+    /// The file with the organizer's table of networks.
+    pub networks: Option<PathBuf>,
     /// Proof of work.
     pub work: WorkConfig,
     /// Challenge providers.
@@ -76,6 +81,7 @@ impl EntryConfig {
         let lists = read_lists(section);
         let reading = Reading::new(room, &lists);
         let identity_key_env = read_variable(section, "identity_key_env", Some(IDENTITY_KEY_ENV));
+        let networks = networks::read(section);
         let work = section.section("work", WorkConfig::read);
         let providers = section.sections("provider", |way| ProviderSettings::read(way, &reading));
         let private_tokens = section.sections("private_token", |way| PrivateTokenConfig::read(way, &reading));
@@ -86,6 +92,7 @@ impl EntryConfig {
         let mut config = Self {
             policy: EntryPolicy::new(EntrySettings::default()).ok()?,
             identity_key_env: identity_key_env?,
+            networks,
             work: work?,
             providers: providers?,
             private_tokens: private_tokens?,

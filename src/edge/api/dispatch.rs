@@ -14,6 +14,7 @@ use super::status;
 use super::waiting_page;
 use crate::edge::context::Edge;
 use crate::edge::draw::beacon;
+use crate::edge::draw::counts;
 use crate::edge::draw::public_lists::{self, ListAnswer};
 use crate::edge::draw::record;
 use crate::edge::draw::tiers::{self, Column};
@@ -64,6 +65,7 @@ pub(crate) async fn answer(
         FanCall::SeenScript => Ok(waiting_page::worker(WorkerScript::Seen, request)),
         FanCall::KeepScript => Ok(waiting_page::keep_script(request)),
         FanCall::Draw => record::record(edge, room, request),
+        FanCall::Counts => counts::answer(edge, room, request),
         FanCall::Proof(index) => record::proof(edge, room, index, request).await,
         FanCall::TierProof(tier, index) => tiers::proof(edge, room, tier, index, request).await,
         FanCall::LogProof(statement) => record::log_proof(edge, room, statement, request),

@@ -1,6 +1,7 @@
 //! The draw in public: its record, its lists, and the public randomness that it waits for.
 
 pub(super) mod beacon;
+pub(super) mod counts;
 mod kept;
 pub(super) mod public_lists;
 pub(super) mod record;

@@ -19,7 +19,7 @@ use crate::edge::http::entry_problem::Refused;
 impl Desk {
     /// The entry was made.
     pub(crate) fn entered(&self, came: &Came, moment: &Moment<'_>) {
-        self.load.count(moment.draw, moment.address);
+        self.load.count(moment.draw, moment.address, self.table.of(moment.address).name, moment.now_ms);
         if let Some(domain) = came.domain {
             self.load.count_other(moment.draw, domain);
         }

@@ -92,15 +92,22 @@ impl Desk {
         looks.then(|| self.network_tag(moment))
     }
 
-    /// The tag of the block of networks that a ticket is bound to, in a room that binds tickets to it.
+    /// The tag of the block of networks around an address, where the claim looks at it again or a ticket is bound to it.
     pub(crate) fn block(&self, moment: &Moment<'_>) -> Option<NetworkTag> {
-        (self.policy.binding == Binding::Network).then(|| self.load.block_tag(moment.draw, moment.address))
+        let looks = !self.policy.suspicious().is_empty();
+        (looks || self.policy.binding == Binding::Network).then(|| self.load.block_tag(moment.draw, moment.address))
+    }
+
+    /// True if the organizer says that many people share the address.
+    pub(crate) fn is_shared(&self, moment: &Moment<'_>) -> bool {
+        self.table.of(moment.address).is_shared
     }
 
     /// True if a ticket is bound to another block of networks than its claim comes from.
     fn is_from_elsewhere(&self, terms: &Terms, moment: &Moment<'_>) -> bool {
         let own = terms.block.as_deref().and_then(NetworkTag::from_hex);
-        own.zip(self.block(moment)).is_some_and(|(own, now)| own != now)
+        let is_bound = self.policy.binding == Binding::Network;
+        is_bound && own.zip(self.block(moment)).is_some_and(|(own, now)| own != now)
     }
 
     /// What a claim comes to, and notes it. `position` is tier and index, and `terms` is what the ticket says.
@@ -129,6 +136,19 @@ impl Desk {
         }
     }
 
+    /// What is known by now of the network that a ticket's entry was made from.
+    fn facts_of_network(&self, terms: &Terms, moment: &Moment<'_>) -> Facts {
+        let tag = |text: &Option<String>| text.as_deref().and_then(NetworkTag::from_hex);
+        let (network, block) = (tag(&terms.network), tag(&terms.block));
+        Facts {
+            address: network.map(|tag| self.load.crowding_of(moment.draw, &tag, moment.now_ms).draw),
+            block: block.map(|tag| self.load.crowding_of_block(moment.draw, &tag, moment.now_ms)),
+            is_shared: terms.is_shared,
+            is_regular: network.is_some_and(|tag| self.load.is_regular(moment.draw, &tag)),
+            ..Facts::default()
+        }
+    }
+
     /// What a claim owes first.
     fn judge_claim(&self, terms: &Terms, (tier, index): (u8, u64), vouchers: &[&str], moment: &Moment<'_>) -> Owing {
         let open = |text: &&str| self.vouchers.open(text, &self.room, moment.now_ms).ok();
@@ -137,9 +157,7 @@ impl Desk {
         let known = |names: &[String]| -> Vec<WayName> {
             names.iter().filter_map(|name| WayName::new(name).ok()).filter(|way| self.names(way)).collect()
         };
-        let tag = terms.network.as_deref().and_then(NetworkTag::from_hex);
-        let address = tag.map(|tag| self.load.crowding_of(moment.draw, &tag, moment.now_ms).draw);
-        let score = Score::of(&Facts { address, ..Facts::default() }, self.load.free());
+        let score = Score::of(&self.facts_of_network(terms, moment), self.load.free());
         let is_from_elsewhere = self.is_from_elsewhere(terms, moment);
         let suspicious = if is_from_elsewhere { self.policy.suspicious().to_vec() } else { Vec::new() };
         let was_odd = Some(known(&terms.owes)).filter(|ways| !ways.is_empty()).unwrap_or(suspicious);

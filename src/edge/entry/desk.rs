@@ -17,7 +17,7 @@ use fairgate_entry::bond::Bond;
 use fairgate_entry::book::{Summary, Verdict};
 use fairgate_entry::code::{Campaigns, Code, CodeWay, Sharing};
 use fairgate_entry::epoch::Epoch;
-use fairgate_entry::heat::NetworkTag;
+use fairgate_entry::heat::{NetworkTable, NetworkTag};
 use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond};
 use fairgate_entry::keys::{IdentityKey, Key};
 use fairgate_entry::policy::{EntryPolicy, WayKind};
@@ -59,6 +59,8 @@ pub(crate) struct Desk {
     pub(super) wait: Wait,
     pub(super) altcha: Option<Altcha>,
     pub(super) load: Load,
+    /// What the organizer says of networks.
+    pub(super) table: NetworkTable,
     pub(super) notes: Notes,
     pub(super) overruled: ArcSwap<Overruled>,
     /// What is published with the draw.
@@ -247,8 +249,15 @@ impl Desk {
                 let until_s = self.until_s(&show, &entrant, &scene);
                 let domain = self.mail_domain(&entrant, moment.draw);
                 let (devices, code_networks) = self.devices(&entrant, moment.draw);
+                let (known, block) = (self.table.of(moment.address), self.load.block_tag(moment.draw, moment.address));
+                let of_name = |name| self.load.crowding_of_named(moment.draw, name, moment.now_ms);
                 let facts = Facts {
                     address: Some(crowd.draw),
+                    block: Some(self.load.crowding_of_block(moment.draw, &block, moment.now_ms)),
+                    named: known.name.map(of_name),
+                    is_shared: known.is_shared,
+                    is_data_centre: known.is_data_centre,
+                    is_regular: self.load.is_regular(moment.draw, &self.network_tag(moment)),
                     browser: joining.browser,
                     has_waited: entrant.by.iter().any(|way| way.as_str() == WayName::WAIT),
                     devices,

@@ -7,13 +7,17 @@
 //! - a join makes no call for it: what came is told to the store once a second, and the answer is the fleet's
 //!
 //! Networks with few entries at this edge are told as a number only. From its fourth entry on a network is told by its tag.
+//! Blocks of networks (/24, /48) and networks that a table names are told likewise, beside the addresses. The mean of the
+//! blocks is not told: all entries by the blocks that this edge has seen, so it is never too low.
+//!
+//! Arrivals as if by a clock are each edge's own observation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fairgate_entry::book::{Heat, NETWORKS_AT_ONCE, Seen, Told};
-use fairgate_entry::heat::{NetworkTag, Prefix, Scale, Sketch};
+use fairgate_entry::heat::{NetworkTag, Prefix, Rhythms, Scale, Sketch};
 use fairgate_entry::keys::Key;
 use fairgate_entry::score::Crowding;
 use fairgate_entry::work::effort::{CrowdEffort, EffortRules};
@@ -28,8 +32,13 @@ const GUESSES_A_MINUTE: u32 = 1_000;
 const REFUSALS_KEPT: u16 = 60;
 /// Entries of one network at this edge from which on it is told by its tag.
 const TOLD_FROM: u16 = 4;
+/// The kind of tag of networks that the table names.
+const NAMED: &str = "network";
 /// Networks that wait to be told. Entries of others are counted when there is room.
 const WAITING_MAX: usize = 1 << 16;
+
+/// Networks that are remembered to have come as if by a clock.
+const REGULAR_MAX: usize = 1 << 12;
 
 /// What is known of the crowd and of its networks.
 pub(crate) struct Load {
@@ -61,6 +70,12 @@ struct Now {
     under_way: HashMap<NetworkTag, u16>,
     joins: u32,
     light: i32,
+    /// Blocks and named networks that this edge has seen: only how many there are is asked.
+    blocks: Sketch,
+    named: Sketch,
+    rhythms: Rhythms,
+    /// Networks whose entries came as if by a clock.
+    regular: HashSet<NetworkTag>,
     hour: u64,
     /// Codes that were shown and are none, of this hour.
     guesses: Sketch,
@@ -83,6 +98,10 @@ impl Load {
             under_way: HashMap::new(),
             joins: 0,
             light: 0,
+            blocks: Sketch::new(0),
+            named: Sketch::new(0),
+            rhythms: Rhythms::default(),
+            regular: HashSet::new(),
             hour: now_ms / HOUR_MS,
             guesses: Sketch::new(0),
             refusals: Sketch::new(0),
@@ -161,9 +180,30 @@ impl Load {
         self.rules.free
     }
 
-    /// A network has entered.
-    pub(crate) fn count(&self, draw: &[u8; 32], address: IpAddr) {
-        let tag = self.tag(draw, address);
+    /// What the block around an address has entered beside the mean of the blocks.
+    pub(crate) fn crowding_of_block(&self, draw: &[u8; 32], tag: &NetworkTag, now_ms: u64) -> Crowding {
+        let entries = self.crowding_of(draw, tag, now_ms).draw.entries;
+        let now = self.now();
+        Crowding { entries, mean: now.mean_of(&now.blocks) }
+    }
+
+    /// What a network that the table names has entered beside the mean of those networks.
+    pub(crate) fn crowding_of_named(&self, draw: &[u8; 32], name: &str, now_ms: u64) -> Crowding {
+        let entries = self.crowding_of(draw, &self.other_tag(draw, NAMED, name), now_ms).draw.entries;
+        let now = self.now();
+        Crowding { entries, mean: now.mean_of(&now.named) }
+    }
+
+    /// True if entries of the network came as if by a clock.
+    pub(crate) fn is_regular(&self, draw: &[u8; 32], tag: &NetworkTag) -> bool {
+        let now = self.now();
+        now.draw == *draw && now.regular.contains(tag)
+    }
+
+    /// A network has entered; the table may name what it belongs to.
+    pub(crate) fn count(&self, draw: &[u8; 32], address: IpAddr, named: Option<&str>, now_ms: u64) {
+        let (tag, block) = (self.tag(draw, address), self.block_tag(draw, address));
+        let named = named.map(|name| self.other_tag(draw, NAMED, name));
         let mut now = self.now();
         now.begin(draw, self.columns);
         now.joins = now.joins.saturating_add(1);
@@ -171,6 +211,15 @@ impl Load {
             1 => now.light += 1,
             TOLD_FROM => now.light -= 1,
             _ => {}
+        }
+        now.add(block);
+        now.blocks.add(&block, 1);
+        if let Some(named) = named {
+            now.add(named);
+            now.named.add(&named, 1);
+        }
+        if now.rhythms.note(tag, now_ms) && now.regular.len() < REGULAR_MAX {
+            now.regular.insert(tag);
         }
     }
 
@@ -258,6 +307,8 @@ impl Now {
             self.draw = *draw;
             (self.heat, self.own) = (Heat::new(columns), Sketch::with_columns(columns as usize));
             (self.joins, self.light) = (0, 0);
+            (self.blocks, self.named) = (Sketch::new(0), Sketch::new(0));
+            (self.rhythms, self.regular) = (Rhythms::default(), HashSet::new());
             self.waiting.clear();
             self.under_way.clear();
         }
@@ -289,6 +340,12 @@ impl Now {
         of(&self.waiting) + of(&self.under_way)
     }
 
+    /// All entries by the networks that this edge has seen in a sketch. Others have seen more, so this is not below the mean.
+    fn mean_of(&self, seen: &Sketch) -> f64 {
+        let entries = self.heat.joins() + u64::from(self.joins);
+        (entries as f64 / seen.networks().max(1.0)).max(1.0)
+    }
+
     /// Begins another hour where one is over. A clock that was set back stays in its hour.
     fn turn(&mut self, now_ms: u64) {
         let hour = now_ms / HOUR_MS;
@@ -318,7 +375,7 @@ mod tests {
     }
 
     fn count(load: &Load, address: &str, times: u32) {
-        (0..times).for_each(|_| load.count(&DRAW, address.parse().unwrap()));
+        (0..times).for_each(|_| load.count(&DRAW, address.parse().unwrap(), None, NOW_MS));
     }
 
     /// One telling of an edge to a book.
@@ -418,5 +475,47 @@ mod tests {
         count(&load, "203.0.113.9", 5);
         tell(&load, 1, 2, &mut book, NOW_MS);
         assert_eq!(load.crowding(&DRAW, "203.0.113.9".parse().unwrap(), NOW_MS).draw.entries, 0);
+    }
+
+    #[test]
+    fn a_block_is_compared_with_other_blocks_and_its_addresses_are_not() {
+        let (load, mut book) = (load(), Book::default());
+        (0..50).for_each(|n| count(&load, &format!("198.51.{n}.1"), 2));
+        (0..200).for_each(|n| count(&load, &format!("203.0.113.{n}"), 1));
+        let block = load.block_tag(&DRAW, "203.0.113.9".parse().unwrap());
+        let of_block = || load.crowding_of_block(&DRAW, &block, NOW_MS);
+        assert_eq!(of_block().entries, 200);
+        assert!((5.0..7.0).contains(&of_block().mean), "300 entries of 51 blocks: {:?}", of_block());
+        (1..=9).for_each(|number| tell(&load, 1, number, &mut book, NOW_MS));
+        assert_eq!(of_block().entries, 200, "told");
+        assert_eq!(asked(&load, "203.0.113.9", NOW_MS), 2, "one entry each");
+        let edge = self::load();
+        edge.begin(&DRAW);
+        edge.take(&DRAW, book.heat.clone());
+        assert!(edge.crowding_of_block(&DRAW, &block, NOW_MS).mean >= 200.0, "an edge that has seen none accuses none");
+    }
+
+    #[test]
+    fn a_network_that_a_table_names_is_counted_as_one() {
+        let load = load();
+        for n in 0..40 {
+            load.count(&DRAW, format!("203.0.{n}.1").parse().unwrap(), Some("Acme"), NOW_MS);
+            load.count(&DRAW, format!("198.51.{n}.1").parse().unwrap(), Some(&format!("Other {n}")), NOW_MS);
+        }
+        let acme = load.crowding_of_named(&DRAW, "Acme", NOW_MS);
+        assert!(acme.entries == 40 && (1.5..2.5).contains(&acme.mean), "{acme:?}");
+        assert_eq!(load.crowding_of_named(&DRAW, "Other 3", NOW_MS).entries, 1);
+    }
+
+    #[test]
+    fn a_network_that_comes_as_if_by_a_clock_is_known_at_its_claims_too() {
+        let load = load();
+        let (clock, people) = ("203.0.113.9".parse().unwrap(), "198.51.100.9".parse().unwrap());
+        for n in 0..40_u64 {
+            load.count(&DRAW, clock, None, NOW_MS + n * 500);
+            load.count(&DRAW, people, None, NOW_MS + n * n * 37 % 20_000 + n * 500);
+        }
+        assert!(load.is_regular(&DRAW, &load.tag(&DRAW, clock)) && !load.is_regular(&DRAW, &load.tag(&DRAW, people)));
+        assert!(!load.is_regular(&[9; 32], &load.tag(&[9; 32], clock)), "another draw");
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use fairgate_entry::code::Campaigns;
+use fairgate_entry::heat::NetworkTable;
 use fairgate_entry::keys::{IdentityKey, Purpose};
 use fairgate_entry::mail::MailKeys;
 use fairgate_entry::oidc::SignInKey;
@@ -35,7 +36,7 @@ use super::remote_shop::{Make, RemoteShop};
 use super::sign_in::{Rate, SignInProvider};
 use crate::config::{
     EntryConfig, EntrySecrets, Host, IssuerKeySource, OidcConfig, PRIVATE_TOKEN, PrivateTokenConfig, ProviderSettings,
-    RoomConfig, Secret, ShopConfig, ShopKeySource,
+    RoomConfig, Secret, ShopConfig, ShopKeySource, read_networks,
 };
 use crate::observe::EntryMetrics;
 use fairgate_telemetry::entropy::{NoRandomness, random_bytes};
@@ -52,6 +53,7 @@ pub(crate) struct DeskSetup {
     identity: IdentityKey,
     secrets: EntrySecrets,
     shop_keys: Vec<Option<ShopKey>>,
+    table: NetworkTable,
     codes_dir: PathBuf,
 }
 
@@ -78,6 +80,14 @@ pub enum DeskError {
     /// The system has no random numbers for this run's name.
     #[error(transparent)]
     Entropy(#[from] NoRandomness),
+    /// The table of networks cannot be read.
+    #[error("room {room:?}: `networks`: {reason}")]
+    Networks {
+        /// The room.
+        room: String,
+        /// The file, what is wrong with it, and the remedy.
+        reason: String,
+    },
     /// A shop's keys cannot be read.
     #[error("room {room:?}: cannot read the shop's keys in {}: {reason}", path.display())]
     ShopKeys {
@@ -114,6 +124,8 @@ impl DeskSetup {
             (_, None) => Ok(None),
         });
         let shop_keys = shop_keys.collect::<Result<_, _>>()?;
+        let table = config.networks.as_deref().map_or(Ok(NetworkTable::default()), read_networks);
+        let table = table.map_err(|reason| DeskError::Networks { room: room.name.clone(), reason })?;
         let host = |host: &Host| if let Host::Name(name) = host { Some(name.clone()) } else { None };
         Ok(Some(Self {
             room: room.name.clone(),
@@ -126,6 +138,7 @@ impl DeskSetup {
             identity,
             secrets,
             shop_keys,
+            table,
             codes_dir: codes_dir.to_owned(),
         }))
     }
@@ -168,6 +181,7 @@ impl DeskSetup {
             issuers: self.issuers()?,
             policy: self.config.policy.clone(),
             room: self.room,
+            table: self.table,
             hosts: self.hosts,
             identity: self.identity,
             metrics: metrics.clone(),

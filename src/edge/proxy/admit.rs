@@ -194,6 +194,7 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Draw
         | FanCall::Roster
         | FanCall::Claims
+        | FanCall::Counts
         | FanCall::Proof(_)
         | FanCall::TierRoster(_)
         | FanCall::TierTags(_)

@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fairgate_testkit::fan::{Answer, Fan};
+use fairgate_token::KeySet;
 use serde_json::{Value, json};
 
 use super::double::Double;
@@ -136,6 +137,15 @@ fn who_came_how_is_told_and_published_with_the_draw() {
     let published = world.wait_until("published", |status| status["draw"]["entry"]["entries"] == 3);
     let draw = &published["draw"]["entry"];
     assert_eq!((&draw["by_way"], &draw["no_show_owing"]), (&json!({ "code": 3 }), &json!(0)));
+    let signed = world.fan().get("/.fairgate/final/draw/entry").json();
+    let of_draw = &published["draw"]["descriptor_digest"];
+    assert_eq!((&signed["entry"], &signed["descriptor_digest"]), (draw, of_draw));
+    let jwks = world.fan().get("/.fairgate/jwks.json").text();
+    let keys = KeySet::from_jwks(&jwks, "").unwrap();
+    assert!(keys.verify_counts(signed.clone()).is_ok());
+    let mut nicer = signed;
+    nicer["entry"]["refused"] = json!({});
+    assert!(keys.verify_counts(nicer).is_err());
 }
 
 #[test]

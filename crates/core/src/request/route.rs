@@ -52,6 +52,8 @@ pub enum FanCall {
     Roster,
     /// The list of claims.
     Claims,
+    /// What the draw has asked of its fans, in numbers.
+    Counts,
     /// Hand in the round of public randomness.
     Beacon,
     /// One entry's inclusion proof.
@@ -134,6 +136,7 @@ impl FanCall {
             | Self::Draw
             | Self::Roster
             | Self::Claims
+            | Self::Counts
             | Self::Proof(_)
             | Self::TierRoster(_)
             | Self::TierTags(_)
@@ -431,6 +434,7 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "draw" => FanCall::Draw,
         "draw/roster" => FanCall::Roster,
         "draw/claims" => FanCall::Claims,
+        "draw/entry" => FanCall::Counts,
         "draw/beacon" => FanCall::Beacon,
         "draw/round.js" => FanCall::RoundScript,
         "draw/seen.js" => FanCall::SeenScript,

@@ -11,7 +11,7 @@ pub struct Heat {
     draw: Sketch,
     /// The last two hours, each at its number modulo 2.
     hours: [(u32, Sketch); 2],
-    /// Columns of the first row that are in use.
+    /// Columns of the first row that were taken by the network of an address.
     used: u32,
     joins: u64,
     light: i64,
@@ -61,11 +61,9 @@ impl Heat {
 
     /// The counts of parts that a store keeps: counters big-endian, row after row. A part that is too short ends in zeros.
     #[must_use]
-    pub fn of(columns: u32, draw: &[u8], hours: [(u32, &[u8]); 2], (joins, light): (u64, i64)) -> Self {
+    pub fn of(columns: u32, draw: &[u8], hours: [(u32, &[u8]); 2], (joins, light, used): (u64, i64, u32)) -> Self {
         let sketch = |counters: &[u8]| Sketch::of_counters(columns as usize, counters);
-        let draw = sketch(draw);
-        let used = draw.used();
-        Self { draw, hours: hours.map(|(hour, counters)| (hour, sketch(counters))), used, joins, light }
+        Self { draw: sketch(draw), hours: hours.map(|(hour, counters)| (hour, sketch(counters))), used, joins, light }
     }
 
     /// More entries, of whatever network, and so many more networks with few.
@@ -76,7 +74,8 @@ impl Heat {
 
     /// More entries of a network, in an hour. An hour that is over for two hours is not counted any more.
     pub fn count(&mut self, network: &NetworkTag, entries: u16, hour: u32) {
-        self.used += u32::from(self.draw.is_new_in_first_row(network) && entries > 0);
+        let is_new = network.is_address() && self.draw.is_new_in_first_row(network);
+        self.used += u32::from(is_new && entries > 0);
         self.draw.add(network, entries);
         let (of, sketch) = &mut self.hours[hour as usize % 2];
         if *of < hour {

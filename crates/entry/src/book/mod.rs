@@ -99,7 +99,7 @@ pub struct Seen {
     pub joins: u64,
     /// Networks with few entries at an edge.
     pub light: i64,
-    /// Columns of the first row that are in use.
+    /// Columns of the first row that were taken by the network of an address.
     pub used: u32,
     /// Columns of the counts; 0 where nothing was counted yet.
     pub columns: u32,

@@ -5,7 +5,7 @@ use crate::score::Signal;
 use crate::way::Reason;
 
 fn network(n: u8) -> NetworkTag {
-    NetworkTag([n, 1, 2, 3, n, 5, 6, 7])
+    NetworkTag([n, 1, 2, 3, n, 5, 6, 8])
 }
 
 fn told(number: u64) -> Told {

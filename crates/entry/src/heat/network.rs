@@ -54,6 +54,11 @@ impl Prefix {
         Self { address: kept, bits }
     }
 
+    /// True if the prefix begins with this address.
+    pub(super) fn is_address(&self, address: IpAddr) -> bool {
+        self.address == address.to_canonical()
+    }
+
     /// Family, length and bytes: no two prefixes alike.
     fn bytes(&self) -> Vec<u8> {
         match self.address {
@@ -68,19 +73,33 @@ impl Prefix {
 pub struct NetworkTag(pub [u8; 8]);
 
 impl NetworkTag {
-    /// `HMAC-SHA256(k_net, DST("fairgate/v2/network") ‖ D ‖ prefix)[0..8]`.
+    /// `HMAC-SHA256(k_net, DST("fairgate/v2/network") ‖ D ‖ prefix)[0..8]`, with a last bit that says whether it stands for
+    /// one address's network (0) or for more than that (1). No place in a sketch depends on that bit.
     ///
     /// `key` is that of [`Purpose::Networks`](crate::keys::Purpose::Networks).
     #[must_use]
     pub fn of(key: &Key, draw: &[u8; 32], prefix: &Prefix) -> Self {
-        Self(first(&key.mac("fairgate/v2/network", &[draw, &prefix.bytes()])))
+        let is_address = *prefix == Prefix::of(prefix.address, Scale::Address);
+        Self(first(&key.mac("fairgate/v2/network", &[draw, &prefix.bytes()]))).with_last_bit(!is_address)
     }
 
     /// What stands for something else than a network, such as a mail domain:
-    /// `HMAC-SHA256(k_net, DST("fairgate/v2/network-other") ‖ D ‖ kind ‖ 0x00 ‖ name)[0..8]`.
+    /// `HMAC-SHA256(k_net, DST("fairgate/v2/network-other") ‖ D ‖ kind ‖ 0x00 ‖ name)[0..8]`, with the last bit 1.
     #[must_use]
     pub fn of_name(key: &Key, draw: &[u8; 32], kind: &str, name: &str) -> Self {
-        Self(first(&key.mac("fairgate/v2/network-other", &[draw, kind.as_bytes(), &[0], name.as_bytes()])))
+        let of_name = first(&key.mac("fairgate/v2/network-other", &[draw, kind.as_bytes(), &[0], name.as_bytes()]));
+        Self(of_name).with_last_bit(true)
+    }
+
+    fn with_last_bit(mut self, bit: bool) -> Self {
+        self.0[7] = self.0[7] & !1 | u8::from(bit);
+        self
+    }
+
+    /// True if it stands for one address's network, and not for a block, a named network or a mail domain.
+    #[must_use]
+    pub fn is_address(&self) -> bool {
+        self.0[7] & 1 == 0
     }
 
     /// As a ticket has it: 16 hex digits.
@@ -131,7 +150,10 @@ mod tests {
         assert_eq!(tag(&draw(), block), tag(&draw(), prefix("192.0.2.77", Scale::Block)));
         assert_ne!(tag(&draw(), block), tag(&[0; 32], block));
         assert_ne!(tag(&draw(), block), tag(&draw(), prefix("192.0.2.0", Scale::Address)));
+        assert!(!tag(&draw(), block).is_address() && tag(&draw(), prefix("192.0.2.0", Scale::Address)).is_address());
+        assert!(tag(&draw(), prefix("2001:db8::1", Scale::Address)).is_address());
         let named = |draw: &[u8; 32], kind, name| NetworkTag::of_name(&key(1), draw, kind, name);
+        assert!(!named(&draw(), "domain", "a.example").is_address());
         assert_ne!(named(&draw(), "domain", "a.example"), named(&draw(), "domain", "b.example"));
         assert_ne!(named(&draw(), "domain", "a.example"), named(&[0; 32], "domain", "a.example"));
         assert_ne!(named(&draw(), "domain", "a.example"), named(&draw(), "domai", "na.example"));

@@ -46,7 +46,7 @@ impl Default for Rhythms {
 }
 
 impl Rhythms {
-    /// Notes a join; answers whether those of its network come as if by a clock.
+    /// Notes a join; answers true if those of its network come as if by a clock.
     pub fn note(&mut self, network: NetworkTag, now_ms: u64) -> bool {
         let row = usize::from(u16::from_be_bytes([network.0[0], network.0[1]])) % ROWS;
         let known =

@@ -139,7 +139,8 @@ pub(super) async fn read(link: &Link, key: &str, parts: &[BookPart]) -> Result<B
         }
         let hour = |name: &str| u32::try_from(number(name)).unwrap_or(0);
         let hours = [(hour("hour0"), &counters[1][..]), (hour("hour1"), &counters[2][..])];
-        let totals = (number("joins"), meta.get("light").copied().unwrap_or(0));
+        let used = u32::try_from(number("used")).unwrap_or(u32::MAX);
+        let totals = (number("joins"), meta.get("light").copied().unwrap_or(0), used);
         book.heat = Some(Heat::of(columns, &counters[0], hours, totals));
     }
     if wants(BookPart::Refusals) {

@@ -5,6 +5,7 @@
 
 mod admissions;
 mod claims;
+mod counts;
 mod lists;
 mod places;
 mod tickets;
@@ -54,6 +55,8 @@ pub(super) fn audit(
     findings.extend(tickets::check(source, evidence, &record, &lists)?);
     findings.extend(log.verdicts.into_iter().map(|verdict| finding(Step::Log, verdict)));
     note_missing(&record, &mut notes);
+    let beside = if evidence.keys.is_some() { None } else { source.keys("")? };
+    notes.extend(counts::note(source, evidence.keys.as_ref().or(beside.as_ref()), &record.descriptor_digest)?);
 
     let browsers = papers().filter(|witness| witness.saw_before_round(seen.clone())).count();
     let (facts, rosters) = ((&record).into(), lists.rosters);

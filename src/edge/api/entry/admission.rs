@@ -54,6 +54,7 @@ pub(in crate::edge::api) fn admit(
         later: names(&admission.entrant.deferred),
         network: desk.network(&moment).map(|tag| tag.to_hex()),
         block: desk.block(&moment).map(|tag| tag.to_hex()),
+        is_shared: desk.is_shared(&moment),
         key: jkt,
         keepsake,
     };

@@ -89,6 +89,7 @@ fn finds_the_calls_of_fans() {
         ("x", "/.fairgate/entry/p1.js", Route::NoSuchCall),
         ("x", "/.fairgate/entry/", Route::NoSuchCall),
         ("x", "/.fairgate/all/draw/claims", fan(0, FanCall::Claims)),
+        ("x", "/.fairgate/all/draw/entry", fan(0, FanCall::Counts)),
         ("x", "/.fairgate/all/draw/beacon", fan(0, FanCall::Beacon)),
         ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
         ("x", "/.fairgate/all/draw/freeze.tlog-proof", fan(0, FanCall::LogProof(LogStatement::Freeze))),
