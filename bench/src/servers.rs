@@ -78,7 +78,7 @@ pub(crate) fn core(port: u16, links: &CoreLinks<'_>, stderr: Stdio) -> anyhow::R
     let metrics = free_port()?;
     start("the booking core", "booking", stderr, |command| {
         command.args(["--listen", &format!("127.0.0.1:{port}"), "--metrics-listen", &format!("127.0.0.1:{metrics}")]);
-        command.args(["--room", links.room, "--provider-url", links.provider_url]);
+        command.args(["--without", "mail", "--room", links.room, "--provider-url", links.provider_url]);
         command.args(["--jwks-url", &format!("{}/.fairgate/jwks.json", links.edge_url)]);
         command.env("FAIRGATE_DATABASE_URL", links.database_url);
     })

@@ -10,6 +10,7 @@ mod edge;
 mod entry;
 mod event;
 mod keys;
+mod mail;
 mod organizer;
 mod outbox;
 mod page;

@@ -13,31 +13,30 @@ use lettre::message::Mailbox;
 use tokio::net::TcpListener;
 
 use super::booking::stop_when_told;
+use super::mail::{open_post, public_url};
 use crate::config::LogConfig;
 use crate::observe::{announce, init_logs, registry};
 use fairgate_booking::bookings::links::Links;
 use fairgate_booking::db::Database;
 use fairgate_booking::operators;
-use fairgate_booking::outbox::mail::{MailWatch, MailWorker, Post, PublicShop};
+use fairgate_booking::outbox::mail::{MAIL, MAILED, MailWatch, MailWorker, Post, PublicShop};
 use fairgate_booking::outbox::{
-    Dead, Dropped, Envelope, Message, OutboxMetrics, Redis, Registered, Registry, Relay, STREAM, Schedule, Sink,
-    Watched, asyncapi, sink_name,
+    Dead, Dropped, Envelope, LogQueue, Message, OutboxMetrics, Redis, Registered, Registry, Relay, STREAM, Schedule,
+    Sink, Watched, WorkQueue, WorkerMetrics, asyncapi, sink_name,
 };
 use fairgate_telemetry::supervise::Supervisor;
 
-/// The group of the mail worker.
-const MAIL: &str = "mail";
 /// Dead letters in one listing.
 const LISTED_MAX: usize = 1000;
 
 /// Publish booking events to a Redis stream, and send mails about them.
 ///
-/// `relay` copies events from Postgres to the Redis stream {fairgate.outbox}, in order and at least once. `mail` reads the
-/// stream and sends mails to fans. Several of each may run, and each may be killed at any moment. Whoever reads the change
+/// `relay` copies events from Postgres to the Redis stream {fairgate.outbox}, in order and at least once. `mail` sends mails to
+/// fans, as a booking core does by itself: it reads the change log, or with --redis-url the stream. Several of each may run, and each may be killed at any moment. Whoever reads the change
 /// log is registered as a sink: `sinks` lists them.
 #[derive(Debug, Args)]
 pub(super) struct OutboxArgs {
-    /// The Redis server that holds the stream.
+    /// The Redis server that holds the stream. `relay` needs it.
     #[arg(long, global = true, env = "FAIRGATE_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     redis_url: Option<String>,
     #[command(subcommand)]
@@ -78,8 +77,19 @@ enum Step {
         retry_after: Schedule,
     },
     /// List and retry the mails that failed for good.
-    #[command(subcommand)]
-    Dead(DeadStep),
+    Dead {
+        /// The Postgres database of the booking core. With --redis-url the dead letters of the Redis stream are meant instead.
+        #[arg(
+            long,
+            global = true,
+            env = "FAIRGATE_DATABASE_URL",
+            value_name = "postgresql://…",
+            hide_env_values = true
+        )]
+        database_url: Option<String>,
+        #[command(subcommand)]
+        step: DeadStep,
+    },
     /// Print the AsyncAPI 3.0 description of what is published, as JSON.
     Asyncapi,
     /// List who reads the change log, and how far each is behind.
@@ -179,10 +189,14 @@ async fn run_step(OutboxArgs { redis_url, step }: OutboxArgs) -> anyhow::Result<
             relay(redis, source, &sink, envelope).await
         }
         Step::Mail { source, post, from, public_url, retry_after } => {
-            let post = open_post(post)?;
-            mail(connect(redis_url).await?, source, post, (from, public_url), retry_after).await
+            let post = open_post(post.smtp_url, post.directory)?;
+            let queue = Queue { redis_url, schedule: retry_after };
+            mail(queue, source, post, (from, public_url)).await
         }
-        Step::Dead(step) => dead(connect(redis_url).await?, step, std::io::stdout()).await,
+        Step::Dead { database_url, step } => {
+            let queue = Queue { redis_url, schedule: Schedule::default() };
+            dead(queue.open_for_a_look(database_url.as_deref()).await?, step, std::io::stdout()).await
+        }
         Step::Asyncapi => Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&asyncapi())?)?),
         Step::Sinks { from, json } => sinks(&open(&from).await?, json, std::io::stdout()).await,
         Step::Sink(SinkStep::Drop { from, name }) => drop_sink(&open(&from).await?, &name, std::io::stdout()).await,
@@ -199,7 +213,9 @@ async fn connect(redis_url: Option<String>) -> anyhow::Result<Redis> {
 async fn relay(redis: Redis, source: Source, sink: &str, envelope: Envelope) -> anyhow::Result<()> {
     let stop = stop_when_told(source.exit_with_stdin)?;
     let database = open(&source.from).await?;
-    let Watch { supervisor, metrics } = watch(&source).await?;
+    let registry = registry()?;
+    let metrics = OutboxMetrics::new(&registry)?;
+    let supervisor = watch(&source, registry).await?;
     announce(&format!("publishing to {STREAM}"));
     let watched = Arc::new(Watched::new(&supervisor, metrics));
     let stream: Arc<dyn Sink> = Arc::new(redis);
@@ -214,28 +230,37 @@ async fn relay(redis: Redis, source: Source, sink: &str, envelope: Envelope) -> 
     Ok(())
 }
 
-fn open_post(post: PostArgs) -> anyhow::Result<Post> {
-    Ok(match (post.smtp_url, post.directory) {
-        (Some(url), _) => Post::smtp(&url).context("--smtp-url")?,
-        (None, directory) => Post::Directory(directory.context("name --smtp-url or --directory")?),
-    })
+/// Where the mail worker takes its messages from: the Redis stream where one is named, else the change log.
+struct Queue {
+    redis_url: Option<String>,
+    schedule: Schedule,
 }
 
-/// The shop's address without a `/` at its end.
-fn public_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let host = rest.map(|rest| rest.trim_end_matches('/'));
-    let fits = host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']));
-    let remedy = "write the shop's address without a path, such as https://tickets.example.com";
-    if fits { Ok(text.trim_end_matches('/').to_owned()) } else { Err(remedy.to_owned()) }
+impl Queue {
+    async fn open(self, database: Database) -> anyhow::Result<Arc<dyn WorkQueue>> {
+        if self.redis_url.is_none() {
+            return Ok(Arc::new(LogQueue::new(database, MAIL, &MAILED, self.schedule)));
+        }
+        Ok(Arc::new(connect(self.redis_url).await?.group(MAIL, self.schedule)))
+    }
+
+    async fn open_for_a_look(self, database_url: Option<&str>) -> anyhow::Result<Arc<dyn WorkQueue>> {
+        match (&self.redis_url, database_url) {
+            (Some(_), _) => Ok(Arc::new(connect(self.redis_url).await?.group(MAIL, self.schedule))),
+            (None, Some(url)) => self.open(Database::new(url)?).await,
+            (None, None) => anyhow::bail!(
+                "the database is missing: add --database-url or set FAIRGATE_DATABASE_URL (or --redis-url, where a relay \
+                 publishes to Redis)"
+            ),
+        }
+    }
 }
 
 async fn mail(
-    redis: Redis,
+    queue: Queue,
     source: Source,
     post: Post,
     (from, public_url): (Mailbox, Option<String>),
-    schedule: Schedule,
 ) -> anyhow::Result<()> {
     let stop = stop_when_told(source.exit_with_stdin)?;
     let database = open(&source.from).await?;
@@ -243,12 +268,14 @@ async fn mail(
         Some(url) => Some(PublicShop { url, links: Links::load(&database).await? }),
         None => None,
     };
-    let group = redis.group(MAIL, schedule);
-    group.declare().await?;
-    let Watch { supervisor, metrics } = watch(&source).await?;
+    let queue = queue.open(database.clone()).await?;
+    queue.declare().await?;
+    let registry = registry()?;
+    let metrics = WorkerMetrics::new(&registry)?;
+    let supervisor = watch(&source, registry).await?;
     announce("sending mails");
-    let watch = MailWatch::new(&supervisor, metrics);
-    let worker = MailWorker::new(database, group, (post, from), public, watch);
+    let watch = Arc::new(MailWatch::new(&supervisor, metrics));
+    let worker = MailWorker::new(database, queue, (post, from), public, watch);
     tokio::select! {
         () = supervisor.keep("mail", || worker.run()) => {}
         () = stop.cancelled() => {}
@@ -256,16 +283,9 @@ async fn mail(
     Ok(())
 }
 
-/// By what a process is watched.
-struct Watch {
-    supervisor: Supervisor,
-    metrics: OutboxMetrics,
-}
-
 /// Begins to serve operators, where an address is given.
-async fn watch(source: &Source) -> anyhow::Result<Watch> {
-    let registry = registry()?;
-    let (supervisor, metrics) = (Supervisor::new(&registry)?, OutboxMetrics::new(&registry)?);
+async fn watch(source: &Source, registry: prometheus::Registry) -> anyhow::Result<Supervisor> {
+    let supervisor = Supervisor::new(&registry)?;
     if let Some(address) = source.metrics_listen {
         let bound = TcpListener::bind(address).await;
         let listener = bound.with_context(|| format!("cannot listen on {address}; choose another --metrics-listen"))?;
@@ -274,7 +294,7 @@ async fn watch(source: &Source) -> anyhow::Result<Watch> {
         let serve = async move { drop(operators::serve(listener, registry, watched).await) };
         tokio::spawn(async move { keeper.essential("operators", serve).await });
     }
-    Ok(Watch { supervisor, metrics })
+    Ok(supervisor)
 }
 
 async fn open(from: &DatabaseArgs) -> anyhow::Result<Database> {
@@ -283,9 +303,8 @@ async fn open(from: &DatabaseArgs) -> anyhow::Result<Database> {
     Ok(database)
 }
 
-async fn dead(redis: Redis, step: DeadStep, mut out: impl Write) -> anyhow::Result<()> {
-    let group = redis.group(MAIL, Schedule::default());
-    let letters = group.dead(LISTED_MAX).await?;
+async fn dead(queue: Arc<dyn WorkQueue>, step: DeadStep, mut out: impl Write) -> anyhow::Result<()> {
+    let letters = queue.dead(LISTED_MAX).await?;
     match step {
         DeadStep::List { json: true } => {
             letters.iter().try_for_each(|letter| anyhow::Ok(writeln!(out, "{}", serde_json::to_string(letter)?)?))
@@ -293,7 +312,7 @@ async fn dead(redis: Redis, step: DeadStep, mut out: impl Write) -> anyhow::Resu
         DeadStep::List { json: false } => list(&letters, out),
         DeadStep::Retry { ids, all } => {
             let ids = if all { letters.into_iter().map(|letter| letter.id).collect() } else { ids };
-            let found = group.retry(&ids).await?;
+            let found = queue.retry(&ids).await?;
             writeln!(out, "{found} returned to the mail worker")?;
             anyhow::ensure!(found == ids.len(), "{} of them are not among the dead letters", ids.len() - found);
             Ok(())

@@ -129,6 +129,7 @@ async fn core_with(shop: &Shop, desks: DeskLimits, stop: CancellationToken) -> (
         feed_gap_max: GAP_MAX,
         desks,
         seed_demo: false,
+        mail: None,
     });
     let core = core.await.expect("it starts");
     let (fans, operators) = core.addresses().expect("bound");

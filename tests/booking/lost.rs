@@ -30,6 +30,7 @@ async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken
         feed_gap_max: Duration::from_secs(1),
         desks: DeskLimits::default(),
         seed_demo: false,
+        mail: None,
     });
     let core = core.await.expect("it starts");
     let url = format!("http://{}", core.addresses().expect("bound").0);

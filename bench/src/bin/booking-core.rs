@@ -39,6 +39,7 @@ fn main() -> anyhow::Result<ExitCode> {
         feed_gap_max: GAP_MAX,
         desks: DeskLimits::default(),
         seed_demo: false,
+        mail: None,
     };
     tokio::runtime::Runtime::new()?.block_on(async {
         let core = Core::start(settings).await?;

@@ -8,6 +8,7 @@ use anyhow::Context;
 use axum::extract::State;
 use axum::routing::get;
 use futures_util::future::BoxFuture;
+use lettre::message::Mailbox;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -31,6 +32,8 @@ use crate::http::{self as api, App, ServedBy};
 use crate::in_progress::InProgress;
 use crate::metrics::BookingMetrics;
 use crate::operators::{OPERATOR_PATIENCE, expose};
+use crate::outbox::mail::{MAIL, MAILED, MailWatch, MailWorker, Post, PublicShop};
+use crate::outbox::{LogQueue, Schedule, WorkerMetrics};
 use crate::passes::{PassSettings, Passes};
 use crate::payment::signature::WebhookSecret;
 use crate::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
@@ -65,6 +68,21 @@ pub struct Settings {
     pub desks: DeskLimits,
     /// Make the example event.
     pub seed_demo: bool,
+    /// How mails are sent; none are without it.
+    pub mail: Option<MailSettings>,
+}
+
+/// How a core sends mails.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// Where they go out.
+    pub post: Post,
+    /// Who sends them.
+    pub from: Mailbox,
+    /// Where fans find the shop; mails have no link to the booking without it.
+    pub public_url: Option<String>,
+    /// When a mail that failed is tried again.
+    pub schedule: Schedule,
 }
 
 /// Who takes the money.
@@ -118,6 +136,20 @@ impl Tasks {
         tasks.keep_with("desks", app, |app| async move { app.events.keep_desks().await });
         tasks.keep_with("cashier", app, |app| async move { app.cashier.run().await });
         tasks
+    }
+
+    /// Has mails sent by this process, whenever it is its turn.
+    fn send_mails(&mut self, app: &Arc<App>, metrics: WorkerMetrics, settings: MailSettings) {
+        let MailSettings { post, from, public_url, schedule } = settings;
+        let database = app.database.for_lane(Lane::Fans);
+        let public = public_url.map(|url| PublicShop { url, links: app.links.clone() });
+        let watch = Arc::new(MailWatch::without_pulse(metrics));
+        self.keep("mail", move || {
+            let queue = LogQueue::new(database.clone(), MAIL, &MAILED, schedule.clone());
+            let post = (post.clone(), from.clone());
+            let worker = MailWorker::new(database.clone(), Arc::new(queue), post, public.clone(), Arc::clone(&watch));
+            async move { worker.run().await }
+        });
     }
 
     fn keep<F: Future<Output = ()> + Send>(
@@ -228,7 +260,10 @@ impl Core {
             openapi: api::openapi_document(),
             pages: api::pages(),
         });
-        let tasks = Tasks::begin(supervisor, &app, feed, core, settings.retention);
+        let mut tasks = Tasks::begin(supervisor, &app, feed, core, settings.retention);
+        if let Some(mail) = settings.mail {
+            tasks.send_mails(&app, WorkerMetrics::new(&registry)?, mail);
+        }
         let fans = bind(settings.listen).await?;
         let operators = bind(settings.metrics_listen).await?;
         Ok(Self { app, registry, fans, operators, tasks })

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::mail::CoreMailArgs;
 use crate::config::{LogConfig, LogFormat};
 use crate::observe::{announce, init_logs};
 use fairgate_booking::http::organizer::OrganizerToken;
@@ -28,8 +29,8 @@ pub(super) const ORGANIZER_TOKEN: &str = "FAIRGATE_ORGANIZER_TOKEN";
 
 /// Run the booking core, or show, cancel and reconcile bookings.
 ///
-/// Without a subcommand this starts the server. It sells each seat once, to fans with a pass from the waiting room, and
-/// keeps everything in Postgres.
+/// Without a subcommand this starts the server. It sells each seat once, to fans with a pass from the waiting room, keeps
+/// everything in Postgres, and sends mails to buyers where it is given a mail server.
 #[derive(Debug, Args)]
 pub(super) struct BookingArgs {
     #[command(subcommand)]
@@ -72,6 +73,8 @@ struct CoreArgs {
     provider_url: Option<String>,
     #[command(flatten)]
     keep: KeepArgs,
+    #[command(flatten)]
+    mail: CoreMailArgs,
     /// Create the example event (5,000 seats) if it does not exist. Without --provider-url its payments are simulated.
     #[arg(long)]
     seed_demo: bool,
@@ -156,6 +159,7 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
         feed_gap_max: GAP_MAX,
         desks: DeskLimits::default(),
         seed_demo: args.seed_demo,
+        mail: args.mail.settings()?,
     })
     .await?;
     let (fans, operators) = core.addresses()?;

@@ -90,6 +90,20 @@ impl ChangeLog {
         let rows = client.query(&page, &[&published, &settled, &rows_max]).await?;
         Ok(rows.iter().map(read).collect())
     }
+
+    /// The same of some kinds only.
+    pub(super) async fn page_of(
+        &self,
+        kinds: &[&str],
+        after: i64,
+        up_to: i64,
+        rows_max: i64,
+    ) -> Result<Vec<Change>, DbError> {
+        let client = self.database.client().await?;
+        let page = client.prepare_cached(sql::OUTBOX_PAGE_OF).await?;
+        let rows = client.query(&page, &[&after, &up_to, &rows_max, &kinds]).await?;
+        Ok(rows.iter().map(read).collect())
+    }
 }
 
 /// True once every transaction has ended that was writing into the log when this was asked first. All numbers below one that can

@@ -4,7 +4,7 @@
 
 use prometheus::Registry;
 
-use super::streams::Standing;
+use super::work::Standing;
 use fairgate_telemetry::metrics;
 
 metrics! {
@@ -20,9 +20,15 @@ metrics! {
         outbox_relay_failures_total: IntCounter,
         /// Messages in the stream: not handled by every consumer yet, or kept for one to come.
         outbox_stream_messages: IntGauge,
+    }
+}
+
+metrics! {
+    /// Those of a worker.
+    struct OfWorker {
         /// Attempts to send a mail, by what became of them (sent, failed: tried again, dead: given up).
         outbox_mails_total: IntCounterVec["outcome"],
-        /// Rounds of the mail worker that failed, because Redis did not answer.
+        /// Rounds of the mail worker that failed, because its queue did not answer.
         outbox_mail_failures_total: IntCounter,
         /// Messages that a worker has taken and not finished with, or that wait for another attempt, by worker.
         outbox_pending_messages: IntGaugeVec["worker"],
@@ -33,9 +39,13 @@ metrics! {
     }
 }
 
-/// What a relay or a worker measures of itself.
+/// What a relay measures of itself.
 #[derive(Clone, Debug)]
 pub struct OutboxMetrics(Metrics);
+
+/// What a worker measures of itself.
+#[derive(Clone, Debug)]
+pub struct WorkerMetrics(OfWorker);
 
 /// What became of an attempt to send a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +100,16 @@ impl OutboxMetrics {
     /// How many messages the stream has.
     pub fn set_stream(&self, messages: usize) {
         self.0.outbox_stream_messages.set(i64::try_from(messages).unwrap_or(i64::MAX));
+    }
+}
+
+impl WorkerMetrics {
+    /// Registers every metric.
+    ///
+    /// # Errors
+    /// When the registry has one of them already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        OfWorker::new(registry).map(Self)
     }
 
     /// A round of the mail worker failed.

@@ -4,12 +4,14 @@
 //! - what happened is in the log in the transaction in which it happened
 //! - the [`relay`] publishes all of it, in order, at least once, and none twice while Redis remembers
 //! - whoever reads the log is registered ([`Registry`]), and what one of them has not read is kept
-//! - a consumer's failed message is tried again after 1, 5, 10, 30 and 60 seconds and then lies in its dead-letter
-//!   stream until somebody looks
+//! - a worker reads the log itself ([`LogQueue`]), or a group of the Redis stream ([`Group`]): both are a [`WorkQueue`]
+//! - a worker's failed message is tried again after 1, 5, 10, 30 and 60 seconds and is a dead letter then, until somebody
+//!   looks
 //!
 //! Messages carry no personal data. They are CloudEvents; each type has a JSON Schema, which only grows.
 //!
 //! ```text
+//! change_log (Postgres) ── mail worker in the core ── what failed: parked (Postgres)
 //! change_log (Postgres) ── relay ──> {fairgate.outbox} ── group "mail" ──> mail worker
 //!                                                             │ six failures
 //!            {fairgate.outbox}:mail:again <── dead retry ── {fairgate.outbox}:mail:dead
@@ -20,9 +22,11 @@ mod describe;
 mod envelope;
 mod installation;
 mod log;
+mod log_queue;
 pub mod mail;
 mod message;
 mod metrics;
+mod redis_queue;
 mod redis_sink;
 mod registry;
 mod relay;
@@ -31,14 +35,17 @@ mod schemas;
 mod sink;
 mod streams;
 mod turn;
+mod work;
 
 pub use asyncapi::asyncapi;
 pub use envelope::{CloudEvent, Envelope};
+pub use log_queue::LogQueue;
 pub use message::{About, AboutBooking, Kind, Message};
-pub use metrics::OutboxMetrics;
+pub use metrics::{OutboxMetrics, WorkerMetrics};
 pub use registry::{Dropped, Registered, Registry, sink_name};
 pub use relay::{Relay, RelayError, Watched};
 pub use schedule::Schedule;
 pub use schemas::{breaks, schemas};
 pub use sink::{Entry, Sink, SinkError};
-pub use streams::{Dead, Delivery, Group, Redis, STREAM, StreamError};
+pub use streams::{Group, Redis, STREAM, StreamError};
+pub use work::{Dead, Delivery, QueueError, Standing, WorkQueue};

@@ -31,6 +31,12 @@ impl Schedule {
         self.0.get(attempts.checked_sub(1)?).copied()
     }
 
+    /// After so many attempts a message is dead.
+    #[must_use]
+    pub fn attempts_max(&self) -> usize {
+        self.0.len() + 1
+    }
+
     /// The shortest wait: nothing is due sooner.
     #[must_use]
     pub fn shortest(&self) -> Duration {

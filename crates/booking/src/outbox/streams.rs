@@ -14,11 +14,12 @@ use redis::streams::{
     StreamReadReply,
 };
 use redis::{AsyncCommands, RedisResult, Script, cmd, pipe};
-use serde::Serialize;
 use tokio::time::sleep;
+use tracing::error;
 
 use super::schedule::Schedule;
 use super::sink::Entry;
+use super::work::{Dead, Delivery, Standing, WORKERS_DIED};
 
 /// What happened, in order. The braces keep it and its consumers' streams in one slot of a cluster.
 pub const STREAM: &str = "{fairgate.outbox}";
@@ -145,39 +146,10 @@ pub struct Group {
     schedule: Schedule,
 }
 
-/// A message that a worker has to acknowledge, put off or bury.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    stream: String,
-    id: String,
-    /// The message, as it was published.
-    pub message: String,
-    /// How often it was tried, this time included.
-    pub attempts: usize,
-}
-
-/// A dead letter.
-#[derive(Clone, Debug, Serialize)]
-pub struct Dead {
-    /// The message's id among the dead letters.
-    pub id: String,
-    /// The message, as it was published.
-    pub message: String,
-    /// Why it failed at last.
-    pub reason: String,
-    /// How often it was tried.
-    pub attempts: usize,
-}
-
-/// What a worker has before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Standing {
-    /// Messages that were taken and are not finished with, or wait for another attempt.
-    pub(super) pending: usize,
-    /// Dead letters.
-    pub(super) dead: usize,
-    /// When the oldest of them died, Unix ms by Redis's clock.
-    pub(super) oldest_dead_ms: Option<u64>,
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Group").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Group {
@@ -262,8 +234,11 @@ impl Group {
                 for entry in &page.ids {
                     let wait = self.schedule.wait_after(entry.times_delivered).unwrap_or_default();
                     let wait_ms = if pending_as == WAITING { millis(wait) } else { LEASE_MS };
-                    if due.len() < count && entry.last_delivered_ms >= wait_ms {
-                        due.extend(self.claim(stream, &entry.id, wait_ms, entry.times_delivered + 1).await?);
+                    // One whose worker has died may have killed it: it is taken alone.
+                    let room = if pending_as == WAITING { count } else { 1 };
+                    if due.len() < room && entry.last_delivered_ms >= wait_ms {
+                        let claimed = self.claim(stream, &entry.id, wait_ms, entry.times_delivered + 1).await?;
+                        due.extend(self.not_given_up(claimed).await?);
                     }
                 }
                 match page.ids.last() {
@@ -273,6 +248,16 @@ impl Group {
             }
         }
         Ok(seen)
+    }
+
+    /// Buries a message that was taken as often as it may be.
+    async fn not_given_up(&self, claimed: Option<Delivery>) -> Result<Option<Delivery>, StreamError> {
+        let Some(delivery) = claimed.clone().filter(|delivery| delivery.attempts > self.schedule.attempts_max()) else {
+            return Ok(claimed);
+        };
+        error!(group = self.name, message = delivery.id, "{WORKERS_DIED}: a message is among the dead letters");
+        self.bury(&Delivery { attempts: delivery.attempts - 1, ..delivery }, WORKERS_DIED).await?;
+        Ok(None)
     }
 
     /// Takes one message, unless somebody else was faster.
@@ -294,9 +279,9 @@ impl Group {
     /// [`StreamError`]; it may come again.
     pub async fn done(&self, delivery: &Delivery) -> Result<(), StreamError> {
         let mut connection = self.connection.clone();
-        connection.xack::<_, _, _, ()>(&delivery.stream, &self.name, &[&delivery.id]).await?;
+        connection.xack::<_, _, _, ()>(&delivery.origin, &self.name, &[&delivery.id]).await?;
         // Nobody else reads this stream, so what is done can go.
-        if delivery.stream == self.again {
+        if delivery.origin == self.again {
             connection.xdel::<_, _, ()>(&self.again, &[&delivery.id]).await?;
         }
         Ok(())
@@ -312,7 +297,7 @@ impl Group {
             return Ok(true);
         }
         let mut put_off = cmd("XCLAIM");
-        put_off.arg(&delivery.stream).arg(&self.name).arg(WAITING).arg(0).arg(&delivery.id);
+        put_off.arg(&delivery.origin).arg(&self.name).arg(WAITING).arg(0).arg(&delivery.id);
         put_off.arg("IDLE").arg(0).arg("RETRYCOUNT").arg(delivery.attempts).arg("JUSTID");
         put_off.query_async::<()>(&mut self.connection.clone()).await?;
         Ok(false)
@@ -327,8 +312,8 @@ impl Group {
         burial.atomic();
         burial.cmd("XADD").arg(&self.dead).arg("*").arg("message").arg(&delivery.message);
         burial.arg("reason").arg(reason).arg("attempts").arg(delivery.attempts).ignore();
-        burial.xack(&delivery.stream, &self.name, &[&delivery.id]).ignore();
-        if delivery.stream == self.again {
+        burial.xack(&delivery.origin, &self.name, &[&delivery.id]).ignore();
+        if delivery.origin == self.again {
             burial.xdel(&self.again, &[&delivery.id]).ignore();
         }
         Ok(burial.query_async(&mut self.connection.clone()).await?)
@@ -365,7 +350,7 @@ impl Group {
 
 fn delivery(stream: &str, entry: &StreamId, attempts: usize) -> Delivery {
     let message = entry.get("message").unwrap_or_default();
-    Delivery { stream: stream.to_owned(), id: entry.id.clone(), message, attempts }
+    Delivery { origin: stream.to_owned(), id: entry.id.clone(), message, attempts }
 }
 
 fn read_dead(entry: &StreamId) -> Dead {

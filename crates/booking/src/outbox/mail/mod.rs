@@ -13,4 +13,4 @@ mod worker;
 
 pub use letter::Letter;
 pub use post::{Post, PostError};
-pub use worker::{MailWatch, MailWorker, PublicShop};
+pub use worker::{MAIL, MAILED, MailWatch, MailWorker, PublicShop};

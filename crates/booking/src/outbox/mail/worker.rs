@@ -1,5 +1,6 @@
-//! The mail worker: takes messages, sends mails, and leaves what fails to the group's schedule.
+//! The mail worker: takes messages, sends mails, and leaves what fails to the queue's schedule.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::future::join_all;
@@ -11,12 +12,16 @@ use super::letter::Letter;
 use super::post::{Post, PostError};
 use crate::bookings::links::Links;
 use crate::db::{Database, DbError};
-use crate::outbox::metrics::{OutboxMetrics, Outcome};
-use crate::outbox::streams::StreamError;
-use crate::outbox::{Delivery, Group, Message};
+use crate::outbox::metrics::{Outcome, WorkerMetrics};
+use crate::outbox::{Delivery, Kind, Message, QueueError, WorkQueue};
 use crate::sql;
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::supervise::{Pulse, Supervisor};
+
+/// The name of the mail worker, for whoever reads the log or a stream.
+pub const MAIL: &str = "mail";
+/// What people get mails about.
+pub const MAILED: [Kind; 3] = [Kind::Booked, Kind::Cancelled, Kind::Refunded];
 
 /// Messages worked on at the same moment; all of them are through before a lease ends.
 const AT_ONCE: usize = 8;
@@ -28,26 +33,31 @@ const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// Sends mails.
 pub struct MailWorker {
     database: Database,
-    group: Group,
+    queue: Arc<dyn WorkQueue>,
     post: Post,
     from: Mailbox,
     public: Option<PublicShop>,
-    metrics: OutboxMetrics,
-    pulse: Pulse,
+    watch: Arc<MailWatch>,
 }
 
 /// By what a mail worker is watched.
 #[derive(Debug)]
 pub struct MailWatch {
-    metrics: OutboxMetrics,
-    pulse: Pulse,
+    metrics: WorkerMetrics,
+    pulse: Option<Pulse>,
 }
 
 impl MailWatch {
     /// A pulse named `mail`, and metrics.
     #[must_use]
-    pub fn new(supervisor: &Supervisor, metrics: OutboxMetrics) -> Self {
-        Self { metrics, pulse: supervisor.pulse_within("mail", SILENCE_MAX) }
+    pub fn new(supervisor: &Supervisor, metrics: WorkerMetrics) -> Self {
+        Self { metrics: metrics.of_worker(MAIL), pulse: Some(supervisor.pulse_within(MAIL, SILENCE_MAX)) }
+    }
+
+    /// Only metrics, for a process that is well without mails.
+    #[must_use]
+    pub fn without_pulse(metrics: WorkerMetrics) -> Self {
+        Self { metrics: metrics.of_worker(MAIL), pulse: None }
     }
 }
 
@@ -82,41 +92,48 @@ impl MailWorker {
     #[must_use]
     pub fn new(
         database: Database,
-        group: Group,
+        queue: Arc<dyn WorkQueue>,
         (post, from): (Post, Mailbox),
         public: Option<PublicShop>,
-        watch: MailWatch,
+        watch: Arc<MailWatch>,
     ) -> Self {
-        let MailWatch { metrics, pulse } = watch;
-        let metrics = metrics.of_worker(group.name());
-        Self { database, group, post, from, public, metrics, pulse }
+        Self { database, queue, post, from, public, watch }
     }
 
     /// Works for ever.
     pub async fn run(&self) {
-        tokio::join!(self.work_on(), self.measure());
+        tokio::join!(self.work_on(), self.measure(), self.queue.tend());
     }
 
     async fn work_on(&self) {
+        let mut fails = false;
         loop {
             match self.run_once().await {
-                Ok(()) => self.pulse.beat(),
+                Ok(()) => {
+                    fails = false;
+                    if let Some(pulse) = &self.watch.pulse {
+                        pulse.beat();
+                    }
+                }
                 Err(error) => {
-                    self.metrics.count_failed_mail_round();
-                    warn!(%error, "messages could not be taken and are taken later");
+                    self.watch.metrics.count_failed_mail_round();
+                    // Once for each time that it begins to fail.
+                    if !std::mem::replace(&mut fails, true) {
+                        warn!(%error, "mails cannot be worked on; it is tried again and again");
+                    }
                     sleep(AGAIN_AFTER).await;
                     // A Redis that forgot everything has forgotten the group, too.
-                    let _ = self.group.declare().await;
+                    let _ = self.queue.declare().await;
                 }
             }
         }
     }
 
-    /// Looks at what is pending and dead; while Redis does not answer, the figures stay what they were.
+    /// Looks at what is pending and dead; while the queue does not answer, the figures stay what they were.
     async fn measure(&self) {
         loop {
-            if let Ok(standing) = self.group.standing().await {
-                self.metrics.set_standing(self.group.name(), &standing, SystemClock.now_ms());
+            if let Ok(standing) = self.queue.standing().await {
+                self.watch.metrics.set_standing(self.queue.name(), &standing, SystemClock.now_ms());
             }
             sleep(MEASURE_EVERY).await;
         }
@@ -125,28 +142,28 @@ impl MailWorker {
     /// Works on what is there.
     ///
     /// # Errors
-    /// When Redis cannot be reached.
-    pub async fn run_once(&self) -> Result<(), StreamError> {
-        let deliveries = self.group.take(AT_ONCE).await?;
+    /// When the queue cannot be reached.
+    pub async fn run_once(&self) -> Result<(), QueueError> {
+        let deliveries = self.queue.take(AT_ONCE).await?;
         let worked = join_all(deliveries.iter().map(|delivery| self.work(delivery))).await;
         worked.into_iter().collect()
     }
 
-    async fn work(&self, delivery: &Delivery) -> Result<(), StreamError> {
+    async fn work(&self, delivery: &Delivery) -> Result<(), QueueError> {
         let attempts = delivery.attempts;
         match self.mail(delivery).await {
-            Ok(()) => self.group.done(delivery).await,
+            Ok(()) => self.queue.done(delivery).await,
             Err(error @ (MailError::Unreadable(_) | MailError::Post(PostError::Unfit(_)))) => {
                 error!(%error, "a message can never be mailed: it is among the dead letters");
-                self.metrics.count_mail(Outcome::Dead);
-                self.group.bury(delivery, &error.to_string()).await
+                self.watch.metrics.count_mail(Outcome::Dead);
+                self.queue.bury(delivery, &error.to_string()).await
             }
             Err(error) => {
-                if self.group.failed(delivery, &error.to_string()).await? {
-                    self.metrics.count_mail(Outcome::Dead);
+                if self.queue.failed(delivery, &error.to_string()).await? {
+                    self.watch.metrics.count_mail(Outcome::Dead);
                     error!(%error, attempts, "a mail failed for good: it is among the dead letters");
                 } else {
-                    self.metrics.count_mail(Outcome::Failed);
+                    self.watch.metrics.count_mail(Outcome::Failed);
                     warn!(%error, attempts, "a mail failed and is tried again");
                 }
                 Ok(())
@@ -175,7 +192,7 @@ impl MailWorker {
         let client = self.database.client().await?;
         let done = client.prepare_cached(sql::MAIL_DONE).await?;
         client.execute(&done, &[&message.id]).await?;
-        self.metrics.count_mail(Outcome::Sent);
+        self.watch.metrics.count_mail(Outcome::Sent);
         info!(message = message.id, kind = ?message.kind, "sent a mail");
         Ok(())
     }
