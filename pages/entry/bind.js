@@ -6,7 +6,7 @@ import { spelled } from "./spell.js";
 
 const SIGNED = /\/(claim|leave|move(\/\w+)?)$/;
 
-async function hashed(text) {
+export async function hashed(text) {
   return spelled(await crypto.subtle.digest("SHA-256", utf8(text)));
 }
 
@@ -65,7 +65,9 @@ export async function bind(room, u, { guard, claimsOf }, nonceNow) {
   const said = { jkt: await thumbprintOf(pair), keepsake: await keepsakeHash(keepsake) };
   const own = { letters: printed(keepsake), said };
   own.heed = (ticket) => {
-    own.lost = claimsOf(ticket).cnf?.jkt !== said.jkt;
+    const { cnf, moves = 0 } = claimsOf(ticket);
+    own.lost = cnf?.jkt !== said.jkt;
+    own.moves = own.lost ? Infinity : moves;
   };
   guard.send = signing(pair, () => !own.lost && nonceNow());
   return own;

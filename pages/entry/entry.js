@@ -32,6 +32,7 @@ let drawn = "";
 let fill = null;
 let key = null;
 let forms = null;
+let moving = null;
 
 const say = (name, values) => words[name].replace(/\{(\w+)\}/g, (_, slot) => values[slot]);
 const now = () => page.now();
@@ -95,14 +96,16 @@ async function pursue({ ways }, { descriptor_digest: d }) {
   // What was published before the last minute is of no use.
   if (epochOf(now()) - e > 1) again(500);
   else shop.solve({ key: await puzzleOf(page, d, seed, unspelled(bond)), effort, e });
-  if (!begun_ms) setTimeout(page.show, PATIENCE_MS);
+  if (!begun_ms) setTimeout(loadForms, PATIENCE_MS);
   begun_ms ||= now();
   return null;
 }
 
 async function loadForms() {
-  const tools = { page, words, say, askOf, kind, has, learn, hears, bond: () => bond, shows, skip };
+  const tools = { page, words, say, askOf, kind, has, learn, hears, bond: () => bond, shows, skip, waits };
   forms ??= (await load("forms"))(tools);
+  page.show();
+  return forms;
 }
 
 // What a form has got: a code, or a check that counts for a while.
@@ -138,10 +141,10 @@ async function learn() {
   if (!me) why = words["sign-in-failed"];
 }
 
-// A token that only a signature can tell is judged before the join.
+// A token that only a signature can tell is judged before the join. Behind a dot its header is where a ticket has its claims.
 async function handToken() {
   const { token } = held;
-  if (!token || JSON.parse(new TextDecoder().decode(unspelled(token.split(".")[0]))).alg === "HS256") return;
+  if (!token || page.claimsOf(`.${token}`).alg === "HS256") return;
   const answer = await page.ask("entry/shop", { token });
   held.token = "";
   if (!hears(answer)) await learn();
@@ -176,7 +179,7 @@ function hears({ code, json, hint_ms }) {
   if (/work/.test(type)) again(1000);
   if (/^(owes|prove-|moved)/.test(type)) {
     [step, bond] = [{ type, ways }, json.bond ?? bond];
-    loadForms().then(page.show);
+    loadForms();
   }
   return true;
 }
@@ -211,25 +214,34 @@ function draw(name, nodes) {
 
 // The screen before the join or at the claim. Others have letters to note, or a sign-in that may come early.
 function look(screen, { status }) {
-  if (screen === "showing") {
+  if (screen === "showing" || step?.type === "moved") {
     const works = !forms?.picked() && step.ways.some((name) => kind(name) === "work");
     const late = begun_ms && now() - begun_ms >= PATIENCE_MS;
     draw(JSON.stringify([step, why, late, forms?.stage()]), () => [
       why && marked(note(why, "notice"), { role: "alert" }),
-      ...(works ? [working(), ...(late ? instead() : [])] : (forms?.nodes(step) ?? [])),
+      ...(works ? [working(), ...((late && forms?.instead(step)) || [])] : (forms?.nodes(step) ?? [])),
     ]);
-    return { headline: words[`${works ? "work" : (step.type ?? "choose")}_title`], words: works && words.work };
+    const headline = words[`${works ? "work" : (step.type ?? "choose")}_title`];
+    return { screen: "showing", headline, words: works && words.work };
   }
   const ways = screen === "idle" ? Object.keys(status.entry?.ways ?? {}) : [];
   const early = ways.filter((name) => kind(name) === "sign-in" && !has(name));
-  if (early[0] && !forms) loadForms().then(page.show);
+  if (early[0] && !forms) loadForms();
   const letters = ["pooled", "line"].includes(screen) && key?.letters;
-  draw(`${screen} ${early} ${letters} ${Boolean(forms)}`, () => [
+  const moves = letters && status.entry.moves > key.moves;
+  draw(`${screen} ${early} ${letters} ${moves} ${moving?.stage()} ${!forms}`, () => (moves && moving?.nodes()) || [
     note(letters && `${words.keepsake} ${letters}`),
+    moves && pressed(words.move, "quiet", giveAway),
     note(early[0] && words.early),
     ...(forms ? early.map(forms.choice) : []),
   ]);
   return null;
+}
+
+// What offers the place to another device is loaded once somebody wants that.
+async function giveAway() {
+  moving ??= (await load("move"))(await loadForms());
+  moving.begin();
 }
 
 function working() {
@@ -238,16 +250,9 @@ function working() {
   return node;
 }
 
-function instead() {
-  const checks = step.ways.filter((name) => kind(name) === "challenge");
-  return [note(words.work_long), ...checks.map((name) => forms.choice(name)), pressed(words.wait, "quiet", waitInstead)];
-}
-
-async function waitInstead() {
-  const { code, json } = await page.ask("entry/wait", { bond });
-  if (code !== 200) return;
-  const from_ms = json.not_before_ms;
-  held.note = { text: json.note, from_ms };
+// A note to wait instead of working is good from then on.
+function waits(text, from_ms) {
+  held.note = { text, from_ms };
   again(from_ms - now());
   why = say("waiting", { time: when(from_ms) });
   page.show();
@@ -258,9 +263,10 @@ const claims = () => key?.lost && { jkt: key.said.jkt, ...forms?.claims() };
 
 globalThis.fairgate?.(async (given, known) => {
   [page, state] = [given, known];
-  const [{ entry }, { nonce, receipt, asking }] = state();
+  const [{ entry }, { nonce, keeps = nonce, receipt, asking, moved }] = state();
   if (asking) await learn();
-  if (receipt && nonce && entry?.binding === "key") await bind(unspelled(nonce));
+  if (receipt && keeps && entry?.binding === "key") await bind(unspelled(keeps));
   key?.heed(receipt.ticket);
+  if (moved) hears({ code: 409, json: moved });
   return { shown, hears, joined, claims, named, look, get asks() { return step; } };
 });

@@ -10,6 +10,8 @@ const LOOK =
   "background:none;color:inherit;font:inherit}.entry label{display:block}.entry form p{margin-top:.5rem}" +
   ".entry form [role=alert]{font-weight:600}.entry .notice{margin:1rem 0 0}.entry iframe{max-width:100%}";
 
+const { base } = JSON.parse(document.getElementById("config").textContent);
+
 let tools = null;
 let picked = "";
 let mailed = false;
@@ -62,6 +64,17 @@ function nodes({ ways: all, skip, type }) {
   if (!one) return [note(words.choose), ...ways.map(choice), goOn, note(words.private)];
   const other = ways[1] && pressed(words.other, "quiet", () => choose(""));
   return [FORMS[kind(one)]?.(one), other, goOn];
+}
+
+// Other ways than work that takes long.
+function instead({ ways }) {
+  const { words, kind, page, bond, waits } = tools;
+  const wait = async () => {
+    const { code, json } = await page.ask("entry/wait", { bond: bond() });
+    if (code === 200) waits(json.note, json.not_before_ms);
+  };
+  const checks = ways.filter((name) => kind(name) === "challenge");
+  return [note(words.work_long), ...checks.map(choice), pressed(words.wait, "quiet", wait)];
 }
 
 const FORMS = { "sign-in": choice, shop: () => note(tools.words.shop), code, mail, challenge };
@@ -117,11 +130,11 @@ function challenge(name) {
 
 // Only devices of one maker have such tokens; others are not asked.
 async function passToken() {
-  const { page, bond, shows } = tools;
+  const { bond, shows } = tools;
   if (tokenAsked === bond() || !/Version\/\S+ .*Safari/.test(navigator.userAgent)) return;
   tokenAsked = bond();
   const signal = AbortSignal.timeout(3000);
-  const answer = await fetch(`${page.base}/entry/private-token?bond=${tokenAsked}`, { signal }).catch(() => null);
+  const answer = await fetch(`${base}/entry/private-token?bond=${tokenAsked}`, { signal }).catch(() => null);
   if (answer?.ok) shows("private-token", (await answer.json()).voucher_until_ms);
 }
 
@@ -141,5 +154,5 @@ globalThis.fairgate?.((given) => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(LOOK);
   document.adoptedStyleSheets = [sheet];
-  return { nodes, choice, passToken, picked: () => picked, stage: () => `${picked} ${mailed}`, claims: () => claim };
+  return { ...tools, nodes, choice, instead, passToken, picked: () => picked, stage: () => `${picked} ${mailed}`, claims: () => claim };
 });

@@ -5,7 +5,7 @@ const DRAWS_MAX = 64;
 const KEPT_MAX = 16;
 const QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
 
-const keyOf = (room, draw) => `fairgate:${room}:draw:${draw}`;
+const drawKey = (room, draw) => `fairgate:${room}:draw:${draw}`;
 
 // What the browser keeps. Where storage is denied, this tab's memory has to do.
 
@@ -28,22 +28,22 @@ export function keep(key, value, storage = "localStorage") {
 // Everything that is kept of a room's draws: those that were only looked at before those entered, each the oldest first.
 export function evidenceOf(room) {
   const keys = Object.keys(localStorage);
-  const found = keys.filter((key) => key.startsWith(keyOf(room, ""))).map((key) => recall(key));
+  const found = keys.filter((key) => key.startsWith(drawKey(room, ""))).map((key) => recall(key));
   const kept = found.filter((kept) => kept?.receipts);
   const entered = ({ receipts }) => (receipts.length ? 1 : 0);
   return kept.sort((a, b) => entered(a) - entered(b) || a.at_ms - b.at_ms);
 }
 
 export function evidenceFor(room, draw) {
-  return recall(keyOf(room, draw));
+  return recall(drawKey(room, draw));
 }
 
 export function dropEvidence(room, draw) {
-  localStorage.removeItem(keyOf(room, draw));
+  localStorage.removeItem(drawKey(room, draw));
 }
 
 function keepEvidence(room, kept) {
-  const key = keyOf(room, kept.draw);
+  const key = drawKey(room, kept.draw);
   keep(key, kept);
   // Storage that is denied keeps nothing, so there is nothing to bound.
   if (!recall(key)) return;

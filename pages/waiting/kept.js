@@ -31,7 +31,7 @@ export function remember(changes) {
 export function forget(gone) {
   keepReceipt(room, mine, Date.now());
   const way = ["nonce", "nonce_ms", "receipt", "draw", "place", "first_ahead"];
-  way.push("until_ms", "expires_ms", "admitted", "entered", "pooled", "elsewhere");
+  way.push("until_ms", "expires_ms", "admitted", "entered", "pooled", "elsewhere", "keeps", "moved");
   remember({ ...Object.fromEntries(way.map((name) => [name, undefined])), gone });
 }
 

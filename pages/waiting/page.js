@@ -311,7 +311,7 @@ function show() {
   put("note", status.message);
   $("message").hidden = !status.message;
   showAround("fresh", text.fresh, new Date(looked_ms).toLocaleTimeString(locale));
-  showLeave(screen);
+  showLeave(shown.screen);
   $("check").hidden = !hasPool(status);
   keepFocus(focused);
   announce(at, notice);

@@ -43,7 +43,7 @@ metrics! {
         entry_references_total: IntCounterVec["outcome"],
         /// Proofs of a browser's key, by call and outcome: `good`, `missing`, `late` (of a minute that is over), `wrong`.
         pass_proofs_total: IntCounterVec["by", "outcome"],
-        /// Places that got another key, by what showed whose they are: `keepsake`, `identity`, `organizer`.
+        /// Places that got another key, by what showed whose they are: `keepsake`, `identity`, `organizer`, or `purpose`: its device gave it away.
         moves_total: IntCounterVec["by"],
     }
 }
@@ -96,6 +96,8 @@ pub enum MovedBy {
     Identity,
     /// An organizer's word.
     Organizer,
+    /// The device that had it gave it to another.
+    Purpose,
 }
 
 /// How fans show who they are. Cloning shares the metrics.
@@ -218,6 +220,7 @@ impl EntryMetrics {
             MovedBy::Keepsake => "keepsake",
             MovedBy::Identity => "identity",
             MovedBy::Organizer => "organizer",
+            MovedBy::Purpose => "purpose",
         };
         self.metrics.moves_total.with_label_values(&[by]).inc();
     }

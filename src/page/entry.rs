@@ -109,6 +109,8 @@ pub enum PageScript {
     Forms,
     /// What binds a place to the browser.
     Key,
+    /// What offers the place to another device.
+    Move,
     /// For the shop's pages: keeps a bound pass alive.
     Keep,
 }
@@ -117,6 +119,7 @@ pub enum PageScript {
 static ENTRY: [OnceLock<Head>; language::COUNT] = [const { OnceLock::new() }; language::COUNT];
 static FORMS: LazyLock<Head> = LazyLock::new(|| head(&fairgate_pages::bundle(script::FORMS)));
 static KEY: LazyLock<Head> = LazyLock::new(|| head(&fairgate_pages::bundle(script::KEY)));
+static MOVE: LazyLock<Head> = LazyLock::new(|| head(&fairgate_pages::bundle(script::MOVE)));
 // Another site's page has names of its own.
 static KEEP: LazyLock<Head> = LazyLock::new(|| head(&format!("(()=>{{{}}})();", fairgate_pages::bundle(script::KEEP))));
 
@@ -143,6 +146,7 @@ impl PageScript {
             Self::Entry { language } => ENTRY[language].get_or_init(|| head(&entry(language))),
             Self::Forms => &FORMS,
             Self::Key => &KEY,
+            Self::Move => &MOVE,
             Self::Keep => &KEEP,
         };
         let encoding = head.negotiate(accept_encoding);
@@ -160,7 +164,7 @@ mod tests {
     use super::*;
 
     fn all() -> impl Iterator<Item = PageScript> {
-        let others = [PageScript::Forms, PageScript::Key, PageScript::Keep];
+        let others = [PageScript::Forms, PageScript::Key, PageScript::Move, PageScript::Keep];
         [b"en", b"fr"].into_iter().map(|tag| PageScript::in_language(tag)).chain(others)
     }
 
@@ -184,7 +188,9 @@ mod tests {
 
     #[test]
     fn each_is_small() {
-        for (modules, bytes_max) in [(script::ENTRY, 4096), (script::FORMS, 3072), (script::KEY, 1792)] {
+        for (modules, bytes_max) in
+            [(script::ENTRY, 4096), (script::FORMS, 3072), (script::KEY, 1792), (script::MOVE, 1536)]
+        {
             let bytes = gzip_bytes(&fairgate_pages::bundle(modules));
             assert!(bytes <= bytes_max, "{bytes} bytes of {bytes_max}");
         }

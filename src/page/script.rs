@@ -74,6 +74,22 @@ pub(super) const KEY: &[&str] = &[
     include_str!("../../pages/entry/bind.js"),
 ];
 
+/// The modules that offer a place to another device.
+pub(super) const MOVE: &[&str] = &[include_str!("../../pages/entry/dom.js"), include_str!("../../pages/entry/move.js")];
+
+/// The modules of the page on which another device takes it.
+pub(super) const MOVE_PAGE: &[&str] = &[
+    include_str!("../../pages/waiting/config.js"),
+    include_str!("../../pages/waiting/evidence.js"),
+    include_str!("../../pages/waiting/kept.js"),
+    include_str!("../../pages/waiting/wire.js"),
+    include_str!("../../pages/entry/spell.js"),
+    include_str!("../../pages/entry/key.js"),
+    include_str!("../../pages/entry/code.js"),
+    include_str!("../../pages/entry/bind.js"),
+    include_str!("../../pages/move/move.js"),
+];
+
 /// The modules that keep a bound pass alive in the shop's pages.
 pub(super) const KEEP: &[&str] = &[
     include_str!("../../pages/entry/spell.js"),
@@ -95,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [&[&str]; 9] = [WAITING, CHECK, ROUND, SEEN, ENTRY, FORMS, KEY, KEEP, BIRTHDAY];
+    const ALL: [&[&str]; 11] = [WAITING, CHECK, ROUND, SEEN, ENTRY, FORMS, KEY, KEEP, BIRTHDAY, MOVE, MOVE_PAGE];
 
     /// Names that two modules share, and whatever else is no script, are seen by whoever runs scripts.
     #[test]

@@ -11,6 +11,9 @@ use crate::site::{Room, Site};
 const SOON: Duration = Duration::from_secs(30);
 const A_WHILE: Duration = Duration::from_secs(60);
 
+/// Nobody is called while a place moves, and then everybody.
+const MOVING: Room = Room { starts_in_s: 50, more: "[room.entry]\nbinding = \"key\"\n", ..Room::USUAL };
+
 const BOUND: Room = Room { starts_in_s: 15, more: "[room.entry]\nbinding = \"key\"\n", ..Room::USUAL };
 
 async fn cookie(browser: &Browser, site: &Site, name: &str) -> String {
@@ -70,4 +73,116 @@ async fn a_place_is_its_browsers_also_after_a_reload_and_its_letters_take_it_to_
     thief.wait_for("#choosing-title", "Choose your seats", A_WHILE).await;
     let kept = thief.eval("JSON.parse(localStorage['fairgate:main']).receipt.ticket").await;
     assert_ne!(kept, Value::from(ticket), "the ticket names this browser's key");
+}
+
+/// Presses the button with these words.
+async fn press(browser: &Browser, words: &str) {
+    let button =
+        format!("[...document.querySelectorAll('.entry button')].find((it) => it.textContent === {words:?}).click()");
+    browser.eval(&button).await;
+}
+
+/// The two digits in what a page says.
+async fn digits(browser: &Browser, selector: &str) -> String {
+    let text = browser.text(selector).await;
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+#[tokio::test]
+async fn a_place_goes_to_another_device_on_purpose_and_the_first_one_is_told() {
+    let first = Browser::open(Habits::default()).await;
+    let second = first.second(Habits::default()).await;
+    let site = Site::with_shop(&[MOVING]).await;
+    first.goto(&site.url(MOVING, "/?row=1")).await;
+    first.wait_for("main", "Note these letters.", SOON).await;
+    let copied = cookie(&first, &site, "fairgate-ticket-main").await;
+    press(&first, "Move my place to another device").await;
+    first.wait_for(".entry", "Scan this with the other device.", SOON).await;
+    let drawn = first.eval("document.querySelector('.entry svg').getBoundingClientRect().width > 150").await;
+    assert_eq!(drawn, true);
+    first.screenshot("moving-1-offer").await;
+
+    // What the picture says is the address with the letters' offer behind it; the page itself does not write that out.
+    let letters = first.text(".entry b").await;
+    let url = site.url(MOVING, "/.fairgate/main/move");
+    assert!(first.text(".entry").await.contains(&url), "the address is there to be typed");
+    second.goto(&url).await;
+    second.driver.find(By::Id("letters")).await.expect("a field").send_keys("ABCD-EFGH").await.expect("somebody types");
+    second.click("#form button").await;
+    second.wait_for("#words", "This offer is not there", SOON).await;
+    let field = second.driver.find(By::Id("letters")).await.expect("a field");
+    field.clear().await.expect("an empty field");
+    field.send_keys(letters.to_lowercase()).await.expect("somebody types");
+    second.click("#form button").await;
+    second.wait_for("#words", "If it shows this number, too", SOON).await;
+    let number = digits(&second, "#number").await;
+    assert_eq!(number.len(), 2, "{number}");
+    second.screenshot("moving-2-number").await;
+    second.driver.refresh().await.expect("a reload");
+    first.wait_for(".entry", &format!("show the number {number}, too?"), SOON).await;
+    first.screenshot("moving-3-number").await;
+    press(&first, "Keep my place here").await;
+    first.wait_for(".entry", "Note these letters.", SOON).await;
+
+    // And by the address in the picture.
+    press(&first, "Move my place to another device").await;
+    first.wait_for(".entry", "Scan this with the other device.", SOON).await;
+    let scanned = scan(&first).await;
+    assert!(scanned.starts_with(&format!("{url}#")), "{scanned}");
+    second.goto("about:blank").await;
+    second.goto(&scanned).await;
+    second.wait_for("#words", "If it shows this number, too", SOON).await;
+    let number = digits(&second, "#number").await;
+    first.wait_for(".entry", &format!("show the number {number}, too?"), SOON).await;
+    press(&first, "Yes, move my place there").await;
+    first.wait_for("#headline", "Your place has moved", SOON).await;
+    first.wait_for("main", "Your place is on another device since", SOON).await;
+    first.screenshot("moving-4-moved").await;
+    second.wait_for("main", "This entry was made elsewhere", SOON).await;
+    assert!(second.driver.current_url().await.expect("an address").as_str().ends_with("/?row=1"));
+    assert_eq!(second.eval("JSON.parse(localStorage['fairgate:main']).receipt.return_to ?? null").await, Value::Null);
+    let own = letters_of(&second).await;
+    second.driver.refresh().await.expect("a reload");
+    second.wait_for("main", &own, SOON).await;
+    first.driver.refresh().await.expect("a reload");
+    first.wait_for("#headline", "Your place has moved", SOON).await;
+    first.wait_until_gone("#leave", SOON).await;
+
+    // The copy of the first device's cookie claims nothing, wherever it is: the second device comes in.
+    second.wait_for("#choosing-title", "Choose your seats", A_WHILE).await;
+    let claim = "fetch('/.fairgate/main/claim', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{}'})\
+                 .then(async (answer) => `${answer.status} ${(await answer.json()).type.split('/').pop()}`)";
+    assert_eq!(first.eval(claim).await, "403 prove-otherwise");
+    assert_eq!(cookie(&first, &site, "fairgate-ticket-main").await, copied, "and it is not taken away");
+    for browser in [&first, &second] {
+        let refused: Vec<String> = browser.complaints().await;
+        assert!(!refused.iter().any(|said| said.contains("Content Security Policy")), "{refused:?}");
+    }
+}
+
+async fn letters_of(browser: &Browser) -> String {
+    let shown = browser.text("main").await;
+    letters(&shown).expect("letters").to_owned()
+}
+
+/// Reads the QR code that a page shows, as a camera would: from a picture of its path.
+async fn scan(browser: &Browser) -> String {
+    let path = browser.eval("document.querySelector('.entry svg path:last-child').getAttribute('d')").await;
+    let size = browser.eval("document.querySelector('.entry svg').viewBox.baseVal.width - 8").await;
+    let (path, size) = (path.as_str().expect("a path").to_owned(), size.as_f64().expect("a size") as usize);
+    const PIXELS: usize = 6;
+    let side = (size + 8) * PIXELS;
+    let mut picture = vec![255; side * side];
+    for run in path.split('M').skip(1) {
+        let number = |text: &str| text.parse::<usize>().expect("a number");
+        let (at, rest) = run.split_once('h').expect("a run");
+        let (x, y) = at.split_once(' ').map(|(x, y)| (number(x) + 4, number(y) + 4)).expect("a corner");
+        let length = number(rest.split('v').next().expect("a length"));
+        for row in y * PIXELS..(y + 1) * PIXELS {
+            picture[row * side..][x * PIXELS..(x + length) * PIXELS].fill(0);
+        }
+    }
+    let mut camera = quircs::Quirc::default();
+    let code = camera.identify(side, side, &picture).next().expect("a code is seen").expect("whole");
+    String::from_utf8(code.decode().expect("it can be read").payload).expect("text")
 }

@@ -56,7 +56,8 @@ pub(crate) struct Browser {
     pub(crate) driver: WebDriver,
     _process: Driver,
     _profile: TempDir,
-    _turn: MutexGuard<'static, ()>,
+    /// None for the second of two.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 /// The chromedriver and, in its process group, the browsers it started.
@@ -82,6 +83,15 @@ impl Drop for Browser {
 impl Browser {
     pub(crate) async fn open(habits: Habits) -> Self {
         let turn = TURN.lock().await;
+        Self::start(habits, Some(turn)).await
+    }
+
+    /// A second browser beside this one, with a profile of its own: another device of the same fan.
+    pub(crate) async fn second(&self, habits: Habits) -> Self {
+        Self::start(habits, None).await
+    }
+
+    async fn start(habits: Habits, turn: Option<MutexGuard<'static, ()>>) -> Self {
         let profile = tempfile::Builder::new().prefix("fairgate-browser-").tempdir().expect("a profile");
         let (process, port) = start_chromedriver();
         let capabilities = capabilities(habits, &profile);

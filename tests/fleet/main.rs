@@ -8,6 +8,7 @@ mod draw_log;
 mod edges;
 mod entry;
 mod faults;
+mod moving;
 mod proxy;
 mod replicas;
 mod tickets;

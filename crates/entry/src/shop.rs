@@ -13,10 +13,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fairgate_draw::v2::{Identity, Method};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 mod jwks;
 
@@ -30,6 +32,8 @@ pub const SHOP_TOKEN_TYPE: &str = "fairgate-enqueue+jwt";
 pub const SHOP_TOKEN_BYTES_MAX: usize = 4096;
 /// Fewest bytes of a secret for HS256 (RFC 7518, 3.2).
 pub const HS256_BYTES_MIN: usize = 32;
+/// The name of RFC 9864 for what was called `EdDSA` before, on the curve Ed25519.
+const ED25519: &str = "Ed25519";
 /// How far the shop's clock may be before ours, seconds.
 pub const SHOP_SKEW_S: u64 = 60;
 
@@ -207,7 +211,11 @@ impl Shop {
         if token.len() > SHOP_TOKEN_BYTES_MAX {
             return Err(ShopTokenError::TooLong);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| ShopTokenError::Malformed)?;
+        let malformed = || ShopTokenError::Malformed;
+        let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, claims) = message.split_once('.').ok_or_else(malformed)?;
+        let header: Header = part(header).ok_or_else(malformed)?;
+        let said = header.algorithm().ok_or_else(malformed)?;
         if header.typ.as_deref() != Some(SHOP_TOKEN_TYPE) {
             return Err(ShopTokenError::Type);
         }
@@ -215,22 +223,34 @@ impl Shop {
             return Err(ShopTokenError::Critical);
         }
         let (algorithm, key) = self.key.find(&header)?;
-        if header.alg != algorithm {
+        if said != algorithm {
             return Err(ShopTokenError::Algorithm);
         }
-        // The clock, issuer and audience are judged by us: the library reads the system's clock.
-        let mut validation = Validation::new(algorithm);
-        validation.required_spec_claims.clear();
-        (validation.validate_exp, validation.validate_aud) = (false, false);
-        match jsonwebtoken::decode(token, key, &validation) {
-            Ok(token) => Ok(token.claims),
-            Err(error) => Err(match error.kind() {
-                ErrorKind::Json(_) => ShopTokenError::Claims,
-                ErrorKind::InvalidSignature => ShopTokenError::Signature,
-                _ => ShopTokenError::Malformed,
-            }),
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm) {
+            Ok(true) => part(claims).ok_or(ShopTokenError::Claims),
+            Ok(false) => Err(ShopTokenError::Signature),
+            Err(_) => Err(malformed()),
         }
     }
+}
+
+/// What a token's header says; the rest of it is not asked for.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: Option<String>,
+    kid: Option<String>,
+    crit: Option<IgnoredAny>,
+}
+
+impl Header {
+    fn algorithm(&self) -> Option<Algorithm> {
+        if self.alg == ED25519 { Some(Algorithm::EdDSA) } else { self.alg.parse().ok() }
+    }
+}
+
+fn part<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
 /// Who a token says that it is from, which nobody has checked: only good for knowing which shop to ask.

@@ -26,6 +26,7 @@ pub mod fuzzed;
 mod joins;
 mod lock;
 mod next_draw;
+mod offers;
 pub mod redis;
 mod replace;
 
@@ -44,6 +45,7 @@ pub use self::framing::Damage;
 pub use self::joins::{CountedNetwork, Joined, Joiner};
 pub use self::lock::{DirLock, LockError};
 pub use self::next_draw::KeptNext;
+pub use self::offers::{NewOffer, OFFERS_MAX, OfferName, OfferRow, Offers};
 pub use self::replace::replace_file;
 
 /// Why a store could not answer.
@@ -222,6 +224,23 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets what belongs to fans in the book of a draw ([`Book::forget`]); answers true if there was anything.
     async fn forget(&self, room: &str, draw: &Hash, keep_until_ms: u64) -> Result<bool, StoreError>;
+
+    /// Keeps an offer to move a place, instead of the open one that its place has; answers false where the room has as many as it
+    /// may ([`OFFERS_MAX`]).
+    async fn put_offer(&self, room: &str, offer: NewOffer) -> Result<bool, StoreError>;
+
+    /// The offer with this name; nothing where it has ended. With `by` it is accepted so, where nobody has accepted it before.
+    async fn offer(&self, room: &str, name: &OfferName, by: Option<String>) -> Result<Option<OfferRow>, StoreError>;
+
+    /// Ends an offer for others. With `kept_ms` its place has moved, and who has accepted it may learn of that for so long;
+    /// without it nothing is left.
+    async fn end_offer(
+        &self,
+        room: &str,
+        name: &OfferName,
+        place: &OfferName,
+        kept_ms: Option<u64>,
+    ) -> Result<(), StoreError>;
 
     /// The time that rooms go by, as far as the clocks around it are believed, Unix ms. Nothing where the store has no
     /// time of its own. Cheap enough for every request.

@@ -125,6 +125,7 @@ fn a_ticket_says_what_its_claim_will_ask_for_and_nothing_where_that_is_nothing()
         is_shared: true,
         key: text("vQQ8mp3CZ_lggo1F_4767Xtm7df5zXoOS0GhGSCof3I"),
         keepsake: text("AAAAAAAAAAAAAAAAAAAAAA"),
+        moves: 1,
     };
     let ticket = Ticket { terms, ..ticket() };
     let token = keys.sign_ticket(&ticket);

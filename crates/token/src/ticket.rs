@@ -59,6 +59,8 @@ pub struct Terms {
     pub key: Option<String>,
     /// The hash of the keepsake by which another key may be named.
     pub keepsake: Option<String>,
+    /// How often the place has got another key.
+    pub moves: u8,
 }
 
 /// Why a ticket is not believed.
@@ -126,6 +128,12 @@ struct Claims {
     cnf: Option<Confirmation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kps: Option<String>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    moves: u8,
+}
+
+fn is_none(moves: &u8) -> bool {
+    *moves == 0
 }
 
 /// The key of whoever may use a token (RFC 7800, RFC 9449).
@@ -167,6 +175,7 @@ impl KeyRing {
             shr: ticket.terms.is_shared,
             cnf: ticket.terms.key.clone().map(|jkt| Confirmation { jkt }),
             kps: ticket.terms.keepsake.clone(),
+            moves: ticket.terms.moves,
         };
         self.signer(ticket.issued_at_ms).sign_ticket(&claims)
     }
@@ -222,6 +231,7 @@ fn read(claims: Claims) -> Option<Ticket> {
             is_shared: claims.shr,
             key: claims.cnf.map(|confirmation| confirmation.jkt),
             keepsake: claims.kps,
+            moves: claims.moves,
         },
     })
 }

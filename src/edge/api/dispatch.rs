@@ -58,7 +58,9 @@ pub(crate) async fn answer(
     let answer = match call {
         FanCall::Status => status::answer(edge, room, request),
         FanCall::Join => join::answer(edge, room, request).await,
+        FanCall::Move if request.method != Method::POST => waiting_page::move_page(room, request),
         FanCall::Claim | FanCall::Leave | FanCall::Renew => bound_call(edge, room, call, request).await,
+        FanCall::Move | FanCall::MoveAccept | FanCall::MoveConfirm => bound_call(edge, room, call, request).await,
         FanCall::Entry(call) => entry::dispatch::answer(edge, room, call, request).await,
         FanCall::Check => Ok(waiting_page::check(room, request)),
         FanCall::RoundScript => Ok(waiting_page::worker(WorkerScript::Round, request)),
@@ -83,6 +85,9 @@ async fn bound_call(edge: &Edge, room: &LiveRoom, call: FanCall, request: &FanRe
     let answer = match call {
         FanCall::Claim => claim::answer(edge, room, request).await,
         FanCall::Leave => leave::answer(edge, room, request).await,
+        FanCall::Move => entry::moving::offer::answer(edge, room, request).await,
+        FanCall::MoveAccept => entry::moving::accept::answer(edge, room, request).await,
+        FanCall::MoveConfirm => entry::moving::confirm::answer(edge, room, request).await,
         _ => renew::answer(edge, room, request).await,
     };
     if binding_desk(room).is_none() {

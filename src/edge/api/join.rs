@@ -72,6 +72,9 @@ struct Joined<'a> {
     /// Ways that the claim will ask for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     owes: Vec<&'a str>,
+    /// Where a device goes on that has got a place from another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_to: Option<&'a str>,
 }
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
@@ -97,7 +100,7 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     };
     let token = edge.keys.now().sign_ticket(&entered.ticket);
     let cookie = cookie(edge, room, &snapshot, &token, request.secure);
-    Ok(sent.reply(joined(&entered, &token).set_cookie(&cookie)))
+    Ok(sent.reply(joined(&entered, &token, None).set_cookie(&cookie)))
 }
 
 /// The cookie that keeps a ticket for as long as it may be of use.
@@ -191,7 +194,8 @@ pub(super) fn random_nonce() -> Result<[u8; 16], Problem> {
     entropy::random_bytes().map_err(|_| Problem::Internal)
 }
 
-fn joined(Entered { ticket, again }: &Entered, token: &str) -> Answer {
+/// What whoever has entered is told, and whoever has got the place of another device.
+pub(super) fn joined(Entered { ticket, again }: &Entered, token: &str, return_to: Option<&str>) -> Answer {
     let (kind, index, place) = match ticket.position {
         Position::Pool(index) => ("pool", Some(index), None),
         Position::Line(place) => ("line", None, Some(place)),
@@ -200,7 +204,8 @@ fn joined(Entered { ticket, again }: &Entered, token: &str) -> Answer {
     let (tier, tag) = of_tier.map(|OfTier { tier, tag }| (tier, hex::encode(tag))).unzip();
     let again = of_tier.map(|_| *again);
     let owes = ticket.terms.owes.iter().chain(&ticket.terms.later).map(String::as_str).collect();
-    Answer::json(StatusCode::OK, &Joined { kind, index, place, entry, ticket: token, tier, tag, again, owes })
+    let joined = Joined { kind, index, place, entry, ticket: token, tier, tag, again, owes, return_to };
+    Answer::json(StatusCode::OK, &joined)
 }
 
 fn kept_s(now_ms: u64, ends_at_ms: Option<u64>) -> u64 {

@@ -16,6 +16,7 @@ use crate::edge::context::Edge;
 use crate::edge::entry::desk::Desk;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::client::Client;
+use crate::edge::http::entry_problem::EntryProblem;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::overload::rate_limit::{Counted, Tally};
@@ -84,6 +85,19 @@ pub(crate) fn check(room: &LiveRoom, request: &FanRequest<'_>) -> Answer {
         .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"))
 }
 
+/// The page on which a device takes the place of another one: the same for everybody.
+///
+/// # Errors
+/// No place of the room moves.
+pub(super) fn move_page(room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
+    let headers = request.headers;
+    let page = room.move_page.as_ref().ok_or(EntryProblem::NotAsked)?;
+    let document = page.document(accept(headers, &ACCEPT_LANGUAGE), accept(headers, &ACCEPT_ENCODING));
+    Ok(html(StatusCode::OK, document)
+        .header(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))
+        .header(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language")))
+}
+
 /// A script that the pages run in a worker: the same for everybody with the same language.
 pub(super) fn worker(script: WorkerScript, request: &FanRequest<'_>) -> Answer {
     worker_answer(script, request.headers)
@@ -96,6 +110,7 @@ pub(crate) fn entry_script(script: EntryScript, headers: &HeaderMap) -> Answer {
         EntryScript::Language(tag) => PageScript::in_language(tag.as_bytes()),
         EntryScript::Forms => PageScript::Forms,
         EntryScript::Key => PageScript::Key,
+        EntryScript::Move => PageScript::Move,
     };
     script_answer(script.document(accept(headers, &ACCEPT_ENCODING)))
 }

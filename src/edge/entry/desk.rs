@@ -20,7 +20,7 @@ use fairgate_entry::epoch::Epoch;
 use fairgate_entry::heat::{NetworkTable, NetworkTag};
 use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond};
 use fairgate_entry::keys::{IdentityKey, Key};
-use fairgate_entry::policy::{EntryPolicy, WayKind};
+use fairgate_entry::policy::{Binding, EntryPolicy, WayKind};
 use fairgate_entry::provider::OnFailure;
 use fairgate_entry::reference::{NO_POSITION, Reference};
 use fairgate_entry::score::{BrowserFacts, Facts, Score, Signal};
@@ -38,6 +38,7 @@ use super::document::EntryDocument;
 use super::issuers::Issuer;
 use super::load::Load;
 use super::mailer::Mailer;
+use super::moves::Moves;
 use super::notes::Notes;
 use super::overruled::Overruled;
 use super::remote_shop::RemoteShop;
@@ -62,6 +63,7 @@ pub(crate) struct Desk {
     /// What the organizer says of networks.
     pub(super) table: NetworkTable,
     pub(super) notes: Notes,
+    pub(crate) moves: Moves,
     pub(super) overruled: ArcSwap<Overruled>,
     /// What is published with the draw.
     pub(super) summary: ArcSwap<Summary>,
@@ -169,6 +171,7 @@ impl Desk {
             all_of: self.policy.all_of().to_vec(),
             ways: asks.chain(self.sign_ins.iter().cloned()).filter(|(name, _)| self.names(name)).collect(),
             binding: self.policy.binding,
+            moves: Some(self.policy.moves).filter(|_| self.policy.binding == Binding::Key),
         }
     }
 

@@ -20,6 +20,9 @@ pub struct EntryDocument {
     /// What tickets are bound to.
     #[serde(serialize_with = "binding")]
     pub binding: Binding,
+    /// How often a place may move to another device; left out where none is bound to a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves: Option<u8>,
 }
 
 impl EntryDocument {

@@ -204,7 +204,11 @@ impl Mailer {
 }
 
 /// Takes one of so many; false where none is left.
-fn take<K: std::hash::Hash + Eq + Send + Sync + Clone + 'static>(of: &Cache<K, u8>, key: K, most: u8) -> bool {
+pub(super) fn take<K: std::hash::Hash + Eq + Send + Sync + Clone + 'static>(
+    of: &Cache<K, u8>,
+    key: K,
+    most: u8,
+) -> bool {
     let taken = of.entry(key).and_upsert_with(|known| known.map_or(1, |known| known.into_value().saturating_add(1)));
     taken.into_value() <= most
 }

@@ -8,7 +8,7 @@
 //! - [`setup`] opens the desk, and [`page`] says what the waiting page has to know. [`document`] is what the status says, and [`load`] how much work is asked of whom.
 //! - `again` sees who comes again, and `book` is the desk's side of the draw's book. [`notes`] is what that is told, and [`overruled`] what organizers have decided.
 //! - [`campaigns`] reads lists of codes from their files. [`errand`] bounds what the world is asked, [`challenge`]
-//!   asks challenge providers, and [`mailer`] sends codes by mail.
+//!   asks challenge providers, and [`mailer`] sends codes by mail. [`moves`] bounds offers of places to other devices.
 
 mod again;
 mod book;
@@ -21,7 +21,8 @@ pub(super) mod errand;
 pub(super) mod issuers;
 pub(super) mod load;
 pub(super) mod mailer;
-pub(super) mod notes;
+pub(super) mod moves;
+mod notes;
 pub(super) mod overruled;
 pub(super) mod page;
 mod provider_client;

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use fairgate_entry::binding::OfferKeys;
 use fairgate_entry::code::Campaigns;
 use fairgate_entry::heat::NetworkTable;
 use fairgate_entry::keys::{IdentityKey, Purpose};
@@ -30,6 +31,7 @@ use super::desk::{Desk, all_ways};
 use super::issuers::Issuer;
 use super::load::Load;
 use super::mailer::Mailer;
+use super::moves::Moves;
 use super::notes::Notes;
 use super::provider_client::ProviderClient;
 use super::remote_shop::{Make, RemoteShop};
@@ -163,6 +165,7 @@ impl DeskSetup {
             altcha: self.config.work.stock_widget.then(|| Altcha::new(work)),
             load: Load::new(self.config.work.rules, key(Purpose::Networks), self.expected, now_ms),
             notes: Notes::new(random_bytes()?),
+            moves: Moves::new(OfferKeys::new(&key(Purpose::Moves))),
             overruled: ArcSwap::default(),
             summary: ArcSwap::default(),
             is_forgotten: AtomicBool::new(false),

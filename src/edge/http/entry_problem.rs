@@ -70,6 +70,26 @@ pub(crate) enum EntryProblem {
         /// Since when, Unix ms.
         since_ms: u64,
     },
+    /// There is no such offer of a place, or it has ended.
+    OfferUnknown,
+    /// Another device has accepted the offer.
+    OfferTaken,
+    /// No device has accepted the offer yet.
+    NotAccepted,
+    /// The devices show different numbers.
+    NumberWrong,
+    /// The place has moved as often as it may.
+    MoveSpent,
+    /// Too many places are offered just now.
+    MovesBusy {
+        /// When to ask again, ms.
+        retry_after_ms: u64,
+    },
+    /// The network has made or guessed as many offers as it may.
+    TooOften {
+        /// When to ask again, ms.
+        retry_after_ms: u64,
+    },
     /// The room asks nothing of the kind.
     NotAsked,
 }
@@ -198,7 +218,11 @@ impl EntryProblem {
             Self::WorkWrong(_) | Self::ChallengeFailed(_) | Self::SignInFailed(..) => StatusCode::FORBIDDEN,
             Self::CodeUnknown(_) | Self::TokenWrong(_) | Self::Owes(_) | Self::Overruled(_) => StatusCode::FORBIDDEN,
             Self::CodeUsed(_) | Self::CodeTaken => StatusCode::GONE,
-            Self::NotAsked => StatusCode::NOT_FOUND,
+            Self::NotAsked | Self::OfferUnknown => StatusCode::NOT_FOUND,
+            Self::OfferTaken | Self::NotAccepted => StatusCode::CONFLICT,
+            Self::NumberWrong | Self::MoveSpent => StatusCode::FORBIDDEN,
+            Self::MovesBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ChallengeUnavailable { .. } | Self::MailBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignInBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -227,6 +251,13 @@ impl EntryProblem {
             Self::Prove => ("prove", "The visit has to be confirmed"),
             Self::ProveOtherwise(_) => ("prove-otherwise", "The key is lost"),
             Self::Moved { .. } => ("moved", "The place is elsewhere"),
+            Self::OfferUnknown => ("offer-unknown", "There is no such offer"),
+            Self::OfferTaken => ("offer-taken", "Another device has accepted"),
+            Self::NotAccepted => ("not-accepted", "No device has accepted"),
+            Self::NumberWrong => ("number-wrong", "The numbers differ"),
+            Self::MoveSpent => ("move-spent", "The place may not move again"),
+            Self::MovesBusy { .. } => ("moves-busy", "No place can be offered just now"),
+            Self::TooOften { .. } => ("too-many-requests", "Too many requests"),
             Self::NotAsked => ("not-asked", "The room does not ask that"),
         }
     }
@@ -256,6 +287,17 @@ impl EntryProblem {
             Self::SignInMismatch => "this browser has begun no sign-in, or too long ago; begin anew",
             Self::SignInBusy { .. } => "many are signing in at once, or the provider does not answer; ask again",
             Self::MailBusy { .. } => "many are asking for a mail at once; ask again",
+            Self::OfferUnknown => {
+                "no place is offered so, or no longer; make a new offer on the device that has the place"
+            }
+            Self::OfferTaken => {
+                "another device has accepted this offer; make a new one on the device that has the place"
+            }
+            Self::NotAccepted => "no device has accepted the offer yet; open it on the other device",
+            Self::NumberWrong => "the other device shows another number, so the offer has ended; make a new one",
+            Self::MoveSpent => "the place has moved to another device as often as the room allows; it is kept here",
+            Self::MovesBusy { .. } => "many places are offered to other devices just now; ask again",
+            Self::TooOften { .. } => "your network has asked for this as often as it may; ask again later",
             Self::NotAsked => "the room asks nothing of this kind; `status` says what it asks",
         }
     }
@@ -275,6 +317,8 @@ impl EntryProblem {
         match self {
             Self::ChallengeUnavailable { retry_after_ms }
             | Self::MailBusy { retry_after_ms }
+            | Self::MovesBusy { retry_after_ms }
+            | Self::TooOften { retry_after_ms }
             | Self::SignInBusy { retry_after_ms } => Some(*retry_after_ms),
             _ => None,
         }

@@ -190,7 +190,7 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Claim => RequestKind::Claim,
         FanCall::Leave => RequestKind::Leave,
         FanCall::Renew => RequestKind::Renew,
-        FanCall::Entry(_) => RequestKind::Entry,
+        FanCall::Entry(_) | FanCall::Move | FanCall::MoveAccept | FanCall::MoveConfirm => RequestKind::Entry,
         FanCall::Draw
         | FanCall::Roster
         | FanCall::Claims

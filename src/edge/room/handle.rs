@@ -22,7 +22,7 @@ use crate::edge::entry::desk::Desk;
 use crate::edge::entry::page::entry_page;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::RouteClass;
-use crate::page::{CheckPage, PageError, PageInput, WaitingPage, read_page};
+use crate::page::{CheckPage, MovePage, PageError, PageInput, WaitingPage, read_page};
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::route::is_under;
@@ -62,6 +62,8 @@ pub(crate) struct LiveRoom {
     pub(crate) config: RoomConfig,
     pub(crate) page: WaitingPage,
     pub(crate) check: CheckPage,
+    /// The page on which a device takes the place of another one, where places may move.
+    pub(crate) move_page: Option<MovePage>,
     /// The page for crawlers, instead of the waiting page.
     pub(crate) public_page: Option<Bytes>,
     pub(crate) upstream: Arc<Upstream>,
@@ -109,6 +111,9 @@ impl LiveRoom {
             entry: entry_page(config),
         };
         let (page, check) = (WaitingPage::build(&input)?, CheckPage::build(&input)?);
+        let policy = &config.entry.policy;
+        let moves = policy.binding == Binding::Key && policy.moves > 0;
+        let move_page = moves.then(|| MovePage::build(&input)).transpose()?;
         let public_page = config.page.public_page.as_deref().map(read_page).transpose()?;
         let ((joins, join_worker), (claims, claim_worker), (renewals, renewal_worker)) =
             (batcher(), batcher(), batcher());
@@ -125,6 +130,7 @@ impl LiveRoom {
             config: config.clone(),
             page,
             check,
+            move_page,
             public_page,
             upstream,
             joins,

@@ -9,6 +9,7 @@ mod double;
 mod farm;
 mod mail;
 mod malformed;
+mod moving;
 mod oidc;
 mod private_token;
 mod provider;

@@ -184,7 +184,13 @@ fn who_signs_in_comes_back_with_a_voucher_and_enters() {
     assert!(!fan.cookies.keys().any(|name| name.contains("oidc")), "the sign-in is over: {:?}", fan.cookies);
     assert_eq!(fan.get("/.fairgate/final/entry/me").json()["ways"], json!(["club"]));
     assert_entered(&join(&mut fan, 1, &json!({})));
-    // The same way back once more: the provider knows the code no more.
+    // The same way back once more, as by a reload: whoever is signed in already is taken back.
+    assert_eq!(fan.get(&back).header("location"), Some("/"));
+    let mut twice = Fan { cookies: cookie.clone(), ..world.fan() };
+    twice.cookies.extend(fan.cookies.clone());
+    let answer = twice.get(&back);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/tickets?day=1")), "{}", answer.text());
+    // Without a voucher it is refused: the provider knows the code no more.
     let mut again = Fan { cookies: cookie, ..world.fan() };
     assert_refused(&again.get(&back), 403, "sign-in-failed");
     let log = world.log();

@@ -46,6 +46,12 @@ pub enum FanCall {
     Leave,
     /// Prove the key of a bound pass, and get another.
     Renew,
+    /// Offer the place to another device; or the page on which another device takes it.
+    Move,
+    /// Take a place that is offered.
+    MoveAccept,
+    /// Let the device have it that has accepted.
+    MoveConfirm,
     /// The draw's record.
     Draw,
     /// The roster's bytes.
@@ -89,6 +95,8 @@ pub enum EntryScript {
     Forms,
     /// What binds a place to the browser.
     Key,
+    /// What offers the place to another device.
+    Move,
 }
 
 /// A language's tag as a script's address has it: 2 to 11 letters and hyphens (BCP 47), lower and upper case told apart.
@@ -132,6 +140,8 @@ impl FanCall {
     pub fn allow(self) -> &'static str {
         match self {
             Self::Join | Self::Claim | Self::Leave | Self::Renew | Self::Beacon => "POST, OPTIONS",
+            Self::MoveAccept | Self::MoveConfirm => "POST, OPTIONS",
+            Self::Move => "GET, HEAD, POST, OPTIONS",
             Self::Status
             | Self::Draw
             | Self::Roster
@@ -431,6 +441,9 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "claim" => FanCall::Claim,
         "leave" => FanCall::Leave,
         "renew" => FanCall::Renew,
+        "move" => FanCall::Move,
+        "move/accept" => FanCall::MoveAccept,
+        "move/confirm" => FanCall::MoveConfirm,
         "draw" => FanCall::Draw,
         "draw/roster" => FanCall::Roster,
         "draw/claims" => FanCall::Claims,
@@ -471,6 +484,7 @@ fn entry_script(rest: &str) -> Option<EntryScript> {
         "birthday" => EntryScript::Birthday,
         "forms" => EntryScript::Forms,
         "key" => EntryScript::Key,
+        "move" => EntryScript::Move,
         tag => EntryScript::Language(LanguageTag::read(tag)?),
     })
 }

@@ -11,16 +11,19 @@
 //! - [`nonce`] is what dates a proof; the same for everybody, new each minute.
 //! - [`proof`] is the check of one.
 //! - [`keepsake`] is twelve letters that the page shows with the receipt.
+//! - [`offer`] is how a fan takes a place to another device on purpose.
 //! - [`several`] tells a pass that several people use from a phone that changes networks.
 
 pub mod keepsake;
 pub mod nonce;
+pub mod offer;
 pub mod proof;
 pub mod several;
 pub mod thumbprint;
 
 pub use keepsake::{Keepsake, KeepsakeHash};
 pub use nonce::ProofNonces;
+pub use offer::{Acceptance, Letters, Offer, OfferKeys, Offered};
 pub use proof::{PROOF_BYTES_MAX, ProofError, ProofOf, token_hash, verify_proof};
 pub use several::Networks;
 pub use thumbprint::{PublicKey, Thumbprint};

@@ -9,6 +9,9 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::ED25519;
 
 /// A longer key set is refused unread.
 pub const JWKS_BYTES_MAX: usize = 64 * 1024;
@@ -48,7 +51,10 @@ impl ShopKeys {
         if document.len() > JWKS_BYTES_MAX {
             return Err(JwksError::Form);
         }
-        let set: JwkSet = serde_json::from_slice(document).map_err(|_| JwksError::Form)?;
+        let mut document: Value = serde_json::from_slice(document).map_err(|_| JwksError::Form)?;
+        let keys = document.get_mut("keys").and_then(Value::as_array_mut).ok_or(JwksError::Form)?;
+        keys.iter_mut().for_each(with_older_name);
+        let set: JwkSet = serde_json::from_value(document).map_err(|_| JwksError::Form)?;
         if set.keys.len() > JWKS_KEYS_MAX {
             return Err(JwksError::TooMany);
         }
@@ -76,6 +82,13 @@ impl ShopKeys {
 impl std::fmt::Debug for ShopKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ShopKeys({})", self.0.len())
+    }
+}
+
+/// RFC 9864 gives `EdDSA` on the curve Ed25519 a name of its own. The curve is looked at either way.
+fn with_older_name(key: &mut Value) {
+    if key.get("alg").is_some_and(|alg| alg == ED25519) {
+        key["alg"] = Value::from("EdDSA");
     }
 }
 

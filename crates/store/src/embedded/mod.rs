@@ -46,8 +46,10 @@ use self::roster::{RosterPart, Rosters};
 use super::batch::{Reply, Request};
 use super::book::{BookFile, remove_old};
 use super::next_draw;
+use super::offers::Offers;
 use super::{
-    BookPart, DirLock, KeptNext, LockError, Store, StoreError, StoreTime, check_name, check_plan_is_of, draw_name,
+    BookPart, DirLock, KeptNext, LockError, NewOffer, OfferName, OfferRow, Store, StoreError, StoreTime, check_name,
+    check_plan_is_of, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -118,6 +120,7 @@ pub struct EmbeddedStore {
     books: Mutex<HashMap<String, SharedBook>>,
     /// Held by whoever replaces the draw of a next sale.
     next_draws: Arc<Mutex<()>>,
+    offers: Mutex<HashMap<String, Offers>>,
     /// None once the store is closed.
     lock: Mutex<Option<DirLock>>,
 }
@@ -147,6 +150,7 @@ impl EmbeddedStore {
             rooms: Mutex::default(),
             books: Mutex::default(),
             next_draws: Arc::default(),
+            offers: Mutex::default(),
             lock,
             dir,
         };
@@ -275,6 +279,16 @@ impl EmbeddedStore {
         Ok(book)
     }
 
+    /// Works on the offers of a room.
+    fn with_offers<T>(&self, room: &str, work: impl FnOnce(&mut Offers, u64) -> T) -> Result<T, StoreError> {
+        check_name(room)?;
+        if self.is_closed() {
+            return Err(unavailable(&"the store has been closed"));
+        }
+        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(work(offers.entry(room.to_owned()).or_default(), self.clock.now_ms()))
+    }
+
     fn is_closed(&self) -> bool {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
@@ -368,6 +382,24 @@ impl Store for EmbeddedStore {
 
     async fn forget(&self, room: &str, draw: &Hash, keep_until_ms: u64) -> Result<bool, StoreError> {
         self.with_book(room, draw, move |book, now_ms| book.forget(keep_until_ms, now_ms)).await
+    }
+
+    async fn put_offer(&self, room: &str, offer: NewOffer) -> Result<bool, StoreError> {
+        self.with_offers(room, |offers, now_ms| offers.put(offer, now_ms))
+    }
+
+    async fn offer(&self, room: &str, name: &OfferName, by: Option<String>) -> Result<Option<OfferRow>, StoreError> {
+        self.with_offers(room, |offers, now_ms| offers.take(name, by, now_ms))
+    }
+
+    async fn end_offer(
+        &self,
+        room: &str,
+        name: &OfferName,
+        place: &OfferName,
+        kept_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        self.with_offers(room, |offers, now_ms| offers.end(name, place, kept_ms, now_ms))
     }
 
     fn now_ms(&self) -> Option<u64> {

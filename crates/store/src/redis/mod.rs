@@ -16,6 +16,7 @@ mod entries;
 mod fields;
 mod link;
 mod next_draw;
+mod offers;
 mod put_back;
 mod refusal;
 mod replica_log;
@@ -69,8 +70,8 @@ use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};
 use super::{
-    BookPart, Joined, Joiner, KeptNext, LockError, LogList, RosterCopy, SharedRows, Store, StoreError, StoreTime,
-    check_name, check_plan_is_of, copy, draw_name,
+    BookPart, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName, OfferRow, RosterCopy, SharedRows,
+    Store, StoreError, StoreTime, check_name, check_plan_is_of, copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -372,6 +373,27 @@ impl Store for RedisStore {
         self.on_own_runtime(async move { book::forget(&link, &key, keep_until_ms).await }.boxed()).await
     }
 
+    async fn put_offer(&self, room: &str, offer: NewOffer) -> Result<bool, StoreError> {
+        let (link, key) = (self.link.clone(), offers_key(room)?);
+        self.on_own_runtime(async move { offers::put(&link, &key, &offer).await }.boxed()).await
+    }
+
+    async fn offer(&self, room: &str, name: &OfferName, by: Option<String>) -> Result<Option<OfferRow>, StoreError> {
+        let (link, key, name) = (self.link.clone(), offers_key(room)?, *name);
+        self.on_own_runtime(async move { offers::take(&link, &key, &name, by).await }.boxed()).await
+    }
+
+    async fn end_offer(
+        &self,
+        room: &str,
+        name: &OfferName,
+        place: &OfferName,
+        kept_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let (link, key, name, place) = (self.link.clone(), offers_key(room)?, *name, *place);
+        self.on_own_runtime(async move { offers::end(&link, &key, (&name, &place), kept_ms).await }.boxed()).await
+    }
+
     fn time(&self) -> Option<StoreTime> {
         if self.clock.is_some() {
             return None;
@@ -433,6 +455,12 @@ fn key(room: &str) -> String {
 fn book_key(room: &str, draw: &Hash) -> Result<String, StoreError> {
     check_name(room)?;
     Ok(format!("{}:book:{}", key(room), draw_name(draw)))
+}
+
+/// The names of the keys of a room's offers begin with this.
+fn offers_key(room: &str) -> Result<String, StoreError> {
+    check_name(room)?;
+    Ok(format!("{}:offer", key(room)))
 }
 
 fn stopped() -> StoreError {

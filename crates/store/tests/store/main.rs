@@ -10,6 +10,7 @@ mod loss;
 mod model;
 mod next_draw;
 mod numbers;
+mod offers;
 mod operations;
 mod redis;
 mod restart;

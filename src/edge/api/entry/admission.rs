@@ -57,6 +57,7 @@ pub(in crate::edge::api) fn admit(
         is_shared: desk.is_shared(&moment),
         key: jkt,
         keepsake,
+        moves: 0,
     };
     let came = admission.came.clone();
     Ok(Some((admitted(desk, admission, moment.draw), terms, came)))

@@ -69,7 +69,7 @@ impl Known {
 }
 
 /// Where a position stands, as the store knows it.
-fn seat(ticket: &Ticket) -> Spot {
+pub(super) fn seat(ticket: &Ticket) -> Spot {
     spot(ticket).unwrap_or(match ticket.position {
         Position::Pool(index) => Spot::Pool { tier: 0, index },
         Position::Line(place) => Spot::Line { place },
@@ -103,6 +103,20 @@ pub(in crate::edge::api) async fn check_leaving(
     let Some((desk, key)) = binding_desk(room).zip(key_of(ticket)) else { return Ok(()) };
     proof::check(edge, desk, snapshot, request, (ProvedCall::Leave, token, &key))
         .map_err(|error| proof::problem(error, None))?;
+    check_held(edge, room, desk, ticket, &key).await
+}
+
+/// Checks that a place is still the key's that its ticket names.
+///
+/// # Errors
+/// It has moved.
+pub(super) async fn check_held(
+    edge: &Edge,
+    room: &LiveRoom,
+    desk: &Desk,
+    ticket: &Ticket,
+    key: &Thumbprint,
+) -> Result<(), Problem> {
     // To move it to where it is changes nothing, and tells whether it is there.
     let stays = Move { at: seat(ticket), from: key.short(), to: key.short(), most: desk.policy.moves };
     match edge.store.apply(room.name(), Command::Move(stays)).await {
@@ -151,11 +165,12 @@ pub(in crate::edge::api) async fn claimant(
         }
     }
     desk.metrics.observe_move(by);
-    let terms = Terms { key: Some(new.to_base64url()), ..ticket.terms };
+    let moves = ticket.terms.moves.saturating_add(1);
+    let terms = Terms { key: Some(new.to_base64url()), moves, ..ticket.terms };
     Ok(Known { ticket: Ticket { terms, ..ticket }, is_new: true, key: Some(new) })
 }
 
-fn key_of(ticket: &Ticket) -> Option<Thumbprint> {
+pub(super) fn key_of(ticket: &Ticket) -> Option<Thumbprint> {
     ticket.terms.key.as_deref().and_then(Thumbprint::read)
 }
 
@@ -191,7 +206,7 @@ fn shown_otherwise(
     Ok(is_shown.then_some(MovedBy::Identity))
 }
 
-fn ask_otherwise(edge: &Edge, desk: &Desk, ticket: &Ticket) -> Problem {
+pub(super) fn ask_otherwise(edge: &Edge, desk: &Desk, ticket: &Ticket) -> Problem {
     let ways = if desk.policy.moves == 0 { Vec::new() } else { desk.ways_to_prove_otherwise() };
     ask(edge, desk, ticket, ways)
 }

@@ -9,6 +9,7 @@ mod desk;
 pub(super) mod dispatch;
 mod mail;
 mod me;
+pub(super) mod moving;
 mod oidc;
 pub(super) mod owed;
 mod private_token;

@@ -9,8 +9,10 @@ use http::header::{CACHE_CONTROL, HeaderValue, LOCATION};
 
 use super::{desk, voucher};
 use crate::edge::context::Edge;
+use crate::edge::entry::desk::Desk;
 use crate::edge::entry::shown::of_query;
 use crate::edge::entry::sign_in::{Back, NotBegun, NotSignedIn, SignInProvider};
+use crate::edge::entry::wallet::Wallet;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::entry_problem::EntryProblem;
 use crate::edge::http::problem::Problem;
@@ -79,6 +81,10 @@ pub(super) async fn back(
             let answer = answer.set_cookie(&voucher::cookie(edge, room, &wallet, request));
             Ok(answer.set_cookie(&set(&cookie, "", 0, request.secure)))
         }
+        // The same way back once more, as after a reload: who is signed in is not told of a code that was used.
+        Err(_) if is_signed_in(desk, room, provider, request, moment.now_ms) => {
+            Ok(to_page(provider, back, moment.now_ms))
+        }
         Err(NotSignedIn::Mismatch) if wants_page(request.headers) => Ok(to_page(provider, back, moment.now_ms)),
         Err(NotSignedIn::Mismatch) => Err(EntryProblem::SignInMismatch.into()),
         Err(NotSignedIn::Away) => Err(EntryProblem::SignInBusy { retry_after_ms: edge.retry_after_ms() }.into()),
@@ -91,6 +97,19 @@ pub(super) async fn back(
             Err(EntryProblem::SignInFailed(refused, true).into())
         }
     }
+}
+
+/// True if the browser has a voucher of this provider.
+fn is_signed_in(
+    desk: &Desk,
+    room: &LiveRoom,
+    provider: &SignInProvider,
+    request: &FanRequest<'_>,
+    now_ms: u64,
+) -> bool {
+    let cookie = room.cookies(request.secure).me.find(request.headers);
+    let wallet = Wallet::open(&desk.vouchers, cookie, room.name(), now_ms);
+    wallet.vouchers().any(|voucher| voucher.way == *provider.name())
 }
 
 /// Takes a person back to the page, which says that it did not succeed, and asks again.

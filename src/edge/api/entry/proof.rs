@@ -27,6 +27,9 @@ pub(in crate::edge::api) enum ProvedCall {
     Claim,
     Leave,
     Renew,
+    Move,
+    MoveAccept,
+    MoveConfirm,
 }
 
 impl ProvedCall {
@@ -35,6 +38,9 @@ impl ProvedCall {
             Self::Claim => "claim",
             Self::Leave => "leave",
             Self::Renew => "renew",
+            Self::Move => "move",
+            Self::MoveAccept => "accept",
+            Self::MoveConfirm => "confirm",
         }
     }
 }

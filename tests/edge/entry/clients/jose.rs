@@ -78,7 +78,14 @@ fn its_tokens_under_a_shared_secret_join_by_themselves() {
 fn key_set(jose: &mut Client) -> Vec<Value> {
     let mut pair = |name: &str, alg: &str| jose.ask(&json!({"do": "pair", "name": name, "alg": alg}));
     pair("pss", "PS256");
-    let own = [("ed", "EdDSA"), ("ec", "ES256"), ("rsa", "RS256"), ("enc", "RSA-OAEP-256"), ("p384", "ES384")];
+    let own = [
+        ("ed", "EdDSA"),
+        ("edn", "Ed25519"),
+        ("ec", "ES256"),
+        ("rsa", "RS256"),
+        ("enc", "RSA-OAEP-256"),
+        ("p384", "ES384"),
+    ];
     let mut keys: Vec<Value> = own.iter().map(|(name, alg)| pair(name, alg)).collect();
     // Which no library here knows yet.
     keys.push(json!({"kty": "AKP", "alg": "ML-DSA-44", "use": "sig", "kid": "later", "pub": "AAAA"}));
@@ -90,24 +97,25 @@ fn key_set(jose: &mut Client) -> Vec<Value> {
 fn its_tokens_under_a_key_pair_are_shown_first_and_join_by_the_voucher() {
     let (mut jose, port) = (client("jose.mjs"), free_port().unwrap());
     let keys = key_set(&mut jose);
-    let public = keys[2]["n"].as_str().unwrap().to_owned();
+    let public = keys[3]["n"].as_str().unwrap().to_owned();
     jose.ask(&json!({"do": "serve", "port": port, "keys": keys}));
     let world = World::start(Setup { double: Some(([127, 0, 0, 1], port).into()), ..asking(KEYS) });
     let mut token = |name: &str, header: Value, claims: Value| {
         jose.ask(&json!({"do": "token", "name": name, "header": header, "claims": claims}))
     };
     let mut indexes = Vec::new();
-    for (byte, (name, alg)) in (1..).zip([("ed", "EdDSA"), ("ec", "ES256"), ("rsa", "RS256")]) {
+    for (byte, (name, alg)) in (1..).zip([("ed", "EdDSA"), ("edn", "Ed25519"), ("ec", "ES256"), ("rsa", "RS256")]) {
         let good = token(name, header(alg, Some(name)), claims(name));
         let mut fan = world.fan();
         let shown = show(&mut fan, &good);
         assert_eq!(shown.status, 200, "{alg}: {}", shown.text());
         indexes.push(assert_entered(&join(&mut fan, byte, &json!({})))["index"].clone());
     }
-    assert_eq!(indexes.len(), 3);
+    assert_eq!(indexes.len(), 4);
     let wrong = [
         token("ed", header("EdDSA", Some("ec")), claims("customer-8")),
         token("ed", header("EdDSA", None), claims("customer-8")),
+        token("ed", header("Ed25519", Some("ec")), claims("customer-8")),
         token("pss", header("PS256", Some("rsa")), claims("customer-8")),
         token("p384", header("ES384", Some("p384")), claims("customer-8")),
         // The key in the token is whoever's.
@@ -120,5 +128,5 @@ fn its_tokens_under_a_key_pair_are_shown_first_and_join_by_the_voucher() {
         // What a signature has to be checked for is not judged at the join.
         assert_refused(&join_by(&mut world.fan(), 9, &wrong), 428, "entry-required");
     }
-    assert_eq!(world.wait_until("three entries", |status| status["pool_size"] == 3)["pool_size"], 3);
+    assert_eq!(world.wait_until("four entries", |status| status["pool_size"] == 4)["pool_size"], 4);
 }
