@@ -1,6 +1,7 @@
 //! `crowd`: sends simulated fans to a waiting room and reports whether it kept its promises.
 
 mod farm_command;
+mod sellers_command;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 use fairgate_crowd::{Options, Report, Target, on_stderr, run};
 
 use crate::farm_command::FarmArgs;
+use crate::sellers_command::SellersArgs;
 
 /// Sends a crowd of simulated fans to a room and reports what it saw.
 ///
@@ -66,6 +68,8 @@ struct Args {
 enum Verb {
     /// Sends a farm into a room's pool beside honest fans, and reports its share of the places after the draw.
     Farm(FarmArgs),
+    /// Sends people who sell copied tickets and share copied passes into a room beside honest fans, and reports who is inside.
+    Sellers(SellersArgs),
 }
 
 impl Args {
@@ -90,8 +94,10 @@ impl Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    if let Some(Verb::Farm(farm)) = args.verb {
-        return farm.run().await;
+    match args.verb {
+        Some(Verb::Farm(farm)) => return farm.run().await,
+        Some(Verb::Sellers(sellers)) => return sellers.run().await,
+        None => {}
     }
     let options = args.options()?;
     let mut progress = on_stderr();

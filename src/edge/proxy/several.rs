@@ -29,6 +29,10 @@ pub(super) fn judge(edge: &Arc<Edge>, room: &Arc<LiveRoom>, pass: &Pass, address
     if pass.bound.is_none() && policy != Several::End {
         return Verdict::Fine;
     }
+    // Copies that are worth nothing already make their owner prove nothing more.
+    if policy == Several::Prove && edge.watched.is_doubted(pass) {
+        return Verdict::Prove;
+    }
     let now_ms = edge.now_ms();
     let is_several = edge.watched.saw(pass, address, now_ms);
     if is_several {
@@ -47,7 +51,6 @@ pub(super) fn judge(edge: &Arc<Edge>, room: &Arc<LiveRoom>, pass: &Pass, address
             edge.watched.doubt(pass, now_ms);
             Verdict::Prove
         }
-        (Several::Prove, false) if edge.watched.is_doubted(pass) => Verdict::Prove,
         _ => Verdict::Fine,
     }
 }

@@ -13,6 +13,7 @@ mod moving;
 mod oidc;
 mod private_token;
 mod provider;
+mod sellers;
 mod shop;
 mod work;
 
