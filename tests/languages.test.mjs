@@ -16,8 +16,8 @@ const BOUND_MS = 90_000;
 const languages = () => {
   const english = JSON.parse(read(`${FOLDER}en.json`));
   return readdirSync(new URL(FOLDER, import.meta.url)).map((name) => {
-    const { dir, text, script, check, problem } = JSON.parse(read(`${FOLDER}${name}`));
-    const words = { text: { ...english.text, ...text }, texts: { ...english.script, ...script } };
+    const { dir, text, script, check, entry, problem } = JSON.parse(read(`${FOLDER}${name}`));
+    const words = { text: { ...english.text, ...text }, texts: { ...english.script, ...script }, entry: { ...english.entry, ...entry } };
     return { lang: name.replace(".json", ""), dir, ...words, check: check ?? english.check, problem };
   });
 };
@@ -60,9 +60,27 @@ Object.assign(frame.style, { width: width + "px", height: "900px", border: "0" }
 })();`;
 
 const STYLE = read("../pages/waiting/style.css");
-const OTHER_STYLES = { check: STYLE + read("../pages/check/check.css"), problem: read("../pages/problem/problem.css") };
+const OTHER_STYLES = {
+  check: STYLE + read("../pages/check/check.css"),
+  move: STYLE + read("../pages/move/move.css"),
+  problem: read("../pages/problem/problem.css"),
+};
 const html = ({ lang, dir }, style, body) =>
   `<!doctype html><html lang="${lang}" dir="${dir}"><meta charset="utf-8"><style>${style}</style><body>${body}</body></html>`;
+
+// The page on which a device takes a place, with all that it may say, and what the first device says meanwhile.
+function movePage(language) {
+  const { entry } = language;
+  const [, body] = read("../pages/move/move.html").split("<body>");
+  const shown = body
+    .replace(/<script[^]*/, "")
+    .replace(/<noscript>|<\/noscript>| hidden/g, "")
+    .replace(/\{\{ text\.([\w-]+) \}\}/g, (_, key) => entry[key])
+    .replace(/\{\{ \w+ \}\}/g, "Mariza at the Coliseu");
+  const said = Object.entries(entry).filter(([key]) => /^move|^offer-/.test(key)).map(([, words]) => words);
+  const words = said.map((said) => `<p class="words">${said}</p><button class="main">${said}</button>`).join("");
+  return [`${language.lang} move`, html(language, OTHER_STYLES.move, `${shown}<main>${words}</main>`)];
+}
 
 // The page that checks a draw as it is before its script runs, with what the script writes into it, and all refusals.
 function otherPages(language) {
@@ -78,6 +96,7 @@ function otherPages(language) {
   const refusals = Object.entries(problem).map(([key, words]) => (key.endsWith("_words") ? `<p>${words}</p>` : `<h1>${words}</h1>`));
   return [
     [`${language.lang} check`, html(language, OTHER_STYLES.check, shown + list)],
+    movePage(language),
     [`${language.lang} problem`, html(language, OTHER_STYLES.problem, `<main>${refusals.join("")}</main>`)],
   ];
 }
@@ -110,7 +129,7 @@ test("every state fits and is whole in every language, on a narrow screen and wi
   assert.ok(performance.now() - started < BOUND_MS, "it takes too long");
 });
 
-test("the page that checks a draw and the refusals fit in every language", async () => {
+test("the pages that check a draw and take a place, and the refusals, fit in every language", async () => {
   const pages = languages().flatMap(otherPages);
   await inChromium(files(), POLICY, async (run) => {
     for (const letters of [1, 2]) {
