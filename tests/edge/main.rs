@@ -16,6 +16,7 @@ mod nginx;
 mod polls;
 mod proxies;
 mod requests;
+mod sales;
 mod sessions;
 mod strangers;
 mod tiers;

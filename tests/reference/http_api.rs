@@ -38,6 +38,7 @@ fn every_call_is_documented_with_its_method_and_no_other() {
     let mut reached = BTreeSet::new();
     for (method, path) in calls() {
         let named = path.replace("{room}", "final").replace("{name}", "turnstile").replace("{lang}", "en");
+        let named = named.replace("{digest}", &"ab".repeat(32));
         let real = named.replace("{tier}", "1").replace("{index}", "7").replace("{tile}", "000");
         match routes.route("tickets.example", &Target::parse(real.as_bytes()).unwrap()) {
             Route::Fan { call, .. } => {

@@ -15,6 +15,7 @@ use super::waiting_page;
 use crate::edge::context::Edge;
 use crate::edge::draw::beacon;
 use crate::edge::draw::counts;
+use crate::edge::draw::past;
 use crate::edge::draw::public_lists::{self, ListAnswer};
 use crate::edge::draw::record;
 use crate::edge::draw::tiers::{self, Column};
@@ -24,7 +25,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::page::WorkerScript;
-use fairgate_core::request::route::FanCall;
+use fairgate_core::request::route::{FanCall, PastFile};
 
 /// The answer to a call.
 pub(crate) enum Reply {
@@ -55,7 +56,13 @@ pub(crate) async fn answer(
     if request.method == Method::POST && !request.is_own() {
         return Err(Problem::ForeignOrigin);
     }
-    let answer = match call {
+    let answer = match present(room, call) {
+        FanCall::Draws => past::serve::list(edge, room),
+        FanCall::PastKeys => Ok(edge.keys.now().jwks.clone()),
+        FanCall::Past(digest, file @ (PastFile::Record | PastFile::Counts | PastFile::LogProof(_))) => {
+            past::serve::document(edge, room, &digest, file).await
+        }
+        FanCall::Past(digest, file) => return past::serve::lines(room, &digest, file, request).map(Reply::List),
         FanCall::Status => status::answer(edge, room, request),
         FanCall::Join => join::answer(edge, room, request).await,
         FanCall::Move if request.method != Method::POST => waiting_page::move_page(room, request),
@@ -78,6 +85,13 @@ pub(crate) async fn answer(
         FanCall::Claims => return public_lists::claims(edge, room, request).map(Reply::List),
     };
     answer.map(Reply::Whole)
+}
+
+/// A draw that is named by its digest may be the present one.
+fn present(room: &LiveRoom, call: FanCall) -> FanCall {
+    let FanCall::Past(digest, file) = call else { return call };
+    let is_present = room.snapshot().is_some_and(|now| now.view.draw.descriptor_digest == digest);
+    if is_present { file.of_present() } else { call }
 }
 
 /// A call that whoever has the key of a ticket or pass proves: what dates the next proof comes with every answer.

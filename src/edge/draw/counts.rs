@@ -14,6 +14,7 @@ use crate::edge::http::cors::ANYBODY;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
+use crate::edge::room::snapshot::Snapshot;
 use fairgate_core::room::Phase;
 
 /// `GET draw/entry`.
@@ -21,10 +22,23 @@ use fairgate_core::room::Phase;
 /// # Errors
 /// The room asks nothing of its fans, or its store is out of reach.
 pub(crate) fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
-    let desk = room.entry.as_ref().ok_or(Problem::NoSuchCall)?;
+    if room.entry.is_none() {
+        return Err(Problem::NoSuchCall);
+    }
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     // An address that names another draw has nothing.
     kept(request, &snapshot)?;
+    let signed = signed(edge, room, &snapshot).ok_or(Problem::Internal)?;
+    Ok(Answer::empty(StatusCode::OK)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .header(CACHE_CONTROL, GROWING)
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
+        .body(signed))
+}
+
+/// The signed numbers of the present draw; none where the room asks nothing.
+pub(super) fn signed(edge: &Edge, room: &LiveRoom, snapshot: &Snapshot) -> Option<String> {
+    let desk = room.entry.as_ref()?;
     let now_ms = edge.now_ms();
     let counts = json!({
         "at_ms": now_ms,
@@ -34,10 +48,5 @@ pub(crate) fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> 
         "room": room.name(),
         "version": 1,
     });
-    let signed = edge.keys.now().sign_counts(counts, now_ms).ok_or(Problem::Internal)?;
-    Ok(Answer::empty(StatusCode::OK)
-        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-        .header(CACHE_CONTROL, GROWING)
-        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)
-        .body(signed.to_string()))
+    edge.keys.now().sign_counts(counts, now_ms).map(|signed| signed.to_string())
 }

@@ -10,7 +10,7 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::room::snapshot::Snapshot;
 
 /// Caching of documents that never change again, at an address that names the draw.
-const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub(super) const FINAL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Caching of documents that may be out of date in a second.
 pub(super) const GROWING: HeaderValue = HeaderValue::from_static("public, max-age=1");
 

@@ -3,6 +3,7 @@
 pub(super) mod beacon;
 pub(super) mod counts;
 mod kept;
+pub(super) mod past;
 pub(super) mod public_lists;
 pub(super) mod record;
 pub(super) mod roster;

@@ -5,6 +5,8 @@
 //! change.
 
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,7 +17,7 @@ use http::header::{
 };
 use ipnet::IpNet;
 
-use super::kept::{GROWING, kept, pending};
+use super::kept::{FINAL, GROWING, kept, pending};
 use super::tiers::Column;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
@@ -28,7 +30,7 @@ use fairgate_core::room::View;
 use fairgate_store::{Store, StoreError};
 
 /// Bytes of a list that are in memory at once for one answer.
-const PART_BYTES: u64 = 64 * 1024;
+pub(super) const PART_BYTES: u64 = 64 * 1024;
 
 /// Answers at once, in all and of a network: with the parts of all of them in memory, 8 MB.
 const READERS_MAX: u32 = 128;
@@ -66,6 +68,8 @@ pub(crate) struct ListAnswer {
     pub(crate) list: List,
     /// The bytes of it that are the body.
     pub(crate) bytes: Range<u64>,
+    /// The file that has the list, of a draw whose sale is over.
+    pub(crate) file: Option<Arc<Path>>,
 }
 
 /// The semaphore of concurrent readers.
@@ -96,13 +100,24 @@ fn is_slow(took: Duration, bytes: u64) -> bool {
 }
 
 impl List {
-    fn line_bytes(self) -> u64 {
+    pub(super) fn line_bytes(self) -> u64 {
         match self {
             Self::Roster => 32,
             Self::Claims => CLAIM_BYTES as u64,
             Self::Tier(Column::Entries, _) => 32,
             Self::Tier(Column::Tags, _) => 16,
             Self::TierClaims => v2::CLAIM_BYTES as u64,
+        }
+    }
+}
+
+impl List {
+    /// Lines of the present draw's list.
+    pub(super) async fn read(self, store: &dyn Store, room: &str, lines: Range<u64>) -> Result<Bytes, StoreError> {
+        match self {
+            Self::Roster => store.roster(room, lines).await,
+            Self::Claims | Self::TierClaims => store.claims(room, lines).await,
+            Self::Tier(column, tier) => column.read(store, room, tier, lines).await,
         }
     }
 }
@@ -148,7 +163,26 @@ pub(crate) fn claims(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> 
 }
 
 fn answer(list: List, lines: u64, cache: HeaderValue, request: &FanRequest<'_>) -> Result<ListAnswer, Problem> {
-    let bytes = lines * list.line_bytes();
+    ranged(list, None, lines * list.line_bytes(), cache, request)
+}
+
+/// A list that a file has, which never changes again.
+pub(super) fn of_file(
+    list: List,
+    file: Arc<Path>,
+    bytes: u64,
+    request: &FanRequest<'_>,
+) -> Result<ListAnswer, Problem> {
+    ranged(list, Some(file), bytes, FINAL, request)
+}
+
+fn ranged(
+    list: List,
+    file: Option<Arc<Path>>,
+    bytes: u64,
+    cache: HeaderValue,
+    request: &FanRequest<'_>,
+) -> Result<ListAnswer, Problem> {
     let asked = request.header(&RANGE).map(|range| byte_range(range, bytes).ok_or(Problem::Range { bytes }));
     let asked = asked.transpose()?;
     let status = if asked.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
@@ -160,9 +194,9 @@ fn answer(list: List, lines: u64, cache: HeaderValue, request: &FanRequest<'_>) 
     Ok(match asked {
         Some(asked) => {
             let range = format!("bytes {}-{}/{bytes}", asked.start, asked.end - 1);
-            ListAnswer { head: head.text(CONTENT_RANGE, &range), list, bytes: asked }
+            ListAnswer { head: head.text(CONTENT_RANGE, &range), list, bytes: asked, file }
         }
-        None => ListAnswer { head, list, bytes: 0..bytes },
+        None => ListAnswer { head, list, bytes: 0..bytes, file },
     })
 }
 
@@ -172,11 +206,7 @@ pub(crate) async fn part(edge: &Edge, room: &LiveRoom, list: List, left: &Range<
     let end = left.end.min(left.start + PART_BYTES);
     let lines = left.start / line_bytes..end.div_ceil(line_bytes);
     let first = lines.start * line_bytes;
-    let read = match list {
-        List::Roster => edge.store.roster(room.name(), lines).await?,
-        List::Claims | List::TierClaims => edge.store.claims(room.name(), lines).await?,
-        List::Tier(column, tier) => column.read(&*edge.store, room.name(), tier, lines).await?,
-    };
+    let read = list.read(&*edge.store, room.name(), lines).await?;
     let within = |at: u64| usize::try_from(at - first).ok().filter(|at| *at <= read.len());
     match (within(left.start), within(end)) {
         (Some(start), Some(end)) => Ok(read.slice(start..end)),

@@ -59,7 +59,7 @@ pub(crate) fn schema(text: &'static str) -> Answer {
 }
 
 /// The public record of a draw, signed, as canonical JSON, and whether it is final.
-fn signed(edge: &Edge, snapshot: &Snapshot, log: Option<&str>) -> Option<(String, bool)> {
+pub(super) fn signed(edge: &Edge, snapshot: &Snapshot, log: Option<&str>) -> Option<(String, bool)> {
     let (keys, now_ms) = (edge.keys.now(), edge.now_ms());
     Some(match snapshot.rules() {
         None => {

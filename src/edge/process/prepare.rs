@@ -62,7 +62,8 @@ pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
     let log = config.draw_log.as_ref().map(prepare_log).transpose()?;
     tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
     let prepare_room = |room| {
-        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream_of(&upstreams, room)?, log.clone())?;
+        let upstream = upstream_of(&upstreams, room)?;
+        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream, log.clone(), &config.store.path)?;
         let desk = DeskSetup::resolve(room, &config.edge.prefix, &config.edge.codes)?;
         Ok((live, workers, desk))
     };

@@ -39,6 +39,7 @@ use crate::edge::tasks::entry_book::EntryBooks;
 use crate::edge::tasks::file_watch::FileWatch;
 use crate::edge::tasks::inventory::InventoryWatch;
 use crate::edge::tasks::overload_control::OverloadControl;
+use crate::edge::tasks::past_draws::PastDraws;
 use crate::edge::tasks::timekeeper::{StoreClock, Timekeeper};
 use crate::edge::upstream::handle::Upstream;
 use fairgate_telemetry::clock::Clock;
@@ -117,6 +118,8 @@ fn add_watches(
     }
     server.add_service(background_service("entry books", EntryBooks::new(edge, parts.supervisor.clone())));
     server.add_service(background_service("files", FileWatch::new(edge, certificates, parts)));
+    let past = PastDraws::new(edge, &parts.supervisor, config.store.path.clone());
+    server.add_service(background_service("past draws", past));
     server.add_service(background_service("timekeeper", Timekeeper::new(edge, parts)));
     for watch in stock_watches(edge, parts)? {
         server.add_service(background_service("stock", watch));

@@ -200,6 +200,9 @@ fn kind(call: FanCall) -> RequestKind {
         | FanCall::TierTags(_)
         | FanCall::TierProof(..)
         | FanCall::LogProof(_)
+        | FanCall::Draws
+        | FanCall::Past(..)
+        | FanCall::PastKeys
         | FanCall::Beacon
         | FanCall::Check
         | FanCall::RoundScript

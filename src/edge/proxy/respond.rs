@@ -7,6 +7,7 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr};
 
 use crate::edge::context::Edge;
+use crate::edge::draw::past;
 use crate::edge::draw::public_lists::{self, ListAnswer, Reader};
 use crate::edge::http::answer::Answer;
 use crate::edge::http::problem::Problem;
@@ -35,13 +36,17 @@ pub(super) async fn respond_list(
     answer: ListAnswer,
     reader: &Reader,
 ) -> pingora::Result<()> {
-    let ListAnswer { head, list, bytes: mut left } = answer;
+    let ListAnswer { head, list, bytes: mut left, file } = answer;
     let from = left.start;
     let head_only = session.req_header().method == Method::HEAD || left.is_empty();
     begin(edge, session, &head, left.end - left.start, head_only).await?;
     while !head_only && !left.is_empty() {
-        let part =
-            public_lists::part(edge, room, list, &left).await.or_err(ErrorType::InternalError, "reading a list")?;
+        let part = match &file {
+            None => {
+                public_lists::part(edge, room, list, &left).await.or_err(ErrorType::InternalError, "reading a list")
+            }
+            Some(file) => past::serve::part(file, &left).await.or_err(ErrorType::InternalError, "reading a kept list"),
+        }?;
         left.start += part.len() as u64;
         session.write_response_body(Some(part), left.is_empty()).await?;
         if reader.is_slow(left.start - from) {

@@ -1,5 +1,6 @@
 //! A room of this edge: its configuration, its queues to the store, and its last snapshot.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -12,6 +13,7 @@ use super::ended_sessions::EndedSessions;
 use super::keyed::Keyed;
 use super::loss::ProvedLoss;
 use super::next_sale::NextSale;
+use super::shelf::Shelf;
 use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
 use super::tier_trees::TierTrees;
@@ -87,6 +89,8 @@ pub(crate) struct LiveRoom {
     pub(crate) hand_in: Semaphore,
     /// The sale that follows this one.
     pub(crate) next: ArcSwapOption<NextSale>,
+    /// Draws of sales that are over.
+    pub(crate) past: Arc<Shelf>,
     /// Losses of the store that tickets have proved.
     pub(crate) loss: ProvedLoss,
     /// The draw log, where one is kept.
@@ -101,6 +105,7 @@ impl LiveRoom {
         prefix: &str,
         upstream: Arc<Upstream>,
         log: Option<Arc<LiveLog>>,
+        store: &Path,
     ) -> Result<(Self, RoomWorkers), PageError> {
         let input = PageInput {
             room: config.name.clone(),
@@ -146,6 +151,7 @@ impl LiveRoom {
             ended: ArcSwapOption::empty(),
             hand_in: Semaphore::new(1),
             next: ArcSwapOption::empty(),
+            past: Arc::new(Shelf::open(store, &config.name)),
             loss: ProvedLoss::default(),
             log,
             entry: None,

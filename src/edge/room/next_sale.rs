@@ -72,23 +72,26 @@ pub(crate) fn sale_at_start<'c>(config: &'c RoomConfig, view: Option<&View>, now
 
 /// The sale that follows the one that a room has, as configured.
 pub(crate) fn sale_after<'c>(config: &'c RoomConfig, view: &View) -> Option<&'c SaleConfig> {
-    if config.sales.len() < 2 {
-        return None;
-    }
     config.sale_after(view.starts_at_ms, view.now_ms)
 }
 
-/// True if the next sale begins now.
-pub(crate) fn is_due(view: &View, next: &SaleConfig, after_end: AfterEnd) -> bool {
+/// When the next sale has begun at the latest.
+pub(crate) fn latest_ms(view: &View, next: &SaleConfig) -> u64 {
+    let gap_ms = next.opens_at_ms.saturating_sub(view.ends_at_ms.unwrap_or(view.now_ms));
+    next.opens_at_ms - LEAD_MS.min(gap_ms / 2)
+}
+
+/// True if the next sale begins now. `is_kept`: the draw of this one is kept on this edge's disk.
+pub(crate) fn is_due(view: &View, next: &SaleConfig, after_end: AfterEnd, is_kept: bool) -> bool {
     if view.phase != Phase::Ended || view.mending {
         return false;
     }
     let ended_at_ms = view.ends_at_ms.unwrap_or(view.now_ms);
-    let gap_ms = next.opens_at_ms.saturating_sub(ended_at_ms);
-    let latest_ms = next.opens_at_ms - LEAD_MS.min(gap_ms / 2);
+    // A disk that takes nothing does not hold the room up.
+    let linger_ms = if is_kept { LINGER_MS } else { 2 * LINGER_MS };
     // Where the shop is open after a sale, it stays so until the next one is about to begin.
-    let is_quiet = after_end == AfterEnd::Closed && view.active == 0 && view.now_ms >= ended_at_ms + LINGER_MS;
-    is_quiet || view.now_ms >= latest_ms
+    let is_quiet = after_end == AfterEnd::Closed && view.active == 0 && view.now_ms >= ended_at_ms + linger_ms;
+    is_quiet || view.now_ms >= latest_ms(view, next)
 }
 
 /// What is shown of the next sale: the one that is kept if it is still to begin, and otherwise the one that is configured.

@@ -9,5 +9,6 @@ pub(super) mod heartbeat;
 pub(super) mod inventory;
 mod next_sale;
 pub(super) mod overload_control;
+pub(super) mod past_draws;
 pub(super) mod roster_copy;
 pub(super) mod timekeeper;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::SaleConfig;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::next_sale::{NextSale, Preparation, is_due, preparation, sale_after, shown};
-use fairgate_core::room::{Command, Control, PreparedDraw, SalePlan, View};
+use fairgate_core::room::{Command, Control, PreparedDraw, Refusal, SalePlan, View};
 use fairgate_draw::Hash;
 use fairgate_store::{KeptNext, Store, StoreError};
 use fairgate_telemetry::entropy;
@@ -39,6 +39,8 @@ struct Looked {
     missing_since_ms: Option<u64>,
     /// True if it was said that another configuration has another next sale.
     has_told: bool,
+    /// True if it was said that the room refuses the next sale.
+    has_told_refused: bool,
 }
 
 impl NextSales {
@@ -59,15 +61,22 @@ impl NextSales {
     /// Begins the next sale if it is due.
     pub(super) async fn begin_if_due(&self, view: &View) -> Result<(), StoreError> {
         let config = &self.room.config;
-        let Some(sale) = sale_after(config, view).filter(|next| is_due(view, next, config.schedule.after_end)) else {
-            return Ok(());
-        };
+        let is_kept = self.room.past.has(&view.draw.descriptor_digest);
+        let is_due = |next: &&SaleConfig| is_due(view, next, config.schedule.after_end, is_kept);
+        let Some(sale) = sale_after(config, view).filter(is_due) else { return Ok(()) };
         // What another edge has prepared meanwhile is what fans were shown.
         let kept = self.store.next_draw(self.room.name()).await?.kept;
         let plan = kept.and_then(|kept| kept.plan(&self.room.plan(sale, [0; 32])));
         let Some(plan) = plan else { return Ok(()) };
         let (opens_at_ms, commitment) = (plan.opens_at_ms, hex::encode(plan.descriptor().commitment));
-        self.store.apply(self.room.name(), Command::Schedule(plan)).await?;
+        match self.store.apply(self.room.name(), Command::Schedule(plan)).await {
+            // An edge with a newer file begins it, or people have put the end off at this very moment.
+            Err(StoreError::Refused(refusal)) => {
+                self.say_refused(&refusal);
+                return Ok(());
+            }
+            applied => applied.map(drop)?,
+        }
         self.say_first(sale).await?;
         tracing::info!(room = self.room.name(), opens_at_ms, commitment, "the room has gone on to its next sale");
         Ok(())
@@ -138,6 +147,13 @@ impl NextSales {
         }
         let since_ms = *looked.missing_since_ms.get_or_insert(now_ms);
         now_ms.saturating_sub(since_ms) < OTHERS_MAY_KNOW_MS
+    }
+
+    fn say_refused(&self, refusal: &Refusal) {
+        let mut looked = self.lock();
+        if !std::mem::replace(&mut looked.has_told_refused, true) {
+            tracing::warn!(room = self.room.name(), %refusal, "this edge cannot begin the next sale; others may");
+        }
     }
 
     fn say_prepared(&self, kept: Option<&PreparedDraw>) {

@@ -80,8 +80,62 @@ pub enum FanCall {
     SeenScript,
     /// The script that keeps a bound pass alive in the shop's pages.
     KeepScript,
+    /// The draws of the room, those of sales that are over included.
+    Draws,
+    /// What is published of a draw, by the digest of its descriptor.
+    Past([u8; 32], PastFile),
+    /// The public keys, beside those draws.
+    PastKeys,
     /// Show who one is.
     Entry(EntryCall),
+}
+
+/// What is published of a draw that is named by its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastFile {
+    /// Its record.
+    Record,
+    /// The roster's bytes.
+    Roster,
+    /// The list of claims.
+    Claims,
+    /// The bytes of a tier's roster.
+    TierRoster(u8),
+    /// The bytes of a tier's tags.
+    TierTags(u8),
+    /// What it has asked of its fans, in numbers.
+    Counts,
+    /// The proof that the draw log has a statement of it.
+    LogProof(LogStatement),
+}
+
+impl PastFile {
+    /// The same of the room's present draw.
+    #[must_use]
+    pub fn of_present(self) -> FanCall {
+        match self {
+            Self::Record => FanCall::Draw,
+            Self::Roster => FanCall::Roster,
+            Self::Claims => FanCall::Claims,
+            Self::TierRoster(tier) => FanCall::TierRoster(tier),
+            Self::TierTags(tier) => FanCall::TierTags(tier),
+            Self::Counts => FanCall::Counts,
+            Self::LogProof(statement) => FanCall::LogProof(statement),
+        }
+    }
+
+    fn of(call: FanCall) -> Option<Self> {
+        Some(match call {
+            FanCall::Draw => Self::Record,
+            FanCall::Roster => Self::Roster,
+            FanCall::Claims => Self::Claims,
+            FanCall::TierRoster(tier) => Self::TierRoster(tier),
+            FanCall::TierTags(tier) => Self::TierTags(tier),
+            FanCall::Counts => Self::Counts,
+            FanCall::LogProof(statement) => Self::LogProof(statement),
+            _ => return None,
+        })
+    }
 }
 
 /// A script of the entry's page, the same for every room.
@@ -155,6 +209,9 @@ impl FanCall {
             | Self::Check
             | Self::RoundScript
             | Self::SeenScript
+            | Self::Draws
+            | Self::Past(..)
+            | Self::PastKeys
             | Self::KeepScript => "GET, HEAD, OPTIONS",
             Self::Entry(call) => call.allow(),
         }
@@ -435,6 +492,11 @@ fn fan_call(call: &str) -> Option<FanCall> {
     if let Some(entry) = call.strip_prefix("entry/") {
         return EntryCall::of(entry).map(FanCall::Entry);
     }
+    if let Some((digest, of_draw)) = call.strip_prefix("draws/").and_then(|past| past.split_once('/')) {
+        // Nothing else has a draw's name in its address.
+        let of_draw = Some(of_draw).filter(|of_draw| *of_draw == "draw" || of_draw.starts_with("draw/"))?;
+        return Some(FanCall::Past(digest_of(digest)?, PastFile::of(fan_call(of_draw)?)?));
+    }
     Some(match call {
         "status" => FanCall::Status,
         "join" => FanCall::Join,
@@ -456,6 +518,8 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "draw/reveal.tlog-proof" => FanCall::LogProof(LogStatement::Reveal),
         "check" => FanCall::Check,
         "keep.js" => FanCall::KeepScript,
+        "draws" => FanCall::Draws,
+        "draws/jwks.json" => FanCall::PastKeys,
         of_draw => numbered_call(of_draw.strip_prefix("draw/")?)?,
     })
 }
@@ -470,6 +534,24 @@ fn numbered_call(call: &str) -> Option<FanCall> {
         ("tags", None) => FanCall::TierTags(number(rest)?),
         _ => return None,
     })
+}
+
+/// A digest as 64 hex digits in lower case.
+fn digest_of(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut digest = [0; 32];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != digest.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(digest)
 }
 
 /// A number in decimal digits.

@@ -110,9 +110,11 @@ impl fmt::Debug for PreparedDraw {
 
 #[cfg(test)]
 mod tests {
+    use fairgate_draw::v2::{Method, Methods, Tier, Tiers};
+
     use super::*;
     use crate::room::tests::policy;
-    use crate::room::{Command, Phase, Room};
+    use crate::room::{Command, Phase, Room, Rules};
 
     fn plan(opens_at_ms: u64, secret: u8) -> SalePlan {
         SalePlan {
@@ -153,6 +155,22 @@ mod tests {
         assert!(!prepared.is_of(&plan(500_001, 2)));
         assert!(prepared.is_newer_than(&SalePlan { config_version: 2, ..plan(500_000, 2) }));
         assert!(!prepared.is_newer_than(&plan(500_000, 2)));
+    }
+
+    #[test]
+    fn a_draw_with_tiers_is_announced_by_its_own_descriptor() {
+        let tier = Tier { band: 0, name: "members".into(), share: 1 };
+        let rules = Rules {
+            identity: Methods::new(vec![Method::mail()]).unwrap(),
+            tiers: Tiers::new(vec![tier]).unwrap(),
+            retry: None,
+            expected: 0,
+        };
+        let next = SalePlan { rules: Some(Box::new(rules)), ..plan(500_000, 2) };
+        let (announced, committed) = (PreparedDraw::new(&next, 7).announced().unwrap(), next.descriptor());
+        assert_eq!((announced.opens_at_ms, announced.draw.descriptor_digest), (500_000, committed.digest));
+        assert_eq!(announced.draw.commitment, committed.commitment);
+        assert!(!PreparedDraw::new(&plan(500_000, 2), 7).is_of(&next), "other rules, another draw");
     }
 
     #[test]

@@ -67,6 +67,7 @@ fn finds_the_calls_of_fans() {
     let table = table();
     let script = |tag| Route::EntryScript(EntryScript::Language(LanguageTag::read(tag).expect("a tag")));
     let fan = |room, call| Route::Fan { room, call };
+    let past = |byte: &str, call| format!("/.fairgate/all/draws/{}/{call}", byte.repeat(32));
     for (host, path, route) in [
         ("x", "/.fairgate/all/status", fan(0, FanCall::Status)),
         ("x", "/.fairgate/all/join", fan(0, FanCall::Join)),
@@ -92,6 +93,20 @@ fn finds_the_calls_of_fans() {
         ("x", "/.fairgate/all/draw/entry", fan(0, FanCall::Counts)),
         ("x", "/.fairgate/all/draw/beacon", fan(0, FanCall::Beacon)),
         ("x", "/.fairgate/all/draw/proof/12", fan(0, FanCall::Proof(12))),
+        ("x", "/.fairgate/all/draws", fan(0, FanCall::Draws)),
+        ("x", "/.fairgate/all/draws/jwks.json", fan(0, FanCall::PastKeys)),
+        ("x", &past("0a", "draw"), fan(0, FanCall::Past([10; 32], PastFile::Record))),
+        ("x", &past("ff", "draw/tags/3"), fan(0, FanCall::Past([255; 32], PastFile::TierTags(3)))),
+        (
+            "x",
+            &past("0a", "draw/reveal.tlog-proof"),
+            fan(0, FanCall::Past([10; 32], PastFile::LogProof(LogStatement::Reveal))),
+        ),
+        ("x", &past("0A", "draw"), Route::NoSuchCall),
+        ("x", &past("0a", "draw/beacon"), Route::NoSuchCall),
+        ("x", &past("0a", "join"), Route::NoSuchCall),
+        ("x", &past("0a", "draws"), Route::NoSuchCall),
+        ("x", "/.fairgate/all/draws/0a/draw", Route::NoSuchCall),
         ("x", "/.fairgate/all/draw/freeze.tlog-proof", fan(0, FanCall::LogProof(LogStatement::Freeze))),
         ("x", "/.fairgate/draw.log/checkpoint", Route::NoSuchCall),
         ("x", "/.fairgate/jwks.json", Route::Jwks),
