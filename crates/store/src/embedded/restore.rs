@@ -5,6 +5,7 @@
 //! - behind the last number of the backup so many are left out that none is given twice
 //! - places of which the lost store's list of claims says that they were admitted are not admitted again, and their
 //!   sessions go on
+//! - what the next sale's draw is committed to stands, unless its pool has opened since: then its secret may be public
 //!
 //! A room whose pool has closed since is not restored without being told to: its late comers have places that the draw
 //! would give away.
@@ -14,14 +15,14 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use fairgate_core::room::{Claims, Command, GAP, Outcome, Phase, Room, Session};
+use fairgate_core::room::{Claims, Command, GAP, Outcome, Phase, PreparedDraw, Room, Session};
 use fairgate_draw::{CLAIM_BYTES, Claim, v2};
 
 use super::frame::FrameBuilder;
 use super::journal::JournalReader;
 use super::load::{Kept, load, numbered, replay_frame};
 use super::{OpenError, claims, create_dir, journal, rooms_in};
-use crate::{DirLock, LockError};
+use crate::{DirLock, LockError, next_draw};
 
 /// How many numbers are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,8 +174,20 @@ impl Backup {
             }
             journal.append(&frame.finish()).map_err(|source| OpenError::Io { path: into.clone(), source })?;
         }
+        self.restore_next(plan).map_err(|source| OpenError::Io { path: into, source })?;
         let age_ms = plan.now_ms.saturating_sub(self.room.now_ms());
         Ok(Restored { room: self.name.clone(), age_ms, known, left_out: self.left_out, admitted })
+    }
+}
+
+impl Backup {
+    /// Takes over the draw of the next sale that is still to come; the lost store may know a later one.
+    fn restore_next(&self, plan: &Restore<'_>) -> io::Result<()> {
+        let kept = |dir: &Path| next_draw::look(&dir.join(&self.name).join(next_draw::NAME)).ok()?.ok();
+        let is_to_come = |next: &PreparedDraw| next.announced().is_some_and(|next| next.opens_at_ms > plan.now_ms);
+        let mut prepared = plan.lost.into_iter().chain([plan.backup]).filter_map(kept);
+        let Some(next) = prepared.find(is_to_come) else { return Ok(()) };
+        next_draw::write(&plan.into.join(&self.name), &next).map_err(io::Error::other)
     }
 }
 

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use fairgate_core::room::PreparedDraw;
+use fairgate_core::room::{Command, PreparedDraw};
 use fairgate_store::check::{Condition, check};
+use fairgate_store::embedded::{Gap, Restore, restore};
 use fairgate_store::{KeptNext, Store};
 use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
+use tempfile::TempDir;
 
 use crate::embedded::{self, policy};
 use crate::operations::{ROOM, START_MS, plan};
@@ -67,6 +69,28 @@ async fn what_has_rotted_is_told_kept_aside_and_prepared_anew() {
     assert_eq!(store.next_draw(ROOM).await.unwrap(), KeptNext::default());
     assert_eq!(found(&path.with_extension("rotten")).condition, Condition::Rotten);
     assert_eq!(store.keep_next(ROOM, None, prepared(2)).await.unwrap(), prepared(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_brings_it_back_unless_its_pool_has_opened_since() {
+    let [backup, early, late, lost] = [(); 4].map(|()| tempfile::tempdir().unwrap());
+    for (dir, secret) in [(&backup, 1), (&lost, 2)] {
+        let store = embedded::open(dir.path(), &clock());
+        store.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+        store.keep_next(ROOM, None, prepared(secret)).await.unwrap();
+        store.close().await;
+    }
+    let opens_at_ms = prepared(1).announced().unwrap().opens_at_ms;
+    let restored = async |into: &TempDir, lost: Option<&Path>, now_ms| {
+        let (backup, into) = (backup.path(), into.path());
+        restore(&Restore { backup, into, lost, gap: Gap::Of(10), across_start: true, now_ms }).unwrap();
+        let store = embedded::open(into, &Arc::new(ManualClock::at(now_ms)));
+        store.next_draw(ROOM).await.unwrap().kept
+    };
+    assert_eq!(restored(&early, None, opens_at_ms - 1).await, Some(prepared(1)));
+    assert_eq!(restored(&late, None, opens_at_ms).await, None, "its secret may be public");
+    let with_lost = tempfile::tempdir().unwrap();
+    assert_eq!(restored(&with_lost, Some(lost.path()), opens_at_ms - 1).await, Some(prepared(2)), "the later one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
