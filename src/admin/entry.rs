@@ -52,6 +52,8 @@ pub struct EntryState {
     pub refused: Vec<EntryCount>,
     /// Fans about whom somebody has decided otherwise.
     pub overruled: u64,
+    /// Places that their devices gave to others.
+    pub moved: u64,
     /// References that can be looked up.
     pub references: u64,
     /// True if what belongs to fans was forgotten.
@@ -244,6 +246,7 @@ pub(super) async fn show(
         no_show_owing: summary.no_show_owing,
         refused: counts(summary.refused),
         overruled: summary.overruled,
+        moved: summary.moved,
         references: book.refused().min(fairgate_entry::book::REFUSALS_MAX as u64),
         forgotten: book.is_forgotten(),
         minutes: minutes.collect(),

@@ -160,6 +160,7 @@ fn print_entry(out: &mut impl Write, entry: &EntryState, minutes: bool) -> anyho
         ("showed it", entry.shown),
         ("no-shows", entry.no_show_owing),
         ("overruled", entry.overruled),
+        ("moved", entry.moved),
         ("references", entry.references),
     ] {
         writeln!(out, "  {what:14} {value}")?;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
-use fairgate_entry::book::{Book, ENTERED, OVERRULE_BYTES, Refusal, Seen, Summary, Told, kept_until_ms};
+use fairgate_entry::book::{Book, ENTERED, MOVED, OVERRULE_BYTES, Refusal, Seen, Summary, Told, kept_until_ms};
 use fairgate_entry::reference::{NO_POSITION, Reference};
 use fairgate_entry::way::{Reason, Scene, WayName};
 
@@ -15,6 +15,7 @@ use super::desk::{Came, Desk, Moment};
 use super::notes::Kept;
 use super::overruled::Overruled;
 use crate::edge::http::entry_problem::Refused;
+use crate::observe::MovedBy;
 
 impl Desk {
     /// The entry was made.
@@ -26,6 +27,13 @@ impl Desk {
         self.notes.begin(moment.draw);
         self.notes.count(None, ENTERED, moment.now_ms);
         came.by.iter().for_each(|way| self.notes.count(Some(way), ENTERED, moment.now_ms));
+    }
+
+    /// A device has given its place to another one.
+    pub(crate) fn moved(&self, moment: &Moment<'_>) {
+        self.metrics.observe_move(MovedBy::Purpose);
+        self.notes.begin(moment.draw);
+        self.notes.count(None, MOVED, moment.now_ms);
     }
 
     /// Keeps the reference of a refusal for the book, where that is allowed and there is room.

@@ -105,6 +105,7 @@ fn a_place_goes_to_the_device_that_shows_the_same_number_and_a_copy_of_the_first
     let metrics = Fan::new(world.admin_address).get("/metrics").text();
     assert!(metrics.contains("fairgate_moves_total{by=\"purpose\"} 1\n"), "a retry is no second move");
 
+    world.wait_until("the move is published", |status| status["draw"]["entry"]["moved"] == 1);
     let place = got["place"].as_u64().or(got["index"].as_u64()).unwrap();
     world.wait_until("the place is called", |status| status["serving"].as_u64() > Some(place));
     for call in ["claim", "leave", "move"] {

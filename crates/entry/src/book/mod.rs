@@ -28,7 +28,7 @@ pub use heat::{Heat, Sums};
 pub use overrule::{OVERRULE_BYTES, Overrule, Verdict};
 pub use owed::{Asking, Counted, Positions, TIERS_MAX};
 pub use refusal::{REFUSAL_BYTES, Refusal};
-pub use tally::{ENTERED, MinuteCount, Summary, all, by_minute, tally_row};
+pub use tally::{ENTERED, MOVED, MinuteCount, Summary, all, by_minute, tally_row};
 
 /// Refusals that are kept; a newer one takes the oldest one's place.
 pub const REFUSALS_MAX: usize = 100_000;

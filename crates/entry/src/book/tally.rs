@@ -12,6 +12,8 @@ use crate::way::Reason;
 
 /// The outcome of a new entry, once for each way that let it in, and once without a way.
 pub const ENTERED: &str = "entered";
+/// The outcome of a place that its device gave to another one.
+pub const MOVED: &str = "moved";
 
 /// The row of a minute (Unix ms divided by 60,000), or of all.
 #[must_use]
@@ -39,6 +41,9 @@ pub struct Summary {
     pub refused: BTreeMap<String, u64>,
     /// Fans about whom an organizer has decided otherwise.
     pub overruled: u64,
+    /// Places that their devices gave to others.
+    #[serde(default)]
+    pub moved: u64,
 }
 
 /// What became of one way in one minute.
@@ -69,6 +74,7 @@ impl Summary {
         for (way, outcome, count) in all(book) {
             match (way, outcome) {
                 ("", ENTERED) => summary.entries += count,
+                ("", MOVED) => summary.moved += count,
                 (way, ENTERED) => *summary.by_way.entry(way.to_owned()).or_default() += count,
                 (_, reason) if Reason::ALL.iter().any(|known| known.as_str() == reason) => {
                     *summary.refused.entry(reason.to_owned()).or_default() += count;
@@ -119,6 +125,7 @@ mod tests {
         assert!(Summary::of(&book).is_empty());
         let rows = [
             (None, "", ENTERED, 5),
+            (None, "", MOVED, 2),
             (None, "code", ENTERED, 4),
             (None, "work", ENTERED, 5),
             (None, "code", "code-unknown", 3),
@@ -135,6 +142,7 @@ mod tests {
         let summary = Summary::of(&book);
         assert_eq!((summary.entries, summary.by_way["code"], summary.by_way["work"]), (5, 4, 5));
         assert_eq!((summary.asked, summary.shown, summary.no_show_owing), (2, 1, 1));
+        assert_eq!(summary.moved, 2);
         assert_eq!((summary.refused["code-unknown"], summary.refused.len()), (3, 1));
         let minutes = by_minute(&book);
         assert_eq!(minutes.iter().map(|count| count.at_ms).collect::<Vec<_>>(), [1_764_581_340_000, 1_764_581_400_000]);

@@ -36,9 +36,9 @@ fn told(counts: &Value) -> String {
     let refused: u64 =
         entry["refused"].as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_u64).sum();
     let when = if counts["ended"] == true { "at the end" } else { "so far" };
-    let [entries, asked, shown, overruled] = ["entries", "asked", "shown", "overruled"].map(number);
+    let [entries, asked, shown, overruled, moved] = ["entries", "asked", "shown", "overruled", "moved"].map(number);
     format!(
         "the operator counts, {when}: {entries} entries, {refused} refusals, {asked} asked at the claim and {shown} of them showed \
-         it, {overruled} overruled"
+         it, {overruled} overruled, {moved} moved to another device"
     )
 }

@@ -10,8 +10,9 @@ use fairgate_token::Ticket;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{Open, moving_desk, own, owner, place_of, unavailable};
+use super::{moving_desk, own, owner, place_of, unavailable};
 use crate::edge::api::entry::bound::seat;
+use crate::edge::api::entry::desk::moment;
 use crate::edge::api::entry::proof::ProvedCall;
 use crate::edge::context::Edge;
 use crate::edge::entry::desk::Desk;
@@ -23,7 +24,6 @@ use crate::edge::http::entry_problem::{EntryProblem, Missing};
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
-use crate::observe::MovedBy;
 
 const NUMBER_BYTES_MAX: usize = 8;
 
@@ -67,14 +67,10 @@ pub(in crate::edge::api) async fn answer(
     shift(edge, room, wanted).await?;
     // Where this is lost the page confirms again, which moves nothing a second time.
     end(Some(1000 * MOVED_S)).await.map_err(|error| unavailable(edge, &error))?;
-    count(desk, &open);
-    Ok(Answer::json(StatusCode::OK, &Moved { since_ms: edge.now_ms() }))
-}
-
-fn count(desk: &Desk, open: &Open) {
     if !open.row.is_done {
-        desk.metrics.observe_move(MovedBy::Purpose);
+        desk.moved(&moment(edge, &snapshot, request));
     }
+    Ok(Answer::json(StatusCode::OK, &Moved { since_ms: edge.now_ms() }))
 }
 
 async fn shift(edge: &Edge, room: &LiveRoom, wanted: Move) -> Result<(), Problem> {
