@@ -1,5 +1,7 @@
 //! `fairgate event`: import seat plans, look at events and edit them.
 
+mod sales;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,6 +43,19 @@ enum Step {
         api: OrganizerArgs,
         /// The event's id.
         event: String,
+    },
+    /// Show how an event sells: seats and money, pace, when it is sold out, and what becomes of holds and payments.
+    Sales {
+        #[command(flatten)]
+        api: OrganizerArgs,
+        /// The event's id.
+        event: String,
+        /// Show it again every second, until stopped.
+        #[arg(long)]
+        watch: bool,
+        /// Print JSON, one object per line.
+        #[arg(long)]
+        json: bool,
     },
     /// Change the given values of an event. A concurrent edit by somebody else is never overwritten.
     Set(Box<SetArgs>),
@@ -133,6 +148,7 @@ pub(super) fn run(args: EventArgs) -> anyhow::Result<ExitCode> {
         match args.step {
             Step::Import(args) => import(&args).await,
             Step::Show { api, event } => show(&api, &event).await,
+            Step::Sales { api, event, watch, json } => sales::run(&api, &event, watch, json).await,
             Step::Set(args) => set(*args).await,
         }
     });

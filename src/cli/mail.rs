@@ -38,6 +38,8 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
 pub(super) enum Work {
     /// Mails to buyers.
     Mail,
+    /// Counts of how events sell, for organizers.
+    Insight,
 }
 
 /// How a core sends mails.
@@ -60,11 +62,17 @@ pub(super) struct CoreMailArgs {
     #[arg(long, env = "FAIRGATE_MAIL_RETRY_AFTER", value_name = "SPANS", default_value = "1s,5s,10s,30s,60s", value_parser = Schedule::parse)]
     mail_retry_after: Schedule,
     /// Work that this core leaves to others. `mail`: mails are sent by another core, by `fairgate outbox mail`, or not at all.
+    /// `insight`: another core counts how events sell, or none.
     #[arg(long, env = "FAIRGATE_WITHOUT", value_name = "WORK", value_delimiter = ',')]
     without: Vec<Work>,
 }
 
 impl CoreMailArgs {
+    /// True if this core counts how events sell.
+    pub(super) fn counts_sales(&self) -> bool {
+        !self.without.contains(&Work::Insight)
+    }
+
     /// How this core sends mails, if it does.
     ///
     /// # Errors

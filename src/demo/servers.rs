@@ -276,7 +276,7 @@ fn booking_command(addresses: &Addresses, postgres: &PrivatePostgres, secret: &s
         .arg(addresses.jwks_url())
         .arg("--room")
         .arg(ROOM)
-        .args(["--without", "mail"])
+        .args(["--without", "mail,insight"])
         .arg("--seed-demo")
         .arg("--provider-url")
         .arg(addresses.provider_url())

@@ -130,6 +130,7 @@ async fn core_with(shop: &Shop, desks: DeskLimits, stop: CancellationToken) -> (
         desks,
         seed_demo: false,
         mail: None,
+        insight: false,
     });
     let core = core.await.expect("it starts");
     let (fans, operators) = core.addresses().expect("bound");

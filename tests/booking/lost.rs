@@ -31,6 +31,7 @@ async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken
         desks: DeskLimits::default(),
         seed_demo: false,
         mail: None,
+        insight: false,
     });
     let core = core.await.expect("it starts");
     let url = format!("http://{}", core.addresses().expect("bound").0);

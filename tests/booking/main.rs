@@ -14,6 +14,7 @@ mod cores;
 mod described;
 mod failover;
 mod gate;
+mod insight;
 mod limits;
 mod lost;
 mod mails;

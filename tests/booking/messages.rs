@@ -6,7 +6,7 @@ use fairgate_booking::outbox::{CloudEvent, Kind, Message, schemas};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::shop::{EVENT, Shop, free_address};
+use crate::shop::EVENT;
 use crate::world::World;
 
 const TOKEN: &str = "the organizer's own token";
@@ -128,11 +128,4 @@ async fn plain_messages_are_those_of_the_version_before() {
     assert_eq!(messages.last().map(|message| message.kind), Some(Kind::Held));
     assert!(messages.is_sorted_by_key(|message| message.id));
     relay.stop();
-}
-
-impl World {
-    fn open_with(env: crate::shop::Env) -> Self {
-        let redis = fairgate_testkit::PrivateRedis::start().expect("Redis is installed by `make setup`");
-        Self { shop: Shop::open_with(&free_address(), env), redis }
-    }
 }

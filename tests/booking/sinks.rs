@@ -127,7 +127,7 @@ async fn number(sql: &Client, question: &str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_reads_is_registered_and_waited_for_until_it_is_dropped() {
-    let world = World::open();
+    let world = World::bare();
     let sql = world.shop.sql().await;
     assert_eq!(world.says(&["sinks"]), "nobody reads the change log\n");
     sell(&world, 0..3).await;
@@ -180,7 +180,7 @@ async fn whoever_reads_is_registered_and_waited_for_until_it_is_dropped() {
 /// Cores and relays of the version before look at `published`, and write to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_program_finds_what_it_knows() {
-    let world = World::open();
+    let world = World::bare();
     let sql = world.shop.sql().await;
     let looked = "select change_id from published where only_row";
     assert_eq!(number(&sql, looked).await, 0);
@@ -200,7 +200,7 @@ async fn numbers(world: &World) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_relay_stands_by_and_takes_over_from_one_that_died_or_is_frozen() {
-    let world = World::open();
+    let world = World::bare();
     let sql = world.shop.sql().await;
     let mut first = world.relay();
     sell(&world, 0..1).await;

@@ -9,7 +9,7 @@ use redis::AsyncCommands;
 use redis::streams::StreamRangeReply;
 use tokio::time::sleep;
 
-use crate::shop::Shop;
+use crate::shop::{Env, Shop, free_address};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,7 +21,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn open() -> Self {
-        Self { shop: Shop::open(), redis: PrivateRedis::start().expect("Redis is installed by `make setup`") }
+        Self::open_with(Env::new())
+    }
+
+    /// Whose cores read nothing of the log themselves.
+    pub(crate) fn bare() -> Self {
+        Self::open_with(vec![("FAIRGATE_WITHOUT", "mail,insight".to_owned())])
+    }
+
+    /// With cores that are told something.
+    pub(crate) fn open_with(env: Env) -> Self {
+        let redis = PrivateRedis::start().expect("Redis is installed by `make setup`");
+        Self { shop: Shop::open_with(&free_address(), env), redis }
     }
 
     pub(crate) fn outbox(&self, args: &[&str], ready: &str) -> ChildProcess {

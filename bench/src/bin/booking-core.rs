@@ -40,6 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
         desks: DeskLimits::default(),
         seed_demo: false,
         mail: None,
+        insight: false,
     };
     tokio::runtime::Runtime::new()?.block_on(async {
         let core = Core::start(settings).await?;

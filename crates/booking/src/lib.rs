@@ -24,6 +24,7 @@
 //! | [`payment`] | money: one confirmed booking or one refund |
 //! | [`bookings`] | what becomes of a booking afterwards |
 //! | [`outbox`] | what the rest of the house hears of it all |
+//! | [`insight`] | what organizers ask while a sale runs |
 //! | [`health`], [`operators`], [`http`] | the calls |
 //! | [`server`] | the process |
 
@@ -35,6 +36,7 @@ pub mod events;
 pub mod health;
 pub mod http;
 pub mod in_progress;
+pub mod insight;
 pub mod mail_address;
 pub mod metrics;
 pub mod money;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the leaves to the process; rooms on one line may name each other.
-const ROOMS: [&[&str]; 11] = [
+const ROOMS: [&[&str]; 12] = [
     &["units", "money", "number", "mail_address", "document", "stock", "in_progress"],
     &["metrics", "sql", "db"],
     &["passes", "ended"],
@@ -14,6 +14,7 @@ const ROOMS: [&[&str]; 11] = [
     &["payment"],
     &["bookings"],
     &["outbox"],
+    &["insight"],
     &["health", "operators", "http"],
     &["server"],
 ];

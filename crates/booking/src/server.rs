@@ -30,6 +30,7 @@ use crate::http::connections::Bounds;
 use crate::http::organizer::OrganizerToken;
 use crate::http::{self as api, App, ServedBy};
 use crate::in_progress::InProgress;
+use crate::insight::{InsightMetrics, InsightReader, SalesDesk};
 use crate::metrics::BookingMetrics;
 use crate::operators::{OPERATOR_PATIENCE, expose};
 use crate::outbox::mail::{MAIL, MAILED, MailWatch, MailWorker, Post, PublicShop};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub seed_demo: bool,
     /// How mails are sent; none are without it.
     pub mail: Option<MailSettings>,
+    /// Count for organizers how events sell.
+    pub insight: bool,
 }
 
 /// How a core sends mails.
@@ -240,6 +243,7 @@ impl Core {
             api::word_endings(links.clone()),
         ));
         let health = Arc::new(Health::new(supervisor.clone()));
+        let sales_database = database.for_lane(Lane::Fans);
         let app = Arc::new(App {
             bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
             receipts: Receipts::new(database.for_lane(Lane::Fans), Arc::clone(&events), links.clone()),
@@ -259,10 +263,16 @@ impl Core {
             refusals: api::refusals(),
             openapi: api::openapi_document(),
             pages: api::pages(),
+            sales: SalesDesk::new(sales_database),
+            sales_streams: api::sales_streams(),
         });
         let mut tasks = Tasks::begin(supervisor, &app, feed, core, settings.retention);
         if let Some(mail) = settings.mail {
             tasks.send_mails(&app, WorkerMetrics::new(&registry)?, mail);
+        }
+        if settings.insight {
+            let (database, metrics) = (app.database.for_lane(Lane::Fans), InsightMetrics::new(&registry)?);
+            tasks.keep("insight", move || InsightReader::new(database.clone(), metrics.clone()).run());
         }
         let fans = bind(settings.listen).await?;
         let operators = bind(settings.metrics_listen).await?;

@@ -159,6 +159,7 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
         feed_gap_max: GAP_MAX,
         desks: DeskLimits::default(),
         seed_demo: args.seed_demo,
+        insight: args.mail.counts_sales(),
         mail: args.mail.settings()?,
     })
     .await?;

@@ -38,6 +38,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use moka::sync::Cache;
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -56,6 +57,7 @@ use crate::document::Document;
 use crate::ended::EndedSessions;
 use crate::health::Health;
 use crate::in_progress::InProgress;
+use crate::insight::SalesDesk;
 use crate::metrics::{BookingMetrics, CallMetrics, InFlight};
 use crate::passes::Passes;
 use crate::payment::signature::WebhookSecret;
@@ -115,6 +117,10 @@ pub struct App {
     pub receipts: Receipts,
     /// Addresses of bookings.
     pub links: Links,
+    /// How events sell.
+    pub sales: SalesDesk,
+    /// How many streams about sales may still be opened.
+    pub sales_streams: Arc<Semaphore>,
 }
 
 /// Who serves the two calls that a rush is made of; both decide with the same functions.
@@ -152,6 +158,12 @@ pub fn refusals() -> Cache<Uuid, (Uuid, Arc<StoredAnswer>)> {
 #[must_use]
 pub fn openapi_document() -> Document {
     openapi::document()
+}
+
+/// As many streams about sales as a core has at once.
+#[must_use]
+pub fn sales_streams() -> Arc<Semaphore> {
+    organizer::sales::streams()
 }
 
 /// The pages as they are served.

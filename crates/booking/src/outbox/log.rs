@@ -52,17 +52,17 @@ pub(super) struct ChangedBooking {
 
 /// The change log.
 #[derive(Clone, Debug)]
-pub(super) struct ChangeLog {
+pub(crate) struct ChangeLog {
     database: Database,
 }
 
 impl ChangeLog {
-    pub(super) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
 
     /// The number up to which everything has happened for good, if that is more than `published`.
-    pub(super) async fn settled(&self, published: i64) -> Result<Option<i64>, DbError> {
+    pub(crate) async fn settled(&self, published: i64) -> Result<Option<i64>, DbError> {
         let client = self.database.client().await?;
         let mark = client.prepare_cached(sql::OUTBOX_MARK).await?;
         let horizon = client.prepare_cached(sql::FEED_HORIZON).await?;

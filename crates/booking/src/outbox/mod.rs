@@ -39,6 +39,7 @@ mod work;
 
 pub use asyncapi::asyncapi;
 pub use envelope::{CloudEvent, Envelope};
+pub(crate) use log::ChangeLog;
 pub use log_queue::LogQueue;
 pub use message::{About, AboutBooking, Kind, Message};
 pub use metrics::{OutboxMetrics, WorkerMetrics};
@@ -48,4 +49,5 @@ pub use schedule::Schedule;
 pub use schemas::{breaks, schemas};
 pub use sink::{Entry, Sink, SinkError};
 pub use streams::{Group, Redis, STREAM, StreamError};
+pub(crate) use turn::{Turn, Whose};
 pub use work::{Dead, Delivery, QueueError, Standing, WorkQueue};

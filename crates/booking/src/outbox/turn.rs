@@ -12,9 +12,10 @@
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 use tracing::{info, warn};
 
-use crate::db::{Database, DbError, DbTime};
+use crate::db::{Database, DbError, DbTime, Transaction};
 use crate::sql;
 
 /// How often those who stand by look.
@@ -26,16 +27,16 @@ const FROZEN_AFTER: Duration = Duration::from_secs(30);
 
 /// Where a sink stood when its turn was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Start {
+pub(crate) struct Start {
     /// The number up to which the log was read.
-    pub(super) position: i64,
+    pub(crate) position: i64,
     /// The number up to which work had begun.
-    pub(super) taken: i64,
+    pub(crate) taken: i64,
 }
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(crate) enum Whose {
     /// Ours, from this moment on.
     OursNow(Start),
     /// Ours, as it was.
@@ -46,7 +47,7 @@ pub(super) enum Whose {
 
 /// The turn of one sink, as one process sees it.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     database: Database,
     sink: String,
     /// Kept while we stand by, too.
@@ -64,12 +65,12 @@ struct Held {
 }
 
 impl Turn {
-    pub(super) fn new(database: Database, sink: &str) -> Self {
+    pub(crate) fn new(database: Database, sink: &str) -> Self {
         Self { database, sink: sink.to_owned(), connection: None, held: None, looked_at: None }
     }
 
     /// Looks whose turn it is, and takes it where it is nobody's.
-    pub(super) async fn look(&mut self) -> Result<Whose, DbError> {
+    pub(crate) async fn look(&mut self) -> Result<Whose, DbError> {
         if self.connection.as_ref().is_some_and(Client::is_closed) {
             self.lose("its connection has ended");
         }
@@ -91,7 +92,7 @@ impl Turn {
 
     /// Notes how far the sink has come; false if somebody else has the turn by now. Says it to the database where it is news, or
     /// nothing was said for a while.
-    pub(super) async fn note(&mut self, position: i64) -> Result<bool, DbError> {
+    pub(crate) async fn note(&mut self, position: i64) -> Result<bool, DbError> {
         let Some(held) = &self.held else { return Ok(false) };
         let quiet = held.noted_at.elapsed();
         let is_due = if held.position == position { quiet > SEEN_EVERY } else { quiet > LOOK_EVERY };
@@ -99,7 +100,7 @@ impl Turn {
     }
 
     /// Notes it at once; what is not given stays as it is.
-    pub(super) async fn note_now(&mut self, position: Option<i64>, taken: Option<i64>) -> Result<bool, DbError> {
+    pub(crate) async fn note_now(&mut self, position: Option<i64>, taken: Option<i64>) -> Result<bool, DbError> {
         let Some(held) = &mut self.held else { return Ok(false) };
         let client = self.database.client().await?;
         let note = client.prepare_cached(sql::SINK_NOTE).await?;
@@ -109,6 +110,21 @@ impl Turn {
         }
         held.noted_at = Instant::now();
         held.position = position.unwrap_or(held.position);
+        Ok(true)
+    }
+
+    /// Notes in a transaction of the caller how far the sink has come; false if somebody else has the turn by now, and nothing of
+    /// the transaction may become true.
+    pub(crate) async fn note_in(&mut self, transaction: &Transaction, position: i64) -> Result<bool, DbError> {
+        let Some(held) = &mut self.held else { return Ok(false) };
+        let note = transaction.prepare_cached(sql::SINK_NOTE).await?;
+        let parameters: [&(dyn ToSql + Sync); 4] = [&self.sink, &held.epoch, &Some(position), &Some(position)];
+        if transaction.execute(&note, &parameters).await? == 0 {
+            self.lose("another process has taken it over, or the sink was unregistered");
+            return Ok(false);
+        }
+        held.noted_at = Instant::now();
+        held.position = position;
         Ok(true)
     }
 

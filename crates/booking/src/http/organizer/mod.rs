@@ -1,4 +1,4 @@
-//! The organizer's API, on the operators' listener: events to edit, bookings to look at and to cancel.
+//! The organizer's API, on the operators' listener: events to edit and how they sell, bookings to look at and to cancel.
 //!
 //! Guarantees:
 //! - nothing is told or changed without the organizer's token
@@ -11,6 +11,7 @@ mod access;
 mod bookings;
 mod events;
 mod openapi;
+pub(super) mod sales;
 
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/organizer/events/{event}", get(events::show).patch(events::patch))
+        .route("/api/v1/organizer/events/{event}/sales", get(sales::show))
+        .route("/api/v1/organizer/events/{event}/sales/stream", get(sales::stream))
         .route("/api/v1/organizer/bookings/{booking}", get(bookings::show))
         .route("/api/v1/organizer/bookings/{booking}/cancel", post(bookings::cancel))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
