@@ -36,7 +36,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Booking(booking::BookingArgs),
+    Booking(Box<booking::BookingArgs>),
     Codes(codes::CodesArgs),
     Config(config::ConfigArgs),
     #[cfg(feature = "demo")]
@@ -61,7 +61,7 @@ impl Cli {
     /// Whatever the verb could not do, worded for the person at the terminal.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
-            Verb::Booking(args) => booking::run(args),
+            Verb::Booking(args) => booking::run(*args),
             Verb::Codes(args) => codes::run(args),
             Verb::Config(args) => config::run(args),
             #[cfg(feature = "demo")]

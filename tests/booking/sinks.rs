@@ -79,6 +79,7 @@ async fn conforms(open: impl AsyncFn() -> Box<dyn Sink>, seed: u64) -> Model {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "a failure names its seed")]
 async fn a_redis_stream_is_a_sink() {
     let seed = u64::from_le_bytes(entropy::random_bytes().expect("the system's"));
     println!("seed {seed}");
