@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use thirtyfour::By;
 
@@ -185,4 +187,45 @@ async fn scan(browser: &Browser) -> String {
     let mut camera = quircs::Quirc::default();
     let code = camera.identify(side, side, &picture).next().expect("a code is seen").expect("whole");
     String::from_utf8(code.decode().expect("it can be read").payload).expect("text")
+}
+
+/// What the pass in a browser's cookie says; nothing without one.
+async fn pass(browser: &Browser, site: &Site) -> Value {
+    let urls = json!({"urls": [site.url_over_tls(BOUND, "/")]});
+    let cookies = browser.cdp("Network.getCookies", urls).await["cookies"].as_array().expect("cookies").clone();
+    let found = cookies.into_iter().find(|cookie| cookie["name"] == "__Host-fairgate-pass-main");
+    let token = found.and_then(|cookie| cookie["value"].as_str().map(str::to_owned)).unwrap_or_default();
+    let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok()).unwrap_or_default();
+    serde_json::from_slice(&claims).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn chromium_binds_its_device_to_a_pass_and_brings_it_back_by_itself() {
+    let turn = Browser::turn().await;
+    let (site, certificate) = Site::with_shop_over_tls(&[BOUND]).await;
+    let arguments = [
+        "--enable-features=DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting".to_owned(),
+        format!("--ignore-certificate-errors-spki-list={certificate}"),
+    ];
+    let browser = Browser::open_with(Habits::default(), &arguments, turn).await;
+    browser.goto(&site.url_over_tls(BOUND, "/")).await;
+    browser.wait_for("#choosing-title", "Choose your seats", A_WHILE).await;
+    let until = std::time::Instant::now() + SOON;
+    let mut bound = pass(&browser, &site).await;
+    while bound["dev"] != true {
+        assert!(std::time::Instant::now() < until, "the browser has bound no device: {bound}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        bound = pass(&browser, &site).await;
+    }
+
+    // Without ticket, pass, and everything that the page has kept, only the device brings the session back.
+    for name in ["__Host-fairgate-pass-main", "__Host-fairgate-ticket-main"] {
+        browser.cdp("Network.deleteCookies", json!({"name": name, "url": site.url_over_tls(BOUND, "/")})).await;
+    }
+    browser.eval("(localStorage.clear(), indexedDB.deleteDatabase('fairgate'), true)").await;
+    browser.goto(&site.url_over_tls(BOUND, "/?again")).await;
+    browser.wait_for("#choosing-title", "Choose your seats", SOON).await;
+    let back = pass(&browser, &site).await;
+    assert_eq!((&back["sub"], &back["dev"]), (&bound["sub"], &json!(true)), "{back}");
+    browser.screenshot("bound-device").await;
 }

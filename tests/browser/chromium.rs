@@ -83,18 +83,31 @@ impl Drop for Browser {
 impl Browser {
     pub(crate) async fn open(habits: Habits) -> Self {
         let turn = TURN.lock().await;
-        Self::start(habits, Some(turn)).await
+        Self::start(habits, Some(turn), &[]).await
+    }
+
+    /// The turn of a browser that is opened after its site, since what it is started with comes from there.
+    pub(crate) async fn turn() -> MutexGuard<'static, ()> {
+        TURN.lock().await
+    }
+
+    /// A browser that is started with more arguments.
+    pub(crate) async fn open_with(habits: Habits, arguments: &[String], turn: MutexGuard<'static, ()>) -> Self {
+        Self::start(habits, Some(turn), arguments).await
     }
 
     /// A second browser beside this one, with a profile of its own: another device of the same fan.
     pub(crate) async fn second(&self, habits: Habits) -> Self {
-        Self::start(habits, None).await
+        Self::start(habits, None, &[]).await
     }
 
-    async fn start(habits: Habits, turn: Option<MutexGuard<'static, ()>>) -> Self {
+    async fn start(habits: Habits, turn: Option<MutexGuard<'static, ()>>, arguments: &[String]) -> Self {
         let profile = tempfile::Builder::new().prefix("fairgate-browser-").tempdir().expect("a profile");
         let (process, port) = start_chromedriver();
-        let capabilities = capabilities(habits, &profile);
+        let mut capabilities = capabilities(habits, &profile);
+        for argument in arguments {
+            capabilities.add_arg(argument).expect("an argument");
+        }
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.expect("Chromium starts");
         let browser = Self { driver, _process: process, _profile: profile, _turn: turn };
         browser.look_on(PHONE).await;

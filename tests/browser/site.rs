@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fairgate_draw::log::{KeyKind, NoteSigner};
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
@@ -55,6 +57,8 @@ pub(crate) struct Site {
     shop: Option<Shop>,
     /// Who cosigns the draw log, where one is kept: the process, its key and its port.
     witness: Option<(ChildProcess, String, u16)>,
+    /// The gate's port over TLS, where it has one.
+    tls: Option<u16>,
     gate: u16,
     admin: u16,
     booking: u16,
@@ -103,18 +107,37 @@ impl Site {
 
     /// Starts the gate and the booking core with its example event.
     pub(crate) async fn with_shop(rooms: &[Room]) -> Self {
+        Self::prepare(rooms).open_with_shop().await
+    }
+
+    /// The same with a gate that speaks TLS, too, and the hash by which a browser is told to believe its certificate: base64 of
+    /// SHA-256 of its public key.
+    pub(crate) async fn with_shop_over_tls(rooms: &[Room]) -> (Self, String) {
         let mut site = Self::prepare(rooms);
+        let names = rooms.iter().map(|room| format!("{}.localhost", room.name)).collect::<Vec<_>>();
+        let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+        std::fs::write(site.files.path().join("certificate.pem"), made.cert.pem()).expect("the certificate");
+        std::fs::write(site.files.path().join("key.pem"), made.signing_key.serialize_pem()).expect("its key");
+        let hash = ring::digest::digest(
+            &ring::digest::SHA256,
+            &rcgen::PublicKeyData::subject_public_key_info(&made.signing_key),
+        );
+        site.tls = Some(free_port().expect("a free port"));
+        (site.open_with_shop().await, STANDARD.encode(hash))
+    }
+
+    async fn open_with_shop(mut self) -> Self {
         let postgres = tokio::task::spawn_blocking(|| PrivatePostgres::start().expect("Postgres starts"));
         let postgres = postgres.await.expect("Postgres starts");
-        let mut command = site.command(&["booking"]);
-        command.args(["--listen", &format!("127.0.0.1:{}", site.booking), "--room", rooms[0].name]);
-        command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", site.gate)]);
+        let mut command = self.command(&["booking"]);
+        command.args(["--listen", &format!("127.0.0.1:{}", self.booking), "--room", self.rooms[0].name]);
+        command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", self.gate)]);
         command.args(["--metrics-listen", &free_address(), "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
         let booking = ChildProcess::spawn("booking", command).expect("the booking core starts");
-        site.shop = Some(Shop { _booking: booking, postgres });
-        site.ready(&format!("http://127.0.0.1:{}/healthz", site.booking)).await;
-        site.open().await;
-        site
+        self.shop = Some(Shop { _booking: booking, postgres });
+        self.ready(&format!("http://127.0.0.1:{}/healthz", self.booking)).await;
+        self.open().await;
+        self
     }
 
     fn prepare(rooms: &[Room]) -> Self {
@@ -125,6 +148,7 @@ impl Site {
             edge: None,
             shop: None,
             witness: None,
+            tls: None,
             gate,
             admin,
             booking,
@@ -161,6 +185,11 @@ impl Site {
     /// The address of a room's shop, as a browser goes to it.
     pub(crate) fn url(&self, room: Room, path: &str) -> String {
         format!("http://{}.localhost:{}{path}", room.name, self.gate)
+    }
+
+    /// The same over TLS.
+    pub(crate) fn url_over_tls(&self, room: Room, path: &str) -> String {
+        format!("https://{}.localhost:{}{path}", room.name, self.tls.expect("the gate speaks TLS"))
     }
 
     pub(crate) async fn status(&self, room: Room) -> Value {
@@ -271,6 +300,12 @@ impl Site {
              [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
              [[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:{booking}\"\n"
         );
+        if let Some(port) = self.tls {
+            let (certificate, key) = (files.join("certificate.pem"), files.join("key.pem"));
+            let tls =
+                format!("[[edge.tls]]\nlisten = \"127.0.0.1:{port}\"\ncertificate = {certificate:?}\nkey = {key:?}\n");
+            text.push_str(&tls);
+        }
         if let Some((_, key, port)) = &self.witness {
             let log = files.join("draw-log.key");
             write!(

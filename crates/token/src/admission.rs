@@ -50,6 +50,8 @@ pub struct Bound {
     pub position: (u8, u64),
     /// Until when the pass is good without another proof (`prove_by`), Unix ms.
     pub prove_by_ms: u64,
+    /// True if the browser itself proves a key of its device (`dev`): the cookie ends with the pass, so that it does in time.
+    pub is_device: bool,
 }
 
 /// Why a pass does not open the shop.
@@ -99,6 +101,8 @@ struct Claims {
     of: Option<(u8, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     prove_by: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    dev: bool,
 }
 
 impl Pass {
@@ -145,10 +149,15 @@ impl Pass {
     }
 
     /// How long a cookie keeps the pass, seconds. One that is bound to a key is kept to the session's hard end, since its
-    /// browser renews it after it has ended.
+    /// page renews it after it has ended. One that the browser itself keeps alive is kept until the next proof is due, since
+    /// its end is what the browser goes by.
     #[must_use]
     pub fn kept_s(&self, now_ms: u64) -> u64 {
-        let end_ms = if self.bound.is_some() { self.hard_end_at_ms } else { self.expires_at_ms };
+        let end_ms = match &self.bound {
+            Some(bound) if bound.is_device => bound.prove_by_ms,
+            Some(_) => self.hard_end_at_ms,
+            None => self.expires_at_ms,
+        };
         end_ms.saturating_sub(now_ms) / 1000
     }
 
@@ -202,6 +211,7 @@ impl KeyRing {
             cnf: pass.bound.as_ref().map(|bound| Confirmation { jkt: bound.key.clone() }),
             of: pass.bound.as_ref().map(|bound| bound.position),
             prove_by: pass.bound.as_ref().map(|bound| bound.prove_by_ms / 1000),
+            dev: pass.bound.as_ref().is_some_and(|bound| bound.is_device),
         };
         self.signer(pass.issued_at_ms).sign_pass(&claims)
     }
@@ -249,7 +259,7 @@ fn read(claims: Claims) -> Option<Pass> {
     let pass = match (claims.cnf, claims.of, claims.prove_by) {
         (None, None, None) => pass,
         (Some(Confirmation { jkt: key }), Some(position), Some(prove_by)) if claims.exp <= prove_by => {
-            pass.bound_to(Bound { key, position, prove_by_ms: ms(prove_by)? })
+            pass.bound_to(Bound { key, position, prove_by_ms: ms(prove_by)?, is_device: claims.dev })
         }
         _ => return None,
     };

@@ -14,7 +14,7 @@ use super::entry::owed;
 use super::join::{self, decode_nonce};
 use super::ticket::{self, Shown};
 use super::waiting_page;
-use super::{arrive, lost_number};
+use super::{arrive, device, lost_number};
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
@@ -215,7 +215,8 @@ fn admitted(
         session: pass.session.to_string(),
         ticket,
     };
-    Answer::json(StatusCode::OK, &body).set_cookie(&room.cookies(secure).pass.set(&token, kept_s))
+    let answer = Answer::json(StatusCode::OK, &body).set_cookie(&room.cookies(secure).pass.set(&token, kept_s));
+    device::invite(edge, room, pass, secure, answer)
 }
 
 fn not_called(room: &LiveRoom, snapshot: &Snapshot, place: Option<u64>, ticket: Option<&str>) -> Answer {

@@ -5,6 +5,7 @@
 use http::Method;
 
 use super::claim;
+use super::device;
 use super::entry;
 use super::entry::proof::{binding_desk, with_nonce};
 use super::join;
@@ -66,6 +67,8 @@ pub(crate) async fn answer(
         FanCall::Status => status::answer(edge, room, request),
         FanCall::Join => join::answer(edge, room, request).await,
         FanCall::Move if request.method != Method::POST => waiting_page::move_page(room, request),
+        FanCall::Device => device::register(edge, room, request).await,
+        FanCall::DeviceRefresh => device::refresh(edge, room, request).await,
         FanCall::Claim | FanCall::Leave | FanCall::Renew => bound_call(edge, room, call, request).await,
         FanCall::Move | FanCall::MoveAccept | FanCall::MoveConfirm => bound_call(edge, room, call, request).await,
         FanCall::Entry(call) => entry::dispatch::answer(edge, room, call, request).await,

@@ -1,7 +1,9 @@
 //! The calls of fans: one file a call, from a request to an answer.
 
 mod arrive;
+mod bound_pass;
 pub(super) mod claim;
+pub(super) mod device;
 pub(super) mod dispatch;
 pub(super) mod ended;
 pub(super) mod entry;

@@ -9,9 +9,10 @@ use fairgate_entry::binding::token_hash;
 use fairgate_store::StoreError;
 use fairgate_token::{Bound, Pass};
 use http::StatusCode;
-use http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 
+use super::bound_pass::{Shown, shown};
+use super::device;
 use super::entry::bound;
 use super::entry::proof::{self, ProvedCall, binding_desk};
 use crate::edge::context::Edge;
@@ -21,8 +22,6 @@ use crate::edge::http::entry_problem::EntryProblem;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
-use crate::edge::room::snapshot::Snapshot;
-use fairgate_core::fields::bearer;
 
 /// The body.
 #[derive(Debug, Default, Deserialize)]
@@ -42,14 +41,6 @@ struct Renewed<'a> {
     /// For programs that showed it as a bearer token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pass: Option<&'a str>,
-}
-
-/// A pass that was shown, and is bound to a key.
-struct Shown<'h> {
-    token: &'h str,
-    pass: Pass,
-    bound: Bound,
-    is_bearer: bool,
 }
 
 pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_>) -> Result<Answer, Problem> {
@@ -89,32 +80,9 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
         pass: is_bearer.then_some(&*token),
     };
     let answer = Answer::json(StatusCode::OK, &renewed);
-    Ok(sent.reply(if is_bearer { answer } else { answer.set_cookie(&cookie.set(&token, next.kept_s(now_ms))) }))
-}
-
-/// The bound pass that a request shows, of a session that may go on.
-fn shown<'h>(
-    edge: &Edge,
-    room: &LiveRoom,
-    snapshot: &Snapshot,
-    request: &FanRequest<'h>,
-) -> Result<Option<Shown<'h>>, Problem> {
-    let by_cookie = room.cookies(request.secure).pass.find(request.headers).map(|token| (token, false));
-    let by_bearer = request.headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
-    let by_bearer = by_bearer.map(|token| (token, true));
-    let (keys, now_ms) = (edge.keys.now(), edge.now_ms());
-    for (token, is_bearer) in [by_cookie, by_bearer].into_iter().flatten() {
-        if keys.public().is_behind(token) {
-            return Err(edge.new_key());
-        }
-        let Ok(pass) = keys.public().verify_past_pass(token, room.name()) else { continue };
-        let view = &snapshot.view;
-        let goes_on = pass.draw == view.draw.descriptor_digest
-            && !view.closed.contains_key(&pass.place)
-            && now_ms < pass.hard_end_at_ms;
-        if let Some(bound) = pass.bound.as_deref().cloned().filter(|_| goes_on) {
-            return Ok(Some(Shown { token, pass, bound, is_bearer }));
-        }
+    if is_bearer {
+        return Ok(sent.reply(answer));
     }
-    Ok(None)
+    let answer = answer.set_cookie(&cookie.set(&token, next.kept_s(now_ms)));
+    Ok(sent.reply(device::invite(edge, room, &next, request.secure, answer)))
 }

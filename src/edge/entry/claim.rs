@@ -5,7 +5,7 @@
 //! - a decision of an organizer counts before any other
 //! - the same refusal has the same reference, on every edge
 
-use fairgate_entry::binding::ProofNonces;
+use fairgate_entry::binding::{DeviceSessions, ProofNonces};
 use fairgate_entry::bond::Bond;
 use fairgate_entry::book::{Asking, Refusal, Verdict};
 use fairgate_entry::heat::NetworkTag;
@@ -53,6 +53,11 @@ pub(crate) fn claim_bond(entry: &[u8; 32]) -> Bond {
 }
 
 impl Desk {
+    /// Sessions that browsers keep alive by themselves.
+    pub(crate) fn device_sessions(&self, draw: &[u8; 32]) -> DeviceSessions {
+        DeviceSessions::new(self.proofs.clone(), *draw)
+    }
+
     /// What dates the proofs of keys in a draw.
     pub(crate) fn proof_nonces(&self, draw: &[u8; 32]) -> ProofNonces {
         ProofNonces::new(self.proofs.clone(), *draw)

@@ -189,7 +189,7 @@ fn kind(call: FanCall) -> RequestKind {
         FanCall::Join => RequestKind::Join,
         FanCall::Claim => RequestKind::Claim,
         FanCall::Leave => RequestKind::Leave,
-        FanCall::Renew => RequestKind::Renew,
+        FanCall::Renew | FanCall::Device | FanCall::DeviceRefresh => RequestKind::Renew,
         FanCall::Entry(_) | FanCall::Move | FanCall::MoveAccept | FanCall::MoveConfirm => RequestKind::Entry,
         FanCall::Draw
         | FanCall::Roster

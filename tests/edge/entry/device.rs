@@ -33,8 +33,20 @@ impl Device {
 
     /// A proof with these claims.
     pub(super) fn proof(&self, claims: &Value) -> String {
-        let header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": self.jwk});
-        let said = [&header, claims].map(|part| spelled(part.to_string().as_bytes())).join(".");
+        self.sign(&json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": self.jwk}), claims)
+    }
+
+    /// What a browser signs to bind this key to a session (with the key), and to keep that alive.
+    pub(super) fn response(&self, challenge: &str, with_key: bool) -> String {
+        let mut header = json!({"alg": "ES256", "typ": "dbsc+jwt"});
+        if with_key {
+            header["jwk"] = self.jwk.clone();
+        }
+        self.sign(&header, &json!({ "jti": challenge }))
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> String {
+        let said = [header, claims].map(|part| spelled(part.to_string().as_bytes())).join(".");
         let signature = self.pair.sign(&entropy::system(), said.as_bytes()).unwrap();
         format!("{said}.{}", spelled(signature.as_ref()))
     }

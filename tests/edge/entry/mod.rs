@@ -4,6 +4,7 @@ mod binding;
 mod book;
 mod clients;
 mod codes;
+mod dbsc;
 mod device;
 mod double;
 mod farm;

@@ -46,6 +46,10 @@ pub enum FanCall {
     Leave,
     /// Prove the key of a bound pass, and get another.
     Renew,
+    /// Let the browser keep a bound pass alive by itself, with a key of its device.
+    Device,
+    /// The browser does so.
+    DeviceRefresh,
     /// Offer the place to another device; or the page on which another device takes it.
     Move,
     /// Take a place that is offered.
@@ -193,7 +197,13 @@ impl FanCall {
     #[must_use]
     pub fn allow(self) -> &'static str {
         match self {
-            Self::Join | Self::Claim | Self::Leave | Self::Renew | Self::Beacon => "POST, OPTIONS",
+            Self::Join
+            | Self::Claim
+            | Self::Leave
+            | Self::Renew
+            | Self::Device
+            | Self::DeviceRefresh
+            | Self::Beacon => "POST, OPTIONS",
             Self::MoveAccept | Self::MoveConfirm => "POST, OPTIONS",
             Self::Move => "GET, HEAD, POST, OPTIONS",
             Self::Status
@@ -503,6 +513,8 @@ fn fan_call(call: &str) -> Option<FanCall> {
         "claim" => FanCall::Claim,
         "leave" => FanCall::Leave,
         "renew" => FanCall::Renew,
+        "dbsc" => FanCall::Device,
+        "dbsc/refresh" => FanCall::DeviceRefresh,
         "move" => FanCall::Move,
         "move/accept" => FanCall::MoveAccept,
         "move/confirm" => FanCall::MoveConfirm,

@@ -10,10 +10,12 @@
 //! - [`thumbprint`] is a key's name in tickets and passes.
 //! - [`nonce`] is what dates a proof; the same for everybody, new each minute.
 //! - [`proof`] is the check of one.
+//! - [`device`] is a session that the browser itself keeps alive with a key of its device.
 //! - [`keepsake`] is twelve letters that the page shows with the receipt.
 //! - [`offer`] is how a fan takes a place to another device on purpose.
 //! - [`several`] tells a pass that several people use from a phone that changes networks.
 
+pub mod device;
 pub mod keepsake;
 pub mod nonce;
 pub mod offer;
@@ -21,6 +23,7 @@ pub mod proof;
 pub mod several;
 pub mod thumbprint;
 
+pub use device::{DeviceError, DeviceSession, DeviceSessions, SessionOf};
 pub use keepsake::{Keepsake, KeepsakeHash};
 pub use nonce::ProofNonces;
 pub use offer::{Acceptance, Letters, Offer, OfferKeys, Offered};

@@ -14,6 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::device::DeviceError;
 use super::nonce::ProofNonces;
 use super::thumbprint::{Jwk, JwkError, Thumbprint};
 
@@ -59,6 +60,9 @@ pub enum ProofError {
     /// Not by the key.
     #[error("the proof's signature is wrong")]
     Signature,
+    /// What the browser has signed with its device's key does not count.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }
 
 /// What a proof has to be of.

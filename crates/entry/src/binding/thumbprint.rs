@@ -23,6 +23,11 @@ impl Thumbprint {
         decode_32(text).map(Self)
     }
 
+    /// The thumbprint of these bytes.
+    pub(super) fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// As tokens say it: base64url, 43 characters.
     #[must_use]
     pub fn to_base64url(&self) -> String {
@@ -111,6 +116,18 @@ impl PublicKey {
     pub fn thumbprint(&self) -> Thumbprint {
         let Self { x, y } = self;
         Thumbprint(sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()))
+    }
+
+    /// The key of these coordinates.
+    pub(super) fn of_coordinates(x: &[u8; 32], y: &[u8; 32]) -> Self {
+        Self { x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) }
+    }
+
+    /// The coordinates.
+    pub(super) fn bytes(&self) -> ([u8; 32], [u8; 32]) {
+        // They were read as 32 bytes each.
+        let bytes = |text: &str| decode_32(text).unwrap_or_default();
+        (bytes(&self.x), bytes(&self.y))
     }
 
     /// The coordinates, base64url.

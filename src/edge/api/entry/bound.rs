@@ -64,7 +64,7 @@ impl Known {
     pub(in crate::edge::api) fn bound(&self, room: &LiveRoom, now_ms: u64) -> Option<Bound> {
         let key = self.key?.to_base64url();
         let prove_by_ms = now_ms + room.config.session.prove_ms;
-        Some(Bound { key, position: owed::position(&self.ticket), prove_by_ms })
+        Some(Bound { key, position: owed::position(&self.ticket), prove_by_ms, is_device: false })
     }
 }
 

@@ -74,6 +74,8 @@ fn finds_the_calls_of_fans() {
         ("x", "/.fairgate/all/claim", fan(0, FanCall::Claim)),
         ("x", "/.fairgate/all/leave", fan(0, FanCall::Leave)),
         ("x", "/.fairgate/all/renew", fan(0, FanCall::Renew)),
+        ("x", "/.fairgate/all/dbsc", fan(0, FanCall::Device)),
+        ("x", "/.fairgate/all/dbsc/refresh", fan(0, FanCall::DeviceRefresh)),
         ("x", "/.fairgate/all/draw", fan(0, FanCall::Draw)),
         ("x", "/.fairgate/all/draw/roster", fan(0, FanCall::Roster)),
         ("x", "/.fairgate/all/check", fan(0, FanCall::Check)),
