@@ -70,8 +70,12 @@ pub(crate) fn sale_at_start<'c>(config: &'c RoomConfig, view: Option<&View>, now
     }
 }
 
-/// The sale that follows the one that a room has, as configured.
+/// The sale that follows the one that a room has, as configured. A file with one sale says nothing of a next one while another
+/// goes on, which is the same sale at other times.
 pub(crate) fn sale_after<'c>(config: &'c RoomConfig, view: &View) -> Option<&'c SaleConfig> {
+    if config.sales.len() < 2 && view.phase != Phase::Ended {
+        return None;
+    }
     config.sale_after(view.starts_at_ms, view.now_ms)
 }
 
