@@ -1,30 +1,21 @@
 //! The page on which anyone checks a draw, step by step: online, or saved and without a network.
 
-use http::HeaderValue;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use minijinja::{Value, context};
 
-use super::editions::Editions;
-use super::encoding::Head;
-use super::language::{self, Language};
+use super::language::Language;
+use super::sheet::{Kind, Sheet};
 use super::{Document, PageError, PageInput, policy, script, template};
 
 const NAME: &str = "pages/check/check.html";
 const TEMPLATE: &str = include_str!("../../pages/check/check.html");
 const STYLE: &str = include_str!("../../pages/check/check.css");
 
+static KIND: Kind =
+    Kind { template: (NAME, TEMPLATE), values, policy: policy::with_workers, rendered: Language::of_check };
+
 /// The ready-to-send page of one room, in every language.
 #[derive(Debug)]
-pub struct CheckPage {
-    input: PageInput,
-    editions: Editions<Edition>,
-}
-
-#[derive(Debug)]
-struct Edition {
-    tag: &'static str,
-    html: Head,
-    csp: HeaderValue,
-}
+pub struct CheckPage(Sheet);
 
 impl CheckPage {
     /// Renders the page in English; other languages when somebody asks for them. Organizers' templates are for the waiting
@@ -33,44 +24,20 @@ impl CheckPage {
     /// # Errors
     /// Where the shipped template is broken.
     pub fn build(input: &PageInput) -> Result<Self, PageError> {
-        let english = Edition::build(input, language::get(0))?;
-        Ok(Self { input: input.clone(), editions: Editions::with(english) })
+        Sheet::build(&KIND, input).map(Self)
     }
 
     /// The page by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
     #[must_use]
     pub fn document(&self, accept_language: &[u8], accept_encoding: &[u8]) -> Document {
-        let index = language::negotiate(accept_language);
-        let edition = self.editions.get(index, |language| Edition::build(&self.input, language.of_check()));
-        let encoding = edition.html.negotiate(accept_encoding);
-        Document {
-            shared: edition.html.part(encoding),
-            body: edition.html.tail(encoding, &[]),
-            content_encoding: encoding.name(),
-            content_language: edition.tag,
-            csp: edition.csp.clone(),
-        }
+        self.0.document(accept_language, accept_encoding)
     }
 }
 
-impl Edition {
-    fn build(input: &PageInput, language: &'static Language) -> Result<Self, PageError> {
-        let html = render(input, language).map_err(|error| template::located(NAME, &error))?;
-        Ok(Self {
-            tag: language.tag,
-            csp: policy::with_workers(&html, &input.frame_ancestors),
-            html: Head::new(html.as_bytes()),
-        })
-    }
-}
-
-fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+fn values(input: &PageInput, language: &Language) -> Value {
     let prefix = input.prefix.trim_end_matches('/');
     let (room, title, text) = (input.room.as_str(), input.title.as_str(), &language.check);
-    let values = context! {
+    context! {
         lang => language.tag,
         dir => language.dir.as_str(),
         title => title,
@@ -84,14 +51,14 @@ fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::E
             title => title,
             text => text.clone(),
         },
-    };
-    environment.template_from_named_str(NAME, TEMPLATE)?.render(values)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::page::EntryPage;
+    use crate::page::language;
 
     #[test]
     fn the_page_is_whole_in_every_language() {

@@ -21,6 +21,7 @@ mod problem;
 pub mod qr;
 mod requirements;
 mod script;
+mod sheet;
 mod template;
 mod worker;
 

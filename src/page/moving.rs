@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderValue;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use minijinja::{Value, context};
 
-use super::editions::Editions;
-use super::encoding::Head;
-use super::language::{self, Language};
+use super::language::Language;
+use super::sheet::{Kind, Sheet};
 use super::{Document, PageError, PageInput, policy, script, template};
 
 const NAME: &str = "pages/move/move.html";
@@ -16,19 +14,11 @@ const STYLE: &str = include_str!("../../pages/move/move.css");
 /// Words that its script may say, besides those that begin with `move_`.
 const SAID: [&str; 4] = ["offer-unknown", "offer-taken", "failed", "elsewhere"];
 
+static KIND: Kind = Kind { template: (NAME, TEMPLATE), values, policy: policy::header, rendered: |language| language };
+
 /// The ready-to-send page of one room, in every language.
 #[derive(Debug)]
-pub struct MovePage {
-    input: PageInput,
-    editions: Editions<Edition>,
-}
-
-#[derive(Debug)]
-struct Edition {
-    tag: &'static str,
-    html: Head,
-    csp: HeaderValue,
-}
+pub struct MovePage(Sheet);
 
 impl MovePage {
     /// Renders the page in English; other languages when somebody asks for them. Organizers' templates are for the waiting
@@ -37,43 +27,22 @@ impl MovePage {
     /// # Errors
     /// Where the shipped template is broken.
     pub fn build(input: &PageInput) -> Result<Self, PageError> {
-        let english = Edition::build(input, language::get(0))?;
-        Ok(Self { input: input.clone(), editions: Editions::with(english) })
+        Sheet::build(&KIND, input).map(Self)
     }
 
     /// The page by the request's `Accept-Language` and `Accept-Encoding` (empty where absent).
     #[must_use]
     pub fn document(&self, accept_language: &[u8], accept_encoding: &[u8]) -> Document {
-        let index = language::negotiate(accept_language);
-        let edition = self.editions.get(index, |language| Edition::build(&self.input, language));
-        let encoding = edition.html.negotiate(accept_encoding);
-        Document {
-            shared: edition.html.part(encoding),
-            body: edition.html.tail(encoding, &[]),
-            content_encoding: encoding.name(),
-            content_language: edition.tag,
-            csp: edition.csp.clone(),
-        }
+        self.0.document(accept_language, accept_encoding)
     }
 }
 
-impl Edition {
-    fn build(input: &PageInput, language: &'static Language) -> Result<Self, PageError> {
-        let html = render(input, language).map_err(|error| template::located(NAME, &error))?;
-        let csp = policy::header(&html, &input.frame_ancestors);
-        Ok(Self { tag: language.tag, csp, html: Head::new(html.as_bytes()) })
-    }
-}
-
-fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+fn values(input: &PageInput, language: &Language) -> Value {
     let (prefix, room, title) = (input.prefix.trim_end_matches('/'), input.room.as_str(), input.title.as_str());
     let is_said = |key: &str| key.starts_with("move_") || SAID.contains(&key);
     let said = language.entry.iter().filter(|(key, _)| is_said(key));
     let said: BTreeMap<String, String> = said.map(|(key, text)| (key.clone(), text.clone())).collect();
-    let values = context! {
+    context! {
         lang => language.tag,
         dir => language.dir.as_str(),
         title => title,
@@ -81,14 +50,14 @@ fn render(input: &PageInput, language: &Language) -> Result<String, minijinja::E
         style => fairgate_pages::style(template::STYLE) + fairgate_pages::style(STYLE).as_str(),
         script => fairgate_pages::bundle(script::MOVE_PAGE),
         config => context! { base => format!("{prefix}/{room}"), room => room, title => title, text => said },
-    };
-    environment.template_from_named_str(NAME, TEMPLATE)?.render(values)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::page::EntryPage;
+    use crate::page::language;
 
     #[test]
     fn the_page_is_whole_in_every_language_and_loads_nothing() {
