@@ -3,9 +3,12 @@
 //! Guarantee: a pass counts here after its end, too, as long as its session goes on.
 
 use fairgate_core::fields::bearer;
+use fairgate_core::room::{Command, Outcome, RenewOutcome};
+use fairgate_store::StoreError;
 use fairgate_token::{Bound, Pass};
 use http::header::AUTHORIZATION;
 
+use super::entry::bound::holder_of;
 use crate::edge::context::Edge;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
@@ -48,4 +51,23 @@ pub(super) fn shown<'h>(
         }
     }
     Ok(None)
+}
+
+/// Extends the session of a place whose key was proved; when it ends if it is not used, Unix ms. `None` where the session is
+/// over, or the place is another key's by now.
+///
+/// # Errors
+/// The store is out of reach, or the pass names no key that can be one.
+pub(super) async fn extend(edge: &Edge, room: &LiveRoom, place: u64, bound: &Bound) -> Result<Option<u64>, Problem> {
+    let (_, holder) = holder_of(bound)?;
+    let renewal = Command::ByKey { holders: vec![Some(holder)], command: Box::new(Command::Renew(vec![place])) };
+    match edge.store.apply(room.name(), renewal).await {
+        Ok(Outcome::Renewed(outcomes)) => Ok(match outcomes.first() {
+            Some(RenewOutcome::Renewed { expires_at_ms }) => Some(*expires_at_ms),
+            _ => None,
+        }),
+        Ok(_) | Err(StoreError::Refused(_) | StoreError::Unavailable(_) | StoreError::Damaged(_)) => {
+            Err(edge.store_unavailable())
+        }
+    }
 }

@@ -7,17 +7,14 @@
 //! - an edge keeps nothing of a device: the session's name says all of it
 //! - a browser that cannot do this ignores the invitation, and proves by the page
 
-use fairgate_core::room::{Command, Outcome, RenewOutcome};
 use fairgate_entry::binding::{DeviceError, DeviceSession, DeviceSessions, ProofError, SessionOf, Thumbprint};
-use fairgate_store::StoreError;
 use fairgate_token::{Bound, Pass};
 use http::StatusCode;
 use http::header::HeaderName;
 use serde::Serialize;
 use serde_json::json;
 
-use super::bound_pass::shown;
-use super::entry::bound;
+use super::bound_pass::{extend, shown};
 use super::entry::proof::binding_desk;
 use crate::edge::context::Edge;
 use crate::edge::entry::desk::Desk;
@@ -65,7 +62,7 @@ struct Credential<'s> {
 pub(super) fn invite(edge: &Edge, room: &LiveRoom, pass: &Pass, secure: bool, answer: Answer) -> Answer {
     let (Some(desk), Some(bound), true) = (binding_desk(room), pass.bound.as_deref(), secure) else { return answer };
     let Some(of) = of(pass, bound).filter(|_| !bound.is_device) else { return answer };
-    let invitation = sessions(desk, &pass.draw).invitation(&of, edge.now_ms());
+    let invitation = desk.device_sessions(&pass.draw).invitation(&of, edge.now_ms());
     let path = format!("{}/{}/dbsc", edge.prefix, room.name());
     answer.text(REGISTRATION, &format!(r#"(ES256);path="{path}";challenge="{invitation}""#))
 }
@@ -77,7 +74,7 @@ pub(crate) async fn register(edge: &Edge, room: &LiveRoom, request: &FanRequest<
     let Some(shown) = shown(edge, room, &snapshot, request)? else { return Err(Problem::Expired) };
     let (pass, bound) = (shown.pass, shown.bound);
     let of = of(&pass, &bound).ok_or(Problem::Internal)?;
-    let sessions = sessions(desk, &pass.draw);
+    let sessions = desk.device_sessions(&pass.draw);
     let response = field(request, &RESPONSE).unwrap_or_default();
     let session = sessions.register(response, of, edge.now_ms());
     judged(desk, "dbsc", session.as_ref().map(|_| ()).map_err(|error| *error));
@@ -92,7 +89,7 @@ pub(crate) async fn refresh(edge: &Edge, room: &LiveRoom, request: &FanRequest<'
     let snapshot = room.snapshot().ok_or_else(|| edge.store_unavailable())?;
     let name = field(request, &SESSION_ID).filter(|name| is_name(name));
     let name = name.ok_or_else(|| Problem::BadBody("Sec-Secure-Session-Id names no session".to_owned()))?;
-    let sessions = sessions(desk, &snapshot.view.draw.descriptor_digest);
+    let sessions = desk.device_sessions(&snapshot.view.draw.descriptor_digest);
     let session = sessions.read(name).filter(|session| goes_on(edge, &snapshot, session));
     let Some(session) = session else { return Ok(over(room, request, name)) };
     let challenge = |answer: Answer| challenged(answer, &sessions, name, edge.now_ms());
@@ -105,29 +102,14 @@ pub(crate) async fn refresh(edge: &Edge, room: &LiveRoom, request: &FanRequest<'
         Err(error) => return Err(wrong(error)),
     }
     let prove_by_ms = edge.now_ms() + room.config.session.prove_ms;
-    let (_, holder) = bound::holder_of(&bound(&session, prove_by_ms))?;
-    let renewal = Command::Renew(vec![session.of.place]);
-    let renewal = Command::ByKey { holders: vec![Some(holder)], command: Box::new(renewal) };
-    match edge.store.apply(room.name(), renewal).await {
-        Ok(Outcome::Renewed(outcomes)) => match outcomes.first() {
-            Some(RenewOutcome::Renewed { expires_at_ms }) => {
-                let until_ms = (*expires_at_ms, prove_by_ms);
-                Ok(instructions(edge, room, request, &sessions, &session, until_ms))
-            }
-            _ => Ok(over(room, request, name)),
-        },
-        Ok(_) | Err(StoreError::Refused(_) | StoreError::Unavailable(_) | StoreError::Damaged(_)) => {
-            Err(edge.store_unavailable())
-        }
-    }
+    Ok(match extend(edge, room, session.of.place, &bound(&session, prove_by_ms)).await? {
+        Some(expires_at_ms) => instructions(edge, room, request, &sessions, &session, (expires_at_ms, prove_by_ms)),
+        None => over(room, request, name),
+    })
 }
 
 fn desk<'r>(room: &'r LiveRoom, request: &FanRequest<'_>) -> Result<&'r Desk, Problem> {
     binding_desk(room).filter(|_| request.secure).ok_or_else(|| EntryProblem::NotAsked.into())
-}
-
-fn sessions(desk: &Desk, draw: &[u8; 32]) -> DeviceSessions {
-    desk.device_sessions(draw)
 }
 
 /// Whose session a pass is of.

@@ -4,14 +4,12 @@
 //! - a copied pass ends within `prove`, since nobody but the key's browser gets another
 //! - a pass in a cookie is not told to scripts; its hash is, which a proof has to name
 
-use fairgate_core::room::{Command, Outcome, RenewOutcome};
 use fairgate_entry::binding::token_hash;
-use fairgate_store::StoreError;
 use fairgate_token::{Bound, Pass};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::bound_pass::{Shown, shown};
+use super::bound_pass::{Shown, extend, shown};
 use super::device;
 use super::entry::bound;
 use super::entry::proof::{self, ProvedCall, binding_desk};
@@ -53,19 +51,10 @@ pub(crate) async fn answer(edge: &Edge, room: &LiveRoom, request: &FanRequest<'_
     }
     let over = || -> Result<Answer, Problem> { Ok(sent.reply(Problem::Expired.answer().set_cookie(&cookie.clear()))) };
     let Some(Shown { token, pass, bound, is_bearer }) = shown(edge, room, &snapshot, request)? else { return over() };
-    let (key, holder) = bound::holder_of(&bound)?;
+    let (key, _) = bound::holder_of(&bound)?;
     proof::check(edge, desk, &snapshot, request, (ProvedCall::Renew, token, &key))
         .map_err(|error| proof::problem(error, Some(token_hash(token))))?;
-    let renewal = Command::ByKey { holders: vec![Some(holder)], command: Box::new(Command::Renew(vec![pass.place])) };
-    let expires_at_ms = match edge.store.apply(room.name(), renewal).await {
-        Ok(Outcome::Renewed(outcomes)) => match outcomes.first() {
-            Some(RenewOutcome::Renewed { expires_at_ms }) => *expires_at_ms,
-            _ => return over(),
-        },
-        Ok(_) | Err(StoreError::Refused(_) | StoreError::Unavailable(_) | StoreError::Damaged(_)) => {
-            return Err(edge.store_unavailable());
-        }
-    };
+    let Some(expires_at_ms) = extend(edge, room, pass.place, &bound).await? else { return over() };
     let now_ms = edge.now_ms();
     let bound = Bound { prove_by_ms: now_ms + room.config.session.prove_ms, ..bound };
     let next = Pass::new(room.name(), pass.draw, pass.place, now_ms, expires_at_ms, pass.hard_end_at_ms);
