@@ -26,7 +26,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::page::WorkerScript;
-use fairgate_core::request::route::{FanCall, PastFile};
+use fairgate_core::request::fan_call::{FanCall, PastFile};
 
 /// The answer to a call.
 pub(crate) enum Reply {

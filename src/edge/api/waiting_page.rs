@@ -26,8 +26,8 @@ use crate::edge::room::snapshot::Snapshot;
 use crate::page::{Document, NoScript, PageScript, ScriptDocument, State, WorkerScript};
 use fairgate_core::fields::first;
 use fairgate_core::request::crawler::is_crawler;
+use fairgate_core::request::entry_script::EntryScript;
 use fairgate_core::request::origin::way_back;
-use fairgate_core::request::route::EntryScript;
 use fairgate_core::room::{Phase, View};
 use fairgate_token::Terms;
 

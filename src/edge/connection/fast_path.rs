@@ -11,9 +11,10 @@ use crate::edge::context::Edge;
 use crate::edge::http::client::Peer;
 use crate::observe::RequestKind;
 use fairgate_core::fields::names_tag;
+use fairgate_core::request::fan_call::FanCall;
 use fairgate_core::request::head::Head;
 use fairgate_core::request::host::canonical_host;
-use fairgate_core::request::route::{FanCall, Route};
+use fairgate_core::request::route::Route;
 
 /// A whole answer, as it goes over the wire.
 pub(crate) struct Ready {

@@ -18,7 +18,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::snapshot::Snapshot;
-use fairgate_core::request::route::LogStatement;
+use fairgate_core::request::fan_call::LogStatement;
 
 /// The JSON Schema of a record.
 pub(crate) const SCHEMA: &str = include_str!("../../../docs/draw-record.schema.json");

@@ -4,7 +4,7 @@
 //! Guarantees: an answer is a tile or a bundle and no more. Tiles may be kept for ever, checkpoints and proofs for a second,
 //! since more may have cosigned them by then.
 
-use fairgate_core::request::route::LogStatement;
+use fairgate_core::request::fan_call::LogStatement;
 use fairgate_draw::Hash;
 use fairgate_draw::log::{KeptLog, LogPath, Statement};
 use http::StatusCode;

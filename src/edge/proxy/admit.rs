@@ -39,7 +39,8 @@ use crate::edge::overload::rate_limit::{Counted, Over, Tally};
 use crate::edge::room::handle::LiveRoom;
 use crate::observe::{RequestKind, Shed};
 use fairgate_core::request::decide::{Ask, Decision, decide, wants_page};
-use fairgate_core::request::route::{FanCall, Route};
+use fairgate_core::request::fan_call::FanCall;
+use fairgate_core::request::route::Route;
 
 /// Decides on a request; `true` where the gate has answered it itself.
 pub(super) async fn arrive(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {

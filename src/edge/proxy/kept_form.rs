@@ -26,7 +26,7 @@ use crate::page::{KeptForm, KeptWhy};
 use fairgate_core::fields::{essence, first};
 use fairgate_core::request::decide::wants_page;
 use fairgate_core::request::origin::is_own_origin;
-use fairgate_core::request::route::is_under;
+use fairgate_core::request::prefix::is_under;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

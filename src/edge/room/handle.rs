@@ -27,7 +27,7 @@ use crate::observe::RouteClass;
 use crate::page::{CheckPage, MovePage, PageError, PageInput, WaitingPage, read_page};
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
-use fairgate_core::request::route::is_under;
+use fairgate_core::request::prefix::is_under;
 use fairgate_core::room::{Arrival, Arrived, ClaimOutcome, Claimant, RenewOutcome, SalePlan, TierClaimant, View};
 use fairgate_entry::policy::Binding;
 use fairgate_store::{Joined, Joiner};

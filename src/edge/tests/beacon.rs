@@ -26,7 +26,7 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::process::prepare::{build, prepare};
 use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::observe::{EdgeMetrics, expose, registry};
-use fairgate_core::request::route::FanCall;
+use fairgate_core::request::fan_call::FanCall;
 use fairgate_core::room::{Claimant, Command, Phase, Position};
 use fairgate_store::embedded::EmbeddedStore;
 use fairgate_telemetry::clock::{Clock, ManualClock};

@@ -32,7 +32,7 @@ use crate::edge::process::prepare::{build, prepare};
 use crate::edge::room::admitted::Admitted;
 use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::observe::{EdgeMetrics, registry};
-use fairgate_core::request::route::FanCall;
+use fairgate_core::request::fan_call::FanCall;
 use fairgate_core::room::{Command, Phase, Position};
 use fairgate_store::Store;
 use fairgate_store::embedded::EmbeddedStore;

@@ -48,12 +48,13 @@ mod tally;
 mod tests;
 #[cfg(test)]
 mod tiers_tests;
+mod view;
 
 pub use admissions::Admissions;
 pub use arrival::{Arrival, Arrived, CodeUse, PutBack, Replaced, Spot, TAGS_MAX, USES_MAX};
 pub use command::{
-    BeaconPlan, ClaimOutcome, Claimant, Command, Control, DrawRecord, Entry, Limit, Outcome, Phase, Position, Ramp,
-    RenewOutcome, SalePlan, Steering, TierClaimant, TierRoots, TierView, View,
+    BeaconPlan, ClaimOutcome, Claimant, Command, Control, Entry, Limit, Outcome, Position, Ramp, RenewOutcome,
+    SalePlan, Steering, TierClaimant, TierRoots,
 };
 pub use draw::{Beacon, Frozen, Revealed, check_beacon, root_of_all, verified};
 pub use identities::LINE;
@@ -68,6 +69,7 @@ pub use schedule::is_command;
 pub use shared::SHARED_NUMBERS;
 pub use snapshot::{Claims, GAP, LossEvidence, RECOVERY_MS, RoomSnapshot, SEEN_MS, Session, Settings, TiersSnapshot};
 pub use tally::Tally;
+pub use view::{DrawRecord, Phase, TierView, View};
 
 use fairgate_draw::v2::Tag;
 use sale::Sale;

@@ -26,7 +26,7 @@ use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::shelf::{COUNTS, RECORD};
-use fairgate_core::request::route::PastFile;
+use fairgate_core::request::fan_call::PastFile;
 
 #[derive(Serialize)]
 struct Draws<'a> {

@@ -4,7 +4,7 @@
 mod fleet;
 mod world;
 
-use fairgate_core::request::route::{FanCall, PastFile};
+use fairgate_core::request::fan_call::{FanCall, PastFile};
 use fairgate_core::room::{Arrival, Claimant, Command, Control, Phase};
 use fairgate_draw::commitment;
 use fairgate_draw::v2::NO_TAG;

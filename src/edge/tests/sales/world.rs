@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fairgate_core::request::route::FanCall;
+use fairgate_core::request::fan_call::FanCall;
 use fairgate_core::room::{Claimant, Command, Phase, Position};
 use fairgate_draw::Verdict;
 use fairgate_store::Store;

@@ -1,6 +1,7 @@
 //! Rooms, hosts and paths: which route a request takes.
 
 use super::*;
+use crate::request::entry_script::LanguageTag;
 
 fn room(name: &str, hosts: &[&str], paths: &[&str], exempt: &[&str]) -> RoomRoutes {
     let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
