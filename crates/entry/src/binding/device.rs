@@ -224,33 +224,27 @@ fn check_signature(key: &PublicKey, message: &str, signature: &str) -> Result<()
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::rand::SystemRandom;
-    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::binding::signing_key::SigningKey;
     use crate::vectors::{EPOCH, draw, key};
 
     const NOW_MS: u64 = EPOCH as u64 * 60_000;
 
-    struct Device(EcdsaKeyPair);
+    struct Device(SigningKey);
 
     impl Device {
         fn new() -> Self {
-            Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key"))
+            Self(SigningKey::new())
         }
 
         fn jwk(&self) -> Value {
-            let point = &self.0.public_key().as_ref()[1..];
-            let [x, y] = [&point[..32], &point[32..]].map(|half| URL_SAFE_NO_PAD.encode(half));
-            json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+            self.0.jwk.clone()
         }
 
         fn sign(&self, header: &Value, jti: &str) -> String {
-            let parts = [header, &json!({ "jti": jti })].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-            let said = parts.join(".");
-            let signature = self.0.sign(&SystemRandom::new(), said.as_bytes()).expect("signed");
-            format!("{said}.{}", URL_SAFE_NO_PAD.encode(signature))
+            self.0.sign(header, &json!({ "jti": jti }))
         }
 
         fn registers(&self, jti: &str) -> String {

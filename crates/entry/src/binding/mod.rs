@@ -21,6 +21,8 @@ pub mod nonce;
 pub mod offer;
 pub mod proof;
 pub mod several;
+#[cfg(test)]
+mod signing_key;
 pub mod thumbprint;
 
 pub use device::{DeviceError, DeviceSession, DeviceSessions, SessionOf};

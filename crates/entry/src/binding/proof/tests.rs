@@ -1,8 +1,7 @@
-use aws_lc_rs::digest;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::binding::signing_key::SigningKey;
 use crate::binding::thumbprint::PublicKey;
 use crate::vectors::{EPOCH, draw, key};
 
@@ -53,39 +52,25 @@ fn it_counts_for_one_call_one_token_and_one_key() {
     assert_eq!(verify_proof(PROOF, &good, &elsewhere, NOW_MS), Err(ProofError::UseNonce));
 }
 
-/// A key of the test, and what it signs.
-struct Signer {
-    pair: EcdsaKeyPair,
-    jwk: Value,
-}
+/// A key of the test, and what it proves.
+struct Signer(SigningKey);
 
 impl Signer {
     fn new() -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-        let point = pair.public_key().as_ref();
-        let url = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let jwk = json!({"kty": "EC", "crv": "P-256", "x": url(&point[1..33]), "y": url(&point[33..])});
-        Self { pair, jwk }
+        Self(SigningKey::new())
     }
 
     fn header(&self) -> Value {
-        json!({"alg": "ES256", "typ": PROOF_TYPE, "jwk": self.jwk})
+        json!({"alg": "ES256", "typ": PROOF_TYPE, "jwk": self.0.jwk})
     }
 
     fn thumbprint(&self) -> Thumbprint {
-        PublicKey::read(self.jwk.to_string().as_bytes()).expect("a key").thumbprint()
-    }
-
-    fn sign(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", part(header), part(claims));
-        let signature = self.pair.sign_digest(&digest::digest(&digest::SHA256, message.as_bytes())).expect("signed");
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        PublicKey::read(self.0.jwk.to_string().as_bytes()).expect("a key").thumbprint()
     }
 
     fn verified(&self, header: &Value, claims: &Value) -> Result<(), ProofError> {
         let of = ProofOf { method: "POST", address: ADDRESS, token: TICKET, key: &self.thumbprint() };
-        verify_proof(&self.sign(header, claims), &of, &nonces(), NOW_MS)
+        verify_proof(&self.0.sign(header, claims), &of, &nonces(), NOW_MS)
     }
 }
 
@@ -107,10 +92,10 @@ fn every_member_is_judged_in_its_order() {
     assert_eq!(with("alg", json!("none")), Err(ProofError::Algorithm));
     assert_eq!(with("crit", json!(["exp"])), Err(ProofError::Algorithm));
     assert_eq!(with("jwk", json!({})), Err(ProofError::Key(JwkError::NotP256)));
-    let mut private = signer.jwk.clone();
+    let mut private = signer.0.jwk.clone();
     private["d"] = json!("AQ");
     assert_eq!(with("jwk", private), Err(ProofError::Key(JwkError::Private)));
-    assert_eq!(with("jwk", Signer::new().jwk), Err(ProofError::OtherKey));
+    assert_eq!(with("jwk", Signer::new().0.jwk), Err(ProofError::OtherKey));
     assert_eq!(with("kid", json!("1")), Ok(()));
     let with = |name: &str, value: Value| {
         let mut claims = claims();
@@ -131,7 +116,7 @@ fn every_member_is_judged_in_its_order() {
 #[test]
 fn another_form_is_no_proof() {
     let signer = Signer::new();
-    let good = signer.sign(&signer.header(), &claims());
+    let good = signer.0.sign(&signer.header(), &claims());
     let of = ProofOf { method: "POST", address: ADDRESS, token: TICKET, key: &signer.thumbprint() };
     let verify = |proof: &str| verify_proof(proof, &of, &nonces(), NOW_MS);
     assert_eq!(verify(&good), Ok(()));
