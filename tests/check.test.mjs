@@ -1,7 +1,11 @@
 // The steps of the "check the draw" page: `node --test tests/check.test.mjs`.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { qrRows } from "../pages/check/qr.js";
@@ -94,6 +98,26 @@ test("an honest draw holds at every step", async () => {
   const checked = await checkDraw(await honest());
   assert.deepEqual(by(checked, "fails"), []);
   assert.deepEqual(by(checked, "open"), ["beacon"]);
+});
+
+test("what the benchmark measures is a check that holds", async (t) => {
+  const { record, mine, roster } = await honest();
+  const leaf = (index) => Buffer.from(sha([0], entryAt(roster, index)), "hex");
+  const node = (left, right) => Buffer.from(sha([1], left, right), "hex");
+  // FAN is 3 of 7.
+  const path = [leaf(2), node(leaf(0), leaf(1)), node(node(leaf(4), leaf(5)), leaf(6))].map((hash) => hash.toString("hex"));
+  const dir = mkdtempSync(join(tmpdir(), "check-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const measured = (papers) => {
+    writeFileSync(join(dir, "papers.json"), JSON.stringify(papers));
+    return spawnSync("node", ["bench/check.mjs", join(dir, "papers.json")], { encoding: "utf8" });
+  };
+  const { index, entry } = mine.receipt;
+  const papers = { index, entry, nonce: mine.nonce, proof: { path }, record: JSON.stringify(record) };
+  const { status, stdout, stderr } = measured(papers);
+  assert.equal(status, 0, stderr);
+  assert.ok(Number(stdout) > 0, stdout);
+  assert.notEqual(measured({ ...papers, proof: { path: path.toReversed() } }).status, 0);
 });
 
 test("the root agrees with RFC 6962 for every size up to 40", async () => {

@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fairgate_draw::{
     CHUNK_ENTRIES, Claim, Descriptor, Hash, InclusionProof, Opening, Record, RosterTree, RosterTreeBuilder, Shuffle,
     ZERO, commitment, entry, seed,
@@ -104,12 +106,15 @@ impl Draw {
         Ok(begun.elapsed().as_secs_f64() * 1000.0)
     }
 
-    /// The waiting page's own code, run by the engine that Chromium has.
+    /// The check page's own code, run by the engine that Chromium has.
     fn milliseconds_of_check(&self) -> anyhow::Result<f64> {
         let index = 12_345_678;
         let path: Vec<String> = self.proof(index)?.path.iter().map(|hash| hex(hash)).collect();
         let record = self.record.canonical_json();
-        let papers = json!({ "index": index, "nonce": nonce(index), "proof": { "path": path }, "record": record });
+        let entry = hex(&entry(&self.record.descriptor_digest, &nonce(index), &ZERO));
+        let nonce = URL_SAFE_NO_PAD.encode(nonce(index));
+        let papers =
+            json!({ "index": index, "entry": entry, "nonce": nonce, "proof": { "path": path }, "record": record });
         let file = self.folder.path().join("papers.json");
         fs::write(&file, papers.to_string())?;
         let output =

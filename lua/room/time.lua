@@ -5,14 +5,14 @@ local function pass_time()
   local before = s.now
   s.now = math.max(before, called_ms())
   local open = is_open() and math.max(0, math.min(s.ends or s.now, s.now) - before) or 0
-  if s.now - before > SILENCE_MS then
-    -- Nobody could come in, so it is nobody's grace; nor could anybody put anything back.
-    if open > 0 then
-      open, changed = 0, true
-    end
-    if before < s.mending then
-      s.mending, changed = s.mending + s.now - before, true
-    end
+  local step = s.now - before
+  if step > SILENCE_MS and open > 0 then
+    -- Nobody could come in, so it is nobody's grace.
+    open, changed = 0, true
+  end
+  if step > RECOVERY_STEP_MS and before < s.mending then
+    -- Nor could the others look, and put anything back.
+    s.mending, changed = s.mending + step - RECOVERY_STEP_MS, true
   end
   settle_gaps()
   expire_leases()

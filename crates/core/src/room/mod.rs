@@ -67,7 +67,9 @@ pub use refusal::Refusal;
 pub use rules::Rules;
 pub use schedule::is_command;
 pub use shared::SHARED_NUMBERS;
-pub use snapshot::{Claims, GAP, LossEvidence, RECOVERY_MS, RoomSnapshot, SEEN_MS, Session, Settings, TiersSnapshot};
+pub use snapshot::{
+    Claims, GAP, LossEvidence, RECOVERY_MS, RECOVERY_STEP_MS, RoomSnapshot, SEEN_MS, Session, Settings, TiersSnapshot,
+};
 pub use tally::Tally;
 pub use view::{DrawRecord, Phase, TierView, View};
 
@@ -106,7 +108,7 @@ impl Room {
             (None, _) => return Err(Refusal::NotScheduled),
             (Some(_), _) => {}
         }
-        self.pass_time(now_ms, now_ms.saturating_sub(self.now_ms) > SILENCE_MS);
+        self.pass_time(now_ms, false);
         let answer = command.check_size().and_then(|()| self.transition(command));
         if self.sale.as_mut().is_some_and(Sale::take_changed) {
             self.revision += 1;
@@ -118,16 +120,17 @@ impl Room {
     pub fn heard_until(&mut self, now_ms: u64) {
         // What is due at the room's own time is the next command's to do.
         if now_ms > self.now_ms {
-            self.pass_time(now_ms, false);
+            self.pass_time(now_ms, true);
             self.sale.as_mut().map(Sale::take_changed);
         }
     }
 
-    fn pass_time(&mut self, now_ms: u64, is_silent: bool) {
+    /// `was_heard`: commands were heard all that time.
+    fn pass_time(&mut self, now_ms: u64, was_heard: bool) {
         let elapsed_ms = now_ms.saturating_sub(self.now_ms);
         self.now_ms += elapsed_ms;
         if let Some(sale) = &mut self.sale {
-            sale.pass_time(elapsed_ms, self.now_ms, is_silent);
+            sale.pass_time(elapsed_ms, self.now_ms, was_heard);
         }
     }
 

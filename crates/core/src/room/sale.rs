@@ -13,8 +13,8 @@ use super::restore::Gaps;
 use super::schedule::Schedule;
 use super::tally::Tally;
 use super::{
-    ClaimOutcome, Command, Control, Entry, Holder, Late, Mode, Move, MoveOutcome, Outcome, Phase, Position, Refusal,
-    RenewOutcome, SalePlan, Spot, Steering, TierRoots, TierView, View,
+    ClaimOutcome, Command, Control, Entry, Holder, Late, Mode, Move, MoveOutcome, Outcome, Phase, Position,
+    RECOVERY_STEP_MS, Refusal, RenewOutcome, SILENCE_MS, SalePlan, Spot, Steering, TierRoots, TierView, View,
 };
 
 /// Everything that belongs to one draw.
@@ -80,11 +80,18 @@ impl Sale {
         }
     }
 
-    /// Brings everything up to date that time alone decides. `is_silent`: nobody could reach the room all that time, so
-    /// that it is nobody's grace.
-    pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64, is_silent: bool) {
-        let open_ms = self.open_ms(elapsed_ms, now_ms);
-        let open_ms = if is_silent { self.be_silent(elapsed_ms, open_ms, now_ms) } else { open_ms };
+    /// Brings everything up to date that time alone decides. `was_heard`: commands were heard all that time; otherwise it
+    /// is one step.
+    pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64, was_heard: bool) {
+        let mut open_ms = self.open_ms(elapsed_ms, now_ms);
+        if !was_heard {
+            self.step(elapsed_ms, now_ms);
+            if elapsed_ms > SILENCE_MS {
+                // Nobody could come in, so it is nobody's grace.
+                self.changed |= open_ms > 0;
+                open_ms = 0;
+            }
+        }
         self.settle_gaps(now_ms);
         self.arrivals.pass_time(now_ms);
         self.changed |= self.leases.expire(now_ms);
@@ -99,14 +106,13 @@ impl Sale {
         }
     }
 
-    /// Nobody could come in, nor put anything back; answers how much of that time counts for the grace.
-    fn be_silent(&mut self, elapsed_ms: u64, open_ms: u64, now_ms: u64) -> u64 {
-        let was_recovering = self.is_recovering(now_ms - elapsed_ms);
-        if was_recovering {
-            self.recovering_until_ms += elapsed_ms;
+    /// Lets no more of a step count for the recovery than it takes the others to look.
+    fn step(&mut self, elapsed_ms: u64, now_ms: u64) {
+        let too_much_ms = elapsed_ms.saturating_sub(RECOVERY_STEP_MS);
+        if too_much_ms > 0 && self.is_recovering(now_ms - elapsed_ms) {
+            self.recovering_until_ms += too_much_ms;
+            self.changed = true;
         }
-        self.changed |= was_recovering || open_ms > 0;
-        0
     }
 
     /// True if the command at hand changed anything; asked once a command.

@@ -9,13 +9,14 @@ use super::line::{
 };
 use super::pace::{STEER_MS, STEP_MS};
 use super::recent::MINUTE_MS;
-use super::snapshot::{GAP, RECOVERY_MS, SEEN_MS};
+use super::snapshot::{GAP, RECOVERY_MS, RECOVERY_STEP_MS, SEEN_MS};
 
 /// Each with its name.
-pub const SHARED_NUMBERS: [(&str, u64); 15] = [
+pub const SHARED_NUMBERS: [(&str, u64); 16] = [
     ("PERSON", PERSON.unsigned_abs()),
     ("GAP", GAP),
     ("RECOVERY_MS", RECOVERY_MS),
+    ("RECOVERY_STEP_MS", RECOVERY_STEP_MS),
     ("SEEN_MS", SEEN_MS),
     ("SILENCE_MS", SILENCE_MS),
     ("HELD_RETRY_MS", HELD_RETRY_MS),

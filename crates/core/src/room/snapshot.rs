@@ -16,13 +16,16 @@ use super::draw::{Frozen, Revealed};
 use super::places::Places;
 use super::sale::Sale;
 use super::tally::Tally;
-use super::{Entry, Policy, PutBack, Ramp, Room, SILENCE_MS, SalePlan, Spot};
+use super::{Entry, Policy, PutBack, Ramp, Room, SalePlan, Spot};
 
 /// Numbers left out behind the highest one that is known. More than one edge answers between two looks at the room.
 pub const GAP: u64 = 1_000;
 /// How long a room mends after somebody put something back: an edge whose look goes unanswered for a second looks again
 /// in that time.
 pub const RECOVERY_MS: u64 = 2_000;
+/// Of one step of the room's time no more counts for that. The clocks of two edges may be seconds apart, and the others
+/// cannot have looked in between.
+pub const RECOVERY_STEP_MS: u64 = 500;
 /// An edge that has not looked for so long cannot have been answered what a server that takes over lacks.
 pub const SEEN_MS: u64 = 10_000;
 
@@ -204,7 +207,7 @@ impl Room {
 
     /// Nothing is known to be missing, and time goes on as if nothing had happened.
     fn suspect(&mut self, others: bool, now_ms: u64) {
-        self.pass_time(now_ms, now_ms.saturating_sub(self.now_ms) > SILENCE_MS);
+        self.pass_time(now_ms, false);
         if let Some(sale) = &mut self.sale {
             sale.suspect(others, self.now_ms);
             self.revision += 1;

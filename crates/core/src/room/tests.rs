@@ -134,7 +134,24 @@ fn an_outage_stops_the_mending() {
     room.restore(memory.as_ref(), &Claims::default(), LossEvidence::Proven, None, SERVING_MS);
     room.apply(&Command::Tick, SERVING_MS + 60_000).unwrap();
     assert!(room.view().unwrap().mending, "the others could not put back theirs");
-    assert!(!view_at(&mut room, SERVING_MS + 60_000 + RECOVERY_MS).mending);
+    let look = |room: &mut Room, ms| view_at(room, SERVING_MS + 60_000 + ms).mending;
+    assert!((1..=5).all(|step| look(&mut room, step * 250)));
+    assert!(!look(&mut room, RECOVERY_MS - RECOVERY_STEP_MS), "a step of the outage counts like any other");
+}
+
+/// An edge whose clock is ahead takes the room's time along; the others have not looked meanwhile.
+#[test]
+fn an_edge_with_a_fast_clock_does_not_end_the_mending() {
+    let mut room = serving(50, policy());
+    let memory = room.memory();
+    room.restore(memory.as_ref(), &Claims::default(), LossEvidence::Proven, None, SERVING_MS);
+    let mut is_mending_at = |ms: u64| {
+        room.apply(&Command::Tick, SERVING_MS + ms).unwrap();
+        room.view().unwrap().mending
+    };
+    assert!(is_mending_at(SILENCE_MS), "half a second of it counts");
+    assert!(is_mending_at(SILENCE_MS + RECOVERY_STEP_MS) && is_mending_at(SILENCE_MS + 2 * RECOVERY_STEP_MS));
+    assert!(!is_mending_at(SILENCE_MS + 3 * RECOVERY_STEP_MS));
 }
 
 #[test]

@@ -129,6 +129,9 @@ impl RoomTask {
         }
         let stamp = self.knowledge.stamp.as_ref().filter(|_| call != Call::ObserveAfterRestore);
         let mut room = room(&self.parts, stamp);
+        if let (Call::Ask, Command::Schedule(_), None) = (call, command, &self.parts.clock) {
+            room.time = self.parts.time.of_schedule();
+        }
         let reply = match call {
             Call::Ask => room.apply(command).await.map(Reply::Answered),
             Call::Look | Call::ObserveAfterRestore => room.view(&mut self.closed).await.map(|look| {

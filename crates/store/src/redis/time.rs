@@ -2,13 +2,14 @@
 //!
 //! Guarantees: a call lets a room's time go as far as this edge's monotonic clock bears out since it first believed
 //! Redis, and no further. So a server whose clock is set, or that is replaced by one with another clock, moves no room
-//! and stops none. A server is believed at first only if this machine's clock or the room itself says about the same.
+//! and stops none. An edge that has just started looks before it moves a room. It believes a server only if this
+//! machine's clock or the room itself says about the same, and never two wrong clocks against a room that goes on.
 //! Each edge applies this for itself. The edge that lets time pass most cautiously holds nobody up, since the others'
 //! calls move the room as well.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
@@ -16,6 +17,8 @@ use fairgate_telemetry::clock::{Clock, JUMP_MS, ManualClock, Steady, SteadyClock
 
 /// A call is on its way for a moment, and so was what the server's clock was learned from.
 const SLACK_MS: u64 = 500;
+/// How long an edge watches if a room goes on without it. Others look five times a second.
+const WATCH_MS: u64 = 1_000;
 
 /// The time as a call states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,9 @@ pub enum CallTime {
 }
 
 impl CallTime {
+    /// The room's own, so that the call lets no time pass.
+    const ROOMS: Self = Self::NoLaterThan(0);
+
     /// What it comes to where the server's clock says this, Unix ms; `called_ms` in `lua/room/state.lua`.
     #[must_use]
     pub fn at(self, server_ms: u64) -> u64 {
@@ -79,12 +85,22 @@ pub(super) struct RoomTime {
     edge: Arc<EdgeTime>,
     server: Arc<Steady>,
     is_accepted: AtomicBool,
+    /// What the room said when the watch began whether it goes on; nothing where there is no doubt of clocks.
+    watched_from_ms: Mutex<Option<u64>>,
 }
 
 impl RoomTime {
     pub(super) fn new(edge: &Arc<EdgeTime>) -> Self {
         let server = Arc::new(edge.own.follow("Redis's clock"));
-        Self { edge: Arc::clone(edge), server, is_accepted: AtomicBool::new(false) }
+        Self { edge: Arc::clone(edge), server, is_accepted: AtomicBool::new(false), watched_from_ms: Mutex::default() }
+    }
+
+    /// The time of a call that schedules a room. A room that is not there yet begins with it.
+    pub(super) fn of_schedule(&self) -> CallTime {
+        match self.server.now_ms() {
+            Some(_) => self.of_call(),
+            None => CallTime::NoLaterThan(self.edge.own.now_ms() + JUMP_MS),
+        }
     }
 
     /// How far the next call lets time go. A server whose clock was set back would stop the room for as long.
@@ -92,11 +108,14 @@ impl RoomTime {
         if self.is_accepted.load(Relaxed) {
             return CallTime::Server;
         }
+        if self.watched_from_ms().is_some() {
+            return CallTime::ROOMS;
+        }
         let is_set_back = self.server.jump_ms().is_some_and(|ahead_ms| ahead_ms < 0);
         match self.server.now_ms() {
             Some(now_ms) if is_set_back => CallTime::Exactly(now_ms),
             Some(now_ms) => CallTime::NoLaterThan(now_ms + SLACK_MS),
-            None => CallTime::NoLaterThan(self.edge.own.now_ms() + JUMP_MS),
+            None => CallTime::ROOMS,
         }
     }
 
@@ -108,8 +127,11 @@ impl RoomTime {
         let is_led = self.server.now_ms().is_some_and(|now_ms| room_ms > now_ms + JUMP_MS) && is_near(room_ms);
         if self.is_accepted.swap(false, Relaxed) || is_led {
             self.server.accept();
+            self.watch_no_more();
         } else if is_new && !is_near(room_ms) {
-            self.begin_between(server_ms, room_ms);
+            self.begin_in_doubt(server_ms, room_ms);
+        } else {
+            self.watch_room(server_ms, room_ms);
         }
         self.server.observe(server_ms);
         self.keep_up(room_ms);
@@ -127,17 +149,43 @@ impl RoomTime {
         }
     }
 
-    /// Begins where neither the room nor others bear the server out. It takes the middle one of the three times,
-    /// unless this machine's clock bears the server out.
-    fn begin_between(&self, server_ms: u64, room_ms: u64) {
+    /// Begins where the room does not bear the server out. It goes by the room, unless this machine's clock bears the
+    /// server out. A room is never ahead of the time unless somebody accepted that. It may be behind where nobody has
+    /// asked for it, so an edge whose clocks are both ahead of it watches if it goes on.
+    fn begin_in_doubt(&self, server_ms: u64, room_ms: u64) {
         let own_ms = self.edge.own.now_ms();
-        if own_ms.abs_diff(server_ms) > JUMP_MS {
-            let mut times_ms = [server_ms, room_ms, own_ms];
-            times_ms.sort_unstable();
-            // A room that was brought over from another server may be a little behind.
-            let is_near = room_ms.abs_diff(own_ms) <= JUMP_MS;
-            self.server.observe(if is_near { room_ms.max(own_ms) } else { times_ms[1] });
+        if own_ms.abs_diff(server_ms) <= JUMP_MS {
+            return;
         }
+        // A room that was brought over from another server may be a little behind.
+        let is_near = room_ms.abs_diff(own_ms) <= JUMP_MS;
+        self.server.observe(if is_near { room_ms.max(own_ms) } else { room_ms });
+        if !is_near && room_ms < own_ms.min(server_ms) {
+            *self.watched_from_ms.lock().unwrap_or_else(PoisonError::into_inner) = Some(room_ms);
+        }
+    }
+
+    /// Ends the watch. A room that went on has others who bear its time out. One that stood still is behind, by how much
+    /// nobody knows: the clock that is less ahead of it is believed.
+    fn watch_room(&self, server_ms: u64, room_ms: u64) {
+        let Some(from_ms) = self.watched_from_ms() else { return };
+        let passed_ms = self.server.now_ms().unwrap_or(from_ms).saturating_sub(from_ms);
+        if passed_ms < WATCH_MS {
+            return;
+        }
+        if room_ms.saturating_sub(from_ms) < passed_ms / 2 {
+            self.server.accept();
+            self.server.observe(self.edge.own.now_ms().min(server_ms));
+        }
+        self.watch_no_more();
+    }
+
+    fn watched_from_ms(&self) -> Option<u64> {
+        *self.watched_from_ms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch_no_more(&self) {
+        *self.watched_from_ms.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// How far the server's clock is ahead and not believed.
@@ -190,6 +238,12 @@ impl PlayedTime {
     #[must_use]
     pub fn of_call(&self) -> CallTime {
         self.room.of_call()
+    }
+
+    /// The time of a call that schedules the room.
+    #[must_use]
+    pub fn of_schedule(&self) -> CallTime {
+        self.room.of_schedule()
     }
 
     /// Takes in what a look showed: the server's clock, and the room's time, Unix ms each.
@@ -260,6 +314,48 @@ mod tests {
         }
     }
 
+    /// An edge that has started while its machine's clock and the server's were off, after two seconds of looks at a
+    /// room that goes on, or not.
+    fn started_with(own_off_ms: i64, server_off_ms: i64, goes_on: bool) -> PlayedTime {
+        let off = |now_ms: u64, by_ms: i64| now_ms.saturating_add_signed(by_ms);
+        let time = PlayedTime::start(0, off(START_MS, own_off_ms));
+        let mut room_ms = START_MS;
+        for at_ms in (0..=2_000).step_by(200) {
+            let now_ms = START_MS + at_ms;
+            time.pass(at_ms, off(now_ms, own_off_ms));
+            room_ms = room_ms.max(if goes_on { now_ms } else { 0 });
+            room_ms = room_ms.max(time.of_call().at(off(now_ms, server_off_ms)));
+            time.observe(off(now_ms, server_off_ms), room_ms);
+        }
+        time
+    }
+
+    #[test]
+    fn two_wrong_clocks_take_no_room_along() {
+        let hour_ms = HOUR_MS as i64;
+        for (own_off_ms, server_off_ms) in
+            [(2 * hour_ms, 3 * hour_ms), (3 * hour_ms, 2 * hour_ms), (hour_ms, 2 * hour_ms)]
+        {
+            for back in [1, -1] {
+                let time = started_with(back * own_off_ms, back * server_off_ms, true);
+                assert!(is_about(time.now_ms(), START_MS + 2_000), "{own_off_ms} {server_off_ms} {back}");
+                let called_ms = time.of_call().at((START_MS + 2_000).saturating_add_signed(back * server_off_ms));
+                assert!(is_about(called_ms, START_MS + 2_000), "{called_ms}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_room_that_nobody_has_asked_for_is_behind_and_goes_by_the_clock_that_is_less_ahead() {
+        let (hour_ms, minute_ms) = (HOUR_MS as i64, 60_000);
+        for (own_off_ms, server_off_ms) in [(hour_ms, hour_ms + minute_ms), (hour_ms + minute_ms, hour_ms)] {
+            let time = started_with(own_off_ms, server_off_ms, false);
+            assert!(is_about(time.now_ms(), START_MS + 2_000 + HOUR_MS), "{own_off_ms} {server_off_ms}");
+        }
+        // Where the two agree there is nothing to watch.
+        assert!(is_about(started_with(hour_ms, hour_ms, false).now_ms(), START_MS + 2_000 + HOUR_MS));
+    }
+
     #[test]
     fn edges_that_do_not_believe_the_server_go_by_one_time() {
         let far_back_ms = START_MS - HOUR_MS;
@@ -283,7 +379,8 @@ mod tests {
     #[test]
     fn a_server_that_is_off_from_the_start_is_not_believed_unless_the_room_is_there() {
         let room = room();
-        assert!(is_about(bound_ms(&room), START_MS + JUMP_MS));
+        assert_eq!(room.of_call(), CallTime::ROOMS, "it looks before it moves a room");
+        assert!(matches!(room.of_schedule(), CallTime::NoLaterThan(ms) if is_about(ms, START_MS + JUMP_MS)));
         room.observe(START_MS + HOUR_MS, START_MS + 100);
         assert!(is_about(bound_ms(&room), START_MS + SLACK_MS) && room.jump_ms().is_some());
         assert!(is_about(room.edge.now_ms(), START_MS) && room.edge.skew_ms().abs() < 2_000);

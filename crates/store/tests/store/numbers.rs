@@ -5,7 +5,8 @@ use std::iter::repeat_n;
 use std::sync::Arc;
 
 use fairgate_core::room::{
-    Command, Control, GAP, Limit, Mode, Policy, RECOVERY_MS, Ramp, SEEN_MS, SILENCE_MS, Steering, View,
+    Command, Control, GAP, Limit, Mode, Policy, RECOVERY_MS, RECOVERY_STEP_MS, Ramp, SEEN_MS, SILENCE_MS, Steering,
+    View,
 };
 use fairgate_store::Store;
 use fairgate_store::redis::RedisStore;
@@ -187,7 +188,10 @@ fn a_loss_leaves_a_gap_and_takes_its_time() {
     });
     let view = pair.play(&[Op::Tick]);
     assert!(view.mending && view.line_size == 200 + GAP, "{view:?}");
-    assert!(pair.play(&[Op::Wait(RECOVERY_MS - 1), Op::Tick]).mending);
+    assert!(pair.play(&[Op::Wait(RECOVERY_MS - RECOVERY_STEP_MS), Op::Tick]).mending, "in one step");
+    let steps = [Op::Wait(RECOVERY_STEP_MS), Op::Tick];
+    assert!(pair.play(&steps).mending && pair.play(&steps).mending);
+    assert!(pair.play(&[Op::Wait(RECOVERY_STEP_MS - 1), Op::Tick]).mending);
     assert!(!pair.play(&[Op::Wait(1), Op::Tick]).mending);
 }
 

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::clock::TrippedClock;
 use crate::conformance::{self, Reference};
 use crate::embedded::policy;
+use crate::loss::mended;
 use crate::operations::{Op, ROOM, START_MS, any_history_with_receipts, as_planned, claimant, entry, plan};
 use crate::topology::cluster_node;
 
@@ -364,14 +365,13 @@ async fn a_room_notices_that_a_part_of_it_is_gone() {
     let before = edge.view(ROOM).await.unwrap();
     let roster = edge.roster(ROOM, 0..u64::MAX).await.unwrap();
     assert_eq!((before.admitted, before.closed.len()), (5, 1));
-    let mut now_ms = reference.now_ms();
     let parts = ask(&redis, &format!("KEYS fairgate:{{{ROOM}}}:1:*")).await;
     for part in ["gone", "calls", "leases", "expiries", "closed", "closed_log", "roster:0"] {
         assert!(parts.contains(part), "{part} is none of {parts}");
         ask(&redis, &format!("DEL fairgate:{{{ROOM}}}:1:{part}")).await;
         assert!(edge.view(ROOM).await.unwrap().mending, "{part} is not missed");
-        now_ms += 2_000;
-        clock.set(now_ms);
+        mended(&edge, &clock).await;
+        let now_ms = clock.now_ms();
         // Those inside are, those who were are not, and everybody else has to wait for the rate.
         let admitted = edge.apply(ROOM, Command::Claim((0..5).map(claimant).collect())).await.unwrap();
         let Outcome::Claimed(outcomes) = admitted else { panic!("answered {admitted:?}") };

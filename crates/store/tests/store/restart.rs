@@ -5,10 +5,10 @@ use std::sync::Arc;
 use fairgate_core::room::{ClaimOutcome, Command, GAP, Outcome, Position, View};
 use fairgate_store::Store;
 use fairgate_store::redis::RedisStore;
-use fairgate_telemetry::clock::ManualClock;
+use fairgate_telemetry::clock::{Clock, ManualClock};
 use fairgate_testkit::PrivateRedis;
 
-use crate::loss::{enter, five_inside};
+use crate::loss::{enter, five_inside, mended};
 use crate::operations::{ROOM, START_MS, claimant, entry};
 use crate::redis::open;
 
@@ -59,8 +59,8 @@ async fn what_was_left_out_costs_the_line_neither_rate_nor_grace() {
     redis.kill9();
     redis.restart().unwrap();
     assert!(until_up(&other).await.mending);
-    let mut now_ms = before.now_ms + 2_000;
-    clock.set(now_ms);
+    mended(&other, &clock).await;
+    let mut now_ms = clock.now_ms();
     let end = before.line_size + GAP;
     assert_eq!(enter(&other, &[210, 211, 212]).await, [0, 1, 2].map(|n| Position::Line(end + n)));
     // Fifteen who had waited, and three behind the gap, at ten a second.

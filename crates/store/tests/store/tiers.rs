@@ -230,7 +230,7 @@ async fn identities_come_back_from_the_disk_of_the_edge_that_answered_them() {
 
     ask(&redis, "FLUSHALL").await;
     assert!(edge.view(ROOM).await.unwrap().mending);
-    clock.set(START_MS + 62_000);
+    loss::mended(&edge, &clock).await;
     let view = edge.view(ROOM).await.unwrap();
     assert_eq!(
         view.tiers.iter().map(|tier| (tier.entries, tier.missing)).collect::<Vec<_>>(),
@@ -248,7 +248,7 @@ async fn identities_come_back_from_the_disk_of_the_edge_that_answered_them() {
     edge.close().await;
     let edge = open_in(&redis, &clock, Some(dir.path()));
     assert!(edge.view(ROOM).await.unwrap().mending);
-    clock.set(START_MS + 182_000);
+    loss::mended(&edge, &clock).await;
     let again = arrive(&edge, &[Comer::plain(1, 9, 5), Comer::plain(1, 9, 4)]).await;
     assert_eq!(
         again,
@@ -270,14 +270,13 @@ async fn of_two_entries_of_one_identity_the_older_one_stays() {
     edge.view(ROOM).await.unwrap();
 
     ask(&redis, "FLUSHALL").await;
-    edge.view(ROOM).await.unwrap();
-    clock.set(START_MS + 62_000);
+    loss::mended(&edge, &clock).await;
     let anew = arrive(&edge, &[Comer::plain(0, 9, 1), Comer::plain(0, 9, 2)]).await;
     assert_eq!(anew, [new_in(0, 1 + GAP), new_in(0, 2 + GAP)]);
 
     let back = open_in(&redis, &clock, Some(dir.path()));
     assert!(back.view(ROOM).await.unwrap().mending);
-    clock.set(START_MS + 64_000);
+    loss::mended(&edge, &clock).await;
     let again = arrive(&edge, &[Comer::plain(0, 9, 1), Comer::plain(0, 9, 2)]).await;
     assert_eq!(again, [again_in(0, 0, tier_entry(0, 1, 1)), again_in(1, 0, tier_entry(1, 1, 2))]);
     let view = edge.view(ROOM).await.unwrap();

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use fairgate::edge::Standing;
 use fairgate_core::recovery::StateVersion;
-use fairgate_core::room::{SalePlan, View};
+use fairgate_core::room::{Command, SalePlan, View};
 use fairgate_store::redis::{CallTime, PlayedTime};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -178,9 +178,11 @@ impl Process {
         if self.sabotage == Some(Sabotage::OwnClock) { self.wall_ms } else { self.time.now_ms() }
     }
 
-    /// The time of the next call of the store.
-    fn call_time(&self) -> CallTime {
-        match (self.sabotage, self.time.of_call()) {
+    /// The time of a call of the store.
+    fn call_time(&self, request: &Request) -> CallTime {
+        let is_schedule = matches!(request, Request::Apply(Command::Schedule(_)));
+        let time = if is_schedule { self.time.of_schedule() } else { self.time.of_call() };
+        match (self.sabotage, time) {
             (Some(Sabotage::AnyClock), _) => CallTime::Server,
             (Some(Sabotage::StoppedClock), CallTime::Exactly(now_ms)) => CallTime::NoLaterThan(now_ms),
             (_, time) => time,

@@ -178,7 +178,7 @@ impl Process {
     }
 
     fn send(&mut self, number: CallNumber, stamp: Option<fairgate_core::recovery::StateVersion>, request: Request) {
-        let time = self.call_time();
+        let time = self.call_time(&request);
         self.effects.push(Effect::Call { number, stamp, time, request });
         self.wake_after(REPLY_WITHIN_MS, Wake::NoReply(number));
     }

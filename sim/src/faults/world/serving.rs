@@ -3,6 +3,7 @@
 use fairgate_core::recovery::StateVersion;
 use fairgate_core::room::{Command, GAP, Outcome, Position};
 use fairgate_store::redis::CallTime;
+use fairgate_telemetry::clock::difference_ms;
 
 use super::super::edge::CallNumber;
 use super::super::messages::{Request, Response, StoreEvent};
@@ -59,8 +60,9 @@ impl World {
         let stands = self.server.view().map_or_else(String::new, |view| {
             let (early, places, serving) = (view.pool_size, view.line_size, view.serving);
             let mending = if view.mending { ", mending" } else { "" };
+            let ahead_ms = difference_ms(view.now_ms, self.now_ms);
             format!(
-                ": {:?}, {early} in the pool, {places} places, {} missing, serving {serving}{mending}",
+                ": {:?}, {early} in the pool, {places} places, {} missing, serving {serving}, {ahead_ms} ms ahead{mending}",
                 view.phase, view.missing
             )
         });

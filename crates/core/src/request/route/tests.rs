@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::request::entry_script::LanguageTag;
+use crate::request::fan_call::{LogStatement, PastFile};
 
 fn room(name: &str, hosts: &[&str], paths: &[&str], exempt: &[&str]) -> RoomRoutes {
     let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
