@@ -8,6 +8,7 @@ mod world;
 
 mod buying;
 mod catalogue;
+mod cdn;
 mod chaos;
 mod clock;
 mod cores;

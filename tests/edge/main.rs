@@ -12,7 +12,6 @@ mod headers;
 mod http2;
 mod keys;
 mod logs;
-mod nginx;
 mod polls;
 mod proxies;
 mod requests;

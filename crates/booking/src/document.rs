@@ -5,6 +5,7 @@ use std::io::Write;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use http::HeaderValue;
 use ring::digest::{SHA256, digest};
 
 /// Smaller bodies do not get smaller by more than their headers.
@@ -17,6 +18,8 @@ pub struct Document {
     pub content_type: &'static str,
     /// How long caches may keep it.
     pub cache_control: &'static str,
+    /// The key by which a CDN is told to drop it (`Surrogate-Key`), where it has one.
+    pub surrogate_key: Option<HeaderValue>,
     /// The body as it is.
     pub plain: Encoded,
     /// With gzip, where that is shorter.
@@ -60,7 +63,14 @@ impl Document {
             (!packed.is_empty() && packed.len() < body.len()).then(|| Encoded::new(Some(encoding), packed))
         };
         let (gzip, brotli) = (pays("gzip", gzip), pays("br", brotli));
-        Self { content_type, cache_control, plain: Encoded::new(None, body), gzip, brotli }
+        Self { content_type, cache_control, surrogate_key: None, plain: Encoded::new(None, body), gzip, brotli }
+    }
+
+    /// The same, which a CDN drops where it is told to purge what is of this event.
+    #[must_use]
+    pub fn of_event(mut self, slug: &str) -> Self {
+        self.surrogate_key = HeaderValue::try_from(format!("event-{slug}")).ok();
+        self
     }
 
     /// The body as it is.

@@ -6,6 +6,7 @@
 mod child;
 #[cfg(feature = "http")]
 pub mod fan;
+mod nginx;
 #[cfg(feature = "http")]
 pub mod node;
 mod ports;
@@ -16,6 +17,7 @@ pub mod shop;
 mod template;
 
 pub use child::{ChildError, ChildProcess};
+pub use nginx::{Nginx, NginxError};
 pub use ports::{free_port, listen, listen_async};
 pub use postgres::{PostgresError, PostgresSetup, PrivatePostgres};
 pub use redis::{PrivateRedis, RedisError};

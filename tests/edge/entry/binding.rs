@@ -2,6 +2,7 @@
 
 use fairgate_core::room::LINE;
 use fairgate_entry::binding::{Keepsake, token_hash};
+use fairgate_testkit::Nginx;
 use fairgate_testkit::fan::{Answer, Fan, HTML};
 use fairgate_token::{Bound, KeyRing, Pass};
 use proptest::prelude::*;
@@ -11,7 +12,6 @@ use super::book::overrule;
 use super::device::{Device, claims_of, proof_nonce, send};
 use super::mail::{Sink, sign_in};
 use super::{ENV, assert_entered, assert_refused, nonce};
-use crate::nginx::Nginx;
 use crate::sessions::{echoes, upgrade};
 use crate::world::{Setup, World, now_ms};
 
@@ -151,8 +151,8 @@ fn a_proof_names_the_address_that_the_browser_has_behind_a_proxy_too() {
     let world = World::start(Setup { edge: "trusted_proxies = [\"127.0.0.0/8\"]", ..bound(BOUND) });
     let edge = world.address;
     let fields = "proxy_set_header Host tickets.example; proxy_set_header X-Forwarded-Proto https;";
-    let nginx = Nginx::start(&format!("location / {{ {fields} proxy_pass http://{edge}; }}"));
-    let (mut fan, device) = (Fan::new(nginx.address), Device::new());
+    let nginx = Nginx::start(&format!("location / {{ {fields} proxy_pass http://{edge}; }}")).unwrap();
+    let (mut fan, device) = (Fan::new(nginx.address()), Device::new());
     let ticket = called(&world, &device.join(&mut fan, 1))["ticket"].as_str().unwrap().to_owned();
     let nonce = proof_nonce(&mut fan);
     let of = |origin: &str| device.proof(&Device::claims(origin, "claim", &nonce, &ticket));

@@ -4,12 +4,15 @@
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::Full;
 
 use super::reply::HEADERS;
 use crate::document::{Document, Encoded};
 use fairgate_core::fields::{self, accepts, names_tag};
+
+/// Read by Fastly, Varnish and others; a client has no use for it.
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 
 /// The answer to a request: in an encoding it accepts, or 304.
 #[must_use]
@@ -28,6 +31,9 @@ pub(super) fn whole(document: &Document, request: &HeaderMap) -> http::Response<
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(document.cache_control));
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(document.content_type));
+    if let Some(key) = &document.surrogate_key {
+        headers.insert(SURROGATE_KEY, key.clone());
+    }
     if let Some(encoding) = encoded.encoding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::event_state::FOR_A_SECOND;
 use super::seat_cache::SeatCache;
 use crate::db::DbTime;
 use crate::document::{Document, Effort};
@@ -25,13 +26,15 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Availability {
     latest: ArcSwap<Snapshot>,
+    slug: String,
 }
 
 impl Availability {
-    /// Begins with the state of the seats at `now`.
+    /// Begins with the state of the seats of the event with this slug at `now`.
     #[must_use]
-    pub fn new(seat_cache: &mut SeatCache, now: DbTime) -> Self {
-        Self { latest: ArcSwap::from_pointee(Snapshot::new(seat_cache.free_at(now).to_bytes(), now)) }
+    pub fn new(slug: &str, seat_cache: &mut SeatCache, now: DbTime) -> Self {
+        let (bits, slug) = (seat_cache.free_at(now).to_bytes(), slug.to_owned());
+        Self { latest: ArcSwap::from_pointee(Snapshot::new(bits, now, &slug)), slug }
     }
 
     /// The answer now; `bits` makes the bitfield when the last one is too old.
@@ -45,7 +48,7 @@ impl Availability {
         let made = if is_same {
             Snapshot { document: latest.document.clone(), made_at: now }
         } else {
-            Snapshot::new(bits, now)
+            Snapshot::new(bits, now, &self.slug)
         };
         let made = Arc::new(made);
         self.latest.store(Arc::clone(&made));
@@ -54,9 +57,9 @@ impl Availability {
 }
 
 impl Snapshot {
-    fn new(bits: Vec<u8>, made_at: DbTime) -> Self {
-        let document = Document::new("application/octet-stream", "public, max-age=1", bits, Effort::Often);
-        Self { document, made_at }
+    fn new(bits: Vec<u8>, made_at: DbTime, slug: &str) -> Self {
+        let document = Document::new("application/octet-stream", FOR_A_SECOND, bits, Effort::Often);
+        Self { document: document.of_event(slug), made_at }
     }
 }
 
@@ -67,7 +70,7 @@ mod tests {
     #[test]
     fn it_is_made_anew_when_it_is_too_old_or_time_jumped_back() {
         let mut seat_cache = SeatCache::new(vec![DbTime::NEVER; 8]);
-        let availability = Availability::new(&mut seat_cache, DbTime(1000));
+        let availability = Availability::new("final", &mut seat_cache, DbTime(1000));
         let at = |now, bits: u8| availability.current(DbTime(now), |_| vec![bits]).document.body()[0];
         assert_eq!(at(1199, 1), 0xff);
         assert_eq!(at(1200, 1), 1);

@@ -54,7 +54,9 @@ impl Described {
     async fn document(&self) -> Result<Arc<Document>, DbError> {
         let make = || async {
             let seat_map = Arc::clone(&self.seat_map);
-            let making = spawn_blocking(move || document(&EventAnswer::new(&seat_map), Effort::Once));
+            let making = spawn_blocking(move || {
+                document(&EventAnswer::new(&seat_map), Effort::Once).of_event(&seat_map.facts.slug)
+            });
             let made = making.await;
             made.map(Arc::new).map_err(|error| DbError::Odd(format!("an event cannot be described: {error}")))
         };
@@ -65,7 +67,7 @@ impl Described {
 impl EventState {
     /// An event with its seats as they were read.
     pub(crate) fn new(seat_map: SeatMap, mut seat_cache: SeatCache, time: Arc<DatabaseTime>) -> Self {
-        let availability = Availability::new(&mut seat_cache, time.now());
+        let availability = Availability::new(&seat_map.facts.slug, &mut seat_cache, time.now());
         let undecided = Mutex::new(FreeSeats::none(seat_map.seats()));
         let described = ArcSwap::from_pointee(Described::new(seat_map));
         let (seat_cache, contended, working) = (Mutex::new(seat_cache), AtomicBool::new(false), AtomicUsize::new(0));
@@ -190,8 +192,12 @@ impl Drop for Working<'_> {
     }
 }
 
+/// How long caches may keep what changes while it is sold. One that was just asked again may go on with what it has until
+/// the answer is there (RFC 5861), so that a thousand who ask at once are one question.
+pub(super) const FOR_A_SECOND: &str = "public, max-age=1, stale-while-revalidate=5";
+
 /// What everybody may read about events, for a second.
 pub(crate) fn document(about: &impl Serialize, effort: Effort) -> Document {
     let body = serde_json::to_vec(about).expect("a struct of strings and numbers");
-    Document::new("application/json", "public, max-age=1", body, effort)
+    Document::new("application/json", FOR_A_SECOND, body, effort)
 }
