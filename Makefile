@@ -11,7 +11,7 @@ TEST_THREADS ?= 1
 TEST_LANES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test properties fuzz lint reference sbom bench chaos leak soak sim sim-leak sim-onsale doc clean
+.PHONY: help setup build demo test properties fuzz lint engines reference sbom bench chaos leak soak sim sim-leak sim-onsale doc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ sbom: ## Write what the program is made of (CycloneDX 1.6) to target/sbom/fairga
 
 reference: ## Write docs/reference/{cli,config,metrics,admin-api,booking-api}.md from the program
 	$(CARGO) test --locked -p fairgate --test reference -- --ignored write
+
+engines: ## Check what needs an engine that `make test` does without (helm), as far as it can be had here
+	@scripts/engines.sh $(ARGS)
 
 lint: ## Format, clippy, rustdoc, links in documents and (where installed) cargo-deny: all without warnings
 	$(CARGO) fmt --all --check
