@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::organizer::{Api, OrganizerArgs};
 use fairgate_booking::db::Database;
-use fairgate_booking::events::create_event::create;
+use fairgate_booking::events::about::{About, EventStatus};
+use fairgate_booking::events::create_event::create_described;
 use fairgate_booking::events::edit::{EventPatch, SectionPatch};
 use fairgate_booking::events::import::{EventWords, Import, LineError, Text, read_csv, read_json, read_text};
 use fairgate_booking::events::seat_map::Section;
@@ -133,6 +134,24 @@ struct SetArgs {
     /// When reservations end; `none` removes the bound.
     #[arg(long, value_name = "TIME")]
     sale_ends_at: Option<String>,
+    /// Whether it takes place. What is called off is not sold.
+    #[arg(long, value_name = "scheduled|postponed|called_off", value_parser = parse_status)]
+    status: Option<EventStatus>,
+    /// When the doors open; `none` removes it.
+    #[arg(long, value_name = "TIME")]
+    doors_at: Option<String>,
+    /// From when the event is in lists and is found; `none` removes the bound.
+    #[arg(long, value_name = "TIME")]
+    published_at: Option<String>,
+    /// What kind of event it is, like concert.
+    #[arg(long)]
+    category: Option<String>,
+    /// Some words about it.
+    #[arg(long)]
+    description: Option<String>,
+    /// The https: URL of a picture; `none` removes it.
+    #[arg(long, value_name = "URL")]
+    image: Option<String>,
     /// A section's price in the smallest unit of the currency, for holds from now on. May be repeated.
     #[arg(long, value_name = "SECTION=PRICE", value_parser = parse_price)]
     price: Vec<(String, u32)>,
@@ -160,7 +179,7 @@ async fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let progress = progress();
     progress.set_message("seats read");
     let read = read_plan(args, &text, |seats| progress.set_position(seats as u64))?;
-    let Import { facts, sections } = read.map_err(|errors| tell(&args.file, &errors))?;
+    let Import { facts, about, sections } = read.map_err(|errors| tell(&args.file, &errors))?;
     let rows: usize = sections.iter().map(|section| section.rows.len()).sum();
     let seats: usize = sections.iter().flat_map(|section| &section.rows).map(|row| row.seats.len()).sum();
     let (slug, sections_count) = (facts.slug.clone(), sections.len());
@@ -169,7 +188,8 @@ async fn import(args: &ImportArgs) -> anyhow::Result<()> {
         progress.set_message(format!("of {rows} rows written"));
         let database = Database::new(&args.database_url)?;
         database.migrate().await?;
-        let made = create(&database, facts, sections, |rows| progress.set_position(rows as u64)).await?;
+        let written = |rows| progress.set_position(rows as u64);
+        let made = create_described(&database, facts, about, sections, written).await?;
         ensure!(made, "there is an event {slug} already; `fairgate event set` edits it, and its seats never change");
     }
     progress.finish_and_clear();
@@ -206,7 +226,11 @@ fn read_plan(args: &ImportArgs, text: &str, told: impl FnMut(usize)) -> anyhow::
         Some("json") => Ok(read_json(text, told)),
         Some("csv") => {
             let facts = event_words(args)?.read().map_err(|misfit| anyhow::anyhow!("--{misfit}"))?;
-            Ok(read_csv(text, &facts.currency, told).map(|sections| Import { facts, sections }))
+            Ok(read_csv(text, &facts.currency, told).map(|sections| Import {
+                facts,
+                about: About::default(),
+                sections,
+            }))
         }
         _ => bail!("{} is neither *.json nor *.csv", args.file.display()),
     }
@@ -269,7 +293,14 @@ fn patch(args: SetArgs) -> EventPatch {
         on_sale: args.on_sale,
         sale_starts_at: args.sale_starts_at.map(bound),
         sale_ends_at: args.sale_ends_at.map(bound),
+        status: args.status,
+        doors_at: args.doors_at.map(bound),
+        published_at: args.published_at.map(bound),
+        category: args.category,
+        description: args.description,
+        image: args.image.map(bound),
         sections: sections.collect(),
+        ..EventPatch::default()
     }
 }
 
@@ -284,11 +315,15 @@ fn print_event(event: &serde_json::Value, headers: &http::HeaderMap) -> anyhow::
     )?;
     for field in [
         "venue",
+        "status",
+        "category",
         "starts_at",
+        "doors_at",
         "zone",
         "on_sale",
         "sale_starts_at",
         "sale_ends_at",
+        "published_at",
         "hold_s",
         "hold_total_max_s",
         "fan_seats_max",
@@ -300,6 +335,17 @@ fn print_event(event: &serde_json::Value, headers: &http::HeaderMap) -> anyhow::
             value => writeln!(out, "  {field:16} {value}")?,
         }
     }
+    let named = |list: &serde_json::Value, name: &str| -> Vec<String> {
+        let names = list.as_array().into_iter().flatten().filter_map(|item| item[name].as_str());
+        names.map(str::to_owned).collect()
+    };
+    let place = [&event["place"]["name"], &event["place"]["city"], &event["place"]["country"]];
+    let place: Vec<&str> = place.iter().filter_map(|word| word.as_str()).collect();
+    for (name, words) in [("place", place.join(", ")), ("performers", named(&event["performers"], "name").join(", "))] {
+        if !words.is_empty() {
+            writeln!(out, "  {name:16} {words}")?;
+        }
+    }
     let currency = event["currency"].as_str().unwrap_or_default();
     for section in event["sections"].as_array().into_iter().flatten() {
         let id = section["id"].as_str().unwrap_or_default();
@@ -307,6 +353,12 @@ fn print_event(event: &serde_json::Value, headers: &http::HeaderMap) -> anyhow::
         writeln!(out, "  {id:24} {:>8} seats  {price:>14}", section["seats"])?;
     }
     Ok(())
+}
+
+fn parse_status(text: &str) -> Result<EventStatus, String> {
+    let all = [EventStatus::Scheduled, EventStatus::Postponed, EventStatus::CalledOff];
+    let known = all.into_iter().find(|status| status.as_str() == text);
+    known.ok_or_else(|| format!("one of {}", all.map(EventStatus::as_str).join(", ")))
 }
 
 fn parse_price(text: &str) -> Result<(String, u32), String> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::about::{About, EventStatus, PerformerWords, SeriesWords, VenueWords};
 use super::seat_map::{Facts, SeatMap, Section, SectionKind};
 use crate::db::DbTime;
 use crate::money::minor_units_of_event;
@@ -41,6 +42,11 @@ pub struct EventSummary {
     /// Until when seats can be reserved, RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sale_ends_at: Option<String>,
+    /// Whether it takes place.
+    pub status: EventStatus,
+    /// When the doors open, RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doors_at: Option<String>,
 }
 
 /// An event with its sections, rows and prices.
@@ -49,6 +55,28 @@ pub struct EventAnswer {
     /// What is said about it.
     #[serde(flatten)]
     pub summary: EventSummary,
+    /// From when it is in lists and is found, RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<String>,
+    /// What kind of event it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(example = "concert")]
+    pub category: String,
+    /// Some paragraphs about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The URL of a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Where it is on the map.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<VenueWords>,
+    /// Who performs, in the order in which they are named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub performers: Vec<PerformerWords>,
+    /// The run of dates that it is one of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesWords>,
     /// ISO 4217.
     #[schema(example = "EUR")]
     pub currency: String,
@@ -117,6 +145,8 @@ impl EventSummary {
             on_sale: facts.on_sale,
             sale_starts_at: facts.sale_starts_at.map(DbTime::to_rfc3339),
             sale_ends_at: facts.sale_ends_at.map(DbTime::to_rfc3339),
+            status: facts.status,
+            doors_at: facts.doors_at.map(DbTime::to_rfc3339),
         }
     }
 }
@@ -125,8 +155,16 @@ impl EventAnswer {
     /// Describes an event.
     #[must_use]
     pub fn new(seat_map: &SeatMap) -> Self {
+        let About { category, description, image, place, performers, series } = seat_map.about.clone();
         Self {
             summary: EventSummary::new(&seat_map.facts),
+            published_at: seat_map.facts.published_at.map(DbTime::to_rfc3339),
+            category,
+            description,
+            image,
+            place,
+            performers,
+            series,
             currency: seat_map.facts.currency.clone(),
             minor_units: minor_units_of_event(&seat_map.facts.currency),
             seats: seat_map.seats(),

@@ -2,6 +2,7 @@
 
 use tokio_postgres::types::ToSql;
 
+use super::about::About;
 use super::seat_map::{Facts, SeatMap, SeatMapError, Section, SectionKind};
 use crate::db::{Database, DbError};
 use crate::sql;
@@ -33,6 +34,20 @@ pub async fn create(
     database: &Database,
     facts: Facts,
     sections: Vec<Section>,
+    told: impl FnMut(usize),
+) -> Result<bool, CreateError> {
+    create_described(database, facts, About::default(), sections, told).await
+}
+
+/// The same with what is said about it besides.
+///
+/// # Errors
+/// [`CreateError`]; nothing was written.
+pub async fn create_described(
+    database: &Database,
+    facts: Facts,
+    about: About,
+    sections: Vec<Section>,
     mut told: impl FnMut(usize),
 ) -> Result<bool, CreateError> {
     let seat_map = SeatMap::new(facts, sections)?;
@@ -58,6 +73,9 @@ pub async fn create(
                 sale[1],
                 sale[2],
                 &facts.hold_total_max_s,
+                &facts.status.as_str(),
+                &facts.published_at,
+                &facts.doors_at,
             ],
         )
         .await?;
@@ -68,6 +86,9 @@ pub async fn create(
         write_section(&transaction, event_id, position, section, &mut rows, &mut told).await?;
     }
     transaction.execute(sql::SEATS_CREATE, &[&event_id, &i32::try_from(seat_map.seats()).unwrap_or(i32::MAX)]).await?;
+    for write in about.writes(event_id) {
+        transaction.execute(write.statement, &write.values()).await?;
+    }
     transaction.execute(sql::EVENT_EMIT, &[&event_id, &["edited"].as_slice()]).await?;
     transaction.commit().await?;
     // Plans that were made while the tables were empty are made anew with what is true now.

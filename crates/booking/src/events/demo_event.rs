@@ -1,6 +1,7 @@
 //! The example event: a concert on a summer evening in Lisbon, in a hall of 5,000 seats.
 
-use super::create_event::{CreateError, create};
+use super::about::{About, EventStatus, PerformerWords, VenueWords};
+use super::create_event::{CreateError, create_described};
 use super::seat_map::{Facts, Row, Section, SectionKind};
 use crate::db::{Database, DbTime};
 
@@ -24,7 +25,39 @@ pub fn demo_facts() -> Facts {
         on_sale: true,
         sale_starts_at: None,
         sale_ends_at: None,
+        status: EventStatus::Scheduled,
+        published_at: None,
+        doors_at: None,
         version: 1,
+    }
+}
+
+/// What is said about the example event.
+#[must_use]
+pub fn demo_about() -> About {
+    let performer = |id: &str, name: &str, headliner| PerformerWords {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        aliases: Vec::new(),
+        headliner,
+    };
+    About {
+        category: "concert".to_owned(),
+        description: "The shortest night of the year by the river, from dusk on.".to_owned(),
+        image: None,
+        place: Some(VenueWords {
+            id: "coliseu-do-tejo".to_owned(),
+            name: "Coliseu do Tejo".to_owned(),
+            city: "Lisboa".to_owned(),
+            country: "PT".to_owned(),
+            lat: Some(38.7071),
+            lon: Some(-9.1364),
+        }),
+        performers: vec![
+            performer("orquestra-do-tejo", "Orquestra do Tejo", true),
+            performer("ines-marcal", "Inês Marçal", false),
+        ],
+        series: None,
     }
 }
 
@@ -91,7 +124,7 @@ fn row_label(row: u32) -> String {
 /// # Errors
 /// [`CreateError`].
 pub async fn seed_demo(database: &Database) -> Result<bool, CreateError> {
-    create(database, demo_facts(), demo_sections(), |_| ()).await
+    create_described(database, demo_facts(), demo_about(), demo_sections(), |_| ()).await
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::about::{About, EventStatus, PerformerWords, SeriesWords, VenueWords};
 use super::seat_map::{Facts, HOLD_S_MAX, SeatMap};
 use crate::db::{Database, DbError, DbTime};
 use crate::sql;
@@ -55,6 +56,36 @@ pub struct EventPatch {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub sale_ends_at: Option<Option<String>>,
+    /// What kind of event it is, like `concert`; empty takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Some paragraphs about it; empty takes them away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// An `https:` URL of a picture; `null` takes it away.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub image: Option<Option<String>>,
+    /// Whether it takes place. What is called off is not sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<EventStatus>,
+    /// From when it is in lists and is found; `null` takes the bound away.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub published_at: Option<Option<String>>,
+    /// When the doors open; `null` takes it away.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub doors_at: Option<Option<String>>,
+    /// Where it is on the map. These words hold for all events at this venue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<VenueWords>,
+    /// Who performs, all of them. These words hold for all of their events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performers: Option<Vec<PerformerWords>>,
+    /// The run of dates that it is one of. These words hold for all of its events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesWords>,
     /// Sections by their ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sections: BTreeMap<String, SectionPatch>,
@@ -88,9 +119,10 @@ pub struct Misfit {
 }
 
 /// An event as it should be, on top of the version that was edited.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Edited {
     facts: Facts,
+    about: About,
     sections: Vec<(String, String, u32)>,
 }
 
@@ -129,12 +161,18 @@ pub fn edit(seat_map: &SeatMap, patch: &EventPatch) -> Result<Edited, Misfit> {
     if let Some(starts_at) = &patch.starts_at {
         facts.starts_at = time("starts_at", starts_at)?;
     }
-    if let Some(starts_at) = &patch.sale_starts_at {
-        facts.sale_starts_at = starts_at.as_deref().map(|text| time("sale_starts_at", text)).transpose()?;
+    let bounds = [
+        ("sale_starts_at", &patch.sale_starts_at, &mut facts.sale_starts_at),
+        ("sale_ends_at", &patch.sale_ends_at, &mut facts.sale_ends_at),
+        ("published_at", &patch.published_at, &mut facts.published_at),
+        ("doors_at", &patch.doors_at, &mut facts.doors_at),
+    ];
+    for (field, given, bound) in bounds {
+        if let Some(given) = given {
+            *bound = given.as_deref().map(|text| time(field, text)).transpose()?;
+        }
     }
-    if let Some(ends_at) = &patch.sale_ends_at {
-        facts.sale_ends_at = ends_at.as_deref().map(|text| time("sale_ends_at", text)).transpose()?;
-    }
+    facts.status = patch.status.unwrap_or(facts.status);
     facts.on_sale = patch.on_sale.unwrap_or(facts.on_sale);
     facts.hold_s = patch.hold_s.unwrap_or(facts.hold_s);
     facts.hold_total_max_s = patch.hold_total_max_s.or(facts.hold_total_max_s);
@@ -142,7 +180,21 @@ pub fn edit(seat_map: &SeatMap, patch: &EventPatch) -> Result<Edited, Misfit> {
     check_bounds(&facts)?;
     let sections =
         patch.sections.iter().map(|(slug, change)| edit_section(seat_map, slug, change)).collect::<Result<_, _>>()?;
-    Ok(Edited { facts, sections })
+    Ok(Edited { facts, about: edit_about(&seat_map.about, patch)?, sections })
+}
+
+fn edit_about(about: &About, patch: &EventPatch) -> Result<About, Misfit> {
+    let about = about.clone();
+    let edited = About {
+        category: patch.category.clone().unwrap_or(about.category),
+        description: patch.description.clone().unwrap_or(about.description),
+        image: patch.image.clone().unwrap_or(about.image),
+        place: patch.place.clone().or(about.place),
+        performers: patch.performers.clone().unwrap_or(about.performers),
+        series: patch.series.clone().or(about.series),
+    };
+    edited.check()?;
+    Ok(edited)
 }
 
 fn edit_section(seat_map: &SeatMap, slug: &str, change: &SectionPatch) -> Result<(String, String, u32), Misfit> {
@@ -179,6 +231,14 @@ pub(crate) fn check_zone(field: &str, zone: &str) -> Result<String, Misfit> {
     let known = TimeZone::get(zone).is_ok();
     let detail = || format!("{zone:?} is no zone of the IANA database, like \"Europe/Lisbon\".");
     if known { Ok(zone.to_owned()) } else { Err(misfit(field, detail())) }
+}
+
+/// True if it can be a name in URLs and requests.
+pub(crate) fn is_slug(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| plain(byte) || byte == b'-')
+        && text.bytes().next().is_some_and(plain)
 }
 
 pub(crate) fn words(field: &str, words: &str) -> Result<String, Misfit> {
@@ -228,6 +288,9 @@ impl Edited {
                     sale_starts_at,
                     sale_ends_at,
                     &self.facts.hold_total_max_s,
+                    &self.facts.status.as_str(),
+                    &self.facts.published_at,
+                    &self.facts.doors_at,
                 ],
             )
             .await?
@@ -235,6 +298,10 @@ impl Edited {
         let edit_section = client.prepare_cached(sql::SECTION_EDIT).await?;
         for (slug, title, price) in &self.sections {
             client.execute(&edit_section, &[event_id, slug, title, &signed(&[*price])[0]]).await?;
+        }
+        for write in self.about.writes(*event_id) {
+            let statement = client.prepare_cached(write.statement).await?;
+            client.execute(&statement, &write.values()).await?;
         }
         let emit = client.prepare_cached(sql::EVENT_EMIT).await?;
         let kinds: &[&str] = if edited.get("has_moved") { &["edited", "changed"] } else { &["edited"] };
@@ -259,7 +326,7 @@ mod tests {
         let seat_map = small(&[3]);
         assert_eq!(
             edit(&seat_map, &patch("{}")).expect("nothing"),
-            Edited { facts: seat_map.facts.clone(), sections: vec![] }
+            Edited { facts: seat_map.facts.clone(), about: About::default(), sections: vec![] }
         );
         let edited =
             edit(&seat_map, &patch(r#"{"title": "Encore", "sections": {"a": {"price": 1}}}"#)).expect("an edit");
@@ -304,6 +371,10 @@ mod tests {
             (r#"{"hold_s": 60, "hold_total_max_s": 59}"#, "hold_total_max_s"),
             (r#"{"fan_seats_max": 101}"#, "fan_seats_max"),
             (r#"{"sale_starts_at": "2027-01-02T00:00Z", "sale_ends_at": "2027-01-01T00:00Z"}"#, "sale_ends_at"),
+            (r#"{"category": "Pop!"}"#, "category"),
+            (r#"{"image": "javascript:alert(1)"}"#, "image"),
+            (r#"{"doors_at": "soon"}"#, "doors_at"),
+            (r#"{"place": {"id": "a", "name": "A", "city": ""}}"#, "place.city"),
             (r#"{"sections": {"moon": {}}}"#, "sections.moon"),
             (r#"{"sections": {"a": {"price": 4000000000}}}"#, "sections.a.price"),
         ] {

@@ -1,5 +1,6 @@
 //! Events: what they are, how they are made, imported, edited and shown. Nothing here sells.
 
+pub mod about;
 pub mod answer;
 pub mod create_event;
 pub mod demo_event;

@@ -2,6 +2,7 @@
 
 use tokio_postgres::Row as DbRow;
 
+use super::about::{About, EventStatus};
 use super::seat_map::{Facts, Row, SeatMap, Section, SectionKind};
 use crate::db::{Client, DbError};
 use crate::sql;
@@ -32,11 +33,14 @@ pub(crate) fn read_facts(row: &DbRow) -> Facts {
         on_sale: row.get("on_sale"),
         sale_starts_at: row.get("sale_starts_at"),
         sale_ends_at: row.get("sale_ends_at"),
+        status: EventStatus::read(row.get("event_status")),
+        published_at: row.get("published_at"),
+        doors_at: row.get("doors_at"),
         version: row.get("version"),
     }
 }
 
-/// The sections and rows of an event.
+/// The sections and rows of an event, and what is said about it besides.
 pub(crate) async fn read_seat_map(client: &Client, facts: Facts) -> Result<SeatMap, DbError> {
     let sections = client.prepare_cached(sql::EVENT_SECTIONS).await?;
     let rows = client.prepare_cached(sql::EVENT_ROWS).await?;
@@ -44,7 +48,9 @@ pub(crate) async fn read_seat_map(client: &Client, facts: Facts) -> Result<SeatM
     let rows = client.query(&rows, &[&facts.event_id]).await?;
     let rows_of = |position: i16| rows.iter().filter(move |row| row.get::<_, i16>("section") == position);
     let read = |section: &DbRow| read_section(section, rows_of(section.get("position")).map(read_row).collect());
-    SeatMap::new(facts, sections.iter().map(read).collect()).map_err(|error| DbError::Odd(error.to_string()))
+    let about = About::read(client, facts.event_id).await?;
+    let seat_map = SeatMap::new(facts, sections.iter().map(read).collect());
+    seat_map.map(|seat_map| seat_map.with_about(about)).map_err(|error| DbError::Odd(error.to_string()))
 }
 
 fn read_section(row: &DbRow, rows: Vec<Row>) -> Section {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::about::{About, EventStatus};
 use crate::db::DbTime;
 
 /// How the places of a section are sold.
@@ -99,6 +100,12 @@ pub struct Facts {
     pub sale_starts_at: Option<DbTime>,
     /// Until when seats can be reserved, if not until they are gone.
     pub sale_ends_at: Option<DbTime>,
+    /// Whether it takes place.
+    pub status: EventStatus,
+    /// From when it is in lists and is found, if not from the start.
+    pub published_at: Option<DbTime>,
+    /// When the doors open, if that is said.
+    pub doors_at: Option<DbTime>,
     /// Grows with every change.
     pub version: i64,
 }
@@ -127,7 +134,7 @@ impl Facts {
     pub fn is_on_sale(&self, now: DbTime) -> bool {
         let has_begun = self.sale_starts_at.is_none_or(|starts_at| starts_at <= now);
         let has_ended = self.sale_ends_at.is_some_and(|ends_at| ends_at <= now);
-        self.on_sale && has_begun && !has_ended
+        self.on_sale && self.status != EventStatus::CalledOff && has_begun && !has_ended
     }
 }
 
@@ -136,6 +143,8 @@ impl Facts {
 pub struct SeatMap {
     /// What is said about the event.
     pub facts: Facts,
+    /// What is said about it besides.
+    pub about: About,
     /// The sections in the order of their units.
     pub sections: Vec<Section>,
     names: Vec<Box<str>>,
@@ -169,8 +178,14 @@ impl SeatMap {
     /// # Errors
     /// [`SeatMapError`].
     pub fn new(facts: Facts, sections: Vec<Section>) -> Result<Self, SeatMapError> {
-        let mut seat_map =
-            Self { facts, sections: Vec::new(), names: vec![], units: HashMap::new(), section_of: vec![] };
+        let mut seat_map = Self {
+            facts,
+            about: About::default(),
+            sections: vec![],
+            names: vec![],
+            units: HashMap::new(),
+            section_of: vec![],
+        };
         for (number, section) in sections.iter().enumerate() {
             for row in &section.rows {
                 seat_map.add_row(u16::try_from(number).unwrap_or(u16::MAX), section, row)?;
@@ -178,6 +193,12 @@ impl SeatMap {
         }
         seat_map.sections = sections;
         Ok(seat_map)
+    }
+
+    /// The same with what is said about it besides.
+    #[must_use]
+    pub fn with_about(self, about: About) -> Self {
+        Self { about, ..self }
     }
 
     fn add_row(&mut self, number: u16, section: &Section, row: &Row) -> Result<(), SeatMapError> {
@@ -285,6 +306,9 @@ pub(crate) mod tests {
             on_sale: true,
             sale_starts_at: None,
             sale_ends_at: None,
+            status: EventStatus::Scheduled,
+            published_at: None,
+            doors_at: None,
             version: 1,
         }
     }
@@ -307,6 +331,8 @@ pub(crate) mod tests {
         assert_eq!([9, 10, 19, 20].map(on_sale), [false, true, true, false]);
         assert!(facts().is_on_sale(DbTime(0)));
         assert!(!Facts { on_sale: false, ..window.clone() }.is_on_sale(DbTime(15)));
+        assert!(Facts { status: EventStatus::Postponed, ..window.clone() }.is_on_sale(DbTime(15)));
+        assert!(!Facts { status: EventStatus::CalledOff, ..window.clone() }.is_on_sale(DbTime(15)));
     }
 
     #[test]

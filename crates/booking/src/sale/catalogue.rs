@@ -3,10 +3,11 @@
 //! **Guarantees:**
 //! - taking over an edit costs the same however many events there are (but for a look-up in a tree)
 //! - an older version never replaces a newer one
+//! - what is published later is in no page before its time, and in all of them from then on
 //! - a page begins after the place that its cursor names, so a walk through all pages shows each event that stays where it is
 //!   exactly once, whatever is made or edited meanwhile
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -68,7 +69,10 @@ pub(super) struct Catalogue(RwLock<Known>);
 struct Known {
     by_slug: HashMap<String, Arc<Facts>>,
     by_id: HashMap<i32, Arc<Facts>>,
+    /// Those that are in lists.
     in_order: BTreeMap<Place, Arc<Facts>>,
+    /// Those that are in lists later, the next one first.
+    hidden: BTreeSet<(DbTime, i32)>,
     /// Counts the changes, so that what was made of them is known to be old.
     generation: u64,
 }
@@ -88,6 +92,17 @@ impl Catalogue {
 
     pub(super) fn generation(&self) -> u64 {
         self.read().generation
+    }
+
+    /// Shows what is published by now.
+    pub(super) fn publish(&self, now: DbTime) {
+        let is_due = |known: &Known| known.hidden.first().is_some_and(|(at, _)| *at <= now);
+        if is_due(&self.read()) {
+            let mut known = self.write();
+            while is_due(&known) {
+                known.publish_next();
+            }
+        }
     }
 
     /// At most so many events after a place.
@@ -142,13 +157,31 @@ impl Known {
         }
         if let Some(known) = known.cloned() {
             self.in_order.remove(&Place::of(&known));
+            if let Some(published_at) = known.published_at {
+                self.hidden.remove(&(published_at, known.event_id));
+            }
             self.by_slug.remove(&known.slug);
         }
         let facts = Arc::new(facts);
         self.by_slug.insert(facts.slug.clone(), Arc::clone(&facts));
-        self.in_order.insert(Place::of(&facts), Arc::clone(&facts));
+        match facts.published_at {
+            Some(published_at) => {
+                self.hidden.insert((published_at, facts.event_id));
+            }
+            None => {
+                self.in_order.insert(Place::of(&facts), Arc::clone(&facts));
+            }
+        }
         self.by_id.insert(facts.event_id, facts);
         self.generation += 1;
+    }
+
+    fn publish_next(&mut self) {
+        let Some((_, event_id)) = self.hidden.pop_first() else { return };
+        if let Some(facts) = self.by_id.get(&event_id) {
+            self.in_order.insert(Place::of(facts), Arc::clone(facts));
+            self.generation += 1;
+        }
     }
 }
 
@@ -191,6 +224,27 @@ mod tests {
         catalogue.replace(vec![event(3, 300, 1)]);
         assert_eq!((walk(&catalogue, 9), catalogue.len()), (vec![3], 1));
         assert!(catalogue.by_slug("event-1").is_none() && catalogue.by_id(3).is_some());
+    }
+
+    #[test]
+    fn what_is_published_later_is_in_no_list_before() {
+        let catalogue = Catalogue::default();
+        let later = |version, at: Option<i64>| Facts { published_at: at.map(DbTime), ..event(2, 200, version) };
+        catalogue.put([event(1, 100, 1), later(1, Some(50))]);
+        assert_eq!((walk(&catalogue, 9), catalogue.len()), (vec![1], 2));
+        assert!(catalogue.by_slug("event-2").is_some(), "whoever knows its address may look");
+        catalogue.publish(DbTime(49));
+        let before = catalogue.generation();
+        catalogue.publish(DbTime(50));
+        assert_eq!((walk(&catalogue, 9), catalogue.generation()), (vec![1, 2], before + 1));
+        catalogue.publish(DbTime(60));
+        assert_eq!(catalogue.generation(), before + 1, "nothing is new");
+        catalogue.put([later(2, Some(90))]);
+        catalogue.publish(DbTime(60));
+        assert_eq!(walk(&catalogue, 9), [1]);
+        catalogue.put([later(3, None)]);
+        catalogue.publish(DbTime(99));
+        assert_eq!(walk(&catalogue, 9), [1, 2]);
     }
 
     #[test]

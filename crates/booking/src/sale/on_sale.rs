@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -31,6 +31,7 @@ use crate::events::read::{read_event, read_facts};
 use crate::events::seat_map::{Facts, SeatMap};
 use crate::metrics::BookingMetrics;
 use crate::sql;
+use crate::stock::Stock;
 use crate::units::{signed, unsigned};
 use fairgate_telemetry::supervise::Supervisor;
 
@@ -86,6 +87,8 @@ pub struct Events {
     catalogue: Catalogue,
     desks: Desks,
     pages: Cache<PageKey, Arc<Document>>,
+    /// Told whenever something was edited.
+    edits: Arc<Notify>,
     /// One at a time takes over what was edited, so that what was read earlier never replaces what was read later.
     taking_over: Mutex<()>,
 }
@@ -102,13 +105,23 @@ impl Events {
     ) -> Self {
         let pages = Cache::builder().max_capacity(PAGES_KEPT).build();
         let (notifier, taking_over, catalogue) = (Arc::default(), Mutex::default(), Catalogue::default());
-        let desks = Desks::new(limits);
-        Self { database, core, time, metrics, supervisor, notifier, catalogue, desks, pages, taking_over }
+        let (desks, edits) = (Desks::new(limits), Arc::default());
+        Self { database, core, time, metrics, supervisor, notifier, catalogue, desks, pages, edits, taking_over }
     }
 
     /// What is rung after each batch of reservations.
     pub(crate) fn notifier(&self) -> Arc<Notifier> {
         Arc::clone(&self.notifier)
+    }
+
+    /// Told whenever something was edited, for one who follows that.
+    pub(crate) fn edits(&self) -> Arc<Notify> {
+        Arc::clone(&self.edits)
+    }
+
+    /// The database's clock, as far as it is known.
+    pub(crate) fn now(&self) -> DbTime {
+        self.time.now()
     }
 
     /// How many events there are.
@@ -141,6 +154,7 @@ impl Events {
             }
         }
         self.catalogue.replace(all);
+        self.edits.notify_one();
         Ok(())
     }
 
@@ -152,6 +166,7 @@ impl Events {
         let _one_at_a_time = self.taking_over.lock().await;
         let client = self.database.client().await?;
         let some = client.prepare_cached(sql::EVENT_SOME).await?;
+        self.edits.notify_one();
         for event_ids in event_ids.chunks(READ_AT_ONCE) {
             let rows = client.query(&some, &[&event_ids]).await?;
             self.catalogue.put(rows.iter().map(read_facts));
@@ -208,6 +223,12 @@ impl Events {
         }
     }
 
+    /// How the seats of an event stand, if its desk is open.
+    pub(crate) fn stock(&self, event_id: i32) -> Option<Stock> {
+        let Desk::Open(desk) = self.look(event_id) else { return None };
+        Some(desk.state.stock(0..desk.state.seat_map().seats()))
+    }
+
     /// The events whose desks are open, or being opened.
     pub(crate) fn with_desks(&self) -> Vec<i32> {
         self.desks.slots().iter().map(|slot| slot.event_id).collect()
@@ -232,6 +253,7 @@ impl Events {
     /// When it cannot be made.
     pub async fn page(&self, after: Option<Place>, limit: usize) -> Result<Arc<Document>, DbError> {
         let limit = limit.clamp(1, PAGE_MAX);
+        self.catalogue.publish(self.time.now());
         let key = (self.catalogue.generation(), after, limit);
         if let Some(page) = self.pages.get(&key) {
             return Ok(page);

@@ -9,6 +9,8 @@ macro_rules! statements {
 }
 
 statements! {
+    ABOUT_GET = "about_get.sql",
+    ABOUT_PERFORMERS = "about_performers.sql",
     ANSWERED_GET = "answered_get.sql",
     ANSWERED_PUT = "answered_put.sql",
     BOOKING_CANCEL = "booking_cancel.sql",
@@ -23,6 +25,8 @@ statements! {
     EVENT_ROWS = "event_rows.sql",
     EVENT_SEATS = "event_seats.sql",
     EVENT_SECTIONS = "event_sections.sql",
+    EVENT_ABOUT = "event_about.sql",
+    EVENT_PERFORMERS = "event_performers.sql",
     EVENT_EMIT = "event_emit.sql",
     EVENT_EDIT = "event_edit.sql",
     EVENT_GET = "event_get.sql",
@@ -60,6 +64,7 @@ statements! {
     PAYMENT_PAGE = "payment_page.sql",
     PAYMENT_STEPS = "payment_steps.sql",
     PAYMENT_TAKE_UP = "payment_take_up.sql",
+    PERFORMER_PUT = "performer_put.sql",
     PRUNE_ANSWERS = "prune_answers.sql",
     PRUNE_CHANGES = "prune_changes.sql",
     PRUNE_MAILS = "prune_mails.sql",
@@ -78,6 +83,11 @@ statements! {
     SEAT_READ = "seat_read.sql",
     SECTION_CREATE = "section_create.sql",
     SECTION_EDIT = "section_edit.sql",
+    SERIES_PUT = "series_put.sql",
+    SEARCH_CHANGED = "search_changed.sql",
+    SEARCH_DOCUMENTS = "search_documents.sql",
+    SEARCH_SOURCE = "search_source.sql",
+    SEARCH_VERSIONS = "search_versions.sql",
     SESSION_LOCK = "session_lock.sql",
     SESSION_SEATS = "session_seats.sql",
     SESSION_WAIT = "session_wait.sql",
@@ -92,5 +102,6 @@ statements! {
     TURN_END_FROZEN = "turn_end_frozen.sql",
     TURN_TAKE = "turn_take.sql",
     TURN_TAKE_POOLED = "turn_take_pooled.sql",
+    VENUE_PUT = "venue_put.sql",
     WATCH = "watch.sql",
 }

@@ -56,9 +56,8 @@ pub fn read_json(text: &str, mut told: impl FnMut(usize)) -> Result<Import, Vec<
     let mut draft = Draft::default();
     let event: Result<EventWords, LineError> = source.read("event", file.event.get());
     let facts = event.and_then(|event| {
-        event
-            .read()
-            .map_err(|misfit| LineError { line: source.line(file.event.get()), detail: format!("event.{misfit}") })
+        let read = event.read().and_then(|facts| Ok((facts, event.read_about()?)));
+        read.map_err(|misfit| LineError { line: source.line(file.event.get()), detail: format!("event.{misfit}") })
     });
     for (number, section) in file.sections.into_iter().enumerate() {
         let path = format!("sections[{number}]");
@@ -69,7 +68,7 @@ pub fn read_json(text: &str, mut told: impl FnMut(usize)) -> Result<Import, Vec<
     }
     draft.at(String::new());
     match (facts, draft.finish()) {
-        (Ok(facts), Ok(sections)) => Ok(Import { facts, sections }),
+        (Ok((facts, about)), Ok(sections)) => Ok(Import { facts, about, sections }),
         (Err(error), Ok(_)) => Err(vec![error]),
         (Ok(_), Err(errors)) => Err(errors),
         (Err(error), Err(errors)) => Err([vec![error], errors].concat()),
@@ -185,6 +184,14 @@ mod tests {
             ("an odd price", "9800", "\"98\"", 7, "sections[0].price: invalid type: string"),
             ("an odd name", "\"1a\"", "7", 9, "sections[0].rows[1].seats: "),
             ("a missing field", "\"label\": \"GA\", ", "", 11, "sections[1].rows[0]: missing field `label`"),
+            ("an odd place", "\"Hall\",", "\"Hall\", \"place\": {\"id\": \"hall\"},", 3, "event.place"),
+            (
+                "a performer without a name",
+                "\"Hall\",",
+                "\"Hall\", \"performers\": [{\"id\": \"a\", \"name\": \"\"}],",
+                2,
+                "event.performers[0].name",
+            ),
             ("an odd event", "\"Night\"", "7", 3, "event.title: invalid type"),
             ("a currency that nobody has", "\"EUR\"", "\"XXQ\"", 2, "event.currency: \"XXQ\" is no currency"),
             ("a row with a word", "\"label\": \"A\"", "\"label\": \"Row A\"", 8, "sections[0].rows[0]: row \"Row A\""),

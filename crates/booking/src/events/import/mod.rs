@@ -9,7 +9,8 @@ mod price;
 mod text;
 
 use crate::db::DbTime;
-use crate::events::edit::{Misfit, check_bounds, check_zone, time, words};
+use crate::events::about::{About, EventStatus, PerformerWords, SeriesWords, VenueWords};
+use crate::events::edit::{Misfit, check_bounds, check_zone, is_slug, time, words};
 use crate::events::seat_map::{Facts, Section};
 use crate::money::minor_units;
 
@@ -53,6 +54,33 @@ pub struct EventWords {
     /// Until when seats can be reserved.
     #[serde(default)]
     pub sale_ends_at: Option<String>,
+    /// Whether it takes place.
+    #[serde(default)]
+    pub status: EventStatus,
+    /// From when it is in lists and is found.
+    #[serde(default)]
+    pub published_at: Option<String>,
+    /// When the doors open.
+    #[serde(default)]
+    pub doors_at: Option<String>,
+    /// What kind of event it is, like `concert`.
+    #[serde(default)]
+    pub category: String,
+    /// Some paragraphs about it.
+    #[serde(default)]
+    pub description: String,
+    /// An `https:` URL of a picture.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Where it is on the map.
+    #[serde(default)]
+    pub place: Option<VenueWords>,
+    /// Who performs.
+    #[serde(default)]
+    pub performers: Vec<PerformerWords>,
+    /// The run of dates that it is one of.
+    #[serde(default)]
+    pub series: Option<SeriesWords>,
 }
 
 /// An event that can be written.
@@ -60,6 +88,8 @@ pub struct EventWords {
 pub struct Import {
     /// What is said about it.
     pub facts: Facts,
+    /// What is said about it besides.
+    pub about: About,
     /// Its sections, rows and seats.
     pub sections: Vec<Section>,
 }
@@ -72,7 +102,7 @@ impl EventWords {
     pub fn read(&self) -> Result<Facts, Misfit> {
         let facts = Facts {
             event_id: 0,
-            slug: slug("id", &self.id)?,
+            slug: event_id(&self.id)?,
             title: words("title", &self.title)?,
             venue: words("venue", &self.venue)?,
             starts_at: time("starts_at", &self.starts_at)?,
@@ -84,10 +114,30 @@ impl EventWords {
             on_sale: self.on_sale.unwrap_or(true),
             sale_starts_at: bound("sale_starts_at", self.sale_starts_at.as_deref())?,
             sale_ends_at: bound("sale_ends_at", self.sale_ends_at.as_deref())?,
+            status: self.status,
+            published_at: bound("published_at", self.published_at.as_deref())?,
+            doors_at: bound("doors_at", self.doors_at.as_deref())?,
             version: 1,
         };
         check_bounds(&facts)?;
         Ok(facts)
+    }
+
+    /// Reads what people wrote besides.
+    ///
+    /// # Errors
+    /// The first word that cannot be.
+    pub fn read_about(&self) -> Result<About, Misfit> {
+        let about = About {
+            category: self.category.clone(),
+            description: self.description.clone(),
+            image: self.image.clone(),
+            place: self.place.clone(),
+            performers: self.performers.clone(),
+            series: self.series.clone(),
+        };
+        about.check()?;
+        Ok(about)
     }
 }
 
@@ -120,12 +170,17 @@ fn currency(code: &str) -> Result<String, Misfit> {
 
 /// A name in URLs and requests.
 fn slug(field: &str, text: &str) -> Result<String, Misfit> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let fits = (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| plain(byte) || byte == b'-')
-        && text.bytes().next().is_some_and(plain);
     let detail = format!("{text:?} is no id: 1 to 64 of a-z, 0-9 and -, not beginning with -.");
-    if fits { Ok(text.to_owned()) } else { Err(Misfit { field: field.to_owned(), detail }) }
+    if is_slug(text) { Ok(text.to_owned()) } else { Err(Misfit { field: field.to_owned(), detail }) }
+}
+
+/// The id of an event. One is the name of a call.
+fn event_id(text: &str) -> Result<String, Misfit> {
+    if text != "search" {
+        return slug("id", text);
+    }
+    let detail = "\"search\" is where events are searched for: /api/v1/events/search. Take another id, please.";
+    Err(Misfit { field: "id".to_owned(), detail: detail.to_owned() })
 }
 
 #[cfg(test)]
@@ -154,6 +209,7 @@ mod tests {
     fn what_cannot_be_is_named() {
         for (wrong, field) in [
             (EventWords { id: "-x".into(), ..event() }, "id"),
+            (EventWords { id: "search".into(), ..event() }, "id"),
             (EventWords { title: String::new(), ..event() }, "title"),
             (EventWords { starts_at: "2027-06-21T20:30+01:00".into(), ..event() }, "starts_at"),
             (EventWords { starts_at: "2027-03-28T01:30[Europe/Lisbon]".into(), ..event() }, "starts_at"),
