@@ -52,8 +52,21 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 12] =
-    ["draw", "audit", "work", "gate", "status", "idle", "join", "fleet", "reservations", "core-http", "wear", LEAK];
+const GROUPS: [&str; 13] = [
+    "draw",
+    "audit",
+    "work",
+    "gate",
+    "status",
+    "idle",
+    "join",
+    "fleet",
+    "reservations",
+    "core-http",
+    "wear",
+    "search",
+    LEAK,
+];
 /// Takes minutes, and shows a course of events rather than a cost: it runs where it is named.
 const LEAK: &str = "leak";
 
@@ -94,6 +107,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "reservations" => reservations::run(rounds).await,
         "core-http" => reservations::core_http::run(rounds).await,
         "wear" => reservations::wear::run(rounds).await,
+        "search" => reservations::search::run(rounds).await,
         LEAK => leak::run().await,
         other => anyhow::bail!("there is no group {other}"),
     }

@@ -1,6 +1,7 @@
-//! `fairgate event`: import seat plans, look at events and edit them.
+//! `fairgate event`: import seat plans, look at events, find them and edit them.
 
 mod sales;
+mod search;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,17 @@ enum Step {
         #[arg(long)]
         watch: bool,
         /// Print JSON, one object per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the events that fans find by some words, the best ones first.
+    Search {
+        #[command(flatten)]
+        api: OrganizerArgs,
+        /// What is typed: parts of titles, performers, places, in any order.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -168,6 +180,7 @@ pub(super) fn run(args: EventArgs) -> anyhow::Result<ExitCode> {
             Step::Import(args) => import(&args).await,
             Step::Show { api, event } => show(&api, &event).await,
             Step::Sales { api, event, watch, json } => sales::run(&api, &event, watch, json).await,
+            Step::Search { api, words, json } => search::run(&api, &words, json).await,
             Step::Set(args) => set(*args).await,
         }
     });

@@ -40,6 +40,8 @@ pub(super) enum Work {
     Mail,
     /// Counts of how events sell, for organizers.
     Insight,
+    /// The search for events.
+    Search,
 }
 
 /// How a core sends mails.
@@ -62,7 +64,7 @@ pub(super) struct CoreMailArgs {
     #[arg(long, env = "FAIRGATE_MAIL_RETRY_AFTER", value_name = "SPANS", default_value = "1s,5s,10s,30s,60s", value_parser = Schedule::parse)]
     mail_retry_after: Schedule,
     /// Work that this core leaves to others. `mail`: mails are sent by another core, by `fairgate outbox mail`, or not at all.
-    /// `insight`: another core counts how events sell, or none.
+    /// `insight`: another core counts how events sell, or none. `search`: events are found by another core, or by none.
     #[arg(long, env = "FAIRGATE_WITHOUT", value_name = "WORK", value_delimiter = ',')]
     without: Vec<Work>,
 }
@@ -71,6 +73,11 @@ impl CoreMailArgs {
     /// True if this core counts how events sell.
     pub(super) fn counts_sales(&self) -> bool {
         !self.without.contains(&Work::Insight)
+    }
+
+    /// True if events are found by this core.
+    pub(super) fn searches(&self) -> bool {
+        !self.without.contains(&Work::Search)
     }
 
     /// How this core sends mails, if it does.

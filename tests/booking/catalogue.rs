@@ -131,6 +131,7 @@ async fn core_with(shop: &Shop, desks: DeskLimits, stop: CancellationToken) -> (
         seed_demo: false,
         mail: None,
         insight: false,
+        search: None,
     });
     let core = core.await.expect("it starts");
     let (fans, operators) = core.addresses().expect("bound");

@@ -151,6 +151,12 @@ async fn every_answer_is_as_it_is_described() {
     let event = format!("/api/v1/events/{EVENT}");
     caller.known("/api/v1/events").await;
     caller.call(Method::GET, "/api/v1/events?limit=0", None, None).await;
+    caller.known("/api/v1/events/search?q=midsummer").await;
+    caller.call(Method::GET, "/api/v1/events/search?page=0", None, None).await;
+    let (mut other, other_url) = shop.another_core_with(&vec![("FAIRGATE_WITHOUT", "search".to_owned())]);
+    let off = shop.http.get(format!("{other_url}/api/v1/events/search")).send().await.expect("an answer");
+    caller.description.check(&Method::GET, "/api/v1/events/search", off).await;
+    other.stop();
     caller.known(&event).await;
     caller.known(&format!("{event}/availability")).await;
     caller.call(Method::GET, "/api/v1/events/nowhere", None, None).await;

@@ -32,6 +32,7 @@ async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken
         seed_demo: false,
         mail: None,
         insight: false,
+        search: None,
     });
     let core = core.await.expect("it starts");
     let url = format!("http://{}", core.addresses().expect("bound").0);

@@ -32,6 +32,7 @@ mod prune;
 mod receipts;
 mod refusals;
 mod rush;
+mod search;
 mod secure;
 mod sinks;
 mod storm;

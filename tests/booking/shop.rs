@@ -182,6 +182,12 @@ impl Shop {
         self.another_core_at(&self.postgres.url())
     }
 
+    /// Another core over the same database, which is told something else.
+    pub(crate) fn another_core_with(&self, env: &Env) -> (ChildProcess, String) {
+        let (core, url, _) = start_core(&self.postgres.url(), &self.gate, &free_address(), env);
+        (core, url)
+    }
+
     /// Another core over the same database, which it reaches in another way.
     pub(crate) fn another_core_at(&self, database_url: &str) -> (ChildProcess, String) {
         let (core, url, _) = start_core(database_url, &self.gate, &free_address(), &self.env);

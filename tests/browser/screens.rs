@@ -64,6 +64,43 @@ async fn every_screen_is_readable_and_fits() {
 }
 
 #[tokio::test]
+async fn events_are_found_by_a_page_that_needs_no_script() {
+    let site = Site::with_shop(&[Room::USUAL]).await;
+    let browser = Browser::open(Habits::default()).await;
+    // Found by its name with an error; the index may still be on its way.
+    for _ in 0..100 {
+        browser.goto(&site.url(Room::USUAL, "/search?q=midsumer")).await;
+        if browser.text("#found-title").await == "1 event" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    browser.wait_for(".found", "Midsummer Night", SOON).await;
+    assert_eq!(browser.eval("document.scripts.length").await, 0);
+    judge(&browser, "search").await;
+    let unnamed = "[...document.querySelectorAll('input, button, a')].filter((it) => !(it.labels?.length || it.textContent.trim())).length";
+    assert_eq!(browser.eval(unnamed).await, 0, "everything has a name");
+    // By keyboard alone: other words, then the event.
+    browser.eval("((q) => { q.value = 'nowhere at all'; q.focus(); })(document.getElementById('q'))").await;
+    browser.press("Enter").await;
+    browser.wait_for("#found-title", "Nothing was found", SOON).await;
+    judge(&browser, "search-nothing").await;
+    browser.eval("((q) => { q.value = 'nig'; q.focus(); })(document.getElementById('q'))").await;
+    browser.press("Enter").await;
+    browser.wait_for("#found-title", "1 event", SOON).await;
+    browser.eval("document.querySelector('button').focus()").await;
+    browser.press("Tab").await;
+    assert_eq!(browser.eval("document.activeElement.getAttribute('href')").await, "/events/midsummer-night");
+    browser.press("Enter").await;
+    browser.wait_for("#choosing-title", "Choose your seats", SOON).await;
+
+    browser.goto(&site.url(Room::USUAL, "/search?q=%3Cb%3Eq&from=2027-01-02&to=2027-01-01")).await;
+    browser.wait_for("#wrong", "Until", SOON).await;
+    assert_eq!(browser.eval("document.querySelector('[aria-invalid]').id").await, "to");
+    assert_eq!(browser.eval("document.getElementById('q').value").await, "<b>q");
+}
+
+#[tokio::test]
 async fn the_page_speaks_the_browsers_language() {
     let site = Site::gate_only(&[LINE]).await;
     site.crowd_joins(LINE, 5).await;

@@ -331,7 +331,7 @@ fn push_room(text: &mut String, room: Room, more_hosts: &str) {
     let ends_at = room.ends_in_s.map_or_else(String::new, |in_s| format!("ends_at = \"{}\"\n", in_seconds(in_s)));
     write!(
         text,
-        "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"{more_hosts}]\nexempt = [\"/bookings\"]\nupstream = \"shop\"\n\
+        "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"{more_hosts}]\nexempt = [\"/bookings\", \"/search\"]\nupstream = \"shop\"\n\
          opens_at = \"{}\"\nstarts_at = \"{}\"\n{ends_at}{more}\
          [room.admission]\nrate_per_minute = {rate_per_minute}\nburst = 1\ngrace = \"{grace}\"\n\
          [room.poll]\nfloor = \"500ms\"\nceiling = \"2s\"\n",

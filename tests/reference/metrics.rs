@@ -56,7 +56,7 @@ fn is_room(name: &str) -> bool {
 }
 
 fn is_core(name: &str) -> bool {
-    ["booking", "insight"].iter().any(|of| name.starts_with(&format!("fairgate_{of}_")))
+    ["booking", "insight", "search"].iter().any(|of| name.starts_with(&format!("fairgate_{of}_")))
 }
 
 fn is_outbox(name: &str) -> bool {

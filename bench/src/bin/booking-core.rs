@@ -41,6 +41,7 @@ fn main() -> anyhow::Result<ExitCode> {
         seed_demo: false,
         mail: None,
         insight: false,
+        search: None,
     };
     tokio::runtime::Runtime::new()?.block_on(async {
         let core = Core::start(settings).await?;

@@ -7,6 +7,7 @@ mod load;
 mod pgbench;
 mod redis_lock;
 mod rush;
+pub(crate) mod search;
 mod shop;
 pub(crate) mod wear;
 mod wishes;

@@ -25,6 +25,7 @@
 //! | [`bookings`] | what becomes of a booking afterwards |
 //! | [`outbox`] | what the rest of the house hears of it all |
 //! | [`insight`] | what organizers ask while a sale runs |
+//! | [`search`] | events by words, place, day and price |
 //! | [`health`], [`operators`], [`http`] | the calls |
 //! | [`server`] | the process |
 
@@ -48,6 +49,7 @@ pub mod payment;
 #[cfg(test)]
 mod rooms_test;
 pub mod sale;
+pub mod search;
 pub mod server;
 pub mod sql;
 pub mod stock;

@@ -1,6 +1,7 @@
 //! The process: everything put together, started in order, and stopped in order.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use lettre::message::Mailbox;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{info, warn};
@@ -41,6 +42,7 @@ use crate::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
 use crate::sale::desks::DeskLimits;
 use crate::sale::feed::Feed;
 use crate::sale::on_sale::Events;
+use crate::search::{Follower, SearchDesk, SearchIndex, SearchMetrics, Standing, TantivyIndex};
 use crate::upkeep::prune::{Pruner, Retention};
 use crate::upkeep::sweep::Sweeper;
 use fairgate_telemetry::clock::{Clock, SteadyClock};
@@ -73,6 +75,26 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// Count for organizers how events sell.
     pub insight: bool,
+    /// The search; nobody searches at this core without it.
+    pub search: Option<SearchSettings>,
+}
+
+/// How a core searches.
+#[derive(Clone, Debug)]
+pub struct SearchSettings {
+    /// Where the index is kept; in memory unless given. It is made anew from the tables where it is missing or damaged.
+    pub directory: Option<PathBuf>,
+    /// How often all versions are compared with the tables ([`COMPARE_EVERY`]).
+    pub compare_every: Duration,
+}
+
+/// What was changed in the tables by hand is found after this time at the latest.
+pub const COMPARE_EVERY: Duration = Duration::from_secs(600);
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self { directory: None, compare_every: COMPARE_EVERY }
+    }
 }
 
 /// How a core sends mails.
@@ -118,9 +140,9 @@ struct Tasks {
 }
 
 impl Tasks {
-    /// Begins all of it.
-    fn begin(supervisor: Supervisor, app: &Arc<App>, feed: Feed, core: Uuid, retention: Retention) -> Self {
-        let mut tasks = Self { supervisor, set: JoinSet::new() };
+    /// Begins what every core does.
+    fn begin(&mut self, app: &Arc<App>, feed: Feed, core: Uuid, retention: Retention) {
+        let tasks = self;
         let (database, metrics) = (app.database.clone(), Arc::clone(&app.metrics));
         tasks.keep_with("bell", app, |app| app.events.notifier().run(app.database.clone()));
         tasks.keep_felt("feed", follow(feed, Arc::clone(&app.health)));
@@ -138,7 +160,6 @@ impl Tasks {
         tasks.set.spawn(async move { keep.keep_until_done("ended", || asks.run()).await });
         tasks.keep_with("desks", app, |app| async move { app.events.keep_desks().await });
         tasks.keep_with("cashier", app, |app| async move { app.cashier.run().await });
-        tasks
     }
 
     /// Has mails sent by this process, whenever it is its turn.
@@ -153,6 +174,30 @@ impl Tasks {
             let worker = MailWorker::new(database.clone(), Arc::new(queue), post, public.clone(), Arc::clone(&watch));
             async move { worker.run().await }
         });
+    }
+
+    /// Has an index follow the tables; answers where it is asked.
+    async fn search(
+        &mut self,
+        database: Database,
+        events: &Arc<Events>,
+        registry: &Registry,
+        settings: SearchSettings,
+    ) -> anyhow::Result<SearchDesk> {
+        let SearchSettings { directory, compare_every } = settings;
+        let opening = spawn_blocking(move || match &directory {
+            Some(directory) => TantivyIndex::in_directory(directory),
+            None => TantivyIndex::in_memory(),
+        });
+        let index: Arc<dyn SearchIndex> = Arc::new(opening.await?.context("cannot open the search index")?);
+        let state = (Arc::<Standing>::default(), SearchMetrics::new(registry)?);
+        let desk = SearchDesk::new(Arc::clone(&index), Arc::clone(events), state.clone());
+        let edits = events.edits();
+        self.keep("search", move || {
+            let (index, edits) = (Arc::clone(&index), Arc::clone(&edits));
+            Follower::new(database.clone(), index, edits, state.clone(), compare_every).run()
+        });
+        Ok(desk)
     }
 
     fn keep<F: Future<Output = ()> + Send>(
@@ -244,6 +289,11 @@ impl Core {
         ));
         let health = Arc::new(Health::new(supervisor.clone()));
         let sales_database = database.for_lane(Lane::Fans);
+        let mut tasks = Tasks { supervisor, set: JoinSet::new() };
+        let search = match settings.search {
+            Some(search) => tasks.search(database.for_lane(Lane::Fans), &events, &registry, search).await?,
+            None => SearchDesk::closed(),
+        };
         let app = Arc::new(App {
             bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
             receipts: Receipts::new(database.for_lane(Lane::Fans), Arc::clone(&events), links.clone()),
@@ -264,9 +314,10 @@ impl Core {
             openapi: api::openapi_document(),
             pages: api::pages(),
             sales: SalesDesk::new(sales_database),
+            search,
             sales_streams: api::sales_streams(),
         });
-        let mut tasks = Tasks::begin(supervisor, &app, feed, core, settings.retention);
+        tasks.begin(&app, feed, core, settings.retention);
         if let Some(mail) = settings.mail {
             tasks.send_mails(&app, WorkerMetrics::new(&registry)?, mail);
         }

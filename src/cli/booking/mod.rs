@@ -5,6 +5,7 @@ mod reconcile;
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use fairgate_booking::passes::PassSettings;
 use fairgate_booking::payment::signature::WebhookSecret;
 use fairgate_booking::sale::desks::DeskLimits;
 use fairgate_booking::sale::feed::GAP_MAX;
-use fairgate_booking::server::{Core, Payments, Settings};
+use fairgate_booking::server::{Core, Payments, SearchSettings, Settings};
 use fairgate_booking::upkeep::prune::Retention;
 
 /// The environment variable with the organizer's token.
@@ -75,6 +76,10 @@ struct CoreArgs {
     keep: KeepArgs,
     #[command(flatten)]
     mail: CoreMailArgs,
+    /// Keep the search index in this directory, so that a start reads only what was edited since. Each core needs a directory of
+    /// its own. Without it the index is in memory, and made at each start.
+    #[arg(long, env = "FAIRGATE_SEARCH_DIRECTORY", value_name = "DIR")]
+    search_directory: Option<PathBuf>,
     /// Create the example event (5,000 seats) if it does not exist. Without --provider-url its payments are simulated.
     #[arg(long)]
     seed_demo: bool,
@@ -160,6 +165,10 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
         desks: DeskLimits::default(),
         seed_demo: args.seed_demo,
         insight: args.mail.counts_sales(),
+        search: args
+            .mail
+            .searches()
+            .then(|| SearchSettings { directory: args.search_directory, ..SearchSettings::default() }),
         mail: args.mail.settings()?,
     })
     .await?;

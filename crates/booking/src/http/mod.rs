@@ -18,6 +18,8 @@ mod reply;
 pub mod requests;
 mod reserve;
 mod rush;
+mod search;
+mod search_page;
 mod silence;
 pub mod timing;
 mod webhooks;
@@ -64,6 +66,7 @@ use crate::payment::signature::WebhookSecret;
 use crate::payment::{Cashier, StoredAnswer};
 use crate::sale::on_sale::Events;
 use crate::sale::queue::Timing;
+use crate::search::SearchDesk;
 use fairgate_telemetry::clock::Clock;
 
 /// Where seats are reserved.
@@ -119,6 +122,8 @@ pub struct App {
     pub links: Links,
     /// How events sell.
     pub sales: SalesDesk,
+    /// Where searches are asked.
+    pub search: SearchDesk,
     /// How many streams about sales may still be opened.
     pub sales_streams: Arc<Semaphore>,
 }
@@ -180,6 +185,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/bookings", get(page::bookings))
         .route("/bookings/{number}", get(page::bookings).post(receipts::find))
         .route("/api/v1/events", get(events::list))
+        .route("/search", get(search_page::search))
+        .route("/api/v1/events/search", get(search::search))
         .route("/api/v1/events/{event}", get(events::show))
         .route("/api/v1/events/{event}/availability", get(events::availability))
         .route("/api/v1/bookings", get(bookings::list))

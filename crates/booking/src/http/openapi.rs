@@ -8,7 +8,7 @@ use http::HeaderMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{App, bookings, events, negotiate, payments, receipts, reserve, webhooks};
+use super::{App, bookings, events, negotiate, payments, receipts, reserve, search, webhooks};
 use crate::document::{Document, Effort};
 
 /// The booking core's API.
@@ -20,7 +20,7 @@ use crate::document::{Document, Effort};
                        Idempotency-Key: the same key and body get the same answer, byte for byte.",
     ),
     paths(
-        events::list, events::show, events::availability, reserve::reserve, payments::pay, bookings::list,
+        events::list, search::search, events::show, events::availability, reserve::reserve, payments::pay, bookings::list,
         bookings::show, bookings::cancel, bookings::extend, receipts::find, webhooks::hear,
     ),
     modifiers(&Passes),

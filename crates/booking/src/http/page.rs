@@ -1,4 +1,4 @@
-//! The pages: the shop of every event, and the bookings after the visit. Each is one self-contained document that is the same
+//! The pages: the shop of every event, the bookings after the visit, and the search. Each of the first two is one self-contained document that is the same
 //! for everybody; what it shows, it asks the API for.
 
 use std::sync::Arc;
@@ -11,11 +11,12 @@ use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
 
+use super::search_page::SearchPage;
 use super::{App, negotiate};
 use crate::document::{Document, Effort};
 use fairgate_pages::plain_bundle;
 
-const STYLE: &str = include_str!("../../pages/storefront.css");
+pub(super) const STYLE: &str = include_str!("../../pages/storefront.css");
 const SHOP: &str = include_str!("../../pages/storefront.html");
 const SHOP_SCRIPTS: [&str; 8] = [
     include_str!("../../pages/api.js"),
@@ -39,6 +40,7 @@ const BOOKINGS_SCRIPTS: [&str; 3] = [
 pub struct Pages {
     storefront: Page,
     bookings: Page,
+    pub(super) search: SearchPage,
 }
 
 /// A page and the policy that lets it run its own script and nothing else.
@@ -51,7 +53,8 @@ struct Page {
 impl Pages {
     /// Puts the pages together.
     pub(super) fn build() -> Self {
-        Self { storefront: Page::build(SHOP, &SHOP_SCRIPTS), bookings: Page::build(BOOKINGS, &BOOKINGS_SCRIPTS) }
+        let (storefront, bookings) = (Page::build(SHOP, &SHOP_SCRIPTS), Page::build(BOOKINGS, &BOOKINGS_SCRIPTS));
+        Self { storefront, bookings, search: SearchPage::build() }
     }
 }
 
@@ -79,7 +82,7 @@ impl Page {
     }
 }
 
-fn hash(inline: &str) -> String {
+pub(super) fn hash(inline: &str) -> String {
     format!("sha256-{}", STANDARD.encode(digest(&SHA256, inline.as_bytes())))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -18,6 +18,7 @@ use crate::http::App;
 use crate::http::input::read_json;
 use crate::http::problem::Problem;
 use crate::http::refused::{BadBody, Refused};
+use crate::search::{Question, SearchAnswer};
 use fairgate_problem::ProblemDetails;
 
 /// An event, with its version as `ETag`.
@@ -31,6 +32,17 @@ use fairgate_problem::ProblemDetails;
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, Path(event): Path<String>) -> Result<Response, Problem> {
     Ok(answer(&*find(&app, &event).await?))
+}
+
+/// Finds events as fans do: the same words and filters as the public call, and the same answer.
+#[utoipa::path(
+    get, path = "/api/v1/organizer/events/search", tag = "events", security(("organizer" = [])),
+    params(("q" = Option<String>, Query, description = "Words, as for the public call; its filters are understood, too")),
+    responses((status = 200, body = SearchAnswer), Refused<401>, Refused<422>, Refused<503>),
+)]
+pub(super) async fn search(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let question = Question::read(query.as_deref().unwrap_or_default())?;
+    Ok(Json(&app.search.ask(&question).await?.answer).into_response())
 }
 
 /// Changes what is named, and nothing else. What is held or sold keeps its price.

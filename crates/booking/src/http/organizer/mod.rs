@@ -31,6 +31,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The organizer's routes.
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
+        .route("/api/v1/organizer/events/search", get(events::search))
         .route("/api/v1/organizer/events/{event}", get(events::show).patch(events::patch))
         .route("/api/v1/organizer/events/{event}/sales", get(sales::show))
         .route("/api/v1/organizer/events/{event}/sales/stream", get(sales::stream))

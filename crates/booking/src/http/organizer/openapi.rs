@@ -15,7 +15,7 @@ use super::{bookings, events, sales};
         description = "Edit events, see how they sell, and cancel bookings. Every edit names the version it is based on (`If-Match`), every \
                        cancellation has an Idempotency-Key.",
     ),
-    paths(events::show, events::patch, sales::show, sales::stream, bookings::show, bookings::cancel),
+    paths(events::show, events::search, events::patch, sales::show, sales::stream, bookings::show, bookings::cancel),
     modifiers(&Token),
 )]
 pub struct OrganizerApi;
