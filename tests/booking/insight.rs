@@ -145,6 +145,20 @@ async fn every_figure_is_what_the_tables_say_whoever_is_killed() {
     other.stop();
 }
 
+/// Whatever happens to a stream has happened by then.
+const STREAM_BOUND: Duration = Duration::from_secs(180);
+
+/// Reads a stream until a message says what is waited for, however many others come before it.
+async fn reads_until(stream: &mut reqwest::Response, rest: &mut String, is_it: impl Fn(&Value) -> bool) {
+    let mut last = Value::Null;
+    let found = timeout(STREAM_BOUND, async {
+        while !is_it(&last) {
+            last = next(stream, rest).await;
+        }
+    });
+    assert!(found.await.is_ok(), "it never came; the last message was {last:#}");
+}
+
 /// The next message of a stream.
 async fn next(stream: &mut reqwest::Response, rest: &mut String) -> Value {
     loop {
@@ -155,7 +169,7 @@ async fn next(stream: &mut reqwest::Response, rest: &mut String) -> Value {
             }
             continue;
         }
-        let chunk = timeout(Duration::from_secs(20), stream.chunk()).await.expect("in time").expect("whole");
+        let chunk = timeout(STREAM_BOUND, stream.chunk()).await.expect("in time").expect("whole");
         rest.push_str(&String::from_utf8_lossy(&chunk.expect("it goes on")));
     }
 }
@@ -176,7 +190,7 @@ async fn a_stream_tells_what_is_news_soon_after_it_happened() {
         let fan = shop.fan(place);
         let held = fan.reserve_best("r", "pit", 1).await;
         assert_eq!(fan.pay(held.field("booking_id"), "p", "demo-visa").await.status, StatusCode::OK);
-        while next(&mut stream, &mut rest).await["bookings"] != json!(place + 1) {}
+        reads_until(&mut stream, &mut rest, |sales| sales["bookings"] == json!(place + 1)).await;
     }
 }
 

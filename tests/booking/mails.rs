@@ -1,13 +1,11 @@
 //! Buyers get mails from the core itself, on Postgres alone, whoever is killed.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fairgate_testkit::MailServer;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::sleep;
@@ -97,94 +95,39 @@ async fn a_core_sends_mails_by_itself_and_failures_are_dead_letters_until_they_a
     assert_eq!(sql.query_one("select count(*) from parked", &[]).await.expect("a count").get::<_, i64>(0), 0);
 }
 
-/// A mail server that takes mails, and, while it hangs, says nothing once it was told to whom.
-struct MailServer {
-    url: String,
-    taken: Arc<Mutex<Vec<String>>>,
-    hangs: Arc<AtomicBool>,
-    asked: Arc<AtomicUsize>,
-}
-
-impl MailServer {
-    fn open() -> Self {
-        let listener = fairgate_testkit::listen().expect("a port");
-        let url = format!("smtp://{}", listener.local_addr().expect("bound"));
-        let server = Self { url, taken: Arc::default(), hangs: Arc::default(), asked: Arc::default() };
-        let (taken, hangs, asked) = (Arc::clone(&server.taken), Arc::clone(&server.hangs), Arc::clone(&server.asked));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (taken, hangs, asked) = (Arc::clone(&taken), Arc::clone(&hangs), Arc::clone(&asked));
-                std::thread::spawn(move || drop(serve(stream, &taken, &hangs, &asked)));
-            }
-        });
-        server
-    }
-
-    fn ids(&self) -> Vec<String> {
-        let taken = self.taken.lock().expect("unpoisoned");
-        let id = |mail: &String| mail.lines().find_map(|line| line.strip_prefix("Message-ID: ")).map(str::to_owned);
-        taken.iter().filter_map(id).collect()
-    }
-}
-
-fn serve(
-    stream: std::net::TcpStream,
-    taken: &Mutex<Vec<String>>,
-    hangs: &AtomicBool,
-    asked: &AtomicUsize,
-) -> std::io::Result<()> {
-    let (mut out, mut lines) = (stream.try_clone()?, BufReader::new(stream).lines());
-    out.write_all(b"220 here\r\n")?;
-    while let Some(line) = lines.next() {
-        let answer = match line?.split(' ').next().unwrap_or_default() {
-            "RCPT" => {
-                asked.fetch_add(1, Ordering::SeqCst);
-                while hangs.load(Ordering::SeqCst) {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                "250 yes\r\n"
-            }
-            "DATA" => {
-                out.write_all(b"354 go on\r\n")?;
-                let mail = lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect::<Vec<_>>();
-                taken.lock().expect("unpoisoned").push(mail.join("\n"));
-                "250 taken\r\n"
-            }
-            "QUIT" => return out.write_all(b"221 bye\r\n"),
-            _ => "250 yes\r\n",
-        };
-        out.write_all(answer.as_bytes())?;
-    }
-    Ok(())
+/// The mails that a server took, by their ids.
+fn ids(server: &MailServer) -> Vec<String> {
+    let id = |mail: &String| mail.lines().find_map(|line| line.strip_prefix("Message-ID: ")).map(str::to_owned);
+    server.mails().iter().filter_map(id).collect()
 }
 
 /// The core dies with mails that it has taken and not sent: they are sent after it, once each, and in the right number.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_core_killed_between_taking_and_sending_loses_no_mail_and_sends_none_twice() {
-    let server = MailServer::open();
-    let env = vec![("FAIRGATE_SMTP_URL", server.url.clone()), ("FAIRGATE_MAIL_RETRY_AFTER", QUICK.to_owned())];
+    let server = MailServer::start().expect("a port");
+    let env = vec![("FAIRGATE_SMTP_URL", server.url()), ("FAIRGATE_MAIL_RETRY_AFTER", QUICK.to_owned())];
     let mut shop = Shop::open_with(&free_address(), env);
     buy(&shop, 0).await;
-    until("the first mail", || server.ids().len() == 1).await;
+    until("the first mail", || ids(&server).len() == 1).await;
 
     for round in 0..3 {
-        server.hangs.store(true, Ordering::SeqCst);
-        let asked = server.asked.load(Ordering::SeqCst);
+        server.hang(true);
+        let asked = server.recipients();
         for fan in 0..3 {
             buy(&shop, 10 + round * 10 + fan).await;
         }
-        until("a mail in mid-air", || server.asked.load(Ordering::SeqCst) > asked).await;
+        until("a mail in mid-air", || server.recipients() > asked).await;
         shop.core.kill9();
-        let sent = server.ids().len();
-        server.hangs.store(false, Ordering::SeqCst);
+        let sent = ids(&server).len();
+        server.hang(false);
         sleep(Duration::from_millis(200)).await;
-        assert_eq!(server.ids().len(), sent, "whoever was sending is dead");
+        assert_eq!(ids(&server).len(), sent, "whoever was sending is dead");
         shop.restart_core();
         let expected = 1 + 3 * (usize::try_from(round).expect("small") + 1);
-        until("the others", || server.ids().len() >= expected).await;
+        until("the others", || ids(&server).len() >= expected).await;
     }
     sleep(Duration::from_millis(1500)).await;
-    let ids = server.ids();
+    let ids = ids(&server);
     assert_eq!(ids.len(), 10, "a mail for each booking: {ids:?}");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 10);
     assert_eq!(says(&shop, &["dead", "list"]), "no dead letters\n");

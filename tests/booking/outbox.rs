@@ -1,14 +1,11 @@
 //! What happened reaches Redis in order and without a gap, and buyers get their mails, whoever is killed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fairgate_booking::outbox::{Kind, Message, STREAM};
-use fairgate_testkit::PrivateRedis;
+use fairgate_testkit::{MailServer, PrivateRedis};
 use redis::AsyncCommands;
 use redis::streams::StreamRangeReply;
 use reqwest::{Method, StatusCode};
@@ -300,52 +297,19 @@ async fn buyers_get_mails_and_failures_are_dead_letters_until_they_are_retried()
     worker.stop();
 }
 
-/// A mail server that puts the first mail off and takes the others.
-fn mail_server() -> (String, Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>) {
-    let listener = fairgate_testkit::listen().expect("a port");
-    let url = format!("smtp://{}", listener.local_addr().expect("bound"));
-    let (taken, refused) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
-    let (mails, refusals) = (Arc::clone(&taken), Arc::clone(&refused));
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let (mails, refusals) = (Arc::clone(&mails), Arc::clone(&refusals));
-            std::thread::spawn(move || drop(serve_mail(stream, &mails, &refusals)));
-        }
-    });
-    (url, taken, refused)
-}
-
-fn serve_mail(stream: std::net::TcpStream, mails: &Mutex<Vec<String>>, refusals: &AtomicUsize) -> std::io::Result<()> {
-    let (mut out, mut lines) = (stream.try_clone()?, BufReader::new(stream).lines());
-    out.write_all(b"220 here\r\n")?;
-    while let Some(line) = lines.next() {
-        let answer = match line?.split(' ').next().unwrap_or_default() {
-            "RCPT" if refusals.fetch_add(1, Ordering::SeqCst) == 0 => "451 later, fan@example.com\r\n",
-            "DATA" => {
-                out.write_all(b"354 go on\r\n")?;
-                let mail = lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect::<Vec<_>>();
-                mails.lock().expect("unpoisoned").push(mail.join("\n"));
-                "250 taken\r\n"
-            }
-            "QUIT" => return out.write_all(b"221 bye\r\n"),
-            _ => "250 yes\r\n",
-        };
-        out.write_all(answer.as_bytes())?;
-    }
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_server_that_puts_a_mail_off_gets_it_again() {
     let world = World::open();
-    let (url, taken, refused) = mail_server();
+    let server = MailServer::start().expect("a port");
+    server.put_off(1);
+    let url = server.url();
     let (mut relay, mut worker) =
         (world.relay(), world.outbox(&["mail", "--smtp-url", &url, "--retry-after", QUICK], "sending mails"));
     buy(&world, 1, "pit-GA-1", Some("fan@example.com")).await;
-    until("the mail", || taken.lock().expect("unpoisoned").len() == 1).await;
-    assert_eq!(refused.load(Ordering::SeqCst), 2, "put off once, then taken");
+    until("the mail", || server.mails().len() == 1).await;
+    assert_eq!(server.recipients(), 2, "put off once, then taken");
     sleep(Duration::from_millis(700)).await;
-    assert_eq!(taken.lock().expect("unpoisoned").len(), 1, "and once only");
+    assert_eq!(server.mails().len(), 1, "and once only");
     relay.stop();
     worker.stop();
 }

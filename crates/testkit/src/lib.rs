@@ -6,6 +6,7 @@
 mod child;
 #[cfg(feature = "http")]
 pub mod fan;
+mod mail;
 mod nginx;
 #[cfg(feature = "http")]
 pub mod node;
@@ -17,6 +18,7 @@ pub mod shop;
 mod template;
 
 pub use child::{ChildError, ChildProcess};
+pub use mail::MailServer;
 pub use nginx::{Nginx, NginxError};
 pub use ports::{free_port, listen, listen_async};
 pub use postgres::{PostgresError, PostgresSetup, PrivatePostgres};

@@ -1,11 +1,10 @@
 //! Rooms that ask for a code by mail, with a mail server that keeps what it is sent.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, sleep};
+use std::net::SocketAddr;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use fairgate_testkit::MailServer;
 use fairgate_testkit::fan::{Answer, Fan};
 use serde_json::json;
 
@@ -18,27 +17,19 @@ const MAIL: &str = "[room.entry]\nany_of = [\"mail\"]\n[room.entry.mail]\nsmtp =
 /// A mail server that takes every mail.
 pub(super) struct Sink {
     pub(super) address: SocketAddr,
-    mails: Arc<Mutex<Vec<String>>>,
+    server: MailServer,
 }
 
 impl Sink {
     pub(super) fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", fairgate_testkit::free_port().unwrap())).unwrap();
-        let sink = Self { address: listener.local_addr().unwrap(), mails: Arc::default() };
-        let mails = sink.mails.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let mails = mails.clone();
-                thread::spawn(move || take(stream, &mails));
-            }
-        });
-        sink
+        let server = MailServer::start().unwrap();
+        Self { address: server.address(), server }
     }
 
     fn wait_for(&self, number: usize) -> Vec<String> {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let mails = self.mails.lock().unwrap().clone();
+            let mails = self.server.mails();
             if mails.len() >= number {
                 return mails;
             }
@@ -53,25 +44,6 @@ impl Sink {
         let code = mail.split("Your code is ").nth(1).unwrap().split('.').next().unwrap();
         code.to_owned()
     }
-}
-
-fn take(stream: TcpStream, mails: &Mutex<Vec<String>>) -> Option<()> {
-    let (mut lines, mut to) = (BufReader::new(stream.try_clone().ok()?).lines(), stream);
-    to.write_all(b"220 sink\r\n").ok()?;
-    while let Some(Ok(line)) = lines.next() {
-        let answer: &[u8] = match line.split(' ').next().unwrap_or_default().to_ascii_uppercase().as_str() {
-            "EHLO" | "HELO" | "MAIL" | "RCPT" | "RSET" | "NOOP" => b"250 ok\r\n",
-            "DATA" => {
-                to.write_all(b"354 go on\r\n").ok()?;
-                let mail: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
-                mails.lock().unwrap().push(mail.join("\n"));
-                b"250 taken\r\n"
-            }
-            _ => b"221 bye\r\n",
-        };
-        to.write_all(answer).ok()?;
-    }
-    Some(())
 }
 
 fn world() -> (World, Sink) {
