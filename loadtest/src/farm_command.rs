@@ -2,21 +2,18 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use fairgate_crowd::{Farm, Target, run_farm};
+use fairgate_crowd::{Farm, run_farm};
+
+use crate::run_args::RunArgs;
 
 /// Sends a farm into a room's pool beside honest fans, and reports its share of the places after the draw.
 #[derive(Debug, Args)]
 pub(crate) struct FarmArgs {
-    /// The protected page, over plain HTTP.
-    #[arg(default_value = "http://127.0.0.1:8080/")]
-    url: String,
-    /// The room's name, as in the edge's configuration.
-    #[arg(long, default_value = "demo")]
-    room: String,
+    #[command(flatten)]
+    run: RunArgs,
     /// The number of honest fans. Each is one person with one address, and makes one entry.
     #[arg(long, default_value_t = 500)]
     fans: u32,
@@ -39,44 +36,17 @@ pub(crate) struct FarmArgs {
     /// The number of cores that solve puzzles.
     #[arg(long, default_value_t = 1)]
     cores: usize,
-    /// Give everybody an address of their own (X-Forwarded-For). The target has to trust this machine: the
-    /// crowd comes from several of its addresses, so write `edge.trusted_proxies = ["127.0.0.0/8"]`.
-    #[arg(long)]
-    forwarded_for: bool,
-    /// The random seed that decides nonces and the order in which entrants come.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Seconds after which the run ends.
-    #[arg(long, default_value_t = 600)]
-    time_limit: u64,
-    /// The number of sockets that may be open at once.
-    #[arg(long, default_value_t = 1_000)]
-    connections: usize,
-    /// Also write the report to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// Allow a target on another machine. Use it only for a target that you own.
-    #[arg(long)]
-    i_own_this_target: bool,
 }
 
 impl FarmArgs {
     /// Runs the farm and prints its report.
-    #[expect(clippy::print_stdout, reason = "the report is this program's output")]
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
-        let file = self.report.clone();
         let report = run_farm(self.farm()?).await?;
-        print!("{report}");
-        if let Some(file) = file {
-            let json = serde_json::to_string_pretty(&report)?;
-            std::fs::write(&file, json + "\n").with_context(|| format!("cannot write {}", file.display()))?;
-        }
+        self.run.tell(&report)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn farm(self) -> anyhow::Result<Farm> {
-        let owned = self.i_own_this_target;
-        let target = if owned { Target::owned(&self.url)? } else { Target::on_this_machine(&self.url)? };
+    fn farm(&self) -> anyhow::Result<Farm> {
         let codes = match &self.codes {
             None => Vec::new(),
             Some(file) => {
@@ -87,8 +57,8 @@ impl FarmArgs {
             }
         };
         Ok(Farm {
-            target,
-            room: self.room,
+            target: self.run.target()?,
+            room: self.run.room.clone(),
             fans: self.fans,
             entries: self.entries,
             addresses: self.addresses,
@@ -96,10 +66,10 @@ impl FarmArgs {
             codes,
             seats: self.seats,
             cores: self.cores,
-            forwarded_for: self.forwarded_for,
-            seed: self.seed,
-            time_limit: Duration::from_secs(self.time_limit),
-            connections_max: self.connections,
+            forwarded_for: self.run.forwarded_for,
+            seed: self.run.seed,
+            time_limit: self.run.time_limit(),
+            connections_max: self.run.connections,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `crowd`: sends simulated fans to a waiting room and reports whether it kept its promises.
 
 mod farm_command;
+mod run_args;
 mod sellers_command;
 
 use std::path::PathBuf;
