@@ -149,22 +149,7 @@ mod tests {
             room: "final".into(),
             starts_at_ms: 2,
         };
-        let draw = DrawRecord {
-            descriptor: descriptor.canonical_json(),
-            descriptor_digest: descriptor.digest(),
-            commitment: [commitment; 32],
-            entries: None,
-            root: None,
-            tiers: None,
-            missing: None,
-            left_out: None,
-            frozen_at_ms: None,
-            secret: None,
-            beacon: None,
-            beacon_signature: None,
-            seed: None,
-            revealed_at_ms: None,
-        };
+        let draw = DrawRecord::announced(descriptor.canonical_json(), descriptor.digest(), [commitment; 32]);
         RoomFacts { draw, replaced: Vec::new(), next: None, next_since_ms: 0, mending: false, since_ms: 0, now_ms: 0 }
     }
 

@@ -67,9 +67,18 @@ impl PreparedDraw {
                 (known.digest(), known.commitment, known.opens_at_ms, known.starts_at_ms)
             }
         };
-        let draw = DrawRecord {
-            descriptor: self.descriptor.clone(),
-            descriptor_digest: digest,
+        let draw = DrawRecord::announced(self.descriptor.clone(), digest, commitment);
+        Some(Announced { opens_at_ms, starts_at_ms, draw })
+    }
+}
+
+impl DrawRecord {
+    /// A draw of which nothing but the descriptor is public: RFC 8785 canonical JSON, its digest, and the commitment in it.
+    #[must_use]
+    pub fn announced(descriptor: String, descriptor_digest: [u8; 32], commitment: [u8; 32]) -> Self {
+        Self {
+            descriptor,
+            descriptor_digest,
             commitment,
             entries: None,
             root: None,
@@ -82,8 +91,7 @@ impl PreparedDraw {
             beacon_signature: None,
             seed: None,
             revealed_at_ms: None,
-        };
-        Some(Announced { opens_at_ms, starts_at_ms, draw })
+        }
     }
 }
 
