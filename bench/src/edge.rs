@@ -7,12 +7,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use fairgate_crowd::BrowserKey;
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
 use fairgate_testkit::ChildProcess;
 use fairgate_token::create_key;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::nginx::{free_port, wait_for_port};
@@ -39,24 +40,31 @@ impl Edge {
 
     /// Starts an edge that lets one session ask so much.
     pub(crate) async fn with_session_limit(upstream: &str, session: &str) -> anyhow::Result<Self> {
-        Self::start_with(upstream, session, "").await
+        Self::start_with(upstream, session, "", "").await
     }
 
     /// Starts an edge whose rooms are in this Redis.
     pub(crate) async fn on_redis(upstream: &str, redis: &str) -> anyhow::Result<Self> {
-        Self::start_with(upstream, SESSION_AT_EASE, &format!("redis = \"{redis}\"")).await
+        Self::start_with(upstream, SESSION_AT_EASE, &format!("redis = \"{redis}\""), "").await
     }
 
-    async fn start_with(upstream: &str, session: &str, store: &str) -> anyhow::Result<Self> {
+    /// Starts an edge whose room binds places to a key of the fan's browser.
+    pub(crate) async fn binding_keys(upstream: &str) -> anyhow::Result<Self> {
+        Self::start_with(upstream, SESSION_AT_EASE, "", "[room.entry]\nbinding = \"key\"\n").await
+    }
+
+    /// `store` and `entry` are lines of the configuration: of `[store]`, and behind those of the room.
+    async fn start_with(upstream: &str, session: &str, store: &str, entry: &str) -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
         let (port, tls_port, admin) = (free_port()?, free_port()?, free_port()?);
         let now_ms = SystemClock.now_ms();
         create_key(&files.path().join("keys"), now_ms, &entropy::system())?;
         let path = files.path().join("fairgate.toml");
         let text = config(files.path(), port, admin, upstream, session, store, now_ms)?;
-        std::fs::write(&path, text + &tls(tls_port, &Certificate::make(files.path())?))?;
+        std::fs::write(&path, text + entry + &tls(tls_port, &Certificate::make(files.path())?))?;
         let mut command = Command::new(fairgate_program()?);
         command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
+        command.env("FAIRGATE_IDENTITY_KEY", "5a".repeat(32));
         let process = ChildProcess::spawn("edge", command)?;
         wait_for_port(port)?;
         let edge = Self { process, port, tls_port, admin, client: reqwest::Client::new(), files };
@@ -109,12 +117,47 @@ impl Edge {
         Ok(cookies)
     }
 
+    pub(crate) fn claim_url(&self) -> String {
+        self.url("/.fairgate/bench/claim")
+    }
+
+    /// A fan who has joined and is let in; the ticket.
+    pub(crate) async fn called_fan(&self, fan: u32) -> anyhow::Result<String> {
+        let ticket = self.join(&json!({"nonce": nonce(fan)})).await?;
+        self.let_in(&ticket, None).await?;
+        Ok(ticket)
+    }
+
+    /// The same, in a room that binds places to a key.
+    pub(crate) async fn bound_fan(&self, fan: u32) -> anyhow::Result<BoundFan> {
+        let key = BrowserKey::make()?;
+        let ticket = self.join(&json!({"nonce": nonce(fan), "jkt": key.thumbprint()?})).await?;
+        let fan = BoundFan { key, ticket };
+        self.let_in(&fan.ticket, Some(&self.claim_proof(&fan).await?)).await?;
+        Ok(fan)
+    }
+
+    /// A proof of a fan's key for a claim; good for two minutes.
+    pub(crate) async fn claim_proof(&self, fan: &BoundFan) -> anyhow::Result<String> {
+        let status: Value = serde_json::from_slice(&self.status().await?)?;
+        let nonce = status["proof_nonce"].as_str().context("the room asks for no proof")?;
+        fan.key.proof(&self.claim_url(), nonce, &fan.ticket)
+    }
+
+    async fn join(&self, body: &Value) -> anyhow::Result<String> {
+        let joined: Value = self.post("join", "", &body.to_string()).await?.json().await?;
+        Ok(joined["ticket"].as_str().context("join answered no ticket")?.to_owned())
+    }
+
     async fn admitted_fan(&self, fan: u32) -> anyhow::Result<String> {
-        let nonce = BASE64_URL_SAFE_NO_PAD.encode(u128::from(fan).to_be_bytes());
-        let joined: Value = self.post("join", "", &format!(r#"{{"nonce":"{nonce}"}}"#)).await?.json().await?;
-        let ticket = joined["ticket"].as_str().context("join answered no ticket")?.to_owned();
+        let ticket = self.join(&json!({"nonce": nonce(fan)})).await?;
+        self.let_in(&ticket, None).await
+    }
+
+    /// Claims until let in; the value of the `Cookie` header from then on.
+    async fn let_in(&self, ticket: &str, proof: Option<&str>) -> anyhow::Result<String> {
         for _ in 0..100 {
-            let answer = self.post("claim", &ticket, "{}").await?;
+            let answer = self.post_with("claim", ticket, "{}", proof).await?;
             if answer.status() == 200 {
                 let cookies = answer.headers().get_all("set-cookie").iter();
                 let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
@@ -137,9 +180,20 @@ impl Edge {
     }
 
     async fn post(&self, verb: &str, ticket: &str, body: &str) -> anyhow::Result<reqwest::Response> {
+        self.post_with(verb, ticket, body, None).await
+    }
+
+    async fn post_with(
+        &self,
+        verb: &str,
+        ticket: &str,
+        body: &str,
+        proof: Option<&str>,
+    ) -> anyhow::Result<reqwest::Response> {
         let request = self.client.post(self.url(&format!("/.fairgate/bench/{verb}")));
         let request = request.header("Content-Type", "application/json").body(body.to_owned());
         let request = if ticket.is_empty() { request } else { request.bearer_auth(ticket) };
+        let request = if let Some(proof) = proof { request.header("DPoP", proof) } else { request };
         Ok(request.send().await?.error_for_status()?)
     }
 
@@ -154,6 +208,16 @@ impl Edge {
         }
         anyhow::bail!("the edge of the benchmark did not serve within 10 s")
     }
+}
+
+/// A fan whose place is bound to a key.
+pub(crate) struct BoundFan {
+    key: BrowserKey,
+    pub(crate) ticket: String,
+}
+
+fn nonce(fan: u32) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(u128::from(fan).to_be_bytes())
 }
 
 /// A listener for browsers.

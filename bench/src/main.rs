@@ -7,6 +7,7 @@
 
 mod audit;
 mod bare;
+mod claim;
 mod cpu;
 mod draw;
 mod edge;
@@ -52,7 +53,7 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 13] = [
+const GROUPS: [&str; 14] = [
     "draw",
     "audit",
     "work",
@@ -60,6 +61,7 @@ const GROUPS: [&str; 13] = [
     "status",
     "idle",
     "join",
+    "claim",
     "fleet",
     "reservations",
     "core-http",
@@ -103,6 +105,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "status" => status::run(rounds).await,
         "idle" => idle::run().await,
         "join" => join::run(rounds).await,
+        "claim" => claim::run(rounds).await,
         "fleet" => fleet::run(rounds).await,
         "reservations" => reservations::run(rounds).await,
         "core-http" => reservations::core_http::run(rounds).await,

@@ -36,7 +36,7 @@ pub use progress::{Progress, on_stderr};
 pub use recorder::Latency;
 pub use report::{ArrivalDecile, BehaviourCount, Invariant, Report};
 pub use run::run;
-pub use sellers::{Kind, PEOPLE_MAX, Sellers, SellersReport, run_sellers};
+pub use sellers::{BrowserKey, Kind, PEOPLE_MAX, Sellers, SellersReport, run_sellers};
 pub use tally::Standing;
 pub use target::{Target, TargetError};
 pub use timeline::ShopSecond;

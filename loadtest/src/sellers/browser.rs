@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
 use super::Market;
-use super::key::Key;
+use super::key::BrowserKey;
 use crate::http::{Answer, exchange};
 
 const AGAIN: Duration = Duration::from_millis(300);
@@ -25,13 +25,13 @@ pub(crate) enum Claimed {
 /// A browser.
 pub(crate) struct Browser {
     address: String,
-    key: Key,
+    key: BrowserKey,
 }
 
 impl Browser {
     /// A browser at an address of its own.
     pub(crate) fn at(address: String) -> anyhow::Result<Self> {
-        Ok(Self { address, key: Key::make()? })
+        Ok(Self { address, key: BrowserKey::make()? })
     }
 
     /// Joins, and answers the ticket.

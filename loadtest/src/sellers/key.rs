@@ -9,14 +9,18 @@ use fairgate_entry::binding::{PublicKey, token_hash};
 use serde_json::{Value, json};
 
 /// A P-256 key that never leaves its browser.
-pub(crate) struct Key {
+#[derive(Debug)]
+pub struct BrowserKey {
     pair: EcdsaKeyPair,
     jwk: Value,
 }
 
-impl Key {
+impl BrowserKey {
     /// A new key.
-    pub(crate) fn make() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn make() -> anyhow::Result<Self> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| anyhow!("no key was made"))?;
         let point = pair.public_key().as_ref();
         let (x, y) = point.get(1..33).zip(point.get(33..65)).context("a public key has two coordinates")?;
@@ -24,13 +28,19 @@ impl Key {
         Ok(Self { pair, jwk })
     }
 
-    /// Its thumbprint, as a join says it.
-    pub(crate) fn thumbprint(&self) -> anyhow::Result<String> {
+    /// Its thumbprint, as a join says it (RFC 7638).
+    ///
+    /// # Errors
+    /// The key cannot be spelled.
+    pub fn thumbprint(&self) -> anyhow::Result<String> {
         Ok(PublicKey::read(self.jwk.to_string().as_bytes())?.thumbprint().to_base64url())
     }
 
     /// A proof for one `POST` at an address, for a token.
-    pub(crate) fn proof(&self, address: &str, nonce: &str, token: &str) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// Nothing was signed.
+    pub fn proof(&self, address: &str, nonce: &str, token: &str) -> anyhow::Result<String> {
         let head = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": self.jwk});
         let claims =
             json!({"jti": nonce, "htm": "POST", "htu": address, "iat": 0, "nonce": nonce, "ath": token_hash(token)});
@@ -51,7 +61,7 @@ mod tests {
 
     #[test]
     fn each_key_has_a_thumbprint_of_its_own_and_signs_what_it_is_asked() {
-        let [one, other] = [Key::make().unwrap(), Key::make().unwrap()];
+        let [one, other] = [BrowserKey::make().unwrap(), BrowserKey::make().unwrap()];
         assert_ne!(one.thumbprint().unwrap(), other.thumbprint().unwrap());
         let proof = one.proof("http://a/claim", "n", "ticket").unwrap();
         let claims = BASE64_URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap()).unwrap();

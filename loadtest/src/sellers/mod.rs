@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::http::{Sockets, exchange, raise_socket_limit};
 use crate::target::Target;
 use browser::{Browser, Claimed};
+pub use key::BrowserKey;
 
 /// The most people of all kinds together.
 pub const PEOPLE_MAX: u32 = 20_000;
