@@ -56,6 +56,8 @@ metrics! {
         room_honoured_total: IntCounterVec["room"],
         /// Fans called beyond the rate because people said so.
         room_let_in_total: IntCounterVec["room"],
+        /// When the pool of a room's next sale opens, Unix seconds; 0 where there is no next one.
+        room_next_sale_opens_timestamp_seconds: IntGaugeVec["room"],
         /// Tickets that proved that the store had lost numbers which were given.
         room_losses_proved_total: IntCounterVec["room"],
     }
@@ -122,6 +124,12 @@ impl RoomMetrics {
         for limit in Limit::ALL {
             m.room_limit.with_label_values(&[room, limit.label()]).set((view.limit == Some(limit)).into());
         }
+    }
+
+    /// When the pool of the next sale opens, Unix ms, where there is one.
+    pub fn observe_next_sale(&self, room: &str, opens_at_ms: Option<u64>) {
+        let opens_at_s = i64::try_from(opens_at_ms.unwrap_or(0) / 1_000).unwrap_or(i64::MAX);
+        self.metrics.room_next_sale_opens_timestamp_seconds.with_label_values(&[room]).set(opens_at_s);
     }
 
     /// A ticket proved that the store has lost numbers.

@@ -262,6 +262,7 @@ mod tests {
             state,
             return_to: "/tickets?event=7&seat=\"1\"",
             message: Some("Doors open at 20:00. Bring <your> ticket."),
+            next_opens: Some("2027-06-21 20:30 (Europe/Lisbon)"),
         }
     }
 
@@ -324,6 +325,19 @@ mod tests {
         let html = text(&page, "pt", State::Waiting { place: 41_999, ahead: 12_345 });
         assert!(html.contains("42.000") && html.contains("12.345"));
         assert!(html.contains("<html lang=\"pt\" dir=\"ltr\">"));
+    }
+
+    #[test]
+    fn a_visitor_without_scripts_is_told_when_the_next_sale_opens_in_every_language() {
+        let page = WaitingPage::build(&input()).expect("the shipped page");
+        for language in language::all() {
+            let (over, between) = (text(&page, language.tag, State::Ended), text(&page, language.tag, State::Between));
+            let tail = |html: &str| html[html.find("<noscript>\n<p").expect("a part for them")..].to_owned();
+            let heading = format!("<h2>{}</h2>", language.text["ns_ended"]);
+            assert!(tail(&over).contains(&heading) && tail(&between).contains(&heading), "{}", language.tag);
+            let opens = "2027-06-21 20:30 (Europe/Lisbon)";
+            assert!(tail(&between).contains(opens) && !tail(&over).contains(opens), "{}", language.tag);
+        }
     }
 
     #[test]

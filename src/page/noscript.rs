@@ -18,6 +18,8 @@ pub struct NoScript<'a> {
     pub return_to: &'a str,
     /// The organizer's message.
     pub message: Option<&'a str>,
+    /// When the next sale opens, in words that are the same in all languages; for [`State::Between`].
+    pub next_opens: Option<&'a str>,
 }
 
 /// Where a visitor stands. The numbers of a template's sample states are placeholders.
@@ -62,13 +64,15 @@ pub enum State {
     SoldOut,
     /// The sale is over.
     Ended,
+    /// The sale is over, and there is a next one.
+    Between,
     /// The room cannot be reached; whoever has a ticket keeps the place.
     Unavailable,
 }
 
 impl State {
     /// One state of each kind.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::NotOpen,
         Self::Join { before_draw: true },
         Self::Join { before_draw: false },
@@ -80,12 +84,17 @@ impl State {
         Self::Expired,
         Self::SoldOut,
         Self::Ended,
+        Self::Between,
         Self::Unavailable,
     ];
 
     /// Under what name the texts of the state are; tells states apart without their numbers.
     pub(super) fn words(self) -> &'static str {
-        if self == (Self::Join { before_draw: true }) { "join_pool" } else { self.kind() }
+        match self {
+            Self::Join { before_draw: true } => "join_pool",
+            Self::Between => "between",
+            _ => self.kind(),
+        }
     }
 
     /// Names states in templates: what there is to do.
@@ -100,7 +109,7 @@ impl State {
             Self::Called => "called",
             Self::Expired => "expired",
             Self::SoldOut => "sold_out",
-            Self::Ended => "ended",
+            Self::Ended | Self::Between => "ended",
             Self::Unavailable => "unavailable",
         }
     }
@@ -122,6 +131,8 @@ pub(super) const RETURN_TO: &str = "\u{E003}";
 pub(super) const MESSAGE: &str = "\u{E004}";
 /// The path and query once more, as a value in another query.
 pub(super) const RETURN_QUERY: &str = "\u{E005}";
+/// When the next sale opens.
+pub(super) const NEXT_OPENS: &str = "\u{E006}";
 
 /// The values that replace the marks, escaped for HTML.
 pub(super) struct Placeholders<'a> {
@@ -130,6 +141,7 @@ pub(super) struct Placeholders<'a> {
     return_to: Cow<'a, str>,
     return_query: &'a str,
     message: Cow<'a, str>,
+    next_opens: Cow<'a, str>,
 }
 
 impl<'a> Placeholders<'a> {
@@ -142,6 +154,7 @@ impl<'a> Placeholders<'a> {
             return_to: escape(visitor.return_to),
             return_query: visitor.return_to,
             message: escape(visitor.message.unwrap_or_default()),
+            next_opens: escape(visitor.next_opens.unwrap_or_default()),
         }
     }
 
@@ -152,6 +165,7 @@ impl<'a> Placeholders<'a> {
             '\u{E003}' => Cow::Borrowed(&*self.return_to),
             '\u{E004}' => Cow::Borrowed(&*self.message),
             '\u{E005}' => Cow::Owned(in_query(self.return_query)),
+            '\u{E006}' => Cow::Borrowed(&*self.next_opens),
             _ => return None,
         })
     }
@@ -166,7 +180,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn parse(html: &str) -> Self {
-        let is_mark = |c: char| ('\u{E001}'..='\u{E005}').contains(&c);
+        let is_mark = |c: char| ('\u{E001}'..='\u{E006}').contains(&c);
         let first = Fragment::new(html.split(is_mark).next().unwrap_or_default());
         let marks = html.chars().filter(|&c| is_mark(c));
         let rest = marks.zip(html.split(is_mark).skip(1)).map(|(mark, text)| (mark, Fragment::new(text))).collect();
@@ -246,23 +260,26 @@ mod tests {
             state: State::Waiting { place: 1_234_567, ahead: 999 },
             return_to: "/a?b=1&c=\"<",
             message: Some("<b>late</b>"),
+            next_opens: Some("2027-01-01 10:00 (<)"),
         };
-        let html = format!("{AHEAD} before {PLACE}; {RETURN_TO}|{MESSAGE}|{PLACE}");
+        let html = format!("{AHEAD} before {PLACE}; {RETURN_TO}|{MESSAGE}|{NEXT_OPENS}|{PLACE}");
         assert_eq!(
             fill(&html, &visitor),
-            "999 before 1,234,568; /a?b=1&amp;c=&quot;&lt;|&lt;b&gt;late&lt;/b&gt;|1,234,568"
+            "999 before 1,234,568; /a?b=1&amp;c=&quot;&lt;|&lt;b&gt;late&lt;/b&gt;|2027-01-01 10:00 (&lt;)|1,234,568"
         );
     }
 
     #[test]
     fn a_way_back_is_one_value_of_a_query() {
-        let visitor = NoScript { state: State::Called, return_to: "/a b?c=1&d=\"é\"", message: None };
+        let visitor =
+            NoScript { state: State::Called, return_to: "/a b?c=1&d=\"é\"", message: None, next_opens: None };
         assert_eq!(fill(&format!("?r={RETURN_QUERY}"), &visitor), "?r=/a%20b%3Fc%3D1%26d%3D%22%C3%A9%22");
     }
 
     #[test]
     fn a_tail_without_marks_stays_as_it_is() {
-        let visitor = NoScript { state: State::Join { before_draw: true }, return_to: "/", message: None };
+        let visitor =
+            NoScript { state: State::Join { before_draw: true }, return_to: "/", message: None, next_opens: None };
         assert_eq!(fill("</body>", &visitor), "</body>");
         assert_eq!(fill("", &visitor), "");
     }

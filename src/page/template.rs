@@ -1,11 +1,12 @@
 //! From the template to a language's document: what is the same for everyone, and a tail for each state of a visitor.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 use super::language::Language;
-use super::noscript::{AHEAD, MESSAGE, PLACE, RETURN_QUERY, RETURN_TO, State};
+use super::noscript::{AHEAD, MESSAGE, NEXT_OPENS, PLACE, RETURN_QUERY, RETURN_TO, State};
 use super::{FormWay, PageError, PageInput, display_name, requirements, script};
 
 /// The template that is used where an organizer gives none.
@@ -90,7 +91,7 @@ impl Source {
             room => input.room.as_str(),
             title => input.title.as_str(),
             base => base.as_str(),
-            text => language.text.clone(),
+            text => words(language),
             style => self.style.as_str(),
             script => self.script.as_str(),
             config => context! { room => input.room.as_str(), base => base.as_str(), title => input.title.as_str(), text => language.script.clone() },
@@ -109,6 +110,16 @@ impl Source {
     fn layout(&self, remedy: &'static str) -> PageError {
         PageError::Layout { file: self.name.clone(), remedy }
     }
+}
+
+/// The words of the document. Those of a sale that is over and has a next one are the script's.
+fn words(language: &Language) -> BTreeMap<String, String> {
+    let mut words = language.text.clone();
+    if let (Some(ended), Some(next)) = (language.text.get("ns_ended"), language.script.get("ended_next")) {
+        words.insert("ns_between".to_owned(), ended.clone());
+        words.insert("ns_between_text".to_owned(), next.replace("{time}", NEXT_OPENS));
+    }
+    words
 }
 
 pub(super) fn located(name: &str, error: &minijinja::Error) -> PageError {

@@ -119,6 +119,7 @@ impl Heartbeat {
         // With tiers the draw takes a later round, whenever the freeze is.
         let round = if view.tiers.is_empty() { view.beacon_round() } else { None };
         let next = self.next.look(&view).await;
+        self.metrics.rooms().observe_next_sale(self.room.name(), next.as_ref().map(|next| next.opens_at_ms));
         let ended = (view.phase == Phase::Ended).then(|| view.clone());
         self.room.publish(view, next);
         if let Some(ended) = ended {
