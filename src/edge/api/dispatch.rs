@@ -63,6 +63,10 @@ pub(crate) async fn answer(
         FanCall::Past(digest, file @ (PastFile::Record | PastFile::Counts | PastFile::LogProof(_))) => {
             past::serve::document(edge, room, &digest, file).await
         }
+        FanCall::Past(digest, PastFile::Proof(index)) => past::proof::of_entry(room, &digest, index).await,
+        FanCall::Past(digest, PastFile::TierProof(tier, index)) => {
+            past::proof::of_tier(room, &digest, tier, index).await
+        }
         FanCall::Past(digest, file) => return past::serve::lines(room, &digest, file, request).map(Reply::List),
         FanCall::Status => status::answer(edge, room, request),
         FanCall::Join => join::answer(edge, room, request).await,

@@ -7,4 +7,5 @@ pub(super) mod past;
 pub(super) mod public_lists;
 pub(super) mod record;
 pub(super) mod roster;
+mod row_proof;
 pub(super) mod tiers;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::kept::{GROWING, kept, pending};
 use super::roster::read_tree;
+use super::row_proof::row_and_path;
 use super::tiers;
 use crate::edge::context::Edge;
 use crate::edge::draw_log::serve;
@@ -25,13 +26,14 @@ pub(crate) const SCHEMA: &str = include_str!("../../../docs/draw-record.schema.j
 /// The same of a draw with tiers.
 pub(crate) const TIER_SCHEMA: &str = include_str!("../../../docs/draw-record-v2.schema.json");
 
+/// That an entry stands in the roster.
 #[derive(Serialize)]
-struct Proof {
-    index: u64,
-    entries: u64,
-    entry: String,
-    path: Vec<String>,
-    root: String,
+pub(super) struct Proof {
+    pub(super) index: u64,
+    pub(super) entries: u64,
+    pub(super) entry: String,
+    pub(super) path: Vec<String>,
+    pub(super) root: String,
 }
 
 /// `GET draw`.
@@ -109,20 +111,10 @@ pub(crate) async fn proof(
     let kept = kept(request, &snapshot)?;
     let (entries, root) = snapshot.view.draw.entries.zip(snapshot.view.draw.root).ok_or_else(|| pending(edge))?;
     let tree = tree(edge, room, entries, root).await?;
-    let chunk_range = tree.chunk(index).ok_or(Problem::NoSuchEntry { index, entries })?;
-    let bytes = edge.store.roster(room.name(), chunk_range.clone()).await.map_err(|_| edge.store_unavailable())?;
-    let (chunk, _) = bytes.as_chunks::<32>();
-    let proof = tree.proof(index, chunk).map_err(|_| Problem::Internal)?;
-    let entry =
-        usize::try_from(index - chunk_range.start).ok().and_then(|at| chunk.get(at)).ok_or(Problem::Internal)?;
-    let body = Proof {
-        index,
-        entries,
-        entry: hex::encode(entry),
-        path: proof.path.iter().map(hex::encode).collect(),
-        root: hex::encode(root),
-    };
-    let mut answer = Answer::json(StatusCode::OK, &body);
+    let chunk = tree.chunk(index).ok_or(Problem::NoSuchEntry { index, entries })?;
+    let bytes = edge.store.roster(room.name(), chunk).await.map_err(|_| edge.store_unavailable())?;
+    let (entry, path) = row_and_path::<32>(&tree, index, &bytes)?;
+    let mut answer = Answer::json(StatusCode::OK, &Proof { index, entries, entry, path, root: hex::encode(root) });
     answer.headers.retain(|(name, _)| name != CACHE_CONTROL);
     Ok(answer.header(CACHE_CONTROL, kept).header(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY))
 }

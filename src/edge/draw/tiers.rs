@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::kept::{GROWING, kept, pending};
 use super::roster::{ENTRIES_A_PART, blocking};
+use super::row_proof::row_and_path;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::cors::ANYBODY;
@@ -112,24 +113,25 @@ pub(super) fn public_record(view: &View, rules: &Descriptor) -> Record {
     }
 }
 
+/// That an entry stands in a tier's roster.
 #[derive(Serialize)]
-struct Proof {
-    tier: u8,
-    index: u64,
-    entries: u64,
-    entry: String,
-    path: Vec<String>,
-    root: String,
+pub(super) struct TierProof {
+    pub(super) tier: u8,
+    pub(super) index: u64,
+    pub(super) entries: u64,
+    pub(super) entry: String,
+    pub(super) path: Vec<String>,
+    pub(super) root: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    tag: Option<TagProof>,
+    pub(super) tag: Option<TagProof>,
 }
 
-/// From the reveal on, where the room asks for an identity.
+/// The same of its tag: from the reveal on, where the room asks for an identity.
 #[derive(Serialize)]
-struct TagProof {
-    tag: String,
-    tags_path: Vec<String>,
-    tags_root: String,
+pub(super) struct TagProof {
+    pub(super) tag: String,
+    pub(super) tags_path: Vec<String>,
+    pub(super) tags_root: String,
 }
 
 /// `GET draw/proof/{tier}/{index}`.
@@ -146,17 +148,17 @@ pub(crate) async fn proof(
     let frozen = snapshot.view.draw.tiers.as_deref().ok_or_else(|| pending(edge))?;
     let trees = trees(edge, room, frozen, rules.has_identities()).await?;
     let trees = trees.get(usize::from(tier)).ok_or(Problem::NoSuchCall)?;
-    let (entry, path) = row_and_path::<32>(edge, room, Column::Entries, &trees.entries, (tier, index)).await?;
+    let (entry, path) = row::<32>(edge, room, Column::Entries, &trees.entries, (tier, index)).await?;
     let is_revealed = snapshot.view.draw.seed.is_some();
     let tag = match trees.tags.as_ref().filter(|_| is_revealed) {
         Some(tree) => {
-            let (tag, tags_path) = row_and_path::<16>(edge, room, Column::Tags, tree, (tier, index)).await?;
+            let (tag, tags_path) = row::<16>(edge, room, Column::Tags, tree, (tier, index)).await?;
             Some(TagProof { tag, tags_path, tags_root: hex::encode(tree.root()) })
         }
         None => None,
     };
     let (entries, root) = (trees.entries.entries(), hex::encode(trees.entries.root()));
-    let mut answer = Answer::json(StatusCode::OK, &Proof { tier, index, entries, entry, path, root, tag });
+    let mut answer = Answer::json(StatusCode::OK, &TierProof { tier, index, entries, entry, path, root, tag });
     answer.headers.retain(|(name, _)| name != CACHE_CONTROL);
     // Before the reveal it says nothing of the tag yet.
     let kept = if is_revealed { kept } else { GROWING };
@@ -164,7 +166,7 @@ pub(crate) async fn proof(
 }
 
 /// A row of a frozen list, and its path to the root.
-async fn row_and_path<const N: usize>(
+async fn row<const N: usize>(
     edge: &Edge,
     room: &LiveRoom,
     column: Column,
@@ -172,12 +174,8 @@ async fn row_and_path<const N: usize>(
     (tier, index): (u8, u64),
 ) -> Result<(String, Vec<String>), Problem> {
     let chunk = tree.chunk(index).ok_or(Problem::NoSuchEntry { index, entries: tree.entries() })?;
-    let start = chunk.start;
     let bytes = column.read(&*edge.store, room.name(), tier, chunk).await.map_err(|_| edge.store_unavailable())?;
-    let (rows, _) = bytes.as_chunks::<N>();
-    let proof = tree.proof(index, rows).map_err(|_| Problem::Internal)?;
-    let row = usize::try_from(index - start).ok().and_then(|at| rows.get(at)).ok_or(Problem::Internal)?;
-    Ok((hex::encode(row), proof.path.iter().map(hex::encode).collect()))
+    row_and_path::<N>(tree, index, &bytes)
 }
 
 /// The frozen tiers' trees, read anew after a restart.

@@ -13,6 +13,7 @@ use super::ended_sessions::EndedSessions;
 use super::keyed::Keyed;
 use super::loss::ProvedLoss;
 use super::next_sale::NextSale;
+use super::past_trees::PastTrees;
 use super::shelf::Shelf;
 use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
@@ -91,6 +92,8 @@ pub(crate) struct LiveRoom {
     pub(crate) next: ArcSwapOption<NextSale>,
     /// Draws of sales that are over.
     pub(crate) past: Arc<Shelf>,
+    /// What single entries of those are proved from.
+    pub(crate) past_trees: PastTrees,
     /// Losses of the store that tickets have proved.
     pub(crate) loss: ProvedLoss,
     /// The draw log, where one is kept.
@@ -152,6 +155,7 @@ impl LiveRoom {
             hand_in: Semaphore::new(1),
             next: ArcSwapOption::empty(),
             past: Arc::new(Shelf::open(store, &config.name)),
+            past_trees: PastTrees::default(),
             loss: ProvedLoss::default(),
             log,
             entry: None,

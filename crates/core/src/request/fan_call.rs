@@ -157,6 +157,10 @@ pub enum PastFile {
     TierTags(u8),
     /// What it has asked of its fans, in numbers.
     Counts,
+    /// One entry's inclusion proof.
+    Proof(u64),
+    /// The inclusion proofs of one entry of a tier, and of its tag: the tier, and the index in its roster.
+    TierProof(u8, u64),
     /// The proof that the draw log has a statement of it.
     LogProof(LogStatement),
 }
@@ -172,6 +176,8 @@ impl PastFile {
             Self::TierRoster(tier) => FanCall::TierRoster(tier),
             Self::TierTags(tier) => FanCall::TierTags(tier),
             Self::Counts => FanCall::Counts,
+            Self::Proof(index) => FanCall::Proof(index),
+            Self::TierProof(tier, index) => FanCall::TierProof(tier, index),
             Self::LogProof(statement) => FanCall::LogProof(statement),
         }
     }
@@ -184,6 +190,8 @@ impl PastFile {
             FanCall::TierRoster(tier) => Self::TierRoster(tier),
             FanCall::TierTags(tier) => Self::TierTags(tier),
             FanCall::Counts => Self::Counts,
+            FanCall::Proof(index) => Self::Proof(index),
+            FanCall::TierProof(tier, index) => Self::TierProof(tier, index),
             FanCall::LogProof(statement) => Self::LogProof(statement),
             _ => return None,
         })

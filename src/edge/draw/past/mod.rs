@@ -6,4 +6,5 @@
 //! The folders are a room's [`shelf`](crate::edge::room::shelf).
 
 pub(crate) mod keep;
+pub(crate) mod proof;
 pub(crate) mod serve;

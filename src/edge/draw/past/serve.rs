@@ -113,9 +113,12 @@ pub(crate) fn lines(
         PastFile::Roster => ("roster".to_owned(), List::Roster),
         PastFile::TierRoster(tier) => (format!("roster.{tier}"), List::Tier(Column::Entries, tier)),
         PastFile::TierTags(tier) => (format!("tags.{tier}"), List::Tier(Column::Tags, tier)),
-        PastFile::Claims | PastFile::Record | PastFile::Counts | PastFile::LogProof(_) => {
-            ("claims".to_owned(), List::Claims)
-        }
+        PastFile::Claims
+        | PastFile::Record
+        | PastFile::Counts
+        | PastFile::Proof(_)
+        | PastFile::TierProof(..)
+        | PastFile::LogProof(_) => ("claims".to_owned(), List::Claims),
     };
     if !room.past.has(digest) {
         return Err(Problem::NoSuchDraw);
@@ -126,11 +129,15 @@ pub(crate) fn lines(
 
 /// The next part of a file's bytes.
 pub(crate) async fn part(path: &Path, left: &Range<u64>) -> io::Result<Bytes> {
-    let (path, left) = (path.to_owned(), left.clone());
+    read_at(path, left.start..left.end.min(left.start + public_lists::PART_BYTES)).await
+}
+
+/// Some of a file's bytes, all of them in memory.
+pub(super) async fn read_at(path: &Path, range: Range<u64>) -> io::Result<Bytes> {
+    let path = path.to_owned();
     let read = move || {
-        let length = usize::try_from((left.end - left.start).min(public_lists::PART_BYTES)).unwrap_or(0);
-        let mut bytes = vec![0; length];
-        File::open(path)?.read_exact_at(&mut bytes, left.start)?;
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+        File::open(path)?.read_exact_at(&mut bytes, range.start)?;
         Ok(Bytes::from(bytes))
     };
     tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?

@@ -104,8 +104,22 @@ async fn a_draw_with_tiers_is_announced_and_kept_with_the_rosters_of_all_tiers()
         [Some(32), Some(64), None, Some(0), None]
     );
     assert_eq!(world.verify(folder.clone()).await, Outcome::Holds);
+    let past = world.draw();
+    let proof = world.get(FanCall::TierProof(1, 1)).await.unwrap();
     world.beat_at(ends(0) + 5 * MINUTE_MS).await;
     assert_eq!((world.phase(), hex::encode(world.draw())), (Phase::Idle, next));
+    assert_eq!(world.get(FanCall::Past(past, PastFile::TierProof(1, 1))).await.unwrap(), proof, "as it was");
+    for (file, is_refused) in [
+        (PastFile::TierProof(2, 0), Problem::NoSuchCall),
+        (PastFile::Proof(0), Problem::NoSuchCall),
+        (PastFile::TierProof(1, 2), Problem::NoSuchEntry { index: 2, entries: 2 }),
+    ] {
+        let refused = world.get(FanCall::Past(past, file)).await.unwrap_err();
+        assert_eq!(format!("{refused:?}"), format!("{is_refused:?}"));
+    }
+    std::fs::write(folder.join("roster.0"), [9; 32]).unwrap();
+    let rotten = world.get(FanCall::Past(past, PastFile::TierProof(0, 0))).await;
+    assert!(matches!(rotten, Err(Problem::Internal)), "another roster than the one that was drawn: {rotten:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,6 +106,8 @@ fn finds_the_calls_of_fans() {
             &past("0a", "draw/reveal.tlog-proof"),
             fan(0, FanCall::Past([10; 32], PastFile::LogProof(LogStatement::Reveal))),
         ),
+        ("x", &past("0a", "draw/proof/12"), fan(0, FanCall::Past([10; 32], PastFile::Proof(12)))),
+        ("x", &past("0a", "draw/proof/1/12"), fan(0, FanCall::Past([10; 32], PastFile::TierProof(1, 12)))),
         ("x", &past("0A", "draw"), Route::NoSuchCall),
         ("x", &past("0a", "draw/beacon"), Route::NoSuchCall),
         ("x", &past("0a", "join"), Route::NoSuchCall),
