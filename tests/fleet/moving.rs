@@ -90,6 +90,27 @@ fn what_one_edge_offers_another_one_takes_and_an_offer_ends_by_itself() {
     expect_left(&call(&fleet, 1, &mut other, &second, ("leave", &token), &json!({})));
 }
 
+/// Who has guessed at one edge has guessed at all of them.
+#[test]
+fn letters_are_guessed_so_often_at_all_edges_together() {
+    let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
+    let fleet = Fleet::asking(2, redis.address(), shop.address, &SALE, "[room.entry]\nbinding = \"key\"\n");
+    let (mut stranger, device) = (Fan::new(fleet.gates[0]), Device::new());
+    let mut guess = |edge: usize, letters: &str| {
+        let body = json!({"letters": letters, "jkt": device.jkt()});
+        call(&fleet, edge, &mut stranger, &device, ("move/accept", letters), &body)
+    };
+    for n in 0..20 {
+        let wrong = guess(n % 2, &format!("{}", 10_000_000 + n));
+        assert_eq!((wrong.status, wrong.problem()), (404, "offer-unknown".to_owned()), "{n}: {}", wrong.text());
+    }
+    for edge in 0..2 {
+        let held = guess(edge, "10000099");
+        assert_eq!((held.status, held.problem()), (429, "too-many-requests".to_owned()), "edge {edge}");
+        assert!(held.json()["retry_after_ms"].as_u64() > Some(0), "{}", held.text());
+    }
+}
+
 fn expect_left(answer: &Answer) {
     assert_eq!(answer.status, 204, "{}", answer.text());
 }

@@ -45,7 +45,7 @@ pub use self::framing::Damage;
 pub use self::joins::{CountedNetwork, Joined, Joiner};
 pub use self::lock::{DirLock, LockError};
 pub use self::next_draw::KeptNext;
-pub use self::offers::{NewOffer, OFFERS_MAX, OfferName, OfferRow, Offers};
+pub use self::offers::{GUESSERS_MAX, Guesser, GuesserName, NewOffer, OFFERS_MAX, OfferName, OfferRow, Offers, Typed};
 pub use self::replace::replace_file;
 
 /// Why a store could not answer.
@@ -231,6 +231,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The offer with this name; nothing where it has ended. With `by` it is accepted so, where nobody has accepted it before.
     async fn offer(&self, room: &str, name: &OfferName, by: Option<String>) -> Result<Option<OfferRow>, StoreError>;
+
+    /// The offer whose letters somebody has typed, by the name that follows from them. Wrong ones are counted for the network.
+    async fn typed_offer(&self, room: &str, name: &OfferName, by: &Guesser) -> Result<Typed, StoreError>;
 
     /// Ends an offer for others. With `kept_ms` its place has moved, and who has accepted it may learn of that for so long;
     /// without it nothing is left.

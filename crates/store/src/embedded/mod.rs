@@ -48,8 +48,8 @@ use super::book::{BookFile, remove_old};
 use super::next_draw;
 use super::offers::Offers;
 use super::{
-    BookPart, DirLock, KeptNext, LockError, NewOffer, OfferName, OfferRow, Store, StoreError, StoreTime, check_name,
-    check_plan_is_of, draw_name,
+    BookPart, DirLock, Guesser, KeptNext, LockError, NewOffer, OfferName, OfferRow, Store, StoreError, StoreTime,
+    Typed, check_name, check_plan_is_of, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -390,6 +390,10 @@ impl Store for EmbeddedStore {
 
     async fn offer(&self, room: &str, name: &OfferName, by: Option<String>) -> Result<Option<OfferRow>, StoreError> {
         self.with_offers(room, |offers, now_ms| offers.take(name, by, now_ms))
+    }
+
+    async fn typed_offer(&self, room: &str, name: &OfferName, by: &Guesser) -> Result<Typed, StoreError> {
+        self.with_offers(room, |offers, now_ms| offers.typed(name, by, now_ms))
     }
 
     async fn end_offer(

@@ -70,8 +70,8 @@ use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};
 use super::{
-    BookPart, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName, OfferRow, RosterCopy, SharedRows,
-    Store, StoreError, StoreTime, check_name, check_plan_is_of, copy, draw_name,
+    BookPart, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName, OfferRow,
+    RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, check_name, check_plan_is_of, copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -381,6 +381,11 @@ impl Store for RedisStore {
     async fn offer(&self, room: &str, name: &OfferName, by: Option<String>) -> Result<Option<OfferRow>, StoreError> {
         let (link, key, name) = (self.link.clone(), offers_key(room)?, *name);
         self.on_own_runtime(async move { offers::take(&link, &key, &name, by).await }.boxed()).await
+    }
+
+    async fn typed_offer(&self, room: &str, name: &OfferName, by: &Guesser) -> Result<Typed, StoreError> {
+        let (link, key, name, by) = (self.link.clone(), offers_key(room)?, *name, *by);
+        self.on_own_runtime(async move { offers::typed(&link, &key, &name, &by).await }.boxed()).await
     }
 
     async fn end_offer(

@@ -7,12 +7,13 @@ use std::sync::LazyLock;
 use redis::Script;
 
 use super::link::Link;
-use super::script::{nonsense, run, text};
+use super::script::{Reply, nonsense, number, run, text};
 use crate::StoreError;
-use crate::offers::{NewOffer, OFFERS_MAX, OfferName, OfferRow};
+use crate::offers::{GUESSERS_MAX, Guesser, NewOffer, OFFERS_MAX, OfferName, OfferRow, Typed};
 
 static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../../lua/offer_put.lua")));
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../../lua/offer_take.lua")));
+static TYPED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../../lua/offer_typed.lua")));
 static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../../lua/offer_end.lua")));
 
 /// Keeps an offer.
@@ -36,11 +37,27 @@ pub(super) async fn take(
     if reply.word == "gone" {
         return Ok(None);
     }
+    row(reply).map(Some)
+}
+
+/// The offer whose letters somebody has typed.
+pub(super) async fn typed(link: &Link, key: &str, name: &OfferName, by: &Guesser) -> Result<Typed, StoreError> {
+    let mut call = TYPED.key(key);
+    call.arg(hex::encode(name)).arg(hex::encode(by.network)).arg(by.wrong_max).arg(by.counted_ms).arg(GUESSERS_MAX);
+    let reply = run(&call, link).await?;
+    match (reply.word.as_str(), reply.values.as_slice()) {
+        ("gone", []) => Ok(Typed::Unknown),
+        ("often", [retry_after_ms]) => Ok(Typed::TooOften { retry_after_ms: number(retry_after_ms)? }),
+        _ => row(reply).map(Typed::Found),
+    }
+}
+
+fn row(reply: Reply) -> Result<OfferRow, StoreError> {
     let mut values = reply.values.into_iter().map(text);
     let (Some(Some(about)), Some(Some(by)), Some(Some(done))) = (values.next(), values.next(), values.next()) else {
         return Err(nonsense("an offer without its parts"));
     };
-    Ok(Some(OfferRow { about, by: Some(by).filter(|by| !by.is_empty()), is_done: done == "1" }))
+    Ok(OfferRow { about, by: Some(by).filter(|by| !by.is_empty()), is_done: done == "1" })
 }
 
 /// Ends an offer.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fairgate_store::embedded::EmbeddedStore;
-use fairgate_store::{NewOffer, OFFERS_MAX, OfferName, OfferRow, Offers, Store, StoreError};
+use fairgate_store::{Guesser, NewOffer, OFFERS_MAX, OfferName, OfferRow, Offers, Store, StoreError, Typed};
 use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
@@ -22,6 +22,8 @@ enum Step {
     Look(u8, u8),
     Take(u8, u8, u8),
     End(u8, u8, bool),
+    /// Somebody of a network types letters.
+    Type(u8, u8, u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -30,6 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (place.clone(), offer.clone()).prop_map(|(place, offer)| Step::Put(place, offer)),
         2 => (place.clone(), offer.clone()).prop_map(|(place, offer)| Step::Look(place, offer)),
         4 => (place.clone(), offer.clone(), 0..3u8).prop_map(|(place, offer, by)| Step::Take(place, offer, by)),
+        4 => (place.clone(), offer.clone(), 0..2u8).prop_map(|(place, offer, network)| Step::Type(place, offer, network)),
         2 => (place, offer, any::<bool>()).prop_map(|(place, offer, moved)| Step::End(place, offer, moved)),
     ]
 }
@@ -42,6 +45,19 @@ fn name(place: u8, offer: u8) -> OfferName {
 
 fn new(place: u8, offer: u8, good_for_ms: u64) -> NewOffer {
     NewOffer { name: name(place, offer), place: [place; 16], about: format!("v1.{place}.{offer}"), good_for_ms }
+}
+
+/// A network may be wrong twice.
+fn guesser(network: u8, counted_ms: u64) -> Guesser {
+    Guesser { network: [network; 8], wrong_max: 2, counted_ms }
+}
+
+/// The same whatever the time is: each store has a clock of its own.
+fn timeless(typed: Typed) -> Typed {
+    match typed {
+        Typed::TooOften { .. } => Typed::TooOften { retry_after_ms: 0 },
+        typed => typed,
+    }
 }
 
 async fn follows(history: &[Step], store: &impl Store) {
@@ -61,6 +77,11 @@ async fn follows(history: &[Step], store: &impl Store) {
                 let (name, by) = (name(place, offer), Some(format!("key {by}")));
                 let found = store.offer(ROOM, &name, by.clone()).await.unwrap();
                 assert_eq!(found, model.take(&name, by, START_MS), "{step:?}");
+            }
+            Step::Type(place, offer, network) => {
+                let (name, by) = (name(place, offer), guesser(network, LONG_MS));
+                let found = store.typed_offer(ROOM, &name, &by).await.unwrap();
+                assert_eq!(timeless(found), timeless(model.typed(&name, &by, START_MS)), "{step:?}");
             }
             Step::End(place, offer, moved) => {
                 let (name, kept_ms) = (name(place, offer), moved.then_some(LONG_MS));
@@ -112,7 +133,12 @@ async fn ends_in_time(store: &impl Store, pass: impl AsyncFn(Duration)) {
     assert_eq!(store.offer(ROOM, &name(1, 0), None).await.unwrap(), Some(row(1)));
     store.offer(ROOM, &name(3, 0), Some("key".to_owned())).await.unwrap();
     store.end_offer(ROOM, &name(3, 0), &[3; 16], Some(LONG_MS)).await.unwrap();
+    let typed = async |name: OfferName| store.typed_offer(ROOM, &name, &guesser(1, 300)).await.unwrap();
+    assert_eq!([typed([9; 16]).await, typed([9; 16]).await], [Typed::Unknown, Typed::Unknown]);
+    let often = typed(name(2, 0)).await;
+    assert!(matches!(often, Typed::TooOften { retry_after_ms: 1..=300 }), "{often:?}");
     pass(Duration::from_millis(350)).await;
+    assert_eq!(typed(name(2, 0)).await, Typed::Found(row(2)), "wrong letters are forgotten in time");
     assert_eq!(store.offer(ROOM, &name(1, 0), Some("late".to_owned())).await.unwrap(), None);
     assert_eq!(store.offer(ROOM, &name(2, 0), None).await.unwrap(), Some(row(2)));
     let moved = OfferRow { by: Some("key".to_owned()), is_done: true, ..row(3) };
@@ -159,6 +185,11 @@ async fn offers_in_redis_end_in_time_are_bounded_and_every_edge_has_them() {
         let store = if n % 2 == 0 { &store } else { &other };
         async move { store.offer(ROOM, &name(9, 0), Some(format!("key {n}"))).await.unwrap().unwrap().by }
     });
+    let farm = guesser(5, LONG_MS);
+    let wrong = [&store, &other, &store].map(|edge| edge.typed_offer(ROOM, &[8; 16], &farm));
+    let wrong = futures_util::future::join_all(wrong).await;
+    let unknown = wrong.iter().filter(|typed| matches!(typed, Ok(Typed::Unknown))).count();
+    assert_eq!(unknown, 2, "wrong letters are counted for all edges together: {wrong:?}");
     let by = futures_util::future::join_all(tries).await;
     assert!(by[0].is_some() && by.iter().all(|one| *one == by[0]), "the first has it: {by:?}");
 }

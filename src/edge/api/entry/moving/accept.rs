@@ -1,20 +1,21 @@
 //! `POST move/accept`: another device takes a place that it is shown, and gets the ticket once the first device agrees.
 //!
-//! Guarantees: who accepts first has accepted. Whoever guesses letters is soon told to wait.
+//! Guarantees: who accepts first has accepted. Whoever guesses letters is soon told to wait, by every edge of a fleet.
 
 use fairgate_entry::binding::{Acceptance, KeepsakeHash, Letters, Offer, Thumbprint};
+use fairgate_store::Typed;
 use fairgate_token::{Terms, Ticket};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{LOOK_AGAIN_MS, Open, bad_offer, look, moving_desk, take};
+use super::{LOOK_AGAIN_MS, Open, bad_offer, look, moving_desk, open, take, unavailable};
 use crate::edge::api::entry::desk::moment;
 use crate::edge::api::entry::proof::{self, ProvedCall};
 use crate::edge::api::join;
 use crate::edge::api::newcomer::Entered;
 use crate::edge::context::Edge;
 use crate::edge::entry::desk::Desk;
-use crate::edge::entry::moves::next_hour_ms;
+use crate::edge::entry::moves::guesser;
 use crate::edge::entry::shown::check_length;
 use crate::edge::http::answer::Answer;
 use crate::edge::http::body::Sent;
@@ -122,17 +123,14 @@ async fn find(
         return found.filter(|open| open.offered.offer.is(&offer)).ok_or_else(|| EntryProblem::OfferUnknown.into());
     }
     check_length("letters", asked.letters.as_ref(), TYPED_BYTES_MAX)?;
-    let (moment, typed) = (moment(edge, snapshot, request), asked.letters.as_deref().unwrap_or_default());
-    let (network, now_ms) = (desk.network_tag(&moment), moment.now_ms);
-    if !desk.moves.may_guess(network, now_ms) {
-        return Err(EntryProblem::TooOften { retry_after_ms: next_hour_ms(now_ms) }.into());
+    // What is no letters at all tells nobody anything, and is not counted.
+    let letters = asked.letters.as_deref().and_then(Letters::read).ok_or(EntryProblem::OfferUnknown)?;
+    let by = guesser(desk.network_tag(&moment(edge, snapshot, request)));
+    let name = desk.moves.keys.name(&snapshot.view.draw.descriptor_digest, &letters);
+    let typed = edge.store.typed_offer(room.name(), &name, &by).await.map_err(|error| unavailable(edge, &error))?;
+    match typed {
+        Typed::Found(row) => open(room, desk, &name, row).ok_or_else(|| EntryProblem::OfferUnknown.into()),
+        Typed::Unknown => Err(EntryProblem::OfferUnknown.into()),
+        Typed::TooOften { retry_after_ms } => Err(EntryProblem::TooOften { retry_after_ms }.into()),
     }
-    let found = match Letters::read(typed) {
-        Some(letters) => look(edge, room, desk, snapshot, &letters).await?,
-        None => None,
-    };
-    found.ok_or_else(|| {
-        desk.moves.note_wrong(network, now_ms);
-        EntryProblem::OfferUnknown.into()
-    })
 }

@@ -96,8 +96,12 @@ async fn take(
     by: Option<String>,
 ) -> Result<Option<Open>, Problem> {
     let row = edge.store.offer(room.name(), name, by).await.map_err(|error| unavailable(edge, &error))?;
-    let open = |row: OfferRow| Some(Open { name: *name, offered: desk.moves.keys.open(&row.about, room.name())?, row });
-    Ok(row.and_then(open))
+    Ok(row.and_then(|row| open(room, desk, name, row)))
+}
+
+/// What is sealed in an offer; nothing where this edge cannot open it.
+fn open(room: &LiveRoom, desk: &Desk, name: &OfferName, row: OfferRow) -> Option<Open> {
+    Some(Open { name: *name, offered: desk.moves.keys.open(&row.about, room.name())?, row })
 }
 
 /// The offer that a device made.
