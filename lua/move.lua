@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  the room
 -- ARGV     now, epoch, revision, tier (LINE for a place), index, the key it is bound to, the new key, how often it may move
--- Returns  {'ok', 'moved'}, {'ok', 'elsewhere', since}, {'ok', 'spent'} or {'ok', 'gone'}
+-- Returns  {'ok', 'moved', how often it has moved, since}, {'ok', 'elsewhere', since}, {'ok', 'spent'} or {'ok', 'gone'}
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
@@ -27,7 +27,7 @@ end
 local at = integer(tier) .. ':' .. integer(index)
 local key, moves, since = bound(at)
 if (key or from) == to then
-  return answer('moved')
+  return answer('moved', moves or 0, since or s.now)
 elseif key and key ~= from then
   return answer('elsewhere', since)
 elseif (moves or 0) >= most then
@@ -35,4 +35,4 @@ elseif (moves or 0) >= most then
 end
 redis.call('HSET', sub('moved'), at, to .. struct.pack('>BI8', (moves or 0) + 1, s.now))
 changed = true
-return answer('moved')
+return answer('moved', (moves or 0) + 1, s.now)

@@ -4,6 +4,7 @@
 -- ARGV     now, epoch, revision, a random name for the state, should it have lost something, the places that the edge
 --          knows to be gone as bits, the byte that these begin with, how many names and values follow, name, value ...
 --          (names are those of the state, and edge: the caller's own name),
+--          how many moves follow, position, key, how often and since when of each (lua/room/keys.lua),
 --          how many sessions follow, place, admitted at, expires at, hard end of each, then place and time of each that
 --          ended early
 -- Returns  {'ok', epoch}
@@ -221,6 +222,19 @@ local function restore_closed(place, until_at)
   end
 end
 
+-- Of two moves of one position the later one stands.
+local function restore_moves()
+  for _ = 1, tonumber(next_argument()) do
+    local position, to = next_argument(), next_argument()
+    local moves, since = tonumber(next_argument()), tonumber(next_argument())
+    local key, known_moves, known_since = bound(position)
+    if not key or moves > known_moves or (moves == known_moves and since > known_since) then
+      redis.call('HSET', sub('moved'), position, to .. struct.pack('>BI8', moves, since))
+      was_missing = true
+    end
+  end
+end
+
 local function restore_sessions()
   local sessions = {}
   for _ = 1, tonumber(next_argument()) do
@@ -275,6 +289,7 @@ local function restore()
   restore_settings()
   s.pool_is_closed = math.max(s.pool_is_closed, m.pool_is_closed)
   restore_line()
+  restore_moves()
   restore_sessions()
   if was_missing and is_suspect then
     -- It has lost something, and may have lost numbers that nobody here knows.

@@ -48,7 +48,7 @@ pub use process::error::EdgeError;
 pub use process::handover::Sockets;
 pub use process::server::run;
 pub use room::batch::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX};
-pub use room::draw_step::{DrawStep, copy_due, is_one_roster};
+pub use room::draw_step::{DrawStep, copy_due, is_one_roster, tier_copies_due};
 pub use room::next_sale::NextSale;
 pub use room::snapshot::{Standing, Verdict};
 pub use room::status_document::{PollPolicy, Status, StatusInput};

@@ -1,5 +1,7 @@
 //! A place goes to another device in a fleet: any edge answers any of the calls, and offers end by Redis's own clock.
 
+use std::time::{Duration, Instant};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fairgate_testkit::PrivateRedis;
@@ -109,6 +111,47 @@ fn letters_are_guessed_so_often_at_all_edges_together() {
         assert_eq!((held.status, held.problem()), (429, "too-many-requests".to_owned()), "edge {edge}");
         assert!(held.json()["retry_after_ms"].as_u64() > Some(0), "{}", held.text());
     }
+}
+
+/// Redis loses everything. Each edge knows its own moves, so that both tickets of a place never count again.
+#[test]
+fn a_place_that_moved_stays_where_it_is_though_redis_loses_everything() {
+    let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
+    let fleet = Fleet::asking(2, redis.address(), shop.address, &SALE, "[room.entry]\nbinding = \"key\"\n");
+    let (mut fan, first) = (Fan::new(fleet.gates[0]), Device::new());
+    let joined = expect(&first.join(&mut fan, 1), 200);
+    let ticket = joined["ticket"].as_str().unwrap().to_owned();
+    let (mut other, second) = (Fan::new(fleet.gates[1]), Device::new());
+    let offer = expect(&call(&fleet, 0, &mut fan, &first, ("move", &ticket), &json!({})), 200);
+    let letters = offer["letters"].as_str().unwrap().to_owned();
+    let by_letters = json!({"letters": offer["letters"], "jkt": second.jkt()});
+    let seen = expect(&call(&fleet, 1, &mut other, &second, ("move/accept", &letters), &by_letters), 202);
+    let last = json!({"offer": offer["offer"], "number": seen["number"]});
+    expect(&call(&fleet, 1, &mut fan, &first, ("move/confirm", &ticket), &last), 200);
+    let got = expect(&call(&fleet, 0, &mut other, &second, ("move/accept", &letters), &by_letters), 200);
+    let token = got["ticket"].as_str().unwrap().to_owned();
+
+    let mut link = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    redis::cmd("FLUSHALL").exec(&mut link).unwrap();
+    // The room is put back, and then mends for two seconds.
+    let once_whole = |edge: usize, fan: &mut Fan, device: &Device, of: (&str, &str)| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = call(&fleet, edge, fan, device, of, &json!({}));
+            if answer.status != 503 {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "it never came back: {}", answer.text());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    for edge in 0..2 {
+        let moved = once_whole(edge, &mut fan, &first, ("leave", &ticket));
+        assert_eq!((moved.status, moved.problem()), (409, "moved".to_owned()), "edge {edge}: {}", moved.text());
+        let spent = once_whole(edge, &mut other, &second, ("move", &token));
+        assert_eq!((spent.status, spent.problem()), (403, "move-spent".to_owned()), "edge {edge}: {}", spent.text());
+    }
+    expect_left(&once_whole(0, &mut other, &second, ("leave", &token)));
 }
 
 fn expect_left(answer: &Answer) {

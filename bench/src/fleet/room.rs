@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use fairgate_core::room::{Claimant, Command, Control, Entry, Late, Mode, Outcome, Policy, SalePlan};
 use fairgate_draw::RosterTreeBuilder;
-use fairgate_store::Store;
 use fairgate_store::redis::{RedisOptions, RedisStore};
+use fairgate_store::{CopiedList, Store};
 use fairgate_telemetry::clock::{Clock, ManualClock};
 use fairgate_testkit::PrivateRedis;
 use redis::aio::MultiplexedConnection;
@@ -163,7 +163,7 @@ impl Bench {
         let entries = self.store.view(ROOM).await?.pool_size;
         let begun = Instant::now();
         let mut tree = RosterTreeBuilder::new();
-        let mut copy = self.store.begin_copy(ROOM)?.context("the disk cannot be written")?;
+        let mut copy = self.store.begin_copy(ROOM, CopiedList::Roster)?.context("the disk cannot be written")?;
         for from in (0..entries).step_by(READ_AT_ONCE as usize) {
             let part = self.store.roster(ROOM, from..entries.min(from + READ_AT_ONCE)).await?;
             part.as_chunks::<32>().0.iter().for_each(|entry| tree.push(entry));

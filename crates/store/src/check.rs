@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::embedded::look_at_journals;
 use super::redis::{Unread, Unreadable, read_knowledge, read_ledger};
-use super::{Damage, book, check_name, copy, draw_log, next_draw};
+use super::{CopiedList, Damage, book, check_name, copy, draw_log, next_draw};
 
 /// How a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ fn check_file(path: &Path) -> Option<Finding> {
         _ if name == next_draw::NAME => check_next(path),
         "ledger" => check_ledger(path),
         "entries" => (Condition::Whole, "entries in their first format, which has no checksum".to_owned()),
-        "roster" => check_copy(path)?,
+        "roster" | "tags" => check_copy(path)?,
         book::EXTENSION => check_book(path),
         "rotten" => (Condition::Rotten, "kept aside when it was found".to_owned()),
         _ => return None,
@@ -174,10 +174,14 @@ fn check_book(path: &Path) -> (Condition, String) {
 }
 
 fn check_copy(path: &Path) -> Option<(Condition, String)> {
-    let root = copy::named_root(path)?;
-    Some(match File::open(path).and_then(|mut file| copy::look(&mut file, &root)) {
-        Ok(Ok(_)) => (Condition::Whole, "a copy of the frozen roster".to_owned()),
-        Ok(Err(damage)) => (damage.into(), "a copy of the frozen roster".to_owned()),
+    let (root, list) = (copy::named_root(path)?, CopiedList::of(path)?);
+    let what = match list {
+        CopiedList::Roster => "a copy of the frozen roster".to_owned(),
+        CopiedList::Tags => "a copy of the frozen tags of a tier".to_owned(),
+    };
+    Some(match File::open(path).and_then(|mut file| copy::look(&mut file, list, &root)) {
+        Ok(Ok(_)) => (Condition::Whole, what),
+        Ok(Err(damage)) => (damage.into(), what),
         Err(error) => (Condition::Unreadable, error.to_string()),
     })
 }

@@ -39,7 +39,7 @@ use fairgate_draw::Hash;
 use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 
 pub use self::book::BookPart;
-pub use self::copy::{KeptCopy, RosterCopy};
+pub use self::copy::{CopiedList, KeptCopy, RosterCopy};
 pub use self::draw_log::{LogFile, LogFileError, LogRecord};
 pub use self::framing::Damage;
 pub use self::joins::{CountedNetwork, Joined, Joiner};
@@ -158,12 +158,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// True if the roster with this root could be put back from this process's own disk. A store that is that disk
     /// needs no copy.
-    fn has_copy(&self, _room: &str, _root: &Hash) -> bool {
+    fn has_copy(&self, _room: &str, _list: CopiedList, _root: &Hash) -> bool {
         true
     }
 
     /// Begins a copy of the roster on this process's own disk; none where none is needed or none can be written.
-    fn begin_copy(&self, _room: &str) -> Result<Option<RosterCopy>, StoreError> {
+    fn begin_copy(&self, _room: &str, _list: CopiedList) -> Result<Option<RosterCopy>, StoreError> {
         Ok(None)
     }
 

@@ -5,7 +5,7 @@
 
 use fairgate_draw::{Hash, RosterTree, RosterTreeBuilder};
 
-use fairgate_store::{KeptCopy, RosterCopy, Store, StoreError};
+use fairgate_store::{CopiedList, KeptCopy, RosterCopy, Store, StoreError};
 
 /// Entries read from the store at once: 2 MB.
 pub(super) const ENTRIES_A_PART: u64 = 64 * 1024;
@@ -21,7 +21,7 @@ pub(crate) async fn read_roster(
     room: &str,
     entries: u64,
 ) -> Result<(RosterTree, Option<RosterCopy>), StoreError> {
-    read(store, room, entries, store.begin_copy(room)?).await
+    read(store, room, entries, store.begin_copy(room, CopiedList::Roster)?).await
 }
 
 /// Reads the roster into a tree.

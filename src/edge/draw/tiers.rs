@@ -1,7 +1,7 @@
 //! A draw with tiers in public: its trees, its record, and the proof that an entry and its tag stand in their lists.
 //!
-//! Guarantees: one part of a list is in memory at a time, and is hashed off the threads that serve requests. No tag, and no
-//! hash of one, is told before the reveal.
+//! Guarantees: one part of a list is in memory at a time, and is hashed off the threads that serve requests. A copy of a list is
+//! kept under the root that its bytes have. No tag, and no hash of one, is told before the reveal.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
 use serde::Serialize;
 
 use super::kept::{GROWING, kept, pending};
-use super::roster::{ENTRIES_A_PART, blocking};
+use super::roster::{ENTRIES_A_PART, blocking, keep};
 use super::row_proof::row_and_path;
 use crate::edge::context::Edge;
 use crate::edge::http::answer::Answer;
@@ -24,7 +24,7 @@ use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::tier_trees::TierTrees;
 use fairgate_core::room::View;
-use fairgate_store::{Store, StoreError};
+use fairgate_store::{CopiedList, KeptCopy, RosterCopy, Store, StoreError};
 
 /// A list of a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,13 @@ pub(crate) enum Column {
 }
 
 impl Column {
+    fn copied(self) -> CopiedList {
+        match self {
+            Self::Entries => CopiedList::Roster,
+            Self::Tags => CopiedList::Tags,
+        }
+    }
+
     /// The rows of a range of indexes.
     pub(super) async fn read(
         self,
@@ -51,31 +58,59 @@ impl Column {
     }
 }
 
-/// Reads all tiers into trees; `sizes` are the entries of each, and `has_tags` says whether the room asks for an identity.
-pub(crate) async fn read_trees(
-    store: &dyn Store,
-    room: &str,
-    sizes: &[u64],
-    has_tags: bool,
-) -> Result<Vec<TierTrees>, StoreError> {
-    let mut trees = Vec::with_capacity(sizes.len());
-    for (tier, entries) in (0..=u8::MAX).zip(sizes) {
-        let tags = match has_tags {
-            true => Some(read_tree::<16>(Column::Tags, store, room, tier, *entries).await?),
-            false => None,
-        };
-        trees.push(TierTrees { entries: read_tree::<32>(Column::Entries, store, room, tier, *entries).await?, tags });
+/// The lists of a room's tiers, as they are read.
+pub(crate) struct TierLists<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) room: &'a str,
+    /// The entries of each tier.
+    pub(crate) sizes: &'a [u64],
+    /// True if the room asks for an identity.
+    pub(crate) has_tags: bool,
+    /// True to copy each list to this edge's disk, where the store has that done.
+    pub(crate) copies: bool,
+}
+
+impl TierLists<'_> {
+    /// Reads all tiers into trees, and keeps the copies that were asked for and could be written.
+    pub(crate) async fn read(&self) -> Result<(Vec<TierTrees>, Vec<KeptCopy>), StoreError> {
+        let (mut trees, mut kept) = (Vec::with_capacity(self.sizes.len()), Vec::new());
+        for (tier, entries) in (0..=u8::MAX).zip(self.sizes) {
+            let tags = match self.has_tags {
+                true => Some(self.read_tree::<16>(Column::Tags, tier, *entries, &mut kept).await?),
+                false => None,
+            };
+            let entries = self.read_tree::<32>(Column::Entries, tier, *entries, &mut kept).await?;
+            trees.push(TierTrees { entries, tags });
+        }
+        Ok((trees, kept))
     }
-    Ok(trees)
+
+    /// How many lists there are.
+    pub(crate) fn count(&self) -> usize {
+        self.sizes.len() * if self.has_tags { 2 } else { 1 }
+    }
+
+    async fn read_tree<const N: usize>(
+        &self,
+        column: Column,
+        tier: u8,
+        rows: u64,
+        kept: &mut Vec<KeptCopy>,
+    ) -> Result<RosterTree, StoreError> {
+        let copy = if self.copies { self.store.begin_copy(self.room, column.copied())? } else { None };
+        let (tree, copy) = read_tree::<N>(column, self.store, self.room, (tier, rows), copy).await?;
+        kept.extend(keep(copy, tree.root()).await?);
+        Ok(tree)
+    }
 }
 
 async fn read_tree<const N: usize>(
     column: Column,
     store: &dyn Store,
     room: &str,
-    tier: u8,
-    rows: u64,
-) -> Result<RosterTree, StoreError> {
+    (tier, rows): (u8, u64),
+    mut copy: Option<RosterCopy>,
+) -> Result<(RosterTree, Option<RosterCopy>), StoreError> {
     let mut builder = RosterTreeBuilder::new();
     let mut from = 0;
     while from < rows {
@@ -84,16 +119,23 @@ async fn read_tree<const N: usize>(
         if bytes.len() as u64 != (to - from) * N as u64 {
             return Err(StoreError::Damaged(format!("a list of tier {tier} ends before its row {to}")));
         }
-        builder = blocking(move || push_all::<N>(builder, &bytes)).await?;
+        (builder, copy) = blocking(move || push_all::<N>(builder, copy, &bytes)).await?;
         from = to;
     }
-    Ok(builder.finish())
+    Ok((builder.finish(), copy))
 }
 
-fn push_all<const N: usize>(mut builder: RosterTreeBuilder, bytes: &[u8]) -> RosterTreeBuilder {
+fn push_all<const N: usize>(
+    mut builder: RosterTreeBuilder,
+    mut copy: Option<RosterCopy>,
+    bytes: &[u8],
+) -> (RosterTreeBuilder, Option<RosterCopy>) {
     let (rows, _) = bytes.as_chunks::<N>();
     rows.iter().for_each(|row| builder.push(row));
-    builder
+    if let Some(copy) = &mut copy {
+        copy.push(bytes);
+    }
+    (builder, copy)
 }
 
 /// The public record of a draw with these rules, before it is signed.
@@ -192,7 +234,8 @@ async fn trees(
         return Ok(trees);
     }
     let sizes: Vec<u64> = frozen.iter().map(|tier| tier.entries).collect();
-    let trees = read_trees(&*edge.store, room.name(), &sizes, has_tags).await.map_err(|_| edge.store_unavailable())?;
+    let lists = TierLists { store: &*edge.store, room: room.name(), sizes: &sizes, has_tags, copies: false };
+    let (trees, _) = lists.read().await.map_err(|_| edge.store_unavailable())?;
     let trees = Arc::new(trees);
     room.tier_trees.store(Some(Arc::clone(&trees)));
     Ok(trees)

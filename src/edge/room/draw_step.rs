@@ -3,6 +3,7 @@
 //! Guarantee: no root is made of a roster that is being put back, or was put back while it was read.
 
 use fairgate_draw::Hash;
+use fairgate_draw::v2::FrozenTier;
 
 use fairgate_core::room::{Phase, View};
 
@@ -37,12 +38,21 @@ impl DrawStep {
 }
 
 /// The frozen roster's entries and root, where a copy of it can be made. While some of the roster is still to be put
-/// back there is nothing to copy, and of a room with tiers no copies are made.
+/// back there is nothing to copy. [`tier_copies_due`] is the same of a room with tiers.
 #[must_use]
 pub fn copy_due(view: &View) -> Option<(u64, Hash)> {
     let draw = &view.draw;
-    let is_whole = !view.mending && draw.missing == Some(view.missing) && draw.tiers.is_none();
-    draw.entries.zip(draw.root).filter(|_| is_whole)
+    draw.entries.zip(draw.root).filter(|_| draw.tiers.is_none() && is_whole(view))
+}
+
+/// What is frozen of each tier, where copies of it can be made.
+#[must_use]
+pub fn tier_copies_due(view: &View) -> Option<&[FrozenTier]> {
+    view.draw.tiers.as_deref().filter(|_| is_whole(view))
+}
+
+fn is_whole(view: &View) -> bool {
+    !view.mending && view.draw.missing == Some(view.missing)
 }
 
 /// True if a roster that was read between two looks is of one state.

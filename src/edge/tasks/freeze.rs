@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use crate::edge::draw::roster::{keep, read_roster};
-use crate::edge::draw::tiers::read_trees;
+use crate::edge::draw::tiers::TierLists;
 use crate::edge::room::draw_step::is_one_roster;
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::room::tier_trees::TierTrees;
 use fairgate_core::room::{Command, View};
-use fairgate_store::{Store, StoreError};
+use fairgate_store::{KeptCopy, Store, StoreError};
 
 /// Freezes one room.
 pub(super) struct Freezer {
@@ -55,10 +55,14 @@ impl Freezer {
         let snapshot = self.room.snapshot();
         let rules = snapshot.as_deref().and_then(|snapshot| snapshot.rules());
         let rules = rules.ok_or_else(|| StoreError::Damaged("the draw's rules cannot be read".into()))?;
-        let trees = read_trees(&*self.store, room, &sizes, rules.has_identities()).await?;
+        // Whoever publishes the roots can put back what they were made of.
+        let has_tags = rules.has_identities();
+        let lists = TierLists { store: &*self.store, room, sizes: &sizes, has_tags, copies: true };
+        let (trees, kept) = lists.read().await?;
         let missing = self.check_is_whole(before).await?;
         let roots = trees.iter().map(TierTrees::roots).collect();
         self.store.apply(room, Command::FreezeTiers(roots)).await?;
+        KeptCopy::forget_all_but(&kept);
         self.room.tier_trees.store(Some(Arc::new(trees)));
         tracing::info!(room, entries = ?sizes, missing, "the pools of all tiers are frozen");
         Ok(())

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use exchange::{Call, Exchange, Next, Reply};
 
 use crate::room::{
-    Arrived, ClaimOutcome, Claims, Command, Outcome, Position, RenewOutcome, RoomSnapshot, Session, Spot,
+    Arrived, Bound, ClaimOutcome, Claims, Command, MoveOutcome, Outcome, Position, RenewOutcome, RoomSnapshot, Session,
+    Spot,
 };
 
 /// The version of a room's state in a store.
@@ -92,9 +93,9 @@ impl Replica {
         if memory.frozen.is_some() && self.is_under_root.is_none() {
             self.is_under_root = Some(frozen_in.as_ref().is_some_and(|epoch| self.complete_in.contains(epoch)));
         }
-        if memory.frozen.is_some_and(|frozen| intact >= frozen.entries) {
-            // Somebody has put all of it back.
-            self.backlog_from = None;
+        if let Some(frozen) = memory.frozen.filter(|frozen| intact >= frozen.entries) {
+            // Somebody has put all of it back, but for late comers with tags: these stand in no roster.
+            self.backlog_from = self.backlog_from.filter(|_| memory.tiers.is_some()).map(|_| frozen.entries);
         }
         (self.frozen_in, self.has_copy) = (frozen_in, has_copy);
         self.claims
@@ -139,6 +140,9 @@ impl Replica {
             (Command::Renew(places), Outcome::Renewed(outcomes)) => {
                 places.iter().zip(outcomes).for_each(|(place, outcome)| self.renewed(*place, outcome));
             }
+            (Command::Move(wanted), Outcome::Moved(MoveOutcome::Moved { moves: moves @ 1.., since_ms })) => {
+                self.claims.note_move(wanted.at, Bound { key: wanted.to, moves: *moves, since_ms: *since_ms });
+            }
             (Command::Leave(places), Outcome::Done) => places.iter().for_each(|place| self.left(*place)),
             _ => {}
         }
@@ -161,11 +165,15 @@ impl Replica {
     /// The call that restores the backlog, unless it has to stay out.
     fn next_of_backlog(&self) -> Option<Call> {
         let from = self.backlog_from?;
-        let frozen = self.memory.as_ref().and_then(|memory| memory.frozen);
-        match (frozen, self.is_under_root) {
-            (Some(frozen), _) if self.has_copy => (from < frozen.entries).then_some(Call::RestoreRoster { from }),
-            (_, Some(false)) => None,
-            (_, is_under_root) => Some(Call::RestoreEntries { from, is_under_root: is_under_root == Some(true) }),
+        let memory = self.memory.as_ref();
+        let has_tiers = memory.is_some_and(|memory| memory.tiers.is_some());
+        let entries = Call::RestoreEntries { from, is_under_root: self.is_under_root == Some(true) };
+        match memory.and_then(|memory| memory.frozen) {
+            Some(frozen) if self.has_copy && from < frozen.entries => Some(Call::RestoreRoster { from }),
+            // With tiers the entries of late comers are put back all the same.
+            Some(_) if self.has_copy => has_tiers.then_some(entries),
+            _ if self.is_under_root == Some(false) => has_tiers.then_some(entries),
+            _ => Some(entries),
         }
     }
 

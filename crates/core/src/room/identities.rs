@@ -84,8 +84,14 @@ impl Identities {
 
     /// Puts a tag back to a position that is empty. Of two positions of one identity the older one stays: the one with the
     /// lower index in a tier, and of two tiers the one that comes back. The newer one becomes empty, and is answered; none where
-    /// nothing was put back.
-    pub(super) fn put_back(&mut self, tier: u8, index: u64, entry: &Entry, tag: Tag) -> Option<Option<(u8, u64)>> {
+    /// nothing was put back. Where the roots are public no position becomes empty any more (`stands`).
+    pub(super) fn put_back(
+        &mut self,
+        (tier, index): (u8, u64),
+        entry: &Entry,
+        tag: Tag,
+        stands: bool,
+    ) -> Option<Option<(u8, u64)>> {
         let at = usize::try_from(index).unwrap_or(usize::MAX);
         let list = if tier == LINE { Some(&mut self.line) } else { self.pool.get_mut(usize::from(tier)) };
         let place = list.and_then(|list| list.get_mut(at)).filter(|place| **place == NO_TAG)?;
@@ -102,8 +108,8 @@ impl Identities {
             }
             return Some(None);
         }
-        if other_tier == tier && other_index < index {
-            // That one is the older of the two.
+        if stands || (other_tier == tier && other_index < index) {
+            // That one is the older of the two, or is published.
             self.set(tier, index, NO_TAG);
             self.several.remove(&row(tier, index));
             return None;
@@ -111,6 +117,14 @@ impl Identities {
         self.empty(other_tier, other_index);
         self.index(tier, index, &tag);
         Some(Some((other_tier, other_index)))
+    }
+
+    /// The tags of all tiers are these again, as they were frozen.
+    pub(super) fn put_back_all(&mut self, tags: &[Vec<Tag>]) {
+        for (known, tags) in self.pool.iter_mut().zip(tags) {
+            known.clone_from(tags);
+        }
+        self.index_anew();
     }
 
     /// The tags of a tier, in order.

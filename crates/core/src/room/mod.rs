@@ -58,7 +58,7 @@ pub use command::{
 };
 pub use draw::{Beacon, Frozen, Revealed, check_beacon, root_of_all, verified};
 pub use identities::LINE;
-pub use keys::{Holder, KeyName, Move, MoveOutcome};
+pub use keys::{Bound, Holder, KeyName, Move, MoveOutcome};
 pub use places::Places;
 pub use policy::{Late, Mode, Policy};
 pub use prepared::{Announced, PreparedDraw};

@@ -162,6 +162,7 @@ impl Sale {
         self.pool_is_closed |= memory.pool_is_closed;
         was_missing |= self.restore_line(memory, &claims.gone);
         was_missing |= self.leases.restore(&claims.sessions, &memory.closed, now_ms);
+        was_missing |= self.keys.restore(&claims.moves);
         if was_missing && is_suspect {
             // It has lost something, and may have lost numbers that nobody here knows.
             self.gaps.is_owed = false;
@@ -302,7 +303,7 @@ impl Sale {
             _ => return PutBack::Refused,
         };
         let emptied = match &mut tiered.identities {
-            Some(identities) => match identities.put_back(tier, index, entry, tag) {
+            Some(identities) => match identities.put_back((tier, index), entry, tag, self.draw.is_frozen()) {
                 Some(emptied) => emptied,
                 None => return PutBack::Refused,
             },
@@ -331,6 +332,15 @@ impl Sale {
             self.missing_by_tier = tiers.iter().map(|tier| tier.missing).collect::<Tally>();
         }
         frozen.is_some()
+    }
+
+    /// The rosters of all tiers, and these tags, are again what their roots were made of; answers whether there are roots.
+    pub(super) fn tiers_put_back(&mut self, tags: &[Vec<Tag>]) -> bool {
+        let identities = self.arrivals.tiered.as_mut().and_then(|tiered| tiered.identities.as_mut());
+        if let Some(identities) = identities {
+            identities.put_back_all(tags);
+        }
+        self.roster_put_back()
     }
 
     /// True if other edges may still know more.

@@ -16,7 +16,7 @@ use super::draw::{Frozen, Revealed};
 use super::places::Places;
 use super::sale::Sale;
 use super::tally::Tally;
-use super::{Entry, Policy, PutBack, Ramp, Room, SalePlan, Spot};
+use super::{Bound, Entry, Policy, PutBack, Ramp, Room, SalePlan, Spot};
 
 /// Numbers left out behind the highest one that is known. More than one edge answers between two looks at the room.
 pub const GAP: u64 = 1_000;
@@ -124,22 +124,36 @@ pub struct Settings {
     pub ramp: Option<(Ramp, u64)>,
 }
 
-/// The places that one edge let in or took back itself, and the sessions that it opened: no store tells it of others'.
+/// The places that one edge let in or took back itself, the sessions that it opened, and the positions that it moved to other
+/// keys: no store tells it of others'.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Claims {
     /// Places that were admitted or given up.
     pub gone: Places,
     /// Sessions inside, by place.
     pub sessions: BTreeMap<u64, Session>,
+    /// Positions that moved. Whoever writes this down does so beside it, since the first version had none.
+    #[serde(skip)]
+    pub moves: BTreeMap<Spot, Bound>,
 }
 
 impl Claims {
+    /// Notes that a position has moved, unless a later move of it is known.
+    pub fn note_move(&mut self, at: Spot, bound: Bound) {
+        if bound.is_later_than(self.moves.get(&at)) {
+            self.moves.insert(at, bound);
+        }
+    }
+
     /// Takes in those of another process of the same edge.
     pub fn unite(&mut self, other: Self) {
         self.gone.unite(&other.gone, u64::MAX);
         for (place, session) in other.sessions {
             let known = self.sessions.entry(place).or_insert(session);
             known.expires_at_ms = known.expires_at_ms.max(session.expires_at_ms);
+        }
+        for (at, bound) in other.moves {
+            self.note_move(at, bound);
         }
     }
 }
@@ -246,17 +260,28 @@ impl Room {
     }
 
     /// Puts an entry that was answered back into a room with tiers, to its own position. Whoever keeps the rosters says that the
-    /// position is empty there, and empties the one that is answered.
+    /// position is empty there, and empties the one that is answered. Behind the last one that is [taken](PutBack::Taken) comes
+    /// [`Self::entries_put_back`].
     pub fn put_back_entry(&mut self, at: Spot, entry: &Entry, tag: Tag) -> PutBack {
         let now_ms = self.now_ms;
-        let came = self.sale.as_mut().map_or(PutBack::Refused, |sale| sale.put_back_entry(at, entry, tag, now_ms));
-        self.revision += u64::from(came != PutBack::Refused);
-        came
+        self.sale.as_mut().map_or(PutBack::Refused, |sale| sale.put_back_entry(at, entry, tag, now_ms))
+    }
+
+    /// Entries were put back by [`Self::put_back_entry`].
+    pub fn entries_put_back(&mut self) {
+        self.revision += 1;
     }
 
     /// Notes that the frozen roster was put back from a copy of it, which whoever keeps it has to say.
     pub fn roster_put_back(&mut self) {
         if self.sale.as_mut().is_some_and(Sale::roster_put_back) {
+            self.revision += 1;
+        }
+    }
+
+    /// Notes that the frozen rosters of all tiers were put back from copies of them, with these tags.
+    pub fn tiers_put_back(&mut self, tags: &[Vec<Tag>]) {
+        if self.sale.as_mut().is_some_and(|sale| sale.tiers_put_back(tags)) {
             self.revision += 1;
         }
     }

@@ -3,10 +3,13 @@
 
 use bytes::Bytes;
 use fairgate_core::recovery::{Observation, Replica, StateVersion};
-use fairgate_core::room::{Command, Entry, Outcome, View};
+use fairgate_core::room::{Command, Entry, Outcome, Spot, View};
+use fairgate_draw::v2::Tag;
 
+use super::entries::Answered;
 use super::link::Link;
-use super::rows::ROSTER;
+use super::put_back::TierPiece;
+use super::rows::{ROSTER, TAGS, TIER_ROSTER};
 use super::script::Scripts;
 use super::time::CallTime;
 use super::transition::Room;
@@ -97,6 +100,51 @@ impl Calls {
         let mut room = self.room(stamp, now_ms);
         let answer = put_back::entries(&mut room, entries.iter().copied(), is_under_root).await;
         told(&room, answer)
+    }
+
+    /// The same in a room with tiers; each entry with its tag.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn refill_tiers(
+        &self,
+        stamp: Option<&StateVersion>,
+        entries: &[(Spot, Entry, Tag)],
+        is_under_root: bool,
+        now_ms: u64,
+    ) -> Result<bool, CallError> {
+        let mut room = self.room(stamp, now_ms);
+        let answered = entries.iter().map(|(at, entry, tag)| Answered { at: *at, entry: *entry, tag: *tag });
+        let answer = put_back::answered(&mut room, answered, is_under_root).await;
+        told(&room, answer)
+    }
+
+    /// Puts the whole frozen roster and the tags of a tier back, which have to fit into one call. `root` is that over the roots of
+    /// all tiers, of which this `is_last`.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn put_back_tier(
+        &self,
+        stamp: Option<&StateVersion>,
+        root: &[u8; 32],
+        (tier, entries, tags): (u8, &[Entry], &[Tag]),
+        is_last: bool,
+        now_ms: u64,
+    ) -> Result<(), CallError> {
+        let mut room = self.room(stamp, now_ms);
+        let piece = TierPiece { tier, first: 0, entries: entries.as_flattened(), tags: tags.as_flattened() };
+        let answer = put_back::tier_piece(&mut room, root, &piece, is_last).await;
+        told(&room, answer)
+    }
+
+    /// The whole roster of a tier, and its tags.
+    ///
+    /// # Errors
+    /// There is no room, or Redis cannot be reached.
+    pub async fn tier_lists(&self, tier: u8) -> Result<(Bytes, Bytes), StoreError> {
+        let roster = TIER_ROSTER.read(&self.link, &self.key, Some(tier), 0..u64::MAX).await?;
+        Ok((roster, TAGS.read(&self.link, &self.key, Some(tier), 0..u64::MAX).await?))
     }
 
     /// Puts the end of the frozen roster back, which has to fit into one call.

@@ -70,7 +70,7 @@ use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
 use super::batch::{Reply, Request};
 use super::{
-    BookPart, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName, OfferRow,
+    BookPart, CopiedList, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName, OfferRow,
     RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, check_name, check_plan_is_of, copy, draw_name,
 };
 
@@ -293,13 +293,13 @@ impl Store for RedisStore {
         self.read_of(TAGS, Some(tier), room, entries).await
     }
 
-    fn has_copy(&self, room: &str, root: &Hash) -> bool {
-        self.ledger.as_ref().is_none_or(|ledger| copy::has(&ledger.room(room), root))
+    fn has_copy(&self, room: &str, list: CopiedList, root: &Hash) -> bool {
+        self.ledger.as_ref().is_none_or(|ledger| copy::has(&ledger.room(room), list, root))
     }
 
-    fn begin_copy(&self, room: &str) -> Result<Option<RosterCopy>, StoreError> {
+    fn begin_copy(&self, room: &str, list: CopiedList) -> Result<Option<RosterCopy>, StoreError> {
         check_name(room)?;
-        self.ledger.as_ref().map_or(Ok(None), |ledger| RosterCopy::begin(&ledger.room(room)))
+        self.ledger.as_ref().map_or(Ok(None), |ledger| RosterCopy::begin(&ledger.room(room), list))
     }
 
     async fn claims(&self, room: &str, claims: Range<u64>) -> Result<Bytes, StoreError> {

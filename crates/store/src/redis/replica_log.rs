@@ -14,6 +14,7 @@
 //! is a head and one frame that are replaced as a whole. The entries are [`entries`]'s, and the copy of the frozen
 //! roster is [`copy`]'s.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -23,12 +24,14 @@ use std::time::Duration;
 
 use fairgate_core::recovery::Replica;
 use fairgate_core::room::{Arrival, Arrived, Entry, Position, RoomSnapshot, Rules, TiersSnapshot};
+use fairgate_draw::ZERO;
+use fairgate_draw::v2::FrozenTier;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::entries::{self, Answered, EntriesFile};
 use crate::framing::{FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FileKind, FrameKind};
-use crate::{Damage, DirLock, LockError, copy};
+use crate::{CopiedList, Damage, DirLock, LockError, copy};
 
 /// How old the knowledge on the disk may be.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -36,6 +39,8 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 const KNOWLEDGE: FileKind = FileKind { magic: *b"fairknow", version: 2 };
 /// The same of a room with tiers, which has more in it.
 const TIERS_KNOWLEDGE: FileKind = FileKind { magic: *b"fairknow", version: 3 };
+/// The same of a room in which a place has moved to another key, with tiers or without.
+const MOVES_KNOWLEDGE: FileKind = FileKind { magic: *b"fairknow", version: 4 };
 const ALL_OF_IT: FrameKind = FrameKind { magic: *b"FGK1", payload_min: 1, payload_max: u32::MAX as usize };
 
 /// The directory with the files of all rooms.
@@ -178,10 +183,17 @@ impl ReplicaLog {
         Ok(entries.filter(move |(index, _)| *index >= from))
     }
 
-    /// True if the disk has a copy of the roster that the public root is of.
+    /// True if the disk has copies of all that the public root, or those of all tiers, are of.
     pub(super) fn has_copy(&self, memory: &RoomSnapshot) -> bool {
-        // Of a room with tiers there are no copies.
-        memory.tiers.is_none() && memory.frozen.is_some_and(|frozen| copy::has(&self.dir, &frozen.root))
+        match &memory.tiers {
+            None => memory.frozen.is_some_and(|frozen| copy::has(&self.dir, CopiedList::Roster, &frozen.root)),
+            Some(tiers) => tiers.frozen.as_ref().is_some_and(|frozen| frozen.iter().all(|tier| self.has_tier(tier))),
+        }
+    }
+
+    fn has_tier(&self, tier: &FrozenTier) -> bool {
+        let has_tags = || tier.tags_root == ZERO || copy::has(&self.dir, CopiedList::Tags, &tier.tags_root);
+        tier.entries == 0 || (copy::has(&self.dir, CopiedList::Roster, &tier.root) && has_tags())
     }
 
     /// Where the copy of the roster is.
@@ -271,10 +283,13 @@ fn knowledge_bytes(knowledge: &Replica) -> io::Result<Vec<u8>> {
     let left_out = knowledge.memory.as_ref().and_then(|memory| memory.frozen).map_or(0, |frozen| frozen.left_out);
     frame = postcard::to_extend(&(knowledge, left_out), frame).map_err(io::Error::other)?;
     let tiers = TiersKnown::of(knowledge);
-    let kind = if tiers.is_some() { TIERS_KNOWLEDGE } else { KNOWLEDGE };
-    if let Some(tiers) = tiers {
-        frame = postcard::to_extend(&tiers, frame).map_err(io::Error::other)?;
-    }
+    // A version before reads what it would have written itself.
+    let (kind, frame_with_more) = match (tiers, &knowledge.claims.moves) {
+        (None, moves) if moves.is_empty() => (KNOWLEDGE, Ok(frame)),
+        (Some(tiers), moves) if moves.is_empty() => (TIERS_KNOWLEDGE, postcard::to_extend(&tiers, frame)),
+        (tiers, moves) => (MOVES_KNOWLEDGE, postcard::to_extend(&(tiers, moves), frame)),
+    };
+    let mut frame = frame_with_more.map_err(io::Error::other)?;
     ALL_OF_IT.seal(&mut frame);
     Ok([&kind.head()[..], &frame].concat())
 }
@@ -294,30 +309,36 @@ pub(crate) fn read_knowledge(bytes: &[u8]) -> Result<Replica, Unreadable> {
     if bytes.len() < FILE_HEAD_BYTES {
         return Err(Unreadable::Damaged(Damage::Torn));
     }
-    match KNOWLEDGE.version_of(bytes) {
-        Some(version) if version == KNOWLEDGE.version || version == TIERS_KNOWLEDGE.version => {}
+    let kinds = [KNOWLEDGE, TIERS_KNOWLEDGE, MOVES_KNOWLEDGE];
+    let has_moves = match KNOWLEDGE.version_of(bytes) {
+        Some(version) if kinds.iter().any(|kind| kind.version == version) => version == MOVES_KNOWLEDGE.version,
         Some(version) => return Err(Unreadable::Version(version)),
         // The first version: nothing but what is known.
-        None if bytes[0] <= 1 => return decode(&[bytes, &NOTHING_LEFT_OUT].concat()).ok_or(rotten),
+        None if bytes[0] <= 1 => return decode(&[bytes, &NOTHING_LEFT_OUT].concat(), false).ok_or(rotten),
         None => return Err(rotten),
-    }
+    };
     let frame = &bytes[FILE_HEAD_BYTES..];
     let payload = ALL_OF_IT.payload(frame).filter(|payload| payload.len() + FRAME_HEAD_BYTES == frame.len());
     let payload = payload.ok_or_else(|| Unreadable::Damaged(ALL_OF_IT.judge(FILE_HEAD_BYTES as u64, frame)))?;
-    decode(payload).ok_or(rotten)
+    decode(payload, has_moves).ok_or(rotten)
 }
 
 /// What the first version does not say.
 const NOTHING_LEFT_OUT: [u8; 1] = [0];
 
-fn decode(bytes: &[u8]) -> Option<Replica> {
+fn decode(bytes: &[u8], has_moves: bool) -> Option<Replica> {
     let ((mut knowledge, left_out), rest): ((Replica, u64), &[u8]) = postcard::take_from_bytes(bytes).ok()?;
+    let (tiers, moves): (Option<TiersKnown>, _) = match (has_moves, rest) {
+        (true, rest) => postcard::from_bytes(rest).ok()?,
+        (false, []) => (None, BTreeMap::new()),
+        (false, rest) => (Some(postcard::from_bytes(rest).ok()?), BTreeMap::new()),
+    };
+    knowledge.claims.moves = moves;
     if let Some(memory) = &mut knowledge.memory {
         if let Some(frozen) = &mut memory.frozen {
             frozen.left_out = left_out;
         }
-        if !rest.is_empty() {
-            let TiersKnown { rules, tiers } = postcard::from_bytes(rest).ok()?;
+        if let Some(TiersKnown { rules, tiers }) = tiers {
             (memory.plan.rules, memory.tiers) = (Some(rules), Some(tiers));
         }
     }
@@ -356,6 +377,8 @@ fn tell_unreadable(path: &Path, why: &Unreadable) {
 
 #[cfg(test)]
 mod tests {
+    use fairgate_core::room::{Bound, Spot};
+
     use super::*;
 
     fn known() -> Replica {
@@ -374,6 +397,20 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(read_knowledge(&bytes[..length]), Err(Unreadable::Damaged(Damage::Torn)), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn moves_are_written_down_and_without_any_the_bytes_are_those_of_before() {
+        let mut known = known();
+        let before = knowledge_bytes(&known).unwrap();
+        assert_eq!(KNOWLEDGE.version_of(&before), Some(2));
+        for (at, moves) in [(Spot::Pool { tier: 1, index: 7 }, 1), (Spot::Line { place: 9 }, 2)] {
+            known.claims.note_move(at, Bound { key: [moves; 16], moves, since_ms: 5 });
+        }
+        let bytes = knowledge_bytes(&known).unwrap();
+        assert_eq!(KNOWLEDGE.version_of(&bytes), Some(4));
+        assert_eq!(read_knowledge(&bytes), Ok(known));
+        assert_eq!(read_knowledge(&bytes[..bytes.len() - 1]), Err(Unreadable::Damaged(Damage::Torn)));
     }
 
     #[test]

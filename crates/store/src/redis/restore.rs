@@ -1,21 +1,28 @@
 //! A replica as the arguments of `lua/restore.lua`: names and values as the room's state has them.
 
 use fairgate_core::recovery::Replica;
-use fairgate_core::room::{RoomSnapshot, Session};
+use fairgate_core::room::{Bound, RoomSnapshot, Session, Spot};
 use redis::ScriptInvocation;
 
 use super::fields::Fields;
+use super::transition::tier_and_number;
 
-/// Adds what an edge knows to a call. That includes some of the places that are gone (from which byte on, and the
-/// bits). It also includes some of the sessions that ended early and of those that did not.
-pub(super) fn add(
-    call: &mut ScriptInvocation<'_>,
-    edge: &str,
-    knowledge: &Replica,
-    (gone_from, gone): (usize, &[u8]),
-    closed: &[(u64, u64)],
-    sessions: &[(u64, Session)],
-) {
+/// Some of what an edge knows, so that one call does not take long.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Part<'a> {
+    /// Places that are gone: from which byte on, and the bits.
+    pub(super) gone: (usize, &'a [u8]),
+    /// Sessions that ended early.
+    pub(super) closed: &'a [(u64, u64)],
+    /// Positions that moved.
+    pub(super) moves: &'a [(Spot, Bound)],
+    /// Sessions that did not end.
+    pub(super) sessions: &'a [(u64, Session)],
+}
+
+/// Adds what an edge knows to a call: all that is small, and a part of the rest.
+pub(super) fn add(call: &mut ScriptInvocation<'_>, edge: &str, knowledge: &Replica, part: Part<'_>) {
+    let Part { gone: (gone_from, gone), closed, moves, sessions } = part;
     let mut fields = Fields::default();
     fields.text("edge", edge);
     if let Some(memory) = &knowledge.memory {
@@ -29,6 +36,11 @@ pub(super) fn add(
     }
     call.arg(gone).arg(gone_from).arg(fields.len());
     fields.add_to(call);
+    call.arg(moves.len());
+    for (at, Bound { key, moves, since_ms }) in moves {
+        let (tier, number) = tier_and_number(*at);
+        call.arg(format!("{tier}:{number}")).arg(&key[..]).arg(*moves).arg(*since_ms);
+    }
     call.arg(sessions.len());
     for (place, session) in sessions {
         call.arg(*place).arg(session.admitted_at_ms).arg(session.expires_at_ms).arg(session.hard_end_at_ms);

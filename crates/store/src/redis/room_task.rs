@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use fairgate_core::recovery::{Call, Exchange, Next, Observation, Replica, Reply, StateVersion};
-use fairgate_core::room::{Command, Entry, Outcome, Position, View};
+use fairgate_core::room::{Command, Entry, Outcome, Position, Spot, View};
 use fairgate_telemetry::clock::Clock;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -160,6 +160,9 @@ impl RoomTask {
                 let refilled = put_back::entries(&mut room, entries.into_iter().flatten(), is_under_root).await;
                 refilled.map(|too_late| Reply::EntriesRestored { too_late })
             }
+            Call::RestoreRoster { .. } if self.has_tiers() => {
+                restore_tiers(&mut room, &self.knowledge, self.ledger.as_ref()).await
+            }
             Call::RestoreRoster { from } => {
                 let frozen = self.knowledge.memory.as_ref().and_then(|memory| memory.frozen);
                 match self.ledger.as_ref().zip(frozen) {
@@ -209,6 +212,24 @@ impl RoomTask {
             ledger.note(&self.knowledge, entries, positions);
         }
     }
+}
+
+/// Puts the frozen rosters of all tiers back from this edge's copies, and its late comers, who stand in none of them.
+async fn restore_tiers(
+    room: &mut Room<'_>,
+    knowledge: &Replica,
+    ledger: Option<&ReplicaLog>,
+) -> Result<Reply<StoreError>, StoreError> {
+    let memory = knowledge.memory.as_ref();
+    let tiers = memory.and_then(|memory| memory.frozen.zip(memory.tiers.as_ref()?.frozen.as_deref()));
+    let Some((ledger, (frozen, tiers))) = ledger.zip(tiers) else { return Ok(Reply::NoCopy) };
+    if !put_back::tier_rosters(room, ledger.dir(), &frozen.root, tiers).await? {
+        return Ok(Reply::NoCopy);
+    }
+    let answered = ledger.answered(knowledge).map_err(tell_unread).ok();
+    let late = answered.into_iter().flatten().filter(|answered| matches!(answered.at, Spot::Line { .. }));
+    put_back::answered(room, late, true).await?;
+    Ok(Reply::Done)
 }
 
 /// The room at this instant.

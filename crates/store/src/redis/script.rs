@@ -64,6 +64,7 @@ pub(super) struct Scripts {
     pub(super) refill: Script,
     pub(super) refill_tiers: Script,
     pub(super) put_back: Script,
+    pub(super) put_back_tiers: Script,
 }
 
 impl Scripts {
@@ -96,8 +97,9 @@ impl Scripts {
             refill: script(include_str!("../../../../lua/refill.lua")),
             refill_tiers: script(&[INDEX, include_str!("../../../../lua/refill_tiers.lua")].join("\n")),
             put_back: script(include_str!("../../../../lua/put_back.lua")),
+            put_back_tiers: script(&[INDEX, include_str!("../../../../lua/put_back_tiers.lua")].join("\n")),
             // What was lost is put back before time passes.
-            restore: Script::new(&format!("{room}\n{}", include_str!("../../../../lua/restore.lua"))),
+            restore: Script::new(&format!("{room}\n{KEYS}\n{}", include_str!("../../../../lua/restore.lua"))),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use fairgate_core::recovery::{Replica, StateVersion};
 use fairgate_core::room::{
-    ClaimOutcome, Command, Control, Entry, Holder, LINE, Move, MoveOutcome, Outcome, Position, Ramp, Refusal,
+    Bound, ClaimOutcome, Command, Control, Entry, Holder, LINE, Move, MoveOutcome, Outcome, Position, Ramp, Refusal,
     RenewOutcome, SalePlan, Session, Spot, Steering, TierRoots, root_of_all,
 };
 use fairgate_draw::v2::FrozenTier;
@@ -12,6 +12,7 @@ use ring::digest::{Context, SHA256};
 
 use super::fields::Fields;
 use super::refusal::accepted;
+use super::restore::Part;
 use super::script::{Reply, Scripts, nonsense, number, run, word};
 use super::time::CallTime;
 use super::view::Look;
@@ -26,8 +27,6 @@ const PLACES_A_SCRIPT: usize = 100;
 const CLAIMS_A_SCRIPT: usize = 60;
 /// The bytes of places that are gone, a bit each, which one script unites with those that the room knows.
 const GONE_BYTES_A_SCRIPT: usize = 128 * 1024;
-/// Where a call brings no places that are gone.
-const NOBODY_GONE: (usize, &[u8]) = (0, &[]);
 /// From here on a number says that a network has had its share; no number of an entry is as large.
 pub(super) const OVER: u64 = 1 << 52;
 /// The greatest number that Lua carries exactly; no line is as long.
@@ -109,35 +108,36 @@ impl Room<'_> {
         let closed: Vec<(u64, u64)> = closed.map(|(place, until_ms)| (*place, *until_ms)).collect();
         let sessions = knowledge.claims.sessions.iter();
         let sessions: Vec<(u64, Session)> = sessions.map(|(place, session)| (*place, *session)).collect();
+        let moves: Vec<(Spot, Bound)> = knowledge.claims.moves.iter().map(|(at, bound)| (*at, *bound)).collect();
         let (first_closed, more_closed) = closed.split_at(closed.len().min(PLACES_A_SCRIPT));
         // Few are put back by one call, as most edges need no more.
         let first_sessions = if more_closed.is_empty() { sessions.len().min(PLACES_A_SCRIPT) } else { 0 };
         let (first_sessions, more_sessions) = sessions.split_at(first_sessions);
         let gone = knowledge.claims.gone.to_bits();
         let (first_gone, more_gone) = gone.split_at(gone.len().min(GONE_BYTES_A_SCRIPT));
+        // Whoever holds a place by a key is known before any session is there again.
+        let (first_moves, more_moves) = moves.split_at(moves.len().min(PLACES_A_SCRIPT));
+        for moves in more_moves.chunks(PLACES_A_SCRIPT) {
+            self.restore_some(knowledge, Part { moves, ..Part::default() }).await?;
+        }
         for (part, bits) in (1..).zip(more_gone.chunks(GONE_BYTES_A_SCRIPT)) {
-            self.restore_some(knowledge, (part * GONE_BYTES_A_SCRIPT, bits), &[], &[]).await?;
+            self.restore_some(knowledge, Part { gone: (part * GONE_BYTES_A_SCRIPT, bits), ..Part::default() }).await?;
         }
-        self.restore_some(knowledge, (0, first_gone), first_closed, first_sessions).await?;
-        for part in more_closed.chunks(PLACES_A_SCRIPT) {
-            self.restore_some(knowledge, NOBODY_GONE, part, &[]).await?;
+        let first = Part { gone: (0, first_gone), closed: first_closed, moves: first_moves, sessions: first_sessions };
+        self.restore_some(knowledge, first).await?;
+        for closed in more_closed.chunks(PLACES_A_SCRIPT) {
+            self.restore_some(knowledge, Part { closed, ..Part::default() }).await?;
         }
-        for part in more_sessions.chunks(PLACES_A_SCRIPT) {
-            self.restore_some(knowledge, NOBODY_GONE, &[], part).await?;
+        for sessions in more_sessions.chunks(PLACES_A_SCRIPT) {
+            self.restore_some(knowledge, Part { sessions, ..Part::default() }).await?;
         }
         Ok(())
     }
 
-    async fn restore_some(
-        &mut self,
-        knowledge: &Replica,
-        gone: (usize, &[u8]),
-        closed: &[(u64, u64)],
-        sessions: &[(u64, Session)],
-    ) -> Result<(), StoreError> {
+    async fn restore_some(&mut self, knowledge: &Replica, part: Part<'_>) -> Result<(), StoreError> {
         let mut call = self.call(&self.scripts.restore);
         call.arg(&random_name()?[..]);
-        restore::add(&mut call, self.edge, knowledge, gone, closed, sessions);
+        restore::add(&mut call, self.edge, knowledge, part);
         self.run(&call).await.map(drop)
     }
 
@@ -252,7 +252,10 @@ impl Room<'_> {
         let (word, numbers) = reply.values.split_first().ok_or_else(|| nonsense("a move without a word"))?;
         let word: String = redis::from_redis_value_ref(word).map_err(|_| nonsense("a move without a word"))?;
         Ok(Outcome::Moved(match (word.as_str(), numbers) {
-            ("moved", []) => MoveOutcome::Moved,
+            ("moved", [moves, since_ms]) => MoveOutcome::Moved {
+                moves: u8::try_from(number(moves)?).map_err(|_| nonsense("a position that moved too often"))?,
+                since_ms: number(since_ms)?,
+            },
             ("elsewhere", [since_ms]) => MoveOutcome::Elsewhere { since_ms: number(since_ms)? },
             ("spent", []) => MoveOutcome::Spent,
             ("gone", []) => MoveOutcome::Gone,
@@ -383,7 +386,7 @@ pub(super) fn parts<T>(list: &[T], most: usize) -> impl Iterator<Item = &[T]> {
 }
 
 /// A position as scripts have it.
-fn tier_and_number(at: Spot) -> (u8, u64) {
+pub(super) fn tier_and_number(at: Spot) -> (u8, u64) {
     match at {
         Spot::Pool { tier, index } => (tier, index.min(NUMBER_MAX)),
         Spot::Line { place } => (LINE, place.min(NUMBER_MAX)),

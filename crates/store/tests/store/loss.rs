@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate_core::room::{ClaimOutcome, Command, GAP, Outcome, Position, RECOVERY_STEP_MS};
+use fairgate_core::room::{ClaimOutcome, Command, GAP, Move, MoveOutcome, Outcome, Position, RECOVERY_STEP_MS, Spot};
 use fairgate_draw::RootHasher;
-use fairgate_store::Store;
 use fairgate_store::redis::{RedisOptions, RedisStore};
+use fairgate_store::{CopiedList, Store};
 use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
@@ -345,6 +345,36 @@ async fn sessions_of_a_dead_edge_come_back_with_its_disk_or_are_claimed_again() 
     }
 }
 
+/// Only the edge that moved a place knows of it. It puts that back from its disk, also after it was stopped meanwhile.
+#[tokio::test]
+async fn a_place_that_moved_stays_the_other_keys_though_redis_lost_it_and_the_edge_was_stopped() {
+    let redis = PrivateRedis::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let (edge, other) = (open_in(&redis, &clock, Some(dir.path())), open(&redis, &clock));
+    five_inside(&edge, &other, &clock).await;
+    let at = Spot::Pool { tier: 0, index: 0 };
+    let shift = |from: u8, to: u8| Command::Move(Move { at, from: [from; 16], to: [to; 16], most: 1 });
+    let moved = edge.apply(ROOM, shift(1, 2)).await.unwrap();
+    let Outcome::Moved(MoveOutcome::Moved { moves: 1, since_ms }) = moved else { panic!("answered {moved:?}") };
+    edge.close().await;
+    drop(edge);
+
+    ask(&redis, "FLUSHALL").await;
+    other.view(ROOM).await.unwrap();
+    let back = open_in(&redis, &clock, Some(dir.path()));
+    back.view(ROOM).await.unwrap();
+    mended(&other, &clock).await;
+    let answer = async |command| other.apply(ROOM, command).await.unwrap();
+    assert_eq!(
+        answer(shift(1, 3)).await,
+        Outcome::Moved(MoveOutcome::Elsewhere { since_ms }),
+        "the first key's no more"
+    );
+    assert_eq!(answer(shift(2, 3)).await, Outcome::Moved(MoveOutcome::Spent), "it has moved as often as it may");
+    assert_eq!(answer(shift(1, 2)).await, moved, "the move that was made");
+}
+
 /// Every edge ends at once, and Redis does not: nothing is lost, whether or not their disks are.
 #[tokio::test]
 async fn all_edges_at_once_lose_nothing() {
@@ -464,7 +494,7 @@ async fn what_an_edge_owes_since_the_first_loss_it_puts_back_after_the_second() 
 
 /// As an edge does before it publishes a root.
 async fn copied(edge: &RedisStore) -> [u8; 32] {
-    let mut copy = edge.begin_copy(ROOM).unwrap().unwrap();
+    let mut copy = edge.begin_copy(ROOM, CopiedList::Roster).unwrap().unwrap();
     let (roster, mut hasher) = (edge.roster(ROOM, 0..u64::MAX).await.unwrap(), RootHasher::new());
     roster.as_chunks::<32>().0.iter().for_each(|entry| hasher.push(entry));
     copy.push(&roster);
@@ -498,7 +528,7 @@ async fn a_frozen_roster_comes_back_to_the_byte_from_any_one_edge() {
     // And again, with the other one, which made a copy when it was back, and alone.
     let other = open_in(&redis, &clock, Some(dirs[1].path()));
     other.view(ROOM).await.unwrap();
-    assert!(!other.has_copy(ROOM, &root));
+    assert!(!other.has_copy(ROOM, CopiedList::Roster, &root));
     assert_eq!(copied(&other).await, root);
     drop((one, other));
     ask(&redis, "FLUSHALL").await;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use fairgate_core::rate_limit::Quota;
-use fairgate_core::room::{Arrival, Arrived, Command, GAP, Outcome, Room, SalePlan, Spot};
-use fairgate_store::{CountedNetwork, Joined, Joiner, Store};
+use fairgate_core::room::{Arrival, Arrived, Command, GAP, Outcome, Room, SalePlan, Spot, TierRoots};
+use fairgate_draw::RootHasher;
+use fairgate_store::redis::RedisStore;
+use fairgate_store::{CopiedList, CountedNetwork, Joined, Joiner, KeptCopy, Store};
 use fairgate_telemetry::clock::ManualClock;
 use fairgate_testkit::PrivateRedis;
 use proptest::prelude::*;
@@ -286,6 +288,108 @@ async fn of_two_entries_of_one_identity_the_older_one_stays() {
     let empty = edge.tier_roster(ROOM, 0, 0..u64::MAX).await.unwrap();
     let empty = empty.as_chunks::<32>().0.iter().filter(|entry| **entry == [0; 32]).count();
     assert_eq!(view.tiers[0].missing, empty as u64);
+}
+
+/// A list as an edge copies it before it publishes the list's root.
+fn copied(edge: &RedisStore, list: CopiedList, rows: &[u8]) -> ([u8; 32], KeptCopy) {
+    let mut copy = edge.begin_copy(ROOM, list).unwrap().unwrap();
+    copy.push(rows);
+    let mut hasher = RootHasher::new();
+    match list {
+        CopiedList::Roster => rows.as_chunks::<32>().0.iter().for_each(|entry| hasher.push(entry)),
+        CopiedList::Tags => rows.as_chunks::<16>().0.iter().for_each(|tag| hasher.push(tag)),
+    }
+    let (_, root) = hasher.finish();
+    (root, copy.keep(&root).unwrap())
+}
+
+/// Entries and tags of both tiers, as they are published.
+async fn lists(edge: &RedisStore) -> Vec<Vec<u8>> {
+    let mut lists = Vec::new();
+    for tier in 0..2 {
+        lists.push(edge.tier_roster(ROOM, tier, 0..u64::MAX).await.unwrap().to_vec());
+        lists.push(edge.tags(ROOM, tier, 0..u64::MAX).await.unwrap().to_vec());
+    }
+    lists
+}
+
+/// Publishes the roots of both tiers, with copies of all that they are of.
+async fn freeze(edge: &RedisStore) {
+    let (mut roots, mut kept) = (Vec::new(), Vec::new());
+    for lists in lists(edge).await.chunks(2) {
+        let (root, entries) = copied(edge, CopiedList::Roster, &lists[0]);
+        let (tags_root, tags) = copied(edge, CopiedList::Tags, &lists[1]);
+        roots.push(TierRoots { entries: lists[0].len() as u64 / 32, root, tags_root });
+        kept.extend([entries, tags]);
+    }
+    edge.apply(ROOM, Command::FreezeTiers(roots)).await.unwrap();
+    KeptCopy::forget_all_but(&kept);
+}
+
+/// Whatever is lost after the roots were made, also entries that are in no edge's ledger: one edge has copies of it all, and
+/// knows its own late comers.
+#[tokio::test]
+async fn the_frozen_rosters_of_all_tiers_come_back_to_the_byte_from_any_one_edge() {
+    let (redis, dirs) = (PrivateRedis::start().unwrap(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let [edge, other] = [0, 1].map(|edge| open_in(&redis, &clock, Some(dirs[edge].path())));
+    edge.apply(ROOM, schedule(true, 2)).await.unwrap();
+    clock.set(START_MS + 60_000);
+    arrive(&edge, &[Comer::plain(0, 1, 1), Comer::plain(1, 1, 2)]).await;
+    arrive(&other, &[Comer::plain(1, 1, 3)]).await;
+    // The edge that answered these is gone with its disk.
+    arrive(&open_redis(&redis, &clock), &[Comer::plain(0, 1, 4), Comer::plain(1, 1, 5)]).await;
+    clock.set(START_MS + 180_000);
+    edge.view(ROOM).await.unwrap();
+    freeze(&edge).await;
+    let (before, published) = (edge.view(ROOM).await.unwrap(), lists(&edge).await);
+    let late = arrive(&edge, &[Comer::plain(0, 1, 6)]).await;
+    other.close().await;
+    drop((other, open_redis(&redis, &clock)));
+
+    ask(&redis, "FLUSHALL").await;
+    let after = edge.view(ROOM).await.unwrap();
+    assert_eq!((after.draw, after.missing, after.tiers), (before.draw, 0, before.tiers));
+    assert_eq!(lists(&edge).await, published);
+    loss::mended(&edge, &clock).await;
+    let again = arrive(&edge, &[Comer::plain(0, 9, 3), Comer::plain(0, 9, 4), Comer::plain(0, 9, 6)]).await;
+    let line = Arrived::Again { at: late[0].at().unwrap(), by: 0, entry: None };
+    assert_eq!(again, [again_in(1, 1, tier_entry(1, 1, 3)), again_in(0, 1, tier_entry(0, 1, 4)), line]);
+    // What was put back is whole, so nothing is put back into it a second time, and late comers of others are.
+    let other = open_in(&redis, &clock, Some(dirs[1].path()));
+    other.view(ROOM).await.unwrap();
+    assert_eq!(lists(&other).await, published);
+}
+
+/// A copy of which a bit has rotted is none: what the edges have answered comes back, and the rest is missing.
+#[tokio::test]
+async fn a_copy_that_has_rotted_puts_nothing_wrong_into_a_tier() {
+    let (redis, dir) = (PrivateRedis::start().unwrap(), tempfile::tempdir().unwrap());
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let edge = open_in(&redis, &clock, Some(dir.path()));
+    edge.apply(ROOM, schedule(true, 2)).await.unwrap();
+    clock.set(START_MS + 60_000);
+    arrive(&edge, &[Comer::plain(0, 1, 1), Comer::plain(1, 1, 2)]).await;
+    arrive(&open_redis(&redis, &clock), &[Comer::plain(1, 1, 3)]).await;
+    clock.set(START_MS + 180_000);
+    edge.view(ROOM).await.unwrap();
+    freeze(&edge).await;
+    edge.view(ROOM).await.unwrap();
+    let published = lists(&edge).await;
+    let is_copy = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "tags");
+    let copies = std::fs::read_dir(dir.path().join(ROOM)).unwrap().map(|file| file.unwrap().path());
+    let copy = copies.filter(|path| is_copy(path)).max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&copy).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&copy, bytes).unwrap();
+
+    ask(&redis, "FLUSHALL").await;
+    let view = edge.view(ROOM).await.unwrap();
+    assert_eq!(view.tiers.iter().map(|tier| tier.missing).collect::<Vec<_>>(), [0, 1]);
+    let after = lists(&edge).await;
+    assert_eq!(after[..2], published[..2]);
+    assert_eq!((&after[2][..32], &after[2][32..]), (&published[2][..32], &[0; 32][..]));
+    assert!(copy.with_extension("tags.rotten").is_file());
 }
 
 /// What an identity weighs in Redis with all around it: entry, tag, and the row that it is found by.

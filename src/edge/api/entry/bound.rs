@@ -5,7 +5,7 @@
 //! - a lost key loses no place: the keepsake, or an identity that was shown since, names another key, which is a move
 //! - nothing here ends a ticket
 
-use fairgate_core::room::{Command, Holder, KeyName, LINE, Move, MoveOutcome, Outcome, Position, Spot};
+use fairgate_core::room::{Command, Holder, KeyName, LINE, Move, MoveOutcome, Outcome, Position, Refusal, Spot};
 use fairgate_draw::v2::tag;
 use fairgate_entry::binding::{Keepsake, KeepsakeHash, Thumbprint};
 use fairgate_entry::voucher::IDENTITY_S_MAX;
@@ -121,6 +121,8 @@ pub(super) async fn check_held(
     let stays = Move { at: seat(ticket), from: key.short(), to: key.short(), most: desk.policy.moves };
     match edge.store.apply(room.name(), Command::Move(stays)).await {
         Ok(Outcome::Moved(MoveOutcome::Elsewhere { since_ms })) => Err(EntryProblem::Moved { since_ms }.into()),
+        // Until the room is whole again, edges may still put back where it is.
+        Err(StoreError::Refused(Refusal::Recovering { .. })) => Err(edge.mending()),
         Ok(_) | Err(StoreError::Refused(_)) => Ok(()),
         Err(StoreError::Unavailable(_) | StoreError::Damaged(_)) => Err(edge.store_unavailable()),
     }
@@ -156,7 +158,7 @@ pub(in crate::edge::api) async fn claimant(
     let (at, from) = (seat(&ticket), key.map_or(NO_KEY, |key| key.short()));
     let wanted = Move { at, from, to: new.short(), most: desk.policy.moves };
     match edge.store.apply(room.name(), Command::Move(wanted)).await {
-        Ok(Outcome::Moved(MoveOutcome::Moved)) => {}
+        Ok(Outcome::Moved(MoveOutcome::Moved { .. })) => {}
         Ok(Outcome::Moved(MoveOutcome::Elsewhere { since_ms })) => return Err(EntryProblem::Moved { since_ms }.into()),
         Ok(Outcome::Moved(MoveOutcome::Spent)) => return Err(ask_an_organizer(edge, desk, &ticket)),
         Ok(Outcome::Moved(MoveOutcome::Gone)) => return Err(edge.mending()),

@@ -75,7 +75,7 @@ pub(in crate::edge::api) async fn answer(
 
 async fn shift(edge: &Edge, room: &LiveRoom, wanted: Move) -> Result<(), Problem> {
     match edge.store.apply(room.name(), Command::Move(wanted)).await {
-        Ok(Outcome::Moved(MoveOutcome::Moved)) => Ok(()),
+        Ok(Outcome::Moved(MoveOutcome::Moved { .. })) => Ok(()),
         Ok(Outcome::Moved(MoveOutcome::Elsewhere { since_ms })) => Err(EntryProblem::Moved { since_ms }.into()),
         Ok(Outcome::Moved(MoveOutcome::Spent)) => Err(EntryProblem::MoveSpent.into()),
         Ok(Outcome::Moved(MoveOutcome::Gone)) => Err(edge.mending()),
