@@ -1,6 +1,8 @@
 //! A few seeds of the fault simulator, and proof that it can fail: with a rule broken on purpose it names the promise.
 
-use fairgate_sim::faults::{Limit, Options, Promise, Sabotage, play, run_all, sabotaged, tell};
+use fairgate_sim::faults::{
+    Limit, Options, Promise, Sabotage, play, play_tiers, run_all, sabotaged, sabotaged_tiers, tell,
+};
 
 /// Seeds that are played in every test run.
 const SEEDS: u64 = 3;
@@ -17,6 +19,31 @@ fn whatever_breaks_every_promise_is_kept() {
 }
 
 #[test]
+fn whatever_breaks_one_identity_has_one_entry_and_the_same_place_on_a_second_device() {
+    for seed in 0..SEEDS {
+        let (run, plain) = (play_tiers(seed), play(seed));
+        assert!(run.broken.is_empty(), "{}", run.complaint());
+        assert!(run.steps > 1_000 && run.has_tiers, "seed {seed} has nothing to show: {run:?}");
+        assert_eq!((run.fans, plain.has_tiers), (plain.fans, false), "the same crowd as without tiers");
+        assert_ne!(run.digest, plain.digest);
+    }
+}
+
+#[test]
+fn tags_that_are_not_put_back_are_noticed() {
+    let first = |seed| sabotaged_tiers(seed, Sabotage::NoTags).broken.first().map(|broken| broken.promise);
+    assert!((0..NOTICED_WITHIN).any(|seed| first(seed) == Some(Promise::OneEntry)));
+}
+
+#[test]
+fn rosters_of_tiers_that_nobody_puts_back_or_copies_are_noticed() {
+    for sabotage in [Sabotage::NoRefill, Sabotage::NoCopy] {
+        let first = |seed| sabotaged_tiers(seed, sabotage).broken.first().map(|broken| broken.promise);
+        assert!((0..NOTICED_WITHIN).any(|seed| first(seed) == Some(Promise::RosterKept)), "{sabotage:?}");
+    }
+}
+
+#[test]
 fn one_seed_plays_one_way() {
     let (first, again, told) = (play(3), play(3), tell(3));
     assert_eq!((first.steps, &first.digest), (again.steps, &again.digest));
@@ -28,7 +55,8 @@ fn one_seed_plays_one_way() {
 #[test]
 fn a_loss_beyond_what_is_promised_is_said_by_name_and_not_counted_as_kept() {
     // The one edge that has seen the frozen list is cut off when a copy from before the freeze goes on.
-    let summary = run_all(&Options { seeds: 1, from: 853, seed: None, trace: false, threads: Some(1) }, |_| ());
+    let summary =
+        run_all(&Options { seeds: 1, from: 853, seed: None, tiers: false, trace: false, threads: Some(1) }, |_| ());
     assert!(summary.failed.is_empty(), "{}", summary.failed[0].complaint());
     assert!(summary.beyond[&Limit::ListOfThoseAway].contains(&853), "{summary}");
     let said = "0 kept every promise, 1 went beyond what is promised (853: the frozen list was known only to edges that were away)";

@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use fairgate_core::recovery::{Observation, Replica, StateVersion};
-use fairgate_core::room::{Outcome, Refusal};
-use fairgate_sim::faults::{Look, Request, Response, StoreEvent, store_events};
+use fairgate_core::room::{Entry, Outcome, Refusal, Spot};
+use fairgate_draw::v2::Tag;
+use fairgate_sim::faults::{
+    AnsweredEntry, Look, Request, Response, StoreEvent, TierList, store_events, store_events_tiers,
+};
 use fairgate_store::StoreError;
 use fairgate_store::redis::{CallError, Calls, RedisOptions};
 use fairgate_testkit::PrivateRedis;
@@ -87,6 +90,15 @@ impl Twin {
             Request::PutBack { root, from, entries } => {
                 calls.put_back(stamp, root, *from, entries, now_ms).await.map(|()| Response::Done)
             }
+            Request::RestoreTiers { entries, is_under_root } => {
+                let refilled = calls.refill_tiers(stamp, &rows(entries), *is_under_root, now_ms).await;
+                refilled.map(|too_late| Response::EntriesRestored { too_late })
+            }
+            Request::PutBackTiers { root, lists, late } => self.put_back_tiers(stamp, root, lists, late, now_ms).await,
+            Request::TierLists => {
+                let Response::TierLists(expected) = expected else { panic!("lists, and not {expected:?}") };
+                return self.compare_lists(expected).await;
+            }
             Request::Roster { entries } => {
                 let bytes = calls.roster(*entries).await.unwrap_or_default();
                 // Beyond its end there is nothing to read.
@@ -101,6 +113,32 @@ impl Twin {
             Err(error) => panic!("{request:?}: {error}"),
         };
         self.compare(request, answer, expected);
+    }
+
+    /// A tier after the other, and late comers behind them, as an edge does.
+    async fn put_back_tiers(
+        &self,
+        stamp: Option<&StateVersion>,
+        root: &[u8; 32],
+        lists: &[TierList],
+        late: &[AnsweredEntry],
+        now_ms: u64,
+    ) -> Result<Response, CallError> {
+        let last = lists.iter().rposition(|list| !list.entries.is_empty());
+        for (tier, list) in lists.iter().enumerate().filter(|(_, list)| !list.entries.is_empty()) {
+            let of_tier = (u8::try_from(tier).unwrap(), &list.entries[..], &list.tags[..]);
+            self.calls.put_back_tier(stamp, root, of_tier, Some(tier) == last, now_ms).await?;
+        }
+        self.calls.refill_tiers(stamp, &rows(late), true, now_ms).await.map(|_| Response::Done)
+    }
+
+    async fn compare_lists(&mut self, expected: &[TierList]) {
+        for (tier, list) in (0_u8..).zip(expected) {
+            let (roster, tags) = self.calls.tier_lists(tier).await.unwrap_or_default();
+            assert_eq!(roster, list.entries.as_flattened(), "the roster of tier {tier}");
+            assert_eq!(tags, list.tags.as_flattened(), "the tags of tier {tier}");
+        }
+        *self.compared.entry("lists of tiers").or_default() += 1;
     }
 
     fn compare(&mut self, request: &Request, answer: Response, expected: &Response) {
@@ -120,8 +158,9 @@ impl Twin {
             (_, Response::Refused(Refusal::Recovering { .. })) => "mending",
             (_, Response::Outcome(Outcome::Claimed(_))) => "claimed",
             (Request::Restore(_), _) => "restored",
-            (Request::RestoreEntries { .. }, _) => "refilled",
-            (Request::PutBack { .. }, _) => "put back",
+            (Request::RestoreEntries { .. } | Request::RestoreTiers { .. }, _) => "refilled",
+            (Request::PutBack { .. } | Request::PutBackTiers { .. }, _) => "put back",
+            (_, Response::Outcome(Outcome::Arrived(_))) => "arrived",
             _ => "others",
         };
         *self.compared.entry(kind).or_default() += 1;
@@ -186,6 +225,10 @@ impl Twin {
     }
 }
 
+fn rows(entries: &[AnsweredEntry]) -> Vec<(Spot, Entry, Tag)> {
+    entries.iter().map(|AnsweredEntry { at, entry, tag }| (*at, *entry, *tag)).collect()
+}
+
 fn key() -> String {
     format!("fairgate:{{{ROOM}}}")
 }
@@ -208,6 +251,24 @@ async fn the_simulators_store_answers_as_the_scripts_do() {
         }
     }
     for kind in ["lost", "mending", "claimed", "restored", "refilled", "put back"] {
+        assert!(compared.contains_key(kind), "no {kind} was compared: {compared:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_tiers_the_simulators_store_answers_as_the_scripts_do() {
+    let redis = PrivateRedis::start().unwrap();
+    let mut compared = BTreeMap::new();
+    for seed in SEEDS {
+        let mut twin = Twin::of(&redis).await;
+        for event in store_events_tiers(seed).iter().take(CALLS) {
+            twin.go_through(event).await;
+        }
+        for (kind, count) in twin.compared {
+            *compared.entry(kind).or_insert(0) += count;
+        }
+    }
+    for kind in ["lost", "mending", "arrived", "restored", "refilled", "lists of tiers"] {
         assert!(compared.contains_key(kind), "no {kind} was compared: {compared:?}");
     }
 }

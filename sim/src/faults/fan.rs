@@ -8,6 +8,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::edge::{Answer, FanCall};
+use super::people::Person;
 
 /// As the status says it.
 const POLL: Poll = Poll { floor_ms: 2_000, ceiling_ms: 30_000, divisor: 10 };
@@ -31,6 +32,10 @@ pub(crate) struct Fan {
     pub(crate) number: usize,
     pub(crate) way: Way,
     nonce: [u8; 16],
+    /// Who it is, in a room that asks for an identity.
+    person: Option<Person>,
+    /// With what its second device is still to join.
+    second: Option<[u8; 16]>,
     pub(crate) ticket: Option<Ticket>,
     pass: Option<Pass>,
     /// The request that is under way.
@@ -51,6 +56,8 @@ pub(crate) struct Fan {
 pub(crate) enum Wanted {
     Status,
     Join,
+    /// Joins on a second device.
+    ComeAgain,
     Claim,
     Leave,
     Visit,
@@ -61,6 +68,8 @@ pub(crate) enum Wanted {
 pub(crate) enum News {
     None,
     Joined(Ticket),
+    /// Has joined on a second device.
+    CameAgain(Ticket),
     Admitted {
         pass: Pass,
         admitted_at_ms: u64,
@@ -89,6 +98,8 @@ impl Fan {
             number,
             way,
             nonce: random.random(),
+            person: None,
+            second: None,
             ticket: None,
             pass: None,
             ask: None,
@@ -101,6 +112,11 @@ impl Fan {
             is_done: false,
             shops_until_ms: 0,
         }
+    }
+
+    /// Who it is, in a room that asks for an identity, and with what a second device joins.
+    pub(crate) fn be(&mut self, (person, second): (Person, Option<[u8; 16]>)) {
+        (self.person, self.second) = (Some(person), second);
     }
 
     /// The pass that it has.
@@ -121,7 +137,12 @@ impl Fan {
 
     fn call(&mut self, now_ms: u64) -> Option<FanCall> {
         match (self.next, &self.ticket, &self.pass) {
-            (Wanted::Join, ticket, _) => Some(FanCall::Join { nonce: self.nonce, ticket: ticket.clone() }),
+            (Wanted::Join, ticket, _) => {
+                Some(FanCall::Join { nonce: self.nonce, ticket: ticket.clone(), person: self.person })
+            }
+            (Wanted::ComeAgain, ..) => {
+                self.second.map(|nonce| FanCall::Join { nonce, ticket: None, person: self.person })
+            }
             (Wanted::Claim, Some(ticket), _) => Some(FanCall::Claim { ticket: ticket.clone() }),
             (Wanted::Leave, Some(ticket), _) => Some(FanCall::Leave { ticket: ticket.clone() }),
             (Wanted::Visit, _, Some(pass)) => {
@@ -155,6 +176,10 @@ impl Fan {
     ) -> (News, Option<u64>) {
         match answer {
             Answer::Status(shown) => self.looked(&shown.standing, random),
+            Answer::Joined(ticket) if self.next == Wanted::ComeAgain => {
+                self.second = None;
+                (News::CameAgain(ticket), Some(self.look_after(random.random_range(200..2_000))))
+            }
             Answer::Joined(ticket) => {
                 self.failures = 0;
                 self.ticket = Some(ticket.clone());
@@ -204,7 +229,11 @@ impl Fan {
         if self.way == Way::GoesAway && random.random_range(0..8) == 0 {
             return self.go_home();
         }
-        let interest_ms = match (view.phase, standing.place(ticket.position)) {
+        if self.second.is_some() && view.phase != Phase::Ended && random.random_range(0..6) == 0 {
+            self.next = Wanted::ComeAgain;
+            return (News::None, Some(0));
+        }
+        let interest_ms = match (view.phase, standing.place_of(ticket)) {
             (Phase::Ended, _) => return self.go_home(),
             (Phase::Serving, Some(_)) if self.way == Way::Leaves && random.random_range(0..4) == 0 => {
                 (self.next, self.gives_up) = (Wanted::Leave, true);

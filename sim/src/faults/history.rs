@@ -48,7 +48,7 @@ impl History {
             News::Failed(status) if call(wanted).is_some() => Outcome::Fail { status: *status },
             News::WentHome => Outcome::WentHome,
             News::Waits { .. } => Outcome::Fail { status: 202 },
-            News::None | News::Failed(_) | News::Entered => return,
+            News::None | News::CameAgain(_) | News::Failed(_) | News::Entered => return,
         };
         self.note(at_ms, fan, edge, call(wanted).unwrap_or(Call::Claim), outcome);
     }
@@ -62,6 +62,6 @@ fn call(wanted: Wanted) -> Option<Call> {
     match wanted {
         Wanted::Join => Some(Call::Join),
         Wanted::Claim => Some(Call::Claim),
-        Wanted::Status | Wanted::Leave | Wanted::Visit => None,
+        Wanted::Status | Wanted::ComeAgain | Wanted::Leave | Wanted::Visit => None,
     }
 }

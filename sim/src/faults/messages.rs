@@ -1,7 +1,28 @@
 //! What edges ask of the store, and what it answers.
 
 use fairgate_core::recovery::{Observation, Replica, StateVersion};
-use fairgate_core::room::{Command, Entry, Outcome, Refusal, View};
+use fairgate_core::room::{Command, Entry, Outcome, Refusal, Spot, View};
+use fairgate_draw::v2::Tag;
+
+/// Roster and tags of one tier, in index order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TierList {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// Their tags.
+    pub tags: Vec<Tag>,
+}
+
+/// An entry of a room with tiers as an edge answered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnsweredEntry {
+    /// Where it stands.
+    pub at: Spot,
+    /// The entry.
+    pub entry: Entry,
+    /// Its tag.
+    pub tag: Tag,
+}
 
 /// What an edge asks of the store.
 #[derive(Clone, Debug)]
@@ -28,6 +49,24 @@ pub enum Request {
         /// All entries from there on.
         entries: Vec<Entry>,
     },
+    /// Take back entries of a room with tiers, late comers included.
+    RestoreTiers {
+        /// The entries.
+        entries: Vec<AnsweredEntry>,
+        /// True if all of the entries were in the rosters when the roots were made.
+        is_under_root: bool,
+    },
+    /// Take back the frozen rosters and tags of all tiers.
+    PutBackTiers {
+        /// The root over the roots of all tiers.
+        root: [u8; 32],
+        /// Each tier's.
+        lists: Vec<TierList>,
+        /// Late comers, who stand in none of them.
+        late: Vec<AnsweredEntry>,
+    },
+    /// Rosters and tags of all tiers; asked for past the fence.
+    TierLists,
     /// The first entries of the roster; asked for past the fence.
     Roster {
         /// How many.
@@ -51,6 +90,8 @@ pub enum Response {
     },
     /// Entries of the roster.
     Roster(Vec<Entry>),
+    /// Rosters and tags of all tiers.
+    TierLists(Vec<TierList>),
     /// The state is another one than the edge knows, or older; nothing was done.
     Lost,
     /// The room refuses.
@@ -73,13 +114,14 @@ impl Request {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Apply(Command::Enter(_)) => "enter",
-            Self::Apply(Command::Claim(_)) => "claim",
+            Self::Apply(Command::Arrive(_)) => "arrive",
+            Self::Apply(Command::Claim(_) | Command::ClaimTiers(_)) => "claim",
             Self::Apply(_) => "apply",
             Self::View => "view",
             Self::Restore(_) => "restore",
-            Self::RestoreEntries { .. } => "refill",
-            Self::PutBack { .. } => "put back",
-            Self::Roster { .. } => "roster",
+            Self::RestoreEntries { .. } | Self::RestoreTiers { .. } => "refill",
+            Self::PutBack { .. } | Self::PutBackTiers { .. } => "put back",
+            Self::Roster { .. } | Self::TierLists => "roster",
         }
     }
 }
@@ -92,7 +134,7 @@ impl Response {
             Self::Look(_) => "look",
             Self::Done => "done",
             Self::EntriesRestored { .. } => "refilled",
-            Self::Roster(_) => "roster",
+            Self::Roster(_) | Self::TierLists(_) => "roster",
             Self::Lost => "lost",
             Self::Refused(_) => "refused",
         }

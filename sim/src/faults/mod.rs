@@ -17,7 +17,9 @@ mod history;
 mod limit;
 mod messages;
 mod network;
+mod one_entry;
 mod options;
+mod people;
 mod promises;
 mod report;
 mod sabotage;
@@ -28,7 +30,7 @@ mod trace;
 mod world;
 
 pub use limit::{Beyond, Limit};
-pub use messages::{Look, Request, Response, StoreEvent};
+pub use messages::{AnsweredEntry, Look, Request, Response, StoreEvent, TierList};
 pub use options::Options;
 pub use promises::{Broken, Promise};
 pub use report::{Summary, run_all};
@@ -54,6 +56,31 @@ pub fn tell(seed: u64) -> Run {
 #[must_use]
 pub fn store_events(seed: u64) -> Vec<StoreEvent> {
     World::new(Scenario::of(seed), None, false).record()
+}
+
+/// Plays a seed in a room with tiers, in which everybody shows an identity and some fans come again on a second device. What breaks
+/// is as in the world of that seed without.
+#[must_use]
+pub fn play_tiers(seed: u64) -> Run {
+    World::new(Scenario::with_tiers(seed), None, false).play()
+}
+
+/// The same, and tells what happens.
+#[must_use]
+pub fn tell_tiers(seed: u64) -> Run {
+    World::new(Scenario::with_tiers(seed), None, true).play()
+}
+
+/// Plays such a seed, and tells what its store was asked and what it answered.
+#[must_use]
+pub fn store_events_tiers(seed: u64) -> Vec<StoreEvent> {
+    World::new(Scenario::with_tiers(seed), None, false).record()
+}
+
+/// The same with a rule that is broken on purpose.
+#[must_use]
+pub fn sabotaged_tiers(seed: u64, sabotage: Sabotage) -> Run {
+    World::new(Scenario::with_tiers(seed), Some(sabotage), false).play()
 }
 
 /// Plays a seed with a rule that is broken on purpose.

@@ -14,6 +14,9 @@ pub struct Options {
     /// Play only this seed.
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     pub seed: Option<u64>,
+    /// Play rooms with tiers, in which everybody shows an identity.
+    #[arg(long)]
+    pub tiers: bool,
     /// Print what happens, step by step. Needs --seed.
     #[arg(long, requires = "seed")]
     pub trace: bool,

@@ -37,6 +37,8 @@ pub enum Promise {
     ServingForward,
     /// A ticket that was kept is never worth less.
     TicketKept,
+    /// An identity has one entry in the whole room, and the same place on another device.
+    OneEntry,
     /// The roster has what was answered, and its root is that of its bytes.
     RosterKept,
     /// Commitment, root and seed are shown once and stand.
@@ -63,6 +65,7 @@ impl fmt::Display for Promise {
             Self::MaxActive => "nobody is let in where there is no room inside",
             Self::ServingForward => "serving never goes back",
             Self::TicketKept => "a ticket is never worth less",
+            Self::OneEntry => "one identity has one entry",
             Self::RosterKept => "the roster has what was answered",
             Self::DrawStands => "what is public of the draw stands",
             Self::NothingBurnt => "nothing is left out where nothing was lost",
@@ -229,10 +232,15 @@ impl Witness {
         view: &View,
         is_well: impl Fn(usize, u64) -> bool,
     ) {
-        let (Command::Claim(claimants), Outcome::Claimed(outcomes)) = (command, outcome) else { return };
-        for (claimant, outcome) in claimants.iter().zip(outcomes) {
+        let Outcome::Claimed(outcomes) = outcome else { return };
+        let places: Vec<u64> = match command {
+            Command::Claim(claimants) => claimants.iter().map(|claimant| claimant.place).collect(),
+            Command::ClaimTiers(claimants) => claimants.iter().map(|claimant| claimant.place).collect(),
+            _ => return,
+        };
+        for (place, outcome) in places.into_iter().zip(outcomes) {
             if let ClaimOutcome::Admitted { admitted_at_ms, .. } = *outcome {
-                self.admitted(claimant.place, admitted_at_ms, view, &is_well);
+                self.admitted(place, admitted_at_ms, view, &is_well);
             }
         }
     }
@@ -343,10 +351,15 @@ impl Witness {
         }
     }
 
+    /// The cap held in windows of every length.
+    pub(crate) fn judge_all_windows(&mut self) {
+        self.judge_cap(0);
+    }
+
     /// The end of it: the roster is what its root was made of, whatever was lost; and the cap held in windows of every
     /// length.
     pub(crate) fn finished(&mut self, roster: &[Entry]) {
-        self.judge_cap(0);
+        self.judge_all_windows();
         if self.draw.root.is_some_and(|public| public != root_of(roster)) {
             self.blame_draw(Promise::RosterKept, "the roster's root is not the one that was published".to_owned());
         }

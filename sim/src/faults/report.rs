@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::limit::Limit;
 use super::world::Run;
-use super::{Options, play, tell};
+use super::{Options, play, play_tiers, tell, tell_tiers};
 
 /// Lines of the trace that are shown before the break.
 const LINES_SHOWN: usize = 60;
@@ -43,7 +43,7 @@ pub fn run_all(options: &Options, progress: impl Fn(&Run) + Sync) -> Summary {
             if seed >= end {
                 break;
             }
-            let run = play(seed);
+            let run = if options.tiers { play_tiers(seed) } else { play(seed) };
             progress(&run);
             summary.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(run);
         }
@@ -110,8 +110,9 @@ impl Run {
     #[must_use]
     pub fn complaint(&self) -> String {
         let mut text = self.verdict();
-        text += &format!("to see it again: make sim SEED={0}, or fairgate-sim faults --seed {0} --trace\n", self.seed);
-        let lines = tell(self.seed).lines;
+        let tiers = if self.has_tiers { " --tiers" } else { "" };
+        text += &format!("to see it again: fairgate-sim faults --seed {}{tiers} --trace\n", self.seed);
+        let lines = if self.has_tiers { tell_tiers(self.seed) } else { tell(self.seed) }.lines;
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
         if skipped > 0 {
             text += &format!("... {skipped} lines before\n");

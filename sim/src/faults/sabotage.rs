@@ -17,6 +17,8 @@ pub enum Sabotage {
     SessionByChance,
     /// Entries are not put back into the roster.
     NoRefill,
+    /// Entries of a room with tiers are put back without their tags.
+    NoTags,
     /// Nobody copies the frozen roster.
     NoCopy,
     /// The public draw is not put back.

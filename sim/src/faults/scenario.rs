@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::fault::Fault;
 use super::network::Weather;
+use super::people;
 
 /// Paper time begins here.
 pub(crate) const BEGIN_MS: u64 = 1_800_000_000_000;
@@ -60,6 +61,15 @@ impl Scenario {
         Self { seed, edges, fans, plan, clocks_off_ms, faults, heals_at_ms, session_ms }
     }
 
+    /// The same in a room with tiers and identities. All that the seed decides besides stays as it was, but for a roster that is
+    /// taken away: with tiers there are several.
+    pub(crate) fn with_tiers(seed: u64) -> Self {
+        let mut scenario = Self::of(seed);
+        scenario.plan.rules = Some(Box::new(people::rules(seed)));
+        scenario.faults.retain(|(_, fault)| *fault != Fault::Evict);
+        scenario
+    }
+
     /// By then everybody who stays has to be inside. The time is half as much again as the rate allows for all places,
     /// those left out after losses included, room inside permitting. To it come a grace for those who stayed away, and
     /// one for each room full of places that were left out. Five of those are called for one that is expected. What
@@ -67,11 +77,13 @@ impl Scenario {
     pub(crate) fn drains_by_ms(&self) -> u64 {
         let policy = &self.plan.policy;
         let losses = self.faults.iter().filter(|(_, fault)| fault.may_leave_gap()).count() as u64;
-        let by_rate_ms = (self.fans as u64 + losses * GAP) * 60_000 / u64::from(policy.rate_per_minute);
+        // Each tier leaves out as many.
+        let gap = GAP * self.plan.rules.as_ref().map_or(1, |rules| rules.tiers.len() as u64);
+        let by_rate_ms = (self.fans as u64 + losses * gap) * 60_000 / u64::from(policy.rate_per_minute);
         let by_room_ms = self.fans as u64 * self.session_ms / policy.max_active;
         self.heals_at_ms
             + by_rate_ms.max(by_room_ms) * 3 / 2
-            + (1 + losses * GAP.div_ceil(4 * policy.max_active)) * policy.grace_ms
+            + (1 + losses * gap.div_ceil(4 * policy.max_active)) * policy.grace_ms
             + 180 * SECOND_MS
     }
 }

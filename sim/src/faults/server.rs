@@ -5,6 +5,8 @@
 //! (which state it is from now on), and `lua/refill.lua` and `lua/put_back.lua` (which entries are taken back). That
 //! is a model, which `sim/tests/scripts.rs` holds against the scripts on a real Redis, call by call.
 
+mod tiers;
+
 use fairgate_core::recovery::{Replica, StateVersion, is_lost};
 use fairgate_core::room::{Command, Entry, GAP, LossEvidence, Outcome, Position, Refusal, Room, SILENCE_MS, View};
 use fairgate_draw::ZERO;
@@ -107,7 +109,7 @@ impl Server {
         let server_ms = self.clock_ms(now_ms);
         let now_ms = time.at(server_ms);
         // These are asked past the fence.
-        let is_open = matches!(request, Request::Roster { .. } | Request::Restore(_));
+        let is_open = matches!(request, Request::Roster { .. } | Request::TierLists | Request::Restore(_));
         if !is_open && self.has_lost(stamp) {
             return Response::Lost;
         }
@@ -123,6 +125,9 @@ impl Server {
             Request::View => self.look(edge, now_ms, server_ms),
             Request::RestoreEntries { entries, is_under_root } => self.refill(entries, *is_under_root, now_ms),
             Request::PutBack { root, from, entries } => self.put_back(root, *from, entries, now_ms),
+            Request::TierLists => Response::TierLists(self.tier_lists()),
+            Request::RestoreTiers { entries, is_under_root } => self.refill_tiers(entries, *is_under_root, now_ms),
+            Request::PutBackTiers { root, lists, late } => self.put_back_tiers(root, lists, late, now_ms),
         }
     }
 
@@ -148,7 +153,10 @@ impl Server {
         let is_new = self.state.is_none();
         let state = self.state.get_or_insert_with(|| State::empty(run, epoch));
         let answer = state.room.apply(command, now_ms);
-        if matches!(command, Command::Freeze { .. }) && answer.is_ok() && state.frozen_in.is_none() {
+        if matches!(command, Command::Freeze { .. } | Command::FreezeTiers(_))
+            && answer.is_ok()
+            && state.frozen_in.is_none()
+        {
             state.frozen_in = Some(state.name());
         }
         if is_new && state.room.view().is_none() {
@@ -161,7 +169,7 @@ impl Server {
             Ok(Outcome::Claimed(outcomes)) if self.sabotage == Some(Sabotage::NoCap) => Response::Outcome(
                 Outcome::Claimed(outcomes.into_iter().map(|outcome| at_once(outcome, now_ms)).collect()),
             ),
-            Ok(outcome) => Response::Outcome(outcome),
+            Ok(outcome) => Response::Outcome(self.with_entries(command, outcome)),
             Err(refusal) => Response::Refused(refusal),
         }
     }
@@ -230,8 +238,12 @@ impl Server {
                 (false, false) => state.intact,
             };
             if is_begun_anew {
-                (state.roster, state.frozen_in) = (Vec::new(), None);
+                (state.roster, state.rosters, state.frozen_in) = (Vec::new(), Vec::new(), None);
                 state.forget_edges();
+            }
+            if state.room.view().is_some_and(|view| !view.tiers.is_empty() && (is_lost || view.missing > 0)) {
+                // Each tier has an end of its own, so all of it is put back, as far as it is not there.
+                state.intact = 0;
             }
             if (is_lost || is_begun_anew) && self.sabotage == Some(Sabotage::NoGap) {
                 self.unleft += GAP;

@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) epoch: u64,
     pub(super) run: u64,
     pub(super) roster: Vec<Entry>,
+    /// In a room with tiers: the roster of each.
+    pub(super) rosters: Vec<Vec<Entry>>,
     /// Entries below have been in the roster all the time.
     pub(super) intact: u64,
     /// The epoch of the state whose roster the root was made of.
@@ -34,6 +36,7 @@ impl State {
             epoch,
             run,
             roster: Vec::new(),
+            rosters: Vec::new(),
             intact: 0,
             frozen_in: None,
             is_roster_gone: false,
@@ -131,6 +134,23 @@ impl State {
         }
         self.roster[index] = entry;
         self.is_roster_gone = false;
+    }
+
+    pub(super) fn entry_in(&self, tier: u8, index: u64) -> Entry {
+        let roster = self.rosters.get(usize::from(tier));
+        roster.and_then(|roster| roster.get(usize::try_from(index).ok()?)).copied().unwrap_or(ZERO)
+    }
+
+    pub(super) fn write_in(&mut self, tier: u8, index: u64, entry: Entry) {
+        let (tier, index) = (usize::from(tier), usize::try_from(index).expect("a roster fits into memory"));
+        if tier >= self.rosters.len() {
+            self.rosters.resize(tier + 1, Vec::new());
+        }
+        let roster = &mut self.rosters[tier];
+        if index >= roster.len() {
+            roster.resize(index + 1, ZERO);
+        }
+        roster[index] = entry;
     }
 
     pub(super) fn entries(&self, upto: u64) -> Vec<Entry> {

@@ -5,7 +5,7 @@ use fairgate_core::room::{Command, Entry, Outcome, Refusal, SalePlan, View};
 use fairgate_draw::RootHasher;
 use rand::RngExt;
 
-use super::super::messages::Response;
+use super::super::messages::{Response, TierList};
 use super::super::sabotage::Sabotage;
 use super::task::{Asker, Failure};
 use super::{Process, Wake};
@@ -36,6 +36,14 @@ pub(super) enum Beat {
     AfterRoster { roster: Vec<Entry>, before: Box<View>, root: [u8; 32] },
     /// The roster, to be copied.
     Copying { entries: u64, root: [u8; 32] },
+    /// How the room stands before rosters and tags of all tiers are read.
+    BeforeLists,
+    /// Rosters and tags of all tiers.
+    ReadingLists { before: Box<View> },
+    /// How the room stands after that.
+    AfterLists { lists: Vec<TierList>, before: Box<View> },
+    /// Rosters and tags of all tiers, to be copied.
+    CopyingLists { root: [u8; 32] },
     /// A step of the draw.
     Stepping,
 }
@@ -71,6 +79,8 @@ impl Process {
                 }
                 self.ask(Some(Command::Freeze { entries, root }), Asker::Beat(Beat::Stepping));
             }
+            (Beat::BeforeLists, Ok(_), Some(view)) => self.read_lists(Beat::ReadingLists { before: Box::new(view) }),
+            (Beat::AfterLists { lists, before }, Ok(_), Some(after)) => self.freeze_lists(lists, &before, &after),
             (Beat::Stepping, Ok(_), _) => self.beat_soon(),
             _ => self.beat_failed(),
         }
@@ -79,6 +89,9 @@ impl Process {
     /// A roster was read, or nobody knows what became of that.
     pub(super) fn roster_read(&mut self, then: Beat, response: Option<Response>) {
         match (then, response) {
+            (then @ (Beat::ReadingLists { .. } | Beat::CopyingLists { .. }), response) => {
+                self.tiers_were_read(then, response);
+            }
             (Beat::Reading { entries, before }, Some(Response::Roster(roster))) if roster.len() as u64 == entries => {
                 let root = root_of(&roster);
                 self.ask(None, Asker::Beat(Beat::AfterRoster { roster, before, root }));
@@ -103,6 +116,7 @@ impl Process {
         {
             self.read(entries, Beat::Copying { entries, root });
         }
+        self.copy_lists();
         self.wake_after(COPY_EVERY.as_millis() as u64, Wake::Copy);
     }
 
@@ -122,10 +136,11 @@ impl Process {
     }
 
     fn looked(&mut self, view: View) {
-        let step = DrawStep::due(&view);
+        let (step, has_tiers) = (DrawStep::due(&view), !view.tiers.is_empty());
         self.show(view);
         match step {
             DrawStep::None => self.beat_soon(),
+            DrawStep::Freeze { .. } if has_tiers => self.ask(None, Asker::Beat(Beat::BeforeLists)),
             DrawStep::Freeze { entries } => self.ask(None, Asker::Beat(Beat::BeforeRoster { entries })),
             DrawStep::Reveal => {
                 self.say("reveals the secret");

@@ -5,6 +5,7 @@ use fairgate_core::recovery::Replica;
 use fairgate_core::room::{Entry, Position};
 use fairgate_store::redis::PlayedEntries;
 
+use super::super::messages::{AnsweredEntry, TierList};
 use super::super::sabotage::Sabotage;
 
 /// How old the knowledge on the disk may be, as in the store's ledger.
@@ -21,10 +22,38 @@ pub(crate) struct Disk {
     torn: Vec<(usize, Vec<u8>)>,
     /// A copy of a frozen roster, and its root.
     copy: Option<([u8; 32], Vec<Entry>)>,
+    /// In a room with tiers: what was answered, and copies of the frozen lists by the root over all of them.
+    answered: Vec<AnsweredEntry>,
+    lists: Option<([u8; 32], Vec<TierList>)>,
     saved_at_ms: Option<u64>,
 }
 
 impl Disk {
+    /// Writes down what was answered in a room with tiers.
+    pub(crate) fn note_answered(&mut self, answered: Vec<AnsweredEntry>) {
+        self.answered.extend(answered);
+    }
+
+    /// What was answered in a room with tiers.
+    pub(crate) fn answered(&self) -> &[AnsweredEntry] {
+        &self.answered
+    }
+
+    /// Keeps copies of the rosters and tags of which this is the root.
+    pub(crate) fn keep_lists(&mut self, root: [u8; 32], lists: Vec<TierList>) {
+        self.lists = Some((root, lists));
+    }
+
+    /// The copies of the rosters and tags with this root.
+    pub(crate) fn lists(&self, root: &[u8; 32]) -> Option<&[TierList]> {
+        self.lists.as_ref().filter(|(kept, _)| kept == root).map(|(_, lists)| lists.as_slice())
+    }
+
+    /// True if there is a copy of all that this is the root of.
+    pub(crate) fn has_copy(&self, root: &[u8; 32]) -> bool {
+        self.copy(root).is_some() || self.lists(root).is_some()
+    }
+
     /// Writes down what is known, unless that was done just now and entries are where they were.
     pub(crate) fn save(&mut self, replica: &Replica, now_ms: u64) {
         let is_other = (self.replica.backlog_from, self.replica.complete_in.last())

@@ -4,12 +4,16 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use fairgate::edge::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX, Verdict};
-use fairgate_core::room::{ClaimOutcome, Claimant, Command, Entry, Outcome, Position, Refusal, RenewOutcome};
+use fairgate_core::room::{
+    Arrival, ClaimOutcome, Claimant, Command, Entry, Outcome, Position, Refusal, RenewOutcome, TierClaimant,
+};
 use fairgate_token::{Gate, Pass, SessionId, Terms, Ticket};
 use rand::RngExt;
 
+use super::super::people::Person;
 use super::super::sabotage::Sabotage;
 use super::task::{Asker, Failure};
+use super::tiers::arrival;
 use super::{Effect, Process, Shown, Wake};
 
 /// What a fan asks of an edge.
@@ -19,6 +23,8 @@ pub(crate) enum FanCall {
     Join {
         nonce: [u8; 16],
         ticket: Option<Ticket>,
+        /// Who comes, in a room that asks for an identity.
+        person: Option<Person>,
     },
     Claim {
         ticket: Ticket,
@@ -73,16 +79,18 @@ impl Kind {
 /// A call that is still to be answered.
 #[derive(Debug)]
 pub(super) struct Open {
-    fan: usize,
-    ask: u64,
-    subject: Subject,
+    pub(super) fan: usize,
+    pub(super) ask: u64,
+    pub(super) subject: Subject,
 }
 
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a simulated edge has few requests under way")]
-enum Subject {
+pub(super) enum Subject {
     Join([u8; 32], Entry),
+    Arrive([u8; 32], Arrival),
     Claim(Ticket, Claimant),
+    ClaimTier(Ticket, TierClaimant),
     Renew(Pass),
     Leave,
 }
@@ -105,21 +113,22 @@ impl Process {
             FanCall::Join { ticket: Some(ticket), .. } if standing.has_draw_of(&ticket) => {
                 self.answer(fan, ask, Answer::Joined(ticket));
             }
-            FanCall::Join { nonce, .. } => match standing.refuses_joins(self.clock_ms()) {
+            FanCall::Join { nonce, person, .. } => match standing.refuses_joins(self.clock_ms()) {
                 Some(Refusal::Ended) => self.answer(fan, ask, Answer::Lost(410)),
                 Some(_) => self.answer(fan, ask, Answer::Fail(503)),
-                None => self.gather(
-                    Kind::Joins,
-                    Open {
-                        fan,
-                        ask,
-                        subject: Subject::Join(standing.view.draw.descriptor_digest, standing.entry(&nonce)),
-                    },
-                ),
+                None => {
+                    let draw = standing.view.draw.descriptor_digest;
+                    let subject = match person {
+                        Some(person) => Subject::Arrive(draw, arrival(&draw, nonce, person)),
+                        None => Subject::Join(draw, standing.entry(&nonce)),
+                    };
+                    self.gather(Kind::Joins, Open { fan, ask, subject });
+                }
             },
             FanCall::Claim { ticket } | FanCall::Leave { ticket } if !standing.has_draw_of(&ticket) => {
                 self.answer(fan, ask, Answer::Lost(409));
             }
+            FanCall::Claim { ticket } if ticket.of_tier.is_some() => self.claim_in_tier(fan, ask, ticket, &shown),
             FanCall::Claim { ticket } => match standing.claim(&ticket, None) {
                 Verdict::Ask(claimant) => {
                     self.gather(Kind::Claims, Open { fan, ask, subject: Subject::Claim(ticket, claimant) });
@@ -129,7 +138,7 @@ impl Process {
                 }
                 Verdict::OtherDraw => self.answer(fan, ask, Answer::Lost(409)),
             },
-            FanCall::Leave { ticket } => match standing.place(ticket.position) {
+            FanCall::Leave { ticket } => match standing.place_of(&ticket) {
                 Some(place) => {
                     let open = self.open(Open { fan, ask, subject: Subject::Leave });
                     self.ask(Some(Command::Leave(vec![place])), Asker::Leaver(open));
@@ -157,7 +166,7 @@ impl Process {
         }
     }
 
-    fn answer(&mut self, fan: usize, ask: u64, answer: Answer) {
+    pub(super) fn answer(&mut self, fan: usize, ask: u64, answer: Answer) {
         self.effects.push(Effect::Answer { fan, ask, answer });
     }
 
@@ -168,7 +177,7 @@ impl Process {
         self.opened
     }
 
-    fn gather(&mut self, kind: Kind, open: Open) {
+    pub(super) fn gather(&mut self, kind: Kind, open: Open) {
         if self.queues[kind as usize].waiting.len() >= QUEUE_MAX {
             return self.answer(open.fan, open.ask, Answer::Fail(503));
         }
@@ -251,7 +260,13 @@ impl Process {
                 positions.get(at).map_or(Answer::Fail(500), |position| self.joined(draw, entry, *position))
             }
             (Subject::Claim(ticket, claimant), Outcome::Claimed(outcomes)) => {
-                outcomes.get(at).map_or(Answer::Fail(500), |outcome| self.claimed(&ticket, claimant, outcome))
+                outcomes.get(at).map_or(Answer::Fail(500), |outcome| self.claimed(&ticket, claimant.place, outcome))
+            }
+            (Subject::ClaimTier(ticket, claimant), Outcome::Claimed(outcomes)) => {
+                outcomes.get(at).map_or(Answer::Fail(500), |outcome| self.claimed(&ticket, claimant.place, outcome))
+            }
+            (Subject::Arrive(draw, arrival), Outcome::Arrived(arrived)) => {
+                arrived.get(at).map_or(Answer::Fail(500), |arrived| self.arrived(draw, &arrival, arrived))
             }
             (Subject::Renew(pass), Outcome::Renewed(outcomes)) => Answer::Inside(match outcomes.get(at) {
                 Some(RenewOutcome::Renewed { expires_at_ms }) => Some(Pass::new(
@@ -274,17 +289,10 @@ impl Process {
         Answer::Joined(Ticket { room, draw, position, entry, issued_at_ms, of_tier: None, terms: Terms::default() })
     }
 
-    fn claimed(&mut self, ticket: &Ticket, claimant: Claimant, outcome: &ClaimOutcome) -> Answer {
+    fn claimed(&mut self, ticket: &Ticket, place: u64, outcome: &ClaimOutcome) -> Answer {
         match *outcome {
             ClaimOutcome::Admitted { admitted_at_ms, expires_at_ms, hard_end_at_ms } => {
-                let pass = Pass::new(
-                    &ticket.room,
-                    ticket.draw,
-                    claimant.place,
-                    self.clock_ms(),
-                    expires_at_ms,
-                    hard_end_at_ms,
-                );
+                let pass = Pass::new(&ticket.room, ticket.draw, place, self.clock_ms(), expires_at_ms, hard_end_at_ms);
                 Answer::Admitted { pass: self.signed(pass), admitted_at_ms }
             }
             ClaimOutcome::NotCalled => Answer::Wait { is_called: false, retry_after_ms: 2_000 },
@@ -306,19 +314,25 @@ impl Process {
 }
 
 fn command<'a>(kind: Kind, subjects: impl Iterator<Item = &'a Subject>) -> Command {
+    let (mut entries, mut arrivals, mut claims, mut tier_claims) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let subjects: Vec<&Subject> = subjects.collect();
+    for subject in &subjects {
+        match subject {
+            Subject::Join(_, entry) => entries.push(*entry),
+            Subject::Arrive(_, arrival) => arrivals.push(arrival.clone()),
+            Subject::Claim(_, claimant) => claims.push(*claimant),
+            Subject::ClaimTier(_, claimant) => tier_claims.push(*claimant),
+            Subject::Renew(_) | Subject::Leave => {}
+        }
+    }
     match kind {
-        Kind::Joins => Command::Enter(
-            subjects
-                .filter_map(|subject| if let Subject::Join(_, entry) = subject { Some(*entry) } else { None })
-                .collect(),
-        ),
-        Kind::Claims => Command::Claim(
-            subjects
-                .filter_map(|subject| if let Subject::Claim(_, claimant) = subject { Some(*claimant) } else { None })
-                .collect(),
-        ),
+        Kind::Joins if arrivals.is_empty() => Command::Enter(entries),
+        Kind::Joins => Command::Arrive(arrivals),
+        Kind::Claims if tier_claims.is_empty() => Command::Claim(claims),
+        Kind::Claims => Command::ClaimTiers(tier_claims),
         Kind::Renewals => Command::Renew(
             subjects
+                .iter()
                 .filter_map(|subject| if let Subject::Renew(pass) = subject { Some(pass.place) } else { None })
                 .collect(),
         ),

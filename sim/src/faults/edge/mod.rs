@@ -7,6 +7,7 @@ mod beat;
 mod disk;
 mod fans;
 mod task;
+mod tiers;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -155,7 +156,7 @@ impl Edge {
 
     /// True if the machine's disk has a copy of the roster with this root.
     pub(crate) fn has_copy(&self, root: &[u8; 32]) -> bool {
-        self.process.as_ref().map_or(&self.disk, |process| &process.disk).copy(root).is_some()
+        self.process.as_ref().map_or(&self.disk, |process| &process.disk).has_copy(root)
     }
 
     pub(crate) fn is_up(&self) -> bool {

@@ -9,6 +9,7 @@ use super::super::limit::List;
 use super::super::messages::{Request, Response};
 use super::super::sabotage::Sabotage;
 use super::beat::Beat;
+use super::tiers::answered;
 use super::{Effect, Kind, Process, Wake};
 
 /// How long one answer of the store may take, as the link to Redis has it.
@@ -67,6 +68,15 @@ impl Task {
         self.replica.memory.as_ref().and_then(List::of)
     }
 
+    /// The root that is public, or that over the roots of all tiers.
+    pub(super) fn root(&self) -> Option<[u8; 32]> {
+        self.replica.memory.as_ref()?.frozen.map(|frozen| frozen.root)
+    }
+
+    fn has_tiers(&self) -> bool {
+        self.replica.memory.as_ref().is_some_and(|memory| memory.tiers.is_some())
+    }
+
     fn next_number(&mut self) -> CallNumber {
         self.calls += 1;
         self.calls
@@ -87,6 +97,13 @@ impl Process {
         self.send(number, None, Request::Roster { entries });
     }
 
+    /// Has rosters and tags of all tiers read.
+    pub(super) fn read_lists(&mut self, then: Beat) {
+        let number = self.task.next_number();
+        self.task.reading.insert(number, then);
+        self.send(number, None, Request::TierLists);
+    }
+
     /// A reply of the store has come.
     pub(crate) fn replied(&mut self, number: CallNumber, response: Response) {
         if let Some(then) = self.task.reading.remove(&number) {
@@ -102,7 +119,7 @@ impl Process {
                 self.time.observe(look.server_ms, look.view.now_ms);
                 current.view = Some(look.view);
                 let frozen = look.observation.memory.frozen;
-                let has_copy = frozen.is_some_and(|frozen| self.disk.copy(&frozen.root).is_some());
+                let has_copy = frozen.is_some_and(|frozen| self.disk.has_copy(&frozen.root));
                 Reply::Looked(Box::new(Observation { has_copy, ..look.observation }))
             }
             (Response::Done, Call::Restore | Call::RestoreRoster { .. }) => Reply::Done,
@@ -139,12 +156,20 @@ impl Process {
     /// Makes the call that the exchange wants.
     fn make_call(&mut self, call: Call) {
         let number = self.task.next_number();
+        let has_tiers = self.task.has_tiers();
         let Some(current) = &mut self.task.current else { return };
         (current.call, current.number) = (call, number);
         let request = match call {
             Call::Ask => Request::Apply(current.command.clone()),
             Call::Look | Call::ObserveAfterRestore => Request::View,
             Call::Restore => Request::Restore(Box::new(self.task.replica.clone())),
+            Call::RestoreEntries { is_under_root, .. } if has_tiers => {
+                Request::RestoreTiers { entries: self.disk.answered().to_vec(), is_under_root }
+            }
+            Call::RestoreRoster { .. } if has_tiers => match self.put_back_lists() {
+                Some(request) => request,
+                None => return self.go_on(Reply::NoCopy),
+            },
             Call::RestoreEntries { from, is_under_root } => {
                 Request::RestoreEntries { entries: self.disk.entries(from, self.sabotage), is_under_root }
             }
@@ -157,6 +182,11 @@ impl Process {
                     (&current.command, current.exchange.outcome())
                 {
                     self.disk.note(entries, positions);
+                }
+                if let (Command::Arrive(arrivals), Some(Outcome::Arrived(arrived))) =
+                    (&current.command, current.exchange.outcome())
+                {
+                    self.disk.note_answered(answered(arrivals, arrived));
                 }
                 return self.go_on(Reply::Done);
             }

@@ -40,7 +40,7 @@ impl World {
         let Some((_, wanted)) = fan.ask.take_if(|(asked, _)| *asked == ask) else { return };
         if let (Answer::Status(shown), Some(ticket)) = (&answer, &fan.ticket)
             && shown.standing.has_draw_of(ticket)
-            && let Some(place) = shown.standing.place(ticket.position)
+            && let Some(place) = shown.standing.place_of(ticket)
         {
             self.witness.at(self.now_ms).placed(number, place);
         }
@@ -65,11 +65,27 @@ impl World {
             News::None | News::Failed(_) if wanted == Wanted::Status || wanted == Wanted::Visit => return,
             News::None => return,
             News::Joined(ticket) => {
-                witness.joined(fan, edge, ticket);
+                if ticket.of_tier.is_none() {
+                    witness.joined(fan, edge, ticket);
+                } else if let Some((promise, what)) = self.one_entry.joined(fan, edge, ticket, self.now_ms) {
+                    witness.blame(promise, what);
+                }
                 match ticket.position {
                     Position::Pool(index) => format!("has entry {index} of the pool, from edge {edge}"),
                     Position::Line(place) => format!("has place {place} of the line, from edge {edge}"),
                 }
+            }
+            News::CameAgain(ticket) => {
+                let ways = &self.ways;
+                let is_well = |edge: usize, since_ms: u64| {
+                    !ways[edge].has_burned && ways[edge].fine_since_ms.is_some_and(|fine_ms| fine_ms < since_ms)
+                };
+                let first = self.fans[fan].ticket.as_ref();
+                let complaint = first.and_then(|first| self.one_entry.came_again(fan, (first, ticket), is_well));
+                if let Some((promise, what)) = complaint {
+                    witness.blame_draw(promise, what);
+                }
+                format!("comes again on a second device, to edge {edge}: {:?}", ticket.position)
             }
             News::Admitted { pass, .. } => {
                 if let Some(ticket) = self.fans[fan].ticket.clone() {

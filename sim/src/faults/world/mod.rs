@@ -20,6 +20,8 @@ use super::history::History;
 use super::limit::Lists;
 use super::messages::StoreEvent;
 use super::network::Weather;
+use super::one_entry::OneEntry;
+use super::people::person;
 use super::promises::Witness;
 use super::sabotage::Sabotage;
 use super::scenario::{BEGIN_MS, Scenario, stream};
@@ -70,6 +72,8 @@ pub(super) struct World {
     at_home: usize,
     history: History,
     witness: Witness,
+    /// The same of a room that asks for an identity.
+    one_entry: OneEntry,
     /// Who knows which list of the draw.
     lists: Lists,
     /// The root that the store has, or had last: one that it lost before anybody saw it was never public.
@@ -102,6 +106,7 @@ impl World {
             at_home: 0,
             history: History::default(),
             witness: Witness::new(cap, policy.max_active),
+            one_entry: OneEntry::default(),
             lists: Lists::default(),
             root: None,
             restart: None,
@@ -112,6 +117,7 @@ impl World {
             sabotage,
         };
         world.set_out(&mut crowd);
+        world.name_everybody();
         world
     }
 
@@ -172,6 +178,13 @@ impl World {
             self.agenda.put(*at_ms, Event::Begin(number));
         }
         self.agenda.put(self.scenario.heals_at_ms, Event::Heal);
+    }
+
+    /// In a room that asks for an identity everybody has one.
+    fn name_everybody(&mut self) {
+        let Some(rules) = &self.scenario.plan.rules else { return };
+        let (tiers, mut random) = (rules.tiers.len(), stream(self.scenario.seed, 10));
+        self.fans.iter_mut().for_each(|fan| fan.be(person(tiers, &mut random)));
     }
 
     fn happen(&mut self, event: Event) {

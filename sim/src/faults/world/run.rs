@@ -4,6 +4,7 @@ use fairgate_crowd::fleet;
 
 use super::super::fan::Way;
 use super::super::limit::Beyond;
+use super::super::one_entry::OneEntry;
 use super::super::promises::{Broken, Promise};
 use super::World;
 
@@ -12,6 +13,8 @@ use super::World;
 pub struct Run {
     /// Its seed.
     pub seed: u64,
+    /// True if its room has tiers.
+    pub has_tiers: bool,
     /// Fans.
     pub fans: usize,
     /// Events.
@@ -47,6 +50,7 @@ impl World {
         let (digest, lines) = self.trace.finish();
         Run {
             seed: self.scenario.seed,
+            has_tiers: self.scenario.plan.rules.is_some(),
             fans: self.fans.len(),
             steps,
             losses,
@@ -55,6 +59,16 @@ impl World {
             broken: self.witness.broken().to_vec(),
             beyond,
             lines,
+        }
+    }
+
+    /// The same of a room with tiers.
+    fn judge_tiers(&mut self) {
+        let complaints = self.server.view().map(|view| OneEntry::finished(&view, &self.server.tier_lists()));
+        let witness = self.witness.at(self.now_ms);
+        witness.judge_all_windows();
+        for (promise, what) in complaints.into_iter().flatten() {
+            witness.blame_draw(promise, what);
         }
     }
 
@@ -72,6 +86,9 @@ impl World {
             witness
                 .blame(Promise::Drains, format!("{} fans are not inside, fans {first:?} first of all", waiting.len()));
             return;
+        }
+        if self.scenario.plan.rules.is_some() {
+            return self.judge_tiers();
         }
         let roster = self.server.roster();
         witness.finished(&roster);

@@ -1,7 +1,7 @@
 //! The store serves requests, and is watched while it does.
 
 use fairgate_core::recovery::StateVersion;
-use fairgate_core::room::{Command, GAP, Outcome, Position};
+use fairgate_core::room::{Command, GAP, Outcome, Position, Spot};
 use fairgate_store::redis::CallTime;
 use fairgate_telemetry::clock::difference_ms;
 
@@ -20,6 +20,11 @@ pub(super) struct Asked<'a> {
     pub(super) stamp: Option<&'a StateVersion>,
     pub(super) time: CallTime,
     pub(super) request: &'a Request,
+}
+
+/// True if a command publishes what the draw is of.
+fn is_freeze(command: &Command) -> bool {
+    matches!(command, Command::Freeze { .. } | Command::FreezeTiers(_))
 }
 
 impl World {
@@ -99,7 +104,8 @@ impl World {
     fn look_for_limits(&mut self, command: &Command, outcome: &Outcome) {
         let stands = match outcome {
             Outcome::Entered(positions) => positions.iter().any(|position| matches!(position, Position::Pool(_))),
-            _ => matches!(command, Command::Freeze { .. }),
+            Outcome::Arrived(arrived) => arrived.iter().any(|one| matches!(one.at(), Some(Spot::Pool { .. }))),
+            _ => is_freeze(command),
         };
         if !stands || !self.lists.is_any_lost() {
             return;
@@ -122,13 +128,21 @@ impl World {
             !ways[edge].has_burned && ways[edge].fine_since_ms.is_some_and(|fine_since_ms| fine_since_ms < since_ms)
         };
         self.witness.at(self.now_ms).applied(command, outcome, &view, is_well);
-        if matches!(command, Command::Freeze { .. }) && self.root != view.draw.root {
+        if is_freeze(command) && self.root != view.draw.root {
             self.root = view.draw.root;
             let (now_ms, ways) = (self.now_ms, &self.ways);
             let had_time = |since_ms: Option<u64>| since_ms.is_some_and(|since_ms| now_ms >= since_ms + HAD_TIME_MS);
             let excuses = |edge: usize| ways[edge].has_burned || !had_time(ways[edge].fine_since_ms);
             let has_copy = |root: &[u8; 32]| self.edges[edge].has_copy(root) || ways[edge].has_burned;
-            self.witness.frozen(&view, &self.server.roster(), excuses, has_copy);
+            if view.tiers.is_empty() {
+                self.witness.frozen(&view, &self.server.roster(), excuses, has_copy);
+                return;
+            }
+            let has_copies = view.draw.root.as_ref().is_some_and(has_copy);
+            let mut complaints = self.one_entry.frozen(&view, &self.server.tier_lists(), |edge, _| excuses(edge));
+            let no_copies = "an edge published roots and has no copies of the lists".to_owned();
+            complaints.extend((!has_copies).then_some((Promise::RosterKept, no_copies)));
+            complaints.into_iter().for_each(|(promise, what)| self.witness.blame(promise, what));
         }
     }
 }
