@@ -376,7 +376,8 @@ fn any_comer() -> impl Strategy<Value = Comer> {
     let more = (
         prop_oneof![6 => Just(0), 1 => 1..5_u8],
         prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(1..16_u8, 1..3)],
-        prop::option::weighted(0.1, (0..2_u8, 0..4_u8)),
+        // A code has as many uses whoever shows it.
+        prop::option::weighted(0.1, (0..2_u8).prop_map(|rank| (rank, rank + 1))),
         prop::option::weighted(0.3, 0..5_u8),
         prop::option::weighted(0.3, lost),
     );
