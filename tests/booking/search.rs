@@ -1,9 +1,11 @@
 //! Events are found as the tables have them: after imports and edits, by every core, whoever is killed, and whatever becomes of the
 //! files of the index.
 
+#![expect(clippy::print_stdout, reason = "it reports on the terminal")]
+
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fairgate_booking::passes::PassSettings;
 use fairgate_booking::sale::desks::DeskLimits;
@@ -269,6 +271,50 @@ async fn a_core_without_the_database_goes_on_finding_and_one_without_search_says
     until("what is stale is said", async || ask(&shop, &shop.url, "q=midsummer").await.1["stale"] == true).await;
     let (status, answer) = ask(&shop, &shop.url, "q=midsummer").await;
     assert_eq!((status, &answer["events"][0]["id"]), (StatusCode::OK, &json!(EVENT)));
+}
+
+/// Prints what searching many events costs: `EVENTS=100000 cargo test --test booking many_events_are_found -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it takes a minute and prints figures"]
+async fn many_events_are_found_in_time() {
+    let events: u32 = std::env::var("EVENTS").ok().and_then(|events| events.parse().ok()).unwrap_or(10_000);
+    let mut shop = Shop::open_with(&free_address(), env());
+    make_events(&shop.sql().await, events, 1).await;
+    let names = "update event set title = title || ' ' || translate(md5(slug), '0123456789', 'ghijklmnop'), version = version + 1";
+    shop.sql().await.batch_execute(names).await.expect("each has a name of its own");
+    shop.core.kill9();
+    let since = Instant::now();
+    shop.restart_core();
+    println!("the core serves after {} ms", since.elapsed().as_millis());
+    let whole = async || {
+        let answer = ask(&shop, &shop.url, "from=2028-01-01&sort=date").await.1;
+        answer["stale"] == false && answer["total"].as_u64() >= Some(u64::from(events.min(10_000)))
+    };
+    while !whole().await {
+        assert!(since.elapsed() < Duration::from_secs(600), "the index never came to be whole");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    println!("the index has {events} events after {} ms", since.elapsed().as_millis());
+    let sql = shop.sql().await;
+    let rows = sql.query("select slug, title from event order by md5(slug) limit 300", &[]).await.expect("names");
+    for (way, change) in [("exact", 0), ("beginning", 1), ("error", 2)] {
+        let mut times = Vec::new();
+        for row in &rows {
+            let (slug, title): (String, String) = (row.get(0), row.get(1));
+            let name = title.split(' ').next_back().expect("a name");
+            let typed = match change {
+                0 => name.to_owned(),
+                1 => name[..12].to_owned(),
+                _ => format!("{}z{}", &name[..5], &name[6..]),
+            };
+            let began = Instant::now();
+            let ids = found(&shop, &shop.url, &format!("q={typed}")).await;
+            times.push(began.elapsed());
+            assert_eq!(ids.and_then(|ids| ids.into_iter().next()), Some(slug), "{typed}");
+        }
+        times.sort_unstable();
+        println!("{way}: p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,6 +77,12 @@ async fn events_are_found_by_a_page_that_needs_no_script() {
     }
     browser.wait_for(".found", "Midsummer Night", SOON).await;
     assert_eq!(browser.eval("document.scripts.length").await, 0);
+    for screen in [PHONE, DESKTOP] {
+        browser.look_on(screen).await;
+        let over = "[...document.querySelectorAll('.finder input')].filter((it) => \
+            it.getBoundingClientRect().right > it.parentElement.getBoundingClientRect().right + 1).map((it) => it.id)";
+        assert_eq!(browser.eval(over).await, json!([]), "{screen:?}: no field lies over another");
+    }
     judge(&browser, "search").await;
     let unnamed = "[...document.querySelectorAll('input, button, a')].filter((it) => !(it.labels?.length || it.textContent.trim())).length";
     assert_eq!(browser.eval(unnamed).await, 0, "everything has a name");

@@ -155,3 +155,23 @@ fn ms(times: &mut [Duration], share: f64) -> f64 {
     let at = ((times.len() - 1) as f64 * share).round() as usize;
     times[at].as_secs_f64() * 1000.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_question_finds_what_it_is_about() {
+        let raw = TantivyIndex::in_memory().expect("an index");
+        let mark = Mark { source: uuid::Uuid::nil(), position: 0 };
+        raw.apply((0..2_000).map(document).collect(), vec![], mark).await.expect("taken over");
+        for number in 0..60 {
+            let query = format!("q={}", question(number * 33, number));
+            let asked = Question::read(&query).expect("a question");
+            let found =
+                raw.search(&asked, BEGIN_MS, Instant::now() + Duration::from_secs(30)).await.expect("an answer");
+            let slug = format!("tour-{}", number * 33);
+            assert!(!found.is_relaxed && found.events.iter().any(|event| event.slug == slug), "{query}: {found:?}");
+        }
+    }
+}

@@ -169,3 +169,122 @@ impl Open {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use futures_util::future::join_all;
+    use prometheus::Registry;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::db::Database;
+    use crate::db::time::DatabaseTime;
+    use crate::metrics::BookingMetrics;
+    use crate::sale::desks::DeskLimits;
+    use crate::search::{EventDocument, Found, Mark};
+    use fairgate_telemetry::clock::SystemClock;
+    use fairgate_telemetry::supervise::Supervisor;
+
+    /// An index that answers when it is let.
+    #[derive(Debug)]
+    struct Slow {
+        lets: Semaphore,
+        asked: AtomicUsize,
+        at_once: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl SearchIndex for Slow {
+        async fn apply(&self, _: Vec<EventDocument>, _: Vec<i32>, _: Mark) -> Result<(), IndexError> {
+            Ok(())
+        }
+
+        async fn mark(&self) -> Result<Option<Mark>, IndexError> {
+            Ok(None)
+        }
+
+        async fn versions(&self) -> Result<BTreeMap<i32, i64>, IndexError> {
+            Ok(BTreeMap::new())
+        }
+
+        async fn clear(&self, _: Mark) -> Result<(), IndexError> {
+            Ok(())
+        }
+
+        async fn search(&self, _: &Question, _: i64, _: Instant) -> Result<Found, IndexError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            self.most.fetch_max(self.at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let allowed = self.lets.acquire().await;
+            self.at_once.fetch_sub(1, Ordering::SeqCst);
+            allowed.map_err(|error| IndexError::Failed(error.to_string()))?.forget();
+            Ok(Found::default())
+        }
+    }
+
+    fn desk(lets: usize) -> (Arc<SearchDesk>, Arc<Slow>) {
+        let index = Slow {
+            lets: Semaphore::new(lets),
+            asked: AtomicUsize::new(0),
+            at_once: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        };
+        let (index, registry) = (Arc::new(index), Registry::new());
+        let database = Database::new("postgresql://nobody@localhost/none").expect("nobody connects");
+        let metrics = Arc::new(BookingMetrics::new(&registry).expect("metrics"));
+        let time = Arc::new(DatabaseTime::new(Arc::new(SystemClock)));
+        let timed = (time, Supervisor::new(&registry).expect("metrics"));
+        let events = Events::new(database, uuid::Uuid::nil(), metrics, timed, DeskLimits::default());
+        let state = (Arc::default(), SearchMetrics::new(&registry).expect("metrics"));
+        let desk = SearchDesk::new(Arc::clone(&index) as Arc<dyn SearchIndex>, Arc::new(events), state);
+        (Arc::new(desk), index)
+    }
+
+    fn question(number: usize) -> Question {
+        Question::read(&format!("q=word+{number}")).expect("a question")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_of_searches_has_two_threads_and_a_short_line() {
+        let (desk, index) = desk(0);
+        let asks = (0..500).map(|number| {
+            let desk = Arc::clone(&desk);
+            async move { desk.ask(&question(number)).await.map(drop) }
+        });
+        // The clock goes on once all wait: those in the line are told to come again, and those inside are let then.
+        let (answers, ()) = tokio::join!(join_all(asks), async {
+            tokio::time::sleep(PATIENCE * 2).await;
+            assert_eq!(index.at_once.load(Ordering::SeqCst), THREADS);
+            index.lets.add_permits(THREADS);
+        });
+        let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+        let busy = answers.iter().filter(|answer| **answer == Err(SearchRefusal::Busy)).count();
+        assert_eq!((answered, busy), (THREADS, 500 - THREADS));
+        assert_eq!((index.most.load(Ordering::SeqCst), index.asked.load(Ordering::SeqCst)), (THREADS, THREADS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_goes_away_leaves_no_thread_to_the_next_before_its_end() {
+        let (desk, index) = desk(0);
+        for number in 0..5 {
+            let gone = timeout(Duration::from_millis(10), desk.ask(&question(number))).await;
+            assert!(gone.is_err(), "it is not answered");
+        }
+        assert_eq!(index.at_once.load(Ordering::SeqCst), THREADS);
+    }
+
+    #[tokio::test]
+    async fn the_same_question_is_asked_once() {
+        let (desk, index) = desk(9);
+        for _ in 0..4 {
+            desk.ask(&question(1)).await.expect("an answer");
+        }
+        assert_eq!(index.asked.load(Ordering::SeqCst), 1);
+        desk.ask(&question(2)).await.expect("an answer");
+        assert_eq!(index.asked.load(Ordering::SeqCst), 2);
+    }
+}
