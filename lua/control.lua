@@ -1,12 +1,17 @@
--- Changes what people may change while the room is live; `Command::Control`.
+-- Changes what people may change while the room is live; `Command::Control` and `Command::ControlFrom`.
 --
 -- KEYS[1]  the room
--- ARGV     now, epoch, revision, then name and value of each change: rate, burst, max_active, paused, draining, sold_out, mode, target,
+-- ARGV     now, epoch, revision, the revision of the controls that the caller knows ('' for whichever it is), then name and value
+--          of each change: rate, burst, max_active, paused, draining, sold_out, mode, target,
 --          ends ('' for none), message or no_message; ramp has <from>:<to>:<over>; let_in has how many in all
 -- Returns  {'ok'}
 
 if not s.generation then
   return { 'refused', 'not_scheduled' }
+end
+
+if ARGV[4] ~= '' and tonumber(ARGV[4]) ~= s.settings then
+  return refuse('overtaken', integer(s.settings))
 end
 
 local function begin_ramp(value)
@@ -28,7 +33,7 @@ end
 
 local changed_before = changed
 changed = false
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   local name, value = ARGV[i], ARGV[i + 1]
   if name == 'ramp' then
     begin_ramp(value)

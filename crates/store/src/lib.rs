@@ -14,6 +14,7 @@
 //! The compiler keeps one promise here: this crate names no edge, no admin API and no configuration file. A store takes its
 //! room's decisions from [`fairgate_core`] and has none of its own.
 
+mod audit;
 mod batch;
 mod book;
 pub mod check;
@@ -38,6 +39,7 @@ use fairgate_core::room::{Arrival, Arrived, Command, Outcome, PreparedDraw, Refu
 use fairgate_draw::Hash;
 use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 
+pub use self::audit::{AUDIT_ROWS_MAX, AuditRow, AuditRows, EdgeLook};
 pub use self::book::BookPart;
 pub use self::copy::{CopiedList, KeptCopy, RosterCopy};
 pub use self::draw_log::{LogFile, LogFileError, LogRecord};
@@ -202,6 +204,22 @@ pub trait Store: Send + Sync + 'static {
         _rows: Vec<Vec<u8>>,
     ) -> Result<u64, StoreError> {
         Ok(count)
+    }
+
+    /// Appends rows to what people have changed through all edges. A store that only this process uses leaves that to it.
+    async fn append_audit(&self, _rows: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The rows of that before one with this number, the newest first. Nothing where this process shares its rooms with
+    /// nobody: its own disk has them.
+    async fn read_audit(&self, _before: Option<&str>, _most: usize) -> Result<Option<AuditRows>, StoreError> {
+        Ok(None)
+    }
+
+    /// When each edge has last looked at a room, those included that are gone. Nothing where there is only this one.
+    async fn edges(&self, _room: &str) -> Result<Option<Vec<EdgeLook>>, StoreError> {
+        Ok(None)
     }
 
     /// Takes into the book of a draw what an edge tells, and answers the fleet's sums. What is told again with the same number

@@ -240,6 +240,13 @@ pub enum Command {
         /// `Claim`, `ClaimTiers` or `Renew`.
         command: Box<Command>,
     },
+    /// As `Control`, if nobody has changed any control since the caller looked.
+    ControlFrom {
+        /// [`View::control_revision`](super::View::control_revision) as the caller knows it.
+        revision: u64,
+        /// What to change.
+        controls: Vec<Control>,
+    },
 }
 
 impl Command {
@@ -266,7 +273,7 @@ impl Command {
     /// True if everything that any edge knows of the room has to be in the room before this command.
     pub(crate) fn needs_all(&self) -> bool {
         match self {
-            Self::Schedule(_) | Self::Tick | Self::Control(_) | Self::Steer(_) => false,
+            Self::Schedule(_) | Self::Tick | Self::Control(_) | Self::ControlFrom { .. } | Self::Steer(_) => false,
             Self::Stock { .. } | Self::Learn { .. } | Self::LearnTier { .. } => false,
             Self::Enter(_) | Self::Freeze { .. } | Self::Reveal { .. } => true,
             Self::Arrive(_) | Self::FreezeTiers(_) | Self::ClaimTiers(_) => true,

@@ -213,6 +213,7 @@ impl Room {
             Command::Release(places) => sale.release(places),
             Command::Leave(places) => sale.leave(places),
             Command::Control(controls) => sale.control(controls, now_ms)?,
+            Command::ControlFrom { revision, controls } => sale.control_from(*revision, controls, now_ms)?,
             Command::Steer(steering) => sale.steer(steering, now_ms),
             Command::Stock { left } => sale.stock(*left),
             Command::Learn { end, left_out } => sale.learn(*end, *left_out, now_ms),

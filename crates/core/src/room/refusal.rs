@@ -46,6 +46,12 @@ pub enum Refusal {
     /// A value is out of range.
     #[error("{0}")]
     Invalid(String),
+    /// Somebody else has changed a control first.
+    #[error("the controls are at revision {revision}, and were changed since the caller looked: look again")]
+    Overtaken {
+        /// The room's.
+        revision: u64,
+    },
 }
 
 impl Refusal {

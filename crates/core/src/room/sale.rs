@@ -375,6 +375,15 @@ impl Sale {
         Ok(())
     }
 
+    /// The same, if the controls are as somebody knows them.
+    pub(super) fn control_from(&mut self, revision: u64, controls: &[Control], now_ms: u64) -> Result<(), Refusal> {
+        controls.iter().try_for_each(Control::check)?;
+        if revision != self.settings_version {
+            return Err(Refusal::Overtaken { revision: self.settings_version });
+        }
+        self.control(controls, now_ms)
+    }
+
     fn change(&mut self, control: &Control, now_ms: u64) -> bool {
         let policy = &mut self.schedule.policy;
         match control {
@@ -402,6 +411,7 @@ impl Sale {
         let counts = self.line.counts();
         let view = View {
             revision,
+            control_revision: self.settings_version,
             now_ms,
             phase: self.phase,
             paused: self.paused,

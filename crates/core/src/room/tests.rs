@@ -425,3 +425,20 @@ fn several_changes_are_made_or_none() {
     let policy = room.view().unwrap().policy;
     assert_eq!((policy.rate_per_minute, policy.burst), (5, 1));
 }
+
+#[test]
+fn nobody_overwrites_controls_that_they_have_not_seen() {
+    let mut room = serving(1, policy());
+    let seen = view_at(&mut room, SERVING_MS).control_revision;
+    let from = |revision, rate| Command::ControlFrom { revision, controls: vec![Control::Rate(rate)] };
+    room.apply(&from(seen, 5), SERVING_MS).unwrap();
+    let overtaken = room.apply(&from(seen, 6), SERVING_MS);
+    assert_eq!(overtaken, Err(Refusal::Overtaken { revision: seen + 1 }));
+    // A value that no room takes is told first, as it stays wrong.
+    assert!(matches!(room.apply(&from(seen, 0), SERVING_MS), Err(Refusal::Invalid(_))));
+    let view = room.view().unwrap();
+    assert_eq!((view.policy.rate_per_minute, view.control_revision), (5, seen + 1));
+    // What changes nothing is no change.
+    room.apply(&from(seen + 1, 5), SERVING_MS).unwrap();
+    assert_eq!(room.view().unwrap().control_revision, seen + 1);
+}

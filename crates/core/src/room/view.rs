@@ -38,6 +38,9 @@ impl View {
 pub struct View {
     /// Grows by one with every change of the room.
     pub revision: u64,
+    /// Grows by one with every change of what people or a configuration set: policy, end, message, pause. A new sale begins
+    /// at 0.
+    pub control_revision: u64,
     /// The room's own time at this view, Unix ms; never goes back.
     pub now_ms: u64,
     /// The phase.

@@ -10,6 +10,7 @@
 
 mod address;
 mod arrivals;
+mod audit;
 mod book;
 mod calls;
 mod entries;
@@ -68,10 +69,11 @@ use self::subscription::Changes;
 pub use self::time::{CallTime, PlayedTime};
 use self::time::{EdgeTime, RoomTime};
 use self::view::Closed;
+use super::audit::is_number;
 use super::batch::{Reply, Request};
 use super::{
-    BookPart, CopiedList, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName, OfferRow,
-    RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, check_name, check_plan_is_of, copy, draw_name,
+    AuditRows, BookPart, CopiedList, EdgeLook, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName,
+    OfferRow, RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, check_name, check_plan_is_of, copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -343,6 +345,28 @@ impl Store for RedisStore {
     async fn append_log(&self, origin: &str, list: LogList, count: u64, rows: Vec<Vec<u8>>) -> Result<u64, StoreError> {
         let (link, origin) = (self.link.clone(), origin.to_owned());
         self.on_own_runtime(async move { shared_log::append(&link, &origin, list, count, &rows).await }.boxed()).await
+    }
+
+    async fn append_audit(&self, rows: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let link = self.link.clone();
+        self.on_own_runtime(async move { audit::append(&link, rows).await }.boxed()).await
+    }
+
+    async fn read_audit(&self, before: Option<&str>, most: usize) -> Result<Option<AuditRows>, StoreError> {
+        if before.is_some_and(|before| !is_number(before)) {
+            return Ok(Some(AuditRows { rows: Vec::new(), is_last: true }));
+        }
+        let (link, before) = (self.link.clone(), before.map(str::to_owned));
+        self.on_own_runtime(async move { audit::read(&link, before.as_deref(), most).await }.boxed()).await.map(Some)
+    }
+
+    async fn edges(&self, room: &str) -> Result<Option<Vec<EdgeLook>>, StoreError> {
+        check_name(room)?;
+        let (link, key) = (self.link.clone(), key(room));
+        self.on_own_runtime(async move { view::edges(&link, &key).await }.boxed()).await.map(Some)
     }
 
     async fn count(&self, room: &str, draw: &Hash, told: Told) -> Result<Seen, StoreError> {

@@ -27,6 +27,7 @@ pub(super) fn accepted(reply: Reply) -> Result<Reply, StoreError> {
         ("not_scheduled", []) => Refusal::NotScheduled,
         ("another_room", []) => Refusal::another_room(),
         ("schedule_fixed", []) => Refusal::ScheduleFixed,
+        ("overtaken", [revision]) => Refusal::Overtaken { revision: *revision },
         ("older_config", [version, followed]) => Refusal::OlderConfig { version: *version, followed: *followed },
         ("not_open", [opens_at_ms]) => Refusal::NotOpen { opens_at_ms: *opens_at_ms },
         ("ended", []) => Refusal::Ended,

@@ -71,7 +71,8 @@ impl Room<'_> {
             Command::Move(wanted) => self.shift(wanted).await,
             Command::Release(places) => self.each(&self.scripts.release, places).await,
             Command::Leave(places) => self.each(&self.scripts.leave, places).await,
-            Command::Control(controls) => self.control(controls).await,
+            Command::Control(controls) => self.control(controls, None).await,
+            Command::ControlFrom { revision, controls } => self.control(controls, Some(*revision)).await,
             Command::Steer(steering) => self.steer(steering).await,
             Command::Stock { left } => {
                 let mut call = self.call(&self.scripts.stock);
@@ -322,11 +323,12 @@ impl Room<'_> {
         Ok(Outcome::Done)
     }
 
-    async fn control(&mut self, controls: &[Control]) -> Result<Outcome, StoreError> {
+    async fn control(&mut self, controls: &[Control], known: Option<u64>) -> Result<Outcome, StoreError> {
         if let Err(refusal) = controls.iter().try_for_each(Control::check) {
             return self.refuse(refusal).await;
         }
         let mut call = self.call(&self.scripts.control);
+        call.arg(known.map_or_else(String::new, |revision| revision.to_string()));
         for (name, value) in controls.iter().flat_map(changes) {
             call.arg(name).arg(value);
         }

@@ -13,8 +13,9 @@ use fairgate_draw::v2::FrozenTier;
 use redis::Value;
 use serde::de::DeserializeOwned;
 
-use super::script::{Reply, from_word, nonsense, number};
-use crate::StoreError;
+use super::link::Link;
+use super::script::{Reply, from_word, nonsense, number, unavailable};
+use crate::{EdgeLook, StoreError};
 
 /// The closed sessions that this edge has been told of, so that each view brings only the new ones.
 #[derive(Debug, Default)]
@@ -75,6 +76,7 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
     let new: Vec<String> = redis::from_redis_value(new).map_err(wrong)?;
     let view = View {
         revision: state.number("revision")?,
+        control_revision: state.number("settings")?,
         now_ms: state.number("now")?,
         phase: state.phase()?,
         paused: state.is("paused")?,
@@ -122,6 +124,17 @@ pub(super) fn read(reply: Reply, closed: &mut Closed) -> Result<Look, StoreError
     };
     let is_whole = closed.count >= state.number("closed_count")?;
     Ok(Look { view: view.paced(), observation, server_ms: state.number("server_ms")?, is_whole })
+}
+
+/// When each edge has last looked at a room.
+pub(super) async fn edges(link: &Link, key: &str) -> Result<Vec<EdgeLook>, StoreError> {
+    let get = |mut connection| async move { redis::cmd("HGETALL").arg(key).query_async(&mut connection).await };
+    let state: HashMap<String, Vec<u8>> = link.call(get).await.map_err(|error| unavailable(&error))?;
+    let looks = state.iter().filter_map(|(name, at_ms)| {
+        let edge = name.strip_prefix("edge:")?.to_owned();
+        Some(EdgeLook { edge, at_ms: String::from_utf8_lossy(at_ms).parse().ok()? })
+    });
+    Ok(looks.collect())
 }
 
 /// The room's hash.
@@ -253,7 +266,7 @@ impl State {
 
     fn settings(&self, view: &View) -> Result<Settings, StoreError> {
         Ok(Settings {
-            version: self.number("settings")?,
+            version: view.control_revision,
             policy: view.policy.clone(),
             ends_at_ms: view.ends_at_ms,
             paused: view.paused,

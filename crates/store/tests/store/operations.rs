@@ -47,6 +47,8 @@ pub(crate) enum Op {
     Tick,
     /// People change something.
     Control(Vec<Control>),
+    /// People change something if nobody else did, knowing so many changes fewer than there were.
+    ControlFrom { behind: u8, controls: Vec<Control> },
     /// An edge steers.
     Steer(Steering),
     /// The shop sells out, or gets something back.
@@ -103,6 +105,11 @@ impl Op {
             Self::Leave(backs) => Command::Leave(near(backs)),
             Self::Tick => Command::Tick,
             Self::Control(controls) => Command::Control(controls.clone()),
+            Self::ControlFrom { behind, controls } => {
+                let known = view.map_or(0, |view| view.control_revision);
+                let revision = known.saturating_sub(u64::from(*behind));
+                Command::ControlFrom { revision, controls: controls.clone() }
+            }
             Self::Steer(steering) => Command::Steer(*steering),
             Self::Stock(left) => Command::Stock { left: *left },
             Self::ScheduleTiers { times, policy, asks_identity, tiers } => {
@@ -480,6 +487,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         5 => any_keyed(Wanted::Claim),
         3 => Just(Op::Tick),
         4 => prop::collection::vec(any_control(), 1..3).prop_map(Op::Control),
+        2 => (0..2_u8, prop::collection::vec(any_control(), 1..3))
+            .prop_map(|(behind, controls)| Op::ControlFrom { behind, controls }),
         3 => any_steering().prop_map(Op::Steer),
         1 => Just(Op::Stock(false)),
         2 => Just(Op::Stock(true)),

@@ -250,6 +250,44 @@ async fn one_edge_learns_at_once_what_another_has_changed() {
 }
 
 #[tokio::test]
+async fn what_people_change_through_any_edge_every_edge_reads_the_newest_first() {
+    let redis = PrivateRedis::start().unwrap();
+    let (one, other) = (open_url(&redis.url()), open_url(&redis.url()));
+    one.append_audit(vec![b"1".to_vec(), b"2".to_vec()]).await.unwrap();
+    other.append_audit(vec![b"3".to_vec()]).await.unwrap();
+    one.append_audit(Vec::new()).await.unwrap();
+    let page = async |before: Option<&str>| {
+        let page = other.read_audit(before, 2).await.unwrap().expect("edges share it");
+        (page.rows.iter().map(|row| row.bytes.clone()).collect::<Vec<_>>(), page)
+    };
+    let (newest, first) = page(None).await;
+    assert_eq!((newest, first.is_last), (vec![b"3".to_vec(), b"2".to_vec()], false));
+    let (rest, last) = page(Some(&first.rows[1].number)).await;
+    assert_eq!((rest, last.is_last), (vec![b"1".to_vec()], true));
+    assert_eq!(page(Some("- + 5")).await.1.rows, [], "it is handed to no command");
+}
+
+#[tokio::test]
+async fn an_edge_that_looks_is_known_to_follow() {
+    let redis = PrivateRedis::start().unwrap();
+    let (one, other) = (open_url(&redis.url()), open_url(&redis.url()));
+    is_of_use(&one).await;
+    let before_ms = other.view(ROOM).await.unwrap().now_ms;
+    one.apply(ROOM, Command::Control(vec![Control::Rate(77)])).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let changed_ms = one.view(ROOM).await.unwrap().now_ms;
+    let follow = async || {
+        let looks = one.edges(ROOM).await.unwrap().expect("edges share it");
+        assert_eq!(looks.len(), 2, "{looks:?}");
+        assert!(looks.iter().all(|look| look.at_ms >= before_ms), "{looks:?}");
+        looks.iter().filter(|look| look.at_ms >= changed_ms).count()
+    };
+    assert_eq!(follow().await, 1);
+    other.view(ROOM).await.unwrap();
+    assert_eq!(follow().await, 2);
+}
+
+#[tokio::test]
 async fn a_server_that_is_gone_is_said_to_be_in_time_and_found_again_by_itself() {
     let mut redis = PrivateRedis::start_with(&["appendonly", "yes", "appendfsync", "always"]).unwrap();
     let store = open_url(&redis.url());
