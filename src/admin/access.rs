@@ -4,7 +4,7 @@
 //! - tokens are compared by keyed hashes, so neither length nor content shows in the time it takes
 //! - the tokens themselves are not kept in memory
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -31,6 +31,8 @@ pub struct Tokens {
 pub(super) struct Caller {
     pub(super) name: String,
     pub(super) role: Role,
+    /// The network that the request came from, for the audit log.
+    pub(super) from: Option<String>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -49,12 +51,18 @@ impl Tokens {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &entropy::system()).expect("the system has randomness");
         let known = tokens.iter().map(|token| {
             let tag = hmac::sign(&key, token.secret.expose().as_bytes());
-            (tag, Caller { name: token.name.clone(), role: token.role })
+            (tag, Caller { name: token.name.clone(), role: token.role, from: None })
         });
         Self { known: known.collect(), key }
     }
 
-    fn caller(&self, token: &str) -> Option<&Caller> {
+    /// True if there are none.
+    pub(super) fn is_closed(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Whose token it is.
+    pub(super) fn caller(&self, token: &str) -> Option<&Caller> {
         let matches = |tag: &hmac::Tag| hmac::verify(&self.key, token.as_bytes(), tag.as_ref()).is_ok();
         // All are compared, so that the time does not tell which one matched.
         let fitting: Vec<_> = self.known.iter().filter(|(tag, _)| matches(tag)).collect();
@@ -75,7 +83,7 @@ pub(super) async fn require_token(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if admin.tokens.known.is_empty() {
+    if admin.tokens.is_closed() {
         return Err(Problem::NoTokens);
     }
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
@@ -85,8 +93,22 @@ pub(super) async fn require_token(
         admin.doorman.note_wrong_token(peer);
         return Err(Problem::WrongToken);
     };
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(Caller { from: Some(network_of(peer)), ..caller });
     Ok(next.run(request).await)
+}
+
+/// The /24 or /48 of an address: enough to tell offices apart, and not people.
+pub(super) fn network_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

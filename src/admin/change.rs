@@ -150,7 +150,7 @@ pub(super) fn changes(control: &Control, view: &View) -> Vec<Change> {
     let (what, before, after) = match control {
         Control::Pause | Control::Resume => ("paused", json!(view.paused), json!(true)),
         Control::Drain => ("draining", json!(view.draining), json!(true)),
-        Control::Ramp(ramp) => ("ramp", json!(view.ramp.map(|(ramp, _)| ramp)), json!(ramp)),
+        Control::Ramp(ramp) => return ramp_changes(ramp, view),
         Control::LetIn(in_all) => ("let_in", json!(view.let_in), json!(in_all)),
         Control::Mode(mode) => ("mode", json!(view.policy.mode), json!(mode)),
         Control::TargetMs(target_ms) => ("target_ms", json!(view.policy.target_ms), json!(target_ms)),
@@ -162,6 +162,17 @@ pub(super) fn changes(control: &Control, view: &View) -> Vec<Change> {
         Control::EndsAt(ends_at_ms) => ("ends_at_ms", json!(view.ends_at_ms), json!(ends_at_ms)),
     };
     if before == after { Vec::new() } else { vec![Change { what: what.into(), before, after }] }
+}
+
+/// A ramp ends in a rate of its own.
+fn ramp_changes(ramp: &Ramp, view: &View) -> Vec<Change> {
+    let rate = view.policy.rate_per_minute;
+    let both = [
+        ("ramp", json!(view.ramp.map(|(ramp, _)| ramp)), json!(ramp)),
+        ("rate_per_minute", json!(rate), json!(ramp.to_per_minute)),
+    ];
+    let different = both.into_iter().filter(|(_, before, after)| before != after);
+    different.map(|(what, before, after)| Change { what: what.into(), before, after }).collect()
 }
 
 /// What is allowed and probably not meant, for a room that stands like this.
@@ -193,12 +204,11 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opt
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use fairgate_core::room::{Command, Refusal, Room};
+pub(super) mod testing {
+    use fairgate_core::room::{Command, Control, Room, View};
 
     /// A room that lets in 600 a minute, and has let in 7 beyond that.
-    fn view() -> View {
+    pub(in crate::admin) fn view() -> (Room, View) {
         let mut room = Room::default();
         let plan = serde_json::json!({
             "room": "final", "opens_at_ms": 1, "starts_at_ms": 1, "ends_at_ms": null, "beacon": null, "secret": vec![0; 32],
@@ -211,7 +221,18 @@ mod tests {
         });
         room.apply(&Command::Schedule(serde_json::from_value(plan).expect("a plan")), 0).expect("it is valid");
         room.apply(&Command::Control(vec![Control::LetIn(7)]), 0).expect("it is valid");
-        room.view().expect("a view")
+        let view = room.view().expect("a view");
+        (room, view)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fairgate_core::room::Refusal;
+
+    fn view() -> View {
+        testing::view().1
     }
 
     fn controls(patch: &str) -> Result<Vec<Control>, Problem> {

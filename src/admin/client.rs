@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Audit, Changed, ClockState, EntryState, Forgotten, HandedIn, OverruleRequest, Overruled, RefusalState, Revocation,
-    RoomPatch, RoomState, Rooms, SharedEntries,
+    Audit, AuditQuery, Changed, ClockState, ConsoleLink, EdgesState, EntryState, Forgotten, HandedIn, OverruleRequest,
+    Overruled, RefusalState, Revocation, RoomPatch, RoomState, Rooms, SharedEntries,
 };
 use crate::config::Secret;
 use fairgate_problem::ProblemDetails;
@@ -104,12 +104,34 @@ impl Client {
         self.call(Method::POST, &path, |request| with_json(request, whom)).await
     }
 
-    /// The latest changes of a room.
+    /// Undoes a change, or says what that would change.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or something else has changed since.
+    pub async fn undo(&self, room: &str, change: &str, dry_run: bool) -> Result<Changed, ClientError> {
+        let path = format!("/rooms/{room}/undo/{}?dry_run={dry_run}", escaped(change));
+        self.call(Method::POST, &path, |request| request).await
+    }
+
+    /// How many edges keep a room, and how many of them show what it was at a time of the room, Unix ms.
     ///
     /// # Errors
     /// When the call did not succeed.
-    pub async fn audit(&self, room: &str) -> Result<Audit, ClientError> {
-        self.call(Method::GET, &format!("/rooms/{room}/audit"), |request| request).await
+    pub async fn edges(&self, room: &str, since_ms: u64) -> Result<EdgesState, ClientError> {
+        self.call(Method::GET, &format!("/rooms/{room}/edges?since={since_ms}"), |request| request).await
+    }
+
+    /// A page of the audit log.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Audit, ClientError> {
+        let AuditQuery { room, who, from, before } = query;
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("room", room), ("who", who), ("from", from), ("before", before)] {
+            text.extend_pairs(value.as_ref().map(|value| (name, value)));
+        }
+        self.call(Method::GET, &format!("/audit?{}", text.finish()), |request| request).await
     }
 
     /// Who came into a room how.
@@ -125,8 +147,7 @@ impl Client {
     /// # Errors
     /// When the call did not succeed, or there is no such reference.
     pub async fn refusal(&self, room: &str, reference: &str) -> Result<RefusalState, ClientError> {
-        let reference = form_urlencoded::byte_serialize(reference.trim().as_bytes()).collect::<String>();
-        let path = format!("/rooms/{room}/entry/refusals/{}", reference.replace('+', "%20"));
+        let path = format!("/rooms/{room}/entry/refusals/{}", escaped(reference));
         self.call(Method::GET, &path, |request| request).await
     }
 
@@ -158,6 +179,14 @@ impl Client {
     /// When the call did not succeed.
     pub async fn shared_entries(&self, room: &str) -> Result<SharedEntries, ClientError> {
         self.call(Method::GET, &format!("/rooms/{room}/entry/shared"), |request| request).await
+    }
+
+    /// A link into the console that works once.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or the edge serves no console.
+    pub async fn console_link(&self) -> Result<ConsoleLink, ClientError> {
+        self.call(Method::POST, "/console/links", |request| request).await
     }
 
     /// The rooms' time, and how far clocks are from it.
@@ -195,6 +224,11 @@ impl Client {
             Err(ClientError::Refused(serde_json::from_slice(&body).map_err(foreign)?))
         }
     }
+}
+
+/// A text as a part of a path.
+fn escaped(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.trim().as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 fn with_json(request: RequestBuilder, body: &impl Serialize) -> RequestBuilder {

@@ -2,7 +2,7 @@
 //!
 //! Guarantees:
 //! - nothing about a room is told or changed without a token of a fitting role
-//! - a change is checked as a whole before any of it is made
+//! - a change is checked as a whole before any of it is made, and nobody overwrites what they have not seen
 //! - who changed what from which value to which is in the audit log
 //! - asking for the same change again changes nothing
 //! - who guesses tokens, or sends half a request, holds nobody up
@@ -12,20 +12,27 @@
 
 mod access;
 mod audit;
+mod audit_pages;
 mod beacon;
 mod body;
 mod change;
 mod client;
 mod clock;
+mod console;
 mod doorman;
+mod edges;
 mod entry;
+mod foresee;
 mod health;
 mod listen;
+mod make;
 mod openapi;
+mod precondition;
 mod problem;
 mod revoke;
 mod rooms;
 mod state;
+mod undo;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -50,18 +57,21 @@ use fairgate_telemetry::supervise::Supervisor;
 pub use access::Tokens;
 pub(crate) use audit::audit_line;
 pub use audit::{AuditEntry, AuditLog};
+pub use audit_pages::{Audit, AuditQuery};
 pub use beacon::HandedIn;
 pub use change::{Change, RampPatch, RoomPatch};
 pub use client::{Client, ClientError};
 pub use clock::ClockState;
+pub use console::{Console, ConsoleLink};
 pub use doorman::Doorman;
+pub use edges::EdgesState;
 pub use entry::{
     Decision, EntryState, Forgotten, OverruleRequest, Overruled, REFERENCES_MAX, RefusalState, SharedEntries,
 };
 pub use listen::serve;
 pub use openapi::AdminApi;
 pub use revoke::Revocation;
-pub use rooms::{Audit, Changed, Rooms};
+pub use rooms::{Changed, Rooms};
 pub use state::{NextSaleState, RoomState};
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -83,6 +93,8 @@ pub struct Admin {
     pub doorman: Arc<Doorman>,
     /// What `/metrics` shows.
     pub registry: Registry,
+    /// The console, where it is served.
+    pub console: Option<Arc<Console>>,
     /// Where changes are written down.
     pub audit: Arc<AuditLog>,
     /// One change at a time, so that the values before are those that it met.
@@ -93,6 +105,8 @@ pub struct Admin {
     pub accepts_visitors: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Identities of a room's draw that came again from more places than usual, as this edge has seen them.
     pub shared: Arc<SharedOf>,
+    /// The most people whom this edge has seen let into a room within a minute; nothing before it has seen a minute.
+    pub best: Arc<dyn Fn(&str) -> Option<u32> + Send + Sync>,
     /// What people should be told of this edge though visitors may be sent to it.
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
@@ -116,7 +130,11 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/resume", post(rooms::resume))
         .route("/rooms/{room}/drain", post(rooms::drain))
         .route("/rooms/{room}/revoke", post(revoke::revoke))
-        .route("/rooms/{room}/audit", get(rooms::audit_of))
+        .route("/rooms/{room}/undo/{change}", post(undo::undo))
+        .route("/rooms/{room}/edges", get(edges::show))
+        .route("/rooms/{room}/audit", get(audit_pages::of_room))
+        .route("/audit", get(audit_pages::of_all))
+        .route("/console/links", post(console::links::new_link))
         .route("/rooms/{room}/entry", get(entry::show))
         .route("/rooms/{room}/entry/refusals/{reference}", get(entry::refusal))
         .route("/rooms/{room}/entry/overrules", post(entry::overrule))
@@ -127,6 +145,7 @@ pub fn router(admin: Admin) -> Router {
         .layer(middleware::from_fn_with_state(admin.clone(), access::require_token));
     Router::new()
         .nest("/api/v1", api)
+        .merge(console::router(admin.clone()))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
         .fallback(problem::not_found)

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{beacon, clock, entry, health, revoke, rooms};
+use super::{audit_pages, beacon, clock, console, edges, entry, health, revoke, rooms, undo};
 
 /// The admin API.
 #[derive(Debug, OpenApi)]
@@ -17,7 +17,11 @@ use super::{beacon, clock, entry, health, revoke, rooms};
         rooms::pause,
         rooms::resume,
         rooms::drain,
-        rooms::audit_of,
+        undo::undo,
+        edges::show,
+        audit_pages::of_room,
+        audit_pages::of_all,
+        console::links::new_link,
         revoke::revoke,
         beacon::hand_in,
         entry::show,

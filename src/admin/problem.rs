@@ -32,6 +32,14 @@ pub(super) enum Problem {
     NoRoom(String),
     #[error("{0}")]
     NoRefusal(String),
+    #[error("no change of this room is called {0:?}, as far back as the audit log was read")]
+    NoChange(String),
+    #[error("{0}")]
+    NotUndoable(String),
+    #[error("{0}")]
+    Overtaken(String),
+    #[error("this edge serves no console: see [admin] console in its configuration")]
+    NoConsole,
     #[error("the store of this edge keeps no time, so there is no clock to accept")]
     NoClock,
     #[error("{detail}")]
@@ -68,6 +76,12 @@ impl Problem {
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
             Self::NoRoom(_) => (StatusCode::NOT_FOUND, "no-room", "No such room"),
             Self::NoRefusal(_) => (StatusCode::NOT_FOUND, "no-refusal", "No such reference"),
+            Self::NoChange(_) => (StatusCode::NOT_FOUND, "no-change", "No such change"),
+            Self::NotUndoable(_) => (StatusCode::CONFLICT, "not-undoable", "The change cannot be undone"),
+            Self::Overtaken(_) => {
+                (StatusCode::PRECONDITION_FAILED, "controls-changed", "Somebody else has changed the controls")
+            }
+            Self::NoConsole => (StatusCode::NOT_FOUND, "no-console", "No console"),
             Self::NoClock => (StatusCode::NOT_FOUND, "no-clock", "No clock to accept"),
             Self::Body { status, .. } => (*status, "bad-body", "The body cannot be read"),
             Self::Value { .. } | Self::Refused(Refusal::Invalid(_)) => {
@@ -77,6 +91,14 @@ impl Problem {
             Self::Audit(_) => (StatusCode::INTERNAL_SERVER_ERROR, "audit-log", "The audit log fails"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The store cannot be reached"),
         }
+    }
+}
+
+impl Problem {
+    /// Its status, and its title for people.
+    pub(super) fn status_and_title(&self) -> (StatusCode, &'static str) {
+        let (status, _, title) = self.kind();
+        (status, title)
     }
 }
 

@@ -10,8 +10,9 @@ use super::Admin;
 use super::access::Caller;
 use super::body::{JsonBody, QueryOf};
 use super::change::Change;
+use super::make::record;
 use super::problem::Problem;
-use super::rooms::{Changed, How, find, record, state};
+use super::rooms::{Changed, How, find, state};
 use crate::config::Role;
 use fairgate_core::room::{Command, View};
 use fairgate_problem::ProblemDetails;
@@ -44,13 +45,16 @@ pub(super) async fn revoke(
     let view = admin.store.view(&room.name).await?;
     let place = place_of(whom, &view).await?;
     let change = Change { what: "revoked_place".into(), before: json!(null), after: json!(place) };
+    let mut id = None;
     if !how.dry_run {
         admin.store.apply(&room.name, Command::Leave(vec![place])).await?;
-        record(&admin, &caller, &room.name, std::slice::from_ref(&change), view.now_ms).await?;
+        id = Some(record(&admin, &caller, &room.name, std::slice::from_ref(&change), view.now_ms).await?);
     }
     Ok(Json(Changed {
         dry_run: how.dry_run,
+        id,
         changes: vec![change],
+        consequences: Vec::new(),
         warnings: Vec::new(),
         room: state(&admin, room).await?,
     }))

@@ -1,23 +1,21 @@
 //! The calls on rooms.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Caller;
-use super::audit::AuditEntry;
 use super::body::{JsonBody, QueryOf};
-use super::change::{Change, RoomPatch, changes, role_for, warnings};
+use super::change::{Change, RoomPatch};
+use super::make::{Asked, make};
+use super::precondition::{ControlsTag, Seen};
 use super::problem::Problem;
 use super::state::RoomState;
 use super::{Admin, RoomName};
-use fairgate_core::room::{Announced, Command, Control, PreparedDraw, View};
+use fairgate_core::room::{Announced, Control, PreparedDraw, View};
 use fairgate_problem::ProblemDetails;
-
-const AUDIT_ENTRIES_MAX: usize = 100;
 
 /// All rooms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,8 +29,14 @@ pub struct Rooms {
 pub struct Changed {
     /// True if nothing was changed, and this only says what would change.
     pub dry_run: bool,
+    /// What `undo` takes; null where nothing was changed.
+    #[serde(default)]
+    pub id: Option<String>,
     /// What changed; empty where nothing did.
     pub changes: Vec<Change>,
+    /// What it means for those who wait and those inside, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consequences: Vec<String>,
     /// What is unusual about the change, in sentences. It was made all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -60,30 +64,31 @@ pub(super) async fn list(State(admin): State<Admin>, _: Caller) -> Result<Json<R
     Ok(Json(Rooms { rooms }))
 }
 
-/// Show one room, live.
+/// Show one room, live. Its `ETag` is the state of what people set: send it back as `If-Match` with a change, and the change
+/// is refused (412) where somebody else's came first.
 #[utoipa::path(get, path = "/api/v1/rooms/{room}", tag = "rooms", security(("token" = [])),
     params(("room" = String, Path, description = "the room's name")),
     responses((status = 200, body = RoomState), (status = "default", body = ProblemDetails)))]
-pub(super) async fn show(
-    State(admin): State<Admin>,
-    _: Caller,
-    Path(room): Path<String>,
-) -> Result<Json<RoomState>, Problem> {
-    Ok(Json(state(&admin, find(&admin, &room)?).await?))
+pub(super) async fn show(State(admin): State<Admin>, _: Caller, Path(room): Path<String>) -> Result<Response, Problem> {
+    let state = state(&admin, find(&admin, &room)?).await?;
+    Ok(ControlsTag::on(&state.controls, Json(&state)))
 }
 
 /// Change a room: rate, limits, message, sold out, end.
 #[utoipa::path(patch, path = "/api/v1/rooms/{room}", tag = "rooms", security(("token" = [])),
-    params(("room" = String, Path, description = "the room's name"), How), request_body = RoomPatch,
+    params(("room" = String, Path, description = "the room's name"), How,
+        ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen: other controls are not overwritten (412)")),
+    request_body = RoomPatch,
     responses((status = 200, body = Changed), (status = "default", body = ProblemDetails)))]
 pub(super) async fn patch(
     State(admin): State<Admin>,
     caller: Caller,
     Path(room): Path<String>,
     QueryOf(how): QueryOf<How>,
+    seen: Seen,
     JsonBody(patch): JsonBody<RoomPatch>,
-) -> Result<Json<Changed>, Problem> {
-    apply(&admin, &caller, &room, how, &patch).await
+) -> Result<Response, Problem> {
+    apply(&admin, &caller, &room, (how, seen), |view| patch.controls(view)).await
 }
 
 /// Stop calling and admitting fans until `resume`. Fans inside the shop are not affected.
@@ -95,8 +100,10 @@ pub(super) async fn pause(
     caller: Caller,
     Path(room): Path<String>,
     QueryOf(how): QueryOf<How>,
-) -> Result<Json<Changed>, Problem> {
-    apply(&admin, &caller, &room, how, &RoomPatch { paused: Some(true), ..RoomPatch::default() }).await
+    seen: Seen,
+) -> Result<Response, Problem> {
+    let patch = RoomPatch { paused: Some(true), ..RoomPatch::default() };
+    apply(&admin, &caller, &room, (how, seen), |view| patch.controls(view)).await
 }
 
 /// Continue after `pause` or `drain`.
@@ -108,8 +115,10 @@ pub(super) async fn resume(
     caller: Caller,
     Path(room): Path<String>,
     QueryOf(how): QueryOf<How>,
-) -> Result<Json<Changed>, Problem> {
-    apply(&admin, &caller, &room, how, &RoomPatch { paused: Some(false), ..RoomPatch::default() }).await
+    seen: Seen,
+) -> Result<Response, Problem> {
+    let patch = RoomPatch { paused: Some(false), ..RoomPatch::default() };
+    apply(&admin, &caller, &room, (how, seen), |view| patch.controls(view)).await
 }
 
 /// Stop calling fans until `resume`. Fans who were called already may still come in. Fans inside are not affected.
@@ -121,75 +130,22 @@ pub(super) async fn drain(
     caller: Caller,
     Path(room): Path<String>,
     QueryOf(how): QueryOf<How>,
-) -> Result<Json<Changed>, Problem> {
-    make(&admin, &caller, &room, how, |_| Ok(vec![Control::Drain])).await
-}
-
-/// The latest changes made through this edge, the newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Audit {
-    /// At most a hundred.
-    pub changes: Vec<AuditEntry>,
-}
-
-/// Show the audit log of a room: the latest hundred changes made through this edge, each with its author and both values.
-#[utoipa::path(get, path = "/api/v1/rooms/{room}/audit", tag = "rooms", security(("token" = [])),
-    params(("room" = String, Path, description = "the room's name")),
-    responses((status = 200, body = Audit), (status = "default", body = ProblemDetails)))]
-pub(super) async fn audit_of(
-    State(admin): State<Admin>,
-    _: Caller,
-    Path(room): Path<String>,
-) -> Result<Json<Audit>, Problem> {
-    let name = find(&admin, &room)?.name.clone();
-    let read = tokio::task::spawn_blocking(move || admin.audit.latest(&name, AUDIT_ENTRIES_MAX)).await;
-    let changes = read.map_err(std::io::Error::other).flatten().map_err(|error| Problem::Audit(error.to_string()))?;
-    Ok(Json(Audit { changes }))
+    seen: Seen,
+) -> Result<Response, Problem> {
+    apply(&admin, &caller, &room, (how, seen), |_| Ok(vec![Control::Drain])).await
 }
 
 async fn apply(
     admin: &Admin,
     caller: &Caller,
     room: &str,
-    how: How,
-    patch: &RoomPatch,
-) -> Result<Json<Changed>, Problem> {
-    make(admin, caller, room, how, |view| patch.controls(view)).await
-}
-
-/// Makes all of what is asked for, or nothing.
-async fn make(
-    admin: &Admin,
-    caller: &Caller,
-    room: &str,
-    how: How,
-    wanted: impl FnOnce(&View) -> Result<Vec<Control>, Problem>,
-) -> Result<Json<Changed>, Problem> {
-    let room = find(admin, room)?;
-    let _one_at_a_time = admin.changing.lock().await;
-    let view = admin.store.view(&room.name).await?;
-    let controls = wanted(&view)?;
-    controls.iter().try_for_each(|control| caller.require(role_for(control)))?;
-    let changes: Vec<_> = controls.iter().flat_map(|control| changes(control, &view)).collect();
-    let warnings = warnings(&controls, &view, next_of(admin, &room.name, &view).await?.as_ref());
-    if !how.dry_run && !changes.is_empty() {
-        admin.store.apply(&room.name, Command::Control(controls)).await?;
-        record(admin, caller, &room.name, &changes, view.now_ms).await?;
-    }
-    Ok(Json(Changed { dry_run: how.dry_run, changes, warnings, room: state(admin, room).await? }))
-}
-
-/// Writes changes down that were made.
-pub(super) async fn record(
-    admin: &Admin,
-    caller: &Caller,
-    room: &str,
-    changes: &[Change],
-    at_ms: u64,
-) -> Result<(), Problem> {
-    let (audit, caller, room, changes) = (Arc::clone(&admin.audit), caller.clone(), room.to_owned(), changes.to_vec());
-    let written = tokio::task::spawn_blocking(move || audit.record(&caller, &room, &changes, at_ms)).await;
-    written.map_err(std::io::Error::other).flatten().map_err(|error| Problem::Audit(error.to_string()))
+    (how, seen): (How, Seen),
+    wanted: impl Fn(&View) -> Result<Vec<Control>, Problem>,
+) -> Result<Response, Problem> {
+    let asked = Asked { dry_run: how.dry_run, seen, undoes: None };
+    let changed = make(admin, caller, room, &asked, wanted).await?;
+    let tag = changed.room.controls.clone();
+    Ok(ControlsTag::on(&tag, Json(changed)))
 }
 
 pub(super) fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Problem> {
@@ -203,7 +159,7 @@ pub(super) async fn state(admin: &Admin, room: &RoomName) -> Result<RoomState, P
 }
 
 /// The sale that follows the present one, once its draw is prepared.
-async fn next_of(admin: &Admin, room: &str, view: &View) -> Result<Option<Announced>, Problem> {
+pub(super) async fn next_of(admin: &Admin, room: &str, view: &View) -> Result<Option<Announced>, Problem> {
     let kept = admin.store.next_draw(room).await?.kept;
     let announced = kept.as_ref().and_then(PreparedDraw::announced);
     // The one that is kept last is that of the last sale once this has begun.

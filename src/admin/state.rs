@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::RoomName;
+use super::precondition::ControlsTag;
 use fairgate_core::room::{Announced, Limit, Mode, Phase, View};
 use fairgate_store::StoreTime;
 
@@ -90,6 +91,9 @@ pub struct RoomState {
     pub clock_skew_ms: Option<i64>,
     /// Grows with every change.
     pub revision: u64,
+    /// The state of what people set, as in the `ETag`: another one after each change of it.
+    #[serde(default)]
+    pub controls: String,
     /// The next sale of the room, once its draw is prepared; null where there is none.
     #[serde(default)]
     pub next: Option<NextSaleState>,
@@ -159,6 +163,7 @@ impl RoomState {
             clock_jump_ms: time.and_then(|time| time.jump_ms),
             clock_skew_ms: time.map(|time| time.skew_ms),
             revision: view.revision,
+            controls: ControlsTag::of(view).to_string(),
             next: next.map(NextSaleState::new),
         }
     }

@@ -7,7 +7,7 @@ use fairgate_draw::QUICKNET;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::{Admin, AuditLog, Doorman, RoomName, Tokens, router, serve};
+use super::{Admin, AuditLog, Console, Doorman, RoomName, Tokens, router, serve};
 use crate::config::{AdminToken, Role, Secret};
 use crate::observe::{RoomMetrics, registry};
 use fairgate_core::room::{BeaconPlan, Command, Policy, SalePlan};
@@ -71,13 +71,17 @@ impl TestEdge {
             store: Arc::clone(&store),
             rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
             tokens: Arc::new(Tokens::new(tokens)),
-            registry,
+            registry: registry.clone(),
+            console: Some(Arc::new(
+                Console::new(&["127.0.0.2/32".parse().expect("a network")], &registry).expect("metrics"),
+            )),
             audit: Arc::new(AuditLog::open(&dir.path().join("audit.jsonl")).expect("an audit log")),
             changing: Arc::default(),
             doorman,
             supervisor: supervisor.clone(),
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
             shared: Arc::new(|_, _| Vec::new()),
+            best: Arc::new(|_| None),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().expect("a port");

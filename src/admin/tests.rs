@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use reqwest::header::{ALLOW, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderMap, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -71,6 +71,7 @@ async fn changes_are_made_at_once_and_told_with_before_and_after() {
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
     assert_eq!(changed.body["changes"][0], json!({"what": "rate_per_minute", "before": 600, "after": 60}));
     assert_eq!(changed.body["changes"].as_array().map(Vec::len), Some(5));
+    assert_eq!(changed.body["id"].as_str().map(str::len), Some(16));
     let view = edge.store.view("final").await.expect("a view");
     assert_eq!((view.policy.rate_per_minute, view.policy.max_active, view.sold_out), (60, 5, true));
     assert_eq!((view.message.as_deref(), view.ends_at_ms), (Some("Soon"), Some(2_208_988_800_000)));
@@ -409,4 +410,75 @@ async fn who_hands_in_a_round_is_in_the_audit_log_once() {
     {
         assert_eq!(entries[0][key], value, "{key}");
     }
+}
+
+#[tokio::test]
+async fn nobody_overwrites_what_they_have_not_seen() {
+    let edge = TestEdge::start().await;
+    let url = format!("{}/api/v1/rooms/final", edge.url);
+    let tag = |answer: &Answer| answer.headers[ETAG].to_str().expect("ASCII").to_owned();
+    let set = async |rate: u32, seen: &str| {
+        let request = Http::new().patch(&url).bearer_auth(TOKEN_SRE).header(IF_MATCH, seen);
+        send(request.json(&json!({"rate_per_minute": rate}))).await
+    };
+    let shown = send(Http::new().get(&url).bearer_auth(TOKEN_VIEWER)).await;
+    let first = tag(&shown);
+    assert_eq!(first, format!("\"{}\"", shown.body["controls"].as_str().expect("a tag")));
+    // Fans come and go: that is no change of what people set.
+    edge.store.apply("final", Command::Enter(vec![[1; 32]])).await.expect("a fan");
+    let changed = set(900, &first).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+    let refused = set(700, &first).await;
+    assert_problem(&refused, StatusCode::PRECONDITION_FAILED, "controls-changed");
+    assert!(
+        refused.body["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("sre has changed rate_per_minute from 600 to 900")),
+        "{}",
+        refused.body
+    );
+    assert_eq!(set(700, &tag(&changed)).await.status, StatusCode::OK);
+    for never in ["\"x\"", "W/\"1\"", "1", "\"00000000-1\""] {
+        assert_problem(&set(5, never).await, StatusCode::PRECONDITION_FAILED, "controls-changed");
+    }
+    assert_eq!(set(6, "*").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_come_of_it() {
+    let edge = TestEdge::start().await;
+    let crowd = (0..900_u16).map(|fan| {
+        let mut entry = [9; 32];
+        entry[..2].copy_from_slice(&fan.to_le_bytes());
+        entry
+    });
+    edge.store.apply("final", Command::Enter(crowd.collect())).await.expect("fans");
+    let waiting = edge.store.view("final").await.map(|view| view.line_size - view.serving).expect("a view");
+    let would = Some(json!({"rate_per_minute": 1200, "ends_at": "2020-01-01T00:00Z"}));
+    let would = call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final?dry_run=true", would).await.body;
+    let said = would["consequences"][0].as_str().expect("a sentence");
+    assert!(said.starts_with(&format!("600 → 1,200 a minute: the line of {waiting} is through in")), "{said}");
+    let warnings = would["warnings"].to_string();
+    assert!(warnings.contains("ends at once") && warnings.contains("2 times the present rate"), "{warnings}");
+    assert_eq!(would["id"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_undo_needs_the_role_of_the_change_and_a_change_that_can_be_undone() {
+    let edge = TestEdge::start().await;
+    let body = |body: Value| call(&edge, TOKEN_SRE, Method::PATCH, "/api/v1/rooms/final", Some(body));
+    let rate = body(json!({"rate_per_minute": 900})).await.body["id"].as_str().expect("an id").to_owned();
+    let undo = async |token: &str, id: &str| {
+        call(&edge, token, Method::POST, &format!("/api/v1/rooms/final/undo/{id}"), None).await
+    };
+    for token in [TOKEN_VIEWER, TOKEN_ORGANIZER] {
+        assert_problem(&undo(token, &rate).await, StatusCode::FORBIDDEN, "role");
+    }
+    assert_problem(&undo(TOKEN_SRE, "0123456789abcdef").await, StatusCode::NOT_FOUND, "no-change");
+    let let_in = body(json!({"let_in": 3})).await.body["id"].as_str().expect("an id").to_owned();
+    assert_problem(&undo(TOKEN_SRE, &let_in).await, StatusCode::CONFLICT, "not-undoable");
+    let undone = undo(TOKEN_SRE, &rate).await;
+    assert_eq!((undone.status, &undone.body["room"]["rate_per_minute"]), (StatusCode::OK, &json!(600)));
+    let edges = call(&edge, TOKEN_VIEWER, Method::GET, "/api/v1/rooms/final/edges", None).await.body;
+    assert_eq!((&edges["known"], &edges["following"]), (&json!(1), &json!(1)));
 }

@@ -3,6 +3,7 @@
 mod booking;
 mod codes;
 mod config;
+mod console;
 #[cfg(feature = "demo")]
 mod demo;
 mod draw;
@@ -39,6 +40,7 @@ enum Verb {
     Booking(Box<booking::BookingArgs>),
     Codes(codes::CodesArgs),
     Config(config::ConfigArgs),
+    Console(console::ConsoleArgs),
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     Draw(draw::DrawArgs),
@@ -64,6 +66,7 @@ impl Cli {
             Verb::Booking(args) => booking::run(*args),
             Verb::Codes(args) => codes::run(args),
             Verb::Config(args) => config::run(args),
+            Verb::Console(args) => console::run(args),
             #[cfg(feature = "demo")]
             Verb::Demo(args) => demo::run(args),
             Verb::Draw(args) => draw::run(args),

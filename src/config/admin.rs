@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use fairgate_telemetry::secret::Secret;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,6 +22,10 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// The names by which it may be asked, besides addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// True if people are served the console, in a browser.
+    pub console: bool,
+    /// Proxies with TLS in front of the listener, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Where the tokens come from.
     pub tokens: Vec<TokenSource>,
 }
@@ -66,6 +71,8 @@ impl AdminConfig {
         let named = section.sections("tokens", TokenSource::read);
         let listen = section.get_or("listen", SocketAddr::from(([127, 0, 0, 1], 9090)));
         let hosts = section.get_or("hosts", Vec::new());
+        let trusted_proxies = section.get_or("trusted_proxies", Vec::new());
+        let console = read_console(section, listen, &trusted_proxies);
         let token_env: Option<String> = section.get("token_env");
         let mut tokens = named?;
         // The variable that everybody's quick start uses may be missing; one that was asked for may not.
@@ -74,7 +81,7 @@ impl AdminConfig {
             let token_env = token_env.unwrap_or_else(|| TOKEN_ENV.into());
             tokens.push(TokenSource { name: "admin".into(), role: Role::Sre, token_env, optional });
         }
-        Some(Self { listen, hosts, tokens })
+        Some(Self { listen, hosts, console, trusted_proxies, tokens })
     }
 
     /// Looks the tokens up. None at all closes the admin API; health and metrics stay open.
@@ -98,6 +105,19 @@ impl AdminConfig {
         }
         if problems.is_empty() { Ok(tokens) } else { Err(problems) }
     }
+}
+
+/// A console that others than this machine reach needs TLS: its cookie would be read on the way.
+fn read_console(section: &Section<'_>, listen: SocketAddr, proxies: &[IpNet]) -> bool {
+    let is_safe = listen.ip().is_loopback() || !proxies.is_empty();
+    let console = section.get_or("console", is_safe);
+    section.check(
+        is_safe || !console,
+        "console",
+        format!("is on, and {listen} can be reached from other machines without TLS: its cookie could be read on the way"),
+        "name the proxies with TLS that stand in front in admin.trusted_proxies, listen on 127.0.0.1, or write console = false",
+    );
+    console
 }
 
 impl TokenSource {

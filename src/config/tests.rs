@@ -492,3 +492,15 @@ fn tokens_come_from_the_environment() {
         assert!(problems[0].contains(source), "{problems:?}");
     }
 }
+
+#[test]
+fn a_console_that_others_reach_needs_tls_in_front() {
+    let admin = |text: &str| with("[edge]", &format!("[admin]\n{text}\n[edge]"));
+    let console = |text: &str| parse(&admin(text)).unwrap_or_else(|error| panic!("{error}")).admin.console;
+    assert!(console("listen = '127.0.0.1:9090'") && console("listen = '[::1]:9090'"));
+    assert!(!console("listen = '0.0.0.0:9090'"), "nobody asked for it");
+    assert!(!console("console = false\nlisten = '127.0.0.1:9090'"));
+    assert!(console("listen = '0.0.0.0:9090'\ntrusted_proxies = ['10.0.0.0/8']"));
+    let open = admin("listen = '0.0.0.0:9090'\nconsole = true");
+    assert_problem(&open, 4, "admin.console", &["without TLS", "trusted_proxies"]);
+}

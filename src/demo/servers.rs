@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use super::farm;
 use super::plan::{DemoPlan, ROOM};
 use super::ports::{EdgePorts, Ports};
-use crate::config::IDENTITY_KEY_ENV;
+use crate::admin::Client;
+use crate::config::{IDENTITY_KEY_ENV, Secret};
 use fairgate_entry::keys::IdentityKey;
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
@@ -43,6 +44,8 @@ pub(super) struct Servers {
 pub(super) struct Addresses {
     ports: Ports,
     files: PathBuf,
+    /// The way into the console, once.
+    console: Option<String>,
     /// Codes of the farm's last room; `None` without a farm.
     codes: Option<Vec<String>>,
 }
@@ -61,7 +64,7 @@ impl Servers {
         let files =
             tempfile::Builder::new().prefix("fairgate-demo-").tempdir().context("no place for the demo's files")?;
         let ports = Ports::find(plan.edges).context("no free port on 127.0.0.1")?;
-        let mut addresses = Addresses { ports, files: files.path().to_owned(), codes: None };
+        let mut addresses = Addresses { ports, files: files.path().to_owned(), console: None, codes: None };
         super::say(match plan.redis {
             false => "Starting a private Postgres, a payment provider, the booking core and the gate …",
             true => "Starting a private Postgres, a private Redis, a payment provider, the booking core and the gate …",
@@ -77,6 +80,7 @@ impl Servers {
         create_key(&files.path().join("keys"), SystemClock.now_ms(), &entropy::system())?;
         let opens_at = Timestamp::from_millisecond(i64::try_from(SystemClock.now_ms())?)?;
         let mut edges = start_edges(plan, &addresses, redis.as_ref(), opens_at).await?;
+        addresses.console = Some(console_link(&addresses).await?);
         if plan.farm {
             let identity = hex::encode(entropy::random_bytes::<32>()?);
             let key = IdentityKey::from_hex(&identity).context("the identity key")?;
@@ -251,8 +255,19 @@ impl Display for Addresses {
             "  admin                   http://127.0.0.1:{admin}/  (token in {})",
             token_file(&self.files).display()
         )?;
+        if let Some(link) = &self.console {
+            writeln!(f, "  console, once           {link}  (within a minute; then /console/ with the token)")?;
+        }
         writeln!(f, "  logs                    {}/*.log", self.files.display())
     }
+}
+
+/// A link into the console of the first edge.
+async fn console_link(addresses: &Addresses) -> anyhow::Result<String> {
+    let token = std::fs::read_to_string(token_file(&addresses.files)).context("the demo's admin token")?;
+    let base = format!("http://127.0.0.1:{}", addresses.ports.edges[0].admin);
+    let link = Client::new(&base, Secret::new(token)).console_link().await.context("a link into the console")?;
+    Ok(format!("{base}{}", link.path))
 }
 
 fn provider_command(addresses: &Addresses, secret: &str) -> anyhow::Result<Command> {

@@ -2,6 +2,7 @@
 
 mod bound;
 mod chromium;
+mod console;
 mod draw_log;
 mod journey;
 mod screens;

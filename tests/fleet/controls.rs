@@ -1,5 +1,5 @@
-//! What people change through one edge holds on every edge within a second. The edge that made the change has written
-//! down who, when, and from which value to which.
+//! What people change through one edge holds on every edge within a second. Every edge can tell who changed it, when, and
+//! from which value to which, and every edge can undo it.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use crate::fan::{Answer, Fan};
 use crate::shop::Shop;
 
 const WITHIN: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(30);
 const SALE: Sale = Sale { starts_in_ms: 0, rate_per_minute: 6_000, burst: 50 };
 
 /// What is asked for (a patch, or else a verb), and where each edge shows it: in its status, or in a metric.
@@ -91,14 +92,41 @@ fn what_one_edge_was_told_holds_on_all_within_a_second_and_is_written_down() {
             verb => ask(&fleet, edge, "POST", &format!("/{verb}"), ""),
         };
         everywhere(&fleet, begun, &format!("{verb}{body}"), |edge| is_shown(&fleet, edge, &shown));
-        is_written_down(&fleet, edge, &answer.json()["changes"]);
+        // Whichever edge is asked.
+        is_written_down(&fleet, (edge + 1) % fleet.gates.len(), &answer.json()["changes"]);
+        is_followed(&fleet, edge, &answer.json());
     }
+    what_one_edge_changed_another_undoes(&fleet);
     assert_eq!(fan.get("/seats").status, 200);
     let begun = Instant::now();
     ask(&fleet, 1, "POST", "/revoke", &json!({ "session": session }).to_string());
     everywhere(&fleet, begun, "revoked", |edge| {
         Fan { address: fleet.gates[edge], ..fan.clone() }.get("/seats").status == 503
     });
+}
+
+/// All three edges say, in the end, that they show what was changed.
+fn is_followed(fleet: &Fleet, edge: usize, changed: &Value) {
+    let begun = Instant::now();
+    loop {
+        let edges = ask(fleet, edge, "GET", &format!("/edges?since={}", changed["room"]["now_ms"]), "").json();
+        if edges["following"] == 3 && edges["known"] == 3 {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{edges}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn what_one_edge_changed_another_undoes(fleet: &Fleet) {
+    let rate = |edge| ask(fleet, edge, "GET", "", "").json()["rate_per_minute"].clone();
+    let before = rate(0);
+    let changed = ask(fleet, 0, "PATCH", "", &json!({"rate_per_minute": 123}).to_string()).json();
+    let undo = format!("/undo/{}", changed["id"].as_str().unwrap());
+    let undone = ask(fleet, 2, "POST", &undo, "").json();
+    assert_eq!((&undone["room"]["rate_per_minute"], rate(1)), (&before, before.clone()));
+    let newest = ask(fleet, 1, "GET", "/audit", "").json()["changes"][0].clone();
+    assert_eq!((&newest["undoes"], &newest["after"]), (&changed["id"], &before));
 }
 
 /// The latest entries of the log are these changes, by the one who has the token.

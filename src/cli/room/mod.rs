@@ -8,14 +8,19 @@ mod top;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use fairgate_core::room::Mode;
 
-use self::print::{print_audit, print_changed, print_clock, print_json, print_list, print_room};
-use crate::admin::{Client, RampPatch, Revocation, RoomPatch};
+use self::print::{print_audit, print_changed, print_clock, print_edges, print_json, print_list, print_room};
+use crate::admin::{AuditQuery, Changed, Client, RampPatch, Revocation, RoomPatch};
 use crate::config::Secret;
+
+/// How long edges of a fleet may take to follow a change before that is told as it is.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Watch and change live rooms.
 ///
@@ -84,10 +89,27 @@ enum Step {
         #[command(flatten)]
         whom: Whom,
     },
-    /// Show the audit log: who changed which value, when, and from what to what.
+    /// Undo a change: set the values of before again, unless something else has changed them since.
+    Undo {
+        #[command(flatten)]
+        target: Target,
+        /// The change, as `set` and `audit` name it.
+        #[arg(value_name = "CHANGE")]
+        change: String,
+    },
+    /// Show the audit log: who changed which value, when, and from what to what. In a fleet, of all edges.
     Audit {
-        /// The room's name.
-        room: String,
+        /// The room's name. Without it, of all rooms.
+        room: Option<String>,
+        /// Only the changes of one name.
+        #[arg(long, value_name = "NAME")]
+        who: Option<String>,
+        /// Only changes from a time on, such as 2026-12-01T18:00[Europe/Lisbon].
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// The earlier page, as the last one names it.
+        #[arg(long, value_name = "PAGE")]
+        before: Option<String>,
     },
     /// Show who came into a room how: entries by way, refusals by reason, and claims that were asked for something.
     Entry {
@@ -260,7 +282,14 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
         Step::Resume { target } => {
             change(client, &target, RoomPatch { paused: Some(false), ..RoomPatch::default() }, json, out).await
         }
-        Step::Drain { target } => print_changed(out, &client.drain(&target.room, target.dry_run).await?, json),
+        Step::Drain { target } => {
+            let changed = client.drain(&target.room, target.dry_run).await?;
+            tell(client, &target, &changed, json, out).await
+        }
+        Step::Undo { target, change } => {
+            let changed = client.undo(&target.room, &change, target.dry_run).await?;
+            tell(client, &target, &changed, json, out).await
+        }
         Step::LetIn { target, people } => {
             change(client, &target, RoomPatch { let_in: Some(people), ..RoomPatch::default() }, json, out).await
         }
@@ -271,8 +300,8 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
         Step::Revoke { target, whom } => {
             print_changed(out, &client.revoke(&target.room, &whom.revocation(), target.dry_run).await?, json)
         }
-        Step::Audit { room } => {
-            let audit = client.audit(&room).await?;
+        Step::Audit { room, who, from, before } => {
+            let audit = client.audit(&AuditQuery { room, who, from, before }).await?;
             if json { print_json(out, &audit) } else { print_audit(out, &audit) }
         }
         Step::Clock { accept } => {
@@ -294,5 +323,28 @@ async fn change(
     json: bool,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    print_changed(out, &client.change(&target.room, &patch, target.dry_run).await?, json)
+    let changed = client.change(&target.room, &patch, target.dry_run).await?;
+    tell(client, target, &changed, json, out).await
+}
+
+/// Says what was changed, and on how many edges it holds.
+async fn tell(
+    client: &Client,
+    target: &Target,
+    changed: &Changed,
+    json: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    print_changed(out, changed, json)?;
+    if json || changed.id.is_none() {
+        return Ok(());
+    }
+    let until = Instant::now() + FOLLOWED_WITHIN;
+    loop {
+        let edges = client.edges(&target.room, changed.room.now_ms).await?;
+        if edges.following == edges.known || Instant::now() >= until {
+            return print_edges(out, &target.room, &edges);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }

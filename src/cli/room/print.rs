@@ -9,21 +9,33 @@ use fairgate_draw::Label;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::admin::{Audit, AuditEntry, Change, Changed, ClockState, RoomState};
+use crate::admin::{Audit, AuditEntry, Change, Changed, ClockState, EdgesState, RoomState};
 
 pub(super) fn print_changed(out: &mut impl Write, changed: &Changed, json: bool) -> anyhow::Result<()> {
     if json { print_json(out, changed) } else { print_changes(out, changed) }
 }
 
 pub(super) fn print_audit(out: &mut impl Write, audit: &Audit) -> anyhow::Result<()> {
-    for AuditEntry { at_ms, who, role, change, .. } in &audit.changes {
+    for AuditEntry { at_ms, who, role, room, id, from, undoes, change, .. } in &audit.changes {
         let role = format!("{role:?}").to_lowercase();
-        writeln!(out, "{} {who} ({role}): {}", time(*at_ms), said(change))?;
+        let from = from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+        let undoes = undoes.as_ref().map(|undone| format!(", undoes {undone}")).unwrap_or_default();
+        let id = if id.is_empty() { String::new() } else { format!(" [{id}{undoes}]") };
+        writeln!(out, "{} {who} ({role}){from} {room}: {}{}", time(*at_ms), said(change), plain(&id))?;
     }
     if audit.changes.is_empty() {
-        writeln!(out, "nothing was changed through this edge")?;
+        writeln!(out, "nothing was changed")?;
+    }
+    if let Some(next) = &audit.next {
+        writeln!(out, "earlier: --before {}", plain(next))?;
     }
     Ok(())
+}
+
+pub(super) fn print_edges(out: &mut impl Write, room: &str, edges: &EdgesState) -> anyhow::Result<()> {
+    let EdgesState { known, following, .. } = edges;
+    let missing = if following < known { "; look after the others" } else { "" };
+    Ok(writeln!(out, "{room}: {following} of {known} edges follow{missing}")?)
 }
 
 pub(super) fn print_json(out: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
@@ -116,8 +128,14 @@ fn print_changes(out: &mut impl Write, changed: &Changed) -> anyhow::Result<()> 
     if changed.changes.is_empty() {
         writeln!(out, "{}: nothing to change", changed.room.name)?;
     }
+    for consequence in &changed.consequences {
+        writeln!(out, "{}: {consequence}", changed.room.name)?;
+    }
     for warning in &changed.warnings {
         writeln!(out, "{}: warning: {warning}", changed.room.name)?;
+    }
+    if let Some(id) = &changed.id {
+        writeln!(out, "{}: undo it with `fairgate room undo {} {}`", changed.room.name, changed.room.name, plain(id))?;
     }
     Ok(())
 }

@@ -26,14 +26,21 @@ async fn says(edge: &TestEdge, token: &str, line: &str) -> anyhow::Result<String
 async fn tunes_a_live_room() {
     let edge = TestEdge::start().await;
     let changed = says(&edge, TOKEN_SRE, "set final --rate 900 --max-active 50 --message Soon").await.unwrap();
+    let (told, undo) = changed.rsplit_once("final: undo it with `fairgate room undo final ").unwrap();
     assert_eq!(
-        changed,
+        told,
         "final: changed rate_per_minute from 600 to 900\nfinal: changed max_active from 1000 to 50\n\
-         final: changed message from null to \"Soon\"\n"
+         final: changed message from null to \"Soon\"\nfinal: 600 → 900 a minute; nobody waits at this moment\n\
+         final: 1,000 → 50 sessions inside; 0 are inside now, so there is room for 50 more\nfinal: 0 who wait read it\n"
     );
+    assert_eq!(undo.split_once('`').unwrap().1, "\nfinal: 1 of 1 edges follow\n");
     assert_eq!(says(&edge, TOKEN_SRE, "set final --rate 900").await.unwrap(), "final: nothing to change\n");
     let would = says(&edge, TOKEN_SRE, "pause final --dry-run").await.unwrap();
-    assert_eq!(would, "final: would change paused from false to true\n");
+    assert_eq!(
+        would,
+        "final: would change paused from false to true\n\
+         final: nobody else is let in: 0 wait and keep their places, and 0 inside go on\n"
+    );
     assert!(says(&edge, TOKEN_ORGANIZER, "list").await.unwrap().contains("final  serving"));
     says(&edge, TOKEN_ORGANIZER, "pause final").await.unwrap();
     assert!(says(&edge, TOKEN_ORGANIZER, "list").await.unwrap().contains("final  paused"));
@@ -64,7 +71,30 @@ async fn tunes_a_live_room() {
     let changed: Changed = serde_json::from_str(&json).unwrap();
     assert!(!changed.room.paused);
     let removed = says(&edge, TOKEN_ORGANIZER, "set final --no-message").await.unwrap();
-    assert_eq!(removed, "final: changed message from \"Soon\" to null\n");
+    assert!(removed.starts_with("final: changed message from \"Soon\" to null\n"), "{removed}");
+}
+
+#[tokio::test]
+async fn a_change_is_undone_by_the_name_that_it_was_told_with() {
+    let edge = TestEdge::start().await;
+    let changed = says(&edge, TOKEN_SRE, "set final --rate 900 --message Soon").await.unwrap();
+    let (_, id) = changed.split_once("room undo final ").unwrap();
+    let (id, _) = id.split_once('`').unwrap();
+    let would = says(&edge, TOKEN_SRE, &format!("undo final {id} --dry-run")).await.unwrap();
+    assert!(would.starts_with("final: would change rate_per_minute from 900 to 600\n"), "{would}");
+    let undone = says(&edge, TOKEN_SRE, &format!("undo final {id}")).await.unwrap();
+    assert!(undone.contains("changed message from \"Soon\" to null\n"), "{undone}");
+    let view = edge.store.view("final").await.unwrap();
+    assert_eq!((view.policy.rate_per_minute, view.message), (600, None));
+    let again = says(&edge, TOKEN_SRE, &format!("undo final {id}")).await.unwrap_err().to_string();
+    assert!(again.contains("rate_per_minute was set to 900, and is 600 now"), "{again}");
+    let audit = says(&edge, TOKEN_VIEWER, "audit --who sre").await.unwrap();
+    assert!(audit.contains(&format!(", undoes {id}]")) && audit.contains("from 127.0.0.0/24 final:"), "{audit}");
+    assert_eq!(says(&edge, TOKEN_VIEWER, "audit final --who maria").await.unwrap(), "nothing was changed\n");
+    assert_eq!(
+        says(&edge, TOKEN_VIEWER, "audit final --from 2040-01-01T00:00Z").await.unwrap(),
+        "nothing was changed\n"
+    );
 }
 
 #[tokio::test]
@@ -84,7 +114,7 @@ async fn a_clock_that_has_jumped_is_said_and_believed_by_one_command() {
     assert!(!says(&edge, TOKEN_SRE, "clock --accept").await.unwrap().contains("NOT BELIEVED"));
     assert_eq!(edge.store.view("final").await.unwrap().now_ms, before_ms + 3_600_000);
     let audit = says(&edge, TOKEN_SRE, "audit final").await.unwrap();
-    assert!(audit.contains("sre (sre): now_ms from"), "{audit}");
+    assert!(audit.contains("sre (sre) from 127.0.0.0/24 final: now_ms from"), "{audit}");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use super::listening::Listening;
 use super::prepare::build;
 use super::signals::Asks;
 use super::stop::Stop;
-use crate::admin::{AuditLog, Doorman};
+use crate::admin::{AuditLog, Console, Doorman};
 use crate::config::{Config, TlsListener};
 use crate::edge::connection::http1::ClientConnections;
 use crate::edge::connection::pre_tls::PreTls;
@@ -83,7 +83,9 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     let audit = AuditLog::open(&audit_path).map_err(|source| EdgeError::Audit { path: audit_path, source })?;
     let exit_with_stdin = parts.exit_with_stdin;
     let doorman = Doorman::new(&config.admin.hosts, &parts.registry)?;
-    let admin = AdminService::new(&edge, (config.admin.listen, doorman), parts, audit);
+    let console =
+        config.admin.console.then(|| Console::new(&config.admin.trusted_proxies, &parts.registry)).transpose()?;
+    let admin = AdminService::new(&edge, (config.admin.listen, doorman, console), parts, audit);
     server.add_service(background_service("admin", admin));
     // Fans who come in the first moment find their rooms.
     let listening = Listening {

@@ -9,6 +9,7 @@ use fairgate_draw::RosterTree;
 use tokio::sync::Semaphore;
 
 use super::batch::{Batcher, batcher};
+use super::best_minute::BestMinute;
 use super::ended_sessions::EndedSessions;
 use super::keyed::Keyed;
 use super::loss::ProvedLoss;
@@ -78,6 +79,7 @@ pub(crate) struct LiveRoom {
     cookies: [Cookies; 2],
     snapshot: ArcSwapOption<Snapshot>,
     progress: Mutex<Progress>,
+    best_minute: Mutex<BestMinute>,
     /// The frozen roster's upper levels, once somebody has read it.
     pub(crate) tree: ArcSwapOption<RosterTree>,
     /// The same of all tiers, in a room with tiers.
@@ -148,6 +150,7 @@ impl LiveRoom {
             cookies,
             snapshot: ArcSwapOption::empty(),
             progress: Mutex::default(),
+            best_minute: Mutex::default(),
             tree: ArcSwapOption::empty(),
             tier_trees: ArcSwapOption::empty(),
             public_claims: ArcSwap::default(),
@@ -216,10 +219,16 @@ impl LiveRoom {
         }
         self.next.store(next.map(Arc::new));
         self.progress().observe(&Look::from(&view));
+        self.best_minute.lock().unwrap_or_else(PoisonError::into_inner).observe(view.now_ms, view.admitted);
         let standing = Standing::after(self.snapshot.load().as_deref().map(|before| &before.standing), view);
         // While a room is being put right its numbers may be lower than they were.
         let status = self.status(&standing, standing.view.now_ms, standing.view.mending);
         self.snapshot.store(Some(Arc::new(Snapshot { standing, status })));
+    }
+
+    /// The most people whom this edge has seen let in within a minute.
+    pub(crate) fn best_minute(&self) -> Option<u32> {
+        self.best_minute.lock().unwrap_or_else(PoisonError::into_inner).best()
     }
 
     /// Says that the store is out of reach, and keeps showing what was known.

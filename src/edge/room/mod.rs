@@ -2,6 +2,7 @@
 
 pub(super) mod admitted;
 pub(super) mod batch;
+pub(super) mod best_minute;
 pub(super) mod draw_step;
 pub(super) mod ended_sessions;
 pub(super) mod handle;

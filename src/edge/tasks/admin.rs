@@ -9,7 +9,7 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::admin::{self, Admin, AuditLog, Doorman, RoomName};
+use crate::admin::{self, Admin, AuditLog, Console, Doorman, RoomName};
 use crate::edge::context::{Edge, EdgeParts};
 
 /// Connections that may wait to be taken.
@@ -25,14 +25,16 @@ pub(crate) struct AdminService {
 impl AdminService {
     pub(crate) fn new(
         edge: &Arc<Edge>,
-        (listen, doorman): (SocketAddr, Doorman),
+        (listen, doorman, console): (SocketAddr, Doorman, Option<Console>),
         parts: EdgeParts,
         audit: AuditLog,
     ) -> Self {
         let EdgeParts { tokens, registry, supervisor, .. } = parts;
         let rooms =
             edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
-        let (watched, alarmed, counted) = (Arc::clone(edge), Arc::clone(edge), Arc::clone(edge));
+        let (watched, alarmed, counted, measured) =
+            (Arc::clone(edge), Arc::clone(edge), Arc::clone(edge), Arc::clone(edge));
+        let best = move |room: &str| measured.rooms.iter().find(|own| own.name() == room)?.best_minute();
         let shared = move |room: &str, draw: &fairgate_draw::Hash| {
             let own = counted.rooms.iter().find(|own| own.name() == room);
             own.and_then(|own| own.entry.as_ref()).map(|desk| desk.shared(draw)).unwrap_or_default()
@@ -42,12 +44,14 @@ impl AdminService {
             rooms: rooms.collect(),
             tokens: Arc::new(tokens),
             registry,
+            console: console.map(Arc::new),
             audit: Arc::new(audit),
             changing: Arc::default(),
             supervisor,
             doorman: Arc::new(doorman),
             accepts_visitors: Arc::new(move || watched.accepts_visitors()),
             shared: Arc::new(shared),
+            best: Arc::new(best),
             alarms: Arc::new(move || alarmed.alarms()),
         };
         Self { edge: Arc::clone(edge), listen, admin }

@@ -181,12 +181,14 @@ impl World {
             rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
             tokens: Arc::new(Tokens::new(&[AdminToken { name: "maria".into(), role, secret: token() }])),
             registry: self.registry.clone(),
+            console: None,
             audit: Arc::new(AuditLog::open(&self.dir.path().join("audit.jsonl")).unwrap()),
             changing: Arc::default(),
             supervisor: Supervisor::new(&prometheus::Registry::new()).unwrap(),
             doorman: Arc::new(admin::Doorman::new(&[], &prometheus::Registry::new()).unwrap()),
             accepts_visitors: Arc::new(|| true),
             shared: Arc::new(|_, _| Vec::new()),
+            best: Arc::new(|_| None),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().unwrap();

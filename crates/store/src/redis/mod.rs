@@ -72,8 +72,9 @@ use self::view::Closed;
 use super::audit::is_number;
 use super::batch::{Reply, Request};
 use super::{
-    AuditRows, BookPart, CopiedList, EdgeLook, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer, OfferName,
-    OfferRow, RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, check_name, check_plan_is_of, copy, draw_name,
+    AuditRows, BookPart, CopiedList, EdgeLook, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer,
+    OfferName, OfferRow, RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, check_name, check_plan_is_of,
+    copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
