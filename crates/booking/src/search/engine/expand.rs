@@ -152,10 +152,10 @@ impl Meanings<'_> {
     fn matches_in(&self, segment: &SegmentReader, like: &FuzzyTermQuery, found: &mut Found) -> Result<(), IndexError> {
         let words = segment.inverted_index(self.field)?;
         let mut stream = words.terms().search(like.automaton()?).into_stream()?;
-        let mut seen = 0;
+        let mut seen = 0_usize;
         while seen < LOOKED_AT_MAX && stream.advance() {
             seen += 1;
-            if seen % LOOKS == 0 {
+            if seen.is_multiple_of(LOOKS) {
                 self.check_deadline()?;
             }
             if let Ok(text) = std::str::from_utf8(stream.key()) {

@@ -128,9 +128,9 @@ impl Collector for Ranking<'_> {
         let mut child = self.for_segment(part, segment)?;
         let mut scorer = weight.scorer(segment, 1.0)?;
         let alive = segment.alive_bitset();
-        let (mut doc, mut seen) = (scorer.doc(), 0);
+        let (mut doc, mut seen) = (scorer.doc(), 0_u32);
         while doc != TERMINATED {
-            if seen % LOOKS == 0 && Instant::now() >= self.deadline {
+            if seen.is_multiple_of(LOOKS) && Instant::now() >= self.deadline {
                 self.is_late.store(true, Order::Relaxed);
                 return Err(TantivyError::SystemError("the deadline has passed".to_owned()));
             }
