@@ -43,7 +43,8 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Vec<Row>> {
     for round in 0..rounds {
         let (mut ours, mut reference) = (Vec::new(), Vec::new());
         for number in 0..QUESTIONS {
-            let query = question((round * QUESTIONS + number) * events.div_ceil(QUESTIONS * rounds), number);
+            let of = (round * QUESTIONS + number) * events.div_ceil(QUESTIONS * rounds) % events;
+            let query = question(of, number);
             let url = shop.url(&format!("/api/v1/events/search?q={query}"));
             let began = Instant::now();
             let answer: Value = client.get(url).send().await?.error_for_status()?.json().await?;
@@ -173,5 +174,14 @@ mod tests {
             let slug = format!("tour-{}", number * 33);
             assert!(!found.is_relaxed && found.events.iter().any(|event| event.slug == slug), "{query}: {found:?}");
         }
+    }
+
+    /// The whole of it with few events: `SEARCH_EVENTS=3000 cargo test --bins the_whole_run -- --ignored --nocapture`.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "it starts a core and Postgres, and prints figures"]
+    async fn the_whole_run_goes_through() {
+        let rows = run(1).await.expect("rows");
+        rows.iter().for_each(crate::report::print);
+        assert_eq!(rows.len(), 2);
     }
 }
