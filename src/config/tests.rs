@@ -84,7 +84,7 @@ fn the_shipped_example_is_right_and_shows_every_default() {
         [[room]]
         name = "final"
         title = "Cup final"
-        exempt = ["/assets/", "/robots.txt", "/bookings"]
+        exempt = ["/assets/", "/robots.txt", "/bookings", "/search"]
         upstream = "shop"
         opens_at = "2026-12-01T09:30:00Z"
         starts_at = "2026-12-01T10:00:00[Europe/Lisbon]"
