@@ -1,6 +1,6 @@
 //! The files of campaigns in one directory.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -210,6 +210,53 @@ pub enum SaveError {
 pub fn save_revoked(dir: &Path, campaign: &CampaignName, revoked: &Revoked) -> Result<(), SaveError> {
     let path = revoked_file(dir, campaign);
     replace(dir, &path, &revoked.to_bytes()).map_err(|source| SaveError::Io { path, source })
+}
+
+/// Waits until nobody else changes campaigns of this directory; they wait until the file is dropped. A network's file system may
+/// have no locks of directories; then nobody waits.
+///
+/// # Errors
+/// The directory cannot be made or opened.
+pub fn lock(dir: &Path) -> io::Result<File> {
+    fs::create_dir_all(dir)?;
+    let alone = File::open(dir)?;
+    _ = alone.lock();
+    Ok(alone)
+}
+
+/// Adds to the revoked codes of a list what is told of it, unless the campaign has another list by now. Where somebody else changes
+/// campaigns at the moment nothing is added.
+///
+/// # Errors
+/// The list cannot be loaded, or the file cannot be written.
+pub fn add_revoked(
+    dir: &Path,
+    name: &CampaignName,
+    key: &Key,
+    signers: &KeySet,
+    told: (&[u8; 32], &[u8]),
+) -> Result<(), AddError> {
+    let (list, bits) = told;
+    let alone = File::open(dir).map_err(|source| LoadError::Io { path: dir.to_owned(), source })?;
+    if matches!(alone.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Ok(());
+    }
+    let Loaded { campaign, mut revoked } = load(dir, name, key, signers)?;
+    if campaign.version() == list && revoked.unite(bits) {
+        save_revoked(dir, name, &revoked)?;
+    }
+    Ok(())
+}
+
+/// Why nothing could be added to the revoked codes.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The campaign cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Save(#[from] SaveError),
 }
 
 /// The first campaign of an edge makes the directory.

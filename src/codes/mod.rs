@@ -16,7 +16,8 @@ mod make;
 mod strength;
 
 pub use files::{
-    LoadError, Loaded, SaveError, Saved, campaign_names, list_file, load, revoked_file, save, save_revoked,
+    AddError, LoadError, Loaded, SaveError, Saved, add_revoked, campaign_names, list_file, load, lock, revoked_file,
+    save, save_revoked,
 };
 pub use list::{CodeList, LineProblem, ListOptions};
 pub use make::{MakeError, make_codes};

@@ -28,7 +28,7 @@ pub(crate) const ADMIN_TOKEN: &str = "sre-0123456789abcdef";
 /// What the room of a fleet asks of those who enter, where it asks anything.
 const ENTRY: &str = "entry.toml";
 /// The identity key of fleets whose rooms ask something.
-const IDENTITY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const IDENTITY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// Where the key of the draw log is, in a fleet that keeps one.
 const LOG_KEY: &str = "draw-log.key";

@@ -2,6 +2,7 @@
 //! killed, and a crowd has to keep its places through all of it.
 
 mod clocks;
+mod codes;
 mod controls;
 mod crowd;
 mod draw_log;

@@ -263,6 +263,12 @@ pub trait Store: Send + Sync + 'static {
         kept_ms: Option<u64>,
     ) -> Result<(), StoreError>;
 
+    /// Tells the edges of a fleet which codes of a campaign's list are revoked, as bits by rank; `list` is the list's version. Answers
+    /// all that any of them has told, where that is anything else. A store of one edge answers nothing.
+    async fn unite_revoked(&self, _campaign: &str, _list: &Hash, _bits: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
     /// The time that rooms go by, as far as the clocks around it are believed, Unix ms. Nothing where the store has no
     /// time of its own. Cheap enough for every request.
     fn now_ms(&self) -> Option<u64> {

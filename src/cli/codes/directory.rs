@@ -3,6 +3,7 @@
 //! Guarantees: codes that are revoked stay revoked when a campaign is replaced. Two campaigns of a room have no code in
 //! common.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -12,7 +13,7 @@ use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_token::KeyRing;
 
 use super::Place;
-use crate::codes::{Loaded, Saved, campaign_names, list_file, load, save, save_revoked};
+use crate::codes::{Loaded, Saved, campaign_names, list_file, load, lock, save, save_revoked};
 
 /// What tokens name as their issuer does not matter for lists of codes.
 pub(super) const ISSUER: &str = "fairgate";
@@ -29,6 +30,11 @@ impl Dir {
         let identity = identity(place)?;
         let signer = KeyRing::load(&place.keys, ISSUER)?;
         Ok(Self { path: place.dir.clone(), key: identity.derive(Purpose::Codes), signer })
+    }
+
+    /// Until this is dropped nobody else changes the campaigns: no command, and no edge that takes in what others revoke.
+    pub(super) fn alone(&self) -> anyhow::Result<File> {
+        lock(&self.path).with_context(|| format!("cannot lock {}", self.path.display()))
     }
 
     pub(super) fn fingerprinter(&self, campaign: &CampaignName) -> Fingerprinter {

@@ -20,6 +20,7 @@ pub(super) fn import(
     others: &Others,
     mut out: impl Write,
 ) -> anyhow::Result<()> {
+    let _alone = dir.alone()?;
     let replaced = dir.replaced(campaign, others.replace)?;
     let taken = dir.others(campaign, &others.apart_from)?;
     let text = read_list(&args.file)?;

@@ -23,6 +23,7 @@ pub(super) fn new(
     others: &Others,
     mut out: impl Write,
 ) -> anyhow::Result<()> {
+    let _alone = dir.alone()?;
     let replaced = dir.replaced(campaign, others.replace)?;
     let taken = dir.others(campaign, &others.apart_from)?;
     let mut written = create_private(file)?;

@@ -12,6 +12,7 @@ use super::list::{Problems, read_list};
 use crate::codes::{CodeList, Loaded, save_revoked};
 
 pub(super) fn revoke(dir: &Dir, campaign: &CampaignName, args: &ListArgs, mut out: impl Write) -> anyhow::Result<()> {
+    let _alone = dir.alone()?;
     let Loaded { campaign: known, mut revoked } = dir.load(campaign)?;
     let fingerprinter = dir.fingerprinter(campaign);
     let text = read_list(&args.file)?;

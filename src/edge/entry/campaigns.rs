@@ -4,15 +4,16 @@
 //! - a file that cannot be used changes nothing: what was read before stays
 //! - nobody's codes count until their list was read
 //! - a file is read once a change, whether it can be used or not
+//! - what another edge has revoked is revoked here, and stays so when this edge is started again
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use fairgate_entry::code::CampaignName;
+use fairgate_entry::code::{CampaignName, Revoked};
 use fairgate_entry::keys::Key;
 use fairgate_token::KeySet;
 
-use crate::codes::{LoadError, Loaded, list_file, load, revoked_file};
+use crate::codes::{AddError, LoadError, Loaded, add_revoked, list_file, load, revoked_file};
 use crate::edge::credentials::fingerprint::Fingerprint;
 
 /// The files of a room's campaigns.
@@ -30,13 +31,15 @@ struct Seen {
     files: Option<Fingerprint>,
     /// Why they could not be used then.
     problem: Option<String>,
+    /// The codes that are revoked, as they were read last.
+    revoked: Option<Arc<Revoked>>,
 }
 
 impl CampaignFiles {
     /// The files of these campaigns in a directory; none of them is read yet. `key` is that of
     /// [`Purpose::Codes`](fairgate_entry::keys::Purpose::Codes).
     pub(crate) fn new(dir: PathBuf, key: Key, names: impl Iterator<Item = CampaignName>) -> Self {
-        let seen = names.map(|name| Seen { name, files: None, problem: None });
+        let seen = names.map(|name| Seen { name, files: None, problem: None, revoked: None });
         Self { dir, key, seen: Mutex::new(seen.collect()) }
     }
 
@@ -53,6 +56,7 @@ impl CampaignFiles {
             seen.files = Some(now);
             seen.problem = loaded.as_ref().err().map(LoadError::to_string);
             if let Ok(loaded) = loaded {
+                seen.revoked = Some(Arc::new(loaded.revoked.clone()));
                 take(loaded);
             }
         }
@@ -60,16 +64,38 @@ impl CampaignFiles {
     }
 }
 
+impl CampaignFiles {
+    /// The revoked codes of each list that was read.
+    pub(crate) fn revoked(&self) -> Vec<(CampaignName, Arc<Revoked>)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().filter_map(|seen| Some((seen.name.clone(), Arc::clone(seen.revoked.as_ref()?)))).collect()
+    }
+
+    /// Writes down which codes of a list other edges have revoked besides; the next look reads it. `keys` are believed.
+    ///
+    /// # Errors
+    /// The list cannot be loaded any more, or the file cannot be written.
+    pub(crate) fn take_in(
+        &self,
+        keys: &KeySet,
+        name: &CampaignName,
+        list: &[u8; 32],
+        bits: &[u8],
+    ) -> Result<(), AddError> {
+        add_revoked(&self.dir, name, &self.key, keys, (list, bits))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use fairgate_entry::code::{CampaignBuilder, Code, CodeKind, Fingerprinter, Revoked};
+    use fairgate_entry::code::{CampaignBuilder, Code, CodeKind, Fingerprinter};
     use fairgate_telemetry::entropy;
     use fairgate_token::{KeyRing, create_key};
 
     use super::*;
-    use crate::codes::{save, save_revoked};
+    use crate::codes::{lock, save, save_revoked};
 
     fn ring() -> KeyRing {
         let dir = tempfile::tempdir().unwrap();
@@ -110,6 +136,32 @@ mod tests {
         revoked.revoke(1);
         save_revoked(dir.path(), &name(), &revoked).unwrap();
         assert_eq!(look().0[0].revoked.count(), 1);
+    }
+
+    #[test]
+    fn what_other_edges_have_revoked_is_written_down_and_read() {
+        let (dir, ring) = (tempfile::tempdir().unwrap(), ring());
+        let files = CampaignFiles::new(dir.path().to_owned(), key(), [name()].into_iter());
+        make(dir.path(), 3, &ring);
+        assert!(files.revoked().is_empty(), "nothing was read yet");
+        let counts = || {
+            let mut counts = Vec::new();
+            files.look(ring.public(), |loaded| counts.push(loaded.revoked.count()));
+            counts
+        };
+        assert_eq!(counts(), [0]);
+        let [(known, revoked)] = &files.revoked()[..] else { panic!("one list") };
+        assert_eq!(*known, name());
+        let take_in = |list: &[u8; 32], bits: &[u8]| files.take_in(ring.public(), known, list, bits).unwrap();
+        take_in(&[0; 32], &[0b101]);
+        let alone = lock(dir.path()).unwrap();
+        take_in(revoked.version(), &[0b101]);
+        assert_eq!(counts(), [0; 0], "it is another list's, and then somebody changes campaigns");
+        drop(alone);
+        take_in(revoked.version(), &[0b101]);
+        assert_eq!((counts(), files.revoked()[0].1.bits()), (vec![2], &[0b101][..]));
+        take_in(revoked.version(), &[0b100]);
+        assert_eq!(counts(), [0; 0], "nothing new, so nothing is written");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use fairgate_draw::v2::{Identity, IdentityKey as DrawKey, Method};
 use fairgate_entry::bond::Bond;
 use fairgate_entry::book::{Summary, Verdict};
-use fairgate_entry::code::{Campaigns, Code, CodeWay, Sharing};
+use fairgate_entry::code::{CampaignName, Campaigns, Code, CodeWay, Revoked, Sharing};
 use fairgate_entry::epoch::Epoch;
 use fairgate_entry::heat::{NetworkTable, NetworkTag};
 use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond};
@@ -44,7 +44,7 @@ use super::overruled::Overruled;
 use super::remote_shop::RemoteShop;
 use super::shown::Shown;
 use super::sign_in::SignInProvider;
-use crate::codes::Loaded;
+use crate::codes::{AddError, Loaded};
 use crate::edge::http::entry_problem::{EntryProblem, Missing, MoreWork, Note};
 use crate::observe::EntryMetrics;
 
@@ -208,6 +208,25 @@ impl Desk {
             self.campaigns.store(Arc::new(codes.clone()));
         }
         problems
+    }
+
+    /// The revoked codes of each list that was read.
+    pub(crate) fn revoked_codes(&self) -> Vec<(CampaignName, Arc<Revoked>)> {
+        self.code_files.revoked()
+    }
+
+    /// Writes down which codes of a list other edges have revoked besides; the next look reads it.
+    ///
+    /// # Errors
+    /// The list cannot be loaded any more, or the file cannot be written.
+    pub(crate) fn take_in_revoked(
+        &self,
+        keys: &KeySet,
+        name: &CampaignName,
+        list: &[u8; 32],
+        bits: &[u8],
+    ) -> Result<(), AddError> {
+        self.code_files.take_in(keys, name, list, bits)
     }
 
     pub(super) fn scene<'s>(&'s self, draw: &'s [u8; 32], now_ms: u64, bond: Bond, effort: u32) -> Scene<'s> {

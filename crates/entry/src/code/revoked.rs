@@ -86,6 +86,33 @@ impl Revoked {
         is_new
     }
 
+    /// The version of the list whose codes these are.
+    #[must_use]
+    pub fn version(&self) -> &[u8; 32] {
+        &self.version
+    }
+
+    /// A bit for each code, by rank.
+    #[must_use]
+    pub fn bits(&self) -> &[u8] {
+        &self.bits
+    }
+
+    /// Revokes all codes whose bits are set; answers whether any of them counted before. Bits of another number of codes say
+    /// nothing.
+    pub fn unite(&mut self, bits: &[u8]) -> bool {
+        if bits.len() != self.bits.len() {
+            return false;
+        }
+        let before = self.count();
+        self.bits.iter_mut().zip(bits).for_each(|(byte, more)| *byte |= more);
+        // Behind the last code there is none.
+        if let (Some(last), rest @ 1..) = (self.bits.last_mut(), self.codes % 8) {
+            *last &= (1 << rest) - 1;
+        }
+        self.count() > before
+    }
+
     /// Whether a code is revoked.
     #[must_use]
     pub fn contains(&self, rank: u32) -> bool {
@@ -114,6 +141,17 @@ mod tests {
         assert_eq!([9, 15, 16, u32::MAX].map(|rank| revoked.revoke(rank)), [false; 4], "there are nine");
         assert_eq!((0..20).filter(|rank| revoked.contains(*rank)).collect::<Vec<_>>(), [0, 8]);
         assert_eq!(revoked.count(), 2);
+        assert_eq!(Revoked::read(&revoked.to_bytes(), &list), Ok(revoked));
+    }
+
+    #[test]
+    fn what_others_revoke_is_added_and_nothing_is_made_good_again() {
+        let list = campaign("spring", 9);
+        let mut revoked = Revoked::none(&list);
+        revoked.revoke(0);
+        assert!(revoked.unite(&[0b10, 0xff]) && !revoked.unite(&[0b10, 1]) && !revoked.unite(&[0xff]));
+        assert_eq!((0..20).filter(|rank| revoked.contains(*rank)).collect::<Vec<_>>(), [0, 1, 8], "there are nine");
+        assert_eq!((revoked.bits(), revoked.version()), (&[0b11, 1][..], list.version()));
         assert_eq!(Revoked::read(&revoked.to_bytes(), &list), Ok(revoked));
     }
 

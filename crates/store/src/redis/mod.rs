@@ -23,6 +23,7 @@ mod refusal;
 mod replica_log;
 mod restore;
 mod reveal;
+mod revoked;
 mod room_task;
 mod rows;
 mod script;
@@ -411,6 +412,11 @@ impl Store for RedisStore {
     async fn typed_offer(&self, room: &str, name: &OfferName, by: &Guesser) -> Result<Typed, StoreError> {
         let (link, key, name, by) = (self.link.clone(), offers_key(room)?, *name, *by);
         self.on_own_runtime(async move { offers::typed(&link, &key, &name, &by).await }.boxed()).await
+    }
+
+    async fn unite_revoked(&self, campaign: &str, list: &Hash, bits: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let (link, key, bits) = (self.link.clone(), revoked::key(campaign, list), bits.to_vec());
+        self.on_own_runtime(async move { revoked::unite(&link, &key, &bits).await }.boxed()).await
     }
 
     async fn end_offer(

@@ -14,6 +14,7 @@ mod offers;
 mod operations;
 mod redis;
 mod restart;
+mod revoked;
 mod set_back;
 mod tiers;
 mod topology;

@@ -191,7 +191,7 @@ fn every_script_says_what_it_takes_and_answers_and_every_refusal_is_known() {
         }
         scripts += 1;
     }
-    assert_eq!(scripts, 32);
+    assert_eq!(scripts, 33);
 }
 
 /// Opens a store by the server's own clock.
