@@ -7,7 +7,7 @@ FROM rust:1-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends cmake python3 && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --package fairgate --bin fairgate --no-default-features
+RUN cargo build --release --locked --package fairgate --bin fairgate --no-default-features --features amqp
 # What the program is made of. Its time is that of the build, or SOURCE_DATE_EPOCH.
 ARG SOURCE_DATE_EPOCH
 RUN scripts/sbom.py --binary target/release/fairgate --output target/sbom/fairgate.cdx.json

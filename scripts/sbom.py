@@ -5,7 +5,7 @@
 
 Listed is what is linked into the program for one target: each crate with version, licence, purl and the SHA-256 of its archive, who
 uses whom, and Rust's standard library. Left out is what only builds it (build scripts, procedural macros) or tests it, and what the
-system brings along (the C library). A release is built without default features, which are demonstrations. With --binary the SHA-256 of the program is in it, too.
+system brings along (the C library). A release is built without demonstrations, and with RabbitMQ. With --binary the SHA-256 of the program is in it, too.
 
 Everything comes from `Cargo.lock`, `cargo metadata` and `cargo tree`. The same commit and target give the same text: its time is
 that of the commit, or SOURCE_DATE_EPOCH.
@@ -96,6 +96,8 @@ def linked_packages(options):
     """Name and version of everything that is linked, with the features that the program is built with."""
     words = ["tree", "--locked", "--package", options.package, "--target", options.target, "--prefix", "none", "--format", "{p}"]
     features = [] if options.default_features else ["--no-default-features"]
+    if features and options.package == "fairgate":
+        features += ["--features", "amqp"]
     lines = cargo(*words, *features, "--edges", "normal,no-proc-macro")
     found = re.findall(r"^(\S+) v(\S+)(?![^\n]*\(proc-macro\))", lines, re.MULTILINE)
     return {(name, version) for name, version in found}

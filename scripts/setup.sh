@@ -37,6 +37,7 @@ need npm npm "fetches the clients of others that enter in the tests, once"
 postgres_server || want postgresql "the booking core's database; the demo and the tests start private servers"
 [ -x /usr/sbin/pgbouncer ] || need pgbouncer pgbouncer "the pooler through which the tests let a booking core sell"
 need redis-server redis-server "the fleet's store; the tests start private servers"
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || need rabbitmq-server rabbitmq-server "the broker to which the tests publish; they start private ones"
 need chromium chromium "the browser that the tests buy a seat with"
 need chromedriver chromium-driver "drives that browser"
 need nginx nginx-light "stands in front of edges and behind them in the tests"
@@ -68,4 +69,8 @@ if ! { "${as_root[@]}" apt-get update && "${as_root[@]}" "${install[@]}"; } >"$l
     exit 1
 fi
 rm -f "$log"
+# Debian starts a broker and its name service with the package. Nobody here needs one of the whole machine.
+if [[ " ${missing[*]} " == *" rabbitmq-server "* ]] && command -v systemctl >/dev/null 2>&1; then
+    "${as_root[@]}" systemctl disable --now rabbitmq-server epmd.socket epmd.service >/dev/null 2>&1 || true
+fi
 echo "setup: done"

@@ -42,6 +42,8 @@ pub(super) enum Work {
     Insight,
     /// The search for events.
     Search,
+    /// Webhooks to organizers' systems.
+    Hooks,
 }
 
 /// How a core sends mails.
@@ -63,8 +65,12 @@ pub(super) struct CoreMailArgs {
     /// The waits between attempts to send a mail.
     #[arg(long, env = "FAIRGATE_MAIL_RETRY_AFTER", value_name = "SPANS", default_value = "1s,5s,10s,30s,60s", value_parser = Schedule::parse)]
     mail_retry_after: Schedule,
+    /// The waits between attempts to tell an organizer's system (`fairgate outbox hook`).
+    #[arg(long, env = "FAIRGATE_HOOK_RETRY_AFTER", value_name = "SPANS", default_value = "5s,5m,30m,2h,5h,10h,14h,20h,24h", value_parser = Schedule::parse)]
+    hook_retry_after: Schedule,
     /// Work that this core leaves to others. `mail`: mails are sent by another core, by `fairgate outbox mail`, or not at all.
     /// `insight`: another core counts how events sell, or none. `search`: events are found by another core, or by none.
+    /// `hooks`: another core tells organizers' systems, or none.
     #[arg(long, env = "FAIRGATE_WITHOUT", value_name = "WORK", value_delimiter = ',')]
     without: Vec<Work>,
 }
@@ -78,6 +84,11 @@ impl CoreMailArgs {
     /// True if events are found by this core.
     pub(super) fn searches(&self) -> bool {
         !self.without.contains(&Work::Search)
+    }
+
+    /// How this core tells organizers' systems, if it does.
+    pub(super) fn hooks(&self) -> Option<Schedule> {
+        (!self.without.contains(&Work::Hooks)).then(|| self.hook_retry_after.clone())
     }
 
     /// How this core sends mails, if it does.

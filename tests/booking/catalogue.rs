@@ -130,6 +130,7 @@ async fn core_with(shop: &Shop, desks: DeskLimits, stop: CancellationToken) -> (
         desks,
         seed_demo: false,
         mail: None,
+        hooks: None,
         insight: false,
         search: None,
     });

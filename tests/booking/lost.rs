@@ -31,6 +31,7 @@ async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken
         desks: DeskLimits::default(),
         seed_demo: false,
         mail: None,
+        hooks: None,
         insight: false,
         search: None,
     });

@@ -80,9 +80,12 @@ async fn a_core_sends_mails_by_itself_and_failures_are_dead_letters_until_they_a
         sleep(Duration::from_millis(50)).await;
     }
     assert!(metrics().await.contains("fairgate_outbox_dead_letters{worker=\"mail\"} 1"));
+    let shown = says(&shop, &["dead", "show", dead.split(' ').next().expect("an id")]);
+    assert!(shown.starts_with(&dead) && shown.contains("com.fairgate.booking.confirmed.v1"), "{shown}");
+    assert!(!shown.contains("fan1@"), "no message has an address: {shown}");
 
     std::fs::create_dir(&directory).expect("a directory");
-    assert_eq!(says(&shop, &["dead", "retry", "--all"]), "1 returned to the mail worker\n");
+    assert_eq!(says(&shop, &["dead", "retry", "--all"]), "1 given back\n");
     until("the mail", || mails(&directory).len() == 1).await;
     assert_eq!(says(&shop, &["dead", "list"]), "no dead letters\n");
     let mail = mails(&directory).remove(0).replace("=\r\n", "");
@@ -90,8 +93,20 @@ async fn a_core_sends_mails_by_itself_and_failures_are_dead_letters_until_they_a
     {
         assert!(mail.contains(part), "{part} is not in\n{mail}");
     }
+    for part in ["method=PUBLISH", "filename=\"booking.ics\"", "BEGIN:VCALENDAR", "UID:", "DTSTART:20270621T193000Z"] {
+        assert!(mail.contains(part), "{part} is not in\n{mail}");
+    }
     assert!(says(&shop, &["sinks"]).contains("mail  at "), "it is registered, so that the log waits for it");
     let sql = shop.sql().await;
+    assert_eq!(sql.query_one("select count(*) from parked", &[]).await.expect("a count").get::<_, i64>(0), 0);
+
+    // Another one that nobody wants any more.
+    std::fs::remove_dir_all(&directory).expect("removed");
+    buy(&shop, 2).await;
+    until("a dead letter", || says(&shop, &["dead", "list"]).contains("Booked")).await;
+    let dead = says(&shop, &["dead", "list"]);
+    assert_eq!(says(&shop, &["dead", "drop", dead.split(' ').next().expect("an id")]), "1 removed\n");
+    assert_eq!(says(&shop, &["dead", "list"]), "no dead letters\n");
     assert_eq!(sql.query_one("select count(*) from parked", &[]).await.expect("a count").get::<_, i64>(0), 0);
 }
 

@@ -272,7 +272,7 @@ async fn buyers_get_mails_and_failures_are_dead_letters_until_they_are_retried()
     assert!(dead.contains("(6 attempts)") && dead.lines().count() == 1 && !dead.contains("fan@"), "{dead}");
 
     std::fs::create_dir(&directory).expect("a directory");
-    assert_eq!(world.says(&["dead", "retry", "--all"]), "1 returned to the mail worker\n");
+    assert_eq!(world.says(&["dead", "retry", "--all"]), "1 given back\n");
     until("the mail", || mails(&directory).len() == 1).await;
     assert_eq!(world.says(&["dead", "list"]), "no dead letters\n");
     let mail_text = mails(&directory).remove(0);

@@ -126,7 +126,8 @@ pub(crate) async fn insist_to_tell(http: reqwest::Client, core: String, event: V
     }
 }
 
-fn sign(body: &str, ago_s: i64) -> String {
+/// The header with which the provider signed so many seconds ago.
+pub(crate) fn sign(body: &str, ago_s: i64) -> String {
     let now_s = (SystemClock.now_ms() / 1000).checked_add_signed(-ago_s).expect("after 1970");
     WebhookSecret::new(SECRET).expect("long enough").sign(now_s, body.as_bytes())
 }

@@ -193,6 +193,7 @@ async fn core_with(shop: &Shop, directory: &Path, stop: CancellationToken) -> (S
         mail: None,
         insight: false,
         search: Some(search),
+        hooks: None,
     });
     let core = core.await.expect("it starts");
     let url = format!("http://{}", core.addresses().expect("bound").0);

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fairgate_booking::outbox::{Entry, Message, Redis, STREAM, Sink};
+use fairgate_booking::outbox::{Entry, Kind, Message, Redis, STREAM, Sink};
 use fairgate_telemetry::entropy;
 use fairgate_testkit::PrivateRedis;
 use redis::AsyncCommands;
@@ -17,8 +17,8 @@ use crate::world::World;
 
 /// What a sink has to be equal to.
 #[derive(Default)]
-struct Model {
-    entries: Vec<(i64, String)>,
+pub(crate) struct Model {
+    pub(crate) entries: Vec<(i64, String)>,
 }
 
 impl Model {
@@ -45,7 +45,7 @@ impl Dice {
 }
 
 /// The suite that every sink passes: whatever a caller believes and however often it asks, the sink is what the model is.
-async fn conforms(open: impl AsyncFn() -> Box<dyn Sink>, seed: u64) -> Model {
+pub(crate) async fn conforms(open: impl AsyncFn() -> Box<dyn Sink>, seed: u64) -> Model {
     let (mut dice, mut model, mut sink) = (Dice(seed), Model::default(), open().await);
     for _ in 0..200 {
         let ends = model.position();
@@ -59,7 +59,8 @@ async fn conforms(open: impl AsyncFn() -> Box<dyn Sink>, seed: u64) -> Model {
         let entries: Vec<Entry> = (0..dice.below(5))
             .map(|_| {
                 number += 1 + dice.below(3).cast_signed();
-                Entry { number, message: format!("{{\"n\":{number},\"ä\":\"{}\"}}", dice.below(1000)) }
+                let message = format!("{{\"n\":{number},\"ä\":\"{}\"}}", dice.below(1000));
+                Entry { number, topic: Kind::Held.topic(), event: "night".to_owned(), message }
             })
             .collect();
         let stands = sink.append(after, &entries).await.expect("it answers");
@@ -68,6 +69,8 @@ async fn conforms(open: impl AsyncFn() -> Box<dyn Sink>, seed: u64) -> Model {
             // Whoever comes later learns the same.
             sink = open().await;
             assert_eq!(sink.position().await.expect("it answers"), model.position(), "seed {seed}");
+            let last = sink.last().await.expect("it answers").map(|last| (last.number, last.message));
+            assert_eq!(last.as_ref(), model.entries.last(), "seed {seed}: what it ends with");
             assert!(sink.has_room().await.expect("it answers"));
         }
         if dice.below(10) == 0 {

@@ -1,4 +1,4 @@
-//! Every queue of work keeps the same promises: on Postgres alone, and on a Redis stream.
+//! Every queue of work keeps the same promises: on Postgres alone, on a Redis stream, and in RabbitMQ (`rabbit::work`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,18 +12,18 @@ use tokio::time::sleep;
 use crate::world::World;
 
 /// Three attempts.
-const SCHEDULE: &str = "300ms,900ms";
+pub(crate) const SCHEDULE: &str = "300ms,900ms";
 /// Longer than a lease.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// A worker's end of a queue. Dropped, it is as if its process had died.
-struct Worker {
-    queue: Arc<dyn WorkQueue>,
+pub(crate) struct Worker {
+    pub(crate) queue: Arc<dyn WorkQueue>,
     tending: JoinHandle<()>,
 }
 
 impl Worker {
-    async fn come(queue: Arc<dyn WorkQueue>) -> Self {
+    pub(crate) async fn come(queue: Arc<dyn WorkQueue>) -> Self {
         queue.declare().await.expect("it is there");
         let tended = Arc::clone(&queue);
         let tending = tokio::spawn(async move { tended.tend().await });
@@ -92,7 +92,7 @@ async fn happen(world: &World, places: std::ops::Range<u64>) -> Vec<i64> {
 }
 
 /// The suite. `open` makes another worker's end of the same queue, `first` are the places of fans that nobody else has.
-async fn keeps_its_promises(world: &World, open: impl AsyncFn() -> Worker, first: u64) {
+pub(crate) async fn keeps_its_promises(world: &World, open: impl AsyncFn() -> Worker, first: u64) {
     // In order, once, with one attempt each.
     let worker = open().await;
     let numbers_expected = happen(world, first..first + 7).await;
@@ -178,6 +178,16 @@ async fn keeps_its_promises(world: &World, open: impl AsyncFn() -> Worker, first
     assert_eq!((dead.attempts, Message::read(&dead.message).expect("JSON").expect("known").id), (3, *killer));
     let fresh = happen(world, first + 12..first + 13).await;
     assert_eq!(numbers(&worker.take_all(1).await), fresh, "all others go on");
+
+    // What nobody wants any more is dropped, and the other dead letter stays.
+    let dead = worker.queue.dead(10).await.expect("it answers");
+    let unreadable = dead.iter().find(|letter| letter.reason == "unreadable").expect("buried").id.clone();
+    assert_eq!(worker.queue.drop_dead(&["77777777".to_owned(), "none".to_owned()]).await.expect("it answers"), 0);
+    assert_eq!(worker.queue.drop_dead(std::slice::from_ref(&unreadable)).await.expect("it answers"), 1);
+    assert_eq!(worker.queue.drop_dead(&[unreadable]).await.expect("it answers"), 0, "once");
+    let dead = worker.queue.dead(10).await.expect("it answers");
+    assert_eq!(dead.iter().map(|letter| letter.attempts).collect::<Vec<_>>(), [3]);
+    worker.take_nothing(Duration::from_millis(300)).await;
 }
 
 impl Worker {
@@ -203,7 +213,7 @@ async fn the_change_log_is_a_queue_of_work() {
     keeps_its_promises(&world, open, 0).await;
     let sql = world.shop.sql().await;
     let rows = sql.query_one("select count(*) from parked", &[]).await.expect("a count");
-    assert_eq!(rows.get::<_, i64>(0), 2, "only what is dead is a row");
+    assert_eq!(rows.get::<_, i64>(0), 1, "only what is dead is a row");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

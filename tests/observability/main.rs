@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fairgate::observe::{EdgeMetrics, PassCheck, RequestKind, RouteClass, Shed, WitnessOutcome, expose, registry};
 use fairgate_booking::metrics::{BookingMetrics, Lag};
-use fairgate_booking::outbox::{OutboxMetrics, WorkerMetrics};
+use fairgate_booking::outbox::{HookMetrics, OutboxMetrics, WorkerMetrics};
 use fairgate_booking::stock::Stock;
 use fairgate_core::room::{Command as RoomCommand, Limit, Policy, Room, SalePlan, View};
 use fairgate_telemetry::supervise::Supervisor;
@@ -80,6 +80,7 @@ fn shown() -> BTreeSet<String> {
     core.count_payment("confirmed");
     core.set_sinks(&BTreeMap::from([("redis".to_owned(), Lag { rows: 1, seconds: 1 })]));
     let _ = OutboxMetrics::new(&registry).expect("metrics");
+    let _ = HookMetrics::new(&registry).expect("metrics");
     let _ = WorkerMetrics::new(&registry).expect("metrics").of_worker("mail");
     named(&String::from_utf8(expose(&registry).expect("metrics")).expect("UTF-8"))
 }

@@ -40,6 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
         desks: DeskLimits::default(),
         seed_demo: false,
         mail: None,
+        hooks: None,
         insight: false,
         search: None,
     };

@@ -34,11 +34,12 @@ use crate::in_progress::InProgress;
 use crate::insight::{InsightMetrics, InsightReader, SalesDesk};
 use crate::metrics::BookingMetrics;
 use crate::operators::{OPERATOR_PATIENCE, expose};
+use crate::outbox::hooks::HookKeeper;
 use crate::outbox::mail::{MAIL, MAILED, MailWatch, MailWorker, Post, PublicShop};
-use crate::outbox::{LogQueue, Schedule, WorkerMetrics};
+use crate::outbox::{HookMetrics, LogQueue, Schedule, WorkQueue, WorkerMetrics};
 use crate::passes::{PassSettings, Passes};
 use crate::payment::signature::WebhookSecret;
-use crate::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
+use crate::payment::{Cashier, DemoProvider, Notices, PaymentProvider, RemoteProvider};
 use crate::sale::desks::DeskLimits;
 use crate::sale::feed::Feed;
 use crate::sale::on_sale::Events;
@@ -75,6 +76,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// Count for organizers how events sell.
     pub insight: bool,
+    /// Tell organizers' systems what happens, and again by this schedule; nothing is told without it.
+    pub hooks: Option<Schedule>,
     /// The search; nobody searches at this core without it.
     pub search: Option<SearchSettings>,
 }
@@ -121,6 +124,8 @@ pub enum Payments {
         url: String,
         /// What its webhooks are signed with; none are taken without it.
         webhook_secret: Option<WebhookSecret>,
+        /// Where else it tells what its webhooks tell: a queue of signed notices. Without the secret it is left alone.
+        notices: Option<Arc<dyn WorkQueue>>,
     },
 }
 
@@ -173,6 +178,23 @@ impl Tasks {
             let post = (post.clone(), from.clone());
             let worker = MailWorker::new(database.clone(), Arc::new(queue), post, public.clone(), Arc::clone(&watch));
             async move { worker.run().await }
+        });
+    }
+
+    /// Has the provider's notices heard that come by way of a queue.
+    fn hear_notices(&mut self, notices: Notices) {
+        self.keep("notices", move || {
+            let notices = notices.clone();
+            async move { notices.run().await }
+        });
+    }
+
+    /// Has organizers' systems told what happens, whenever it is this process's turn.
+    fn tell_systems(&mut self, app: &Arc<App>, metrics: HookMetrics, schedule: Schedule) {
+        let database = app.database.for_lane(Lane::Fans);
+        self.keep("hooks", move || {
+            let keeper = HookKeeper::new(database.clone(), metrics.clone(), schedule.clone());
+            async move { keeper.run().await }
         });
     }
 
@@ -277,7 +299,7 @@ impl Core {
         let ended = EndedSessions::new(settings.passes.clone()).context("cannot make an HTTP client")?;
         let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
         let in_progress = Arc::new(InProgress::default());
-        let (provider, webhook_secret) = open_provider(settings.payments)?;
+        let (provider, webhook_secret, notices) = open_provider(settings.payments)?;
         let cashier = Arc::new(Cashier::new(
             database.for_lane(Lane::Payments),
             Arc::clone(&events),
@@ -321,6 +343,12 @@ impl Core {
         if let Some(mail) = settings.mail {
             tasks.send_mails(&app, WorkerMetrics::new(&registry)?, mail);
         }
+        if let Some((queue, secret)) = notices.zip(app.webhook_secret.clone()) {
+            tasks.hear_notices(Notices::new(queue, secret, Arc::clone(&app.cashier)));
+        }
+        if let Some(schedule) = settings.hooks {
+            tasks.tell_systems(&app, HookMetrics::new(&registry)?, schedule);
+        }
         if settings.insight {
             let (database, metrics) = (app.database.for_lane(Lane::Fans), InsightMetrics::new(&registry)?);
             tasks.keep("insight", move || InsightReader::new(database.clone(), metrics.clone()).run());
@@ -357,21 +385,23 @@ impl Core {
     }
 }
 
-/// The provider, and the secret of its webhooks.
-fn open_provider(payments: Payments) -> anyhow::Result<(Arc<dyn PaymentProvider>, Option<WebhookSecret>)> {
+/// The provider, the secret of its webhooks, and the queue of its notices.
+type OpenProvider = (Arc<dyn PaymentProvider>, Option<WebhookSecret>, Option<Arc<dyn WorkQueue>>);
+
+fn open_provider(payments: Payments) -> anyhow::Result<OpenProvider> {
     match payments {
         Payments::Pretended => {
             warn!("payments are pretended: no money is taken (see --provider-url)");
-            Ok((Arc::new(DemoProvider), None))
+            Ok((Arc::new(DemoProvider), None, None))
         }
-        Payments::Provider { url, webhook_secret } => {
+        Payments::Provider { url, webhook_secret, notices } => {
             if webhook_secret.is_none() {
                 warn!(
                     "without FAIRGATE_WEBHOOK_SECRET no webhooks are taken: what the provider says late is asked for instead"
                 );
             }
             let provider = RemoteProvider::new(&url).context("cannot make an HTTP client")?;
-            Ok((Arc::new(provider), webhook_secret))
+            Ok((Arc::new(provider), webhook_secret, notices))
         }
     }
 }

@@ -12,6 +12,7 @@ mod nginx;
 pub mod node;
 mod ports;
 mod postgres;
+mod rabbit;
 mod redis;
 #[cfg(feature = "http")]
 pub mod shop;
@@ -22,5 +23,6 @@ pub use mail::MailServer;
 pub use nginx::{Nginx, NginxError};
 pub use ports::{free_port, listen, listen_async};
 pub use postgres::{PostgresError, PostgresSetup, PrivatePostgres};
+pub use rabbit::{PrivateRabbit, RabbitError};
 pub use redis::{PrivateRedis, RedisError};
 pub use template::PostgresTemplate;

@@ -395,8 +395,14 @@ fn has_server(dir: &Path) -> bool {
 }
 
 fn find_user() -> Result<User, PostgresError> {
+    let (uid, gid) = ids_of(&["postgres", "nobody"]).ok_or(PostgresError::NoUser)?;
+    Ok(User { uid, gid })
+}
+
+/// User and group of the first of these names that this machine has.
+pub(super) fn ids_of(names: &[&str]) -> Option<(u32, u32)> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    ["postgres", "nobody"].iter().find_map(|name| user_in(&passwd, name)).ok_or(PostgresError::NoUser)
+    names.iter().find_map(|name| user_in(&passwd, name)).map(|user| (user.uid, user.gid))
 }
 
 fn user_in(passwd: &str, name: &str) -> Option<User> {

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,6 +19,12 @@ use super::mail::CoreMailArgs;
 use crate::config::{LogConfig, LogFormat};
 use crate::observe::{announce, init_logs};
 use fairgate_booking::http::organizer::OrganizerToken;
+use fairgate_booking::outbox::WorkQueue;
+#[cfg(feature = "amqp")]
+use fairgate_booking::outbox::{
+    Schedule,
+    amqp::{Broker, RabbitQueue},
+};
 use fairgate_booking::passes::PassSettings;
 use fairgate_booking::payment::signature::WebhookSecret;
 use fairgate_booking::sale::desks::DeskLimits;
@@ -72,6 +79,10 @@ struct CoreArgs {
     /// variable FAIRGATE_WEBHOOK_SECRET. Without a secret no webhook is accepted.
     #[arg(long, env = "FAIRGATE_PROVIDER_URL", value_name = "http://…")]
     provider_url: Option<String>,
+    /// A queue in RabbitMQ from which the provider's notices are taken, too: the same JSON as in its webhooks, with the same signature
+    /// as a header. Needs FAIRGATE_WEBHOOK_SECRET.
+    #[arg(long, env = "FAIRGATE_PAYMENTS_FROM", value_name = "amqp://…/QUEUE", hide_env_values = true)]
+    payments_from: Option<String>,
     #[command(flatten)]
     keep: KeepArgs,
     #[command(flatten)]
@@ -158,13 +169,14 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
         listen: args.listen,
         metrics_listen: args.metrics_listen,
         passes: PassSettings { jwks_url, room, issuer: args.issuer },
-        payments: payments(args.provider_url, args.seed_demo)?,
+        payments: payments(args.provider_url, args.payments_from.as_deref(), args.seed_demo)?,
         organizer: organizer()?,
         retention: args.keep.into(),
         feed_gap_max: GAP_MAX,
         desks: DeskLimits::default(),
         seed_demo: args.seed_demo,
         insight: args.mail.counts_sales(),
+        hooks: args.mail.hooks(),
         search: args
             .mail
             .searches()
@@ -179,14 +191,32 @@ async fn serve(args: CoreArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn payments(provider_url: Option<String>, seed_demo: bool) -> anyhow::Result<Payments> {
+fn payments(provider_url: Option<String>, payments_from: Option<&str>, seed_demo: bool) -> anyhow::Result<Payments> {
+    let notices = payments_from.map(notices).transpose().context("--payments-from")?;
     let Some(url) = provider_url else {
+        anyhow::ensure!(notices.is_none(), "--payments-from needs the payment provider: add --provider-url");
         let remedy = "the payment provider is missing: add --provider-url (`fairgate provider` is one for trials)";
         return if seed_demo { Ok(Payments::Pretended) } else { Err(anyhow::anyhow!(remedy)) };
     };
     let secret = std::env::var("FAIRGATE_WEBHOOK_SECRET").ok().filter(|secret| !secret.is_empty());
     let webhook_secret = secret.map(|secret| WebhookSecret::new(&secret)).transpose();
-    Ok(Payments::Provider { url, webhook_secret: webhook_secret.context("FAIRGATE_WEBHOOK_SECRET")? })
+    let webhook_secret = webhook_secret.context("FAIRGATE_WEBHOOK_SECRET")?;
+    let is_signed = notices.is_none() || webhook_secret.is_some();
+    anyhow::ensure!(is_signed, "--payments-from believes notices by their signature: set FAIRGATE_WEBHOOK_SECRET");
+    Ok(Payments::Provider { url, webhook_secret, notices })
+}
+
+/// The queue of the provider's notices. One that could not be heard comes again for a day.
+#[cfg(feature = "amqp")]
+fn notices(url: &str) -> anyhow::Result<Arc<dyn WorkQueue>> {
+    let (broker, queue) = Broker::with_queue(url)?;
+    let schedule = Schedule::parse("1s,5s,30s,2m,10m,1h,6h,16h").map_err(anyhow::Error::msg)?;
+    Ok(Arc::new(RabbitQueue::new(broker, &queue, &[], schedule)))
+}
+
+#[cfg(not(feature = "amqp"))]
+fn notices(_: &str) -> anyhow::Result<Arc<dyn WorkQueue>> {
+    anyhow::bail!("this program was built without RabbitMQ: build it with the feature `amqp`")
 }
 
 fn organizer() -> anyhow::Result<Option<OrganizerToken>> {

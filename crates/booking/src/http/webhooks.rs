@@ -12,8 +12,7 @@ use super::App;
 use super::input::read_json;
 use super::problem::Problem;
 use super::refused::BadBody;
-use crate::payment::News;
-use crate::payment::api::{WebhookEvent, WebhookKind};
+use crate::payment::api::WebhookEvent;
 use crate::payment::signature::{SIGNATURE_HEADER, SignatureError};
 use fairgate_problem::ProblemDetails;
 
@@ -44,15 +43,8 @@ pub(super) async fn hear(
         secret.verify(signature, app.clock.now_ms() / 1000, body)?;
     }
     let event: WebhookEvent = read_json(&headers, body)?;
-    let charge = event.charge;
-    let news = match event.kind {
-        WebhookKind::Succeeded => News::Charged(charge.charge),
-        WebhookKind::Declined => News::Declined(charge.reason.unwrap_or_else(|| "no reason given".to_owned())),
-        WebhookKind::Refunded => News::Refunded,
-    };
     // To its end, whether or not the provider still listens.
-    let heard =
-        tokio::spawn(async move { app.cashier.hear(charge.payment_id, (charge.amount, &charge.currency), news).await });
+    let heard = tokio::spawn(async move { app.cashier.hear_event(event).await });
     heard.await.map_err(|_| Problem::busy("Hearing the event was interrupted. Send it again."))??;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

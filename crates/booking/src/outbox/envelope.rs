@@ -88,7 +88,12 @@ impl CloudEvent {
 
 /// The type of messages of a kind, like `com.fairgate.booking.confirmed.v1`.
 pub(super) fn type_of(kind: Kind) -> String {
-    format!("{TYPE_PREFIX}{}.{VERSION}", kind.topic())
+    type_of_topic(kind.topic())
+}
+
+/// The same, by what the rest of the house calls the kind.
+pub(super) fn type_of_topic(topic: &str) -> String {
+    format!("{TYPE_PREFIX}{topic}.{VERSION}")
 }
 
 impl Envelope {

@@ -171,6 +171,7 @@ impl LogQueue {
             origin: PARKED.to_owned(),
             id: row.get::<_, i64>("change_id").to_string(),
             message: row.get("message"),
+            headers: BTreeMap::new(),
             attempts: usize::try_from(row.get::<_, i32>("attempts")).unwrap_or(0),
         };
         Ok(rows.iter().map(read).collect())
@@ -200,6 +201,7 @@ impl LogQueue {
             origin: LOG.to_owned(),
             id: number.to_string(),
             message: message.clone(),
+            headers: BTreeMap::new(),
             attempts: 1,
         };
         let deliveries = new.iter().map(deliver).collect();
@@ -314,6 +316,14 @@ impl WorkQueue for LogQueue {
         let client = self.database.client().await?;
         let retry = client.prepare_cached(sql::PARKED_RETRY).await?;
         let found = client.execute(&retry, &[&self.name, &numbers]).await?;
+        Ok(usize::try_from(found).unwrap_or(usize::MAX))
+    }
+
+    async fn drop_dead(&self, ids: &[String]) -> Result<usize, QueueError> {
+        let numbers: Vec<i64> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let client = self.database.client().await?;
+        let drop_dead = client.prepare_cached(sql::PARKED_DROP).await?;
+        let found = client.execute(&drop_dead, &[&self.name, &numbers]).await?;
         Ok(usize::try_from(found).unwrap_or(usize::MAX))
     }
 

@@ -169,6 +169,15 @@ impl Kind {
         }
     }
 
+    /// Reads what the rest of the house calls it.
+    ///
+    /// # Errors
+    /// Those that there are.
+    pub fn parse_topic(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::topic).join(", ");
+        Self::ALL.into_iter().find(|kind| kind.topic() == text).ok_or_else(|| format!("write one of {}", known()))
+    }
+
     /// True if it happens to a booking, which its messages describe.
     #[must_use]
     pub fn is_of_booking(self) -> bool {
@@ -189,8 +198,10 @@ mod tests {
     fn a_kind_has_one_name_everywhere() {
         for kind in Kind::ALL {
             assert_eq!(Kind::from_name(kind.name()), Some(kind));
+            assert_eq!(Kind::parse_topic(kind.topic()), Ok(kind));
             assert_eq!(serde_json::json!(kind), kind.name(), "the log and the messages call it the same");
         }
         assert_eq!(Kind::from_name("levitated"), None);
+        assert!(Kind::parse_topic("seat.levitated").is_err_and(|told| told.contains("booking.held, ")));
     }
 }

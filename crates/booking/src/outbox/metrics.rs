@@ -39,6 +39,37 @@ metrics! {
     }
 }
 
+metrics! {
+    /// Those of webhooks.
+    struct OfHooks {
+        /// Attempts to tell an organizer's system, by outcome (told, failed: tried again, dead: given up, off: switched off).
+        outbox_hook_messages_total: IntCounterVec["outcome"],
+    }
+}
+
+/// What the webhooks measure of themselves.
+#[derive(Clone, Debug)]
+pub struct HookMetrics(OfHooks);
+
+impl HookMetrics {
+    /// Registers every metric, and shows each from the start.
+    ///
+    /// # Errors
+    /// When the registry has one of them already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = OfHooks::new(registry)?;
+        for outcome in ["told", "failed", "dead", "off"] {
+            metrics.outbox_hook_messages_total.with_label_values(&[outcome]);
+        }
+        Ok(Self(metrics))
+    }
+
+    /// Something became of an attempt.
+    pub(super) fn count(&self, outcome: &'static str) {
+        self.0.outbox_hook_messages_total.with_label_values(&[outcome]).inc();
+    }
+}
+
 /// What a relay measures of itself.
 #[derive(Clone, Debug)]
 pub struct OutboxMetrics(Metrics);

@@ -4,7 +4,8 @@
 //! - what happened is in the log in the transaction in which it happened
 //! - the [`relay`] publishes all of it, in order, at least once, and none twice while Redis remembers
 //! - whoever reads the log is registered ([`Registry`]), and what one of them has not read is kept
-//! - a worker reads the log itself ([`LogQueue`]), or a group of the Redis stream ([`Group`]): both are a [`WorkQueue`]
+//! - a worker reads the log itself ([`LogQueue`]), a group of the Redis stream ([`Group`]), or a queue in RabbitMQ (`amqp`): all
+//!   are a [`WorkQueue`]
 //! - a worker's failed message is tried again after 1, 5, 10, 30 and 60 seconds and is a dead letter then, until somebody
 //!   looks
 //!
@@ -17,9 +18,12 @@
 //!            {fairgate.outbox}:mail:again <── dead retry ── {fairgate.outbox}:mail:dead
 //! ```
 
+#[cfg(feature = "amqp")]
+pub mod amqp;
 mod asyncapi;
 mod describe;
 mod envelope;
+pub mod hooks;
 mod installation;
 mod log;
 mod log_queue;
@@ -42,12 +46,12 @@ pub use envelope::{CloudEvent, Envelope};
 pub(crate) use log::ChangeLog;
 pub use log_queue::LogQueue;
 pub use message::{About, AboutBooking, Kind, Message};
-pub use metrics::{OutboxMetrics, WorkerMetrics};
-pub use registry::{Dropped, Registered, Registry, sink_name};
+pub use metrics::{HookMetrics, OutboxMetrics, WorkerMetrics};
+pub use registry::{Accepted, Dropped, Registered, Registry, Republished, sink_name};
 pub use relay::{Relay, RelayError, Watched};
 pub use schedule::Schedule;
 pub use schemas::{breaks, schemas};
-pub use sink::{Entry, Sink, SinkError};
+pub use sink::{Entry, LastEntry, Sink, SinkError};
 pub use streams::{Group, Redis, STREAM, StreamError};
 pub(crate) use turn::{Turn, Whose};
 pub use work::{Dead, Delivery, QueueError, Standing, WorkQueue};

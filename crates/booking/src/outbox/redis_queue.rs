@@ -39,6 +39,10 @@ impl WorkQueue for Group {
         Ok(self.retry(ids).await?)
     }
 
+    async fn drop_dead(&self, ids: &[String]) -> Result<usize, QueueError> {
+        Ok(self.drop_dead(ids).await?)
+    }
+
     async fn standing(&self) -> Result<Standing, QueueError> {
         Ok(self.standing().await?)
     }

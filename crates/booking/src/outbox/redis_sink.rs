@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::sink::{Entry, Sink, SinkError};
+use super::sink::{Entry, LastEntry, Sink, SinkError};
 use super::streams::Redis;
 
 /// Messages that consumers have not handled yet; beyond it the relay waits, and the log in Postgres grows instead.
@@ -16,6 +16,10 @@ impl Sink for Redis {
 
     async fn append(&self, after: i64, batch: &[Entry]) -> Result<i64, SinkError> {
         Ok(self.publish(Some(after), batch).await?)
+    }
+
+    async fn last(&self) -> Result<Option<LastEntry>, SinkError> {
+        Ok(self.last_entry().await?)
     }
 
     async fn has_room(&self) -> Result<bool, SinkError> {

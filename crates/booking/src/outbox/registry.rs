@@ -3,6 +3,7 @@
 //! Guarantees:
 //! - what a registered sink has not read stays in the log; one that is behind holds the log back, never a booking
 //! - a sink that somebody works for is not unregistered
+//! - a sink that knows more than the log goes on only after a person has accepted that, and no number is given twice
 
 use serde::Serialize;
 
@@ -26,6 +27,33 @@ pub struct Registered {
     pub seen_seconds_ago: i64,
     /// What happened before is not known to it. RFC 3339 in UTC.
     pub knows_from: String,
+    /// The number with which it ends, where the log does not know that: the database has lost its end. Nothing is carried there.
+    pub ahead: Option<i64>,
+}
+
+/// What is left out where it was accepted that a sink knows more than the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The number after which the sink goes on.
+    pub number: i64,
+    /// Changes in the log whose numbers the sink's readers may know otherwise. They are not carried there.
+    pub untold: i64,
+}
+
+/// What became of a sink that was to be carried again from a number on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Republished {
+    /// So many changes are published again.
+    Changes(i64),
+    /// The position is not kept in this database, but where the messages are, or there is no such sink.
+    NotKeptHere,
+    /// The log begins later, or the sink has not come so far.
+    Outside {
+        /// The log's oldest number.
+        oldest: i64,
+        /// The number to which the sink was carried.
+        position: i64,
+    },
 }
 
 /// What became of a sink that was to be unregistered.
@@ -68,6 +96,7 @@ impl Registry {
             lag_seconds: row.get("lag_s"),
             seen_seconds_ago: row.get("seen_s"),
             knows_from: row.get::<_, DbTime>("knows_from").to_rfc3339(),
+            ahead: row.get("ahead"),
         };
         Ok(rows.iter().map(read).collect())
     }
@@ -85,6 +114,37 @@ impl Registry {
             (true, true) => Dropped::Gone,
             (true, false) => Dropped::Unknown,
         })
+    }
+
+    /// Has a sink carried again from a number on, because its broker has lost what it had confirmed.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn republish(&self, name: &str, from: i64) -> Result<Republished, DbError> {
+        let client = self.database.client().await?;
+        let republish = client.prepare_cached(sql::SINK_REPUBLISH).await?;
+        let row = client.query_opt(&republish, &[&name, &from]).await?;
+        let Some(row) = row else { return Ok(Republished::NotKeptHere) };
+        let (oldest, position): (i64, i64) = (row.get("oldest"), row.get("position"));
+        let is_within = (oldest..=position).contains(&from);
+        Ok(if is_within { Republished::Changes(row.get("changes")) } else { Republished::Outside { oldest, position } })
+    }
+
+    /// Accepts that a sink's readers know of changes that the log has lost: it goes on, with numbers that nobody was given. Nothing
+    /// where the sink is not ahead.
+    ///
+    /// Holds and sales wait until this is done, which takes as long as the longest transaction that is writing.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn accept_loss(&self, name: &str) -> Result<Option<Accepted>, DbError> {
+        let transaction = self.database.begin().await?;
+        let lock = transaction.prepare_cached(sql::CHANGE_LOG_LOCK).await?;
+        transaction.execute(&lock, &[]).await?;
+        let accept = transaction.prepare_cached(sql::SINK_ACCEPT).await?;
+        let row = transaction.query_opt(&accept, &[&name]).await?;
+        transaction.commit().await?;
+        Ok(row.map(|row| Accepted { number: row.get("accepted"), untold: row.get("untold") }))
     }
 }
 

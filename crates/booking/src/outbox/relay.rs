@@ -6,6 +6,8 @@
 //! - a relay starts where its sink ends, whoever was killed and when; a sink that lost its end gets it again
 //! - of several relays of one sink one carries, and the others stand by ([`Turn`])
 //! - what it has carried is noted in the registry, so that the log is kept for as long as it is needed
+//! - where the sink knows what the log has lost in a fail-over, nothing is carried until a person accepts it: no number comes to mean
+//!   something else ([`super::Registry::accept_loss`])
 //! - its heartbeat is felt for each round that went well, so that one which gets nowhere is known
 
 use std::sync::Arc;
@@ -18,12 +20,13 @@ use tracing::{info, warn};
 use super::describe::Describer;
 use super::envelope::Envelope;
 use super::log::{Change, ChangeLog};
-use super::message::Message;
+use super::message::{Kind, Message};
 use super::metrics::OutboxMetrics;
-use super::sink::{Entry, Sink, SinkError};
+use super::sink::{Entry, LastEntry, Sink, SinkError};
 use super::turn::{Turn, Whose};
 use crate::db::listen::listen;
 use crate::db::{Database, DbError};
+use crate::sql;
 use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 /// Messages in one call to the sink.
@@ -44,6 +47,23 @@ pub enum RelayError {
     /// The sink cannot be reached, or refuses.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The sink was given what the log has lost.
+    #[error(
+        "the sink {sink} knows change {number}, which this database has lost or has given to something else, as after a fail-over. \
+         Nothing is published there until you accept that: `fairgate outbox sink accept-loss {sink}`"
+    )]
+    Ahead {
+        /// The sink's name.
+        sink: String,
+        /// The number with which it ends.
+        number: i64,
+    },
+}
+
+impl From<tokio_postgres::Error> for RelayError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 /// By what a relay is watched; it outlives a relay that panics.
@@ -66,10 +86,15 @@ impl Watched {
 pub struct Relay {
     database: Database,
     log: ChangeLog,
+    name: String,
     sink: Arc<dyn Sink>,
+    /// The database ([`Database::epoch`]) to which the sink was compared.
+    compared_to: Option<u64>,
     turn: Turn,
     describer: Describer,
     envelope: Envelope,
+    /// What is published; everything where it is empty.
+    kinds: Vec<Kind>,
     at: Position,
     watched: Arc<Watched>,
 }
@@ -89,13 +114,20 @@ impl Relay {
     pub fn new(database: Database, (name, sink): (&str, Arc<dyn Sink>), watched: Arc<Watched>) -> Self {
         let (log, turn) = (ChangeLog::new(database.clone()), Turn::new(database.clone(), name));
         let (describer, at) = (Describer::new(database.clone()), Position::default());
-        Self { database, log, sink, turn, describer, envelope: Envelope::default(), at, watched }
+        let (name, envelope) = (name.to_owned(), Envelope::default());
+        Self { database, log, name, sink, compared_to: None, turn, describer, envelope, kinds: Vec::new(), at, watched }
     }
 
     /// The same with another envelope.
     #[must_use]
     pub fn with_envelope(self, envelope: Envelope) -> Self {
         Self { envelope, ..self }
+    }
+
+    /// The same for some kinds of changes only; none means all.
+    #[must_use]
+    pub fn with_kinds(self, kinds: Vec<Kind>) -> Self {
+        Self { kinds, ..self }
     }
 
     /// Carries for ever.
@@ -138,10 +170,15 @@ impl Relay {
     /// # Errors
     /// [`RelayError`].
     pub async fn run_once(&mut self) -> Result<u64, RelayError> {
-        if self.turn.look().await? == Whose::Others {
-            self.watched.metrics.set_unpublished(0);
-            return Ok(0);
+        match self.turn.look().await? {
+            Whose::Others => {
+                self.watched.metrics.set_unpublished(0);
+                return Ok(0);
+            }
+            Whose::OursNow(_) => self.compared_to = None,
+            Whose::Ours => {}
         }
+        self.compare().await?;
         self.at = self.position().await?;
         let published = match self.log.settled(self.at.read).await? {
             Some(settled) => self.carry_up_to(settled).await?,
@@ -187,10 +224,37 @@ impl Relay {
         let messages = self.describer.messages(page).await?;
         self.watched.metrics.count_skipped((page.len() - messages.len()) as u64);
         let entry = |message: &Message| {
+            if !self.kinds.is_empty() && !self.kinds.contains(&message.kind) {
+                return None;
+            }
             let text = self.envelope.wrap(&source, message)?;
-            Some(Entry { number: message.id, message: text })
+            let (topic, event) = (message.kind.topic(), message.event.id.clone());
+            Some(Entry { number: message.id, topic, event, message: text })
         };
         Ok(messages.iter().filter_map(entry).collect())
+    }
+
+    /// Makes sure that the log knows what the sink ends with. It may not after a fail-over, and that begins another turn.
+    async fn compare(&mut self) -> Result<(), RelayError> {
+        let epoch = Some(self.database.epoch());
+        if self.compared_to == epoch {
+            return Ok(());
+        }
+        if let Some(LastEntry { number, message }) = self.sink.last().await? {
+            let message = Message::read(&message).ok().flatten();
+            let kind = message.as_ref().map(|message| message.kind.name());
+            let booking = message.and_then(|message| message.booking).map(|booking| booking.booking_id);
+            let client = self.database.client().await?;
+            let check = client.prepare_cached(sql::SINK_CHECK).await?;
+            let row = client.query_opt(&check, &[&self.name, &number, &kind, &booking]).await?;
+            if row.is_some_and(|row| row.get("is_ahead")) {
+                // It waits for a person, and is not frozen.
+                self.turn.note_now(None, None).await?;
+                return Err(RelayError::Ahead { sink: self.name.clone(), number });
+            }
+        }
+        self.compared_to = epoch;
+        Ok(())
     }
 
     /// Where the sink ends, and how far the log was read for that.

@@ -37,6 +37,12 @@ impl Schedule {
         self.0.len() + 1
     }
 
+    /// All waits, in their order.
+    #[cfg(feature = "amqp")]
+    pub(super) fn waits(&self) -> &[Duration] {
+        &self.0
+    }
+
     /// The shortest wait: nothing is due sooner.
     #[must_use]
     pub fn shortest(&self) -> Duration {

@@ -5,16 +5,31 @@
 //! - it answers the number with which it ends then, so a caller who was wrong goes on from there
 //! - its position is kept with what was appended: both are there, or neither
 //!
-//! So whoever carries may be killed, frozen or doubled: there is no gap, and nothing comes twice.
+//! So whoever carries may be killed, frozen or doubled: there is no gap, and nothing comes twice. A sink that cannot compare by itself
+//! keeps its position in the database, after it has what was appended. There a batch may come twice, with the same ids.
 
 use async_trait::async_trait;
 
 use super::streams::StreamError;
+use crate::db::DbError;
 
 /// Something that happened, as it is appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its number in the log.
+    pub number: i64,
+    /// What happened, for sinks that sort by it ([`super::Kind::topic`]).
+    pub topic: &'static str,
+    /// The event's id: entries of one event stay in order.
+    pub event: String,
+    /// The message.
+    pub message: String,
+}
+
+/// The entry with which a sink ends, as far as the sink itself can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastEntry {
+    /// Its number in the log that it came from.
     pub number: i64,
     /// The message.
     pub message: String,
@@ -26,6 +41,13 @@ pub enum SinkError {
     /// It is a Redis stream.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// It keeps its position in the database.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// It is an exchange of RabbitMQ.
+    #[cfg(feature = "amqp")]
+    #[error(transparent)]
+    Broker(#[from] super::amqp::BrokerError),
 }
 
 /// A place that the log is carried to.
@@ -43,6 +65,13 @@ pub trait Sink: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`SinkError`].
     async fn append(&self, after: i64, batch: &[Entry]) -> Result<i64, SinkError>;
+
+    /// The last entry that the sink knows of, from what the sink itself holds. Nothing where it holds none. By it a log is found out that
+    /// has lost its end in a fail-over.
+    ///
+    /// # Errors
+    /// [`SinkError`].
+    async fn last(&self) -> Result<Option<LastEntry>, SinkError>;
 
     /// True if it takes more for now; otherwise the log grows instead.
     ///

@@ -5,6 +5,7 @@
 //! - waits between attempts are kept by Redis, so they outlive every worker
 //! - burying and bringing back are atomic
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::sleep;
 use tracing::error;
 
 use super::schedule::Schedule;
-use super::sink::Entry;
+use super::sink::{Entry, LastEntry};
 use super::work::{Dead, Delivery, Standing, WORKERS_DIED};
 
 /// What happened, in order. The braces keep it and its consumers' streams in one slot of a cluster.
@@ -88,11 +89,20 @@ impl Redis {
     pub(super) async fn publish(&self, after: Option<i64>, messages: &[Entry]) -> Result<i64, StreamError> {
         let mut call = self.publish.key(STREAM);
         call.arg(after.unwrap_or(-1));
-        for Entry { number, message } in messages {
+        for Entry { number, message, .. } in messages {
             call.arg(*number).arg(message);
         }
         let last: String = call.invoke_async(&mut self.connection.clone()).await?;
         last.parse().map_err(|_| StreamError::Odd(format!("its last id begins with {last:?}")))
+    }
+
+    /// The last message that the stream still has. Where all of them were handled and dropped, its number alone is left.
+    pub(super) async fn last_entry(&self) -> Result<Option<LastEntry>, StreamError> {
+        let number = self.publish(None, &[]).await?;
+        let reply: StreamRangeReply = self.connection.clone().xrevrange_count(STREAM, "+", "-", 1).await?;
+        let has = |entry: &&StreamId| entry.id.split('-').next().and_then(|id| id.parse().ok()) == Some(number);
+        let message = reply.ids.first().filter(has).and_then(|entry| entry.get("message")).unwrap_or_default();
+        Ok((number > 0).then_some(LastEntry { number, message }))
     }
 
     /// How many messages the stream has.
@@ -346,11 +356,29 @@ impl Group {
         }
         Ok(found)
     }
+
+    /// Removes dead letters for good; says how many were there.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn drop_dead(&self, ids: &[String]) -> Result<usize, StreamError> {
+        let mut connection = self.connection.clone();
+        let mut found = 0;
+        for id in ids {
+            // One by one: an id that is none is not there, and says nothing about the others.
+            let dropped: RedisResult<usize> = connection.xdel(&self.dead, &[id]).await;
+            found += match dropped {
+                Err(error) if error.code() == Some("ERR") => 0,
+                outcome => outcome?,
+            };
+        }
+        Ok(found)
+    }
 }
 
 fn delivery(stream: &str, entry: &StreamId, attempts: usize) -> Delivery {
     let message = entry.get("message").unwrap_or_default();
-    Delivery { origin: stream.to_owned(), id: entry.id.clone(), message, attempts }
+    Delivery { origin: stream.to_owned(), id: entry.id.clone(), message, headers: BTreeMap::new(), attempts }
 }
 
 fn read_dead(entry: &StreamId) -> Dead {

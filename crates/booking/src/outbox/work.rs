@@ -3,8 +3,10 @@
 //! Guarantees of every queue, held by one suite of tests (`tests/booking/work.rs`):
 //! - at least once: what was taken and not finished with comes again, also after its worker has died
 //! - waits and attempts outlive every worker
-//! - nothing vanishes: after its last attempt a message is among the dead letters, until somebody gives it back
+//! - nothing vanishes: after its last attempt a message is among the dead letters, until somebody gives it back or drops it
 //! - a message that kills its workers is among the dead letters in the end, too, and takes no other with it
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -21,6 +23,10 @@ pub enum QueueError {
     /// It is the change log in Postgres.
     #[error(transparent)]
     Database(#[from] DbError),
+    /// It is a queue in RabbitMQ.
+    #[cfg(feature = "amqp")]
+    #[error(transparent)]
+    Broker(#[from] super::amqp::BrokerError),
 }
 
 impl From<tokio_postgres::Error> for QueueError {
@@ -38,6 +44,8 @@ pub struct Delivery {
     pub(super) id: String,
     /// The message, as it was published.
     pub message: String,
+    /// What whoever published it wrote on it beside, where the queue carries such a thing: names in small letters, and texts.
+    pub headers: BTreeMap<String, String>,
     /// How often it was tried, this time included.
     pub attempts: usize,
 }
@@ -114,6 +122,12 @@ pub trait WorkQueue: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`QueueError`].
     async fn retry(&self, ids: &[String]) -> Result<usize, QueueError>;
+
+    /// Removes dead letters for good; says how many were there.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    async fn drop_dead(&self, ids: &[String]) -> Result<usize, QueueError>;
 
     /// What is pending, and what is dead.
     ///

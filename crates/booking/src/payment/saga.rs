@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use tracing::warn;
 use uuid::Uuid;
 
+use super::api::{WebhookEvent, WebhookKind};
 use super::state::Step;
 use super::store::{Move, Stored, load, move_on};
 use super::{
@@ -169,6 +170,20 @@ impl Cashier {
             outcome => outcome?,
         }
         Ok(())
+    }
+
+    /// Takes in an event as the provider words it, whichever way it came.
+    ///
+    /// # Errors
+    /// [`Self::hear`]'s.
+    pub async fn hear_event(&self, event: WebhookEvent) -> Result<(), PayError> {
+        let charge = event.charge;
+        let news = match event.kind {
+            WebhookKind::Succeeded => News::Charged(charge.charge),
+            WebhookKind::Declined => News::Declined(charge.reason.unwrap_or_else(|| "no reason given".to_owned())),
+            WebhookKind::Refunded => News::Refunded,
+        };
+        self.hear(charge.payment_id, (charge.amount, &charge.currency), news).await
     }
 
     /// Takes in news, and gives the money back where that is what follows.

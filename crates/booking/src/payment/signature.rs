@@ -65,14 +65,20 @@ impl WebhookSecret {
     /// # Errors
     /// [`SignatureError`].
     pub fn verify(&self, header: &str, now_s: u64, body: &[u8]) -> Result<(), SignatureError> {
-        let (at_s, signatures) = read(header).ok_or(SignatureError::Unreadable)?;
         // Before the time is judged: whoever does not know the secret learns nothing about our clock.
+        let at_s = self.verify_at_any_age(header, body)?;
+        if now_s.abs_diff(at_s) > TOLERANCE_S { Err(SignatureError::Stale) } else { Ok(()) }
+    }
+
+    /// Believes a body however long ago it was signed, for those who hear copies without harm; answers when that was, Unix seconds.
+    ///
+    /// # Errors
+    /// [`SignatureError`].
+    pub fn verify_at_any_age(&self, header: &str, body: &[u8]) -> Result<u64, SignatureError> {
+        let (at_s, signatures) = read(header).ok_or(SignatureError::Unreadable)?;
         let message = signed(at_s, body);
         let fits = |signature: &Vec<u8>| hmac::verify(&self.0, &message, signature).is_ok();
-        if !signatures.iter().any(fits) {
-            return Err(SignatureError::Wrong);
-        }
-        if now_s.abs_diff(at_s) > TOLERANCE_S { Err(SignatureError::Stale) } else { Ok(()) }
+        if signatures.iter().any(fits) { Ok(at_s) } else { Err(SignatureError::Wrong) }
     }
 }
 
@@ -116,6 +122,8 @@ mod tests {
         ] {
             assert_eq!(ours.verify(&header, now_s, b"{}"), judged, "{now_s}");
         }
+        assert_eq!(ours.verify_at_any_age(&header, b"{}"), Ok(NOW_S));
+        assert_eq!(ours.verify_at_any_age(&header, b"[]"), Err(SignatureError::Wrong));
     }
 
     #[test]

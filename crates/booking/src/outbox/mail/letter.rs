@@ -1,5 +1,6 @@
 //! What a mail says. Pure.
 
+use super::calendar::{CalendarStep, calendar};
 use crate::money::money;
 use crate::outbox::{Kind, Message};
 
@@ -12,6 +13,8 @@ pub struct Letter {
     pub subject: String,
     /// Plain text.
     pub text: String,
+    /// What calendars are told, as a file.
+    pub calendar: Option<(CalendarStep, String)>,
 }
 
 impl Letter {
@@ -52,7 +55,13 @@ impl Letter {
             Some(address) => format!("{text}\nYour booking, at any time: {address}\n"),
             None => text,
         };
-        Some(Self { message_id: format!("<{}.{}@fairgate>", message.id, booking.booking_id), subject, text })
+        let step = match message.kind {
+            Kind::Booked => Some(CalendarStep::Publish),
+            Kind::Cancelled => Some(CalendarStep::Cancel),
+            _ => None,
+        };
+        let calendar = step.and_then(|step| Some((step, calendar(step, message, address)?)));
+        Some(Self { message_id: format!("<{}.{}@fairgate>", message.id, booking.booking_id), subject, text, calendar })
     }
 }
 
@@ -96,6 +105,8 @@ mod tests {
         {
             assert!(letter.text.contains(part), "{part} is not in\n{}", letter.text);
         }
+        let (step, file) = letter.calendar.expect("a calendar file");
+        assert!(step == CalendarStep::Publish && file.contains("SUMMARY:Night\\nBcc: all@example.com\r\n"), "{file}");
         assert_eq!(letter.message_id, "<7.00000000-0000-0000-0000-000000000000@fairgate>");
     }
 
@@ -103,6 +114,8 @@ mod tests {
     fn only_what_concerns_a_buyer_is_mailed() {
         let mailed = |kind| Letter::about(&message(kind), None).is_some();
         assert!(mailed(Kind::Refunded) && mailed(Kind::Cancelled));
+        let letter = Letter::about(&message(Kind::Cancelled), None).expect("a mail");
+        assert!(letter.calendar.is_some_and(|(step, _)| step == CalendarStep::Cancel), "the event leaves the calendar");
         assert_eq!(Kind::ALL.into_iter().filter(|kind| mailed(*kind)).count(), 3);
     }
 }

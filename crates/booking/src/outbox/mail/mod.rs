@@ -7,10 +7,12 @@
 //!
 //! Addresses are read from the database when they are needed; no stream and no log line has one.
 
+mod calendar;
 mod letter;
 mod post;
 mod worker;
 
+pub use calendar::{CalendarStep, calendar};
 pub use letter::Letter;
 pub use post::{Post, PostError};
 pub use worker::{MAIL, MAILED, MailWatch, MailWorker, PublicShop};

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
+use super::calendar::CalendarStep;
 use super::letter::Letter;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,8 +70,28 @@ fn compose(from: &Mailbox, to: &str, letter: &Letter, at: SystemTime) -> Result<
     let to = to.parse().map_err(|_| PostError::Unfit("the address is not one".into()))?;
     let builder = Message::builder().from(from.clone()).to(Mailbox::new(None, to)).date(at);
     let builder = builder.message_id(Some(letter.message_id.clone())).subject(&letter.subject);
-    let message = builder.header(ContentType::TEXT_PLAIN).body(letter.text.clone());
+    let message = match &letter.calendar {
+        None => builder.header(ContentType::TEXT_PLAIN).body(letter.text.clone()),
+        Some((step, file)) => {
+            let words = SinglePart::plain(letter.text.clone());
+            builder.multipart(
+                MultiPart::mixed().boundary(boundary(letter)).singlepart(words).singlepart(attached(*step, file)?),
+            )
+        }
+    };
     message.map_err(|error| PostError::Unfit(error.to_string()))
+}
+
+fn attached(step: CalendarStep, file: &str) -> Result<SinglePart, PostError> {
+    let kind = format!("text/calendar; charset=utf-8; method={}", step.method());
+    let kind = ContentType::parse(&kind).map_err(|error| PostError::Unfit(error.to_string()))?;
+    Ok(Attachment::new("booking.ics".to_owned()).body(file.to_owned(), kind))
+}
+
+/// Between the parts of a mail; the same when it is sent again.
+fn boundary(letter: &Letter) -> String {
+    let id: String = letter.message_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("part-{id}")
 }
 
 /// Whole or not at all: written beside and moved.
