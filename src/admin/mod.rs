@@ -80,6 +80,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Tells, of a room's draw, which identities came again from more places than usual.
 pub type SharedOf = dyn Fn(&str, &Hash) -> Vec<Shared> + Send + Sync;
 
+/// Tells, of a room, the most people whom this edge has seen let in within a minute.
+pub type BestOf = dyn Fn(&str) -> Option<u32> + Send + Sync;
+
 /// What the admin surface works on.
 #[derive(Clone)]
 pub struct Admin {
@@ -106,7 +109,7 @@ pub struct Admin {
     /// Identities of a room's draw that came again from more places than usual, as this edge has seen them.
     pub shared: Arc<SharedOf>,
     /// The most people whom this edge has seen let into a room within a minute; nothing before it has seen a minute.
-    pub best: Arc<dyn Fn(&str) -> Option<u32> + Send + Sync>,
+    pub best: Arc<BestOf>,
     /// What people should be told of this edge though visitors may be sent to it.
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }

@@ -115,6 +115,7 @@ pub struct MailSettings {
 
 /// Who takes the money.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 pub enum Payments {
     /// Nobody: payments are pretended inside the core.
     Pretended,

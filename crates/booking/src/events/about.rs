@@ -267,7 +267,8 @@ fn check_place(place: &VenueWords) -> Result<(), Misfit> {
     words("place.name", &place.name)?;
     words("place.city", &place.city)?;
     let country = place.country.as_bytes();
-    if !country.is_empty() && !(country.len() == 2 && country.iter().all(u8::is_ascii_uppercase)) {
+    let is_code = country.len() == 2 && country.iter().all(u8::is_ascii_uppercase);
+    if !(country.is_empty() || is_code) {
         return Err(misfit("place.country", "Two capital letters of ISO 3166-1, like PT, please."));
     }
     match (place.lat, place.lon) {
@@ -312,7 +313,8 @@ mod tests {
     fn what_cannot_be_is_named() {
         about().check().expect("a sound one");
         About::default().check().expect("nothing is needed");
-        let wrong: [(fn(&mut About), &str); 10] = [
+        type Spoil = fn(&mut About);
+        let wrong: [(Spoil, &str); 10] = [
             (|about| about.category = "Pop music".into(), "category"),
             (|about| about.description = "a\u{0}b".into(), "description"),
             (|about| about.image = Some("http://example.com/a.jpg".into()), "image"),

@@ -85,7 +85,6 @@ pub(super) struct Open {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a simulated edge has few requests under way")]
 pub(super) enum Subject {
     Join([u8; 32], Entry),
     Arrive([u8; 32], Arrival),

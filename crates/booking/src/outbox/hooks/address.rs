@@ -41,8 +41,12 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
     // Global unicast, without Teredo and other protocols, documentation, and 6to4.
     let is_global = (a & 0xe000) == 0x2000;
-    let is_special =
-        (a == 0x2001 && b < 0x200) || (a == 0x2001 && b == 0xdb8) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
+    let is_special = match a {
+        0x2001 => b < 0x200 || b == 0xdb8,
+        0x2002 => true,
+        0x3fff => b < 0x1000,
+        _ => false,
+    };
     is_global && !is_special
 }
 

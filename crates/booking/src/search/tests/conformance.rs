@@ -128,7 +128,8 @@ async fn a_directory_has_one_index_at_a_time() {
 
 #[tokio::test]
 async fn what_is_torn_or_of_another_making_is_begun_anew_and_nothing_else_is_touched() {
-    let wrecks: [(&str, fn(&Path)); 5] = [
+    type Wreck = fn(&Path);
+    let wrecks: [(&str, Wreck); 5] = [
         ("a cut segment", |folder| {
             let segment = largest(folder);
             let bytes = fs::read(&segment).expect("bytes");
