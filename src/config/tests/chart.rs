@@ -45,7 +45,14 @@ fn the_charts_configuration_is_right_and_fits_the_pods_that_it_makes() {
 
 #[test]
 fn every_variable_that_the_chart_sets_is_one_that_the_program_reads() {
-    let sources = ["cli/booking/mod.rs", "cli/outbox.rs", "config/admin.rs", "config/entry/mod.rs", "config/store.rs"];
+    let sources = [
+        "cli/booking/mod.rs",
+        "cli/outbox/mod.rs",
+        "cli/outbox/transport.rs",
+        "config/admin.rs",
+        "config/entry/mod.rs",
+        "config/store.rs",
+    ];
     let sources: String = sources
         .iter()
         .filter_map(|file| fs::read_to_string(format!("{}/src/{file}", env!("CARGO_MANIFEST_DIR"))).ok())

@@ -6,7 +6,6 @@
 pub mod api;
 mod demo;
 mod ending;
-mod notices;
 mod reconcile;
 mod refund;
 mod remote;
@@ -22,7 +21,6 @@ use uuid::Uuid;
 
 pub use demo::{DemoProvider, SLOW};
 pub use ending::{EndedPayment, Ending, StoredAnswer, WordEnding};
-pub use notices::Notices;
 pub use reconcile::{Difference, ReconcileError, Reconciliation, compare, reconcile};
 pub use refund::{CancelOrder, Cancelled, RefundError};
 pub use remote::RemoteProvider;

@@ -1,4 +1,4 @@
-//! What the provider tells by way of a queue: heard as webhooks are, and let go of once it is in the tables.
+//! What the payment provider tells by way of a queue: heard as webhooks are, and let go of once it is in the tables.
 //!
 //! Guarantees:
 //! - a notice counts only with the provider's signature over its very bytes
@@ -15,10 +15,10 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::api::WebhookEvent;
-use super::saga::{Cashier, PayError};
-use super::signature::{SIGNATURE_HEADER, SignatureError, WebhookSecret};
-use crate::outbox::{Delivery, QueueError, WorkQueue};
+use super::work::{Delivery, QueueError, WorkQueue};
+use crate::payment::api::WebhookEvent;
+use crate::payment::signature::{SIGNATURE_HEADER, SignatureError, WebhookSecret};
+use crate::payment::{Cashier, PayError};
 
 /// Notices worked on at the same moment.
 const AT_ONCE: usize = 16;
