@@ -52,7 +52,7 @@ sbom: ## Write what the program is made of (CycloneDX 1.6) to target/sbom/fairga
 reference: ## Write docs/reference/{cli,config,metrics,admin-api,booking-api}.md from the program
 	$(CARGO) test --locked -p fairgate --test reference -- --ignored write
 
-engines: ## Check what needs an engine that `make test` does without (helm), as far as it can be had here
+engines: ## Check what needs an engine that `make test` does without (helm, Kafka), as far as it can be had here
 	@scripts/engines.sh $(ARGS)
 
 lint: ## Format, clippy, rustdoc, links in documents and (where installed) cargo-deny: all without warnings

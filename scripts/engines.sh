@@ -48,10 +48,27 @@ helm_chart() {
     passed+=(helm)
 }
 
-for engine in "${@:-helm}"; do
+# Kafka as a sink: the suite that every sink passes, and deaths of relay and broker, against a real broker.
+kafka_broker() {
+    scripts/setup.sh engines || { missing+=("kafka: Maven or a JRE is missing"); return; }
+    local classpath=$PWD/target/engines/kafka.classpath
+    if [ ! -s "$classpath" ]; then
+        say "fetching Kafka's JARs from Maven Central"
+        timeout 900 mvn -q -B -f scripts/engines/kafka.pom.xml dependency:build-classpath \
+            -Dmdep.outputFile="$classpath" >"$tools/kafka.log" 2>&1 ||
+            { missing+=("kafka: Maven Central cannot be reached (see target/engines/bin/kafka.log)"); return; }
+    fi
+    FAIRGATE_KAFKA_CLASSPATH=$(cat "$classpath") "${CARGO:-cargo}" test --locked --workspace --features fairgate/kafka \
+        --test booking kafka:: -- --test-threads=1
+    passed+=(kafka)
+}
+
+[ $# -gt 0 ] || set -- helm kafka
+for engine in "$@"; do
     case $engine in
     helm) helm_chart ;;
-    *) say "there is no engine $engine; there is: helm" && exit 1 ;;
+    kafka) kafka_broker ;;
+    *) say "there is no engine $engine; there are: helm, kafka" && exit 1 ;;
     esac
 done
 for why in "${missing[@]}"; do say "not checked: $why"; done

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh          what `make demo` and `make test` need
 #   scripts/setup.sh bench    also what `make bench` compares with
+#   scripts/setup.sh engines  also what `make engines` fetches and runs Kafka with
 #
 # Debian packages, as root or through sudo. With neither, it prints the commands to run and stops.
 set -euo pipefail
@@ -41,6 +42,10 @@ need redis-server redis-server "the fleet's store; the tests start private serve
 need chromium chromium "the browser that the tests buy a seat with"
 need chromedriver chromium-driver "drives that browser"
 need nginx nginx-light "stands in front of edges and behind them in the tests"
+if [ "${1:-}" = engines ]; then
+    need mvn maven "fetches the JARs of Kafka for make engines"
+    need java default-jre-headless "runs them"
+fi
 if [ "${1:-}" = bench ]; then
     need wrk wrk "the load generator of the benchmarks"
     need h2load nghttp2-client "the same, over HTTP/2"

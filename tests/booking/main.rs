@@ -17,6 +17,8 @@ mod failover;
 mod gate;
 mod hooks;
 mod insight;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod limits;
 mod lost;
 mod lost_end;

@@ -6,6 +6,8 @@
 mod child;
 #[cfg(feature = "http")]
 pub mod fan;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod mail;
 mod nginx;
 #[cfg(feature = "http")]
@@ -19,6 +21,8 @@ pub mod shop;
 mod template;
 
 pub use child::{ChildError, ChildProcess};
+#[cfg(feature = "kafka")]
+pub use kafka::{Committed, KafkaError, PrivateKafka};
 pub use mail::MailServer;
 pub use nginx::{Nginx, NginxError};
 pub use ports::{free_port, listen, listen_async};

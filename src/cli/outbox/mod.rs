@@ -1,4 +1,4 @@
-//! `fairgate outbox`: publish booking events to Redis or RabbitMQ, send confirmation mails, look after those that failed, and after
+//! `fairgate outbox`: publish booking events to Redis, RabbitMQ or Kafka, send confirmation mails, look after those that failed, and after
 //! those who read the change log.
 
 mod dead;
@@ -34,10 +34,10 @@ use fairgate_booking::outbox::{
 };
 use fairgate_telemetry::supervise::Supervisor;
 
-/// Publish booking events to Redis or RabbitMQ, and send mails about them.
+/// Publish booking events to Redis, RabbitMQ or Kafka, and send mails about them.
 ///
-/// `relay` copies events from Postgres to the Redis stream {fairgate.outbox}, or to the exchange fairgate.events of RabbitMQ, in order
-/// and at least once. `mail` sends mails to fans, as a booking core does by itself: it reads the change log, or with --redis-url or
+/// `relay` copies events from Postgres to the Redis stream {fairgate.outbox}, to the exchange fairgate.events of RabbitMQ, or to the
+/// topic fairgate.events of Kafka, in order and at least once. `mail` sends mails to fans, as a booking core does by itself: it reads the change log, or with --redis-url or
 /// --amqp-url what a relay has published. Several of each may run, and each may be killed at any moment. Whoever reads the change log
 /// is registered as a sink: `sinks` lists them.
 #[derive(Debug, Args)]
@@ -54,8 +54,8 @@ enum Step {
     Relay {
         #[command(flatten)]
         source: Source,
-        /// The name under which this Redis or RabbitMQ is registered as a reader of the change log. Give each its own. Without it
-        /// the name is `redis` or `rabbitmq`.
+        /// The name under which this place is registered as a reader of the change log. Give each its own. Without it
+        /// the name is `redis`, `rabbitmq` or `kafka`.
         #[arg(long, value_name = "NAME", value_parser = sink_name)]
         sink: Option<String>,
         /// A consumer group of the stream, or a queue fairgate.NAME for all messages, that is made at the start, so that nothing is
@@ -105,6 +105,18 @@ enum Step {
         queue: Option<String>,
         #[command(subcommand)]
         step: DeadStep,
+    },
+    /// Make the topic in Kafka to which a relay publishes.
+    ///
+    /// A topic is never made by chance. With two copies or more, a record counts once two brokers have it. Records of one event
+    /// are in one partition, in order.
+    Topic {
+        /// The number of partitions. It cannot be made smaller later.
+        #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        partitions: u16,
+        /// The number of copies of each record, at most the number of brokers.
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+        replicas: u16,
     },
     /// Print the AsyncAPI 3.0 description of what is published, as JSON.
     Asyncapi,
@@ -210,6 +222,15 @@ async fn run_step(OutboxArgs { transport, step }: OutboxArgs) -> anyhow::Result<
         Step::Dead { database_url, worker, queue, step } => {
             let queue = transport.dead_letters(database_url.as_deref(), &worker, queue.as_deref()).await?;
             dead::run(queue, step, out()).await
+        }
+        Step::Topic { partitions, replicas } => {
+            let (topic, is_new) = transport.make_topic(partitions, replicas).await?;
+            let copies = if replicas == 1 { "copy" } else { "copies" };
+            let made = match is_new {
+                true => format!("is made: {partitions} partitions, {replicas} {copies} of each record"),
+                false => "is there already".to_owned(),
+            };
+            Ok(writeln!(out(), "{topic} {made}")?)
         }
         Step::Asyncapi => Ok(writeln!(out(), "{}", serde_json::to_string_pretty(&asyncapi())?)?),
         Step::Sinks { from, json } => sinks::list(&from.open().await?, json, out()).await,

@@ -25,6 +25,8 @@ mod describe;
 mod envelope;
 pub mod hooks;
 mod installation;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod log;
 mod log_queue;
 pub mod mail;

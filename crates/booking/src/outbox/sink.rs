@@ -48,6 +48,10 @@ pub enum SinkError {
     #[cfg(feature = "amqp")]
     #[error(transparent)]
     Broker(#[from] super::amqp::BrokerError),
+    /// It is a topic of Kafka.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] super::kafka::KafkaError),
 }
 
 /// A place that the log is carried to.

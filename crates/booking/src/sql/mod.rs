@@ -110,6 +110,7 @@ statements! {
     SINK_LIST = "sink_list.sql",
     SINK_LOWEST = "sink_lowest.sql",
     SINK_NOTE = "sink_note.sql",
+    SINK_POSITION = "sink_position.sql",
     SINK_REPUBLISH = "sink_republish.sql",
     SINK_TAKE_OVER = "sink_take_over.sql",
     SWEEP = "sweep.sql",
