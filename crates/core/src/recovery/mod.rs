@@ -124,6 +124,18 @@ impl Replica {
         }
     }
 
+    /// This edge has answered this number, as its disk says. What it knew of the room was written down up to a second before,
+    /// so a killed edge may have answered more.
+    pub fn recall(&mut self, at: Spot) {
+        let Some(memory) = &mut self.memory else { return };
+        match at {
+            // How large it is when it is closed is not this edge's to say.
+            Spot::Pool { .. } if memory.pool_is_closed => {}
+            Spot::Pool { index, .. } if memory.tiers.is_none() => memory.early = memory.early.max(index + 1),
+            at => self.arrived(at),
+        }
+    }
+
     /// The store has answered a command of this edge.
     pub fn answered(&mut self, command: &Command, outcome: &Outcome) {
         match (command.plain(), outcome) {

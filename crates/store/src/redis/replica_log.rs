@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fairgate_core::recovery::Replica;
-use fairgate_core::room::{Arrival, Arrived, Entry, Position, RoomSnapshot, Rules, TiersSnapshot};
+use fairgate_core::room::{Arrival, Arrived, Entry, Position, RoomSnapshot, Rules, Spot, TiersSnapshot};
 use fairgate_draw::ZERO;
 use fairgate_draw::v2::FrozenTier;
 use serde::{Deserialize, Serialize};
@@ -107,8 +107,22 @@ impl ReplicaLog {
             saved_at: None,
             saved: (None, None),
         };
-        let knowledge = ledger.read_knowledge();
+        let mut knowledge = ledger.read_knowledge();
+        ledger.recall(&mut knowledge);
         (ledger, knowledge)
+    }
+
+    /// Takes in the numbers that were answered after the knowledge was written down. A file that cannot be read is told
+    /// of when its entries are put back.
+    fn recall(&self, knowledge: &mut Replica) {
+        let Some(memory) = &knowledge.memory else { return };
+        if memory.plan.rules.is_some() {
+            let answered = self.answered(knowledge).ok().into_iter().flatten();
+            answered.for_each(|answered| knowledge.recall(answered.at));
+        } else if !memory.pool_is_closed {
+            let entries = self.entries(knowledge, 0).ok().into_iter().flatten();
+            entries.for_each(|(index, _)| knowledge.recall(Spot::Pool { tier: 0, index }));
+        }
     }
 
     /// Writes down what is known, unless that was done just now and entries are where they were.

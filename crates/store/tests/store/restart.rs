@@ -1,5 +1,6 @@
 //! A Redis that is started again and has lost nothing.
 
+use std::fs;
 use std::sync::Arc;
 
 use fairgate_core::room::{ClaimOutcome, Command, GAP, Outcome, Position, View};
@@ -8,9 +9,10 @@ use fairgate_store::redis::RedisStore;
 use fairgate_telemetry::clock::{Clock, ManualClock};
 use fairgate_testkit::PrivateRedis;
 
+use crate::embedded::policy;
 use crate::loss::{enter, five_inside, mended};
-use crate::operations::{ROOM, START_MS, claimant, entry};
-use crate::redis::open;
+use crate::operations::{ROOM, START_MS, claimant, entry, plan};
+use crate::redis::{ask, open, open_in};
 
 /// A Redis that keeps everything, with edges in the middle of a sale: twenty were in the pool, five are inside.
 async fn in_mid_sale(clock: &Arc<ManualClock>) -> (PrivateRedis, RedisStore, RedisStore) {
@@ -83,4 +85,34 @@ async fn what_was_left_out_costs_the_line_neither_rate_nor_grace() {
         panic!("no claim")
     };
     assert!(matches!(found[0], ClaimOutcome::Admitted { .. }), "{found:?}");
+}
+
+/// What an edge knows is written down once a second, and what it answers at once. So one that is killed has answered
+/// more than it knew. With a server that comes back from a backup of just before, the numbers are there again.
+#[tokio::test]
+async fn what_a_killed_edge_had_just_answered_keeps_its_numbers() {
+    let mut redis = PrivateRedis::start_with(&["save", ""]).unwrap();
+    let (clock, dir) = (Arc::new(ManualClock::at(START_MS)), tempfile::tempdir().unwrap());
+    let mut edge = open_in(&redis, &clock, Some(dir.path()));
+    edge.apply(ROOM, Command::Schedule(plan(0, policy()))).await.unwrap();
+    clock.set(START_MS + 60_000);
+    enter(&edge, &[1, 2]).await;
+    ask(&redis, "SAVE").await;
+    edge.close().await;
+    let knowledge = dir.path().join(ROOM).join("knowledge");
+    let before = fs::read(&knowledge).unwrap();
+
+    edge = open_in(&redis, &clock, Some(dir.path()));
+    assert_eq!(enter(&edge, &[3, 4]).await, [2, 3].map(Position::Pool));
+    edge.close().await;
+    // As if it had been killed.
+    fs::write(&knowledge, before).unwrap();
+    redis.kill9();
+    redis.restart().unwrap();
+
+    edge = open_in(&redis, &clock, Some(dir.path()));
+    until_up(&edge).await;
+    mended(&edge, &clock).await;
+    assert_eq!(enter(&edge, &[5]).await, [Position::Pool(4 + GAP)]);
+    assert_eq!(edge.roster(ROOM, 0..4).await.unwrap(), [1, 2, 3, 4].map(entry).as_flattened());
 }

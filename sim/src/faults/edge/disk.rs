@@ -2,7 +2,7 @@
 //! in the very bytes in which an edge writes them.
 
 use fairgate_core::recovery::Replica;
-use fairgate_core::room::{Entry, Position};
+use fairgate_core::room::{Entry, Position, Spot};
 use fairgate_store::redis::PlayedEntries;
 
 use super::super::messages::{AnsweredEntry, TierList};
@@ -94,6 +94,12 @@ impl Disk {
                 bytes[60 + at % (length - 60)] ^= 0x10;
             }
         }
+    }
+
+    /// The numbers that were answered.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Spot> {
+        let entries = self.entries.entries().into_iter().map(|(index, _)| Spot::Pool { tier: 0, index });
+        entries.chain(self.answered.iter().map(|answered| answered.at))
     }
 
     /// An edge starts with it.

@@ -113,13 +113,15 @@ impl Edge {
         let wall_ms = now_ms.saturating_add_signed(self.clock_off_ms);
         self.disk.open();
         let disk = std::mem::take(&mut self.disk);
+        let mut replica = disk.replica.clone();
+        disk.positions().for_each(|at| replica.recall(at));
         self.process = Some(Process {
             number: self.number,
             plan: plan.clone(),
             sabotage,
             random: ChaCha8Rng::seed_from_u64(seed),
             heart: Heart::default(),
-            task: Task::new(disk.replica.clone()),
+            task: Task::new(replica),
             disk,
             queues: std::array::from_fn(|_| Queue::default()),
             open: BTreeMap::new(),
