@@ -1,4 +1,4 @@
--- What time alone decides, before a command is looked at. `Sale::pass_time` in crates/core/src/room/sale.rs.
+-- What time alone decides, before a command is looked at. `Sale::pass_time` in crates/core/src/room/time.rs.
 
 -- Brings everything up to date that time alone decides.
 local function pass_time()

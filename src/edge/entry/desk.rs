@@ -8,14 +8,14 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use fairgate_draw::v2::{Identity, IdentityKey as DrawKey, Method};
 use fairgate_entry::bond::Bond;
 use fairgate_entry::book::{Summary, Verdict};
-use fairgate_entry::code::{CampaignName, Campaigns, Code, CodeWay, Revoked, Sharing};
+use fairgate_entry::code::{Campaigns, Code, CodeWay, Sharing};
 use fairgate_entry::epoch::Epoch;
 use fairgate_entry::heat::{NetworkTable, NetworkTag};
 use fairgate_entry::join::{Entrant, Joined, Judge, Required, Show, Ways, bond};
@@ -30,7 +30,6 @@ use fairgate_entry::wait::{NOTE_GOOD_MS, Wait, wait_ms};
 use fairgate_entry::way::{Ask, Judgement, Person, Reason, Scene, Way, WayName};
 use fairgate_entry::work::altcha::Altcha;
 use fairgate_entry::work::way::SHOWN_TABLES_MAX;
-use fairgate_token::KeySet;
 
 use super::campaigns::CampaignFiles;
 use super::challenge::Challenge;
@@ -44,7 +43,6 @@ use super::overruled::Overruled;
 use super::remote_shop::RemoteShop;
 use super::shown::Shown;
 use super::sign_in::SignInProvider;
-use crate::codes::{AddError, Loaded};
 use crate::edge::http::entry_problem::{EntryProblem, Missing, MoreWork, Note};
 use crate::observe::EntryMetrics;
 
@@ -79,7 +77,7 @@ pub(crate) struct Desk {
     pub(super) codes: Mutex<Campaigns>,
     /// The same, for whoever only looks.
     pub(super) campaigns: ArcSwap<Campaigns>,
-    pub(super) code_files: CampaignFiles,
+    pub(crate) code_files: CampaignFiles,
     pub(super) judged: ArcSwap<Ways>,
     pub(super) sign_ins: Vec<(WayName, Ask)>,
     pub(super) challenges: Vec<Challenge>,
@@ -191,42 +189,6 @@ impl Desk {
     pub(crate) fn step(&self, is_overloaded: bool, now_ms: u64) {
         self.load.step(is_overloaded, now_ms);
         self.metrics.observe_effort(&self.room, self.load.crowd());
-    }
-
-    /// Reads lists of codes that have changed; says which cannot be used.
-    pub(crate) fn look_for_codes(&self, keys: &KeySet) -> Vec<String> {
-        let mut is_new = false;
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        let problems = self.code_files.look(keys, |Loaded { campaign, revoked }| {
-            let (name, count) = (campaign.name().to_string(), campaign.len());
-            self.metrics.observe_codes(&name, count - revoked.count());
-            tracing::info!(room = self.room, campaign = name, codes = count, "read a list of codes");
-            is_new |= codes.load(Arc::new(campaign), Arc::new(revoked));
-        });
-        if is_new {
-            self.judged.store(Arc::new(all_ways(&self.ways, &codes)));
-            self.campaigns.store(Arc::new(codes.clone()));
-        }
-        problems
-    }
-
-    /// The revoked codes of each list that was read.
-    pub(crate) fn revoked_codes(&self) -> Vec<(CampaignName, Arc<Revoked>)> {
-        self.code_files.revoked()
-    }
-
-    /// Writes down which codes of a list other edges have revoked besides; the next look reads it.
-    ///
-    /// # Errors
-    /// The list cannot be loaded any more, or the file cannot be written.
-    pub(crate) fn take_in_revoked(
-        &self,
-        keys: &KeySet,
-        name: &CampaignName,
-        list: &[u8; 32],
-        bits: &[u8],
-    ) -> Result<(), AddError> {
-        self.code_files.take_in(keys, name, list, bits)
     }
 
     pub(super) fn scene<'s>(&'s self, draw: &'s [u8; 32], now_ms: u64, bond: Bond, effort: u32) -> Scene<'s> {

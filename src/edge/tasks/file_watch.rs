@@ -99,7 +99,7 @@ impl FileWatch {
     async fn share_revoked(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         for room in self.edge.rooms.iter().filter(|room| room.entry.is_some()) {
-            let known = room.entry.as_ref().map(Desk::revoked_codes).unwrap_or_default();
+            let known = room.entry.as_ref().map(|desk| desk.code_files.revoked()).unwrap_or_default();
             for (name, revoked) in known {
                 self.pulse.beat();
                 let told = self.edge.store.unite_revoked(name.as_str(), revoked.version(), revoked.bits()).await;
@@ -108,7 +108,7 @@ impl FileWatch {
                 let write = move || {
                     let desk = room.entry.as_ref();
                     let take_in =
-                        |desk: &Desk| desk.take_in_revoked(keys.public(), &campaign, revoked.version(), &bits);
+                        |desk: &Desk| desk.code_files.take_in(keys.public(), &campaign, revoked.version(), &bits);
                     desk.map_or(Ok(()), take_in)
                 };
                 if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {

@@ -48,6 +48,7 @@ mod tally;
 mod tests;
 #[cfg(test)]
 mod tiers_tests;
+mod time;
 mod view;
 
 pub use admissions::Admissions;

@@ -13,8 +13,8 @@ use super::restore::Gaps;
 use super::schedule::Schedule;
 use super::tally::Tally;
 use super::{
-    ClaimOutcome, Command, Control, Entry, Holder, Late, Mode, Move, MoveOutcome, Outcome, Phase, Position,
-    RECOVERY_STEP_MS, Refusal, RenewOutcome, SILENCE_MS, SalePlan, Spot, Steering, TierRoots, TierView, View,
+    ClaimOutcome, Command, Control, Entry, Holder, Late, Mode, Move, MoveOutcome, Outcome, Phase, Position, Refusal,
+    RenewOutcome, SalePlan, Spot, Steering, TierRoots, TierView, View,
 };
 
 /// Everything that belongs to one draw.
@@ -77,41 +77,6 @@ impl Sale {
             gaps: Gaps::default(),
             changed: true,
             schedule,
-        }
-    }
-
-    /// Brings everything up to date that time alone decides. `was_heard`: commands were heard all that time; otherwise it
-    /// is one step.
-    pub(super) fn pass_time(&mut self, elapsed_ms: u64, now_ms: u64, was_heard: bool) {
-        let mut open_ms = self.open_ms(elapsed_ms, now_ms);
-        if !was_heard {
-            self.step(elapsed_ms, now_ms);
-            if elapsed_ms > SILENCE_MS {
-                // Nobody could come in, so it is nobody's grace.
-                self.changed |= open_ms > 0;
-                open_ms = 0;
-            }
-        }
-        self.settle_gaps(now_ms);
-        self.arrivals.pass_time(now_ms);
-        self.changed |= self.leases.expire(now_ms);
-        let gained = self.pace.units(&self.schedule.policy, now_ms - elapsed_ms, now_ms);
-        self.line.pass_time(&self.schedule.policy, gained, open_ms);
-        self.changed |= self.line.expire(&self.schedule.policy);
-        self.enter_phase(now_ms);
-        if self.is_open() && !self.draining && !self.is_recovering(now_ms) {
-            let rate_per_minute = self.pace.per_minute(&self.schedule.policy, now_ms);
-            let (line_size, seats) = (self.line_size(), self.seats(now_ms));
-            self.changed |= self.line.call(&self.schedule.policy, line_size, seats, rate_per_minute);
-        }
-    }
-
-    /// Lets no more of a step count for the recovery than it takes the others to look.
-    fn step(&mut self, elapsed_ms: u64, now_ms: u64) {
-        let too_much_ms = elapsed_ms.saturating_sub(RECOVERY_STEP_MS);
-        if too_much_ms > 0 && self.is_recovering(now_ms - elapsed_ms) {
-            self.recovering_until_ms += too_much_ms;
-            self.changed = true;
         }
     }
 
@@ -456,46 +421,23 @@ impl Sale {
         tiers.iter().zip(self.missing_by_tier.iter()).map(|(entries, missing)| TierView { entries, missing }).collect()
     }
 
-    /// How much of the time that has just passed people could have been let in.
-    fn open_ms(&self, elapsed_ms: u64, now_ms: u64) -> u64 {
-        if !self.is_open() {
-            return 0;
-        }
-        let before_ms = now_ms - elapsed_ms;
-        self.schedule.ends_at_ms.map_or(now_ms, |ends_at_ms| ends_at_ms.min(now_ms)).saturating_sub(before_ms)
-    }
-
     fn is_serving(&self) -> bool {
         self.phase == Phase::Serving
     }
 
     /// True if people are admitted.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.is_serving() && !self.paused && !self.sold_out && !self.out_of_stock
     }
 
     /// Room inside.
-    fn seats(&self, now_ms: u64) -> u64 {
+    pub(super) fn seats(&self, now_ms: u64) -> u64 {
         self.pace.max_active(&self.schedule.policy, now_ms).saturating_sub(self.leases.active())
     }
 
     /// All places given so far; none before the pool is closed.
     pub(super) fn line_size(&self) -> u64 {
         if self.pool_is_closed { self.arrivals.count() } else { 0 }
-    }
-
-    /// True if the pool is open, and is closed by this time.
-    pub(super) fn closes_by(&self, now_ms: u64) -> bool {
-        !self.pool_is_closed && now_ms >= self.schedule.starts_at_ms
-    }
-
-    pub(super) fn enter_phase(&mut self, now_ms: u64) {
-        if self.closes_by(now_ms) {
-            self.leave_owed_gap(now_ms);
-        }
-        self.changed |= replace(&mut self.pool_is_closed, now_ms >= self.schedule.starts_at_ms);
-        let phase = self.schedule.phase(now_ms, self.draw.is_done());
-        self.changed |= replace(&mut self.phase, phase);
     }
 }
 
@@ -512,7 +454,7 @@ fn line(plan: &SalePlan) -> Line {
 }
 
 /// Sets a value; answers whether it was another one.
-fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+pub(super) fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     let changed = *place != value;
     *place = value;
     changed
