@@ -12,7 +12,7 @@
 //! - a message is published as persistent and as one that has to reach a queue, and counts only once the broker has confirmed it
 //! - whatever breaks a connection, the next call makes another one; whoever works here tries again by itself
 //!
-//! RabbitMQ 3.10 and later.
+//! Tried with RabbitMQ 3.10.
 
 mod broker;
 mod letter;

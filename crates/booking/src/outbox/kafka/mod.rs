@@ -9,7 +9,7 @@
 //! Records are CloudEvents in binary mode (Kafka protocol binding 1.0): `ce_…` headers, the event's id as the key, and `data` as
 //! the value. So records of one event stay in order.
 //!
-//! Kafka 2.5 and later, by librdkafka. Its calls block, so they run where that keeps nobody waiting.
+//! Tried with Kafka 4.1; transactions need 2.5. By librdkafka. Its calls block, so they run where that keeps nobody waiting.
 
 mod ends;
 mod options;
