@@ -139,6 +139,14 @@ pub(super) fn role_for(control: &Control) -> Role {
     }
 }
 
+/// Who may set a value, by its name in [`changes`]: whoever may make the change ([`role_for`]).
+pub(super) fn role_for_value(what: &str) -> Role {
+    match what {
+        "paused" | "draining" | "message" | "sold_out" | "ends_at_ms" => Role::Organizer,
+        _ => Role::Sre,
+    }
+}
+
 /// What a command would change in a room that stands like this; nothing if it stands so already.
 pub(super) fn changes(control: &Control, view: &View) -> Vec<Change> {
     if *control == Control::Resume {
@@ -269,6 +277,33 @@ mod tests {
         );
         let both = controls(r#"{"rate_per_minute":5,"ramp":{"to_per_minute":1200,"over_ms":60000}}"#);
         assert!(matches!(both, Err(Problem::Value { key: "ramp", .. })));
+    }
+
+    #[test]
+    fn who_may_change_a_value_may_set_it() {
+        let ramp = Ramp { from_per_minute: 600, to_per_minute: 1_200, over_ms: 60_000 };
+        let held = View { paused: true, draining: true, ..view() };
+        for (control, view) in [
+            (Control::Rate(1), view()),
+            (Control::Ramp(ramp), view()),
+            (Control::Burst(1), view()),
+            (Control::MaxActive(1), view()),
+            (Control::LetIn(8), view()),
+            (Control::Mode(Mode::Adaptive), view()),
+            (Control::TargetMs(1), view()),
+            (Control::Pause, view()),
+            (Control::Drain, view()),
+            (Control::Resume, held),
+            (Control::Message(Some("hi".into())), view()),
+            (Control::SoldOut(true), view()),
+            (Control::EndsAt(Some(5)), view()),
+        ] {
+            let changes = changes(&control, &view);
+            assert!(!changes.is_empty(), "{control:?}");
+            for Change { what, .. } in changes {
+                assert_eq!(role_for_value(&what), role_for(&control), "{control:?}: {what}");
+            }
+        }
     }
 
     #[test]

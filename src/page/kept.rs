@@ -8,10 +8,10 @@
 //!
 //! No address but the one that was asked for is in it.
 
+use fairgate_pages::escape;
 use http::HeaderValue;
 
 use super::language::{self, Language};
-use super::noscript::escape;
 use super::policy;
 
 /// Why the form has not gone to the shop.

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use fairgate_pages::escape;
 use serde::Serialize;
 
 use super::encoding::{Fragment, Part};
@@ -223,25 +224,6 @@ fn in_query(text: &str) -> String {
         }
     }
     out
-}
-
-/// Escapes text for an element or a quoted attribute.
-pub(super) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(c),
-        }
-    }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 
 use std::sync::LazyLock;
 
+use fairgate_pages::escape;
 use http::HeaderValue;
 
-use super::noscript::escape;
 use super::{Document, language, policy};
 
 /// Made once: refusals are told when there is much to do.

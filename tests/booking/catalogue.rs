@@ -8,18 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fairgate_booking::passes::PassSettings;
 use fairgate_booking::sale::desks::DeskLimits;
-use fairgate_booking::sale::feed::GAP_MAX;
-use fairgate_booking::server::{Core, Payments, Settings};
-use fairgate_booking::upkeep::prune::Retention;
+use fairgate_booking::server::{Core, Settings};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::audit;
-use crate::shop::{EVENT, Fan, ROOM, Shop, free_address};
+use crate::shop::{EVENT, Fan, Shop, free_address};
 
 const TOKEN: &str = "the organizer's own token";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -116,24 +113,7 @@ async fn the_list_has_pages_and_an_old_client_gets_what_it_did() {
 
 /// A core in this process with limits of its own; where fans ask and where operators do.
 async fn core_with(shop: &Shop, desks: DeskLimits, stop: CancellationToken) -> (String, String) {
-    let hour = Duration::from_secs(3600);
-    let anywhere = || free_address().parse().expect("an address");
-    let core = Core::start(Settings {
-        database_url: shop.postgres.url(),
-        listen: anywhere(),
-        metrics_listen: anywhere(),
-        passes: PassSettings { jwks_url: shop.gate.url.clone(), room: ROOM.into(), issuer: "fairgate".into() },
-        payments: Payments::Pretended,
-        organizer: None,
-        retention: Retention { change_log: hour, answers: hour, payment_steps: hour },
-        feed_gap_max: GAP_MAX,
-        desks,
-        seed_demo: false,
-        mail: None,
-        hooks: None,
-        insight: false,
-        search: None,
-    });
+    let core = Core::start(Settings { desks, ..shop.settings() });
     let core = core.await.expect("it starts");
     let (fans, operators) = core.addresses().expect("bound");
     tokio::spawn(core.serve(stop));

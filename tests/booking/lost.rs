@@ -3,38 +3,19 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use fairgate_booking::passes::PassSettings;
-use fairgate_booking::sale::desks::DeskLimits;
-use fairgate_booking::server::{Core, Payments, Settings};
-use fairgate_booking::upkeep::prune::Retention;
+use fairgate_booking::server::{Core, Settings};
 use reqwest::StatusCode;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::audit;
 use crate::payment_world::PaymentWorld;
-use crate::shop::{EVENT, Env, Fan, ROOM, Shop, bit, free_address};
+use crate::shop::{EVENT, Env, Fan, Shop, bit, free_address};
 
 /// A core in this process, which reads every seat again after a gap of a second.
 async fn forgetful_core(shop: &Shop, database_url: &str, stop: CancellationToken) -> String {
-    let hour = Duration::from_secs(3600);
-    let anywhere = || free_address().parse().expect("an address");
-    let core = Core::start(Settings {
-        database_url: database_url.to_owned(),
-        listen: anywhere(),
-        metrics_listen: anywhere(),
-        passes: PassSettings { jwks_url: shop.gate.url.clone(), room: ROOM.into(), issuer: "fairgate".into() },
-        payments: Payments::Pretended,
-        organizer: None,
-        retention: Retention { change_log: hour, answers: hour, payment_steps: hour },
-        feed_gap_max: Duration::from_secs(1),
-        desks: DeskLimits::default(),
-        seed_demo: false,
-        mail: None,
-        hooks: None,
-        insight: false,
-        search: None,
-    });
+    let (database_url, feed_gap_max) = (database_url.to_owned(), Duration::from_secs(1));
+    let core = Core::start(Settings { database_url, feed_gap_max, ..shop.settings() });
     let core = core.await.expect("it starts");
     let url = format!("http://{}", core.addresses().expect("bound").0);
     tokio::spawn(core.serve(stop));

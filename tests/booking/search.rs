@@ -7,17 +7,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use fairgate_booking::passes::PassSettings;
-use fairgate_booking::sale::desks::DeskLimits;
-use fairgate_booking::sale::feed::GAP_MAX;
-use fairgate_booking::server::{Core, Payments, SearchSettings, Settings};
-use fairgate_booking::upkeep::prune::Retention;
+use fairgate_booking::server::{Core, SearchSettings, Settings};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalogue::{make_events, until};
-use crate::shop::{EVENT, Env, ROOM, Shop, free_address};
+use crate::shop::{EVENT, Env, Shop, free_address};
 
 const TOKEN: &str = "the organizer's own token";
 
@@ -176,25 +172,8 @@ async fn what_is_called_off_is_not_sold() {
 
 /// A core in this process that keeps its index in a directory and compares often.
 async fn core_with(shop: &Shop, directory: &Path, stop: CancellationToken) -> (String, tokio::task::JoinHandle<()>) {
-    let hour = Duration::from_secs(3600);
-    let anywhere = || free_address().parse().expect("an address");
     let search = SearchSettings { directory: Some(directory.to_owned()), compare_every: Duration::from_millis(500) };
-    let core = Core::start(Settings {
-        database_url: shop.postgres.url(),
-        listen: anywhere(),
-        metrics_listen: anywhere(),
-        passes: PassSettings { jwks_url: shop.gate.url.clone(), room: ROOM.into(), issuer: "fairgate".into() },
-        payments: Payments::Pretended,
-        organizer: None,
-        retention: Retention { change_log: hour, answers: hour, payment_steps: hour },
-        feed_gap_max: GAP_MAX,
-        desks: DeskLimits::default(),
-        seed_demo: false,
-        mail: None,
-        insight: false,
-        search: Some(search),
-        hooks: None,
-    });
+    let core = Core::start(Settings { search: Some(search), ..shop.settings() });
     let core = core.await.expect("it starts");
     let url = format!("http://{}", core.addresses().expect("bound").0);
     (url, tokio::spawn(core.serve(stop)))

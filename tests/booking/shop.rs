@@ -7,6 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use fairgate_booking::passes::PassSettings;
+use fairgate_booking::sale::desks::DeskLimits;
+use fairgate_booking::sale::feed::GAP_MAX;
+use fairgate_booking::server::{Payments, Settings};
+use fairgate_booking::upkeep::prune::Retention;
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::entropy;
 use fairgate_testkit::{ChildProcess, PostgresSetup, PostgresTemplate, PrivatePostgres};
@@ -175,6 +180,28 @@ impl Shop {
         let (core, url, metrics_url) = start_core(&database_url, &gate, listen, &env);
         let http = Client::builder().timeout(PATIENCE).build().expect("a client");
         Self { core, postgres, gate, url, metrics_url, http, database_url, env }
+    }
+
+    /// What a core over the same database is told that a test runs in its own process.
+    pub(crate) fn settings(&self) -> Settings {
+        let hour = Duration::from_secs(3600);
+        let anywhere = || free_address().parse().expect("an address");
+        Settings {
+            database_url: self.postgres.url(),
+            listen: anywhere(),
+            metrics_listen: anywhere(),
+            passes: PassSettings { jwks_url: self.gate.url.clone(), room: ROOM.into(), issuer: "fairgate".into() },
+            payments: Payments::Pretended,
+            organizer: None,
+            retention: Retention { change_log: hour, answers: hour, payment_steps: hour },
+            feed_gap_max: GAP_MAX,
+            desks: DeskLimits::default(),
+            seed_demo: false,
+            mail: None,
+            hooks: None,
+            insight: false,
+            search: None,
+        }
     }
 
     /// Another core over the same database.

@@ -44,14 +44,23 @@ fn expect(answer: &Answer, status: u16) -> Value {
     answer.json()
 }
 
+fn fleet(redis: &PrivateRedis, shop: &Shop) -> Fleet {
+    Fleet::asking(2, redis.address(), shop.address, &SALE, "[room.entry]\nbinding = \"key\"\n")
+}
+
+/// A fan who has joined at one edge and the ticket, and another browser at the other edge.
+fn joined(redis: &PrivateRedis, shop: &Shop) -> (Fleet, [(Fan, Device); 2], String) {
+    let fleet = fleet(redis, shop);
+    let (mut fan, first) = (Fan::new(fleet.gates[0]), Device::new());
+    let joined = expect(&first.join(&mut fan, 1), 200);
+    let other = (Fan::new(fleet.gates[1]), Device::new());
+    (fleet, [(fan, first), other], joined["ticket"].as_str().unwrap().to_owned())
+}
+
 #[test]
 fn what_one_edge_offers_another_one_takes_and_an_offer_ends_by_itself() {
     let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
-    let fleet = Fleet::asking(2, redis.address(), shop.address, &SALE, "[room.entry]\nbinding = \"key\"\n");
-    let (mut fan, first) = (Fan::new(fleet.gates[0]), Device::new());
-    let joined = expect(&first.join(&mut fan, 1), 200);
-    let ticket = joined["ticket"].as_str().unwrap().to_owned();
-    let (mut other, second) = (Fan::new(fleet.gates[1]), Device::new());
+    let (fleet, [(mut fan, first), (mut other, second)], ticket) = joined(&redis, &shop);
     let by_letters = |offer: &Value| json!({"letters": offer["letters"], "jkt": second.jkt()});
 
     let offer = expect(&call(&fleet, 0, &mut fan, &first, ("move", &ticket), &json!({})), 200);
@@ -96,7 +105,7 @@ fn what_one_edge_offers_another_one_takes_and_an_offer_ends_by_itself() {
 #[test]
 fn letters_are_guessed_so_often_at_all_edges_together() {
     let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
-    let fleet = Fleet::asking(2, redis.address(), shop.address, &SALE, "[room.entry]\nbinding = \"key\"\n");
+    let fleet = fleet(&redis, &shop);
     let (mut stranger, device) = (Fan::new(fleet.gates[0]), Device::new());
     let mut guess = |edge: usize, letters: &str| {
         let body = json!({"letters": letters, "jkt": device.jkt()});
@@ -117,11 +126,7 @@ fn letters_are_guessed_so_often_at_all_edges_together() {
 #[test]
 fn a_place_that_moved_stays_where_it_is_though_redis_loses_everything() {
     let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
-    let fleet = Fleet::asking(2, redis.address(), shop.address, &SALE, "[room.entry]\nbinding = \"key\"\n");
-    let (mut fan, first) = (Fan::new(fleet.gates[0]), Device::new());
-    let joined = expect(&first.join(&mut fan, 1), 200);
-    let ticket = joined["ticket"].as_str().unwrap().to_owned();
-    let (mut other, second) = (Fan::new(fleet.gates[1]), Device::new());
+    let (fleet, [(mut fan, first), (mut other, second)], ticket) = joined(&redis, &shop);
     let offer = expect(&call(&fleet, 0, &mut fan, &first, ("move", &ticket), &json!({})), 200);
     let letters = offer["letters"].as_str().unwrap().to_owned();
     let by_letters = json!({"letters": offer["letters"], "jkt": second.jkt()});

@@ -1,5 +1,5 @@
 //! Scripts and style sheets of self-contained pages: ES modules are joined into one script without comments and empty space
-//! (minification).
+//! (minification). And text in such pages, [`escape`]d.
 //!
 //! Guarantees:
 //! - the joined script does what its modules do, given the forms that the sources keep to
@@ -7,8 +7,11 @@
 //!
 //! Pure.
 
+mod html;
 mod minify;
 mod names;
+
+pub use html::escape;
 
 /// All modules as one script, without imports, exports, comments and empty space, and with short names.
 #[must_use]

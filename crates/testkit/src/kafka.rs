@@ -3,11 +3,10 @@
 //! Debian has no package of it. `make engines` fetches its JARs and names their class path in `FAIRGATE_KAFKA_CLASSPATH`.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
@@ -16,10 +15,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::free_port;
+use crate::watched::Watched;
 
 /// A JVM starts in seconds, and on a busy machine in many.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,8 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const CLASSPATH: &str = "FAIRGATE_KAFKA_CLASSPATH";
 /// Any cluster's id would do: 16 bytes in base64url.
 const CLUSTER: &str = "ZmFpcmdhdGUtdGVzdGtpdA";
-/// Runs the broker and ends it at the end of the pipe; says the broker's process id first.
-const WATCHER: &str = r#""$@" >/dev/null & pid=$!; echo $pid; read -r end; kill -KILL $pid; wait $pid"#;
 
 /// Why there is no private Kafka.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +64,7 @@ pub struct PrivateKafka {
     classpath: String,
     dir: TempDir,
     port: u16,
-    watcher: Option<(Child, ChildStdin, Pid)>,
+    server: Option<Watched>,
 }
 
 impl PrivateKafka {
@@ -78,7 +75,7 @@ impl PrivateKafka {
     pub fn start() -> Result<Self, KafkaError> {
         let classpath = env::var(CLASSPATH).map_err(|_| KafkaError::NoJars)?;
         let dir = tempfile::Builder::new().prefix("fairgate-kafka-").tempdir()?;
-        let mut broker = Self { classpath, dir, port: free_port()?, watcher: None };
+        let mut broker = Self { classpath, dir, port: free_port()?, server: None };
         let controller = free_port()?;
         fs::write(broker.settings_file(), broker.settings(controller))?;
         let mut format = broker.java("kafka.tools.StorageTool");
@@ -131,11 +128,7 @@ impl PrivateKafka {
 
     /// Kills the broker at once (SIGKILL); [`Self::restart`] recovers.
     pub fn kill9(&mut self) {
-        let Some((mut watcher, pipe, broker)) = self.watcher.take() else { return };
-        // The watcher has not reaped the broker, so this is nobody else's id.
-        let _ = kill_process(broker, Signal::KILL);
-        drop(pipe);
-        let _ = watcher.wait();
+        self.server = None;
     }
 
     /// Starts the broker again after [`Self::kill9`], at the same address with the same data.
@@ -148,15 +141,10 @@ impl PrivateKafka {
     }
 
     fn run(&mut self) -> Result<(), KafkaError> {
-        let mut command = Command::new("sh");
-        command.args(["-c", WATCHER, "sh", "java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", &self.classpath]);
-        command.arg("kafka.Kafka").arg(self.settings_file()).process_group(0).stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).stderr(fs::File::create(self.log())?);
-        let mut watcher = command.spawn()?;
-        let broker = server_id(&mut watcher)?;
-        if let Some(pipe) = watcher.stdin.take() {
-            self.watcher = Some((watcher, pipe, broker));
-        }
+        let settings = self.settings_file();
+        let args = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", &self.classpath, "kafka.Kafka"];
+        let args = args.map(OsStr::new).into_iter().chain([settings.as_os_str()]);
+        self.server = Some(Watched::start("java", args, fs::File::create(self.log())?)?);
         let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).is_err() {
             if Instant::now() > deadline {
@@ -214,19 +202,4 @@ impl Committed {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
-}
-
-impl Drop for PrivateKafka {
-    fn drop(&mut self) {
-        self.kill9();
-    }
-}
-
-fn server_id(watcher: &mut Child) -> io::Result<Pid> {
-    let mut line = String::new();
-    if let Some(stdout) = watcher.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line)?;
-    }
-    let id = line.trim().parse().ok().and_then(Pid::from_raw);
-    id.ok_or_else(|| io::Error::other("the shell that runs Kafka has not said its process id"))
 }

@@ -19,6 +19,7 @@ mod redis;
 #[cfg(feature = "http")]
 pub mod shop;
 mod template;
+mod watched;
 
 pub use child::{ChildError, ChildProcess};
 #[cfg(feature = "kafka")]

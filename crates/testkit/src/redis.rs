@@ -1,21 +1,18 @@
 //! A Redis of one's own, on a free port of the loopback; what it holds is gone when it stops.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::watched::Watched;
 
 const START_PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(5);
-
-/// Runs the server and stops it at the end of the pipe; says the server's process id first.
-const WATCHER: &str = r#""$@" >/dev/null & pid=$!; echo $pid; read -r end; kill -KILL $pid; wait $pid"#;
 
 /// Why there is no private Redis.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +46,7 @@ pub struct PrivateRedis {
     dir: TempDir,
     port: u16,
     settings: Vec<String>,
-    watcher: Option<(Child, ChildStdin, Pid)>,
+    server: Option<Watched>,
 }
 
 impl PrivateRedis {
@@ -71,7 +68,7 @@ impl PrivateRedis {
         let dir = tempfile::Builder::new().prefix("fairgate-redis-").tempdir().map_err(failed)?;
         let port = super::free_port().map_err(failed)?;
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let mut server = Self { program, dir, port, settings, watcher: None };
+        let mut server = Self { program, dir, port, settings, server: None };
         server.run()?;
         Ok(server)
     }
@@ -99,11 +96,7 @@ impl PrivateRedis {
 
     /// Kills the server at once (SIGKILL); [`Self::restart`] starts it again, empty unless its settings say otherwise.
     pub fn kill9(&mut self) {
-        let Some((mut watcher, pipe, server)) = self.watcher.take() else { return };
-        // The watcher has not reaped the server, so this is nobody else's id.
-        let _ = kill_process(server, Signal::KILL);
-        drop(pipe);
-        let _ = watcher.wait();
+        self.server = None;
     }
 
     /// Starts the server again after [`Self::kill9`], at the same URL.
@@ -118,17 +111,11 @@ impl PrivateRedis {
     /// Starts the server under its watcher and waits until it answers.
     fn run(&mut self) -> Result<(), RedisError> {
         let failed = |source| RedisError::Run { program: self.program.to_owned(), source };
-        let mut command = Command::new("sh");
-        command.args(["-c", WATCHER, "sh", self.program]).arg(self.write_settings().map_err(failed)?);
+        let mut args = vec![self.write_settings().map_err(failed)?];
         if self.settings.first().is_some_and(|setting| setting == "sentinel") {
-            command.arg("--sentinel");
+            args.push("--sentinel".into());
         }
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut watcher = command.spawn().map_err(failed)?;
-        let server = server_id(&mut watcher).map_err(failed)?;
-        if let Some(pipe) = watcher.stdin.take() {
-            self.watcher = Some((watcher, pipe, server));
-        }
+        self.server = Some(Watched::start(self.program, args, Stdio::null()).map_err(failed)?);
         self.wait_until_ready()
     }
 
@@ -157,26 +144,11 @@ impl PrivateRedis {
     }
 }
 
-impl Drop for PrivateRedis {
-    fn drop(&mut self) {
-        self.kill9();
-    }
-}
-
 /// The program, by either of its names.
 fn find_program() -> Option<&'static str> {
     let path = std::env::var_os("PATH")?;
     let dirs: Vec<_> = std::env::split_paths(&path).collect();
     ["redis-server", "valkey-server"].into_iter().find(|program| dirs.iter().any(|dir| dir.join(program).is_file()))
-}
-
-/// The first line that the watcher says.
-fn server_id(watcher: &mut Child) -> std::io::Result<Pid> {
-    let mut line = String::new();
-    if let Some(stdout) = watcher.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line)?;
-    }
-    line.trim().parse().ok().and_then(Pid::from_raw).ok_or_else(|| std::io::Error::other("it did not start"))
 }
 
 /// True if the server takes commands, and not only connections.

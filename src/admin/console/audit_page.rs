@@ -12,7 +12,7 @@ use super::render::{self, word};
 use crate::admin::Admin;
 use crate::admin::audit::AuditEntry;
 use crate::admin::audit_pages::{AuditQuery, page};
-use crate::admin::change::Change;
+use crate::admin::change::{Change, role_for_value};
 use crate::admin::foresee::grouped;
 use crate::admin::undo::is_undoable;
 use crate::config::Role;
@@ -52,7 +52,7 @@ pub(super) fn rows(entries: &[AuditEntry], role: Role) -> Vec<Value> {
 
 fn row(change: &[AuditEntry], role: Role) -> Value {
     let first = &change[0];
-    let may = change.iter().all(|entry| is_undoable(&entry.change) && role >= role_for(&entry.change.what));
+    let may = change.iter().all(|entry| is_undoable(&entry.change) && role >= role_for_value(&entry.change.what));
     let changes: Vec<_> = change.iter().rev().map(|entry| said_change(&entry.change)).collect();
     json!({
         "at": time(first.at_ms),
@@ -73,14 +73,6 @@ fn role_key(role: Role) -> &'static str {
         Role::Viewer => "viewer",
         Role::Organizer => "organizer",
         Role::Sre => "sre",
-    }
-}
-
-/// Who may set a value again; what is decided is decided again in the call itself.
-fn role_for(what: &str) -> Role {
-    match what {
-        "paused" | "draining" | "message" | "sold_out" | "ends_at_ms" => Role::Organizer,
-        _ => Role::Sre,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::events::edit::Misfit;
 use crate::events::local_time::in_zone;
 use crate::money::money;
 use crate::search::{FoundEvent, Left, Question, SearchAnswer, SearchRefusal};
+use fairgate_pages::escape;
 use fairgate_telemetry::written_time::read_time_ms;
 
 const HTML: &str = include_str!("../../pages/search.html");
@@ -248,25 +249,6 @@ fn item(event: &FoundEvent) -> String {
         escape(&place),
     );
     html
-}
-
-/// Text as HTML, in an attribute, too.
-fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for sign in text.chars() {
-        match sign {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    Cow::Owned(escaped)
 }
 
 #[cfg(test)]

@@ -140,18 +140,9 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::About;
 
     fn message(kind: Kind) -> Message {
-        let event = About {
-            id: "night".into(),
-            title: "Night".into(),
-            venue: "Hall".into(),
-            starts_at: "2027-06-21T19:30:00.000Z".into(),
-            starts_at_local: "Monday, 21 June 2027, 20:30 WEST (UTC+01:00)".into(),
-            zone: "Europe/Lisbon".into(),
-        };
-        Message { id: 7, kind, at: "2027-01-01T00:00:00.000Z".into(), event, booking: None, cause: None }
+        Message { booking: None, ..Message::example(kind) }
     }
 
     #[test]

@@ -29,6 +29,30 @@ pub struct Message {
     pub cause: Option<Uuid>,
 }
 
+#[cfg(test)]
+impl Message {
+    /// Two seats of an evening in Lisbon were booked, or whatever the kind says.
+    pub(super) fn example(kind: Kind) -> Self {
+        let event = About {
+            id: "night".into(),
+            title: "Night".into(),
+            venue: "Hall".into(),
+            starts_at: "2027-06-21T19:30:00.000Z".into(),
+            starts_at_local: "Monday, 21 June 2027, 20:30 WEST (UTC+01:00)".into(),
+            zone: "Europe/Lisbon".into(),
+        };
+        let booking = AboutBooking {
+            booking_id: Uuid::nil(),
+            number: "K7QM2-XRD4T".into(),
+            seats: vec!["stalls-A-1".into(), "stalls-A-2".into()],
+            amount: 24_005,
+            currency: "EUR".into(),
+            fan: None,
+        };
+        Self { id: 7, kind, at: "2027-01-01T00:00:00.000Z".into(), event, booking: Some(booking), cause: None }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

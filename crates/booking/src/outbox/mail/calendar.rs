@@ -115,33 +115,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outbox::{About, AboutBooking, Kind};
+    use crate::outbox::Kind;
 
     fn message(title: &str) -> Message {
-        let event = About {
-            id: "night".into(),
-            title: title.into(),
-            venue: "Hall; Main, Street".into(),
-            starts_at: "2027-06-21T19:30:00.000Z".into(),
-            starts_at_local: "Monday, 21 June 2027, 20:30 WEST (UTC+01:00)".into(),
-            zone: "Europe/Lisbon".into(),
-        };
-        let booking = AboutBooking {
-            booking_id: uuid::Uuid::nil(),
-            number: "K7QM2-XRD4T".into(),
-            seats: vec!["stalls-A-1".into(), "stalls-A-2".into()],
-            amount: 24_005,
-            currency: "EUR".into(),
-            fan: None,
-        };
-        Message {
-            id: 7,
-            kind: Kind::Booked,
-            at: "2027-01-01T00:00:00.123Z".into(),
-            event,
-            booking: Some(booking),
-            cause: None,
-        }
+        let mut message = Message { at: "2027-01-01T00:00:00.123Z".into(), ..Message::example(Kind::Booked) };
+        (message.event.title, message.event.venue) = (title.into(), "Hall; Main, Street".into());
+        message
     }
 
     /// The lines of a file as a calendar reads them: those that go on are joined.

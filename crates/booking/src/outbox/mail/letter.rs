@@ -73,26 +73,11 @@ fn one_line(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::{About, AboutBooking};
 
     fn message(kind: Kind) -> Message {
-        let event = About {
-            id: "night".into(),
-            title: "Night\r\nBcc: all@example.com".into(),
-            venue: "Hall".into(),
-            starts_at: "2027-06-21T19:30:00.000Z".into(),
-            starts_at_local: "Monday, 21 June 2027, 20:30 WEST (UTC+01:00)".into(),
-            zone: "Europe/Lisbon".into(),
-        };
-        let booking = AboutBooking {
-            booking_id: uuid::Uuid::nil(),
-            number: "K7QM2-XRD4T".into(),
-            seats: vec!["stalls-A-1".into(), "stalls-A-2".into()],
-            amount: 24_005,
-            currency: "EUR".into(),
-            fan: None,
-        };
-        Message { id: 7, kind, at: "2027-01-01T00:00:00.000Z".into(), event, booking: Some(booking), cause: None }
+        let mut message = Message::example(kind);
+        message.event.title = "Night\r\nBcc: all@example.com".into();
+        message
     }
 
     #[test]
