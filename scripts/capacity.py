@@ -12,7 +12,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-BENCHMARKS, STRANGERS, SIMULATION = "docs/benchmarks.md", "docs/internals/strangers.md", "docs/simulation.md"
+BENCHMARKS, SIMULATION = "docs/benchmarks.md", "docs/simulation.md"
 FLEET = "docs/guides/fleet.md"
 
 
@@ -25,14 +25,14 @@ class Measured:
 
 
 # What was measured: on two cores, shared with the load generator.
-POLLS_HTTP1 = Measured(132_700, BENCHMARKS, "| polls over HTTP/1 | 132,700 |")
-POLLS_HTTP2 = Measured(46_600, BENCHMARKS, "| over HTTP/2, one stream | 46,600 |")
-NEW_TLS = Measured(4_300, BENCHMARKS, "| a new TLS connection for each poll | 4,300 |")
+POLLS_HTTP1 = Measured(124_100, BENCHMARKS, "| polls over HTTP/1 | 124,100 |")
+POLLS_HTTP2 = Measured(47_300, BENCHMARKS, "| over HTTP/2, one stream | 47,300 |")
+NEW_TLS = Measured(4_460, BENCHMARKS, "| a new TLS connection for each poll | 4,460 |")
 JOINS = Measured(20_639, BENCHMARKS, "| joins a CPU second | 20,639 |")
-ADMITTED_S = Measured(65e-6, BENCHMARKS, "| an admitted request | 65 µs |")
+ADMITTED_S = Measured(53e-6, BENCHMARKS, "| an admitted request | 53 µs |")
 EDGE_BYTES = Measured(155e6, BENCHMARKS, "155 MB with 12,858 sockets")
 PLAIN_CONNECTION_BYTES = Measured(3.3e3, BENCHMARKS, "costs the edge about 3.3 KB")
-HTTP2_CONNECTION_BYTES = Measured(58.7e3, STRANGERS, "| an idle client | 1,000 | 58.7 |")
+HTTP2_CONNECTION_BYTES = Measured(31e3, BENCHMARKS, "An idle HTTP/2 connection over TLS costs the edge 31 KB")
 REDIS_BYTES = Measured(39.4, BENCHMARKS, "a million within a minute | 39.4 bytes")
 DISK_BYTES = Measured(72, FLEET, "72 bytes; 1 GB at 14 million")
 FREEZE_S = Measured(4.8, BENCHMARKS, "freeze, copy and root of 14 million entries | 4.8 s")

@@ -50,6 +50,12 @@ async function call(url, body) {
   return value;
 }
 
+// True if a script was cut off since its page gave way to another one. The driver calls that a timeout, too, long before
+// the time is over that a script may take.
+export function cutOff(error) {
+  return /^script timeout|^javascript error: .*(unloaded|navigat)/.test(error.message);
+}
+
 // Opens `/` of these files under a content security policy, and gives `use` a function that gives the value of a
 // script: its `arguments` are what was given, and a function that takes the value. It also gets the session's commands, by
 // their paths. In place of files there may be a handler of requests. More arguments are Chromium's own.

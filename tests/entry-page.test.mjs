@@ -10,7 +10,7 @@ import { solve } from "../pages/entry/birthday.js";
 import { bondOf, nonceOf, puzzleOf } from "../pages/entry/made.js";
 import { tagged } from "../pages/waiting/own.js";
 import { fromHex, toHex } from "../pages/waiting/place.js";
-import { inChromium } from "./chromium.mjs";
+import { cutOff, inChromium } from "./chromium.mjs";
 import { BASE, D, gate, problem, statusOf, ticketOf, workNow } from "./entry-double.mjs";
 
 const CODE = "7H3KQ9XW2MVK";
@@ -35,7 +35,10 @@ function visit(calls, use, path = "/", host = "127.0.0.1") {
       async until(expression, words, patience = 20_000) {
         const end = Date.now() + patience;
         for (;;) {
-          const seen = String(await page.value(expression));
+          const seen = await page.value(expression).then(String, (error) => {
+            if (cutOff(error)) return "cut off by another page";
+            throw error;
+          });
           if (seen.includes(words)) return seen;
           if (Date.now() > end) assert.fail(`${expression} is ${seen}, not ${words}; calls: ${JSON.stringify(heard)}`);
           await new Promise((done) => setTimeout(done, 100));
