@@ -18,7 +18,8 @@ use tempfile::TempDir;
 
 use crate::clock::TrippedClock;
 use crate::conformance::{Reference, concurrent_joins_get_each_position_once, follows_the_model};
-use crate::operations::{Op, ROOM, START_MS, any_history, any_history_with_receipts, as_planned, entry, plan};
+use crate::histories::{any_history, any_history_with_receipts, as_planned};
+use crate::operations::{Op, ROOM, START_MS, entry, plan};
 
 /// A policy that lets a few people in.
 pub(crate) fn policy() -> Policy {

@@ -3,7 +3,8 @@
 use fairgate_core::room::{Command, Room};
 use proptest::prelude::*;
 
-use crate::operations::{Op, START_MS, any_history};
+use crate::histories::any_history;
+use crate::operations::{Op, START_MS};
 use crate::witness::Witness;
 
 /// Applies a history to a room; tells of each command, its time, and the room before and after it.

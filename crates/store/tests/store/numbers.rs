@@ -16,7 +16,8 @@ use tokio::runtime::Runtime;
 
 use crate::conformance::{Reference, follows_the_model};
 use crate::embedded::policy;
-use crate::operations::{Op, ROOM, START_MS, as_planned, plan};
+use crate::histories::as_planned;
+use crate::operations::{Op, ROOM, START_MS, plan};
 use crate::redis::{ask, open};
 
 /// A room in a Redis of its own, and the model that it is held against.

@@ -22,8 +22,9 @@ use tokio::time::timeout;
 use crate::clock::TrippedClock;
 use crate::conformance::{self, Reference};
 use crate::embedded::policy;
+use crate::histories::{any_history_with_receipts, as_planned};
 use crate::loss::mended;
-use crate::operations::{Op, ROOM, START_MS, any_history_with_receipts, as_planned, claimant, entry, plan};
+use crate::operations::{Op, ROOM, START_MS, claimant, entry, plan};
 use crate::topology::cluster_node;
 
 pub(crate) fn open(redis: &PrivateRedis, clock: &Arc<ManualClock>) -> RedisStore {

@@ -14,8 +14,9 @@ use tokio::runtime::Runtime;
 
 use crate::conformance::{self, Reference, follows_the_model, one_tag_has_one_position};
 use crate::embedded::{across_reopening, open, policy};
+use crate::histories::any_tier_history;
 use crate::loss;
-use crate::operations::{Comer, Op, ROOM, START_MS, any_tier_history, plan, rules, tag, tier_entry};
+use crate::operations::{Comer, Op, ROOM, START_MS, plan, rules, tag, tier_entry};
 use crate::redis::{ask, open as open_redis, open_in};
 use crate::witness::Identities;
 
