@@ -14,6 +14,7 @@ pub mod codes;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod door;
 pub mod edge;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;

@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod booking;
+mod checkin;
 mod codes;
 mod config;
 mod console;
@@ -38,6 +39,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Booking(Box<booking::BookingArgs>),
+    Checkin(checkin::CheckinArgs),
     Codes(codes::CodesArgs),
     Config(config::ConfigArgs),
     Console(console::ConsoleArgs),
@@ -64,6 +66,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
             Verb::Booking(args) => booking::run(*args),
+            Verb::Checkin(args) => checkin::run(args),
             Verb::Codes(args) => codes::run(args),
             Verb::Config(args) => config::run(args),
             Verb::Console(args) => console::run(args),

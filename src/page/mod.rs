@@ -18,7 +18,6 @@ mod moving;
 mod noscript;
 mod policy;
 mod problem;
-pub mod qr;
 mod requirements;
 mod script;
 mod sheet;

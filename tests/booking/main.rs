@@ -13,6 +13,7 @@ mod chaos;
 mod clock;
 mod cores;
 mod described;
+mod door;
 mod failover;
 mod gate;
 mod hooks;

@@ -78,6 +78,7 @@ async fn hot_statements_do_not_scan() {
         (sql::HOLD_EXTEND, vec![nil, "1", "'{1}'", "60", "now()", nil]),
         (sql::RECEIPT_FIND, vec![nil, nil]),
         (sql::LINK_KEY, vec![]),
+        (sql::TICKETS_REVOKED, vec!["1", "100"]),
         (sql::SWEEP, vec!["500", nil]),
         (sql::SWEEP_NEXT, vec![]),
         (sql::NOTIFY, vec![]),

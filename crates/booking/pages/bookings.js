@@ -23,8 +23,25 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-const place = ({ section, kind, row, seat }) =>
-  element("li", {}, element("span", {}, element("small", { textContent: section, dir: "auto" }), kind === "standing" ? `Place ${seat}` : `Row ${row}, seat ${seat}`));
+/** What the door reads: a QR code with its margin, dark on light whatever the page's colours are. */
+function codeOf({ text, size, path }, name) {
+  const svg = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+  const picture = svg("svg", { viewBox: `-4 -4 ${size + 8} ${size + 8}`, role: "img", "aria-label": `Ticket for ${name}`, "shape-rendering": "crispEdges", class: "code" });
+  picture.append(svg("path", { d: `M-4 -4h${size + 8}v${size + 8}h-${size + 8}z`, fill: "#fff" }), svg("path", { d: path, fill: "#000" }));
+  picture.dataset.ticket = text;
+  return picture;
+}
+
+function place({ section, kind, row, seat, ticket }) {
+  const name = kind === "standing" ? `Place ${seat}` : `Row ${row}, seat ${seat}`;
+  const item = element("li", {}, element("span", {}, element("small", { textContent: section, dir: "auto" }), name));
+  if (ticket) item.append(codeOf(ticket, `${section}, ${name}`));
+  return item;
+}
 
 let shownFace = null;
 
@@ -42,7 +59,7 @@ function show(receipt) {
   $("booking-number").textContent = receipt.number;
   $("amount-label").textContent = { confirmed: "Paid", refunded: "Given back", refunding: "Given back" }[face] || "Amount";
   $("booked-total").textContent = moneyIn(receipt.currency, receipt.minor_units)(receipt.amount);
-  $("print").hidden = face !== "confirmed";
+  for (const part of ["print", "show-tickets"]) $(part).hidden = face !== "confirmed";
   document.title = `${about.title} · ${receipt.number}`;
   $("step-booking").dataset.face = face;
   setState("booking");

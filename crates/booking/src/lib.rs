@@ -20,6 +20,7 @@
 //! | [`passes`], [`ended`] | who was let in by the edge |
 //! | [`upkeep`] | ends holds, removes old rows |
 //! | [`events`] | what is sold: seats, prices, edits, imports |
+//! | [`tickets`] | what is shown at the door |
 //! | [`sale`] | reservations |
 //! | [`payment`] | money: one confirmed booking or one refund |
 //! | [`bookings`] | what becomes of a booking afterwards |
@@ -53,5 +54,6 @@ pub mod search;
 pub mod server;
 pub mod sql;
 pub mod stock;
+pub mod tickets;
 mod units;
 pub mod upkeep;

@@ -44,6 +44,7 @@ use crate::sale::desks::DeskLimits;
 use crate::sale::feed::Feed;
 use crate::sale::on_sale::Events;
 use crate::search::{Follower, SearchDesk, SearchIndex, SearchMetrics, Standing, TantivyIndex};
+use crate::tickets::TicketOffice;
 use crate::upkeep::prune::{Pruner, Retention};
 use crate::upkeep::sweep::Sweeper;
 use fairgate_telemetry::clock::{Clock, SteadyClock};
@@ -281,6 +282,7 @@ impl Core {
             info!(event = crate::events::demo_event::DEMO_EVENT, "made the example event");
         }
         let links = Links::load(&database).await?;
+        let tickets = Arc::new(TicketOffice::open(database.for_lane(Lane::Fans)).await?);
         let registry = fairgate_telemetry::registry()?;
         let metrics = Arc::new(BookingMetrics::new(&registry)?);
         let clock: Arc<dyn Clock> = Arc::new(SteadyClock::new());
@@ -319,7 +321,13 @@ impl Core {
         };
         let app = Arc::new(App {
             bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
-            receipts: Receipts::new(database.for_lane(Lane::Fans), Arc::clone(&events), links.clone()),
+            receipts: Receipts::new(
+                database.for_lane(Lane::Fans),
+                Arc::clone(&events),
+                links.clone(),
+                Arc::clone(&tickets),
+            ),
+            tickets,
             links,
             events,
             passes,

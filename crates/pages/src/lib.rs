@@ -1,5 +1,5 @@
 //! Scripts and style sheets of self-contained pages: ES modules are joined into one script without comments and empty space
-//! (minification). And text in such pages, [`escape`]d.
+//! (minification). And what stands in such pages: text, [`escape`]d, and [QR codes](qr).
 //!
 //! Guarantees:
 //! - the joined script does what its modules do, given the forms that the sources keep to
@@ -10,6 +10,7 @@
 mod html;
 mod minify;
 mod names;
+pub mod qr;
 
 pub use html::escape;
 

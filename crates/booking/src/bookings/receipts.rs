@@ -1,7 +1,8 @@
 //! Bookings after the visit: shown to whoever has their address, or knows their number and the mail address given with it.
 //!
 //! Guarantees: who has neither learns nothing, not even whether a number exists. Every refusal is the same, and proofs
-//! are compared in constant time. The tries by mail address are bounded for each network and for each number.
+//! are compared in constant time. The tries by mail address are bounded for each network and for each number. Only a booking that
+//! is paid has tickets.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,8 +20,10 @@ use crate::events::answer::EventSummary;
 use crate::events::seat_map::{SeatMap, SectionKind};
 use crate::money::minor_units_of_event;
 use crate::number::ids_of_number;
+use crate::sale::booking::BookingStatus;
 use crate::sale::on_sale::Events;
 use crate::sql;
+use crate::tickets::{TicketAnswer, TicketOffice};
 use fairgate_core::rate_limit::{Network, Quota, Table, Verdict, networks};
 
 /// Numbers and networks that are remembered, 16 bytes each.
@@ -96,6 +99,9 @@ pub struct PlaceAnswer {
     /// What is written on the seat.
     #[schema(example = "14")]
     pub seat: String,
+    /// What its owner shows at the door, once it is paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<TicketAnswer>,
 }
 
 /// Shows bookings to those who can prove that they are theirs.
@@ -104,6 +110,7 @@ pub struct Receipts {
     database: Database,
     events: Arc<Events>,
     links: Links,
+    tickets: Arc<TicketOffice>,
     tries: Table,
     compare: hmac::Key,
 }
@@ -114,10 +121,10 @@ impl Receipts {
     /// # Panics
     /// When the system has no randomness.
     #[must_use]
-    pub fn new(database: Database, events: Arc<Events>, links: Links) -> Self {
+    pub fn new(database: Database, events: Arc<Events>, links: Links, tickets: Arc<TicketOffice>) -> Self {
         let compare = hmac::Key::generate(HMAC_SHA256, &fairgate_telemetry::entropy::system())
             .expect("the system has randomness");
-        Self { database, events, links, tries: Table::new(REMEMBERED), compare }
+        Self { database, events, links, tickets, tries: Table::new(REMEMBERED), compare }
     }
 
     /// The booking with a number, for somebody who proves that it is theirs. `client` is the address that asks, as the gate
@@ -143,7 +150,7 @@ impl Receipts {
         let proven = candidates.filter(|(id, emails)| self.proves(proof, *id, emails)).map(|(id, _)| id).next();
         let booking = bookings.show(proven.ok_or(ReceiptError::NotFound)?).await?.ok_or(ReceiptError::NotFound)?;
         let seat_map = self.events.seat_map(&booking.event).await?.ok_or(ReceiptError::NotFound)?;
-        Ok(describe(&seat_map, booking))
+        Ok(self.describe(&seat_map, booking))
     }
 
     fn may_try(&self, proof: &Proof, number: Uuid, client: Option<IpAddr>, now_us: u64) -> Result<(), ReceiptError> {
@@ -175,17 +182,23 @@ impl Receipts {
             }
         }
     }
-}
 
-fn describe(seat_map: &SeatMap, booking: BookingAnswer) -> Receipt {
-    let places = booking.seats.iter().filter_map(|seat| place(seat_map, seat_map.unit(seat)?)).collect();
-    let (about, minor_units) = (EventSummary::new(&seat_map.facts), minor_units_of_event(&seat_map.facts.currency));
-    Receipt { booking, about, minor_units, places }
+    fn describe(&self, seat_map: &SeatMap, booking: BookingAnswer) -> Receipt {
+        let (is_paid, booking_id) = (booking.status == BookingStatus::Confirmed, booking.booking_id);
+        let described = |seat: &String| {
+            let unit = seat_map.unit(seat)?;
+            let ticket = is_paid.then(|| self.tickets.issue(seat_map, booking_id, unit)).flatten();
+            Some(PlaceAnswer { ticket, ..place(seat_map, unit)? })
+        };
+        let places = booking.seats.iter().filter_map(described).collect();
+        let (about, minor_units) = (EventSummary::new(&seat_map.facts), minor_units_of_event(&seat_map.facts.currency));
+        Receipt { booking, about, minor_units, places }
+    }
 }
 
 fn place(seat_map: &SeatMap, unit: u32) -> Option<PlaceAnswer> {
     let section = seat_map.section_of(unit);
     let row = section.rows.get(section.row_of(unit))?;
     let seat = row.seats.get((unit - row.first_unit) as usize)?.clone();
-    Some(PlaceAnswer { section: section.title.clone(), kind: section.kind, row: row.label.clone(), seat })
+    Some(PlaceAnswer { section: section.title.clone(), kind: section.kind, row: row.label.clone(), seat, ticket: None })
 }

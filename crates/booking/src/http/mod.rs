@@ -67,6 +67,7 @@ use crate::payment::{Cashier, StoredAnswer};
 use crate::sale::on_sale::Events;
 use crate::sale::queue::Timing;
 use crate::search::SearchDesk;
+use crate::tickets::TicketOffice;
 use fairgate_telemetry::clock::Clock;
 
 /// Where seats are reserved.
@@ -118,6 +119,8 @@ pub struct App {
     pub pages: page::Pages,
     /// Bookings after the visit.
     pub receipts: Receipts,
+    /// Tickets, and what doors are given.
+    pub tickets: Arc<TicketOffice>,
     /// Addresses of bookings.
     pub links: Links,
     /// How events sell.

@@ -115,6 +115,8 @@ statements! {
     SINK_TAKE_OVER = "sink_take_over.sql",
     SWEEP = "sweep.sql",
     SWEEP_NEXT = "sweep_next.sql",
+    TICKETS_REVOKED = "tickets_revoked.sql",
+    TICKET_KEYS = "ticket_keys.sql",
     TURN_END_FROZEN = "turn_end_frozen.sql",
     TURN_TAKE = "turn_take.sql",
     TURN_TAKE_POOLED = "turn_take_pooled.sql",

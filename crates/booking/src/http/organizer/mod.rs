@@ -1,4 +1,5 @@
-//! The organizer's API, on the operators' listener: events to edit and how they sell, bookings to look at and to cancel.
+//! The organizer's API, on the operators' listener: events to edit, how they sell and what their doors
+//! need, bookings to look at and to cancel.
 //!
 //! Guarantees:
 //! - nothing is told or changed without the organizer's token
@@ -9,6 +10,7 @@
 
 mod access;
 mod bookings;
+mod door;
 mod events;
 mod openapi;
 pub(super) mod sales;
@@ -33,6 +35,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/organizer/events/search", get(events::search))
         .route("/api/v1/organizer/events/{event}", get(events::show).patch(events::patch))
+        .route("/api/v1/organizer/events/{event}/door", get(door::pack))
         .route("/api/v1/organizer/events/{event}/sales", get(sales::show))
         .route("/api/v1/organizer/events/{event}/sales/stream", get(sales::stream))
         .route("/api/v1/organizer/bookings/{booking}", get(bookings::show))

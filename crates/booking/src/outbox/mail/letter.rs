@@ -52,6 +52,9 @@ impl Letter {
             | Kind::Changed => return None,
         };
         let text = match address {
+            Some(address) if message.kind == Kind::Booked => {
+                format!("{text}\nYour tickets for the door, and your booking at any time: {address}\n")
+            }
             Some(address) => format!("{text}\nYour booking, at any time: {address}\n"),
             None => text,
         };
@@ -85,9 +88,14 @@ mod tests {
         let letter = Letter::about(&message(Kind::Booked), Some("https://tickets.example/bookings/K7QM2-XRD4T#key"))
             .expect("a mail");
         assert_eq!(letter.subject, "Your seats for Night Bcc: all@example.com", "one line, whatever the title");
-        for part in
-            ["K7QM2-XRD4T", "20:30 WEST (UTC+01:00)", "  stalls-A-2\n", "240.05 EUR", "/bookings/K7QM2-XRD4T#key\n"]
-        {
+        for part in [
+            "K7QM2-XRD4T",
+            "Your tickets for the door",
+            "20:30 WEST (UTC+01:00)",
+            "  stalls-A-2\n",
+            "240.05 EUR",
+            "/bookings/K7QM2-XRD4T#key\n",
+        ] {
             assert!(letter.text.contains(part), "{part} is not in\n{}", letter.text);
         }
         let (step, file) = letter.calendar.expect("a calendar file");

@@ -17,8 +17,8 @@ use crate::edge::http::entry_problem::EntryProblem;
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::FanRequest;
 use crate::edge::room::handle::LiveRoom;
-use crate::page::qr::{Picture, picture};
 use fairgate_core::request::origin::return_path;
+use fairgate_pages::qr::{Picture, picture};
 use fairgate_telemetry::entropy::random_bytes;
 
 /// A longer path is not kept: the second device goes on at the front page.

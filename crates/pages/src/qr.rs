@@ -1,4 +1,4 @@
-//! An address as a QR code, drawn by a page as one path of an SVG.
+//! A text as a QR code, drawn by a page as one path of an SVG.
 
 use qrcodegen::{QrCode, QrCodeEcc};
 use serde::Serialize;
