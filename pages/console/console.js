@@ -2,6 +2,7 @@
 const FRESH_MS = 3000;
 const POLL_MS = 2000;
 const TYPED_MS = 300;
+const CHARTS_MS = 5000;
 
 const live = document.querySelector("[data-live-from]");
 if (live) watch(live);
@@ -50,6 +51,22 @@ function watch(live) {
     }
     age();
   };
+
+  // New lines come into what is there, so that an open table stays open.
+  const draw = async () => {
+    if (ended || document.hidden) return;
+    try {
+      const answer = await fetch(`${from}charts?span=${live.dataset.span}`, { cache: "no-store" });
+      if (!answer.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of fresh.querySelectorAll("[id]")) {
+        document.getElementById(part.id)?.replaceChildren(...part.childNodes);
+      }
+    } catch {
+      // The next one tries again.
+    }
+  };
+  setInterval(draw, CHARTS_MS);
 
   const events = new EventSource(`${from}live`);
   events.onmessage = (event) => show(JSON.parse(event.data));

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Audit, AuditQuery, Changed, ClockState, ConsoleLink, EdgesState, EntryState, Forgotten, HandedIn, OverruleRequest,
-    Overruled, RefusalState, Revocation, RoomPatch, RoomState, Rooms, SharedEntries,
+    Audit, AuditQuery, Changed, ClockState, ConsoleLink, EdgesState, EntryState, Forgotten, HandedIn, HistoryQuery,
+    HistoryState, OverruleRequest, Overruled, RefusalState, Revocation, RoomPatch, RoomState, Rooms, SharedEntries,
 };
 use crate::config::Secret;
 use fairgate_problem::ProblemDetails;
@@ -119,6 +119,20 @@ impl Client {
     /// When the call did not succeed.
     pub async fn edges(&self, room: &str, since_ms: u64) -> Result<EdgesState, ClientError> {
         self.call(Method::GET, &format!("/rooms/{room}/edges?since={since_ms}"), |request| request).await
+    }
+
+    /// What a room's numbers were.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn history(&self, room: &str, query: &HistoryQuery) -> Result<HistoryState, ClientError> {
+        let HistoryQuery { series, from, to, step } = query;
+        let step = step.map(|step| step.to_string());
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("series", series), ("from", from), ("to", to), ("step", &step)] {
+            text.extend_pairs(value.as_ref().map(|value| (name, value)));
+        }
+        self.call(Method::GET, &format!("/rooms/{room}/history?{}", text.finish()), |request| request).await
     }
 
     /// A page of the audit log.

@@ -24,6 +24,7 @@ mod edges;
 mod entry;
 mod foresee;
 mod health;
+mod history;
 mod listen;
 mod make;
 mod openapi;
@@ -52,6 +53,7 @@ use tower_http::timeout::TimeoutLayer;
 use fairgate_draw::Hash;
 use fairgate_entry::code::Shared;
 use fairgate_store::Store;
+use fairgate_store::history::Histories;
 use fairgate_telemetry::supervise::Supervisor;
 
 pub use access::Tokens;
@@ -68,6 +70,7 @@ pub use edges::EdgesState;
 pub use entry::{
     Decision, EntryState, Forgotten, OverruleRequest, Overruled, REFERENCES_MAX, RefusalState, SharedEntries,
 };
+pub use history::{HistoryQuery, HistoryState, SeriesState};
 pub use listen::serve;
 pub use openapi::AdminApi;
 pub use revoke::Revocation;
@@ -88,6 +91,8 @@ pub type BestOf = dyn Fn(&str) -> Option<u32> + Send + Sync;
 pub struct Admin {
     /// Where the rooms live.
     pub store: Arc<dyn Store>,
+    /// What the rooms' numbers were.
+    pub history: Arc<Histories>,
     /// The rooms of this edge, as configured.
     pub rooms: Arc<[RoomName]>,
     /// Who may do what.
@@ -135,6 +140,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/revoke", post(revoke::revoke))
         .route("/rooms/{room}/undo/{change}", post(undo::undo))
         .route("/rooms/{room}/edges", get(edges::show))
+        .route("/rooms/{room}/history", get(history::show))
         .route("/rooms/{room}/audit", get(audit_pages::of_room))
         .route("/audit", get(audit_pages::of_all))
         .route("/console/links", post(console::links::new_link))

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{audit_pages, beacon, clock, console, edges, entry, health, revoke, rooms, undo};
+use super::{audit_pages, beacon, clock, console, edges, entry, health, history, revoke, rooms, undo};
 
 /// The admin API.
 #[derive(Debug, OpenApi)]
@@ -19,6 +19,7 @@ use super::{audit_pages, beacon, clock, console, edges, entry, health, revoke, r
         rooms::drain,
         undo::undo,
         edges::show,
+        history::show,
         audit_pages::of_room,
         audit_pages::of_all,
         console::links::new_link,

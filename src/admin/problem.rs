@@ -50,6 +50,8 @@ pub(super) enum Problem {
     Refused(#[from] Refusal),
     #[error("the change was made, but cannot be written down or read: {0}; look after the audit log's disk")]
     Audit(String),
+    #[error("the history of this room cannot be read at this edge: {0}")]
+    History(String),
     #[error("{0}; whether the change was made is unknown: look, or ask again, which is safe")]
     Store(String),
 }
@@ -89,6 +91,7 @@ impl Problem {
             }
             Self::Refused(_) => (StatusCode::CONFLICT, "refused", "The room refuses"),
             Self::Audit(_) => (StatusCode::INTERNAL_SERVER_ERROR, "audit-log", "The audit log fails"),
+            Self::History(_) => (StatusCode::INTERNAL_SERVER_ERROR, "history", "The history cannot be read"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The store cannot be reached"),
         }
     }

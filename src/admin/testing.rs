@@ -13,6 +13,7 @@ use crate::observe::{RoomMetrics, registry};
 use fairgate_core::room::{BeaconPlan, Command, Policy, SalePlan};
 use fairgate_store::Store;
 use fairgate_store::embedded::EmbeddedStore;
+use fairgate_store::history::Histories;
 use fairgate_telemetry::clock::Clock;
 use fairgate_telemetry::supervise::Supervisor;
 
@@ -27,8 +28,9 @@ pub(crate) struct TestEdge {
     pub(crate) accepts_visitors: Arc<AtomicBool>,
     pub(crate) supervisor: Supervisor,
     pub(crate) clock: Arc<SteppedClock>,
+    pub(crate) history: Arc<Histories>,
     server: JoinHandle<()>,
-    _dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl TestEdge {
@@ -67,8 +69,10 @@ impl TestEdge {
         let doorman = Arc::new(Doorman::new(&["admin.internal".to_owned()], &registry).expect("metrics"));
         let accepts_visitors = Arc::new(AtomicBool::new(true));
         let accepts = Arc::clone(&accepts_visitors);
+        let history = Arc::new(Histories::new(dir.path()));
         let admin = Admin {
             store: Arc::clone(&store),
+            history: Arc::clone(&history),
             rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
             tokens: Arc::new(Tokens::new(tokens)),
             registry: registry.clone(),
@@ -87,7 +91,7 @@ impl TestEdge {
         let listener = fairgate_testkit::listen_async().expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = tokio::spawn(async move { serve(listener, router(admin)).await.expect("a server") });
-        Self { url, store, accepts_visitors, supervisor, clock, server, _dir: dir }
+        Self { url, store, accepts_visitors, supervisor, clock, history, server, dir }
     }
 }
 

@@ -26,6 +26,7 @@ use fairgate_core::request::host::canonical_host;
 use fairgate_core::request::path::Target;
 use fairgate_core::request::route::{Route, RouteTable};
 use fairgate_store::Store;
+use fairgate_store::history::Histories;
 use fairgate_telemetry::clock::Clock;
 use fairgate_telemetry::supervise::Supervisor;
 use fairgate_token::PassCache;
@@ -55,6 +56,8 @@ pub(crate) struct Edge {
     /// In the order of the routes.
     pub(crate) rooms: Vec<Arc<LiveRoom>>,
     pub(crate) store: Arc<dyn Store>,
+    /// What the rooms' numbers were.
+    pub(crate) history: Arc<Histories>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: LiveKeys,
     pub(crate) passes: PassCache,

@@ -1,6 +1,7 @@
 //! What an edge measures of itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -209,6 +210,8 @@ pub struct EdgeMetrics {
 struct Series {
     requests: [Requests; RequestKind::ALL.len()],
     pass_checks: [IntCounter; PassCheck::ALL.len()],
+    /// All that were turned away, for whatever reason.
+    shed: AtomicU64,
 }
 
 /// The requests of a kind.
@@ -225,7 +228,7 @@ impl Series {
             took: metrics.request_duration_seconds.with_label_values(&[kind.label()]),
         });
         let pass_checks = PassCheck::ALL.map(|check| metrics.pass_checks_total.with_label_values(&[check.label()]));
-        Self { requests, pass_checks }
+        Self { requests, pass_checks, shed: AtomicU64::new(0) }
     }
 }
 
@@ -277,6 +280,14 @@ impl EdgeMetrics {
     /// A request was turned away.
     pub fn observe_shed(&self, reason: Shed) {
         self.metrics.shed_total.with_label_values(&[reason.label()]).inc();
+        self.series.shed.fetch_add(1, Relaxed);
+    }
+
+    /// Requests that were answered, and requests that were turned away, since the process began.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        let answered = self.series.requests.iter().flat_map(|requests| &requests.answered).map(IntCounter::get);
+        (answered.sum(), self.series.shed.load(Relaxed))
     }
 
     /// A relay, or anyone, brought a round of public randomness.
@@ -483,6 +494,15 @@ fn class(status: StatusCode) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_of_all_kinds_and_refusals_of_all_reasons_are_counted_together() {
+        let metrics = EdgeMetrics::new(&Registry::new()).unwrap();
+        metrics.observe_request(RequestKind::Page, StatusCode::OK, Duration::ZERO);
+        metrics.observe_request(RequestKind::Proxy, StatusCode::BAD_GATEWAY, Duration::ZERO);
+        metrics.observe_shed(Shed::Lists);
+        assert_eq!(metrics.totals(), (2, 1));
+    }
 
     #[test]
     fn series_stand_where_their_kind_says() {

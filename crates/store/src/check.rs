@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::embedded::look_at_journals;
 use super::redis::{Unread, Unreadable, read_knowledge, read_ledger};
-use super::{CopiedList, Damage, book, check_name, copy, draw_log, next_draw};
+use super::{CopiedList, Damage, book, check_name, copy, draw_log, history, next_draw};
 
 /// How a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,29 @@ pub fn check(dir: &Path, is_change: impl Fn(&[u8]) -> bool) -> io::Result<Vec<Fi
         }
     }
     findings.extend(draw_log::files_in(dir)?.iter().filter_map(|path| check_draw_log(path)));
+    findings.extend(history::files_in(dir)?.iter().filter_map(|path| check_history(path)));
     Ok(findings)
+}
+
+/// Looks at a room's history; none where it was set aside as another version's.
+fn check_history(path: &Path) -> Option<Finding> {
+    let (condition, what) = match path.extension().and_then(|of| of.to_str())? {
+        "history" => match history::look(path) {
+            Ok(Ok((samples, 0))) => (Condition::Whole, format!("a room's history of {samples} samples")),
+            Ok(Ok((samples, gaps))) => (
+                Condition::Rotten,
+                format!("a room's history of {samples} samples, and {gaps} that are gaps in charts"),
+            ),
+            Ok(Err(history::Unread::Damaged(damage))) => (damage.into(), "a room's history".to_owned()),
+            Ok(Err(history::Unread::Version(version))) => {
+                (Condition::Unreadable, format!("written in version {version}"))
+            }
+            Err(error) => (Condition::Unreadable, error.to_string()),
+        },
+        "rotten" => (Condition::Rotten, "kept aside when it was found".to_owned()),
+        _ => return None,
+    };
+    Some(Finding { path: path.to_owned(), condition, what })
 }
 
 /// Looks at a file of a draw log; none where it is of another kind.

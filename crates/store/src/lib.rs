@@ -10,6 +10,7 @@
 //! | [`embedded`] | in memory, with a journal on the disk of one edge |
 //! | [`redis`] | in Redis, for a fleet of edges; the transitions are the scripts in `lua/` |
 //! | [`check`] | in files: reads them and says which are damaged |
+//! | [`history`] | as numbers of the last two weeks, beside any of these |
 //!
 //! The compiler keeps one promise here: this crate names no edge, no admin API and no configuration file. A store takes its
 //! room's decisions from [`fairgate_core`] and has none of its own.
@@ -24,6 +25,7 @@ pub mod embedded;
 mod framing;
 #[doc(hidden)]
 pub mod fuzzed;
+pub mod history;
 mod joins;
 mod lock;
 mod next_draw;

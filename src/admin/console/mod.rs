@@ -9,6 +9,7 @@
 //! Pages are made here and nowhere else; the console keeps nothing on a disk.
 
 mod audit_page;
+mod charts;
 mod door;
 mod fields;
 pub(super) mod links;
@@ -53,6 +54,7 @@ pub struct Console {
     sessions: sessions::Sessions,
     links: links::Links,
     hub: Arc<live::Hub>,
+    charts: charts::Drawn,
     metrics: Metrics,
 }
 
@@ -67,6 +69,7 @@ impl Console {
             trusted_proxies: trusted_proxies.to_vec(),
             sessions: sessions::Sessions::default(),
             links: links::Links::default(),
+            charts: charts::Drawn::default(),
             hub: Arc::new(live::Hub::new(metrics.console_streams.clone(), metrics.console_feeds.clone())),
             metrics,
         })
@@ -96,6 +99,7 @@ pub(super) fn router(admin: Admin) -> Router<Admin> {
         .route("/console/rooms/{room}", get(room_page::show))
         .route("/console/rooms/{room}/live", get(live::stream))
         .route("/console/rooms/{room}/now", get(live::now))
+        .route("/console/rooms/{room}/charts", get(charts::show))
         .route("/console/rooms/{room}/preview", post(steer::preview))
         .route("/console/rooms/{room}/change", post(steer::change))
         .route("/console/rooms/{room}/undo", post(steer::undo))

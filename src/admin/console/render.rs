@@ -16,6 +16,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("base.html", include_str!("../../../pages/console/base.html")),
     ("audit.html", include_str!("../../../pages/console/audit.html")),
     ("change.html", include_str!("../../../pages/console/change.html")),
+    ("charts.html", include_str!("../../../pages/console/charts.html")),
     ("confirm.html", include_str!("../../../pages/console/confirm.html")),
     ("enter.html", include_str!("../../../pages/console/enter.html")),
     ("login.html", include_str!("../../../pages/console/login.html")),
@@ -50,8 +51,17 @@ pub(super) fn page(name: &str, person: Option<&Person>, values: &Json) -> Result
         })
     });
     let values = json!({ "t": &*WORDS, "version": version(), "who": who, "page": values });
-    let rendered = PAGES.get_template(name).and_then(|template| template.render(value(&values)));
-    rendered.map(|html| Html(html).into_response()).map_err(|error| Refused::Broken(format!("{name}: {error:#}")))
+    rendered(name, &values).map(|html| Html(html).into_response())
+}
+
+/// A part of a page that is the same for all who may see it.
+pub(super) fn fragment(name: &str, values: &Json) -> Result<String, Refused> {
+    rendered(name, &json!({ "t": &*WORDS, "page": values }))
+}
+
+fn rendered(name: &str, values: &Json) -> Result<String, Refused> {
+    let rendered = PAGES.get_template(name).and_then(|template| template.render(value(values)));
+    rendered.map_err(|error| Refused::Broken(format!("{name}: {error:#}")))
 }
 
 /// A text of `words.json` below two keys; the last key itself where there is none.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::audit_page::{field, iso, rows, time};
+use super::charts::{self, Stretch};
 use super::door::Person;
 use super::live::Live;
 use super::refusal::Refused;
@@ -27,6 +28,7 @@ pub(super) struct Done {
     done: Option<String>,
     since: u64,
     same: Option<String>,
+    span: Option<String>,
 }
 
 /// The page of a room.
@@ -50,6 +52,7 @@ pub(super) async fn show(
         None => None,
     };
     let follow = edges(&admin, &room.name, done.since, view.now_ms).await?;
+    let stretch = Stretch::named(done.span);
     let page = json!({
         "room": named(&room),
         "live": live,
@@ -61,6 +64,8 @@ pub(super) async fn show(
         "same": done.same.is_some(),
         "follow": { "known": follow.known, "following": follow.following },
         "last": last,
+        "span": stretch.name(),
+        "charts": charts::html(&admin, &room.name, &stretch).await?,
     });
     render::page("room.html", Some(&person), &page)
 }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::charts;
 use super::door::Person;
 use super::live::Live;
 use super::refusal::Refused;
@@ -22,7 +23,9 @@ pub(super) async fn show(State(admin): State<Admin>, person: Person) -> Result<R
             Ok((live, view)) => (urgency(&view), Some(live), next(&view)),
             Err(problem) => ((0, 0), None, problem.to_string()),
         };
-        rooms.push((urgency, json!({ "room": named(room), "live": live, "next": next })));
+        // Without its history a room is listed all the same.
+        let spark = charts::spark(&admin, &room.name).await.ok();
+        rooms.push((urgency, json!({ "room": named(room), "live": live, "next": next, "spark": spark })));
     }
     rooms.sort_by_key(|(urgency, _)| *urgency);
     let rooms: Vec<Value> = rooms.into_iter().map(|(_, room)| room).collect();

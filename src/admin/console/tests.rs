@@ -12,6 +12,7 @@ use crate::admin::Client;
 use crate::admin::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TOKEN_VIEWER, TestEdge};
 use crate::config::Secret;
 use fairgate_core::room::{Command, Control};
+use fairgate_store::history::{Sample, Series};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -133,6 +134,74 @@ async fn pages_say_what_they_may_load_and_that_nobody_keeps_them() {
         assert!(file.status.is_success() && file.html.len() > 500);
         assert!(file.headers[CACHE_CONTROL].to_str().expect("ASCII").contains("immutable"));
     }
+}
+
+#[tokio::test]
+async fn charts_show_what_was_with_sentences_and_tables_and_the_changes_in_that_time() {
+    let edge = TestEdge::start().await;
+    let browser = Browser::logged_in(&edge, TOKEN_SRE).await;
+    browser.sends("pause", "", &[]).await;
+    let now_s = u32::try_from(edge.store.view("final").await.unwrap().now_ms / 1_000).unwrap();
+    let history = edge.history.of("final").unwrap();
+    for ago in (0..600_u32).rev().filter(|ago| !(200..260).contains(ago)) {
+        let mut sample = Sample::new(now_s - ago);
+        sample.set(Series::Waiting, 41_200 - u64::from(ago) * 10);
+        sample.set(Series::Rate, 600);
+        history.note(&sample).unwrap();
+    }
+    let page = browser.get("/console/rooms/final?span=1h").await;
+    assert!(page.html.contains("41,200 wait;") && page.html.contains("Rising for "), "{}", page.html);
+    assert!(page.html.contains("<td>41,200</td>") && page.html.contains("span=1h\" aria-current=\"true\""));
+    assert!(page.html.contains("viewer</title>") || page.html.contains("Paused: no → yes</title>"), "{}", page.html);
+    assert!(!page.html.contains("style=") && !page.html.contains("<script>"));
+    let part = browser.get("/console/rooms/final/charts?span=15m").await;
+    assert!(part.status.is_success() && part.html.contains("41,200 wait;") && !part.html.contains("<html"));
+    // A gap ends a line, and another begins behind it.
+    let line =
+        part.html.split("id=\"line-plot\"").nth(1).and_then(|plot| plot.split("class=\"line a\" d=\"").nth(1)).unwrap();
+    assert_eq!(line.split('"').next().unwrap().matches('M').count(), 2, "{line}");
+    let other = Browser::new(&edge).get("/console/rooms/final/charts").await;
+    assert_eq!(other.status, StatusCode::UNAUTHORIZED);
+    let rooms = browser.get("/console/").await;
+    assert!(
+        rooms.html.contains("class=\"spark\"") && rooms.html.contains("over half an hour: Rising"),
+        "{}",
+        rooms.html
+    );
+}
+
+#[tokio::test]
+async fn a_room_whose_history_cannot_be_read_is_shown_without_charts() {
+    let edge = TestEdge::start().await;
+    std::fs::write(edge.dir.path().join("history.kept"), "no directory").unwrap();
+    let browser = Browser::logged_in(&edge, TOKEN_SRE).await;
+    let page = browser.get("/console/rooms/final").await;
+    assert!(page.status.is_success() && page.html.contains("history of this room cannot be read"), "{}", page.html);
+    assert!(page.html.contains("id=\"pause\""));
+    assert!(browser.get("/console/").await.html.contains("Cup final"));
+}
+
+#[tokio::test]
+async fn what_a_first_look_loads_is_small() {
+    let edge = TestEdge::start().await;
+    let browser = Browser::logged_in(&edge, TOKEN_SRE).await;
+    let now_s = u32::try_from(edge.store.view("final").await.unwrap().now_ms / 1_000).unwrap();
+    let history = edge.history.of("final").unwrap();
+    for ago in 0..900_u32 {
+        let mut sample = Sample::new(now_s - ago);
+        for series in Series::all() {
+            sample.set(series, (u64::from(ago) * 7_919 + series as u64) % 1_000);
+        }
+        history.note(&sample).unwrap();
+    }
+    let mut bytes = 0;
+    for path in ["rooms/final", "console.css", "console.js"] {
+        let page = browser.get(&format!("/console/{path}")).await;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut gzip, page.html.as_bytes()).unwrap();
+        bytes += gzip.finish().unwrap().len();
+    }
+    assert!(bytes < 40_000, "{bytes} bytes with gzip, of numbers that are as wild as can be");
 }
 
 #[tokio::test]

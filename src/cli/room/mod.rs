@@ -1,6 +1,7 @@
 //! `fairgate room`: watch and change live rooms, over the admin API.
 
 mod entry;
+mod history;
 mod print;
 #[cfg(test)]
 mod tests;
@@ -110,6 +111,13 @@ enum Step {
         /// The earlier page, as the last one names it.
         #[arg(long, value_name = "PAGE")]
         before: Option<String>,
+    },
+    /// Show what a room's numbers were: each second of the last six hours, and each ten seconds of the last fourteen days.
+    ///
+    /// Numbers of the shop and of requests are those of the edge that is asked.
+    History {
+        #[command(flatten)]
+        wanted: history::Wanted,
     },
     /// Show who came into a room how: entries by way, refusals by reason, and claims that were asked for something.
     Entry {
@@ -304,6 +312,7 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
             let audit = client.audit(&AuditQuery { room, who, from, before }).await?;
             if json { print_json(out, &audit) } else { print_audit(out, &audit) }
         }
+        Step::History { wanted } => history::show(client, wanted, json, out).await,
         Step::Clock { accept } => {
             let clock = if accept { client.accept_clock().await? } else { client.clock().await? };
             if json { print_json(out, &clock) } else { print_clock(out, &clock) }

@@ -7,6 +7,7 @@ use super::*;
 use crate::admin::Changed;
 use crate::admin::testing::{TOKEN_ORGANIZER, TOKEN_SRE, TOKEN_VIEWER, TestEdge};
 use fairgate_core::room::{PreparedDraw, SalePlan};
+use fairgate_store::history::{Sample, Series};
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -208,4 +209,29 @@ async fn says_what_went_wrong() {
     assert!(nothing.contains("required"), "{nothing}");
     let elsewhere = Client::new("http://127.0.0.1:1", Secret::new(String::new())).list().await.unwrap_err();
     assert!(elsewhere.to_string().contains("is the edge running"), "{elsewhere}");
+}
+
+#[tokio::test]
+async fn tells_what_a_rooms_numbers_were() {
+    let edge = TestEdge::start().await;
+    let history = edge.history.of("final").unwrap();
+    for second in [0, 1, 12] {
+        let mut sample = Sample::new(1_790_000_000 + second);
+        sample.set(Series::Waiting, 100 + u64::from(second));
+        history.note(&sample).unwrap();
+    }
+    let from = "history final --from 2026-09-21T14:13:20Z --to 2026-09-21T14:13:40Z --series waiting";
+    assert_eq!(
+        says(&edge, TOKEN_VIEWER, &format!("{from} --csv")).await.unwrap(),
+        "time,waiting\n2026-09-21T14:13:20Z,100\n2026-09-21T14:13:21Z,101\n2026-09-21T14:13:32Z,112\n"
+    );
+    assert_eq!(
+        says(&edge, TOKEN_VIEWER, &format!("{from} --csv --step 10s")).await.unwrap(),
+        "time,waiting\n2026-09-21T14:13:20Z,101\n2026-09-21T14:13:30Z,112\n"
+    );
+    let json = says(&edge, TOKEN_VIEWER, &format!("--json {from}")).await.unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["step_s"], json["series"][0]["values"].as_array().unwrap().len()), (&1.into(), 20));
+    let wrong = says(&edge, TOKEN_VIEWER, "history final --from 2026-09-21T14:13:20Z --series waitng").await;
+    assert!(wrong.unwrap_err().to_string().contains("there are phase, limit"));
 }

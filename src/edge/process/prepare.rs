@@ -30,6 +30,7 @@ use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::edge::upstream::handle::Upstream;
 use fairgate_core::request::forged::Forged;
 use fairgate_core::request::route::{RoomRoutes, RouteTable};
+use fairgate_store::history::Histories;
 use fairgate_telemetry::clock::Clock;
 use fairgate_token::PassCache;
 
@@ -111,6 +112,7 @@ pub(crate) fn build(
         rooms,
         log,
         store: Arc::clone(&parts.store),
+        history: Arc::new(Histories::new(&config.store.path)),
         clock: Arc::clone(clock),
         keys,
         passes: PassCache::new(PASSES_MAX),

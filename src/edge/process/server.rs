@@ -37,6 +37,7 @@ use crate::edge::tasks::admin::AdminService;
 use crate::edge::tasks::draw_log::LogTask;
 use crate::edge::tasks::entry_book::EntryBooks;
 use crate::edge::tasks::file_watch::FileWatch;
+use crate::edge::tasks::history::HistoryWriter;
 use crate::edge::tasks::inventory::InventoryWatch;
 use crate::edge::tasks::overload_control::OverloadControl;
 use crate::edge::tasks::past_draws::PastDraws;
@@ -123,6 +124,7 @@ fn add_watches(
     let past = PastDraws::new(edge, &parts.supervisor, config.store.path.clone());
     server.add_service(background_service("past draws", past));
     server.add_service(background_service("timekeeper", Timekeeper::new(edge, parts)));
+    server.add_service(background_service("history", HistoryWriter::new(edge, &parts.supervisor)));
     for watch in stock_watches(edge, parts)? {
         server.add_service(background_service("stock", watch));
     }

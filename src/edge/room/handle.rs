@@ -80,6 +80,8 @@ pub(crate) struct LiveRoom {
     snapshot: ArcSwapOption<Snapshot>,
     progress: Mutex<Progress>,
     best_minute: Mutex<BestMinute>,
+    /// What the shop said last that it has left.
+    pub(crate) stock: ArcSwapOption<u64>,
     /// The frozen roster's upper levels, once somebody has read it.
     pub(crate) tree: ArcSwapOption<RosterTree>,
     /// The same of all tiers, in a room with tiers.
@@ -151,6 +153,7 @@ impl LiveRoom {
             snapshot: ArcSwapOption::empty(),
             progress: Mutex::default(),
             best_minute: Mutex::default(),
+            stock: ArcSwapOption::empty(),
             tree: ArcSwapOption::empty(),
             tier_trees: ArcSwapOption::empty(),
             public_claims: ArcSwap::default(),

@@ -41,6 +41,7 @@ impl AdminService {
         };
         let admin = Admin {
             store: Arc::clone(&edge.store),
+            history: Arc::clone(&edge.history),
             rooms: rooms.collect(),
             tokens: Arc::new(tokens),
             registry,

@@ -91,6 +91,7 @@ impl InventoryWatch {
     async fn tell(&self, items: u64, was_out: bool) {
         let name = self.room.name();
         self.metrics.observe_stock(name, items);
+        self.room.stock.store(Some(Arc::new(items)));
         let left = items > 0;
         if left != was_out {
             return;

@@ -6,6 +6,7 @@ pub(super) mod entry_book;
 pub(super) mod file_watch;
 mod freeze;
 pub(super) mod heartbeat;
+pub(super) mod history;
 pub(super) mod inventory;
 mod next_sale;
 pub(super) mod overload_control;

@@ -178,6 +178,7 @@ impl World {
         let token = || Secret::new("a-token-0123456789".into());
         let admin = Admin {
             store: Arc::clone(&self.edge.store),
+            history: Arc::clone(&self.edge.history),
             rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
             tokens: Arc::new(Tokens::new(&[AdminToken { name: "maria".into(), role, secret: token() }])),
             registry: self.registry.clone(),

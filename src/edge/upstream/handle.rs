@@ -4,7 +4,7 @@
 //! else ([`Breaker`]).
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,9 +27,12 @@ pub(crate) struct Upstream {
     slots: Slots,
     long_lived: Arc<StreamLimiter>,
     breaker: Mutex<Breaker>,
+    /// The present size of the window of requests in flight.
+    window: AtomicU32,
     /// True while the breaker may refuse; saves its lock while all is well.
     is_troubled: AtomicBool,
     measured: Measured,
+    unwritten: Mutex<Interval>,
 }
 
 /// Why a request does not go to the shop.
@@ -70,8 +73,10 @@ impl Upstream {
             slots,
             long_lived: StreamLimiter::new(config.streams_max),
             breaker: Mutex::default(),
+            window: AtomicU32::new(config.in_flight_max),
             is_troubled: AtomicBool::new(false),
             measured: Measured::default(),
+            unwritten: Mutex::default(),
         })
     }
 
@@ -104,6 +109,7 @@ impl Upstream {
 
     /// Changes the window of requests in flight, and the ms for which a request may wait for a slot.
     pub(crate) fn resize(&self, window: u32, queue_wait_ms: u64) {
+        self.window.store(window, Relaxed);
         self.slots.resize(window, Duration::from_millis(queue_wait_ms));
     }
 
@@ -190,7 +196,24 @@ impl Upstream {
 
     /// Takes out what was measured since the last time.
     pub(crate) fn take_interval(&self) -> Interval {
-        self.measured.take(self.load().0 as u64)
+        let interval = self.measured.take(self.load().0 as u64);
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        unwritten.answers.add(&interval.answers);
+        unwritten.waits.add(&interval.waits);
+        unwritten.errors += interval.errors;
+        unwritten.refused += interval.refused;
+        unwritten.in_flight = unwritten.in_flight.max(interval.in_flight);
+        interval
+    }
+
+    /// Takes out what all intervals had together since the history was written last.
+    pub(crate) fn take_unwritten(&self) -> Interval {
+        std::mem::take(&mut *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Requests that may be with the shop at once at this moment.
+    pub(crate) fn window(&self) -> u32 {
+        self.window.load(Relaxed)
     }
 
     /// Requests with the shop, and waiting for it.
@@ -248,5 +271,10 @@ mod tests {
         let interval = shop.take_interval();
         assert_eq!((interval.answers.count(), interval.errors, interval.tells_waits), (1, 5, true));
         assert_eq!(interval.in_flight, 1);
+        shop.observe_failure(0, 4_000);
+        shop.take_interval();
+        let unwritten = shop.take_unwritten();
+        assert_eq!((unwritten.answers.count(), unwritten.errors), (1, 6), "all intervals since the last time");
+        assert_eq!(shop.take_unwritten(), Interval::default());
     }
 }

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use self::world::{FRIDAYS, MINUTE_MS, OPENS_MS, WEEK_MS, World, clock, embedded, ends, keys, starts};
 use crate::edge::http::problem::Problem;
+use crate::edge::tasks::history::HistoryWriter;
+use fairgate_store::history::{Series, Span};
+use fairgate_telemetry::supervise::Supervisor;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_sale_follows_the_other_and_its_commitment_is_public_before() {
@@ -249,4 +252,29 @@ async fn another_beacon_or_other_times_get_another_secret() {
         (&json!("committed + public beacon"), &committed["starts_at_ms"])
     );
     assert_ne!(next["commitment"], committed["commitment"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_room_was_is_known_after_a_restart() {
+    let (keys, clock) = (keys(), clock(OPENS_MS - MINUTE_MS));
+    let supervisor = Supervisor::new(&prometheus::Registry::new()).unwrap();
+    let from_s = u32::try_from(OPENS_MS / 1_000).unwrap();
+    for edge in 0..2_u8 {
+        let world = World::start(embedded(&keys, &clock), &keys, &clock, FRIDAYS).await;
+        let writer = HistoryWriter::new(&world.edge, &supervisor);
+        for second in 0..2_u8 {
+            let fan = 2 * edge + second;
+            clock.set(OPENS_MS + u64::from(fan) * 1_000);
+            world.edge.store.apply("final", Command::Enter(vec![[fan + 1; 32]])).await.unwrap();
+            world.look().await;
+            writer.run_once().await;
+        }
+        let span = Span { from_s, until_s: from_s + 10, step_s: 1 };
+        let samples = world.edge.history.read("final", span).await.unwrap();
+        let pools: Vec<_> = samples.iter().map(|sample| (sample.at_s - from_s, sample.get(Series::Pool))).collect();
+        let seen: Vec<_> = (0..2 * u32::from(edge) + 2).map(|second| (second, Some(second + 1))).collect();
+        assert_eq!(pools, seen, "by edge {edge}");
+        assert!(samples.iter().all(|sample| sample.get(Series::Stock).is_none()), "the shop says nothing of it");
+        world.edge.store.close().await;
+    }
 }
