@@ -22,6 +22,9 @@ use crate::tls::{CHAIN, Certificate};
 /// So much that one session never has too much.
 const SESSION_AT_EASE: &str = "session_per_minute = 60_000_000\nsession_burst = 1_000_000";
 
+/// Opens the admin API and the console.
+pub(crate) const ADMIN_TOKEN: &str = "token-of-the-benchmark";
+
 /// Stopped when dropped.
 pub(crate) struct Edge {
     process: ChildProcess,
@@ -64,7 +67,7 @@ impl Edge {
         std::fs::write(&path, text + entry + &tls(tls_port, &Certificate::make(files.path())?))?;
         let mut command = Command::new(fairgate_program()?);
         command.args(["edge", "--exit-with-stdin", "--config"]).arg(&path).stderr(Stdio::inherit());
-        command.env("FAIRGATE_IDENTITY_KEY", "5a".repeat(32));
+        command.env("FAIRGATE_IDENTITY_KEY", "5a".repeat(32)).env("FAIRGATE_ADMIN_TOKEN", ADMIN_TOKEN);
         let process = ChildProcess::spawn("edge", command)?;
         wait_for_port(port)?;
         let edge = Self { process, port, tls_port, admin, client: reqwest::Client::new(), files };
@@ -78,6 +81,11 @@ impl Edge {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The admin listener.
+    pub(crate) fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin)
     }
 
     pub(crate) fn status_url(&self) -> String {

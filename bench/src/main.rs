@@ -8,6 +8,7 @@
 mod audit;
 mod bare;
 mod claim;
+mod console;
 mod cpu;
 mod draw;
 mod edge;
@@ -53,7 +54,7 @@ struct Args {
 }
 
 /// The groups in the order in which they run.
-const GROUPS: [&str; 14] = [
+const GROUPS: [&str; 15] = [
     "draw",
     "audit",
     "work",
@@ -62,6 +63,7 @@ const GROUPS: [&str; 14] = [
     "idle",
     "join",
     "claim",
+    "console",
     "fleet",
     "reservations",
     "core-http",
@@ -106,6 +108,7 @@ async fn measure(group: &str, rounds: usize) -> anyhow::Result<Vec<Row>> {
         "idle" => idle::run().await,
         "join" => join::run(rounds).await,
         "claim" => claim::run(rounds).await,
+        "console" => console::run(rounds).await,
         "fleet" => fleet::run(rounds).await,
         "reservations" => reservations::run(rounds).await,
         "core-http" => reservations::core_http::run(rounds).await,

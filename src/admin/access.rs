@@ -16,6 +16,7 @@ use ring::hmac;
 use super::Admin;
 use super::listen::Peer;
 use super::problem::Problem;
+use super::refusals::wrong_token;
 use crate::config::{AdminToken, Role};
 use fairgate_core::fields::{self, bearer};
 use fairgate_telemetry::entropy;
@@ -90,7 +91,7 @@ pub(super) async fn require_token(
     admin.doorman.listens_to(peer)?;
     let token = fields::first(request.headers(), &AUTHORIZATION).and_then(bearer).ok_or(Problem::NoToken)?;
     let Some(caller) = admin.tokens.caller(token).cloned() else {
-        admin.doorman.note_wrong_token(peer);
+        wrong_token(&admin, peer).await;
         return Err(Problem::WrongToken);
     };
     request.extensions_mut().insert(Caller { from: Some(network_of(peer)), ..caller });

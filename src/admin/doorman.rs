@@ -22,6 +22,7 @@ use prometheus::Registry;
 
 use super::Admin;
 use super::problem::Problem;
+use super::refusals::Refusals;
 use crate::observe::metrics;
 use fairgate_core::rate_limit::{Quota, Table, Verdict, networks};
 
@@ -45,6 +46,8 @@ pub struct Doorman {
     began: Instant,
     metrics: Metrics,
     said: Mutex<Said>,
+    /// Which refusals were written down.
+    pub(super) refusals: Refusals,
 }
 
 #[derive(Default)]
@@ -61,7 +64,14 @@ impl Doorman {
     pub fn new(hosts: &[String], registry: &Registry) -> prometheus::Result<Self> {
         let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         let (guesses, metrics) = (Table::new(NETWORKS), Metrics::new(registry)?);
-        Ok(Self { hosts, guesses, began: Instant::now(), metrics, said: Mutex::default() })
+        Ok(Self {
+            hosts,
+            guesses,
+            began: Instant::now(),
+            metrics,
+            said: Mutex::default(),
+            refusals: Refusals::default(),
+        })
     }
 
     /// Checks that an address may still try a token.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use fairgate_store::history::{COARSE_STEP_S, Sample, Series, Span};
-use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::written_time::read_time_ms;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -138,10 +137,9 @@ fn time_s(key: &'static str, text: Option<&str>) -> Result<Option<u32>, Problem>
     Ok(at_ms.map(|at_ms| u32::try_from(at_ms / 1_000).unwrap_or(u32::MAX)))
 }
 
-/// The rooms' time, Unix seconds; this machine's where the store is out of reach.
+/// The time, Unix seconds.
 pub(super) fn now_s(admin: &Admin) -> u32 {
-    let now_ms = admin.store.now_ms().unwrap_or_else(|| SystemClock.now_ms());
-    u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX)
+    u32::try_from(admin.now_ms() / 1_000).unwrap_or(u32::MAX)
 }
 
 /// A stretch of a room's history, step by step.

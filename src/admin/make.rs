@@ -16,6 +16,7 @@ use super::audit_pages::changed_since;
 use super::change::{Change, changes, role_for, warnings};
 use super::precondition::{ControlsTag, Seen};
 use super::problem::Problem;
+use super::refusals::is_refusal;
 use super::rooms::{Changed, find, next_of, state};
 use super::{Admin, foresee};
 use fairgate_core::room::{Command, Control, Refusal, View};
@@ -151,5 +152,6 @@ fn tell(entry: &AuditEntry) {
     let AuditEntry { who, role, room, id, from, change, .. } = entry;
     let (before, after): (&Value, &Value) = (&change.before, &change.after);
     let from = from.as_deref().unwrap_or_default();
-    tracing::info!(target: "audit", who, ?role, room, id, from, what = change.what, %before, %after, "changed a room");
+    let done = if is_refusal(&change.what) { "refused" } else { "changed a room" };
+    tracing::info!(target: "audit", who, ?role, room, id, from, what = change.what, %before, %after, "{done}");
 }

@@ -30,6 +30,7 @@ mod make;
 mod openapi;
 mod precondition;
 mod problem;
+mod refusals;
 mod revoke;
 mod rooms;
 mod state;
@@ -54,6 +55,7 @@ use fairgate_draw::Hash;
 use fairgate_entry::code::Shared;
 use fairgate_store::Store;
 use fairgate_store::history::Histories;
+use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::supervise::Supervisor;
 
 pub use access::Tokens;
@@ -73,6 +75,7 @@ pub use entry::{
 pub use history::{HistoryQuery, HistoryState, SeriesState};
 pub use listen::serve;
 pub use openapi::AdminApi;
+pub(crate) use refusals::is_refusal;
 pub use revoke::Revocation;
 pub use rooms::{Changed, Rooms};
 pub use state::{NextSaleState, RoomState};
@@ -119,6 +122,13 @@ pub struct Admin {
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
+impl Admin {
+    /// The rooms' time, Unix ms; this machine's where the store is out of reach.
+    fn now_ms(&self) -> u64 {
+        self.store.now_ms().unwrap_or_else(|| SystemClock.now_ms())
+    }
+}
+
 /// A room, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomName {
@@ -151,6 +161,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/entry/shared", get(entry::shared))
         .route("/clock", get(clock::show))
         .route("/clock/accept", post(clock::accept))
+        .layer(middleware::from_fn_with_state(admin.clone(), refusals::watch))
         .layer(middleware::from_fn_with_state(admin.clone(), access::require_token));
     Router::new()
         .nest("/api/v1", api)

@@ -105,11 +105,16 @@ impl Problem {
     }
 }
 
+/// The words of a problem, beside the answer that has them.
+#[derive(Clone, Debug)]
+pub(super) struct Told(pub(super) String);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, slug, title) = self.kind();
         let details = ProblemDetails::new(status, slug, title, self.to_string());
         let mut response = (status, details.to_json()).into_response();
+        response.extensions_mut().insert(Told(self.to_string()));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Self::Guessing { retry_after_ms } = self {

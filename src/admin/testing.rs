@@ -90,7 +90,10 @@ impl TestEdge {
         };
         let listener = fairgate_testkit::listen_async().expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let server = tokio::spawn(async move { serve(listener, router(admin)).await.expect("a server") });
+        let server = tokio::spawn(async move {
+            let proxies = admin.console.as_deref().map(|console| console.proxies().to_vec()).unwrap_or_default();
+            serve(listener, router(admin), &proxies).await.expect("a server");
+        });
         Self { url, store, accepts_visitors, supervisor, clock, history, server, dir }
     }
 }

@@ -381,7 +381,8 @@ async fn a_session_is_revoked_by_place_or_by_name_and_everything_is_in_the_audit
     {
         assert_eq!(newest[key], value, "{key} of {newest}");
     }
-    assert_eq!(audit["changes"].as_array().map(Vec::len), Some(3), "{audit}");
+    assert_eq!(audit["changes"][1]["what"], "refused", "{audit}");
+    assert_eq!(audit["changes"].as_array().map(Vec::len), Some(4), "{audit}");
 }
 
 /// Round 1000 of quicknet, from `docs/DRAW.md`.

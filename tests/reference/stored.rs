@@ -105,9 +105,10 @@ fn every_file_of_a_store_is_listed() {
     let mut names = BTreeSet::new();
     for source in of_stores {
         for (_, text) in crate::source::strings(&source.text) {
-            let is_file = [".claims", ".entries", ".history", ".journal", ".jsonl", ".ledger", ".lock", ".roster", ".sock"]
-                .iter()
-                .any(|end| text.ends_with(end) && !text.contains(' '));
+            let is_file =
+                [".claims", ".entries", ".history", ".journal", ".jsonl", ".ledger", ".lock", ".roster", ".sock"]
+                    .iter()
+                    .any(|end| text.ends_with(end) && !text.contains(' '));
             names.extend(is_file.then(|| text.rsplit_once('.').map(|(_, end)| format!(".{end}"))).flatten());
         }
     }

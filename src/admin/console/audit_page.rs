@@ -14,6 +14,7 @@ use crate::admin::audit::AuditEntry;
 use crate::admin::audit_pages::{AuditQuery, page};
 use crate::admin::change::{Change, role_for_value};
 use crate::admin::foresee::grouped;
+use crate::admin::refusals::is_refusal;
 use crate::admin::undo::is_undoable;
 use crate::config::Role;
 
@@ -78,7 +79,12 @@ fn role_key(role: Role) -> &'static str {
 
 /// One change in words.
 pub(super) fn said_change(Change { what, before, after }: &Change) -> Value {
-    json!({ "what": word("value", what), "before": said(what, before), "after": said(what, after) })
+    json!({
+        "what": word("value", what),
+        "before": said(what, before),
+        "after": said(what, after),
+        "changed": !is_refusal(what),
+    })
 }
 
 fn said(what: &str, value: &Value) -> String {

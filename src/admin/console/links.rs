@@ -23,6 +23,7 @@ use super::way::Way;
 use crate::admin::Admin;
 use crate::admin::access::{Caller, network_of};
 use crate::admin::problem::Problem;
+use crate::admin::refusals::wrong_token;
 use fairgate_problem::ProblemDetails;
 
 const GOOD_FOR: Duration = Duration::from_secs(60);
@@ -101,7 +102,7 @@ pub(super) async fn enter(
 ) -> Result<Response, Refused> {
     admin.doorman.listens_to(way.address)?;
     let Some(caller) = admin.open_console()?.links.take(&entry.key, Instant::now()) else {
-        admin.doorman.note_wrong_token(way.address);
+        wrong_token(&admin, way.address).await;
         return Err(Refused::used_link());
     };
     session_begun(&admin, Caller { from: Some(network_of(way.address)), ..caller }, way)

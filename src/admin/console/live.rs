@@ -2,6 +2,7 @@
 //!
 //! Guarantees:
 //! - a room that nobody watches costs nothing: its feed ends within a second of its last view
+//! - of one address no more than [`OF_ONE_ADDRESS_MAX`] views are open, also behind a proxy
 //! - an event is at most [`EVENT_BYTES_MAX`]; whoever reads slowly gets the latest one next
 
 use std::collections::HashMap;
@@ -9,11 +10,11 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::stream;
 use prometheus::IntGauge;
 use serde::Serialize;
@@ -23,8 +24,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::door::Watcher;
 use super::refusal::Refused;
 use super::render::word;
+use super::way::Way;
 use crate::admin::edges::edges;
 use crate::admin::foresee::{grouped, pace_sentence, waiting};
+use crate::admin::listen::{Addresses, OF_ONE_ADDRESS_MAX};
 use crate::admin::precondition::ControlsTag;
 use crate::admin::problem::Problem;
 use crate::admin::rooms::find;
@@ -106,6 +109,8 @@ type Feed = watch::Sender<Bytes>;
 #[derive(Debug)]
 pub(super) struct Hub {
     feeds: Mutex<HashMap<String, Arc<Feed>>>,
+    /// Whose views are open: behind a proxy all connections are one address's.
+    viewers: Addresses,
     streams: IntGauge,
     running: IntGauge,
 }
@@ -113,7 +118,7 @@ pub(super) struct Hub {
 impl Hub {
     /// `streams` and `running` count open views, and rooms that are looked at.
     pub(super) fn new(streams: IntGauge, running: IntGauge) -> Self {
-        Self { feeds: Mutex::default(), streams, running }
+        Self { feeds: Mutex::default(), viewers: Addresses::default(), streams, running }
     }
 
     fn watch(self: &Arc<Self>, admin: &Admin, room: &RoomName) -> watch::Receiver<Bytes> {
@@ -200,14 +205,17 @@ impl Drop for Open {
 pub(super) async fn stream(
     State(admin): State<Admin>,
     _: Watcher,
+    Extension(way): Extension<Way>,
     Path(room): Path<String>,
 ) -> Result<Response, Refused> {
     let hub = Arc::clone(&admin.open_console()?.hub);
+    // Who has so many asks for the numbers instead.
+    let held = hub.viewers.hold(way.address, OF_ONE_ADDRESS_MAX).ok_or_else(Refused::too_many_views)?;
     let mut events = hub.watch(&admin, find(&admin, &room)?);
     // What is known already comes first.
     events.mark_changed();
     hub.streams.inc();
-    let open = Open(hub.streams.clone());
+    let open = (Open(hub.streams.clone()), held);
     let events = stream::unfold((events, open), |(mut events, open)| async move {
         loop {
             events.changed().await.ok()?;

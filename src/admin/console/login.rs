@@ -16,6 +16,7 @@ use super::way::Way;
 use crate::admin::Admin;
 use crate::admin::access::{Caller, network_of};
 use crate::admin::problem::Problem;
+use crate::admin::refusals::wrong_token;
 
 /// The page that asks for a token.
 pub(super) async fn show(
@@ -50,7 +51,7 @@ pub(super) async fn login(
     }
     admin.doorman.listens_to(way.address)?;
     let Some(caller) = admin.tokens.caller(login.token.trim()).cloned() else {
-        admin.doorman.note_wrong_token(way.address);
+        wrong_token(&admin, way.address).await;
         let page = render::page("login.html", None, &page(&admin, way, true))?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };

@@ -75,6 +75,12 @@ impl Console {
         })
     }
 
+    /// The proxies that are believed.
+    #[must_use]
+    pub fn proxies(&self) -> &[IpNet] {
+        &self.trusted_proxies
+    }
+
     /// Counts who is logged in.
     fn count(&self) {
         self.metrics.console_sessions.set(i64::try_from(self.sessions.count()).unwrap_or(i64::MAX));

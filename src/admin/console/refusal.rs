@@ -42,6 +42,10 @@ impl Refused {
         Self::Said(StatusCode::GONE, "used_link")
     }
 
+    pub(super) fn too_many_views() -> Self {
+        Self::Said(StatusCode::TOO_MANY_REQUESTS, "too_many_views")
+    }
+
     pub(super) fn no_randomness() -> Self {
         Self::Broken("the system has no randomness".to_owned())
     }

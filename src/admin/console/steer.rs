@@ -17,6 +17,7 @@ use crate::admin::Admin;
 use crate::admin::edges::followed;
 use crate::admin::make::{Asked, make};
 use crate::admin::precondition::Seen;
+use crate::admin::refusals::told;
 use crate::admin::rooms::{Changed, find};
 use crate::admin::undo::undone;
 
@@ -53,7 +54,14 @@ pub(super) async fn change(
     let is_confirmed = sent.confirmed == "yes";
     let dry_run = !confirm.is_done(is_confirmed, &sent.typed);
     let asked = Asked { dry_run, seen: Seen::parse(&sent.seen), undoes: None };
-    let changed = make(&admin, &person.caller, &room, &asked, |view| wanted.controls(view)).await?;
+    let changed = make(&admin, &person.caller, &room, &asked, |view| wanted.controls(view)).await;
+    let changed = match changed {
+        Err(problem) if !dry_run => {
+            let asked = format!("{} {}", sent.what, sent.value);
+            return Err(told(&admin, &person.caller, &room, &asked, problem).await.into());
+        }
+        changed => changed?,
+    };
     if dry_run {
         return asked_again(&person, &sent, &confirm, &changed);
     }
@@ -100,7 +108,13 @@ pub(super) async fn undo(
     Form(undo): Form<Undo>,
 ) -> Result<Response, Refused> {
     person.require_form(&undo.form)?;
-    let changed = undone(&admin, &person.caller, &room, &undo.change, (false, Seen::Anything)).await?;
+    let changed = match undone(&admin, &person.caller, &room, &undo.change, (false, Seen::Anything)).await {
+        Ok(changed) => changed,
+        Err(problem) => {
+            let asked = format!("undo {}", undo.change);
+            return Err(told(&admin, &person.caller, &room, &asked, problem).await.into());
+        }
+    };
     done(&admin, &room, &changed).await
 }
 

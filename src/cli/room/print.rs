@@ -9,7 +9,7 @@ use fairgate_draw::Label;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::admin::{Audit, AuditEntry, Change, Changed, ClockState, EdgesState, RoomState};
+use crate::admin::{Audit, AuditEntry, Change, Changed, ClockState, EdgesState, RoomState, is_refusal};
 
 pub(super) fn print_changed(out: &mut impl Write, changed: &Changed, json: bool) -> anyhow::Result<()> {
     if json { print_json(out, changed) } else { print_changes(out, changed) }
@@ -141,7 +141,10 @@ fn print_changes(out: &mut impl Write, changed: &Changed) -> anyhow::Result<()> 
 }
 
 pub(super) fn said(Change { what, before, after }: &Change) -> String {
-    plain(&format!("{what} from {before} to {after}"))
+    match is_refusal(what) {
+        true => plain(&format!("{what}: {after}")),
+        false => plain(&format!("{what} from {before} to {after}")),
+    }
 }
 
 /// What the leak does at this moment, and why not more.

@@ -81,7 +81,10 @@ impl AdminService {
     /// Serves until the listener fails.
     async fn serve(&self) {
         let served = match listen(self.listen) {
-            Ok(listener) => admin::serve(listener, admin::router(self.admin.clone())).await,
+            Ok(listener) => {
+                let proxies = self.admin.console.as_deref().map_or(&[][..], Console::proxies);
+                admin::serve(listener, admin::router(self.admin.clone()), proxies).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = served {

@@ -30,6 +30,7 @@ use crate::admin::audit_pages::{AuditQuery, page};
 use crate::admin::foresee::grouped;
 use crate::admin::history::{Past, last};
 use crate::admin::problem::Problem;
+use crate::admin::refusals::is_refusal;
 use crate::admin::rooms::find;
 use crate::config::Role;
 
@@ -131,7 +132,8 @@ async fn values(admin: &Admin, room: &str, span: Span) -> Result<Value, Problem>
 async fn marks(admin: &Admin, room: &str, span: Span) -> Result<Vec<Value>, Problem> {
     let from = Some(iso(u64::from(span.from_s) * 1_000));
     let query = AuditQuery { room: Some(room.to_owned()), from, ..AuditQuery::default() };
-    let entries = page(admin, &query).await?.changes;
+    let mut entries = page(admin, &query).await?.changes;
+    entries.retain(|entry| !is_refusal(&entry.change.what));
     let made = entries.chunk_by(|one, other| one.id == other.id).take(MARKS).flat_map(|change| {
         let at_s = u32::try_from(change[0].at_ms / 1_000).unwrap_or(u32::MAX).clamp(span.from_s, span.until_s);
         let x = u64::from(at_s - span.from_s) * u64::from(WIDE) / u64::from(span.until_s - span.from_s);
