@@ -154,7 +154,7 @@ async fn charts_show_what_was_with_sentences_and_tables_and_the_changes_in_that_
     assert!(page.html.contains("<td>41,200</td>") && page.html.contains("span=1h\" aria-current=\"true\""));
     assert!(page.html.contains("viewer</title>") || page.html.contains("Paused: no → yes</title>"), "{}", page.html);
     assert!(!page.html.contains("style=") && !page.html.contains("<script>"));
-    let part = browser.get("/console/rooms/final/charts?span=15m").await;
+    let part = browser.get("/console/rooms/final/charts?span=1h").await;
     assert!(part.status.is_success() && part.html.contains("41,200 wait;") && !part.html.contains("<html"));
     // A gap ends a line, and another begins behind it.
     let line =

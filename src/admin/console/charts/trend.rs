@@ -5,7 +5,7 @@ use crate::admin::foresee::span;
 /// Shorter stretches say more of chance than of a trend.
 const STRETCH_S: u32 = 60;
 /// Of the highest stretch: less than this is no movement.
-const STILL: f64 = 0.02;
+const STILL: f64 = 0.01;
 
 /// Where a line goes, as a sentence; nothing where too little is known of it.
 pub(super) fn trend(values: &[Option<u32>], step_s: u32) -> Option<String> {
