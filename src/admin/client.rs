@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Audit, AuditQuery, Changed, ClockState, ConsoleLink, EdgesState, EntryState, Forgotten, HandedIn, HistoryQuery,
-    HistoryState, OverruleRequest, Overruled, RefusalState, Revocation, RoomPatch, RoomState, Rooms, SharedEntries,
+    HistoryState, OverruleRequest, Overruled, RefusalState, ReportState, Revocation, RoomPatch, RoomState, Rooms,
+    SharedEntries,
 };
 use crate::config::Secret;
 use fairgate_problem::ProblemDetails;
@@ -133,6 +134,14 @@ impl Client {
             text.extend_pairs(value.as_ref().map(|value| (name, value)));
         }
         self.call(Method::GET, &format!("/rooms/{room}/history?{}", text.finish()), |request| request).await
+    }
+
+    /// What happened in a sale.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn report(&self, room: &str, is_public: bool) -> Result<ReportState, ClientError> {
+        self.call(Method::GET, &format!("/rooms/{room}/report?public={is_public}"), |request| request).await
     }
 
     /// A page of the audit log.

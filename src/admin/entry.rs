@@ -381,6 +381,12 @@ pub(super) async fn shared(
     Ok(Json(SharedEntries { draw: hex::encode(draw), shared: shared.collect() }))
 }
 
+/// Entries of the present draw that were refused, by reason; none where the room asks nothing.
+pub(super) async fn refusals(admin: &Admin, room: &RoomName) -> Result<Vec<EntryCount>, Problem> {
+    let (_, book) = read(admin, room, &[]).await?;
+    Ok(Summary::of(&book).refused.into_iter().map(|(name, count)| EntryCount { name, count }).collect())
+}
+
 async fn read(admin: &Admin, room: &RoomName, parts: &[BookPart]) -> Result<(View, Book), Problem> {
     let view = admin.store.view(&room.name).await?;
     let book = admin.store.book(&room.name, &view.draw.descriptor_digest, parts).await?;

@@ -31,6 +31,7 @@ mod openapi;
 mod precondition;
 mod problem;
 mod refusals;
+mod report;
 mod revoke;
 mod rooms;
 mod state;
@@ -76,6 +77,8 @@ pub use history::{HistoryQuery, HistoryState, SeriesState};
 pub use listen::serve;
 pub use openapi::AdminApi;
 pub(crate) use refusals::is_refusal;
+pub use report::{Funnel, LimitStretch, ReportState, ReportedChange, ReportedDraw, ShopCourse, Waits};
+pub(crate) use report::{csv, html};
 pub use revoke::Revocation;
 pub use rooms::{Changed, Rooms};
 pub use state::{NextSaleState, RoomState};
@@ -88,6 +91,9 @@ pub type SharedOf = dyn Fn(&str, &Hash) -> Vec<Shared> + Send + Sync;
 
 /// Tells, of a room, the most people whom this edge has seen let in within a minute.
 pub type BestOf = dyn Fn(&str) -> Option<u32> + Send + Sync;
+
+/// Signs a document with the edge's key.
+pub type Sign = dyn Fn(serde_json::Value) -> Option<serde_json::Value> + Send + Sync;
 
 /// What the admin surface works on.
 #[derive(Clone)]
@@ -118,6 +124,8 @@ pub struct Admin {
     pub shared: Arc<SharedOf>,
     /// The most people whom this edge has seen let into a room within a minute; nothing before it has seen a minute.
     pub best: Arc<BestOf>,
+    /// Puts the edge's signature on the report of a sale; nothing where it is no canonical JSON.
+    pub sign: Arc<Sign>,
     /// What people should be told of this edge though visitors may be sent to it.
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
@@ -151,6 +159,9 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/undo/{change}", post(undo::undo))
         .route("/rooms/{room}/edges", get(edges::show))
         .route("/rooms/{room}/history", get(history::show))
+        .route("/rooms/{room}/report", get(report::show))
+        .route("/rooms/{room}/report.html", get(report::show_html))
+        .route("/rooms/{room}/report.csv", get(report::show_csv))
         .route("/rooms/{room}/audit", get(audit_pages::of_room))
         .route("/audit", get(audit_pages::of_all))
         .route("/console/links", post(console::links::new_link))

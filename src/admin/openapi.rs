@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{audit_pages, beacon, clock, console, edges, entry, health, history, revoke, rooms, undo};
+use super::{audit_pages, beacon, clock, console, edges, entry, health, history, report, revoke, rooms, undo};
 
 /// The admin API.
 #[derive(Debug, OpenApi)]
@@ -20,6 +20,9 @@ use super::{audit_pages, beacon, clock, console, edges, entry, health, history, 
         undo::undo,
         edges::show,
         history::show,
+        report::show,
+        report::show_html,
+        report::show_csv,
         audit_pages::of_room,
         audit_pages::of_all,
         console::links::new_link,

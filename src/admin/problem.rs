@@ -52,6 +52,8 @@ pub(super) enum Problem {
     Audit(String),
     #[error("the history of this room cannot be read at this edge: {0}")]
     History(String),
+    #[error("the report cannot be made: {0}")]
+    Report(String),
     #[error("{0}; whether the change was made is unknown: look, or ask again, which is safe")]
     Store(String),
 }
@@ -92,6 +94,7 @@ impl Problem {
             Self::Refused(_) => (StatusCode::CONFLICT, "refused", "The room refuses"),
             Self::Audit(_) => (StatusCode::INTERNAL_SERVER_ERROR, "audit-log", "The audit log fails"),
             Self::History(_) => (StatusCode::INTERNAL_SERVER_ERROR, "history", "The history cannot be read"),
+            Self::Report(_) => (StatusCode::INTERNAL_SERVER_ERROR, "report", "The report cannot be made"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The store cannot be reached"),
         }
     }

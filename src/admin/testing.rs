@@ -15,7 +15,9 @@ use fairgate_store::Store;
 use fairgate_store::embedded::EmbeddedStore;
 use fairgate_store::history::Histories;
 use fairgate_telemetry::clock::Clock;
+use fairgate_telemetry::entropy;
 use fairgate_telemetry::supervise::Supervisor;
+use fairgate_token::{KeyRing, KeySet, create_key};
 
 pub(crate) const TOKEN_VIEWER: &str = "viewer-0123456789";
 pub(crate) const TOKEN_ORGANIZER: &str = "organizer-0123456789";
@@ -30,6 +32,8 @@ pub(crate) struct TestEdge {
     pub(crate) clock: Arc<SteppedClock>,
     pub(crate) history: Arc<Histories>,
     server: JoinHandle<()>,
+    /// What its signatures are checked with.
+    pub(crate) public: KeySet,
     pub(crate) dir: TempDir,
 }
 
@@ -70,6 +74,10 @@ impl TestEdge {
         let accepts_visitors = Arc::new(AtomicBool::new(true));
         let accepts = Arc::clone(&accepts_visitors);
         let history = Arc::new(Histories::new(dir.path()));
+        let keys = dir.path().join("keys");
+        create_key(&keys, 1_000, &entropy::system()).expect("a key");
+        let keys = KeyRing::load(&keys, "https://tickets.example").expect("keys");
+        let public = keys.public().clone();
         let admin = Admin {
             store: Arc::clone(&store),
             history: Arc::clone(&history),
@@ -86,6 +94,7 @@ impl TestEdge {
             accepts_visitors: Arc::new(move || accepts.load(Ordering::Relaxed)),
             shared: Arc::new(|_, _| Vec::new()),
             best: Arc::new(|_| None),
+            sign: Arc::new(move |report| keys.sign_report(report, OPENS_AT_MS)),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().expect("a port");
@@ -94,7 +103,7 @@ impl TestEdge {
             let proxies = admin.console.as_deref().map(|console| console.proxies().to_vec()).unwrap_or_default();
             serve(listener, router(admin), &proxies).await.expect("a server");
         });
-        Self { url, store, accepts_visitors, supervisor, clock, history, server, dir }
+        Self { url, store, accepts_visitors, supervisor, clock, history, server, public, dir }
     }
 }
 

@@ -13,6 +13,7 @@ use super::keyset::KeySet;
 
 const TYPE: &str = "fairgate-draw+jws";
 const COUNTS_TYPE: &str = "fairgate-entry+jws";
+const REPORT_TYPE: &str = "fairgate-report+jws";
 
 /// Why a record is not believed to be the operator's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,11 +49,21 @@ impl KeyRing {
     /// Puts the signature of the key that signs now on the numbers of a draw's entry: an object of strings, whole numbers,
     /// lists and objects. `None` for anything else.
     #[must_use]
-    pub fn sign_counts(&self, mut counts: Value, now_ms: u64) -> Option<Value> {
-        let unsigned = canonical_json(&counts)?;
-        let signature = self.signer(now_ms).sign_detached(COUNTS_TYPE, unsigned.as_bytes());
-        counts.as_object_mut()?.insert("signature".to_owned(), signature.into());
-        Some(counts)
+    pub fn sign_counts(&self, counts: Value, now_ms: u64) -> Option<Value> {
+        self.sign_document(counts, COUNTS_TYPE, now_ms)
+    }
+
+    /// Puts the signature of the key that signs now on the report of a sale, as [`KeyRing::sign_counts`] does.
+    #[must_use]
+    pub fn sign_report(&self, report: Value, now_ms: u64) -> Option<Value> {
+        self.sign_document(report, REPORT_TYPE, now_ms)
+    }
+
+    fn sign_document(&self, mut document: Value, kind: &str, now_ms: u64) -> Option<Value> {
+        let unsigned = canonical_json(&document)?;
+        let signature = self.signer(now_ms).sign_detached(kind, unsigned.as_bytes());
+        document.as_object_mut()?.insert("signature".to_owned(), signature.into());
+        Some(document)
     }
 
     fn sign_canonical(&self, unsigned: &str, now_ms: u64) -> String {
@@ -76,6 +87,14 @@ impl KeySet {
     /// When none of these keys signed these very numbers.
     pub fn verify_counts(&self, published: Value) -> Result<String, RecordError> {
         self.verify_published(published, COUNTS_TYPE)
+    }
+
+    /// Checks the signature on the report of a sale; answers the id of the key.
+    ///
+    /// # Errors
+    /// When none of these keys signed this very report.
+    pub fn verify_report(&self, published: Value) -> Result<String, RecordError> {
+        self.verify_published(published, REPORT_TYPE)
     }
 
     fn verify_published(&self, mut published: Value, kind: &str) -> Result<String, RecordError> {
@@ -158,6 +177,9 @@ mod tests {
         let counts = json!({"at_ms": 3, "entry": {"entries": 7, "refused": {"code-unknown": 2}}, "ended": false});
         let signed = ring.sign_counts(counts.clone(), 2_000).unwrap();
         assert!(ring.public().verify_counts(signed.clone()).is_ok());
+        assert!(ring.public().verify_report(signed.clone()).is_err(), "numbers are no report");
+        let report = ring.sign_report(json!({ "kind": "fairgate-report", "ends_at_ms": null }), 2_000).unwrap();
+        assert!(ring.public().verify_report(report.clone()).is_ok() && ring.public().verify_counts(report).is_err());
         assert!(ring.public().verify_record(signed.clone()).is_err());
         assert!(ring.public().verify_counts(published(&ring.sign_record(record(), 2_000))).is_err());
         let mut changed = signed;

@@ -17,6 +17,7 @@ mod live;
 mod login;
 mod refusal;
 mod render;
+mod report_page;
 mod room_page;
 mod rooms_page;
 mod sessions;
@@ -106,6 +107,8 @@ pub(super) fn router(admin: Admin) -> Router<Admin> {
         .route("/console/rooms/{room}/live", get(live::stream))
         .route("/console/rooms/{room}/now", get(live::now))
         .route("/console/rooms/{room}/charts", get(charts::show))
+        .route("/console/rooms/{room}/report", get(report_page::show))
+        .route("/console/rooms/{room}/report/{file}", get(report_page::save))
         .route("/console/rooms/{room}/preview", post(steer::preview))
         .route("/console/rooms/{room}/change", post(steer::change))
         .route("/console/rooms/{room}/undo", post(steer::undo))

@@ -21,6 +21,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("enter.html", include_str!("../../../pages/console/enter.html")),
     ("login.html", include_str!("../../../pages/console/login.html")),
     ("refused.html", include_str!("../../../pages/console/refused.html")),
+    ("report.html", include_str!("../../../pages/console/report.html")),
     ("room.html", include_str!("../../../pages/console/room.html")),
     ("rooms.html", include_str!("../../../pages/console/rooms.html")),
 ];

@@ -182,6 +182,38 @@ async fn a_room_whose_history_cannot_be_read_is_shown_without_charts() {
 }
 
 #[tokio::test]
+async fn a_report_is_signed_and_its_public_edition_names_nobody() {
+    let edge = TestEdge::start().await;
+    let browser = Browser::logged_in(&edge, TOKEN_SRE).await;
+    browser.sends("message", "=cmd <b>Soon</b>", &[("confirmed", "yes")]).await;
+    let page = browser.get("/console/rooms/final/report").await;
+    assert!(
+        page.html.contains("One value was changed by hand.") && page.html.contains("the sale goes on"),
+        "{}",
+        page.html
+    );
+    for edition in ["full", "public"] {
+        let file = async |kind: &str| browser.get(&format!("/console/rooms/final/report/{edition}.{kind}")).await;
+        let json = file("json").await;
+        assert!(json.headers["content-disposition"].to_str().unwrap().contains("report-final.json"));
+        let signed: Value = serde_json::from_str(&json.html).unwrap();
+        assert!(edge.public.verify_report(signed.clone()).is_ok(), "{signed}");
+        let mut nicer = signed.clone();
+        nicer["funnel"]["admitted"] = 9.into();
+        assert!(edge.public.verify_report(nicer).is_err());
+        let who = if edition == "full" { "sre" } else { "" };
+        assert_eq!((&signed["edition"], &signed["changes"][0]["who"]), (&edition.into(), &who.into()));
+        let html = file("html").await.html;
+        assert!(html.contains("&lt;b&gt;Soon") && !html.contains("<b>Soon") && !html.contains("<script"), "{html}");
+        assert!(html.contains("fairgate draw verify https://") && !html.contains("src="));
+        let csv = file("csv").await.html;
+        assert!(csv.contains("people,,,let in,0\n") && !csv.contains("127.0.0.0"), "{csv}");
+    }
+    let none = browser.get("/console/rooms/final/report/secret.json").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn what_a_first_look_loads_is_small() {
     let edge = TestEdge::start().await;
     let browser = Browser::logged_in(&edge, TOKEN_SRE).await;

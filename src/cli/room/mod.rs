@@ -3,6 +3,7 @@
 mod entry;
 mod history;
 mod print;
+mod report;
 #[cfg(test)]
 mod tests;
 mod top;
@@ -118,6 +119,13 @@ enum Step {
     History {
         #[command(flatten)]
         wanted: history::Wanted,
+    },
+    /// Report what happened in a sale: numbers, waits, what limited when, every change, and the draw's public facts.
+    ///
+    /// The report is signed with the edge's key. It may be asked for at any time; from the end of the sale on it is final.
+    Report {
+        #[command(flatten)]
+        wanted: report::Wanted,
     },
     /// Show who came into a room how: entries by way, refusals by reason, and claims that were asked for something.
     Entry {
@@ -313,6 +321,7 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
             if json { print_json(out, &audit) } else { print_audit(out, &audit) }
         }
         Step::History { wanted } => history::show(client, wanted, json, out).await,
+        Step::Report { wanted } => report::show(client, &wanted, json, out).await,
         Step::Clock { accept } => {
             let clock = if accept { client.accept_clock().await? } else { client.clock().await? };
             if json { print_json(out, &clock) } else { print_clock(out, &clock) }

@@ -34,6 +34,8 @@ impl AdminService {
             edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
         let (watched, alarmed, counted, measured) =
             (Arc::clone(edge), Arc::clone(edge), Arc::clone(edge), Arc::clone(edge));
+        let signing = Arc::clone(edge);
+        let sign = move |report| signing.keys.now().sign_report(report, signing.now_ms());
         let best = move |room: &str| measured.rooms.iter().find(|own| own.name() == room)?.best_minute();
         let shared = move |room: &str, draw: &fairgate_draw::Hash| {
             let own = counted.rooms.iter().find(|own| own.name() == room);
@@ -53,6 +55,7 @@ impl AdminService {
             accepts_visitors: Arc::new(move || watched.accepts_visitors()),
             shared: Arc::new(shared),
             best: Arc::new(best),
+            sign: Arc::new(sign),
             alarms: Arc::new(move || alarmed.alarms()),
         };
         Self { edge: Arc::clone(edge), listen, admin }

@@ -190,6 +190,7 @@ impl World {
             accepts_visitors: Arc::new(|| true),
             shared: Arc::new(|_, _| Vec::new()),
             best: Arc::new(|_| None),
+            sign: Arc::new(Some),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().unwrap();
