@@ -60,7 +60,9 @@ function watch(live) {
       if (!answer.ok) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of fresh.querySelectorAll("[id]")) {
-        document.getElementById(part.id)?.replaceChildren(...part.childNodes);
+        const place = document.getElementById(part.id);
+        // An alarm that stays is not read out again.
+        if (place && place.innerHTML !== part.innerHTML) place.replaceChildren(...part.childNodes);
       }
     } catch {
       // The next one tries again.

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Audit, AuditQuery, Changed, ClockState, ConsoleLink, EdgesState, EntryState, Forgotten, HandedIn, HistoryQuery,
-    HistoryState, OverruleRequest, Overruled, RefusalState, ReportState, Revocation, RoomPatch, RoomState, Rooms,
-    SharedEntries,
+    AlarmsState, Audit, AuditQuery, Changed, ClockState, ConsoleLink, EdgesState, EntryState, Forgotten, HandedIn,
+    HistoryQuery, HistoryState, OverruleRequest, Overruled, RefusalState, ReportState, Revocation, RoomPatch,
+    RoomState, Rooms, SharedEntries,
 };
 use crate::config::Secret;
 use fairgate_problem::ProblemDetails;
@@ -142,6 +142,14 @@ impl Client {
     /// When the call did not succeed.
     pub async fn report(&self, room: &str, is_public: bool) -> Result<ReportState, ClientError> {
         self.call(Method::GET, &format!("/rooms/{room}/report?public={is_public}"), |request| request).await
+    }
+
+    /// What should worry whoever runs a sale.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn alarms(&self, room: &str) -> Result<AlarmsState, ClientError> {
+        self.call(Method::GET, &format!("/rooms/{room}/alarms"), |request| request).await
     }
 
     /// A page of the audit log.

@@ -11,6 +11,7 @@
 //! network.
 
 mod access;
+mod alarms;
 mod audit;
 mod audit_pages;
 mod beacon;
@@ -60,6 +61,7 @@ use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_telemetry::supervise::Supervisor;
 
 pub use access::Tokens;
+pub use alarms::{AlarmState, AlarmsState};
 pub(crate) use audit::audit_line;
 pub use audit::{AuditEntry, AuditLog};
 pub use audit_pages::{Audit, AuditQuery};
@@ -159,6 +161,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/undo/{change}", post(undo::undo))
         .route("/rooms/{room}/edges", get(edges::show))
         .route("/rooms/{room}/history", get(history::show))
+        .route("/rooms/{room}/alarms", get(alarms::show))
         .route("/rooms/{room}/report", get(report::show))
         .route("/rooms/{room}/report.html", get(report::show_html))
         .route("/rooms/{room}/report.csv", get(report::show_csv))

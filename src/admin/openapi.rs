@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{audit_pages, beacon, clock, console, edges, entry, health, history, report, revoke, rooms, undo};
+use super::{alarms, audit_pages, beacon, clock, console, edges, entry, health, history, report, revoke, rooms, undo};
 
 /// The admin API.
 #[derive(Debug, OpenApi)]
@@ -20,6 +20,7 @@ use super::{audit_pages, beacon, clock, console, edges, entry, health, history, 
         undo::undo,
         edges::show,
         history::show,
+        alarms::show,
         report::show,
         report::show_html,
         report::show_csv,

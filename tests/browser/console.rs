@@ -201,6 +201,8 @@ async fn a_sale_is_paused_from_a_phone_and_every_edge_follows() {
     browser.wait_for(".done", "2 of 2 edges follow", SOON).await;
     fleet.everywhere("paused", |status| status["paused"] == true).await;
     browser.wait_for(".sentence", "Paused: nobody is let in", SOON).await;
+    // The charts learn of it without being loaded anew.
+    browser.wait_for("#chart-marks", "Paused no → yes", SOON).await;
     judge(&browser, "paused").await;
     browser.click(".done button").await;
     browser.wait_for(".sentence", "holds the line back", SOON).await;

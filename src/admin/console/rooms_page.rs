@@ -11,6 +11,7 @@ use super::refusal::Refused;
 use super::render::{self, word};
 use super::room_page::named;
 use crate::admin::Admin;
+use crate::admin::alarms::alarms;
 use crate::admin::foresee::span;
 use fairgate_core::room::{Phase, View};
 
@@ -25,7 +26,12 @@ pub(super) async fn show(State(admin): State<Admin>, person: Person) -> Result<R
         };
         // Without its history a room is listed all the same.
         let spark = charts::spark(&admin, &room.name).await.ok();
-        rooms.push((urgency, json!({ "room": named(room), "live": live, "next": next, "spark": spark })));
+        let alarms = alarms(&admin, &room.name).await.unwrap_or_default();
+        let urgency = if alarms.is_empty() { urgency } else { (0, 0) };
+        rooms.push((
+            urgency,
+            json!({ "room": named(room), "live": live, "next": next, "spark": spark, "alarms": alarms }),
+        ));
     }
     rooms.sort_by_key(|(urgency, _)| *urgency);
     let rooms: Vec<Value> = rooms.into_iter().map(|(_, room)| room).collect();

@@ -182,6 +182,27 @@ async fn a_room_whose_history_cannot_be_read_is_shown_without_charts() {
 }
 
 #[tokio::test]
+async fn an_alarm_is_told_in_words_wherever_the_room_is_shown() {
+    let edge = TestEdge::start().await;
+    let now_s = u32::try_from(edge.store.view("final").await.unwrap().now_ms / 1_000).unwrap();
+    let history = edge.history.of("final").unwrap();
+    for ago in 0..60_u32 {
+        let mut sample = Sample::new(now_s - ago);
+        sample.set(Series::Target, 500);
+        sample.set(Series::ShopP99, 900);
+        history.note(&sample).unwrap();
+    }
+    let browser = Browser::logged_in(&edge, TOKEN_VIEWER).await;
+    for path in ["/console/", "/console/rooms/final"] {
+        let page = browser.get(path).await;
+        assert!(page.html.contains("above the target for 30 s"), "{}", page.html);
+    }
+    let told = Client::new(&edge.url, Secret::new(TOKEN_VIEWER.into())).alarms("final").await.unwrap();
+    assert_eq!(told.alarms.len(), 1, "{told:?}");
+    assert_eq!(told.alarms[0].rule, "FairgateShopSlow");
+}
+
+#[tokio::test]
 async fn a_report_is_signed_and_its_public_edition_names_nobody() {
     let edge = TestEdge::start().await;
     let browser = Browser::logged_in(&edge, TOKEN_SRE).await;

@@ -16,7 +16,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use fairgate_core::room::Mode;
 
-use self::print::{print_audit, print_changed, print_clock, print_edges, print_json, print_list, print_room};
+use self::print::{
+    print_alarms, print_audit, print_changed, print_clock, print_edges, print_json, print_list, print_room,
+};
 use crate::admin::{AuditQuery, Changed, Client, RampPatch, Revocation, RoomPatch};
 use crate::config::Secret;
 
@@ -126,6 +128,11 @@ enum Step {
     Report {
         #[command(flatten)]
         wanted: report::Wanted,
+    },
+    /// Show what should worry whoever runs the sale: rules of observability/alerts.yml that an edge judges by itself.
+    Alarms {
+        /// The room's name.
+        room: String,
     },
     /// Show who came into a room how: entries by way, refusals by reason, and claims that were asked for something.
     Entry {
@@ -322,6 +329,10 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
         }
         Step::History { wanted } => history::show(client, wanted, json, out).await,
         Step::Report { wanted } => report::show(client, &wanted, json, out).await,
+        Step::Alarms { room } => {
+            let told = client.alarms(&room).await?;
+            if json { print_json(out, &told) } else { print_alarms(out, &told) }
+        }
         Step::Clock { accept } => {
             let clock = if accept { client.accept_clock().await? } else { client.clock().await? };
             if json { print_json(out, &clock) } else { print_clock(out, &clock) }

@@ -9,7 +9,7 @@ use fairgate_draw::Label;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::admin::{Audit, AuditEntry, Change, Changed, ClockState, EdgesState, RoomState, is_refusal};
+use crate::admin::{AlarmsState, Audit, AuditEntry, Change, Changed, ClockState, EdgesState, RoomState, is_refusal};
 
 pub(super) fn print_changed(out: &mut impl Write, changed: &Changed, json: bool) -> anyhow::Result<()> {
     if json { print_json(out, changed) } else { print_changes(out, changed) }
@@ -28,6 +28,16 @@ pub(super) fn print_audit(out: &mut impl Write, audit: &Audit) -> anyhow::Result
     }
     if let Some(next) = &audit.next {
         writeln!(out, "earlier: --before {}", plain(next))?;
+    }
+    Ok(())
+}
+
+pub(super) fn print_alarms(out: &mut impl Write, told: &AlarmsState) -> anyhow::Result<()> {
+    for alarm in &told.alarms {
+        writeln!(out, "{}: {}", plain(&alarm.rule), plain(&alarm.says))?;
+    }
+    if told.alarms.is_empty() {
+        writeln!(out, "no alarm")?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ use super::door::Watcher;
 use super::refusal::Refused;
 use super::render::{fragment, word};
 use crate::admin::Admin;
+use crate::admin::alarms::alarms;
 use crate::admin::audit_pages::{AuditQuery, page};
 use crate::admin::foresee::grouped;
 use crate::admin::history::{Past, last};
@@ -121,6 +122,7 @@ async fn values(admin: &Admin, room: &str, span: Span) -> Result<Value, Problem>
     let charts: Vec<Value> = charts.into_iter().map(|chart| chart.drawn(&past)).collect();
     Ok(json!({
         "broken": null,
+        "alarms": alarms(admin, room).await?,
         "charts": charts,
         "marks": marks(admin, room, span).await?,
         "from": moment(span, span.from_s),
