@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use fairgate_entry::code::campaign::{HEADER_BYTES, SIGNATURE_BYTES_MAX};
+use fairgate_entry::code::campaign::SIGNATURE_BYTES_MAX;
 use fairgate_entry::code::{
     Campaign, CampaignBuilder, CampaignError, CampaignName, CampaignReader, Revoked, RevokedError,
 };
@@ -153,7 +153,6 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
 
 /// What is signed: the list's header, and a mark that only the key of its fingerprints makes.
 fn signed(header: &[u8], key: &Key) -> Vec<u8> {
-    debug_assert!(header.len() == HEADER_BYTES);
     [header, &key.mac("fairgate/v2/codes-key", &[])].concat()
 }
 
@@ -166,7 +165,7 @@ pub struct Saved {
     pub campaign: Campaign,
 }
 
-/// Writes a campaign's list.
+/// Writes a campaign's list, which says that it was made at `now_ms`.
 ///
 /// # Errors
 /// When a code stands in the list twice, or the file cannot be written.
@@ -178,7 +177,7 @@ pub fn save(
     now_ms: u64,
 ) -> Result<Saved, SaveError> {
     let path = list_file(dir, builder.campaign());
-    let file = builder.finish(|header| {
+    let file = builder.made_at(now_ms).finish(|header| {
         let signature = signer.sign_codes(&signed(header, key), now_ms);
         debug_assert!(signature.len() <= SIGNATURE_BYTES_MAX);
         signature.into_bytes()
@@ -210,6 +209,58 @@ pub enum SaveError {
 pub fn save_revoked(dir: &Path, campaign: &CampaignName, revoked: &Revoked) -> Result<(), SaveError> {
     let path = revoked_file(dir, campaign);
     replace(dir, &path, &revoked.to_bytes()).map_err(|source| SaveError::Io { path, source })
+}
+
+/// What stays revoked where a list replaces another one; nothing where nothing was revoked.
+#[must_use]
+pub fn carried_over(old: &Loaded, campaign: &Campaign) -> Option<Revoked> {
+    if old.revoked.count() == 0 {
+        return None;
+    }
+    let fingerprints = (0..).map_while(|rank| old.campaign.fingerprint(rank).map(|fingerprint| (rank, fingerprint)));
+    let mut revoked = Revoked::none(campaign);
+    for (_, fingerprint) in fingerprints.filter(|(rank, _)| old.revoked.contains(*rank)) {
+        campaign.rank(fingerprint).map(|rank| revoked.revoke(rank));
+    }
+    Some(revoked)
+}
+
+/// Puts a list that another edge has handed on into its place; answers false where it is not newer than the list that is there, or
+/// is not the version `told.0`. `told.1` is its file, on the same disk. Where somebody else changes campaigns at the moment
+/// nothing is done.
+///
+/// # Errors
+/// One of the lists is not believed, or a file cannot be written.
+pub fn take_over(
+    dir: &Path,
+    name: &CampaignName,
+    key: &Key,
+    signers: &KeySet,
+    told: (&[u8; 32], &Path),
+) -> Result<bool, AddError> {
+    let (version, file) = told;
+    let alone = File::open(dir).map_err(|source| LoadError::Io { path: dir.to_owned(), source })?;
+    if matches!(alone.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Ok(false);
+    }
+    let campaign = load_list(file, name, key, signers)?;
+    let place = list_file(dir, name);
+    let old = place.exists().then(|| load(dir, name, key, signers)).transpose()?;
+    if campaign.version() != version || !old.as_ref().is_none_or(|old| is_newer(&campaign, &old.campaign)) {
+        return Ok(false);
+    }
+    let revoked = old.and_then(|old| carried_over(&old, &campaign));
+    fs::rename(file, &place).map_err(|source| SaveError::Io { path: place, source })?;
+    if let Some(revoked) = revoked {
+        save_revoked(dir, name, &revoked)?;
+    }
+    alone.sync_all().map_err(|source| SaveError::Io { path: dir.to_owned(), source })?;
+    Ok(true)
+}
+
+/// True if a list counts instead of another one of its campaign. Lists that do not say when they were made replace none.
+fn is_newer(list: &Campaign, other: &Campaign) -> bool {
+    list.made_at_ms() > 0 && (list.made_at_ms(), list.version()) > (other.made_at_ms(), other.version())
 }
 
 /// Waits until nobody else changes campaigns of this directory; they wait until the file is dropped. A network's file system may
@@ -248,7 +299,7 @@ pub fn add_revoked(
     Ok(())
 }
 
-/// Why nothing could be added to the revoked codes.
+/// Why nothing was taken over from another edge.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
     /// The campaign cannot be loaded.

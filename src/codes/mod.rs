@@ -16,8 +16,8 @@ mod make;
 mod strength;
 
 pub use files::{
-    AddError, LoadError, Loaded, SaveError, Saved, add_revoked, campaign_names, list_file, load, lock, revoked_file,
-    save, save_revoked,
+    AddError, LoadError, Loaded, SaveError, Saved, add_revoked, campaign_names, carried_over, list_file, load, lock,
+    revoked_file, save, save_revoked, take_over,
 };
 pub use list::{CodeList, LineProblem, ListOptions};
 pub use make::{MakeError, make_codes};

@@ -1,4 +1,4 @@
-//! A fleet whose edges have lists of codes in directories of their own: what is revoked at one edge is revoked at all.
+//! A fleet whose edges have lists of codes in directories of their own: what is made, replaced or revoked at one edge is so at all.
 
 use std::fs;
 use std::path::PathBuf;
@@ -81,13 +81,11 @@ fn is_unknown(answer: &Answer) -> bool {
 }
 
 #[test]
-fn what_is_revoked_at_one_edge_is_revoked_at_all_of_them_and_at_one_that_was_down() {
+fn a_list_of_one_edge_is_that_of_all_and_so_is_what_is_revoked_of_it() {
     let (redis, shop) = (PrivateRedis::start().unwrap(), Shop::start());
     let mut fleet = Fleet::asking(2, redis.address(), shop.address, &SALE, ENTRY);
     let made = fleet.config_path(0).with_file_name("made.csv");
     make(&fleet, 0, &["new", "spring", "--count", "4", "--out", made.to_str().unwrap()]);
-    fs::create_dir_all(codes_of(&fleet, 1)).unwrap();
-    fs::copy(codes_of(&fleet, 0).join("spring.fgc"), codes_of(&fleet, 1).join("spring.fgc")).unwrap();
     (0..2).for_each(|edge| start_apart(&mut fleet, edge));
     let text = fs::read_to_string(made).unwrap();
     let [first, second, third, last] = text.lines().skip(1).collect::<Vec<_>>()[..] else { panic!("{text}") };
@@ -113,4 +111,14 @@ fn what_is_revoked_at_one_edge_is_revoked_at_all_of_them_and_at_one_that_was_dow
     until(&fleet, 1, last, has_entered);
     until(&fleet, 1, third, is_unknown);
     assert!([first, second].iter().all(|code| is_unknown(&join(&fleet, 1, code))), "it is written down");
+
+    // The list is replaced at the edge that had got it: revoked codes that stand in it again stay revoked.
+    let replaced = fleet.config_path(1).with_file_name("replaced.csv");
+    fs::write(&replaced, format!("{first}\n7H3K-Q9XW-2MVK\n")).unwrap();
+    make(&fleet, 1, &["import", "spring", replaced.to_str().unwrap(), "--replace"]);
+    until(&fleet, 0, "7H3K-Q9XW-2MVK", has_entered);
+    until(&fleet, 0, last, is_unknown);
+    assert!([0, 1].iter().all(|edge| is_unknown(&join(&fleet, *edge, first))));
+    let lists = [0, 1].map(|edge| fs::read(codes_of(&fleet, edge).join("spring.fgc")).unwrap());
+    assert_eq!(lists[0], lists[1]);
 }

@@ -30,6 +30,9 @@ const ENTRY: &str = "entry.toml";
 /// The identity key of fleets whose rooms ask something.
 pub(crate) const IDENTITY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+/// The sales of the room, where it goes from one to the next.
+const SALES: &str = "sales.toml";
+
 /// Where the key of the draw log is, in a fleet that keeps one.
 const LOG_KEY: &str = "draw-log.key";
 
@@ -86,6 +89,15 @@ impl Fleet {
         Self::in_dir(dir, EDGES, (redis, shop), sale, None)
     }
 
+    /// Two edges that keep a draw log with this key, and whose room has these sales, `[[room.sale]]` in their files.
+    pub(crate) fn recurring(redis: SocketAddr, shop: SocketAddr, sale: &Sale, key: &str, sales: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join(LOG_KEY), key).unwrap();
+        fs::set_permissions(dir.path().join(LOG_KEY), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(dir.path().join(SALES), sales).unwrap();
+        Self::launch(dir, 2, (redis, shop), sale)
+    }
+
     fn in_dir(
         dir: TempDir,
         edges: usize,
@@ -93,6 +105,14 @@ impl Fleet {
         sale: &Sale,
         rules: Option<Rules>,
     ) -> Self {
+        let fleet = Self::launch(dir, edges, (redis, shop), sale);
+        fleet.begin(sale, rules);
+        (0..edges).for_each(|edge| fleet.wait_until(edge, "open", |status| status["phase"] != "idle"));
+        fleet
+    }
+
+    /// Starts edges by the files of a directory, and waits until they know their room.
+    fn launch(dir: TempDir, edges: usize, (redis, shop): (SocketAddr, SocketAddr), sale: &Sale) -> Self {
         make_keys(dir.path());
         let gates: Vec<SocketAddr> = (0..edges).map(|_| free_address()).collect();
         let admins: Vec<SocketAddr> = (0..edges).map(|_| free_address()).collect();
@@ -103,6 +123,11 @@ impl Fleet {
             if log.exists() {
                 writeln!(text, "[draw.log]\nkey = {log:?}").unwrap();
             }
+            if let Ok(sales) = fs::read_to_string(dir.path().join(SALES)) {
+                let is_time = |line: &&str| line.starts_with("opens_at") || line.starts_with("starts_at");
+                text = text.lines().filter(|line| !is_time(line)).flat_map(|line| [line, "\n"]).collect::<String>()
+                    + &sales;
+            }
             if let Ok(entry) = fs::read_to_string(dir.path().join(ENTRY)) {
                 text = text.replace("[edge]\n", "[edge]\ntrusted_proxies = [\"127.0.0.1/32\"]\n") + &entry;
             }
@@ -111,8 +136,6 @@ impl Fleet {
         let mut fleet = Self { gates, admins, dir, edges: (0..edges).map(|_| None).collect() };
         (0..edges).for_each(|edge| fleet.start_edge(edge));
         (0..edges).for_each(|edge| fleet.wait_until(edge, "ready", |_| true));
-        fleet.begin(sale, rules);
-        (0..edges).for_each(|edge| fleet.wait_until(edge, "open", |status| status["phase"] != "idle"));
         fleet
     }
 

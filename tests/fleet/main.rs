@@ -10,6 +10,7 @@ mod edges;
 mod entry;
 mod faults;
 mod moving;
+mod past_draws;
 mod proxy;
 mod replicas;
 mod tickets;

@@ -30,6 +30,7 @@ mod joins;
 mod lock;
 mod next_draw;
 mod offers;
+mod parcels;
 pub mod redis;
 mod replace;
 
@@ -50,6 +51,9 @@ pub use self::joins::{CountedNetwork, Joined, Joiner};
 pub use self::lock::{DirLock, LockError};
 pub use self::next_draw::KeptNext;
 pub use self::offers::{GUESSERS_MAX, Guesser, GuesserName, NewOffer, OFFERS_MAX, OfferName, OfferRow, Offers, Typed};
+pub use self::parcels::{
+    Depot, PARCEL_FILES_MAX, PARCELS_MAX, PIECE_BYTES, Parcel, ParcelFile, Told as ParcelsTold, WISHES_MAX, Wish,
+};
 pub use self::replace::replace_file;
 
 /// Why a store could not answer.
@@ -269,6 +273,22 @@ pub trait Store: Send + Sync + 'static {
     /// all that any of them has told, where that is anything else. A store of one edge answers nothing.
     async fn unite_revoked(&self, _campaign: &str, _list: &Hash, _bits: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(None)
+    }
+
+    /// Tells the edges of a fleet which parcels this one has; answers which any of them has, and which pieces are asked for. A store
+    /// of one edge has nobody to tell.
+    async fn tell_parcels(&self, _depot: &Depot, _had: Vec<Parcel>) -> Result<ParcelsTold, StoreError> {
+        Ok(ParcelsTold::default())
+    }
+
+    /// Takes a piece of a parcel that another edge has put there; where none has, it is asked for.
+    async fn take_piece(&self, _depot: &Depot, _wish: &Wish) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Puts a piece of a parcel there that is asked for.
+    async fn put_piece(&self, _depot: &Depot, _wish: &Wish, _bytes: Vec<u8>) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// The time that rooms go by, as far as the clocks around it are believed, Unix ms. Nothing where the store has no

@@ -7,13 +7,13 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use fairgate_entry::code::{Campaign, CampaignBuilder, CampaignName, Code, Fingerprinter, Revoked};
+use fairgate_entry::code::{Campaign, CampaignBuilder, CampaignName, Code, Fingerprinter};
 use fairgate_entry::keys::{IdentityKey, Key, Purpose};
 use fairgate_telemetry::clock::{Clock, SystemClock};
 use fairgate_token::KeyRing;
 
 use super::Place;
-use crate::codes::{Loaded, Saved, campaign_names, list_file, load, lock, save, save_revoked};
+use crate::codes::{Loaded, Saved, campaign_names, carried_over, list_file, load, lock, save, save_revoked};
 
 /// What tokens name as their issuer does not matter for lists of codes.
 pub(super) const ISSUER: &str = "fairgate";
@@ -70,17 +70,13 @@ impl Dir {
         self.load(campaign).context("revoked codes of the campaign could not be kept").map(Some)
     }
 
-    /// Writes a campaign, and takes revocations over from the one that it replaces; how many bytes it has.
+    /// Writes a campaign, which is newer than the one that it replaces, and takes revocations over from that; how many bytes it has.
     pub(super) fn save(&self, builder: CampaignBuilder, replaced: Option<Loaded>) -> anyhow::Result<u64> {
-        let Saved { bytes, campaign } = save(&self.path, builder, &self.key, &self.signer, SystemClock.now_ms())?;
-        let Some(Loaded { campaign: old, revoked: old_revoked }) = replaced else { return Ok(bytes) };
-        if old_revoked.count() > 0 {
-            // Until this is written, the bitmap is another list's: edges refuse that, and go on with what they have.
-            let fingerprints = (0..).map_while(|rank| old.fingerprint(rank).map(|fingerprint| (rank, fingerprint)));
-            let mut revoked = Revoked::none(&campaign);
-            for (_, fingerprint) in fingerprints.filter(|(rank, _)| old_revoked.contains(*rank)) {
-                campaign.rank(fingerprint).map(|rank| revoked.revoke(rank));
-            }
+        let made_after_ms = replaced.as_ref().map_or(0, |old| old.campaign.made_at_ms());
+        let now_ms = SystemClock.now_ms().max(made_after_ms + 1);
+        let Saved { bytes, campaign } = save(&self.path, builder, &self.key, &self.signer, now_ms)?;
+        // Until this is written, the bitmap is another list's: edges refuse that, and go on with what they have.
+        if let Some(revoked) = replaced.and_then(|old| carried_over(&old, &campaign)) {
             save_revoked(&self.path, campaign.name(), &revoked)?;
         }
         Ok(bytes)

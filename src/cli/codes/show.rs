@@ -12,6 +12,7 @@ use fairgate_entry::code::CampaignName;
 use fairgate_entry::code::sharing::NETWORKS_USUAL;
 use fairgate_entry::keys::IdentityKey;
 use fairgate_entry::way::ENTRIES_MAX;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::directory::Dir;
@@ -33,11 +34,16 @@ pub(super) fn show(dir: &Dir, campaign: Option<CampaignName>, json: bool, mut ou
         let version = hex::encode(&campaign.version()[..8]);
         let (codes, revoked) = (campaign.len(), revoked.count());
         let kind = kind_word(campaign.kind());
+        let made_at = Some(campaign.made_at_ms()).filter(|ms| *ms > 0);
+        let made_at = made_at.and_then(|ms| Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok());
         if json {
-            let line = json!({"campaign": name.as_str(), "codes": codes, "revoked": revoked, "kind": kind, "version": version});
+            let line = json!({
+                "campaign": name.as_str(), "codes": codes, "revoked": revoked, "kind": kind, "version": version, "made_at": made_at
+            });
             writeln!(out, "{line}")?;
         } else {
-            writeln!(out, "{name}: {codes} codes ({kind}), {revoked} revoked, version {version}")?;
+            let made = made_at.map_or_else(|| "by an older fairgate".to_owned(), |at| format!("at {at:.0}"));
+            writeln!(out, "{name}: {codes} codes ({kind}), {revoked} revoked, version {version}, made {made}")?;
         }
     }
     Ok(())

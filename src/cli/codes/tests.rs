@@ -187,6 +187,7 @@ fn revoked_codes_stay_revoked_when_the_list_is_replaced() {
     assert!(world.has("spring", &made[4]) && world.has("spring", "7H3K-Q9XW-2MVK"));
     let shown: serde_json::Value = serde_json::from_str(&world.show(Some("spring"), true)).unwrap();
     assert_eq!((&shown["codes"], &shown["revoked"]), (&json!(21), &json!(2)));
+    assert!(shown["made_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{shown}");
 }
 
 #[test]

@@ -5,16 +5,16 @@
 //! - nobody's codes count until their list was read
 //! - a file is read once a change, whether it can be used or not
 //! - what another edge has revoked is revoked here, and stays so when this edge is started again
+//! - a list of another edge takes the place of an older one, or of none; a file that cannot be used is left to people
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fairgate_entry::code::{CampaignName, Revoked};
 use fairgate_entry::keys::Key;
 use fairgate_token::KeySet;
 
-use super::desk::{Desk, all_ways};
-use crate::codes::{AddError, LoadError, Loaded, add_revoked, list_file, load, revoked_file};
+use crate::codes::{AddError, LoadError, Loaded, add_revoked, list_file, load, revoked_file, take_over};
 use crate::edge::credentials::fingerprint::Fingerprint;
 
 /// The files of a room's campaigns.
@@ -34,13 +34,31 @@ struct Seen {
     problem: Option<String>,
     /// The codes that are revoked, as they were read last.
     revoked: Option<Arc<Revoked>>,
+    /// When the list was made, Unix ms.
+    made_at_ms: u64,
+}
+
+/// What there is of a campaign's list here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KnownList {
+    /// No file.
+    Missing,
+    /// A file that cannot be used, or that was not read yet.
+    Unusable,
+    /// A list.
+    Read {
+        /// Its version: the hash of its fingerprints.
+        version: [u8; 32],
+        /// When it was made, Unix ms; 0 where it does not say so.
+        made_at_ms: u64,
+    },
 }
 
 impl CampaignFiles {
     /// The files of these campaigns in a directory; none of them is read yet. `key` is that of
     /// [`Purpose::Codes`](fairgate_entry::keys::Purpose::Codes).
     pub(crate) fn new(dir: PathBuf, key: Key, names: impl Iterator<Item = CampaignName>) -> Self {
-        let seen = names.map(|name| Seen { name, files: None, problem: None, revoked: None });
+        let seen = names.map(|name| Seen { name, files: None, problem: None, revoked: None, made_at_ms: 0 });
         Self { dir, key, seen: Mutex::new(seen.collect()) }
     }
 
@@ -58,6 +76,7 @@ impl CampaignFiles {
             seen.problem = loaded.as_ref().err().map(LoadError::to_string);
             if let Ok(loaded) = loaded {
                 seen.revoked = Some(Arc::new(loaded.revoked.clone()));
+                seen.made_at_ms = loaded.campaign.made_at_ms();
                 take(loaded);
             }
         }
@@ -72,6 +91,46 @@ impl CampaignFiles {
         seen.iter().filter_map(|seen| Some((seen.name.clone(), Arc::clone(seen.revoked.as_ref()?)))).collect()
     }
 
+    /// The campaigns.
+    pub(crate) fn names(&self) -> Vec<CampaignName> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|seen| seen.name.clone()).collect()
+    }
+
+    /// Where the lists are.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where a campaign's list is.
+    pub(crate) fn list_file(&self, name: &CampaignName) -> PathBuf {
+        list_file(&self.dir, name)
+    }
+
+    /// What there is of a campaign's list, as it was read last.
+    pub(crate) fn list(&self, name: &CampaignName) -> KnownList {
+        if !self.list_file(name).exists() {
+            return KnownList::Missing;
+        }
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.iter().find(|seen| seen.name == *name && seen.problem.is_none());
+        let read = seen.and_then(|seen| Some((*seen.revoked.as_ref()?.version(), seen.made_at_ms)));
+        read.map_or(KnownList::Unusable, |(version, made_at_ms)| KnownList::Read { version, made_at_ms })
+    }
+
+    /// Puts a list of another edge into its place if it is that version and newer than the one that is there; the next look reads
+    /// it. Answers false where it is not. `file` is on the disk of the lists, `keys` are believed.
+    ///
+    /// # Errors
+    /// One of the lists is not believed, or a file cannot be written.
+    pub(crate) fn take_over(
+        &self,
+        keys: &KeySet,
+        name: &CampaignName,
+        (version, file): (&[u8; 32], &Path),
+    ) -> Result<bool, AddError> {
+        take_over(&self.dir, name, &self.key, keys, (version, file))
+    }
+
     /// Writes down which codes of a list other edges have revoked besides; the next look reads it. `keys` are believed.
     ///
     /// # Errors
@@ -84,25 +143,6 @@ impl CampaignFiles {
         bits: &[u8],
     ) -> Result<(), AddError> {
         add_revoked(&self.dir, name, &self.key, keys, (list, bits))
-    }
-}
-
-impl Desk {
-    /// Reads lists of codes that have changed; says which cannot be used.
-    pub(crate) fn look_for_codes(&self, keys: &KeySet) -> Vec<String> {
-        let mut is_new = false;
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        let problems = self.code_files.look(keys, |Loaded { campaign, revoked }| {
-            let (name, count) = (campaign.name().to_string(), campaign.len());
-            self.metrics.observe_codes(&name, count - revoked.count());
-            tracing::info!(room = self.room, campaign = name, codes = count, "read a list of codes");
-            is_new |= codes.load(Arc::new(campaign), Arc::new(revoked));
-        });
-        if is_new {
-            self.judged.store(Arc::new(all_ways(&self.ways, &codes)));
-            self.campaigns.store(Arc::new(codes.clone()));
-        }
-        problems
     }
 }
 
@@ -132,9 +172,13 @@ mod tests {
     }
 
     fn make(dir: &Path, codes: u8, ring: &KeyRing) {
+        make_at(dir, codes, ring, 2_000);
+    }
+
+    fn make_at(dir: &Path, codes: u8, ring: &KeyRing, now_ms: u64) {
         let mut builder = CampaignBuilder::new(Fingerprinter::new(key(), name()), CodeKind::Made);
         (0..codes).for_each(|n| builder.push(&Code::make([n; 7])).unwrap());
-        save(dir, builder, &key(), ring, 2_000).unwrap();
+        save(dir, builder, &key(), ring, now_ms).unwrap();
     }
 
     #[test]
@@ -182,6 +226,51 @@ mod tests {
         assert_eq!((counts(), files.revoked()[0].1.bits()), (vec![2], &[0b101][..]));
         take_in(revoked.version(), &[0b100]);
         assert_eq!(counts(), [0; 0], "nothing new, so nothing is written");
+    }
+
+    #[test]
+    fn a_list_of_another_edge_takes_the_place_of_an_older_one_and_revoked_codes_stay_revoked() {
+        let (dir, other, ring) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), ring());
+        let files = CampaignFiles::new(dir.path().to_owned(), key(), [name()].into_iter());
+        let made = |codes, at_ms| {
+            make_at(other.path(), codes, &ring, at_ms);
+            let file = dir.path().join("handed-on");
+            std::fs::copy(list_file(other.path(), &name()), &file).unwrap();
+            (*load(other.path(), &name(), &key(), ring.public()).unwrap().campaign.version(), file)
+        };
+        let take_over =
+            |(version, file): ([u8; 32], PathBuf)| files.take_over(ring.public(), &name(), (&version, &file));
+        let counts = || {
+            let mut counts = Vec::new();
+            files.look(ring.public(), |loaded| counts.push((loaded.campaign.len(), loaded.revoked.count())));
+            counts
+        };
+        assert_eq!(files.list(&name()), KnownList::Missing);
+        let first = made(3, 2_000);
+        assert!(!take_over(([0; 32], first.1.clone())).unwrap(), "it is another one than was told");
+        assert_eq!(files.list(&name()), KnownList::Missing);
+        assert!(take_over(first.clone()).unwrap());
+        assert_eq!(files.list(&name()), KnownList::Unusable, "it was not read yet");
+        assert_eq!(counts(), [(3, 0)]);
+        assert_eq!(files.list(&name()), KnownList::Read { version: first.0, made_at_ms: 2_000 });
+        files.take_in(ring.public(), &name(), &first.0, &[0b101]).unwrap();
+        assert_eq!(counts(), [(3, 2)]);
+
+        for older_ms in [1_999, 0] {
+            assert!(!take_over(made(5, older_ms)).unwrap());
+        }
+        let alone = lock(dir.path()).unwrap();
+        assert!(!take_over(made(5, 2_001)).unwrap(), "somebody changes campaigns");
+        drop(alone);
+        assert!(take_over(made(5, 2_001)).unwrap());
+        assert_eq!(counts(), [(5, 2)]);
+
+        let foreign = CampaignFiles::new(dir.path().to_owned(), Key::from_bytes([2; 32]), [name()].into_iter());
+        let (version, file) = made(7, 3_000);
+        assert!(foreign.take_over(ring.public(), &name(), (&version, &file)).is_err(), "made with another key");
+        std::fs::write(&file, b"no list").unwrap();
+        assert!(files.take_over(ring.public(), &name(), (&version, &file)).is_err());
+        assert_eq!(counts(), [(0, 0); 0], "nothing has changed");
     }
 
     #[test]

@@ -40,7 +40,9 @@ use crate::edge::tasks::file_watch::FileWatch;
 use crate::edge::tasks::history::HistoryWriter;
 use crate::edge::tasks::inventory::InventoryWatch;
 use crate::edge::tasks::overload_control::OverloadControl;
+use crate::edge::tasks::parcels::Parcels;
 use crate::edge::tasks::past_draws::PastDraws;
+use crate::edge::tasks::revoked_codes::RevokedCodes;
 use crate::edge::tasks::timekeeper::{StoreClock, Timekeeper};
 use crate::edge::upstream::handle::Upstream;
 use fairgate_telemetry::clock::Clock;
@@ -123,6 +125,12 @@ fn add_watches(
     server.add_service(background_service("files", FileWatch::new(edge, certificates, parts)));
     let past = PastDraws::new(edge, &parts.supervisor, config.store.path.clone());
     server.add_service(background_service("past draws", past));
+    if let Some(parcels) = Parcels::new(edge, &parts.supervisor) {
+        server.add_service(background_service("parcels", parcels));
+    }
+    if let Some(revoked) = RevokedCodes::new(edge, &parts.supervisor) {
+        server.add_service(background_service("revoked codes", revoked));
+    }
     server.add_service(background_service("timekeeper", Timekeeper::new(edge, parts)));
     server.add_service(background_service("history", HistoryWriter::new(edge, &parts.supervisor)));
     for watch in stock_watches(edge, parts)? {

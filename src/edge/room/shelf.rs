@@ -79,12 +79,32 @@ impl Shelf {
         Some((path, length))
     }
 
+    /// The files of a draw with their lengths, in order of their names; nothing where it is not kept.
+    pub(crate) fn files(&self, digest: &Hash) -> io::Result<Vec<(String, u64)>> {
+        if !self.has(digest) {
+            return Ok(Vec::new());
+        }
+        let mut files = Vec::new();
+        for file in fs::read_dir(self.dir.join(hex::encode(digest)))? {
+            let file = file?;
+            files.extend(file.file_name().into_string().ok().zip(Some(file.metadata()?.len())));
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// True if a draw of that sale with so many bytes would stay here.
+    pub(crate) fn has_room_for(&self, starts_at_ms: u64, bytes: u64) -> bool {
+        let draws = self.draws.load();
+        let later = draws.iter().filter(|draw| draw.starts_at_ms >= starts_at_ms);
+        let (count, taken) =
+            later.fold((0, 0_u64), |(count, taken), draw| (count + 1, taken.saturating_add(draw.bytes)));
+        count == 0 || (count < DRAWS_MAX && taken.saturating_add(bytes) <= BYTES_MAX)
+    }
+
     /// Begins a folder; `mark` tells drafts of one moment apart.
     pub(crate) fn begin(&self, mark: u64) -> io::Result<Draft> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let dir = self.dir.join(format!("{DRAFT}{mark:016x}"));
-        DirBuilder::new().mode(0o700).create(&dir)?;
-        Ok(Draft { dir })
+        Draft::begin(&self.dir, mark)
     }
 
     /// Keeps a folder under its draw's name, and removes what is too much.
@@ -111,6 +131,19 @@ impl Shelf {
 }
 
 impl Draft {
+    /// Begins a folder in a directory, which is made where it is not there; `mark` tells drafts of one moment apart.
+    pub(crate) fn begin(dir: &Path, mark: u64) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let dir = dir.join(format!("{DRAFT}{mark:016x}"));
+        DirBuilder::new().mode(0o700).create(&dir)?;
+        Ok(Self { dir })
+    }
+
+    /// Where it is.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// A file of the folder, to be written from its beginning.
     pub(crate) fn file(&self, name: &str) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.dir.join(name))
@@ -166,7 +199,12 @@ fn read_one(folder: &Path, digest: Hash) -> Option<PastDraw> {
 
 /// Removes what is left of writes that were cut short.
 pub(crate) fn forget_drafts(store: &Path, room: &str) {
-    let Ok(folders) = fs::read_dir(store.join(DIR).join(room)) else { return };
+    forget_drafts_in(&store.join(DIR).join(room));
+}
+
+/// The same in any directory.
+pub(crate) fn forget_drafts_in(dir: &Path) {
+    let Ok(folders) = fs::read_dir(dir) else { return };
     for path in folders.filter_map(|folder| Some(folder.ok()?.path())) {
         if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(DRAFT)) {
             let _ = fs::remove_dir_all(path);
@@ -223,6 +261,14 @@ mod tests {
         assert_eq!(shelf.draws()[0].starts_at_ms, 64);
         let names = fs::read_dir(dir.path().join(DIR).join("final")).unwrap().count();
         assert_eq!(names, DRAWS_MAX, "no draft is left");
+        assert_eq!(
+            [0, 1, 65].map(|sale| shelf.has_room_for(sale, 1)),
+            [false, false, true],
+            "the oldest would go at once"
+        );
+        assert!(shelf.has_room_for(64, 1) && !shelf.has_room_for(64, BYTES_MAX) && shelf.has_room_for(65, u64::MAX));
+        let files = [(RECORD.to_owned(), record(64).len() as u64), ("roster".to_owned(), 64)];
+        assert_eq!((shelf.files(&[64; 32]).unwrap(), shelf.files(&[0; 32]).unwrap()), (files.to_vec(), Vec::new()));
     }
 
     #[test]

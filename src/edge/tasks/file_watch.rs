@@ -1,5 +1,4 @@
-//! The file watch: signing keys, certificates and lists of codes are read again when their files change. A code that is
-//! revoked at one edge of a fleet is revoked at all of them.
+//! The file watch: signing keys, certificates and lists of codes are read again when their files change.
 //!
 //! Guarantees: files are looked at every two seconds. What is wrong with them is said once.
 
@@ -13,13 +12,12 @@ use tokio::sync::Mutex;
 
 use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::credentials::certificate::LiveCertificate;
-use crate::edge::entry::desk::Desk;
 use crate::observe::EdgeMetrics;
 use fairgate_telemetry::supervise::{Pulse, Supervisor};
 
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Watches an edge's keys and certificates.
+/// Watches an edge's keys, certificates and lists of codes.
 pub(crate) struct FileWatch {
     edge: Arc<Edge>,
     certificates: Vec<Arc<LiveCertificate>>,
@@ -71,9 +69,6 @@ impl FileWatch {
             }
         }
         wrong.extend(self.look_for_codes().await);
-        if self.edge.store.is_shared() {
-            wrong.extend(self.share_revoked().await);
-        }
         let mut said = self.wrong.lock().await;
         wrong.iter().filter(|what| !said.contains(what)).for_each(|what| tracing::error!("{what}"));
         self.metrics.observe_unusable_files(wrong.len());
@@ -90,33 +85,6 @@ impl FileWatch {
             unusable.map(|error| format!("codes stay as they were: {error}")).collect()
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_default()
-    }
-}
-
-impl FileWatch {
-    /// Tells the other edges which codes are revoked here, and takes in which are there; says what cannot be written.
-    /// While the store is away nothing is told, and all of it is once it is back.
-    async fn share_revoked(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        for room in self.edge.rooms.iter().filter(|room| room.entry.is_some()) {
-            let known = room.entry.as_ref().map(|desk| desk.code_files.revoked()).unwrap_or_default();
-            for (name, revoked) in known {
-                self.pulse.beat();
-                let told = self.edge.store.unite_revoked(name.as_str(), revoked.version(), revoked.bits()).await;
-                let Ok(Some(bits)) = told else { continue };
-                let (room, keys, campaign) = (Arc::clone(room), self.edge.keys.now(), name.clone());
-                let write = move || {
-                    let desk = room.entry.as_ref();
-                    let take_in =
-                        |desk: &Desk| desk.code_files.take_in(keys.public(), &campaign, revoked.version(), &bits);
-                    desk.map_or(Ok(()), take_in)
-                };
-                if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
-                    wrong.push(format!("codes of {name} that another edge has revoked still count here: {error}"));
-                }
-            }
-        }
-        wrong
     }
 }
 

@@ -10,6 +10,8 @@ pub(super) mod history;
 pub(super) mod inventory;
 mod next_sale;
 pub(super) mod overload_control;
+pub(super) mod parcels;
 pub(super) mod past_draws;
+pub(super) mod revoked_codes;
 pub(super) mod roster_copy;
 pub(super) mod timekeeper;

@@ -7,15 +7,18 @@
 //!
 //! ```text
 //! 0    8  "FAIRCODE"
-//! 8    1  version, 1
+//! 8    1  version, 1 or 2
 //! 9    1  kind: 0 made here (with a check character), 1 an organizer's own, 2 an organizer's own and weak
 //! 10   2  u16be length s of the signature, 1 to 1024
 //! 12  32  the campaign's name, filled with zeros
 //! 44   8  u64be number of fingerprints n
 //! 52  32  SHA-256 of all fingerprints, as below
-//! 84   s  signature over bytes 0..84 but with s = 0
+//! 84   8  from version 2 on: u64be when the list was made, Unix ms, more than 0
+//! then s:     signature over all before, but with s = 0
 //! then n · 8: fingerprints, u64be, ascending, none twice
 //! ```
+//!
+//! Of two lists of a campaign the one that was made later counts. A list of version 1 is older than all of version 2.
 
 use std::fmt;
 
@@ -24,8 +27,9 @@ use aws_lc_rs::digest;
 use super::fingerprint::{CAMPAIGN_BYTES_MAX, CampaignName, Fingerprint, Fingerprinter};
 use super::text::Code;
 
-/// Bytes of the header without its signature.
-pub const HEADER_BYTES: usize = 84;
+/// Bytes of the header without its signature, by version 1; a list's time follows by version 2.
+const HEADER_BYTES: usize = 84;
+const TIME_BYTES: usize = 8;
 /// Longest signature, bytes.
 pub const SIGNATURE_BYTES_MAX: usize = 1024;
 /// Most codes of a campaign: as many as fans that a room is made for, several times over.
@@ -33,6 +37,8 @@ pub const CODES_MAX: u64 = 1 << 27;
 
 const MAGIC: &[u8; 8] = b"FAIRCODE";
 const VERSION: u8 = 1;
+/// The version of lists that say when they were made.
+const VERSION_WITH_TIME: u8 = 2;
 const FINGERPRINT_BYTES: usize = 8;
 /// Starting points of a large campaign: 2²⁰ and one, 4 MB.
 const STARTS_BITS_MAX: u32 = 20;
@@ -56,7 +62,7 @@ pub enum CampaignError {
     Magic,
     /// A version that is not known here.
     #[error(
-        "the list of codes has version {0}; this fairgate reads version {VERSION}: upgrade it, or make the list again"
+        "the list of codes has version {0}; this fairgate reads versions up to {VERSION_WITH_TIME}: upgrade it, or make the list again"
     )]
     Version(u8),
     /// A header that says what cannot be.
@@ -98,14 +104,17 @@ struct Header {
     campaign: CampaignName,
     count: u64,
     hash: [u8; 32],
+    /// Unix ms; 0 in lists of version 1.
+    made_at_ms: u64,
 }
 
 impl Header {
     /// The header's bytes with a signature of this length, or what is signed where it is 0.
-    fn bytes(&self, signature_length: u16) -> [u8; HEADER_BYTES] {
-        let mut bytes = [0; HEADER_BYTES];
+    fn bytes(&self, signature_length: u16) -> Vec<u8> {
+        let has_time = self.made_at_ms > 0;
+        let mut bytes = vec![0; HEADER_BYTES];
         bytes[..8].copy_from_slice(MAGIC);
-        bytes[8] = VERSION;
+        bytes[8] = if has_time { VERSION_WITH_TIME } else { VERSION };
         bytes[9] = match self.kind {
             CodeKind::Made => 0,
             CodeKind::Own => 1,
@@ -115,17 +124,25 @@ impl Header {
         bytes[12..12 + self.campaign.as_str().len()].copy_from_slice(self.campaign.as_str().as_bytes());
         bytes[44..52].copy_from_slice(&self.count.to_be_bytes());
         bytes[52..].copy_from_slice(&self.hash);
+        if has_time {
+            bytes.extend(self.made_at_ms.to_be_bytes());
+        }
         bytes
     }
 
-    /// The header and its signature's length.
-    fn read(bytes: &[u8; HEADER_BYTES]) -> Result<(Self, usize), CampaignError> {
+    /// The header, its own length and its signature's, from the beginning of a file; `None` while it is not whole.
+    fn read(file: &[u8]) -> Result<Option<(Self, usize, usize)>, CampaignError> {
+        let Some(bytes) = file.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
         if bytes[..8] != *MAGIC {
             return Err(CampaignError::Magic);
         }
-        if bytes[8] != VERSION {
-            return Err(CampaignError::Version(bytes[8]));
-        }
+        let length = match bytes[8] {
+            VERSION => HEADER_BYTES,
+            VERSION_WITH_TIME => HEADER_BYTES + TIME_BYTES,
+            other => return Err(CampaignError::Version(other)),
+        };
+        let Some((whole, _)) = file.split_at_checked(length) else { return Ok(None) };
+        let made_at_ms = whole.last_chunk().filter(|_| length > HEADER_BYTES).map_or(0, |ms| u64::from_be_bytes(*ms));
         let kind = match bytes[9] {
             0 => CodeKind::Made,
             1 => CodeKind::Own,
@@ -140,15 +157,15 @@ impl Header {
         let mut hash = [0; 32];
         hash.copy_from_slice(&bytes[52..]);
         let campaign = campaign.ok_or(CampaignError::Header)?;
-        let header = Self { kind, campaign, count: u64::from_be_bytes(count), hash };
-        // One header, one spelling: nothing may stand after the name.
-        if header.bytes(signature_length) != *bytes || !(1..=SIGNATURE_BYTES_MAX).contains(&signature_length.into()) {
+        let header = Self { kind, campaign, count: u64::from_be_bytes(count), hash, made_at_ms };
+        // One header, one spelling: nothing may stand after the name, and a list with a time has one.
+        if header.bytes(signature_length) != whole || !(1..=SIGNATURE_BYTES_MAX).contains(&signature_length.into()) {
             return Err(CampaignError::Header);
         }
         if header.count > CODES_MAX {
             return Err(CampaignError::TooMany);
         }
-        Ok((header, signature_length.into()))
+        Ok(Some((header, length, signature_length.into())))
     }
 }
 
@@ -157,6 +174,7 @@ impl Header {
 pub struct CampaignBuilder {
     fingerprinter: Fingerprinter,
     kind: CodeKind,
+    made_at_ms: u64,
     /// Fingerprint and number in the list, from 0.
     fingerprints: Vec<(Fingerprint, u32)>,
 }
@@ -165,7 +183,13 @@ impl CampaignBuilder {
     /// A campaign without codes.
     #[must_use]
     pub fn new(fingerprinter: Fingerprinter, kind: CodeKind) -> Self {
-        Self { fingerprinter, kind, fingerprints: Vec::new() }
+        Self { fingerprinter, kind, made_at_ms: 0, fingerprints: Vec::new() }
+    }
+
+    /// The same, made at this time, Unix ms. A list without a time is older than all with one.
+    #[must_use]
+    pub fn made_at(self, made_at_ms: u64) -> Self {
+        Self { made_at_ms, ..self }
     }
 
     /// The campaign.
@@ -216,11 +240,12 @@ impl CampaignBuilder {
             campaign: self.fingerprinter.campaign().clone(),
             count: self.fingerprints.len() as u64,
             hash: finished(hash),
+            made_at_ms: self.made_at_ms,
         };
         let signature = sign(&header.bytes(0));
         let length = u16::try_from(signature.len()).ok().filter(|length| (1..=1024).contains(length));
-        let mut file = Vec::with_capacity(HEADER_BYTES + signature.len() + FINGERPRINT_BYTES * self.fingerprints.len());
-        file.extend(header.bytes(length.ok_or(CampaignError::Header)?));
+        let mut file = header.bytes(length.ok_or(CampaignError::Header)?);
+        file.reserve_exact(signature.len() + FINGERPRINT_BYTES * self.fingerprints.len());
         file.extend(signature);
         file.extend(self.fingerprints.iter().flat_map(|(fingerprint, _)| fingerprint.0.to_be_bytes()));
         Ok(file)
@@ -298,10 +323,9 @@ impl CampaignReader {
 
     /// How long header and signature are, once both are there.
     fn read_header(&mut self) -> Result<Option<usize>, CampaignError> {
-        let Some(bytes) = self.rest.first_chunk() else { return Ok(None) };
-        let (header, signature_length) = Header::read(bytes)?;
-        let length = HEADER_BYTES + signature_length;
-        let Some(signature) = self.rest.get(HEADER_BYTES..length) else { return Ok(None) };
+        let Some((header, header_length, signature_length)) = Header::read(&self.rest)? else { return Ok(None) };
+        let length = header_length + signature_length;
+        let Some(signature) = self.rest.get(header_length..length) else { return Ok(None) };
         // The header is not believed yet: no more is set aside than is likely.
         self.fingerprints.reserve(usize::try_from(header.count).unwrap_or(0).min(1 << 24));
         self.header = Some((header, signature.to_vec()));
@@ -376,6 +400,12 @@ impl Campaign {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.fingerprints.is_empty()
+    }
+
+    /// When it was made, Unix ms; 0 where its file says nothing of it.
+    #[must_use]
+    pub fn made_at_ms(&self) -> u64 {
+        self.header.made_at_ms
     }
 
     /// The list's version: the hash of its fingerprints.

@@ -18,6 +18,7 @@ mod fields;
 mod link;
 mod next_draw;
 mod offers;
+mod parcels;
 mod put_back;
 mod refusal;
 mod replica_log;
@@ -73,9 +74,9 @@ use self::view::Closed;
 use super::audit::is_number;
 use super::batch::{Reply, Request};
 use super::{
-    AuditRows, BookPart, CopiedList, EdgeLook, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer,
-    OfferName, OfferRow, RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, check_name, check_plan_is_of,
-    copy, draw_name,
+    AuditRows, BookPart, CopiedList, Depot, EdgeLook, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer,
+    OfferName, OfferRow, Parcel, ParcelsTold, RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, Wish,
+    check_name, check_plan_is_of, copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -417,6 +418,21 @@ impl Store for RedisStore {
     async fn unite_revoked(&self, campaign: &str, list: &Hash, bits: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let (link, key, bits) = (self.link.clone(), revoked::key(campaign, list), bits.to_vec());
         self.on_own_runtime(async move { revoked::unite(&link, &key, &bits).await }.boxed()).await
+    }
+
+    async fn tell_parcels(&self, depot: &Depot, had: Vec<Parcel>) -> Result<ParcelsTold, StoreError> {
+        let (link, key) = (self.link.clone(), parcels::key(depot));
+        self.on_own_runtime(async move { parcels::tell(&link, &key, &had).await }.boxed()).await
+    }
+
+    async fn take_piece(&self, depot: &Depot, wish: &Wish) -> Result<Option<Vec<u8>>, StoreError> {
+        let (link, key, wish) = (self.link.clone(), parcels::key(depot), wish.clone());
+        self.on_own_runtime(async move { parcels::take(&link, &key, &wish).await }.boxed()).await
+    }
+
+    async fn put_piece(&self, depot: &Depot, wish: &Wish, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let (link, key, wish) = (self.link.clone(), parcels::key(depot), wish.clone());
+        self.on_own_runtime(async move { parcels::put(&link, &key, &wish, &bytes).await }.boxed()).await
     }
 
     async fn end_offer(

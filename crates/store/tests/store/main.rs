@@ -14,6 +14,7 @@ mod next_draw;
 mod numbers;
 mod offers;
 mod operations;
+mod parcels;
 mod redis;
 mod restart;
 mod revoked;

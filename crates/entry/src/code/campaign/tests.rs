@@ -19,7 +19,11 @@ fn fingerprinter(campaign: &str) -> Fingerprinter {
 }
 
 fn file(campaign: &str, codes: u64) -> Vec<u8> {
-    let mut builder = CampaignBuilder::new(fingerprinter(campaign), CodeKind::Made);
+    file_made_at(0, campaign, codes)
+}
+
+fn file_made_at(made_at_ms: u64, campaign: &str, codes: u64) -> Vec<u8> {
+    let mut builder = CampaignBuilder::new(fingerprinter(campaign), CodeKind::Made).made_at(made_at_ms);
     for number in 0..codes {
         builder.push(&code(number)).expect("a made code");
     }
@@ -56,8 +60,13 @@ fn every_code_has_its_rank_and_no_other_has_one() {
 
 #[test]
 fn the_ends_of_the_line_are_found() {
-    let header =
-        Header { kind: CodeKind::Own, campaign: CampaignName::new("ends").expect("a name"), count: 4, hash: [0; 32] };
+    let header = Header {
+        kind: CodeKind::Own,
+        campaign: CampaignName::new("ends").expect("a name"),
+        count: 4,
+        hash: [0; 32],
+        made_at_ms: 0,
+    };
     let list = Campaign::of(header, vec![0, 1, u64::MAX - 1, u64::MAX]);
     let rank = |number| list.rank(Fingerprint(number));
     assert_eq!([0, 1, u64::MAX - 1, u64::MAX].map(rank), [Some(0), Some(1), Some(2), Some(3)]);
@@ -85,15 +94,34 @@ fn the_file_has_the_published_form() {
 }
 
 #[test]
+fn a_list_says_when_it_was_made_from_version_2_on() {
+    let (old, file) = (file("spring", 3), file_made_at(0x0102_0304, "spring", 3));
+    assert_eq!(&file[..12], b"FAIRCODE\x02\x00\x00\x12");
+    assert_eq!(&file[84..92], [0, 0, 0, 0, 1, 2, 3, 4]);
+    assert_eq!([&file[12..84], &file[92..]], [&old[12..84], &old[84..]], "all else is as it was");
+    let mut signed = Vec::new();
+    let list = Campaign::read(&file, |message, signature| {
+        signed = message.to_vec();
+        signature == SIGNATURE
+    });
+    assert_eq!(list.expect("a list").made_at_ms(), 0x0102_0304);
+    assert_eq!(signed, [&file[..10], &[0, 0], &file[12..92]].concat(), "the time is signed");
+    assert_eq!(campaign("spring", 3).made_at_ms(), 0);
+    let without = [&file[..84], &[0; 8], &file[92..]].concat();
+    assert_eq!(read(&without).map(|_| ()), Err(CampaignError::Header), "one list, one spelling");
+}
+
+#[test]
 fn pieces_of_any_length_give_the_same_list() {
-    let whole = file("spring", 50);
-    for piece in [1, 3, 7, 8, 13, 84, 85, 102, 103, 511] {
-        let mut reader = CampaignReader::default();
-        for part in whole.chunks(piece) {
-            reader.push(part).expect("a piece");
+    for whole in [file("spring", 50), file_made_at(9, "spring", 50)] {
+        for piece in [1, 3, 7, 8, 13, 84, 85, 92, 102, 103, 511] {
+            let mut reader = CampaignReader::default();
+            for part in whole.chunks(piece) {
+                reader.push(part).expect("a piece");
+            }
+            let list = reader.finish(|_, _| true).expect("a list");
+            assert_eq!((list.version(), list.len()), (campaign("spring", 50).version(), 50), "{piece}");
         }
-        let list = reader.finish(|_, _| true).expect("a list");
-        assert_eq!((list.version(), list.len()), (campaign("spring", 50).version(), 50), "{piece}");
     }
 }
 
@@ -106,7 +134,7 @@ fn what_is_damaged_is_told_apart() {
         read(&file).map(|_| ()).expect_err("damaged")
     };
     assert_eq!(error(&|file| file[0] = b'G'), CampaignError::Magic);
-    assert_eq!(error(&|file| file[8] = 2), CampaignError::Version(2));
+    assert_eq!(error(&|file| file[8] = 3), CampaignError::Version(3));
     assert_eq!(error(&|file| file[9] = 3), CampaignError::Header);
     assert_eq!(error(&|file| file[10..12].fill(0)), CampaignError::Header);
     assert_eq!(error(&|file| file[43] = b'x'), CampaignError::Header, "after the name's end");
@@ -128,7 +156,7 @@ fn a_list_that_does_not_ascend_is_refused_even_when_signed() {
         let body: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
         let hash = crate::bond::sha256(&body);
         let campaign = CampaignName::new("spring").expect("a name");
-        let header = Header { kind: CodeKind::Own, campaign, count: 2, hash };
+        let header = Header { kind: CodeKind::Own, campaign, count: 2, hash, made_at_ms: 0 };
         let file = [&header.bytes(SIGNATURE.len() as u16)[..], SIGNATURE, &body].concat();
         assert_eq!(read(&file).map(|_| ()), Err(CampaignError::Order));
     }
@@ -165,15 +193,16 @@ fn a_list_is_made_of_good_codes_each_once() {
 proptest! {
     #[test]
     fn any_bit_is_seen(codes in 1u64..5) {
-        let whole = file("spring", codes);
-        for bit in 0..8 * whole.len() {
-            let mut other = whole.clone();
-            other[bit / 8] ^= 1 << (bit % 8);
-            // The signature covers the header: here it is a fixed text, so what is signed is compared.
-            let signed = |message: &[u8], signature: &[u8]| {
-                signature == SIGNATURE && message == [&whole[..10], &[0, 0], &whole[12..84]].concat()
-            };
-            prop_assert!(Campaign::read(&other, signed).is_err(), "bit {}", bit);
+        for (whole, header) in [(file("spring", codes), 84), (file_made_at(9, "spring", codes), 92)] {
+            for bit in 0..8 * whole.len() {
+                let mut other = whole.clone();
+                other[bit / 8] ^= 1 << (bit % 8);
+                // The signature covers the header: here it is a fixed text, so what is signed is compared.
+                let signed = |message: &[u8], signature: &[u8]| {
+                    signature == SIGNATURE && message == [&whole[..10], &[0, 0], &whole[12..header]].concat()
+                };
+                prop_assert!(Campaign::read(&other, signed).is_err(), "bit {}", bit);
+            }
         }
     }
 
