@@ -209,7 +209,9 @@ async fn a_report_is_signed_and_its_public_edition_names_nobody() {
     browser.sends("message", "=cmd <b>Soon</b>", &[("confirmed", "yes")]).await;
     let page = browser.get("/console/rooms/final/report").await;
     assert!(
-        page.html.contains("One value was changed by hand.") && page.html.contains("the sale goes on"),
+        page.html.contains("0 people were in the pool at the draw")
+            && page.html.contains("One value was changed by hand.")
+            && page.html.contains("the sale goes on"),
         "{}",
         page.html
     );

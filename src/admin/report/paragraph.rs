@@ -10,8 +10,8 @@ const LIMITS_TOLD: usize = 3;
 pub(super) fn summary(report: &ReportState, limits: &[(&str, u32)]) -> Vec<String> {
     let funnel = &report.funnel;
     let later = funnel.places.saturating_sub(funnel.pool);
-    let mut told = vec![match funnel.places {
-        0 => format!("{} people are in the pool; the draw is to come.", grouped(funnel.pool)),
+    let mut told = vec![match report.draw.revealed_at_ms {
+        None => format!("{} people are in the pool; the draw is to come.", grouped(funnel.pool)),
         _ => {
             format!("{} people were in the pool at the draw, and {} came later.", grouped(funnel.pool), grouped(later))
         }
@@ -60,7 +60,7 @@ pub(super) fn summary(report: &ReportState, limits: &[(&str, u32)]) -> Vec<Strin
         many => format!("{many} values were changed by hand."),
     });
     if report.unknown_s > 0 {
-        told.push(format!("Of {} no sample is kept.", seconds(report.unknown_s)));
+        told.push(format!("No sample is kept of {} of this time.", seconds(report.unknown_s)));
     }
     told
 }
