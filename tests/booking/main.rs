@@ -37,6 +37,7 @@ mod prune;
 mod rabbit;
 mod receipts;
 mod refusals;
+mod reminders;
 mod rush;
 mod search;
 mod secure;

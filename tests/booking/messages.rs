@@ -1,11 +1,14 @@
 //! Live messages of every kind fit their descriptions, and say nothing personal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fairgate_booking::outbox::{CloudEvent, Kind, Message, schemas};
+use fairgate_telemetry::clock::{Clock, ManualClock, SystemClock};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::reminders::keeper;
 use crate::shop::EVENT;
 use crate::world::World;
 
@@ -23,6 +26,12 @@ async fn everything_happens(world: &World) {
     assert_eq!(declined.status, StatusCode::PAYMENT_REQUIRED, "{}", declined.text);
     let paid = fan.send(Method::POST, &path, "second", body("demo-visa")).await.expect("an answer");
     assert_eq!(paid.status, StatusCode::OK, "{}", paid.text);
+
+    let due = "insert into due (booking_id, event_id, wall, zone, planned_for, at)
+        select booking_id, event_id, now(), 'UTC', now(), now() from booking";
+    shop.sql().await.batch_execute(due).await.expect("a reminder is due");
+    let clock = Arc::new(ManualClock::at(SystemClock.now_ms() + 60_000));
+    assert_eq!(keeper(shop, &clock).fire_once().await.expect("Postgres answers"), 1);
 
     let given_back = shop.fan(2).reserve_seats("a", &["pit-GA-2"]).await;
     assert_eq!(shop.fan(2).cancel(given_back.field("booking_id")).await.status, StatusCode::NO_CONTENT);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use thirtyfour::By;
 
 use crate::chromium::{Browser, Habits};
+use crate::scan::scan;
 use crate::site::{Room, Site};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -129,7 +130,7 @@ async fn a_place_goes_to_another_device_on_purpose_and_the_first_one_is_told() {
     // And by the address in the picture.
     press(&first, "Move my place to another device").await;
     first.wait_for(".entry", "Scan this with the other device.", SOON).await;
-    let scanned = scan(&first).await;
+    let scanned = scan(&first, ".entry svg").await;
     assert!(scanned.starts_with(&format!("{url}#")), "{scanned}");
     second.goto("about:blank").await;
     second.goto(&scanned).await;
@@ -165,28 +166,6 @@ async fn a_place_goes_to_another_device_on_purpose_and_the_first_one_is_told() {
 async fn letters_of(browser: &Browser) -> String {
     let shown = browser.text("main").await;
     letters(&shown).expect("letters").to_owned()
-}
-
-/// Reads the QR code that a page shows, as a camera would: from a picture of its path.
-async fn scan(browser: &Browser) -> String {
-    let path = browser.eval("document.querySelector('.entry svg path:last-child').getAttribute('d')").await;
-    let size = browser.eval("document.querySelector('.entry svg').viewBox.baseVal.width - 8").await;
-    let (path, size) = (path.as_str().expect("a path").to_owned(), size.as_f64().expect("a size") as usize);
-    const PIXELS: usize = 6;
-    let side = (size + 8) * PIXELS;
-    let mut picture = vec![255; side * side];
-    for run in path.split('M').skip(1) {
-        let number = |text: &str| text.parse::<usize>().expect("a number");
-        let (at, rest) = run.split_once('h').expect("a run");
-        let (x, y) = at.split_once(' ').map(|(x, y)| (number(x) + 4, number(y) + 4)).expect("a corner");
-        let length = number(rest.split('v').next().expect("a length"));
-        for row in y * PIXELS..(y + 1) * PIXELS {
-            picture[row * side..][x * PIXELS..(x + length) * PIXELS].fill(0);
-        }
-    }
-    let mut camera = quircs::Quirc::default();
-    let code = camera.identify(side, side, &picture).next().expect("a code is seen").expect("whole");
-    String::from_utf8(code.decode().expect("it can be read").payload).expect("text")
 }
 
 /// What the pass in a browser's cookie says; nothing without one.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::chromium::{Browser, DESKTOP, Habits, PHONE};
+use crate::scan::scan;
 use crate::site::{Room, Site};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -64,6 +65,13 @@ async fn a_reload_in_mid_payment_shows_the_payment_and_then_the_booking() {
     browser.wait_for("#booking-title", "See you there", SOON).await;
     assert_eq!(browser.text("#booking-number").await, number);
     browser.screenshot("shop-booking-phone").await;
+    // Each seat has its ticket, in its colours also where the page is dark.
+    let tickets = "[...document.querySelectorAll('#booked-seats svg.code')].map((code) => code.dataset.ticket)";
+    let tickets = browser.eval(tickets).await;
+    assert_eq!(tickets.as_array().map(Vec::len), Some(2), "{tickets}");
+    assert_eq!(scan(&browser, "#booked-seats svg.code").await, tickets[0].as_str().expect("a ticket"));
+    let label = "document.querySelector('#booked-seats svg.code').getAttribute('aria-label')";
+    assert!(browser.eval(label).await.as_str().is_some_and(|label| label.starts_with("Ticket for ")));
     browser.goto(&site.url(Room::USUAL, "/bookings")).await;
     browser.wait_for("#find-title", "Find your booking", SOON).await;
     browser.click("#look").await;

@@ -69,7 +69,7 @@ const core = {
   reserve: (request, key) => askJson("POST", "/bookings/reserve", request, key),
   booking: (id) => askJson("GET", `/bookings/${id}`),
   extend: (id) => askJson("POST", `/bookings/${id}/extend`),
-  pay: (id, token, email, key) => askJson("POST", `/bookings/${id}/payment`, { payment_token: token, ...(email && { email }) }, key),
+  pay: (id, token, email, key) => askJson("POST", `/bookings/${id}/payment`, { payment_token: token, ...(email && { email }), time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone }, key),
   giveBack: (id) => ask("DELETE", `/bookings/${id}`),
   /** A booking by its own address, `/bookings/NUMBER#KEY`: needs no pass. */
   receipt: (link) => core.find(link.split("#")[0], { key: link.split("#")[1] }),

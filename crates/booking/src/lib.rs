@@ -25,6 +25,7 @@
 //! | [`payment`] | money: one confirmed booking or one refund |
 //! | [`bookings`] | what becomes of a booking afterwards |
 //! | [`outbox`] | what the rest of the house hears of it all |
+//! | [`reminders`] | what people are reminded of, and when |
 //! | [`insight`] | what organizers ask while a sale runs |
 //! | [`search`] | events by words, place, day and price |
 //! | [`health`], [`operators`], [`http`] | the calls |
@@ -47,6 +48,7 @@ pub mod operators;
 pub mod outbox;
 pub mod passes;
 pub mod payment;
+pub mod reminders;
 #[cfg(test)]
 mod rooms_test;
 pub mod sale;

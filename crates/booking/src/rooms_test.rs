@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the leaves to the process; rooms on one line may name each other.
-const ROOMS: [&[&str]; 14] = [
+const ROOMS: [&[&str]; 15] = [
     &["units", "money", "number", "mail_address", "document", "stock", "in_progress"],
     &["metrics", "sql", "db"],
     &["passes", "ended"],
@@ -15,6 +15,7 @@ const ROOMS: [&[&str]; 14] = [
     &["payment"],
     &["bookings"],
     &["outbox"],
+    &["reminders"],
     &["insight"],
     &["search"],
     &["health", "operators", "http"],

@@ -40,6 +40,7 @@ use crate::outbox::{HookMetrics, LogQueue, Notices, Schedule, WorkQueue, WorkerM
 use crate::passes::{PassSettings, Passes};
 use crate::payment::signature::WebhookSecret;
 use crate::payment::{Cashier, DemoProvider, PaymentProvider, RemoteProvider};
+use crate::reminders::ReminderKeeper;
 use crate::sale::desks::DeskLimits;
 use crate::sale::feed::Feed;
 use crate::sale::on_sale::Events;
@@ -180,6 +181,15 @@ impl Tasks {
             let post = (post.clone(), from.clone());
             let worker = MailWorker::new(database.clone(), Arc::new(queue), post, public.clone(), Arc::clone(&watch));
             async move { worker.run().await }
+        });
+    }
+
+    /// Has people reminded, whenever it is this process's turn.
+    fn remind(&mut self, app: &Arc<App>, schedule: Schedule) {
+        let (database, clock) = (app.database.for_lane(Lane::Fans), Arc::clone(&app.clock));
+        self.keep("reminders", move || {
+            let keeper = ReminderKeeper::new(database.clone(), schedule.clone(), Arc::clone(&clock));
+            async move { keeper.run().await }
         });
     }
 
@@ -350,6 +360,7 @@ impl Core {
         });
         tasks.begin(&app, feed, core, settings.retention);
         if let Some(mail) = settings.mail {
+            tasks.remind(&app, mail.schedule.clone());
             tasks.send_mails(&app, WorkerMetrics::new(&registry)?, mail);
         }
         if let Some((queue, secret)) = notices.zip(app.webhook_secret.clone()) {

@@ -7,6 +7,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
+use jiff::tz::TimeZone;
 
 use super::App;
 use super::auth::Fan;
@@ -22,6 +23,8 @@ use fairgate_problem::ProblemDetails;
 /// Tells the edge that the fan is done, so that somebody else is let in.
 pub(super) const RELEASE_HEADER: &str = "x-fairgate-release";
 const TOKEN_CHARS_MAX: usize = 256;
+/// The longest name of a zone.
+const ZONE_CHARS_MAX: usize = 64;
 
 /// Pays a booking.
 #[utoipa::path(
@@ -66,7 +69,9 @@ pub(super) async fn pay(
     if let Some((first, answer)) = app.refusals.get(&payment_id) {
         return if first == fingerprint { Ok(replay(&answer)) } else { Err(Problem::other_request()) };
     }
-    let order = Order { payment_id, booking_id, session: fan.session, fingerprint, token: asked.payment_token, email };
+    let zone = asked.time_zone.filter(|zone| zone.len() <= ZONE_CHARS_MAX && TimeZone::get(zone).is_ok());
+    let (session, token) = (fan.session, asked.payment_token);
+    let order = Order { payment_id, booking_id, session, fingerprint, token, email, zone };
     let answer = to_its_end(app, order).await?;
     let mut response = replay(&answer);
     if answer.status.is_success() {

@@ -36,4 +36,9 @@ pub struct PaymentRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "fan@example.com")]
     pub email: Option<String>,
+    /// The IANA zone in which the fan is: nobody is reminded in their night, and mails tell their own time, too. One that is not known
+    /// here is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Lisbon")]
+    pub time_zone: Option<String>,
 }

@@ -77,6 +77,8 @@ pub enum Kind {
     RefundStarted,
     /// The event has another place or time than before.
     Changed,
+    /// The event of a booking is near: its fan is to be reminded.
+    ReminderDue,
 }
 
 /// The event, as it was when the message was published.
@@ -141,7 +143,7 @@ impl Message {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Held,
         Self::Booked,
         Self::Expired,
@@ -152,6 +154,7 @@ impl Kind {
         Self::Declined,
         Self::RefundStarted,
         Self::Changed,
+        Self::ReminderDue,
     ];
 
     /// Its name in the change log.
@@ -168,6 +171,7 @@ impl Kind {
             Self::Declined => "declined",
             Self::RefundStarted => "refund_started",
             Self::Changed => "changed",
+            Self::ReminderDue => "reminder_due",
         }
     }
 
@@ -190,6 +194,7 @@ impl Kind {
             Self::Refunded => "refund.completed",
             Self::Edited => "event.edited",
             Self::Changed => "event.changed",
+            Self::ReminderDue => "booking.reminder",
         }
     }
 
@@ -210,7 +215,7 @@ impl Kind {
 
     /// True if programs that know no envelope know it.
     pub(super) fn is_plain(self) -> bool {
-        !matches!(self, Self::PaymentStarted | Self::Declined | Self::RefundStarted | Self::Changed)
+        !matches!(self, Self::PaymentStarted | Self::Declined | Self::RefundStarted | Self::Changed | Self::ReminderDue)
     }
 }
 

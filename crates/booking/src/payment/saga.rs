@@ -50,6 +50,8 @@ pub struct Order {
     pub token: String,
     /// Where the confirmation is sent, if anywhere.
     pub email: Option<String>,
+    /// The IANA zone in which the fan is, if that is known.
+    pub zone: Option<String>,
 }
 
 /// Why a payment has not begun, or not ended yet.
@@ -220,10 +222,10 @@ impl Cashier {
         }
         let begin = client.prepare_cached(sql::PAYMENT_BEGIN).await?;
         let currency = &locked.desk.state.seat_map().facts.currency;
-        let (token, amount, email) = (&order.token, &locked.held.amount, &order.email);
+        let (token, amount, email, zone) = (&order.token, &locked.held.amount, &order.email, &order.zone);
         let ids = (&order.payment_id, &order.booking_id);
         client
-            .execute(&begin, &[ids.0, ids.1, &order.session, &order.fingerprint, token, amount, currency, email])
+            .execute(&begin, &[ids.0, ids.1, &order.session, &order.fingerprint, token, amount, currency, email, zone])
             .await?;
         client.commit().await?;
         Ok(())

@@ -21,7 +21,7 @@ use fairgate_telemetry::supervise::{Pulse, Supervisor};
 /// The name of the mail worker, for whoever reads the log or a stream.
 pub const MAIL: &str = "mail";
 /// What people get mails about.
-pub const MAILED: [Kind; 3] = [Kind::Booked, Kind::Cancelled, Kind::Refunded];
+pub const MAILED: [Kind; 4] = [Kind::Booked, Kind::Cancelled, Kind::Refunded, Kind::ReminderDue];
 
 /// Messages worked on at the same moment; all of them are through before a lease ends.
 const AT_ONCE: usize = 8;
@@ -177,8 +177,9 @@ impl MailWorker {
         // What only a newer program knows is none of ours.
         let Some(message) = message else { return Ok(()) };
         let Some(booking) = &message.booking else { return Ok(()) };
-        let address = self.public.as_ref().map(|shop| format!("{}{}", shop.url, shop.links.of(booking.booking_id)));
-        let Some(letter) = Letter::about(&message, address.as_deref()) else { return Ok(()) };
+        if !MAILED.contains(&message.kind) {
+            return Ok(());
+        }
         let client = self.database.client().await?;
         let due = client.prepare_cached(sql::MAIL_DUE).await?;
         let Some(row) = client.query_opt(&due, &[&booking.booking_id, &message.id]).await? else { return Ok(()) };
@@ -186,6 +187,9 @@ impl MailWorker {
         if row.get("sent") {
             return Ok(());
         }
+        let address = self.public.as_ref().map(|shop| format!("{}{}", shop.url, shop.links.of(booking.booking_id)));
+        let letter = Letter::about(&message, address.as_deref(), row.get("zone"));
+        let Some(letter) = letter else { return Ok(()) };
         // The mail's date is the message's: sent again, it is the same mail.
         let at = message.at.parse::<jiff::Timestamp>().map_or(UNIX_EPOCH, Into::into);
         self.post.send(&self.from, row.get("email"), &letter, at).await?;
