@@ -2,12 +2,15 @@
 //! errors included, must be described and fit its schema.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+use crate::accounts::codes;
 use crate::catalogue::{make_events, until, walk};
-use crate::shop::{EVENT, Shop};
+use crate::shop::{EVENT, Shop, free_address};
 
 const RESERVE: &str = "/api/v1/bookings/reserve";
 const NOBODY: &str = "00000000-0000-8000-8000-000000000000";
@@ -121,6 +124,60 @@ impl Caller<'_> {
         self.description.check(&method, path, answer).await
     }
 
+    /// Asks as a browser does; the cookies that it is given, for the next one.
+    async fn browse(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: Option<Value>,
+    ) -> String {
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")));
+        let headers: HeaderMap = headers.collect();
+        let mut request = self.shop.http.request(method.clone(), format!("{}{path}", self.shop.url)).headers(headers);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.expect("an answer");
+        let set = answer.headers().get_all(SET_COOKIE).iter().map(|set| set.to_str().expect("text"));
+        let set: Vec<String> = set.filter_map(|set| set.split(';').next()).map(str::to_owned).collect();
+        self.description.check(&method, path, answer).await;
+        set.join("; ")
+    }
+
+    /// Every answer about accounts, but those of a database that is away: a cookie of a code, for these.
+    async fn accounts(&mut self, mails: &Path, without_mail: &str) -> String {
+        let (sign_in, code, mine) = ("/bookings/sign-in", "/bookings/sign-in/code", "/bookings/mine");
+        let session = format!("{mine}/sessions/{NOBODY}");
+        let address = || Some(json!({ "email": "fan@example.com" }));
+        let other_site = [("sec-fetch-site", "cross-site")];
+        self.bad_bodies(sign_in, &json!({ "email": "nobody@example.com" })).await;
+        self.bad_bodies(code, &json!({ "code": "1" })).await;
+        self.browse(Method::POST, sign_in, &other_site, address()).await;
+        self.browse(Method::POST, code, &other_site, Some(json!({ "code": "1" }))).await;
+        for _ in 0..31 {
+            let network = [("x-forwarded-for", "203.0.113.9")];
+            self.browse(Method::POST, code, &network, Some(json!({ "code": "1" }))).await;
+        }
+        self.browse(Method::POST, sign_in, &[("x-forwarded-for", "203.0.113.9")], address()).await;
+        let off = self.shop.http.post(format!("{without_mail}{sign_in}")).header("content-type", "application/json");
+        let off = off.body(json!({ "email": "fan@example.com" }).to_string()).send().await.expect("an answer");
+        self.description.check(&Method::POST, sign_in, off).await;
+
+        self.browse(Method::GET, mine, &[], None).await;
+        self.browse(Method::DELETE, mine, &[], None).await;
+        self.browse(Method::DELETE, &session, &[], None).await;
+        let asked = self.browse(Method::POST, sign_in, &[], address()).await;
+        let typed = Some(json!({ "code": codes(mails, 1).await[0] }));
+        let signed_in = self.browse(Method::POST, code, &[(COOKIE.as_str(), &asked)], typed).await;
+        self.browse(Method::GET, mine, &[("cookie", &signed_in)], None).await;
+        self.browse(Method::DELETE, &session, &[("cookie", &signed_in)], None).await;
+        self.browse(Method::DELETE, &format!("{mine}/sessions/none"), &[("cookie", &signed_in)], None).await;
+        self.browse(Method::DELETE, mine, &[("cookie", &signed_in)], None).await;
+        self.browse(Method::POST, sign_in, &[], address()).await
+    }
+
     /// Answers that every call with a body has in common.
     async fn bad_bodies(&mut self, path: &str, good: &Value) {
         let json = "application/json";
@@ -145,7 +202,9 @@ impl Caller<'_> {
 
 #[tokio::test]
 async fn every_answer_is_as_it_is_described() {
-    let mut shop = Shop::open();
+    let mails = tempfile::tempdir().expect("a directory");
+    let env = vec![("FAIRGATE_MAIL_DIRECTORY", mails.path().to_string_lossy().into_owned())];
+    let mut shop = Shop::open_with(&free_address(), env);
     let description = Description::of(&shop).await;
     let mut caller = Caller { shop: &shop, description, keys: 0 };
     let event = format!("/api/v1/events/{EVENT}");
@@ -156,7 +215,6 @@ async fn every_answer_is_as_it_is_described() {
     let (mut other, other_url) = shop.another_core_with(&vec![("FAIRGATE_WITHOUT", "search".to_owned())]);
     let off = shop.http.get(format!("{other_url}/api/v1/events/search")).send().await.expect("an answer");
     caller.description.check(&Method::GET, "/api/v1/events/search", off).await;
-    other.stop();
     caller.known(&event).await;
     caller.known(&format!("{event}/availability")).await;
     caller.call(Method::GET, "/api/v1/events/nowhere", None, None).await;
@@ -171,7 +229,10 @@ async fn every_answer_is_as_it_is_described() {
 
     let booking = format!("/api/v1/bookings/{}", held["booking_id"].as_str().expect("an id"));
     let nobody = format!("/api/v1/bookings/{NOBODY}");
-    let (visa, declined) = (json!({ "payment_token": "demo-visa" }), json!({ "payment_token": "demo-declined" }));
+    let (visa, declined) = (
+        json!({ "payment_token": "demo-visa", "email": "fan@example.com" }),
+        json!({ "payment_token": "demo-declined" }),
+    );
     caller.bad_bodies(&format!("{booking}/payment"), &visa).await;
     caller.call(Method::POST, &format!("{nobody}/payment"), Some(1), Some(visa.clone())).await;
     caller.call(Method::POST, &format!("{booking}/payment"), Some(1), Some(declined)).await;
@@ -199,6 +260,9 @@ async fn every_answer_is_as_it_is_described() {
         caller.call(Method::POST, number, None, Some(json!({ "email": "nobody@example.com" }))).await;
     }
 
+    let asked = caller.accounts(mails.path(), &other_url).await;
+    other.stop();
+
     // An event whose seats nobody has asked for.
     make_events(&shop.sql().await, 1, 2).await;
     until("the event", async || walk(&shop, &shop.url, 10).await.contains(&"many-1".to_owned())).await;
@@ -214,6 +278,12 @@ async fn every_answer_is_as_it_is_described() {
     caller.call(Method::DELETE, &booking, Some(1), None).await;
     caller.call(Method::POST, &format!("{booking}/extend"), Some(1), None).await;
     caller.call(Method::POST, number, None, Some(proof)).await;
+    let session = ("cookie", format!("fairgate-account={}", "0".repeat(64)));
+    let signed_in = [(session.0, session.1.as_str())];
+    caller.browse(Method::POST, "/bookings/sign-in/code", &[("cookie", &asked)], Some(json!({ "code": "1" }))).await;
+    caller.browse(Method::GET, "/bookings/mine", &signed_in, None).await;
+    caller.browse(Method::DELETE, "/bookings/mine", &signed_in, None).await;
+    caller.browse(Method::DELETE, &format!("/bookings/mine/sessions/{NOBODY}"), &signed_in, None).await;
     caller.call(Method::POST, RESERVE, Some(4), Some(best)).await;
     caller.call(Method::POST, &format!("{booking}/payment"), Some(1), Some(visa)).await;
 

@@ -6,6 +6,7 @@ mod payment_world;
 mod shop;
 mod world;
 
+mod accounts;
 mod buying;
 mod catalogue;
 mod cdn;

@@ -86,6 +86,31 @@ async fn a_reload_in_mid_payment_shows_the_payment_and_then_the_booking() {
     assert_eq!(browser.text("#booking-number").await, number);
     let sold = site.sql("select 1 from booking where status = 'confirmed'").await;
     assert_eq!(sold, 1, "bought once");
+
+    // All bookings of the address, for whoever reads its mailbox; and out again.
+    browser.goto(&site.url(Room::USUAL, "/bookings")).await;
+    browser.wait_for("#find-title", "Find your booking", SOON).await;
+    browser.eval("document.getElementById('my-email').value = 'maria@example.com'").await;
+    browser.click("#send-code").await;
+    browser.wait_for("#code-title", "Type the code", SOON).await;
+    let code = site.mailed_code().await;
+    browser.eval("document.getElementById('code').value = '11111111'").await;
+    browser.click("#show-mine").await;
+    browser.wait_for("#code-error", "This is not the code", SOON).await;
+    browser.eval(&format!("document.getElementById('code').value = '{code}'")).await;
+    browser.click("#show-mine").await;
+    browser.wait_for("#mine-title", "Your bookings", SOON).await;
+    browser.screenshot("shop-mine-phone").await;
+    assert!(browser.text("#mine-bookings").await.contains(&number));
+    browser.driver.refresh().await.expect("a reload");
+    browser.wait_for("#mine-title", "Your bookings", SOON).await;
+    browser.click("#mine-bookings a").await;
+    browser.wait_for("#booking-title", "See you there", SOON).await;
+    browser.goto(&site.url(Room::USUAL, "/bookings")).await;
+    browser.wait_for("#mine-title", "Your bookings", SOON).await;
+    browser.eval("document.querySelector('#step-mine details').open = true").await;
+    browser.click("#mine-sessions button").await;
+    browser.wait_for("#find-title", "Find your booking", SOON).await;
 }
 
 #[tokio::test]

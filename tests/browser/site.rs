@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,8 @@ impl Site {
         command.args(["--listen", &format!("127.0.0.1:{}", self.booking), "--room", self.rooms[0].name]);
         command.args(["--jwks-url", &format!("http://127.0.0.1:{}/.fairgate/jwks.json", self.gate)]);
         command.args(["--metrics-listen", &free_address(), "--seed-demo"]).env("FAIRGATE_DATABASE_URL", postgres.url());
+        std::fs::create_dir_all(self.mail_directory()).expect("a directory");
+        command.env("FAIRGATE_MAIL_DIRECTORY", self.mail_directory());
         let booking = ChildProcess::spawn("booking", command).expect("the booking core starts");
         self.shop = Some(Shop { _booking: booking, postgres });
         self.ready(&format!("http://127.0.0.1:{}/healthz", self.booking)).await;
@@ -240,6 +242,27 @@ impl Site {
             let answer = request.send().await.expect("the gate answers");
             assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
         }
+    }
+
+    fn mail_directory(&self) -> PathBuf {
+        self.files.path().join("mails")
+    }
+
+    /// The code that the booking core has mailed.
+    pub(crate) async fn mailed_code(&self) -> String {
+        for _ in 0..600 {
+            let files = std::fs::read_dir(self.mail_directory()).expect("a directory").flatten();
+            let mails = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+            let mut codes = mails.filter_map(|mail| {
+                let code = mail.split("Subject: Your code: ").nth(1)?.lines().next()?;
+                Some(code.to_owned())
+            });
+            if let Some(code) = codes.next() {
+                return code;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no code was mailed");
     }
 
     /// Runs a statement in the shop's database; says how many rows it met.

@@ -73,6 +73,8 @@ const core = {
   giveBack: (id) => ask("DELETE", `/bookings/${id}`),
   /** A booking by its own address, `/bookings/NUMBER#KEY`: needs no pass. */
   receipt: (link) => core.find(link.split("#")[0], { key: link.split("#")[1] }),
+  /** What a buyer's account is asked; needs no pass. */
+  account: (method, path, body) => ask(method, `/bookings/${path}`, body, null, ""),
   /** A booking by the address of its number, and what shows that it is the fan's. */
   find: (path, proof) => askJson("POST", path, proof, null, ""),
 };

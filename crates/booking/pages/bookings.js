@@ -9,7 +9,7 @@ const SHOWN = { ...OUTCOMES, confirmed: ["See you there!", ""] };
 
 function setState(state) {
   document.body.dataset.state = state;
-  for (const step of ["find", "booking"]) $(`step-${step}`).hidden = step !== state;
+  for (const step of ["find", "booking", "mine"]) $(`step-${step}`).hidden = step !== state;
 }
 
 function notify(message) {
@@ -75,7 +75,8 @@ function show(receipt) {
 async function openBooking() {
   const key = location.hash.slice(1);
   const number = decodeURIComponent(location.pathname.split("/")[2] || "");
-  if (!number || !key) return askForNumber(number);
+  if (!number) return openMine();
+  if (!key) return askForNumber(number);
   try {
     show(await core.receipt(location.pathname + location.hash));
   } catch (error) {
@@ -83,6 +84,63 @@ async function openBooking() {
     notify(`${error.message || CLOSED} This page asks again.`);
     setTimeout(openBooking, OUT_OF_REACH_MS);
   }
+}
+
+/** All bookings of whoever is signed in; the way to them for everybody else. */
+async function openMine() {
+  try {
+    const answer = await core.account("GET", "mine");
+    if (answer.status === 204) return askForNumber("");
+    showMine(await answer.json());
+  } catch (error) {
+    askForNumber("", error.message || CLOSED);
+  }
+}
+
+function showMine({ email, bookings, sessions }) {
+  const line = (booking) => element("li", {}, element("a", { href: booking.link, textContent: booking.number, dir: "ltr" }), element("span", { textContent: `${booking.event} · ${SHOWN[faceOf(booking)][0]}`, dir: "auto" }));
+  const browser = ({ session, current, agent, seen_at: seen }) => {
+    const over = element("button", { type: "button", textContent: current ? "Sign out" : "End" });
+    over.addEventListener("click", () => changeAccount(`mine/sessions/${session}`));
+    return element("li", {}, element("span", {}, element("small", { textContent: new Date(seen).toLocaleString() }), agent || "A browser"), over);
+  };
+  $("mine-email").textContent = email;
+  $("mine-bookings").replaceChildren(...bookings.map(line));
+  $("mine-sessions").replaceChildren(...sessions.map(browser));
+  setState("mine");
+  notify("");
+  $("mine-title").focus();
+}
+
+async function changeAccount(path) {
+  try {
+    await core.account("DELETE", path);
+    await openMine();
+  } catch (error) {
+    notify(error.message || CLOSED);
+  }
+}
+
+/** Sends a form of an account; a field that is not right is named. */
+async function submit(button, field, path, next) {
+  $(button).disabled = true;
+  fieldError(field, "");
+  notify("");
+  try {
+    await core.account("POST", path, { [field === "code" ? "code" : "email"]: $(field).value.trim() });
+    await next();
+  } catch (error) {
+    if (error.status === 422) fieldError(field, error.message);
+    else notify(error.message || CLOSED);
+  } finally {
+    $(button).disabled = false;
+  }
+}
+
+function askForCode() {
+  $("sign-in").hidden = true;
+  $("type-code").hidden = false;
+  $("code").focus();
 }
 
 function askForNumber(number, message = "") {
@@ -121,6 +179,15 @@ $("find").addEventListener("submit", (event) => {
   event.preventDefault();
   findBooking();
 });
+$("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit("send-code", "my-email", "sign-in", askForCode);
+});
+$("type-code").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit("show-mine", "code", "sign-in/code", openMine);
+});
+$("forget").addEventListener("click", () => changeAccount("mine"));
 $("print").addEventListener("click", () => print());
 addEventListener("hashchange", openBooking);
 openBooking();

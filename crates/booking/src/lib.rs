@@ -26,11 +26,13 @@
 //! | [`bookings`] | what becomes of a booking afterwards |
 //! | [`outbox`] | what the rest of the house hears of it all |
 //! | [`reminders`] | what people are reminded of, and when |
+//! | [`accounts`] | who sees all of their bookings |
 //! | [`insight`] | what organizers ask while a sale runs |
 //! | [`search`] | events by words, place, day and price |
 //! | [`health`], [`operators`], [`http`] | the calls |
 //! | [`server`] | the process |
 
+pub mod accounts;
 pub mod bookings;
 pub mod db;
 pub mod document;

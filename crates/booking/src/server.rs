@@ -19,6 +19,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::accounts::Accounts;
 use crate::bookings::Bookings;
 use crate::bookings::links::Links;
 use crate::bookings::receipts::Receipts;
@@ -329,7 +330,9 @@ impl Core {
             Some(search) => tasks.search(database.for_lane(Lane::Fans), &events, &registry, search).await?,
             None => SearchDesk::closed(),
         };
+        let post = settings.mail.as_ref().map(|mail| (mail.post.clone(), mail.from.clone()));
         let app = Arc::new(App {
+            accounts: Accounts::new(database.for_lane(Lane::Fans), &links, post),
             bookings: Bookings::new(database.for_lane(Lane::Fans), Arc::clone(&events), core, links.clone()),
             receipts: Receipts::new(
                 database.for_lane(Lane::Fans),

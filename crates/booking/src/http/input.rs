@@ -1,5 +1,6 @@
 //! Reading what clients send, with a problem that names the field for everything that cannot be right.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -20,6 +21,8 @@ use super::reply::Reply;
 /// A whole body must be here within this time.
 pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(10);
 const KEY_CHARS_MAX: usize = 128;
+/// What the edge says about who asks; it removes what the client sent.
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A body that is not there as it should be.
@@ -176,6 +179,12 @@ fn digest(parts: &[&[u8]]) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// The address of whoever asks, as the edge says it.
+pub(super) fn client_of(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all(X_FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next()?.trim().parse().ok()
 }
 
 /// A UUID from a path.

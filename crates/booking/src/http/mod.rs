@@ -1,5 +1,6 @@
 //! The booking core over HTTP: what each call reads, asks and answers.
 
+mod accounts;
 mod auth;
 mod bookings;
 pub mod connections;
@@ -51,6 +52,7 @@ use self::connections::Answers;
 use self::organizer::OrganizerToken;
 use self::problem::Problem;
 use self::rush::Rush;
+use crate::accounts::Accounts;
 use crate::bookings::Bookings;
 use crate::bookings::links::Links;
 use crate::bookings::receipts::Receipts;
@@ -121,6 +123,8 @@ pub struct App {
     pub receipts: Receipts,
     /// Tickets, and what doors are given.
     pub tickets: Arc<TicketOffice>,
+    /// Accounts of buyers.
+    pub accounts: Accounts,
     /// Addresses of bookings.
     pub links: Links,
     /// How events sell.
@@ -187,6 +191,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/events/{event}", get(page::storefront))
         .route("/bookings", get(page::bookings))
         .route("/bookings/{number}", get(page::bookings).post(receipts::find))
+        .route("/bookings/sign-in", post(accounts::ask))
+        .route("/bookings/sign-in/code", post(accounts::check))
+        .route("/bookings/mine", get(accounts::mine).delete(accounts::delete))
+        .route("/bookings/mine/sessions/{session}", delete(accounts::end))
         .route("/api/v1/events", get(events::list))
         .route("/search", get(search_page::search))
         .route("/api/v1/events/search", get(search::search))

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{App, bookings, events, negotiate, payments, receipts, reserve, search, webhooks};
+use super::{App, accounts, bookings, events, negotiate, payments, receipts, reserve, search, webhooks};
 use crate::document::{Document, Effort};
 
 /// The booking core's API.
@@ -21,11 +21,13 @@ use crate::document::{Document, Effort};
     ),
     paths(
         events::list, search::search, events::show, events::availability, reserve::reserve, payments::pay, bookings::list,
-        bookings::show, bookings::cancel, bookings::extend, receipts::find, webhooks::hear,
+        bookings::show, bookings::cancel, bookings::extend, receipts::find, accounts::ask, accounts::check,
+        accounts::mine, accounts::end, accounts::delete, webhooks::hear,
     ),
     modifiers(&Passes),
     tags((name = "events", description = "For everybody"), (name = "bookings", description = "For fans who were let in"),
         (name = "receipts", description = "For whoever has booked, without a pass"),
+        (name = "accounts", description = "For whoever reads the mailbox with which was paid, without a pass"),
         (name = "provider", description = "For the payment provider")),
 )]
 pub struct Api;

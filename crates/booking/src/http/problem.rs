@@ -50,6 +50,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy", detail).retry_after(1)
     }
 
+    /// Whoever asks has tried too often.
+    #[must_use]
+    pub fn too_many_tries(retry_after_s: u32) -> Self {
+        let detail = format!("Too many tries. Try again in {retry_after_s} s.");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "Too many tries", detail).retry_after(retry_after_s)
+    }
+
     /// The same idempotency key is being served.
     #[must_use]
     pub fn in_progress() -> Self {

@@ -1,7 +1,6 @@
 //! `POST /bookings/{number}`: a booking after the visit, for whoever can prove that it is theirs. Needs no pass: the gate
 //! leaves `/bookings` open.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,15 +14,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use super::input::read_json;
+use super::input::{client_of, read_json};
 use super::problem::Problem;
 use super::refused::{BadBody, Refused};
 use crate::bookings::receipts::{Proof, Receipt, ReceiptError};
 use crate::mail_address::read_address;
 use fairgate_problem::ProblemDetails;
 
-/// What the edge says about who asks; it removes what the client sent.
-const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const PROOF_CHARS_MAX: usize = 254;
 
 /// What shows that a booking is the fan's own: the key in its address, or the mail address that was given when it was paid.
@@ -57,8 +54,7 @@ pub(super) async fn find(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let proof = read_proof(read_json(&headers, body)?)?;
-    let client = headers.get_all(X_FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
-    let client: Option<IpAddr> = client.and_then(|value| value.rsplit(',').next()?.trim().parse().ok());
+    let client = client_of(&headers);
     let now_us = app.clock.now_ms().saturating_mul(1000);
     let receipt = app.receipts.find(&app.bookings, &number, &proof, client, now_us).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(receipt)).into_response())
@@ -85,11 +81,7 @@ impl From<ReceiptError> for Problem {
                               address that was given when it was paid.";
                 Self::new(StatusCode::NOT_FOUND, "unknown-booking", "Not found", detail).with("field", "number")
             }
-            ReceiptError::TooMany { retry_after_s } => {
-                let detail = format!("Too many tries. Try again in {retry_after_s} s.");
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "Too many tries", detail)
-                    .retry_after(retry_after_s)
-            }
+            ReceiptError::TooMany { retry_after_s } => Self::too_many_tries(retry_after_s),
             ReceiptError::Database(error) => error.into(),
         }
     }
