@@ -12,6 +12,7 @@ mod bounded;
 pub mod cli;
 pub mod codes;
 pub mod config;
+pub mod definitions;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod door;

@@ -71,7 +71,7 @@ pub(super) async fn of_room(
     _: Caller,
     Path(room): Path<String>,
 ) -> Result<Json<Audit>, Problem> {
-    let room = Some(find(&admin, &room)?.name.clone());
+    let room = Some(find(&admin, &room)?.name);
     Ok(Json(page(&admin, &AuditQuery { room, ..AuditQuery::default() }).await?))
 }
 

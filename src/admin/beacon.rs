@@ -62,5 +62,5 @@ pub(super) async fn hand_in(
         let change = Change { what: "beacon_round".into(), before: Value::Null, after: handed_in.round.into() };
         record(&admin, &caller, &room.name, &[change], view.now_ms).await?;
     }
-    Ok(Json(state(&admin, room).await?))
+    Ok(Json(state(&admin, &room).await?))
 }

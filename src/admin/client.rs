@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    AlarmsState, Audit, AuditQuery, Changed, ClockState, ConsoleLink, EdgesState, EntryState, Forgotten, HandedIn,
-    HistoryQuery, HistoryState, OverruleRequest, Overruled, RefusalState, ReportState, Revocation, RoomPatch,
-    RoomState, Rooms, SharedEntries,
+    AlarmsState, Audit, AuditQuery, Changed, CheckedDefinition, ClockState, ConsoleLink, DefinitionChanged,
+    DefinitionState, DefinitionText, EdgesState, EntryState, Forgotten, HandedIn, HistoryQuery, HistoryState,
+    OverruleRequest, Overruled, RefusalState, ReportState, Revocation, RoomPatch, RoomState, Rooms, SharedEntries,
 };
 use crate::config::Secret;
 use fairgate_problem::ProblemDetails;
@@ -220,6 +220,75 @@ impl Client {
         self.call(Method::POST, "/console/links", |request| request).await
     }
 
+    /// How the definition of a room stands.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or there is none.
+    pub async fn definition(&self, room: &str) -> Result<DefinitionState, ClientError> {
+        self.call(Method::GET, &format!("/rooms/{room}/definition"), |request| request).await
+    }
+
+    /// Writes the draft of a room, or says what would come of it.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn draft(
+        &self,
+        room: &str,
+        text: &DefinitionText,
+        dry_run: bool,
+    ) -> Result<DefinitionChanged, ClientError> {
+        let path = format!("/rooms/{room}/definition?dry_run={dry_run}");
+        self.call(Method::PUT, &path, |request| with_json(request, text)).await
+    }
+
+    /// Discards the draft of a room.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn discard(&self, room: &str, dry_run: bool) -> Result<DefinitionChanged, ClientError> {
+        let path = format!("/rooms/{room}/definition?dry_run={dry_run}");
+        self.call(Method::DELETE, &path, |request| request).await
+    }
+
+    /// What is wrong with a text as the definition of a room.
+    ///
+    /// # Errors
+    /// When the call did not succeed.
+    pub async fn check(&self, room: &str, text: &DefinitionText) -> Result<CheckedDefinition, ClientError> {
+        self.call(Method::POST, &format!("/rooms/{room}/check"), |request| with_json(request, text)).await
+    }
+
+    /// Publishes the draft of a room, or says what would come of it.
+    ///
+    /// # Errors
+    /// When the call did not succeed, the draft has mistakes, or the room is locked.
+    pub async fn publish(&self, room: &str, dry_run: bool) -> Result<DefinitionChanged, ClientError> {
+        self.call(Method::POST, &format!("/rooms/{room}/publish?dry_run={dry_run}"), |request| request).await
+    }
+
+    /// Archives a room, or says what would come of it.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or somebody is in the room.
+    pub async fn archive(&self, room: &str, dry_run: bool) -> Result<DefinitionChanged, ClientError> {
+        self.call(Method::POST, &format!("/rooms/{room}/archive?dry_run={dry_run}"), |request| request).await
+    }
+
+    /// The edge's file with a published room, or with all of them, as one file.
+    ///
+    /// # Errors
+    /// When the call did not succeed, or there is no such room.
+    pub async fn export(&self, room: Option<&str>) -> Result<String, ClientError> {
+        let path = room.map_or_else(|| "/export".to_owned(), |room| format!("/rooms/{room}/export"));
+        let (url, status, body) = self.send(Method::GET, &path, |request| request).await?;
+        let foreign = || ClientError::Foreign { url: url.clone(), status };
+        if status.is_success() {
+            return String::from_utf8(body).map_err(|_| foreign());
+        }
+        Err(ClientError::Refused(serde_json::from_slice(&body).map_err(|_| foreign())?))
+    }
+
     /// The rooms' time, and how far clocks are from it.
     ///
     /// # Errors
@@ -242,18 +311,31 @@ impl Client {
         path: &str,
         with_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<T, ClientError> {
-        let url = format!("{}{path}", self.base);
-        let unreachable = |source| ClientError::Unreachable { url: url.clone(), source };
-        let request = self.http.request(method, &url).bearer_auth(self.token.expose()).timeout(ANSWER_WITHIN);
-        let response = with_body(request).send().await.map_err(unreachable)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(unreachable)?;
+        let (url, status, body) = self.send(method, path, with_body).await?;
         let foreign = |_| ClientError::Foreign { url: url.clone(), status };
         if status.is_success() {
             serde_json::from_slice(&body).map_err(foreign)
         } else {
             Err(ClientError::Refused(serde_json::from_slice(&body).map_err(foreign)?))
         }
+    }
+}
+
+impl Client {
+    /// Makes a call; answers where it went, the status and the body.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        with_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<(String, StatusCode, Vec<u8>), ClientError> {
+        let url = format!("{}{path}", self.base);
+        let unreachable = |source| ClientError::Unreachable { url: url.clone(), source };
+        let request = self.http.request(method, &url).bearer_auth(self.token.expose()).timeout(ANSWER_WITHIN);
+        let response = with_body(request).send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?.to_vec();
+        Ok((url, status, body))
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn accept(State(admin): State<Admin>, caller: Caller) -> Result
         admin.store.accept_time();
         let after = json!(before.now_ms.saturating_add_signed(jump_ms));
         let change = Change { what: "now_ms".into(), before: json!(before.now_ms), after };
-        for room in admin.rooms.iter() {
+        for room in (admin.rooms)() {
             // The next look takes the clock over.
             admin.store.view(&room.name).await?;
             record(&admin, &caller, &room.name, std::slice::from_ref(&change), before.now_ms).await?;

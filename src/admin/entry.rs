@@ -227,7 +227,7 @@ pub(super) async fn show(
     Path(room): Path<String>,
 ) -> Result<Json<EntryState>, Problem> {
     caller.require(Role::Organizer)?;
-    let (view, book) = read(&admin, find(&admin, &room)?, &[]).await?;
+    let (view, book) = read(&admin, &find(&admin, &room)?, &[]).await?;
     let summary = Summary::of(&book);
     let counts = |counts: std::collections::BTreeMap<String, u64>| {
         counts.into_iter().map(|(name, count)| EntryCount { name, count }).collect()
@@ -267,7 +267,7 @@ pub(super) async fn refusal(
     caller.require(Role::Organizer)?;
     let room = find(&admin, &room)?;
     let reference = spelled(&reference)?;
-    let (view, book) = read(&admin, room, &[BookPart::Refusals]).await?;
+    let (view, book) = read(&admin, &room, &[BookPart::Refusals]).await?;
     let refusal = book.find(reference.bytes()).ok_or_else(|| unknown(&[reference], &book))?;
     let change =
         Change { what: "read_refusal".into(), before: json!(null), after: json!(refusal.reference.to_string()) };
@@ -300,7 +300,7 @@ pub(super) async fn overrule(
     references.dedup();
     let _one_at_a_time = admin.changing.lock().await;
     for _ in 0..TRIES {
-        let (view, book) = read(&admin, room, &[BookPart::Refusals]).await?;
+        let (view, book) = read(&admin, &room, &[BookPart::Refusals]).await?;
         let refusals = found(&references, &book)?;
         let is_new = |refusal: &&Refusal| {
             book.overruled(refusal.reference.bytes()).and_then(|overrule| overrule.verdict) != Some(verdict)
@@ -345,7 +345,7 @@ pub(super) async fn forget(
 ) -> Result<Json<Forgotten>, Problem> {
     caller.require(Role::Organizer)?;
     let room = find(&admin, &room)?;
-    let (view, book) = read(&admin, room, &[BookPart::Heat]).await?;
+    let (view, book) = read(&admin, &room, &[BookPart::Heat]).await?;
     if how.dry_run {
         return Ok(Json(Forgotten { forgotten: book.heat.is_some() || book.refused() > 0 }));
     }

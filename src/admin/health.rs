@@ -50,7 +50,7 @@ async fn not_ready(admin: &Admin) -> Option<String> {
     if !silent.is_empty() {
         return Some(silent.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     }
-    for room in admin.rooms.iter() {
+    for room in (admin.rooms)() {
         match timeout(LOOK_WITHIN, admin.store.view(&room.name)).await {
             Ok(Ok(_)) => {}
             Ok(Err(StoreError::Refused(_))) => return Some(format!("{} is not scheduled yet", room.name)),

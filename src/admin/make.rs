@@ -79,7 +79,7 @@ pub(super) async fn make(
             let made = Made { at_ms: view.now_ms, control_revision, undoes: asked.undoes.as_deref() };
             id = Some(record_as(admin, caller, &room.name, &changes, made).await?);
         }
-        let room = state(admin, room).await?;
+        let room = state(admin, &room).await?;
         return Ok(Changed { dry_run: asked.dry_run, id, changes, consequences, warnings, room });
     }
     Err(Problem::Overtaken("others change this room again and again: look, and ask once more".to_owned()))

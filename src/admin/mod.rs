@@ -20,6 +20,7 @@ mod change;
 mod client;
 mod clock;
 mod console;
+mod definitions;
 mod doorman;
 mod edges;
 mod entry;
@@ -53,6 +54,7 @@ use axum::{Router, middleware};
 use prometheus::Registry;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::definitions::Book;
 use fairgate_draw::Hash;
 use fairgate_entry::code::Shared;
 use fairgate_store::Store;
@@ -70,6 +72,10 @@ pub use change::{Change, RampPatch, RoomPatch};
 pub use client::{Client, ClientError};
 pub use clock::ClockState;
 pub use console::{Console, ConsoleLink};
+pub use definitions::{
+    CheckedDefinition, DefinedRoom, DefinitionChanged, DefinitionState, DefinitionText, Definitions, ManagedBy,
+    Mistake, WrittenDefinition,
+};
 pub use doorman::Doorman;
 pub use edges::EdgesState;
 pub use entry::{
@@ -97,6 +103,9 @@ pub type BestOf = dyn Fn(&str) -> Option<u32> + Send + Sync;
 /// Signs a document with the edge's key.
 pub type Sign = dyn Fn(serde_json::Value) -> Option<serde_json::Value> + Send + Sync;
 
+/// Tells the rooms of this edge.
+pub type RoomsOf = dyn Fn() -> Vec<RoomName> + Send + Sync;
+
 /// What the admin surface works on.
 #[derive(Clone)]
 pub struct Admin {
@@ -104,8 +113,10 @@ pub struct Admin {
     pub store: Arc<dyn Store>,
     /// What the rooms' numbers were.
     pub history: Arc<Histories>,
-    /// The rooms of this edge, as configured.
-    pub rooms: Arc<[RoomName]>,
+    /// The rooms of this edge, as they are configured now.
+    pub rooms: Arc<RoomsOf>,
+    /// The rooms that are data; none where rooms stand in the file alone.
+    pub definitions: Option<Arc<Book>>,
     /// Who may do what.
     pub tokens: Arc<Tokens>,
     /// Who is turned away before anything else.
@@ -173,6 +184,13 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/entry/overrules", post(entry::overrule))
         .route("/rooms/{room}/entry/forget", post(entry::forget))
         .route("/rooms/{room}/entry/shared", get(entry::shared))
+        .route("/definitions", get(definitions::list))
+        .route("/export", get(definitions::export))
+        .route("/rooms/{room}/definition", get(definitions::show).put(definitions::put).delete(definitions::discard))
+        .route("/rooms/{room}/check", post(definitions::check_text))
+        .route("/rooms/{room}/publish", post(definitions::publish))
+        .route("/rooms/{room}/archive", post(definitions::archive))
+        .route("/rooms/{room}/export", get(definitions::export_room))
         .route("/clock", get(clock::show))
         .route("/clock/accept", post(clock::accept))
         .layer(middleware::from_fn_with_state(admin.clone(), refusals::watch))

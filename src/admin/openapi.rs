@@ -4,7 +4,10 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{alarms, audit_pages, beacon, clock, console, edges, entry, health, history, report, revoke, rooms, undo};
+use super::{
+    alarms, audit_pages, beacon, clock, console, definitions, edges, entry, health, history, report, revoke, rooms,
+    undo,
+};
 
 /// The admin API.
 #[derive(Debug, OpenApi)]
@@ -34,6 +37,15 @@ use super::{alarms, audit_pages, beacon, clock, console, edges, entry, health, h
         entry::overrule,
         entry::forget,
         entry::shared,
+        definitions::list,
+        definitions::show,
+        definitions::put,
+        definitions::discard,
+        definitions::check_text,
+        definitions::publish,
+        definitions::archive,
+        definitions::export_room,
+        definitions::export,
         clock::show,
         clock::accept,
         health::healthz,

@@ -38,6 +38,20 @@ pub(super) enum Problem {
     NotUndoable(String),
     #[error("{0}")]
     Overtaken(String),
+    #[error("this edge has no rooms as data: all of them stand in its file")]
+    NoDefinitions,
+    #[error("no room named {0:?} is defined; GET /api/v1/definitions lists them")]
+    NoDefinition(String),
+    #[error("there is no draft of {0:?}: write one first, with PUT of its definition")]
+    NoDraft(String),
+    #[error("{0}")]
+    Unfit(String),
+    #[error("{0}")]
+    OfTheFile(String),
+    #[error("{0}")]
+    Locked(String),
+    #[error("{0}")]
+    DefinitionChanged(String),
     #[error("this edge serves no console: see [admin] console in its configuration")]
     NoConsole,
     #[error("the store of this edge keeps no time, so there is no clock to accept")]
@@ -84,6 +98,15 @@ impl Problem {
             Self::NotUndoable(_) => (StatusCode::CONFLICT, "not-undoable", "The change cannot be undone"),
             Self::Overtaken(_) => {
                 (StatusCode::PRECONDITION_FAILED, "controls-changed", "Somebody else has changed the controls")
+            }
+            Self::NoDefinitions => (StatusCode::NOT_FOUND, "no-definitions", "No rooms as data"),
+            Self::NoDefinition(_) => (StatusCode::NOT_FOUND, "no-definition", "No such definition"),
+            Self::NoDraft(_) => (StatusCode::NOT_FOUND, "no-draft", "No such draft"),
+            Self::Unfit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad-definition", "The definition has mistakes"),
+            Self::OfTheFile(_) => (StatusCode::CONFLICT, "managed-by-file", "The room is managed by a file"),
+            Self::Locked(_) => (StatusCode::CONFLICT, "definition-locked", "The definition cannot be changed now"),
+            Self::DefinitionChanged(_) => {
+                (StatusCode::PRECONDITION_FAILED, "definition-changed", "Somebody else has written the definition")
             }
             Self::NoConsole => (StatusCode::NOT_FOUND, "no-console", "No console"),
             Self::NoClock => (StatusCode::NOT_FOUND, "no-clock", "No clock to accept"),

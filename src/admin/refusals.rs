@@ -73,10 +73,10 @@ pub(super) async fn wrong_token(admin: &Admin, address: IpAddr) {
 /// Somebody was not allowed to make a change, or has not seen what it would have overwritten.
 pub(super) async fn refused(admin: &Admin, caller: &Caller, room: &str, asked: &str, why: &str) {
     let Some(times) = admin.doorman.refusals.due(&caller.name, Instant::now()) else { return };
-    let room = find(admin, room).map_or("", |room| &*room.name);
+    let room = find(admin, room).map_or_else(|_| String::new(), |room| room.name);
     let more = if times > 1 { format!(" (and {} more)", times - 1) } else { String::new() };
     let said: String = format!("{asked}: {why}").chars().take(SAID_CHARS_MAX).collect();
-    note(admin, caller, room, (REFUSED, json!(format!("{said}{more}")))).await;
+    note(admin, caller, &room, (REFUSED, json!(format!("{said}{more}")))).await;
 }
 
 /// True if a refusal is worth an entry: others are slips.

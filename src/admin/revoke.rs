@@ -56,7 +56,7 @@ pub(super) async fn revoke(
         changes: vec![change],
         consequences: Vec::new(),
         warnings: Vec::new(),
-        room: state(&admin, room).await?,
+        room: state(&admin, &room).await?,
     }))
 }
 

@@ -57,8 +57,9 @@ pub(super) struct How {
 #[utoipa::path(get, path = "/api/v1/rooms", tag = "rooms", security(("token" = [])),
     responses((status = 200, body = Rooms), (status = "default", body = ProblemDetails)))]
 pub(super) async fn list(State(admin): State<Admin>, _: Caller) -> Result<Json<Rooms>, Problem> {
-    let mut rooms = Vec::with_capacity(admin.rooms.len());
-    for room in admin.rooms.iter() {
+    let named = (admin.rooms)();
+    let mut rooms = Vec::with_capacity(named.len());
+    for room in &named {
         rooms.push(state(&admin, room).await?);
     }
     Ok(Json(Rooms { rooms }))
@@ -70,7 +71,7 @@ pub(super) async fn list(State(admin): State<Admin>, _: Caller) -> Result<Json<R
     params(("room" = String, Path, description = "the room's name")),
     responses((status = 200, body = RoomState), (status = "default", body = ProblemDetails)))]
 pub(super) async fn show(State(admin): State<Admin>, _: Caller, Path(room): Path<String>) -> Result<Response, Problem> {
-    let state = state(&admin, find(&admin, &room)?).await?;
+    let state = state(&admin, &find(&admin, &room)?).await?;
     Ok(ControlsTag::on(&state.controls, Json(&state)))
 }
 
@@ -148,8 +149,8 @@ async fn apply(
     Ok(ControlsTag::on(&tag, Json(changed)))
 }
 
-pub(super) fn find<'a>(admin: &'a Admin, name: &str) -> Result<&'a RoomName, Problem> {
-    admin.rooms.iter().find(|room| room.name == name).ok_or_else(|| Problem::NoRoom(name.to_owned()))
+pub(super) fn find(admin: &Admin, name: &str) -> Result<RoomName, Problem> {
+    (admin.rooms)().into_iter().find(|room| room.name == name).ok_or_else(|| Problem::NoRoom(name.to_owned()))
 }
 
 pub(super) async fn state(admin: &Admin, room: &RoomName) -> Result<RoomState, Problem> {

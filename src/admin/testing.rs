@@ -1,5 +1,6 @@
 //! A real admin listener over a real embedded store, for tests.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -8,7 +9,8 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::{Admin, AuditLog, Console, Doorman, RoomName, Tokens, router, serve};
-use crate::config::{AdminToken, Role, Secret};
+use crate::config::{AdminToken, Config, Role, Secret};
+use crate::definitions::Book;
 use crate::observe::{RoomMetrics, registry};
 use fairgate_core::room::{BeaconPlan, Command, Policy, SalePlan};
 use fairgate_store::Store;
@@ -66,6 +68,7 @@ impl TestEdge {
         let clock = Arc::new(SteppedClock { now_ms: AtomicU64::new(opens_at_ms), jump_ms: AtomicI64::new(0) });
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir.path(), clock.clone()).expect("a store"));
         hold_draw(&*store, &clock, round).await;
+        let book = rooms_as_data(dir.path());
         let registry = registry().expect("a registry");
         let rooms = RoomMetrics::new(&registry).expect("metrics");
         rooms.observe_room("final", &store.view("final").await.expect("a view"));
@@ -81,7 +84,8 @@ impl TestEdge {
         let admin = Admin {
             store: Arc::clone(&store),
             history: Arc::clone(&history),
-            rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
+            rooms: Arc::new(|| vec![RoomName { name: "final".into(), title: "Cup final".into() }]),
+            definitions: Some(Arc::new(book)),
             tokens: Arc::new(Tokens::new(tokens)),
             registry: registry.clone(),
             console: Some(Arc::new(
@@ -105,6 +109,14 @@ impl TestEdge {
         });
         Self { url, store, accepts_visitors, supervisor, clock, history, server, public, dir }
     }
+}
+
+/// An edge's file with a shop and no room.
+fn rooms_as_data(dir: &Path) -> Book {
+    let shop = "[[upstream]]\nname = \"shop\"\naddress = \"127.0.0.1:1\"\n";
+    let (path, file) = (Path::new("fairgate.toml"), format!("[store]\npath = {dir:?}\n{shop}"));
+    let own = Config::parse(&file, path).expect("a configuration");
+    Book::open(path, file, own)
 }
 
 impl Drop for TestEdge {

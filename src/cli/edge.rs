@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::admin::Tokens;
 use crate::config::{Config, StoreConfig};
+use crate::definitions::{Book, Fit};
 use crate::edge::{self, EdgeParts, Sockets};
 use crate::observe::{EdgeMetrics, init_logs, registry};
 use fairgate_store::embedded::{EmbeddedStore, OpenError};
@@ -44,7 +45,7 @@ pub(super) struct EdgeArgs {
 /// # Errors
 /// What keeps it from starting, and what to do about it.
 pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&args.config)?;
+    let (config, definitions) = load(&args.config)?;
     init_logs(&config.log)?;
     for warning in config.warnings(SystemClock.now_ms()) {
         tracing::warn!(key = warning.key, "{}; {}", warning.what, warning.remedy);
@@ -56,10 +57,21 @@ pub(super) fn run(args: &EdgeArgs) -> anyhow::Result<ExitCode> {
         config.admin.resolve(|name| std::env::var(name).ok()).map_err(|missing| anyhow!(missing.join("\n")))?;
     let sockets = Sockets::open(&config, args.upgrade)?;
     let store = open_store(&config.store, sockets.takes_over)?;
-    let (tokens, exit_with_stdin) = (Tokens::new(&tokens), args.exit_with_stdin);
-    let parts = EdgeParts { store, metrics, registry, tokens, supervisor, exit_with_stdin };
+    let (tokens, exit_with_stdin) = (Arc::new(Tokens::new(&tokens)), args.exit_with_stdin);
+    let definitions = Some(definitions);
+    let parts = EdgeParts { store, metrics, registry, tokens, supervisor, exit_with_stdin, definitions };
     edge::run(&config, sockets, parts)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file with the rooms that are data and fit it. One that does not fit keeps no edge from its start.
+fn load(path: &Path) -> anyhow::Result<(Config, Arc<Book>)> {
+    let own = Config::load(path)?;
+    let file = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let book = Book::open(path, file, own);
+    let Fit { config, revisions, left_out } = book.fit();
+    book.note_served(revisions, left_out);
+    Ok((config, Arc::new(book)))
 }
 
 fn open_store(config: &StoreConfig, takes_over: bool) -> anyhow::Result<Arc<dyn Store>> {

@@ -10,6 +10,7 @@
 //! One file a section; each reads its table through a [`reader::Section`], which reports what does not fit.
 
 mod admin;
+mod beside;
 mod draw;
 mod draw_log;
 mod edge;
@@ -39,6 +40,7 @@ mod tests;
 use std::path::Path;
 
 pub use admin::{AdminConfig, AdminToken, Role, TokenSource};
+pub use beside::{RoomText, as_one_file};
 pub use draw::{BeaconConfig, Relay};
 pub use draw_log::{DrawLogConfig, NoteKey, WitnessConfig};
 pub use edge::{EdgeConfig, HeadersConfig, TlsListener};
@@ -69,6 +71,8 @@ use reader::{Document, Section};
 /// Everything `fairgate edge` runs on.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Its version: rooms follow no file that is older than one they have followed.
+    pub version: u64,
     /// Listeners, keys and limits towards the fans.
     pub edge: EdgeConfig,
     /// Where rooms live.
@@ -81,7 +85,7 @@ pub struct Config {
     pub draw_log: Option<DrawLogConfig>,
     /// The shops behind the gate.
     pub upstreams: Vec<UpstreamConfig>,
-    /// The rooms, at least one.
+    /// The rooms.
     pub rooms: Vec<RoomConfig>,
 }
 
@@ -141,6 +145,7 @@ impl Config {
         let mut rooms = rooms?;
         rooms.iter_mut().for_each(|room| room.origin = origin.clone());
         Some(Self {
+            version: origin.version,
             edge: edge?,
             store: store?,
             admin: admin?,

@@ -5,14 +5,6 @@ use super::{Config, Host, RoomConfig};
 
 /// Reports what contradicts itself.
 pub(super) fn check(config: &Config, document: &Document<'_>) {
-    if config.rooms.is_empty() {
-        document.problem(
-            &[],
-            "room",
-            "is missing: nothing would be protected",
-            "add a [[room]]; see config/fairgate.toml",
-        );
-    }
     check_names(config, document);
     for (index, room) in config.rooms.iter().enumerate() {
         check_upstream(config, document, index, room);

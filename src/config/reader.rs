@@ -142,6 +142,18 @@ impl<'s> Section<'s> {
         self.problems.add(at, self.path_of(key), what, remedy);
     }
 
+    /// Reports a key of a table somewhere below this one, where it is there.
+    pub(super) fn refuse(&self, path: &[&str], what: &str, remedy: &str) {
+        let (mut table, mut at) = (Some(self.table), None);
+        for key in path {
+            let Some(value) = table.and_then(|table| table.get(*key)) else { return };
+            (table, at) = (value.get_ref().as_table(), Some(value.span()));
+        }
+        if let Some(at) = at {
+            self.problems.add(at, self.path_of(&path.join(".")), what, remedy);
+        }
+    }
+
     /// Reads a table; one that is not there is read as an empty one.
     pub(super) fn section<T>(&self, key: &'static str, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Option<T> {
         let empty = DeTable::new();

@@ -211,7 +211,13 @@ fn missing_keys_are_told_with_an_example() {
     assert_problem(&with("name = \"final\"\n", ""), 7, "room[0].name", &["is missing", "name = \"final\""]);
     assert_problem(&with("rate_per_minute = 600", ""), 15, "room[final].admission.rate_per_minute", &["is missing"]);
     assert_problem(&with("starts_at = \"2026-12-01T10:00:00Z\"", ""), 7, "room[final].starts_at", &["is missing"]);
-    assert_problem(&FILE[..FILE.find("[[room]]").expect("a room")], 1, "room", &["nothing would be protected"]);
+}
+
+#[test]
+fn a_file_without_rooms_is_one_to_start_with_and_says_so() {
+    let config = parse(&FILE[..FILE.find("[[room]]").expect("a room")]).unwrap_or_else(|error| panic!("{error}"));
+    let warnings = config.warnings(0);
+    assert!(warnings.iter().any(|warning| warning.to_string().contains("fairgate room new")), "{warnings:?}");
 }
 
 #[test]

@@ -41,7 +41,12 @@ impl Config {
             let times = times(room, now_ms).into_iter().chain(rush(room));
             times.chain(fallback(room)).chain(entry::warnings(room))
         });
-        admin.into_iter().chain(rooms).collect()
+        let none = self.rooms.is_empty().then(|| Warning {
+            key: "room".into(),
+            what: "there is none: every request is refused until a room is made".into(),
+            remedy: "add a [[room]], or make one while the edge runs with `fairgate room new`".into(),
+        });
+        admin.into_iter().chain(none).chain(rooms).collect()
     }
 }
 

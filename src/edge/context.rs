@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use arc_swap::{ArcSwap, Guard};
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use prometheus::Registry;
 
 use crate::admin::Tokens;
+use crate::definitions::Book;
 use crate::edge::credentials::keys::LiveKeys;
 use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::credentials::several::Watched;
@@ -35,6 +37,7 @@ use fairgate_token::PassCache;
 const PRESSED_MS: u64 = 1_000;
 
 /// The parts that an edge runs on, besides its configuration.
+#[derive(Clone)]
 pub struct EdgeParts {
     /// The store of the rooms.
     pub store: Arc<dyn Store>,
@@ -43,18 +46,26 @@ pub struct EdgeParts {
     /// The registry that the admin listener exposes.
     pub registry: Registry,
     /// The tokens of the admin API.
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
     /// The supervisor of the edge's tasks.
     pub supervisor: Supervisor,
     /// True if the edge stops when standard input ends.
     pub exit_with_stdin: bool,
+    /// The rooms that are data; none where rooms stand in the file alone.
+    pub definitions: Option<Arc<Book>>,
+}
+
+/// The rooms that an edge serves at a moment, and where their requests come.
+pub(crate) struct Served {
+    pub(crate) routes: RouteTable,
+    /// In the order of the routes.
+    pub(crate) rooms: Vec<Arc<LiveRoom>>,
 }
 
 /// The shared state of an edge.
 pub(crate) struct Edge {
-    pub(crate) routes: RouteTable,
-    /// In the order of the routes.
-    pub(crate) rooms: Vec<Arc<LiveRoom>>,
+    /// Replaced whole when a room comes or goes: a request goes by those of its arrival.
+    pub(crate) served: ArcSwap<Served>,
     pub(crate) store: Arc<dyn Store>,
     /// What the rooms' numbers were.
     pub(crate) history: Arc<Histories>,
@@ -87,7 +98,40 @@ pub(crate) struct Edge {
     pub(crate) traffic: Traffic,
 }
 
+impl Served {
+    /// The title of the sale that a request is about, if known: by its target, or else by its host.
+    fn title(&self, authority: &str, target: &[u8]) -> Option<&str> {
+        let host = canonical_host(authority).ok()?;
+        let room = |target: &[u8]| match self.routes.route(&host, &Target::parse(target).ok()?) {
+            Route::Fan { room, .. } | Route::Protected { room } | Route::Open { room } => Some(&self.rooms[room]),
+            _ => None,
+        };
+        room(target).or_else(|| room(b"/")).map(|room| &*room.config.title)
+    }
+
+    /// The room with a name.
+    pub(crate) fn room(&self, name: &str) -> Option<&Arc<LiveRoom>> {
+        self.rooms.iter().find(|room| room.name() == name)
+    }
+}
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.rooms.iter().map(|room| room.name())).finish()
+    }
+}
+
 impl Edge {
+    /// The rooms of this moment, for as long as the caller needs them.
+    pub(crate) fn served(&self) -> Arc<Served> {
+        self.served.load_full()
+    }
+
+    /// The same for a look that waits for nothing.
+    pub(crate) fn peek(&self) -> Guard<Arc<Served>> {
+        self.served.load()
+    }
+
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now_ms()
     }
@@ -95,7 +139,7 @@ impl Edge {
     /// True if visitors may be sent to this address: this edge serves them, or the next one at the same address.
     pub(crate) fn accepts_visitors(&self) -> bool {
         let is_ending = self.traffic.is_draining() && !self.traffic.is_handing_over();
-        !is_ending && self.rooms.iter().all(|room| room.snapshot().is_some())
+        !is_ending && self.served.load().rooms.iter().all(|room| room.snapshot().is_some())
     }
 
     /// True if idle connections are kept to their end, though no new ones are taken.
@@ -139,7 +183,7 @@ impl Edge {
     /// The alarms of the rooms, for `/readyz`.
     pub(crate) fn alarms(&self) -> Vec<String> {
         let alarm = |room: &Arc<LiveRoom>| Some(format!("{}: {}", room.name(), room.loss.alarm()?));
-        self.rooms.iter().filter_map(alarm).collect()
+        self.served.load().rooms.iter().filter_map(alarm).collect()
     }
 
     /// Counts a request of a client that is over its quota.
@@ -164,17 +208,8 @@ impl Edge {
 
     /// A problem as people and programs want it told, to a request for this target at this authority.
     pub(crate) fn tell(&self, problem: &Problem, headers: &HeaderMap, authority: &str, target: &[u8]) -> Answer {
-        problem.told(headers, || self.title(authority, target))
-    }
-
-    /// The title of the sale that a request is about, if known: by its target, or else by its host.
-    fn title(&self, authority: &str, target: &[u8]) -> Option<&str> {
-        let host = canonical_host(authority).ok()?;
-        let room = |target: &[u8]| match self.routes.route(&host, &Target::parse(target).ok()?) {
-            Route::Fan { room, .. } | Route::Protected { room } | Route::Open { room } => Some(&self.rooms[room]),
-            _ => None,
-        };
-        room(target).or_else(|| room(b"/")).map(|room| &*room.config.title)
+        let served = self.served.load();
+        problem.told(headers, || served.title(authority, target))
     }
 
     pub(crate) fn store_unavailable(&self) -> Problem {

@@ -132,6 +132,45 @@ impl RoomMetrics {
         self.metrics.room_next_sale_opens_timestamp_seconds.with_label_values(&[room]).set(opens_at_s);
     }
 
+    /// A room is not served any more: a value that nobody brings up to date would be taken for true.
+    pub fn forget(&self, room: &str) {
+        let m = &self.metrics;
+        let gauges = [
+            &m.room_paused,
+            &m.room_sold_out,
+            &m.room_stale,
+            &m.room_pool_fans,
+            &m.room_line_places,
+            &m.room_serving_places,
+            &m.room_waiting_fans,
+            &m.room_outstanding_places,
+            &m.room_active_sessions,
+            &m.room_active_sessions_max,
+            &m.room_active_sessions_set,
+            &m.room_rate_per_minute,
+            &m.room_rate_set_per_minute,
+            &m.room_expected_fans,
+            &m.room_burst_fans,
+            &m.room_next_sale_opens_timestamp_seconds,
+        ];
+        let counters = [
+            &m.room_admitted_total,
+            &m.room_expired_total,
+            &m.room_left_total,
+            &m.room_honoured_total,
+            &m.room_let_in_total,
+            &m.room_losses_proved_total,
+        ];
+        // One that was never shown is not there to be taken away.
+        gauges.iter().for_each(|gauge| drop(gauge.remove_label_values(&[room])));
+        counters.iter().for_each(|counter| drop(counter.remove_label_values(&[room])));
+        [&m.room_no_show_ratio, &m.room_target_seconds]
+            .iter()
+            .for_each(|gauge| drop(gauge.remove_label_values(&[room])));
+        PHASES.iter().for_each(|(_, phase)| drop(m.room_phase.remove_label_values(&[room, phase])));
+        Limit::ALL.iter().for_each(|limit| drop(m.room_limit.remove_label_values(&[room, limit.label()])));
+    }
+
     /// A ticket proved that the store has lost numbers.
     pub fn observe_loss_proved(&self, room: &str) {
         self.metrics.room_losses_proved_total.with_label_values(&[room]).inc();

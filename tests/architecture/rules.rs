@@ -101,6 +101,13 @@ pub(crate) const NEVER: &[Never] = &[
         remedy: "keep values in `config`, and make things of them where they are used",
     },
     Never {
+        who: &["definitions"],
+        but: &[],
+        names: &["edge", "admin", "cli", "axum", "pingora", "redis", "booking"],
+        why: "what people write of rooms is kept the same for the edge and the admin API",
+        remedy: "hand the value in, and act on it where rooms run",
+    },
+    Never {
         who: &["store"],
         but: &[],
         names: &["pingora::proxy", "axum", "tokio_postgres", "edge", "booking", "cli", "demo"],

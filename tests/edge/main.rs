@@ -15,6 +15,7 @@ mod logs;
 mod polls;
 mod proxies;
 mod requests;
+mod rooms;
 mod sales;
 mod sessions;
 mod strangers;

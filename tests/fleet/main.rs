@@ -13,6 +13,7 @@ mod moving;
 mod past_draws;
 mod proxy;
 mod replicas;
+mod rooms;
 mod tickets;
 mod tiers;
 mod upgrade;

@@ -20,6 +20,7 @@ mod batch;
 mod book;
 pub mod check;
 mod copy;
+mod definitions;
 mod draw_log;
 pub mod embedded;
 mod framing;
@@ -45,6 +46,7 @@ use fairgate_entry::book::{Book, OVERRULE_BYTES, Seen, Told};
 pub use self::audit::{AUDIT_ROWS_MAX, AuditRow, AuditRows, EdgeLook};
 pub use self::book::BookPart;
 pub use self::copy::{CopiedList, KeptCopy, RosterCopy};
+pub use self::definitions::{Definition, DefinitionTag, DefinitionsLook};
 pub use self::draw_log::{LogFile, LogFileError, LogRecord};
 pub use self::framing::Damage;
 pub use self::joins::{CountedNetwork, Joined, Joiner};
@@ -289,6 +291,23 @@ pub trait Store: Send + Sync + 'static {
     /// Puts a piece of a parcel there that is asked for.
     async fn put_piece(&self, _depot: &Depot, _wish: &Wish, _bytes: Vec<u8>) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Tells the other edges which definitions of rooms this one has, by a digest of their tags; answers what all edges have
+    /// written. Nothing where this process shares its rooms with nobody: its own disk has them.
+    async fn look_at_definitions(&self, _own: &str) -> Result<Option<DefinitionsLook>, StoreError> {
+        Ok(None)
+    }
+
+    /// The bytes of a definition, by its name; nothing where there is none.
+    async fn definition(&self, _name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Keeps a definition for all edges, instead of one with a lower revision. Answers false where there is another one with this
+    /// revision or a higher one, which stays.
+    async fn put_definition(&self, _definition: &Definition) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
     /// The time that rooms go by, as far as the clocks around it are believed, Unix ms. Nothing where the store has no

@@ -221,6 +221,11 @@ impl Pulse {
         self.0.at_ms.store(at_ms, Relaxed);
     }
 
+    /// The task has ended as it should: nobody misses it from here on.
+    pub fn end(&self) {
+        self.0.at_ms.store(u64::MAX, Relaxed);
+    }
+
     /// Does something that may take longer than the pulse may be silent, but not longer than this; after that, it is
     /// waited for in silence.
     pub async fn during<T>(&self, patience: Duration, work: impl Future<Output = T>) -> T {
@@ -315,9 +320,11 @@ mod tests {
         assert!(text.contains(r#"fairgate_heartbeat_age_seconds{task="room final"} 2.5"#), "{text}");
         room.beat();
         assert_eq!(supervisor.silent(), []);
-        drop((room, slow));
+        slow.end();
+        drop(room);
         sleep(Duration::from_secs(100)).await;
-        assert_eq!(supervisor.silent(), [], "whoever is gone is not missed");
+        assert_eq!(supervisor.silent(), [], "whoever is gone, or has ended, is not missed");
+        drop(slow);
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ pub(super) async fn show(
         text.append_pair("before", &next);
         format!("/console/audit?{}", text.finish())
     });
-    let rooms: Vec<_> = admin.rooms.iter().map(|room| json!({ "name": room.name, "title": room.title })).collect();
+    let rooms: Vec<_> = (admin.rooms)().iter().map(|room| json!({ "name": room.name, "title": room.title })).collect();
     let page = json!({
         "rows": rows(&log.changes, person.caller.role),
         "older": older,

@@ -211,7 +211,7 @@ pub(super) async fn stream(
     let hub = Arc::clone(&admin.open_console()?.hub);
     // Who has so many asks for the numbers instead.
     let held = hub.viewers.hold(way.address, OF_ONE_ADDRESS_MAX).ok_or_else(Refused::too_many_views)?;
-    let mut events = hub.watch(&admin, find(&admin, &room)?);
+    let mut events = hub.watch(&admin, &find(&admin, &room)?);
     // What is known already comes first.
     events.mark_changed();
     hub.streams.inc();

@@ -20,6 +20,7 @@ mod render;
 mod report_page;
 mod room_page;
 mod rooms_page;
+mod sales_page;
 mod sessions;
 mod statics;
 mod steer;
@@ -103,6 +104,10 @@ pub(super) fn router(admin: Admin) -> Router<Admin> {
         .route("/console/logout", post(login::logout))
         .route("/console/enter", get(links::show).post(links::enter))
         .route("/console/audit", get(audit_page::show))
+        .route("/console/sales", get(sales_page::list).post(sales_page::make))
+        .route("/console/sales/new", get(sales_page::new))
+        .route("/console/sales/{room}", get(sales_page::show).post(sales_page::change))
+        .route("/console/export", get(sales_page::export))
         .route("/console/rooms/{room}", get(room_page::show))
         .route("/console/rooms/{room}/live", get(live::stream))
         .route("/console/rooms/{room}/now", get(live::now))

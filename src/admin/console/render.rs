@@ -24,6 +24,9 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("report.html", include_str!("../../../pages/console/report.html")),
     ("room.html", include_str!("../../../pages/console/room.html")),
     ("rooms.html", include_str!("../../../pages/console/rooms.html")),
+    ("sale.html", include_str!("../../../pages/console/sale.html")),
+    ("sale_new.html", include_str!("../../../pages/console/sale_new.html")),
+    ("sales.html", include_str!("../../../pages/console/sales.html")),
 ];
 
 /// All texts of the console.

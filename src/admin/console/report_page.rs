@@ -33,7 +33,7 @@ pub(super) async fn show(
         ("waiting", funnel.waiting),
     ];
     let page = json!({
-        "room": named(find(&admin, &room)?),
+        "room": named(&find(&admin, &room)?),
         "is_final": report.is_final,
         "made": { "at": time(report.made_at_ms), "iso": iso(report.made_at_ms) },
         "summary": report.summary,

@@ -38,7 +38,7 @@ pub(super) async fn show(
     Path(room): Path<String>,
     Query(done): Query<Done>,
 ) -> Result<Response, Refused> {
-    let room = find(&admin, &room)?.clone();
+    let room = find(&admin, &room)?;
     let (live, view) = Live::of(&admin, &room.name).await?;
     let query = AuditQuery { room: Some(room.name.clone()), ..AuditQuery::default() };
     let mut last = rows(&page(&admin, &query).await?.changes, person.caller.role);

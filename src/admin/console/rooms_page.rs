@@ -17,8 +17,9 @@ use fairgate_core::room::{Phase, View};
 
 /// The page of all rooms.
 pub(super) async fn show(State(admin): State<Admin>, person: Person) -> Result<Response, Refused> {
-    let mut rooms = Vec::with_capacity(admin.rooms.len());
-    for room in admin.rooms.iter() {
+    let configured = (admin.rooms)();
+    let mut rooms = Vec::with_capacity(configured.len());
+    for room in &configured {
         // A room that cannot be shown is shown as that: the others matter all the more then.
         let (urgency, live, next) = match Live::of(&admin, &room.name).await {
             Ok((live, view)) => (urgency(&view), Some(live), next(&view)),

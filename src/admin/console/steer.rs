@@ -126,7 +126,7 @@ pub(super) async fn preview(
     Form(sent): Form<Sent>,
 ) -> Result<Json<Value>, Refused> {
     person.require_form(&sent.form)?;
-    let room = find(&admin, &room)?.name.clone();
+    let room = find(&admin, &room)?.name;
     let would = async {
         let wanted = Wanted::read(&sent.what, &sent.value)?;
         let asked = Asked { dry_run: true, seen: Seen::Anything, undoes: None };

@@ -14,6 +14,8 @@ use crate::config::Secret;
 use fairgate_core::room::{Command, Control};
 use fairgate_store::history::{Sample, Series};
 
+mod sales;
+
 const SOON: Duration = Duration::from_secs(30);
 
 struct Page {
@@ -121,7 +123,14 @@ async fn who_guesses_is_not_listened_to_whichever_door_it_is() {
 async fn pages_say_what_they_may_load_and_that_nobody_keeps_them() {
     let edge = TestEdge::start().await;
     let browser = Browser::logged_in(&edge, TOKEN_SRE).await;
-    for path in ["/console/", "/console/rooms/final", "/console/audit", "/console/nowhere", "/console/rooms/other"] {
+    for path in [
+        "/console/",
+        "/console/rooms/final",
+        "/console/audit",
+        "/console/sales",
+        "/console/sales/new",
+        "/console/nowhere",
+    ] {
         let page = browser.get(path).await;
         let policy = page.headers[CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");

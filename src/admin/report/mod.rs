@@ -222,7 +222,7 @@ pub(super) async fn report(
     let course = course(admin, &room.name, &view).await?;
     let changes = changes(admin, &room.name, view.opens_at_ms, edition.public).await?;
     let may_see = caller.role >= Role::Organizer;
-    let refused = if may_see { refusals(admin, room).await? } else { Vec::new() };
+    let refused = if may_see { refusals(admin, &room).await? } else { Vec::new() };
     let mut report = ReportState {
         kind: KIND.to_owned(),
         version: 1,

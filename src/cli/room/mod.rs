@@ -1,5 +1,6 @@
 //! `fairgate room`: watch and change live rooms, over the admin API.
 
+mod define;
 mod entry;
 mod history;
 mod print;
@@ -49,6 +50,40 @@ enum Step {
     Show {
         /// The room's name.
         room: String,
+    },
+    /// Write the draft of a new room. Nothing that fans see is changed before `publish`.
+    ///
+    /// Rooms of the edge's file stay there: they can be looked at here, and not changed.
+    New {
+        #[command(flatten)]
+        new: define::NewRoom,
+    },
+    /// Print the text of a room that is data, or write another one as its draft.
+    Edit {
+        #[command(flatten)]
+        edit: define::EditRoom,
+    },
+    /// Publish the draft of a room: every edge serves it within a second, without a restart.
+    ///
+    /// Before the sale opens everything may change. From then on only title, [room.page] and [room.poll] may.
+    Publish {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Discard the draft of a room. What is published stays.
+    Discard {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Archive a room that is not open, or whose sale is over: no edge serves it any more.
+    Archive {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print the edge's file with the published rooms behind it, as one file that `fairgate config check` accepts.
+    Export {
+        /// Only this room.
+        room: Option<String>,
     },
     /// Stop calling and admitting fans until `resume`. Fans inside the shop are not affected.
     Pause {
@@ -299,6 +334,12 @@ async fn step(step: Step, client: &Client, json: bool, out: &mut impl Write) -> 
             let state = client.show(&room).await?;
             if json { print_json(out, &state) } else { print_room(out, &state) }
         }
+        Step::New { new } => define::new(client, new, json, out).await,
+        Step::Edit { edit } => define::edit(client, edit, json, out).await,
+        Step::Publish { target } => define::publish(client, &target.room, target.dry_run, json, out).await,
+        Step::Discard { target } => define::discard(client, &target.room, target.dry_run, json, out).await,
+        Step::Archive { target } => define::archive(client, &target.room, target.dry_run, json, out).await,
+        Step::Export { room } => define::export(client, room.as_deref(), out).await,
         Step::Pause { target } => {
             change(client, &target, RoomPatch { paused: Some(true), ..RoomPatch::default() }, json, out).await
         }

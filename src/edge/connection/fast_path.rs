@@ -56,8 +56,9 @@ fn poll(edge: &Edge, head: &Head<'_, '_>) -> Option<Ready> {
     }
     let host = canonical_host(std::str::from_utf8(head.only("host")?).ok()?).ok()?;
     // A target that is not in its canonical spelling, or has a query, names no room.
-    let Route::Fan { room, call: FanCall::Status } = edge.routes.route_plain(&host, head.target) else { return None };
-    let snapshot = edge.rooms[room].snapshot()?;
+    let served = edge.peek();
+    let Route::Fan { room, call: FanCall::Status } = served.routes.route_plain(&host, head.target) else { return None };
+    let snapshot = served.rooms[room].snapshot()?;
     let status = &snapshot.status;
     let is_known = head.has("if-none-match") && names_tag(head.only("if-none-match")?, status.etag.as_bytes());
     let (status, bytes) =

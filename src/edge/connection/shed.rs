@@ -59,7 +59,7 @@ fn refusal(edge: &Edge, headers: &HeaderMap, arrival: &Arrival, at: Instant) -> 
         return Some(edge.too_many(over));
     }
     let Route::Protected { room } = arrival.route else { return None };
-    let room: &LiveRoom = &edge.rooms[room];
+    let room: &LiveRoom = arrival.room(room);
     let holder = known.or_else(|| holder(edge, Tally::Look, room, headers, arrival.client.secure))?;
     let class = room.class_of(arrival.target.path());
     if let Err(over) = edge.quotas.session(Tally::Look, class, holder.pass.session, at) {

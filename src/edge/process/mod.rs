@@ -5,6 +5,8 @@ pub(super) mod error;
 pub(super) mod handover;
 pub(super) mod listening;
 pub(super) mod prepare;
+pub(super) mod room_maker;
+pub(super) mod room_set;
 pub(super) mod server;
 pub(super) mod signals;
 pub(super) mod stop;

@@ -5,12 +5,14 @@
 use std::sync::Arc;
 use std::thread;
 
+use arc_swap::ArcSwap;
 use http::HeaderValue;
 use pingora::server::configuration::ServerConf;
 
 use super::drain::Drain;
 use super::error::EdgeError;
-use crate::config::{Config, DrawLogConfig, Host, RoomConfig};
+use super::room_maker::{PreparedRoom, RoomMaker};
+use crate::config::{Config, DrawLogConfig};
 use crate::edge::context::{Edge, EdgeParts, Traffic};
 use crate::edge::credentials::certificate::LiveCertificate;
 use crate::edge::credentials::keys::LiveKeys;
@@ -18,18 +20,14 @@ use crate::edge::credentials::renewed_passes::RenewedPasses;
 use crate::edge::credentials::several::Watched;
 use crate::edge::draw::public_lists;
 use crate::edge::draw_log::live::LiveLog;
-use crate::edge::entry::setup::DeskSetup;
 use crate::edge::overload::connections::Connections;
 use crate::edge::overload::network_semaphore::NetworkSemaphore;
 use crate::edge::overload::open_files;
 use crate::edge::overload::rate_limit::Quotas;
 use crate::edge::proxy::request_body;
-use crate::edge::room::handle::LiveRoom;
-use crate::edge::room::workers::RoomWorkers;
 use crate::edge::tasks::heartbeat::Heartbeat;
 use crate::edge::upstream::handle::Upstream;
 use fairgate_core::request::forged::Forged;
-use fairgate_core::request::route::{RoomRoutes, RouteTable};
 use fairgate_store::history::Histories;
 use fairgate_telemetry::clock::Clock;
 use fairgate_token::PassCache;
@@ -52,8 +50,8 @@ const LAST_SECOND_S: u64 = 1;
 pub(crate) struct Prepared {
     keys: LiveKeys,
     pub(crate) certificates: Vec<Arc<LiveCertificate>>,
-    log: Option<Arc<LiveLog>>,
-    rooms: Vec<(LiveRoom, RoomWorkers, Option<DeskSetup>)>,
+    pub(crate) maker: RoomMaker,
+    rooms: Vec<PreparedRoom>,
 }
 
 /// Does everything that may fail or take time before anything else is touched.
@@ -61,17 +59,12 @@ pub(crate) fn prepare(config: &Config) -> Result<Prepared, EdgeError> {
     let keys = LiveKeys::load(config.edge.keys.clone(), &config.edge.issuer)?;
     let upstreams = resolve(config)?;
     let log = config.draw_log.as_ref().map(prepare_log).transpose()?;
+    let maker = RoomMaker::new(config, upstreams, log);
     tracing::info!(rooms = config.rooms.len(), "building the waiting pages, and compressing them");
-    let prepare_room = |room| {
-        let upstream = upstream_of(&upstreams, room)?;
-        let (live, workers) = LiveRoom::build(room, &config.edge.prefix, upstream, log.clone(), &config.store.path)?;
-        let desk = DeskSetup::resolve(room, &config.edge.prefix, &config.edge.codes)?;
-        Ok((live, workers, desk))
-    };
-    let rooms = config.rooms.iter().map(prepare_room).collect::<Result<_, EdgeError>>()?;
+    let rooms = config.rooms.iter().map(|room| maker.prepare(room)).collect::<Result<_, EdgeError>>()?;
     let certificates = config.edge.tls.iter().map(|tls| LiveCertificate::load(tls).map(Arc::new));
     let certificates = certificates.collect::<Result<_, _>>()?;
-    Ok(Prepared { keys, certificates, log, rooms })
+    Ok(Prepared { keys, certificates, maker, rooms })
 }
 
 /// The draw log, of which nothing is read yet: no edge waits for it.
@@ -86,31 +79,21 @@ fn resolve(config: &Config) -> Result<Vec<Arc<Upstream>>, EdgeError> {
     Ok(resolved.collect::<Result<_, _>>()?)
 }
 
-fn upstream_of(upstreams: &[Arc<Upstream>], room: &RoomConfig) -> Result<Arc<Upstream>, EdgeError> {
-    let named = upstreams.iter().find(|upstream| upstream.name() == room.upstream);
-    let missing = || EdgeError::NoUpstream { room: room.name.clone(), upstream: room.upstream.clone() };
-    named.map(Arc::clone).ok_or_else(missing)
-}
-
 pub(crate) fn build(
     config: &Config,
-    Prepared { keys, log, rooms: prepared, .. }: Prepared,
+    Prepared { keys, maker, rooms: prepared, .. }: Prepared,
     parts: &EdgeParts,
     clock: &Arc<dyn Clock>,
-) -> Result<(Arc<Edge>, Vec<Heartbeat>), EdgeError> {
+) -> Result<(Arc<Edge>, Vec<Heartbeat>, RoomMaker), EdgeError> {
     let (mut rooms, mut tickers) = (Vec::new(), Vec::new());
-    for (mut live, workers, desk) in prepared {
-        live.entry = desk.map(|setup| setup.open(parts.metrics.entry(), clock.now_ms())).transpose()?;
-        let unusable = live.entry.as_ref().map(|desk| desk.look_for_codes(keys.now().public())).unwrap_or_default();
-        unusable.iter().for_each(|error| tracing::error!("codes do not count yet: {error}"));
-        let live = Arc::new(live);
-        tickers.push(Heartbeat::new(Arc::clone(&live), workers, parts, Arc::clone(clock))?);
-        rooms.push(live);
+    for room in prepared {
+        let (room, ticker) = room.open(keys.now().public(), parts, clock)?;
+        rooms.push(room);
+        tickers.push(ticker);
     }
     let edge = Edge {
-        routes: routes(config, log.as_deref()),
-        rooms,
-        log,
+        served: ArcSwap::from_pointee(maker.serve(rooms)),
+        log: maker.log.clone(),
         store: Arc::clone(&parts.store),
         history: Arc::new(Histories::new(&config.store.path)),
         clock: Arc::clone(clock),
@@ -133,34 +116,7 @@ pub(crate) fn build(
         strangers: NetworkSemaphore::new(REQUESTS_MAX, NETWORK_REQUESTS_MAX, &config.edge.limits.unlimited),
         traffic: Traffic::default(),
     };
-    Ok((Arc::new(edge), tickers))
-}
-
-fn routes(config: &Config, log: Option<&LiveLog>) -> RouteTable {
-    let rooms = config.rooms.iter().map(|room| room_routes(config, room)).collect();
-    let routes = RouteTable::new(&config.edge.prefix, rooms);
-    match log {
-        Some(log) => routes.with_log(&log.path()),
-        None => routes,
-    }
-}
-
-fn room_routes(config: &Config, room: &RoomConfig) -> RoomRoutes {
-    let host = |host: &Host| match host {
-        Host::Any => "*".to_owned(),
-        Host::Name(name) => name.clone(),
-    };
-    // Two names of one address are one shop.
-    let shop = config.upstream(&room.upstream).map_or_else(String::new, |shop| format!("{}:{}", shop.host, shop.port));
-    RoomRoutes {
-        shop,
-        well_known: room.well_known.clone(),
-        case_insensitive: room.case_insensitive,
-        name: room.name.clone(),
-        hosts: room.hosts.iter().map(host).collect(),
-        paths: room.paths.clone(),
-        exempt: room.exempt.clone(),
-    }
+    Ok((Arc::new(edge), tickers, maker))
 }
 
 pub(super) fn server_conf(config: &Config) -> ServerConf {

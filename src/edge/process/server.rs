@@ -22,6 +22,8 @@ use super::error::EdgeError;
 use super::handover::Sockets;
 use super::listening::Listening;
 use super::prepare::build;
+use super::room_maker::RoomMaker;
+use super::room_set::RoomSet;
 use super::signals::Asks;
 use super::stop::Stop;
 use crate::admin::{AuditLog, Console, Doorman};
@@ -65,7 +67,7 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     let Sockets { mut server, takes_over, prepared, handover } = sockets;
     let handover = Arc::new(handover);
     let certificates = prepared.certificates.clone();
-    let (edge, tickers) = build(config, prepared, &parts, &clock)?;
+    let (edge, tickers, maker) = build(config, prepared, &parts, &clock)?;
     if !takes_over {
         addresses(config).try_for_each(check_listen)?;
     }
@@ -81,7 +83,10 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
     }
     let rooms: Vec<ServiceHandle> =
         tickers.into_iter().map(|ticker| server.add_service(background_service("room", ticker))).collect();
-    add_watches(&mut server, &edge, &parts, certificates, config)?;
+    add_watches(&mut server, &edge, (&parts, &maker), certificates, config)?;
+    if let Some(set) = RoomSet::new(&edge, maker, &parts) {
+        server.add_service(background_service("rooms", set));
+    }
     let audit_path = config.store.path.join("audit.jsonl");
     let audit = AuditLog::open(&audit_path).map_err(|source| EdgeError::Audit { path: audit_path, source })?;
     let exit_with_stdin = parts.exit_with_stdin;
@@ -114,11 +119,11 @@ pub fn run(config: &Config, sockets: Sockets, parts: EdgeParts) -> Result<(), Ed
 fn add_watches(
     server: &mut Server,
     edge: &Arc<Edge>,
-    parts: &EdgeParts,
+    (parts, maker): (&EdgeParts, &RoomMaker),
     certificates: Vec<Arc<LiveCertificate>>,
     config: &Config,
 ) -> Result<(), EdgeError> {
-    for pilot in pilots(edge, parts)? {
+    for pilot in pilots(edge, maker, parts)? {
         server.add_service(background_service("pilot", pilot));
     }
     server.add_service(background_service("entry books", EntryBooks::new(edge, parts.supervisor.clone())));
@@ -144,18 +149,11 @@ fn add_watches(
     Ok(())
 }
 
-/// One pilot for each shop, with the rooms in front of it.
-fn pilots(edge: &Edge, parts: &EdgeParts) -> Result<Vec<OverloadControl>, EdgeError> {
+/// One pilot for each shop, for the rooms in front of it.
+fn pilots(edge: &Arc<Edge>, maker: &RoomMaker, parts: &EdgeParts) -> Result<Vec<OverloadControl>, EdgeError> {
     let number = u32::from_be_bytes(entropy::random_bytes().map_err(|_| EdgeError::NoRandomness)?);
-    let mut shops: Vec<(Arc<Upstream>, Vec<Arc<LiveRoom>>)> = Vec::new();
-    for room in &edge.rooms {
-        match shops.iter_mut().find(|(upstream, _)| Arc::ptr_eq(upstream, &room.upstream)) {
-            Some((_, rooms)) => rooms.push(Arc::clone(room)),
-            None => shops.push((Arc::clone(&room.upstream), vec![Arc::clone(room)])),
-        }
-    }
-    let pilot = |(upstream, rooms)| OverloadControl::new(upstream, rooms, number, parts, Arc::clone(&edge.clock));
-    Ok(shops.into_iter().map(pilot).collect())
+    let pilot = |upstream: &Arc<Upstream>| OverloadControl::new(Arc::clone(upstream), edge, number, parts);
+    Ok(maker.upstreams().map(pilot).collect())
 }
 
 fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<InventoryWatch>, reqwest::Error> {
@@ -163,7 +161,7 @@ fn stock_watches(edge: &Edge, parts: &EdgeParts) -> Result<Vec<InventoryWatch>, 
         let path = room.config.stock.as_deref()?;
         Some(InventoryWatch::new(Arc::clone(room), path, parts))
     };
-    edge.rooms.iter().filter_map(watch).collect()
+    edge.served().rooms.iter().filter_map(watch).collect()
 }
 
 fn gate_service(server: &Server, edge: &Arc<Edge>, drain: Drain) -> Service<ClientConnections> {

@@ -5,6 +5,7 @@ use pingora::proxy::Session;
 
 use super::visit::{Stage, Visit};
 use crate::edge::context::Edge;
+use crate::edge::room::handle::LiveRoom;
 use crate::observe::RequestKind;
 
 /// Writes a request's line, and counts it. Polls are too many to be told one by one.
@@ -25,7 +26,7 @@ pub(crate) fn write(edge: &Edge, session: &Session, error: Option<&Error>, visit
     tracing::info!(
         target: "fairgate::access",
         ?kind,
-        room = visit.room.map(|room| edge.rooms[room].name()),
+        room = visit.room.as_deref().map(LiveRoom::name),
         shop = shop.filter(|_| error.is_some()),
         request_id = visit.id(&header.headers).as_str(),
         method = %header.method,

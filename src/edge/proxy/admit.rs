@@ -79,7 +79,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
     };
     visit.secure = arrival.client.secure;
     if let Route::Fan { room, .. } | Route::Protected { room } = arrival.route {
-        visit.origin = cors::named_origin(&edge.rooms[room].config.allowed_origins, &session.req_header().headers);
+        visit.origin = cors::named_origin(&arrival.room(room).config.allowed_origins, &session.req_header().headers);
     }
     let headers = &session.req_header().headers;
     let known = known_inside(edge, Tally::Count, headers, &arrival);
@@ -89,7 +89,7 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         let problem = edge.too_many(over);
         return Ok(match arrival.route {
             Route::Protected { room } | Route::Open { room } => {
-                kept_form::keep(edge, session, &edge.rooms[room], &arrival, RequestKind::Refused, problem).await
+                kept_form::keep(edge, session, arrival.room(room), &arrival, RequestKind::Refused, problem).await
             }
             _ => Outcome::refused(problem),
         });
@@ -103,8 +103,8 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
             }
         }
     }
-    visit.room = arrival.route.room();
-    let room = |room: usize| Arc::clone(&edge.rooms[room]);
+    visit.room = arrival.route.room().map(|room| Arc::clone(arrival.room(room)));
+    let room = |room: usize| Arc::clone(arrival.room(room));
     Ok(match arrival.route {
         Route::Fan { room: index, call } => {
             fan_call(edge, session, room(index), call, &arrival, visit.origin.is_some()).await?
@@ -119,10 +119,16 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
             edge.log.as_deref().ok_or(Problem::NoSuchCall).and_then(|log| serve::file(log, path))
         }),
         Route::Ended { room: index } => document(session, RequestKind::Ended, || {
-            ended::answer(edge, &edge.rooms[index], &session.req_header().headers)
+            ended::answer(edge, arrival.room(index), &session.req_header().headers)
         }),
-        Route::Protected { room: index } => protected(edge, session, visit, room(index), arrival, known).await?,
-        Route::Open { room: index } => acquire(edge, session, visit, room(index), arrival, None).await?,
+        Route::Protected { room: index } => {
+            let room = room(index);
+            protected(edge, session, visit, room, arrival, known).await?
+        }
+        Route::Open { room: index } => {
+            let room = room(index);
+            acquire(edge, session, visit, room, arrival, None).await?
+        }
         Route::NoSuchCall => Outcome::refused(Problem::NoSuchCall),
         Route::UnknownHost => Outcome::refused(Problem::UnknownHost),
     })

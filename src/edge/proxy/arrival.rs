@@ -1,16 +1,18 @@
 //! A request as the gate judges it: one host, one target, one client, one route.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 use pingora::proxy::Session;
 
-use crate::edge::context::Edge;
+use crate::edge::context::{Edge, Served};
 use crate::edge::http::client::{Client, Peer, client};
 use crate::edge::http::problem::Problem;
 use crate::edge::http::request::authority;
+use crate::edge::room::handle::LiveRoom;
 use fairgate_core::request::host::canonical_host;
 use fairgate_core::request::path::Target;
 use fairgate_core::request::route::Route;
@@ -18,6 +20,8 @@ use fairgate_core::request::route::Route;
 /// A request that has been read and understood.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
+    /// The rooms that the route is among.
+    served: Arc<Served>,
     pub(crate) route: Route,
     pub(crate) client: Client,
     /// The canonical target: what is forwarded.
@@ -55,9 +59,15 @@ impl Arrival {
         let client = client(peer, headers, &edge.trusted_proxies);
         let host = canonical_host(authority)?;
         let target = Target::parse(target)?;
-        let route = edge.routes.route(&host, &target);
+        let served = edge.served();
+        let route = served.routes.route(&host, &target);
         let target: PathAndQuery = target.as_str().parse().map_err(|_| Problem::Internal)?;
-        Ok(Self { route, client, target, authority: authority.to_owned() })
+        Ok(Self { served, route, client, target, authority: authority.to_owned() })
+    }
+
+    /// A room by its number in the route.
+    pub(crate) fn room(&self, room: usize) -> &Arc<LiveRoom> {
+        &self.served.rooms[room]
     }
 }
 

@@ -40,7 +40,7 @@ fn newest(edge: &Edge, room: &LiveRoom, checked: Checked, token: &str, now_ms: u
 /// may be a whole town's.
 pub(crate) fn known_inside(edge: &Edge, tally: Tally, headers: &HeaderMap, arrival: &Arrival) -> Option<Holder> {
     let (Route::Protected { room } | Route::Open { room }) = arrival.route else { return None };
-    let room = &edge.rooms[room];
+    let room = arrival.room(room);
     let now_ms = edge.now_ms();
     let known = tokens(room, headers, arrival.client.secure).find_map(|token| {
         let snapshot = room.snapshot();

@@ -33,8 +33,8 @@ pub(crate) struct Visit {
     pub(crate) secure: bool,
     /// The origin of the script that sent it, if the room lets it read the answer.
     pub(crate) origin: Option<HeaderValue>,
-    /// The room that the request is about, if any: its index.
-    pub(crate) room: Option<usize>,
+    /// The room that the request is about, if any.
+    pub(crate) room: Option<Arc<LiveRoom>>,
     /// Once somebody has asked for it.
     id: OnceLock<RequestId>,
     /// The connection's, where the request asks for something that lasts.

@@ -15,6 +15,7 @@ use super::keyed::Keyed;
 use super::loss::ProvedLoss;
 use super::next_sale::NextSale;
 use super::past_trees::PastTrees;
+use super::retirement::Retirement;
 use super::shelf::Shelf;
 use super::snapshot::{Snapshot, Standing};
 use super::status_document::{PollPolicy, Status, StatusInput};
@@ -100,6 +101,8 @@ pub(crate) struct LiveRoom {
     pub(crate) past_trees: PastTrees,
     /// Losses of the store that tickets have proved.
     pub(crate) loss: ProvedLoss,
+    /// When its tasks end, where it is not the edge's any more.
+    pub(crate) retirement: Retirement,
     /// The draw log, where one is kept.
     log: Option<Arc<LiveLog>>,
     /// What is asked of those who enter; none where nothing is.
@@ -163,6 +166,7 @@ impl LiveRoom {
             past: Arc::new(Shelf::open(store, &config.name)),
             past_trees: PastTrees::default(),
             loss: ProvedLoss::default(),
+            retirement: Retirement::default(),
             log,
             entry: None,
         };

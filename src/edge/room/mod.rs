@@ -10,6 +10,7 @@ pub(super) mod keyed;
 pub(super) mod loss;
 pub(super) mod next_sale;
 pub(super) mod past_trees;
+pub(super) mod retirement;
 pub(super) mod shelf;
 pub(super) mod snapshot;
 pub(super) mod status_document;

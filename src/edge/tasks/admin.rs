@@ -10,6 +10,7 @@ use pingora::services::background::BackgroundService;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::admin::{self, Admin, AuditLog, Console, Doorman, RoomName};
+use crate::config::RoomConfig;
 use crate::edge::context::{Edge, EdgeParts};
 
 /// Connections that may wait to be taken.
@@ -29,23 +30,24 @@ impl AdminService {
         parts: EdgeParts,
         audit: AuditLog,
     ) -> Self {
-        let EdgeParts { tokens, registry, supervisor, .. } = parts;
-        let rooms =
-            edge.rooms.iter().map(|room| RoomName { name: room.config.name.clone(), title: room.config.title.clone() });
-        let (watched, alarmed, counted, measured) =
-            (Arc::clone(edge), Arc::clone(edge), Arc::clone(edge), Arc::clone(edge));
+        let EdgeParts { tokens, registry, supervisor, definitions, .. } = parts;
+        let named = Arc::clone(edge);
+        let rooms = move || named.served().rooms.iter().map(|room| name_of(&room.config)).collect();
+        let [watched, alarmed, counted, measured] = std::array::from_fn(|_| Arc::clone(edge));
         let signing = Arc::clone(edge);
         let sign = move |report| signing.keys.now().sign_report(report, signing.now_ms());
-        let best = move |room: &str| measured.rooms.iter().find(|own| own.name() == room)?.best_minute();
+        let best = move |room: &str| measured.served().room(room)?.best_minute();
         let shared = move |room: &str, draw: &fairgate_draw::Hash| {
-            let own = counted.rooms.iter().find(|own| own.name() == room);
-            own.and_then(|own| own.entry.as_ref()).map(|desk| desk.shared(draw)).unwrap_or_default()
+            let served = counted.served();
+            let desk = served.room(room).and_then(|own| own.entry.as_ref());
+            desk.map(|desk| desk.shared(draw)).unwrap_or_default()
         };
         let admin = Admin {
             store: Arc::clone(&edge.store),
             history: Arc::clone(&edge.history),
-            rooms: rooms.collect(),
-            tokens: Arc::new(tokens),
+            rooms: Arc::new(rooms),
+            definitions,
+            tokens,
             registry,
             console: console.map(Arc::new),
             audit: Arc::new(audit),
@@ -94,6 +96,10 @@ impl AdminService {
             tracing::error!(listen = %self.listen, %error, "the admin listener does not serve");
         }
     }
+}
+
+fn name_of(room: &RoomConfig) -> RoomName {
+    RoomName { name: room.name.clone(), title: room.title.clone() }
 }
 
 /// Listens beside the edge that is taken over from, until that one ends.

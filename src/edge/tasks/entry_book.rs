@@ -5,6 +5,7 @@
 //! - one call a second for each room that asks something, and a look at what is published every ten, at all counts every half minute
 //! - decisions of organizers reach every edge within a second, and are put back where the store has lost them
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub(crate) struct EntryBooks {
     supervisor: Supervisor,
     pulse: Pulse,
     /// For each room, how many tellings ago all counts were looked at, and whether the last one failed.
-    rooms: Mutex<Vec<State>>,
+    rooms: Mutex<HashMap<String, State>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -53,8 +54,7 @@ struct State {
 impl EntryBooks {
     pub(crate) fn new(edge: &Arc<Edge>, supervisor: Supervisor) -> Self {
         let pulse = supervisor.pulse_within("entry books", SILENCE_MAX);
-        let rooms = Mutex::new(vec![State::default(); edge.rooms.len()]);
-        Self { edge: Arc::clone(edge), supervisor, pulse, rooms }
+        Self { edge: Arc::clone(edge), supervisor, pulse, rooms: Mutex::default() }
     }
 
     async fn run(&self) {
@@ -68,9 +68,10 @@ impl EntryBooks {
     async fn run_once(&self) -> bool {
         let mut are_known = true;
         let mut states = self.rooms.lock().await;
-        for (room, state) in self.edge.rooms.iter().zip(states.iter_mut()) {
+        for room in &self.edge.served().rooms {
             self.pulse.beat();
             let Some(desk) = &room.entry else { continue };
+            let state = states.entry(room.name().to_owned()).or_default();
             match keep(&*self.edge.store, room, desk, self.edge.now_ms(), state).await {
                 Ok(is_known) => {
                     state.has_failed = false;

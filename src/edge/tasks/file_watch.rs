@@ -80,7 +80,8 @@ impl FileWatch {
         let edge = Arc::clone(&self.edge);
         let look = move || {
             let keys = edge.keys.now();
-            let desks = edge.rooms.iter().filter_map(|room| room.entry.as_ref());
+            let served = edge.served();
+            let desks = served.rooms.iter().filter_map(|room| room.entry.as_ref());
             let unusable = desks.flat_map(|desk| desk.look_for_codes(keys.public()));
             unusable.map(|error| format!("codes stay as they were: {error}")).collect()
         };

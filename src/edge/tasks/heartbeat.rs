@@ -228,12 +228,19 @@ impl Heartbeat {
 
 #[async_trait]
 impl BackgroundService for Heartbeat {
-    /// Runs until the runtime ends: requests that are still being answered during a shutdown need the queues.
-    async fn start_with_ready_notifier(&self, mut shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
+    async fn start_with_ready_notifier(&self, shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
+        self.run(shutdown, Some(ready)).await;
+    }
+}
+
+impl Heartbeat {
+    /// Runs until the runtime ends: requests that are still being answered during a shutdown need the queues. A room that is
+    /// not this edge's any more ends before.
+    pub(crate) async fn run(&self, mut shutdown: ShutdownWatch, ready: Option<ServiceReadyNotifier>) {
         let (keep, name) = (&self.supervisor, self.room.name());
         let (heart, fetcher, copier) =
             (format!("room {name}"), format!("beacon of {name}"), format!("roster of {name}"));
-        let ready = Mutex::new(Some(ready));
+        let ready = Mutex::new(ready);
         let beat = keep.keep(&heart, || async { self.beat_for_ever(ready.lock().await.take()).await });
         let fetch = async {
             if let Some(beacon) = &self.beacon {
@@ -247,6 +254,14 @@ impl BackgroundService for Heartbeat {
                 _ = shutdown.wait_for(|stopping| *stopping), if !self.store.is_shared() => {}
             }
         };
-        tokio::join!(self.serve(), beat_to_the_end, fetch, keep.keep(&copier, || self.roster.run()));
+        let work =
+            async { tokio::join!(self.serve(), beat_to_the_end, fetch, keep.keep(&copier, || self.roster.run())) };
+        tokio::select! {
+            _ = work => {}
+            () = self.room.retirement.over() => {
+                self.pulse.end();
+                tracing::info!(room = name, "the room's tasks have ended");
+            }
+        }
     }
 }

@@ -61,8 +61,9 @@ impl HistoryWriter {
         let (requests, shed) = (now.0.saturating_sub(written.0), now.1.saturating_sub(written.1));
         *written = now;
         let mut shops: Vec<(&Arc<Upstream>, Interval)> = Vec::new();
-        let mut samples = Vec::with_capacity(self.edge.rooms.len());
-        for room in &self.edge.rooms {
+        let served = self.edge.served();
+        let mut samples = Vec::with_capacity(served.rooms.len());
+        for room in &served.rooms {
             // Rooms of one shop share what was measured of it.
             let known = shops.iter().position(|(shop, _)| Arc::ptr_eq(shop, &room.upstream));
             let place = known.unwrap_or_else(|| {

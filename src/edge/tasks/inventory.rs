@@ -144,6 +144,7 @@ impl BackgroundService for InventoryWatch {
         let task = format!("stock of {}", self.room.name());
         tokio::select! {
             () = self.supervisor.keep(&task, || self.run()) => {}
+            () = self.room.retirement.over() => self.pulse.end(),
             _ = shutdown.changed() => {}
         }
     }

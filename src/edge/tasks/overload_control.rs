@@ -12,7 +12,7 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use tokio::sync::Mutex;
 
-use crate::edge::context::EdgeParts;
+use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::EdgeMetrics;
@@ -27,6 +27,10 @@ const RENEW_MS: u64 = 1_000;
 
 /// Steers the rooms of one shop.
 pub(crate) struct OverloadControl {
+    /// Rooms come and go while it steers.
+    shared: Arc<Edge>,
+    /// The number by which rooms know this edge.
+    edge: u32,
     upstream: Arc<Upstream>,
     store: Arc<dyn Store>,
     metrics: EdgeMetrics,
@@ -52,19 +56,13 @@ struct Steered {
 
 impl OverloadControl {
     /// `edge` is the number by which rooms know this edge.
-    pub(crate) fn new(
-        upstream: Arc<Upstream>,
-        rooms: Vec<Arc<LiveRoom>>,
-        edge: u32,
-        parts: &EdgeParts,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn new(upstream: Arc<Upstream>, shared: &Arc<Edge>, edge: u32, parts: &EdgeParts) -> Self {
+        let (shared, clock) = (Arc::clone(shared), Arc::clone(&shared.clock));
         let (store, metrics, supervisor) = (Arc::clone(&parts.store), parts.metrics.clone(), parts.supervisor.clone());
         let pulse = supervisor.pulse(format!("pilot of {}", upstream.name()));
         let window = Window::open(upstream.bounds().0.into());
-        let rooms = rooms.into_iter().map(|room| Steered { room, edge, controller: None, told: None }).collect();
-        let state = Mutex::new(State { health: Health::default(), window, rooms });
-        Self { upstream, store, metrics, clock, supervisor, pulse, state }
+        let state = Mutex::new(State { health: Health::default(), window, rooms: Vec::new() });
+        Self { shared, edge, upstream, store, metrics, clock, supervisor, pulse, state }
     }
 
     /// Steers for ever.
@@ -82,6 +80,7 @@ impl OverloadControl {
         self.pulse.beat();
         let mut state = self.state.lock().await;
         let State { health, window, rooms } = &mut *state;
+        self.follow(rooms);
         health.observe(self.upstream.take_interval());
         let signals = health.signals();
         let targets = rooms.iter().filter_map(Steered::target_ms);
@@ -90,6 +89,19 @@ impl OverloadControl {
             self.pulse.beat();
             if let Some(steering) = steered.step(&signals, self.clock.now_ms()) {
                 self.tell(steered, steering).await;
+            }
+        }
+    }
+
+    /// Steers the rooms that there are now; what a room was told before stays with it.
+    fn follow(&self, steered: &mut Vec<Steered>) {
+        let served = self.shared.peek();
+        let own = || served.rooms.iter().filter(|room| Arc::ptr_eq(&room.upstream, &self.upstream));
+        steered.retain(|steered| own().any(|room| Arc::ptr_eq(room, &steered.room)));
+        for room in own() {
+            if !steered.iter().any(|steered| Arc::ptr_eq(room, &steered.room)) {
+                let room = Arc::clone(room);
+                steered.push(Steered { room, edge: self.edge, controller: None, told: None });
             }
         }
     }

@@ -40,13 +40,13 @@ impl PastDraws {
     }
 
     async fn run(&self) {
-        for room in &self.edge.rooms {
+        for room in &self.edge.served().rooms {
             forget_drafts(&self.store, room.name());
         }
         loop {
             self.pulse.beat();
             let mut pause = EVERY;
-            for room in &self.edge.rooms {
+            for room in &self.edge.served().rooms {
                 if let Err(error) = keep_if_due(&self.edge, room).await {
                     tracing::warn!(room = room.name(), %error, "the draw could not be kept; trying again");
                     pause = PAUSE;

@@ -44,7 +44,8 @@ impl RevokedCodes {
     /// One telling; says what cannot be written.
     async fn share(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        for room in self.edge.rooms.iter().filter(|room| room.entry.is_some()) {
+        let served = self.edge.served();
+        for room in served.rooms.iter().filter(|room| room.entry.is_some()) {
             let known = room.entry.as_ref().map(|desk| desk.code_files.revoked()).unwrap_or_default();
             for (name, revoked) in known {
                 self.pulse.beat();

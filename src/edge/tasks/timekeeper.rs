@@ -98,7 +98,8 @@ impl Timekeeper {
 
     fn ahead(&self, time: &StoreTime) -> Vec<String> {
         let is_ahead = |room_ms: u64| difference_ms(room_ms, time.now_ms) > SKEW_MAX_MS.cast_signed();
-        let rooms = self.edge.rooms.iter().filter(|room| room.snapshot().is_some_and(|now| is_ahead(now.view.now_ms)));
+        let served = self.edge.served();
+        let rooms = served.rooms.iter().filter(|room| room.snapshot().is_some_and(|now| is_ahead(now.view.now_ms)));
         rooms.map(|room| room.name().to_owned()).collect()
     }
 }

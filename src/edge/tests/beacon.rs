@@ -102,14 +102,15 @@ impl World {
             store,
             metrics,
             registry: registry.clone(),
-            tokens: Tokens::new(&[]),
+            tokens: Arc::new(Tokens::new(&[])),
             supervisor: Supervisor::new(&registry).unwrap(),
             exit_with_stdin: false,
+            definitions: None,
         };
-        let (edge, mut tickers) =
+        let (edge, mut tickers, _) =
             build(&config, prepare(&config).unwrap(), &parts, &(clock.clone() as Arc<dyn Clock>)).unwrap();
         let beacon = config.rooms[0].beacon.as_ref().unwrap();
-        let (room, store) = (Arc::clone(&edge.rooms[0]), Arc::clone(&edge.store));
+        let (room, store) = (Arc::clone(&edge.served().rooms[0]), Arc::clone(&edge.store));
         let fetcher = BeaconFetcher::new(room, beacon, store, parts.metrics.clone()).unwrap();
         let world = Self { edge, ticker: tickers.remove(0), fetcher, clock, registry, dir };
         world.ticker.schedule().await.unwrap();
@@ -132,18 +133,18 @@ impl World {
     }
 
     fn phase(&self) -> Phase {
-        self.edge.rooms[0].snapshot().unwrap().view.phase
+        self.edge.served().rooms[0].snapshot().unwrap().view.phase
     }
 
     fn status(&self) -> Value {
-        serde_json::from_slice(&self.edge.rooms[0].snapshot().unwrap().status.body).unwrap()
+        serde_json::from_slice(&self.edge.served().rooms[0].snapshot().unwrap().status.body).unwrap()
     }
 
     async fn call(&self, call: FanCall, method: Method, body: &str) -> (u16, Value) {
         let headers = HeaderMap::new();
         let body = Bytes::copy_from_slice(body.as_bytes());
         let request = FanRequest { method: &method, headers: &headers, body, ..get_request() };
-        let answer = match dispatch::answer(&self.edge, &self.edge.rooms[0], call, &request).await {
+        let answer = match dispatch::answer(&self.edge, &self.edge.served().rooms[0], call, &request).await {
             Ok(Reply::Whole(answer)) => answer,
             Ok(Reply::List(_)) => panic!("a list"),
             Err(problem) => problem.answer(),
@@ -179,7 +180,8 @@ impl World {
         let admin = Admin {
             store: Arc::clone(&self.edge.store),
             history: Arc::clone(&self.edge.history),
-            rooms: [RoomName { name: "final".into(), title: "Cup final".into() }].into(),
+            rooms: Arc::new(|| vec![RoomName { name: "final".into(), title: "Cup final".into() }]),
+            definitions: None,
             tokens: Arc::new(Tokens::new(&[AdminToken { name: "maria".into(), role, secret: token() }])),
             registry: self.registry.clone(),
             console: None,
@@ -306,18 +308,18 @@ async fn an_organizer_hands_in_the_round_over_the_admin_api() {
 async fn who_was_let_in_is_public_once_that_is_of_no_use_to_anybody_else() {
     let world = World::frozen(&[relay(Relaying::Honestly).await.0], "never").await;
     world.beat_at(ROUND_MS).await;
-    let room = &world.edge.rooms[0];
+    let room = Arc::clone(&world.edge.served().rooms[0]);
     let place = room.snapshot().unwrap().place(Position::Pool(3)).unwrap();
     let claim = Command::Claim(vec![Claimant { place, index: Some(3), nonce: None }]);
     for _ in 0..2 {
         world.edge.store.apply("final", claim.clone()).await.unwrap();
     }
-    let public = || public_lists::claims(&world.edge, room, &get_request()).map(|answer| answer.bytes).unwrap();
+    let public = || public_lists::claims(&world.edge, &room, &get_request()).map(|answer| answer.bytes).unwrap();
     world.beat_at(ROUND_MS + 179_999).await;
     assert_eq!(public(), 0..0, "a join with the same bytes is still answered with the same place");
     world.beat_at(ROUND_MS + 180_000).await;
     assert_eq!(public(), 0..72);
-    let claims = public_lists::part(&world.edge, room, List::Claims, &(0..72)).await.unwrap();
+    let claims = public_lists::part(&world.edge, &room, List::Claims, &(0..72)).await.unwrap();
     let expected = Claim { place, index: Some(3), admitted_at_ms: ROUND_MS, opening: None };
     assert_eq!(claims, expected.to_bytes()[..]);
     std::fs::create_dir_all(world.dir.path().join("published")).unwrap();

@@ -102,11 +102,12 @@ impl World {
             store,
             metrics: EdgeMetrics::new(&registry).unwrap(),
             registry: registry.clone(),
-            tokens: Tokens::new(&[]),
+            tokens: Arc::new(Tokens::new(&[])),
             supervisor: Supervisor::new(&registry).unwrap(),
             exit_with_stdin: false,
+            definitions: None,
         };
-        let (edge, mut tickers) =
+        let (edge, mut tickers, _) =
             build(&config, prepare(&config).unwrap(), &parts, &(clock.clone() as Arc<dyn Clock>)).unwrap();
         let ticker = Arc::new(tickers.remove(0));
         ticker.schedule().await.unwrap();
@@ -125,11 +126,11 @@ impl World {
     }
 
     fn draw(&self) -> [u8; 32] {
-        self.edge.rooms[0].snapshot().unwrap().view.draw.descriptor_digest
+        self.edge.served().rooms[0].snapshot().unwrap().view.draw.descriptor_digest
     }
 
     fn status(&self) -> Value {
-        serde_json::from_slice(&self.edge.rooms[0].snapshot().unwrap().status.body).unwrap()
+        serde_json::from_slice(&self.edge.served().rooms[0].snapshot().unwrap().status.body).unwrap()
     }
 
     fn tag(&self, subject: &str) -> Tag {
@@ -144,7 +145,7 @@ impl World {
     }
 
     async fn join_with(&self, fan: &Fan, admitted: Admitted) -> Result<(Ticket, bool), Problem> {
-        let room = &self.edge.rooms[0];
+        let room = Arc::clone(&self.edge.served().rooms[0]);
         let snapshot = room.snapshot().unwrap();
         let newcomer = Newcomer {
             nonce: Nonce::of(&fan.u).0,
@@ -152,7 +153,7 @@ impl World {
             admitted,
             terms: Terms::default(),
         };
-        let entered = join::enter(&self.edge, room, &snapshot, newcomer).await?;
+        let entered = join::enter(&self.edge, &room, &snapshot, newcomer).await?;
         // Tickets are compared, and are signed anew each time.
         Ok((Ticket { issued_at_ms: STARTS_MS, ..entered.ticket }, entered.again))
     }
@@ -166,7 +167,9 @@ impl World {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = Bytes::from(if body.is_null() { String::new() } else { body.to_string() });
         let answer =
-            match dispatch::answer(&self.edge, &self.edge.rooms[0], call, &request(&method, &headers, body)).await {
+            match dispatch::answer(&self.edge, &self.edge.served().rooms[0], call, &request(&method, &headers, body))
+                .await
+            {
                 Ok(Reply::Whole(answer)) => answer,
                 Ok(Reply::List(list)) => return (list.head.status.as_u16(), json!(list.bytes.end)),
                 Err(problem) => problem.answer(),
@@ -198,7 +201,7 @@ impl World {
     }
 
     async fn list(&self, list: List, bytes: u64) -> Bytes {
-        public_lists::part(&self.edge, &self.edge.rooms[0], list, &(0..bytes)).await.unwrap()
+        public_lists::part(&self.edge, &self.edge.served().rooms[0], list, &(0..bytes)).await.unwrap()
     }
 
     /// Everything that the gate publishes, as both verifiers judge it.
@@ -287,7 +290,7 @@ async fn a_draw_with_tiers_and_identities_is_made_and_verified() {
     world.beat_at(ROUND_MS).await;
     assert_eq!(world.hand_in().await, 200);
     world.beat_at(ROUND_MS + 1_000).await;
-    assert_eq!(world.edge.rooms[0].snapshot().unwrap().view.phase, Phase::Serving);
+    assert_eq!(world.edge.served().rooms[0].snapshot().unwrap().view.phase, Phase::Serving);
     let back = some_claim(&world, &fans, &tickets).await;
     world.beat_at(ROUND_MS + 2_000).await;
     for ticket in [&late, &back] {
@@ -351,7 +354,7 @@ async fn late_comers(world: &World, first: &Ticket) -> Ticket {
 /// One shows what the entry is made of, one nothing, one something else. The last gives up and comes again; answers the new
 /// ticket.
 async fn some_claim(world: &World, fans: &[Fan], tickets: &[Ticket]) -> Ticket {
-    let snapshot = world.edge.rooms[0].snapshot().unwrap();
+    let snapshot = world.edge.served().rooms[0].snapshot().unwrap();
     let places: Vec<u64> = tickets.iter().map(|ticket| snapshot.place_of(ticket).unwrap()).collect();
     assert!(places[1] < 2 && places[3] < 2 && places[0] >= 2 && places[2] >= 2, "members first: {places:?}");
     for (which, u) in [(0, Some(fans[0].u)), (1, None), (2, Some([7; 16]))] {
@@ -509,7 +512,7 @@ async fn a_draw_with_tiers_alone_is_made_and_verified() {
     assert_eq!(world.get(FanCall::TierTags(1)).await.0, 404);
     // Round 990 is due; nobody hands it in before the end of this test, so the draw waits.
     world.beat_at(ROUND_MS).await;
-    assert_eq!(world.edge.rooms[0].snapshot().unwrap().view.phase, Phase::Drawing);
+    assert_eq!(world.edge.served().rooms[0].snapshot().unwrap().view.phase, Phase::Drawing);
     assert_eq!(world.hand_in().await, 409, "round 1000 is out of turn");
     let record = world.record().await;
     assert_eq!(record["tiers"][0]["entries"], 0);

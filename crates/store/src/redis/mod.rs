@@ -13,6 +13,7 @@ mod arrivals;
 mod audit;
 mod book;
 mod calls;
+mod definitions;
 mod entries;
 mod fields;
 mod link;
@@ -74,9 +75,9 @@ use self::view::Closed;
 use super::audit::is_number;
 use super::batch::{Reply, Request};
 use super::{
-    AuditRows, BookPart, CopiedList, Depot, EdgeLook, Guesser, Joined, Joiner, KeptNext, LockError, LogList, NewOffer,
-    OfferName, OfferRow, Parcel, ParcelsTold, RosterCopy, SharedRows, Store, StoreError, StoreTime, Typed, Wish,
-    check_name, check_plan_is_of, copy, draw_name,
+    AuditRows, BookPart, CopiedList, Definition, DefinitionsLook, Depot, EdgeLook, Guesser, Joined, Joiner, KeptNext,
+    LockError, LogList, NewOffer, OfferName, OfferRow, Parcel, ParcelsTold, RosterCopy, SharedRows, Store, StoreError,
+    StoreTime, Typed, Wish, check_name, check_plan_is_of, copy, draw_name,
 };
 
 /// The most requests that wait for one room; more are told that the store is unavailable.
@@ -433,6 +434,21 @@ impl Store for RedisStore {
     async fn put_piece(&self, depot: &Depot, wish: &Wish, bytes: Vec<u8>) -> Result<(), StoreError> {
         let (link, key, wish) = (self.link.clone(), parcels::key(depot), wish.clone());
         self.on_own_runtime(async move { parcels::put(&link, &key, &wish, &bytes).await }.boxed()).await
+    }
+
+    async fn look_at_definitions(&self, own: &str) -> Result<Option<DefinitionsLook>, StoreError> {
+        let (link, edge, own) = (self.link.clone(), Arc::clone(&self.edge), own.to_owned());
+        self.on_own_runtime(async move { definitions::look(&link, &edge, &own).await }.boxed()).await.map(Some)
+    }
+
+    async fn definition(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (link, name) = (self.link.clone(), name.to_owned());
+        self.on_own_runtime(async move { definitions::read(&link, &name).await }.boxed()).await
+    }
+
+    async fn put_definition(&self, definition: &Definition) -> Result<bool, StoreError> {
+        let (link, definition) = (self.link.clone(), definition.clone());
+        self.on_own_runtime(async move { definitions::put(&link, &definition).await }.boxed()).await
     }
 
     async fn end_offer(

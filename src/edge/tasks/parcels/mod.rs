@@ -67,7 +67,7 @@ impl Parcels {
 /// Everything that an edge exchanges: the draws of rooms that go from one sale to the next, and each campaign once.
 pub(crate) fn trades(edge: &Arc<Edge>) -> Vec<Trade> {
     let (mut trades, mut campaigns) = (Vec::new(), BTreeSet::new());
-    for room in &edge.rooms {
+    for room in &edge.served().rooms {
         if room.config.sales.len() > 1 || !room.past.draws().is_empty() {
             trades.push(Trade::new(PastDrawGoods::new(edge, room), Arc::clone(&edge.store)));
         }

@@ -121,7 +121,7 @@ async fn an_edge_that_was_down_gets_a_draw_from_another_one_and_nothing_that_doe
     up.beat_at(ends(0) + 5 * MINUTE_MS).await;
     let late = World::start(shared(&redis, &clock, ledgers[1].path()), &down, &clock, FRIDAYS).await;
     let kept = down.path().join("data/draws.kept/final");
-    let has_it = || late.edge.rooms[0].past.has(&draw);
+    let has_it = || late.edge.served().rooms[0].past.has(&draw);
 
     for name in ["roster", "claims", "draw.json"] {
         let file = folder.join(name);

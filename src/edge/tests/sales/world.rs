@@ -103,11 +103,12 @@ impl World {
             store,
             metrics: EdgeMetrics::new(&registry).unwrap(),
             registry: registry.clone(),
-            tokens: Tokens::new(&[]),
+            tokens: Arc::new(Tokens::new(&[])),
             supervisor: Supervisor::new(&registry).unwrap(),
             exit_with_stdin: false,
+            definitions: None,
         };
-        let (edge, mut tickers) =
+        let (edge, mut tickers, _) =
             build(&config, prepare(&config).unwrap(), &parts, &(clock.clone() as Arc<dyn Clock>)).unwrap();
         let world = Self { edge, ticker: Arc::new(tickers.remove(0)), clock: Arc::clone(clock) };
         world.ticker.schedule().await.unwrap();
@@ -118,7 +119,7 @@ impl World {
     /// One heartbeat, and one look at what is to be kept.
     pub(super) async fn look(&self) {
         self.ticker.run_once().await.unwrap();
-        keep_if_due(&self.edge, &self.edge.rooms[0]).await.unwrap();
+        keep_if_due(&self.edge, &self.edge.served().rooms[0]).await.unwrap();
     }
 
     /// Heartbeats until this time: one at each of a few moments before, as edges look all the time.
@@ -131,15 +132,15 @@ impl World {
     }
 
     pub(super) fn status(&self) -> Value {
-        serde_json::from_slice(&self.edge.rooms[0].snapshot().unwrap().status.body).unwrap()
+        serde_json::from_slice(&self.edge.served().rooms[0].snapshot().unwrap().status.body).unwrap()
     }
 
     pub(super) fn phase(&self) -> Phase {
-        self.edge.rooms[0].snapshot().unwrap().view.phase
+        self.edge.served().rooms[0].snapshot().unwrap().view.phase
     }
 
     pub(super) fn draw(&self) -> [u8; 32] {
-        self.edge.rooms[0].snapshot().unwrap().view.draw.descriptor_digest
+        self.edge.served().rooms[0].snapshot().unwrap().view.draw.descriptor_digest
     }
 
     pub(super) async fn apply(&self, command: Command) {
@@ -159,7 +160,7 @@ impl World {
             is_from_named_origin: false,
             body: Bytes::new(),
         };
-        dispatch::answer(&self.edge, &self.edge.rooms[0], call, &request).await
+        dispatch::answer(&self.edge, &self.edge.served().rooms[0], call, &request).await
     }
 
     pub(super) async fn get(&self, call: FanCall) -> Result<Value, Problem> {
@@ -208,7 +209,7 @@ impl World {
         self.beat_at(starts(week) + 5_000).await;
         assert_eq!(self.phase(), Phase::Serving, "{}", self.status());
         self.beat_at(starts(week) + 10_000).await;
-        let place = self.edge.rooms[0].snapshot().unwrap().place(Position::Pool(0)).unwrap();
+        let place = self.edge.served().rooms[0].snapshot().unwrap().place(Position::Pool(0)).unwrap();
         self.apply(Command::Claim(vec![Claimant { place, index: Some(0), nonce: None }])).await;
         self.apply(Command::Release(vec![place])).await;
         self.beat_at(ends(week)).await;
