@@ -72,7 +72,7 @@ soak: build ## Crowds and faults on real processes; memory, descriptors and thre
 	target/release/fairgate-bench --soak $(or $(MINUTES),10)
 
 sim: setup ## Break edges, store, clocks and network on paper time: make sim SEEDS=1000 FROM=0, or make sim SEED=42
-	$(CARGO) run --release --locked -p fairgate-sim -- faults $(if $(TIERS),--tiers) \
+	$(CARGO) run --release --locked -p fairgate-sim -- faults $(if $(TIERS),--tiers) $(if $(MOVES),--moves) \
 		$(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),1000) --from $(or $(FROM),0))
 
 sim-onsale: setup ## Play an on-sale with 14 million fans on paper time: make sim-onsale ARGS="--fans 14000000"

@@ -160,6 +160,8 @@ fn a_crowd_buys_out_and_the_report_says_so() {
     assert!(farm("nothing", "share_of_entries") > 0.6, "{report:#}");
     assert!((farm("a code", "share_of_entries") - people).abs() < 0.001, "one entry a person");
     assert!(farm("work", "share_of_entries") > people, "work is a brake and no price");
+    assert!(farm("nothing", "people_p_value") < 1e-6, "it has more than ten people have");
+    assert!(farm("a code", "people_p_value") > 1e-6, "it has what ten people have");
     let history = fs::read_to_string(&history).expect("written");
     let invoked = history.lines().filter(|line| line.contains(r#""type":"invoke""#)).count();
     assert_eq!(invoked * 2, history.lines().count(), "every operation ends once");

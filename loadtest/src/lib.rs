@@ -30,7 +30,7 @@ mod wire;
 pub use fan::{Behaviour, Fate};
 pub use farm::{ENTRIES_MAX, Farm, FarmReport, Side, run_farm};
 pub use http::raise_socket_limit;
-pub use judge::{Breach, Cap, ChiSquare, independence, most_in_a_window};
+pub use judge::{Breach, Cap, ChiSquare, goodness_of_fit, independence, most_in_a_window};
 pub use options::Options;
 pub use progress::{Progress, on_stderr};
 pub use recorder::Latency;

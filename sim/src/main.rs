@@ -44,7 +44,11 @@ fn play_onsale(options: &onsale::Options) -> anyhow::Result<()> {
 fn play_faults(options: &faults::Options) -> ExitCode {
     let summary = match options.seed {
         Some(seed) if options.trace => {
-            let run = if options.tiers { faults::tell_tiers(seed) } else { faults::tell(seed) };
+            let run = match (options.moves, options.tiers) {
+                (true, _) => faults::tell_moves(seed),
+                (false, true) => faults::tell_tiers(seed),
+                (false, false) => faults::tell(seed),
+            };
             run.lines.iter().for_each(|line| println!("{line}"));
             println!("{} steps, digest {}", run.steps, run.digest);
             return exit_code(run.broken.is_empty());

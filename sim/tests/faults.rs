@@ -1,7 +1,8 @@
 //! A few seeds of the fault simulator, and proof that it can fail: with a rule broken on purpose it names the promise.
 
 use fairgate_sim::faults::{
-    Limit, Options, Promise, Sabotage, play, play_tiers, run_all, sabotaged, sabotaged_tiers, tell,
+    Limit, Options, Promise, Sabotage, play, play_moves, play_tiers, run_all, sabotaged, sabotaged_moves,
+    sabotaged_tiers, tell,
 };
 
 /// Seeds that are played in every test run.
@@ -30,6 +31,23 @@ fn whatever_breaks_one_identity_has_one_entry_and_the_same_place_on_a_second_dev
 }
 
 #[test]
+fn whatever_breaks_a_place_that_moved_is_the_other_devices_alone() {
+    let mut turned_away = 0;
+    for seed in 0..SEEDS {
+        let run = play_moves(seed);
+        assert!(run.broken.is_empty(), "{}", run.complaint());
+        turned_away += run.turned_away;
+    }
+    assert!(turned_away > 10, "{turned_away} first devices have tried");
+}
+
+#[test]
+fn moves_that_nobody_puts_back_are_noticed() {
+    let first = |seed| sabotaged_moves(seed, Sabotage::NoMoves).broken.first().map(|broken| broken.promise);
+    assert!((0..NOTICED_WITHIN).any(|seed| first(seed) == Some(Promise::OneDevice)));
+}
+
+#[test]
 fn tags_that_are_not_put_back_are_noticed() {
     let first = |seed| sabotaged_tiers(seed, Sabotage::NoTags).broken.first().map(|broken| broken.promise);
     assert!((0..NOTICED_WITHIN).any(|seed| first(seed) == Some(Promise::OneEntry)));
@@ -55,8 +73,10 @@ fn one_seed_plays_one_way() {
 #[test]
 fn a_loss_beyond_what_is_promised_is_said_by_name_and_not_counted_as_kept() {
     // The one edge that has seen the frozen list is cut off when a copy from before the freeze goes on.
-    let summary =
-        run_all(&Options { seeds: 1, from: 853, seed: None, tiers: false, trace: false, threads: Some(1) }, |_| ());
+    let summary = run_all(
+        &Options { seeds: 1, from: 853, seed: None, tiers: false, moves: false, trace: false, threads: Some(1) },
+        |_| (),
+    );
     assert!(summary.failed.is_empty(), "{}", summary.failed[0].complaint());
     assert!(summary.beyond[&Limit::ListOfThoseAway].contains(&853), "{summary}");
     let said = "0 kept every promise, 1 went beyond what is promised (853: the frozen list was known only to edges that were away)";

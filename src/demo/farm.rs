@@ -1,6 +1,7 @@
 //! The demo's farm: in three side rooms, one cheat with many entries beside honest fans, under three rules of entry.
 //!
-//! The report says what share of the places the farm was drawn under each rule, beside its share of the people.
+//! The report says what share of the places the farm was drawn under each rule, beside its share of the people, with a χ² test of
+//! whether it has what so many people have.
 
 use std::fmt::{Display, Formatter};
 use std::path::Path;
@@ -24,11 +25,11 @@ use crate::codes::{make_codes, save};
 /// Honest fans of each side room.
 const FANS: u32 = 100;
 /// People of the farm, its addresses, and the entries that it tries to make.
-const PEOPLE: u32 = 5;
+const PEOPLE: u32 = 10;
 const ADDRESSES: u32 = 20;
 const ENTRIES: u32 = 200;
 /// Places for sale in each side room.
-const SEATS: u64 = 50;
+const SEATS: u64 = 60;
 /// A farm that has no draw so long after the sale's start ends.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The list of codes of the last room.
@@ -186,16 +187,25 @@ impl Display for Outcomes {
             f,
             "A farm of {PEOPLE} people with {ADDRESSES} addresses tried to enter {ENTRIES} times beside {FANS} fans:"
         )?;
-        writeln!(f, "\n  the room asks   of the people  of the entries  of the first {SEATS} places  a place cost")?;
+        writeln!(
+            f,
+            "\n  the room asks   of the people  of the entries  of the first {SEATS} places   χ² (p) by people  a place cost"
+        )?;
         for Outcome { rule, report } in &self.0 {
             let percent = |share: f64| format!("{:.1} %", 100.0 * share);
             let [people, entries, seats] =
                 [report.share_of_people, report.share_of_entries, report.share_of_seats].map(percent);
             let cost = report.work_hours_a_seat.filter(|hours| *hours > 0.0);
             let cost = cost.map_or_else(|| "-".to_owned(), |hours| format!("{:.2} s of CPU", hours * 3_600.0));
-            writeln!(f, "  {rule:<14}  {people:>13}  {entries:>14}  {seats:>22}  {cost:>12}")?;
+            let test = report.people_chi_square.zip(report.people_p_value);
+            let test = test.map_or_else(|| "-".to_owned(), |(statistic, p)| format!("{statistic:.1} ({p:.3})"));
+            writeln!(f, "  {rule:<14}  {people:>13}  {entries:>14}  {seats:>22}  {test:>17}  {cost:>12}")?;
         }
-        write!(f, "\nEach draw was fair among its entries. What a room asks decides how many entries a cheat has.")
+        write!(
+            f,
+            "\nEach draw was fair among its entries. What a room asks decides how many entries a cheat has. A large χ², with a p \
+             next to 0, says that the farm has more than so many people have."
+        )
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Farm;
 use super::entrant::Entered;
-use crate::judge::independence;
+use crate::judge::{goodness_of_fit, independence};
 
 const BINS: u64 = 10;
 
@@ -51,6 +51,11 @@ pub struct FarmReport {
     /// p of the hypothesis that the farm's entries are spread over the places like everybody else's; `None` where there
     /// are too few.
     pub places_p_value: Option<f64>,
+    /// χ² of the counted places against the people of both sides: whether the farm has what so many people have; `None` where too
+    /// few places are expected of one side. Places are drawn without being put back, so this p is a little too large.
+    pub people_chi_square: Option<f64>,
+    /// The p of that.
+    pub people_p_value: Option<f64>,
     /// CPU hours of puzzles for each counted place that the farm has; `None` where it has none.
     pub work_hours_a_seat: Option<f64>,
 }
@@ -68,8 +73,11 @@ pub(crate) fn harvest(farm: &Farm, entered: Vec<Entered>, record: &[u8]) -> anyh
     let fans = fans.count(farm.fans.into(), farm.seats, entries, &place_of, &mut table[0]);
     let farmed = farmed.count(farm.people.into(), farm.seats, entries, &place_of, &mut table[1]);
     let share = |of: fn(&Side) -> u64| of(&farmed) as f64 / (of(&farmed) + of(&fans)).max(1) as f64;
+    let by_people = goodness_of_fit(&[fans.seats, farmed.seats], &[fans.people, farmed.people]);
     Ok(FarmReport {
         seats: farm.seats,
+        people_chi_square: by_people.map(|test| test.statistic),
+        people_p_value: by_people.map(|test| test.p_value),
         share_of_people: share(|side| side.people),
         share_of_entries: share(|side| side.entries),
         share_of_seats: share(|side| side.seats),

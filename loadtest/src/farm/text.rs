@@ -22,6 +22,12 @@ impl Display for FarmReport {
             Some(p) => writeln!(f, "the farm's places beside everybody else's: p = {p:.3}")?,
             None => writeln!(f, "the farm has too few entries to test their places")?,
         }
+        match self.people_chi_square.zip(self.people_p_value) {
+            Some((statistic, p)) => {
+                writeln!(f, "the first places beside what so many people have: χ² = {statistic:.1}, p = {p:.3}")?;
+            }
+            None => writeln!(f, "too few places to hold them against the people")?,
+        }
         if let Some(hours) = self.work_hours_a_seat.filter(|hours| *hours > 0.0) {
             writeln!(f, "each of the farm's places cost {hours:.5} CPU hours of puzzles")?;
         }

@@ -10,7 +10,7 @@ pub(crate) use audit::Audit;
 pub use cap::{Breach, Cap, most_in_a_window};
 pub(crate) use fairness::fairness;
 pub(crate) use promises::promises;
-pub use statistics::{ChiSquare, independence};
+pub use statistics::{ChiSquare, goodness_of_fit, independence};
 
 use crate::fan::Life;
 use crate::room::Called;

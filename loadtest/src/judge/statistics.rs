@@ -1,4 +1,4 @@
-//! Pearson's chi-square test of independence: could these counts be chance?
+//! Pearson's chi-square tests: could these counts be chance?
 //!
 //! The p-value is exact to about ten digits (the regularised upper incomplete gamma function). So a run of a few fans
 //! and one of a hundred thousand are judged by the same yardstick.
@@ -10,8 +10,25 @@ pub struct ChiSquare {
     pub statistic: f64,
     /// Degrees of freedom.
     pub degrees: u32,
-    /// The probability of a statistic at least as large if rows and columns have nothing to do with each other.
+    /// The probability of a statistic at least as large where chance alone is at work.
     pub p_value: f64,
+}
+
+/// Tests whether counts differ only by chance from what their weights make of the sum of all.
+///
+/// `None` where nothing can be said: by the rule of thumb at least five are expected of each.
+#[must_use]
+pub fn goodness_of_fit(seen: &[u64], weights: &[u64]) -> Option<ChiSquare> {
+    const EXPECTED_MIN: f64 = 5.0;
+    let (sum, weight): (u64, u64) = (seen.iter().sum(), weights.iter().sum());
+    let expected = weights.iter().map(|own| sum as f64 * *own as f64 / weight.max(1) as f64);
+    let degrees = u32::try_from(seen.len()).ok()?.checked_sub(1).filter(|degrees| *degrees > 0)?;
+    if seen.len() != weights.len() || expected.clone().any(|expected| expected < EXPECTED_MIN) {
+        return None;
+    }
+    let statistic =
+        seen.iter().zip(expected).map(|(seen, expected)| (*seen as f64 - expected).powi(2) / expected).sum();
+    Some(ChiSquare { statistic, degrees, p_value: gamma_q(f64::from(degrees) / 2.0, statistic / 2.0) })
 }
 
 /// Tests whether the rows of a table of counts differ only by chance.
@@ -161,6 +178,20 @@ mod tests {
         assert!(independence(&diagonal).unwrap().p_value < 1e-12);
         let even = vec![vec![50; 10]; 10];
         assert_close(independence(&even).unwrap().p_value, 1.0, 1e-12);
+    }
+
+    #[test]
+    fn counts_are_held_against_their_weights() {
+        // By hand: expected 54.545 and 5.4545 of 60, so (4.5455² / 54.545) + (4.5455² / 5.4545).
+        let test = goodness_of_fit(&[50, 10], &[100, 10]).unwrap();
+        assert_eq!(test.degrees, 1);
+        assert_close(test.statistic, 4.166_666_667, 1e-8);
+        assert_close(test.p_value, 0.041_226_834, 1e-8);
+        assert_close(goodness_of_fit(&[100, 10], &[1_000, 100]).unwrap().p_value, 1.0, 1e-12);
+        let too_little: [(&[u64], &[u64]); 4] = [(&[50, 4], &[100, 10]), (&[60], &[1]), (&[30, 30], &[1]), (&[], &[])];
+        for (seen, weights) in too_little {
+            assert_eq!(goodness_of_fit(seen, weights), None, "{seen:?}");
+        }
     }
 
     #[test]

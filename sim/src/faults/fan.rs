@@ -1,7 +1,7 @@
 //! One fan: looks, joins, waits, claims and shops as the waiting page and a shopper do, at another edge every time.
 
 use fairgate::edge::Standing;
-use fairgate_core::room::Phase;
+use fairgate_core::room::{KeyName, Phase};
 use fairgate_crowd::pace::{Poll, join_delay_ms, poll_delay_ms};
 use fairgate_token::{Pass, Ticket};
 use rand::RngExt;
@@ -36,6 +36,14 @@ pub(crate) struct Fan {
     person: Option<Person>,
     /// With what its second device is still to join.
     second: Option<[u8; 16]>,
+    /// The keys of both devices, where places are bound to keys.
+    keys: Option<[KeyName; 2]>,
+    /// Is to move the place, until it hears that it has moved.
+    is_moving: bool,
+    /// The place is the second device's.
+    has_moved: bool,
+    /// The first device is still to try what it has handed over.
+    tries_first: bool,
     pub(crate) ticket: Option<Ticket>,
     pass: Option<Pass>,
     /// The request that is under way.
@@ -58,6 +66,10 @@ pub(crate) enum Wanted {
     Join,
     /// Joins on a second device.
     ComeAgain,
+    /// Moves the place to the second device, which has accepted it.
+    Move,
+    /// Claims with the device that has handed the place over.
+    ClaimFirst,
     Claim,
     Leave,
     Visit,
@@ -70,6 +82,14 @@ pub(crate) enum News {
     Joined(Ticket),
     /// Has joined on a second device.
     CameAgain(Ticket),
+    /// The place is the second device's.
+    Moved,
+    /// The first device is told that it has handed the place over.
+    TurnedAway,
+    /// The first device was let in with it all the same.
+    FirstCameIn {
+        place: u64,
+    },
     Admitted {
         pass: Pass,
         admitted_at_ms: u64,
@@ -100,6 +120,10 @@ impl Fan {
             nonce: random.random(),
             person: None,
             second: None,
+            keys: None,
+            is_moving: false,
+            has_moved: false,
+            tries_first: false,
             ticket: None,
             pass: None,
             ask: None,
@@ -117,6 +141,16 @@ impl Fan {
     /// Who it is, in a room that asks for an identity, and with what a second device joins.
     pub(crate) fn be(&mut self, (person, second): (Person, Option<[u8; 16]>)) {
         (self.person, self.second) = (Some(person), second);
+    }
+
+    /// The keys of its two devices, where places are bound to keys.
+    pub(crate) fn hold(&mut self, keys: [KeyName; 2]) {
+        self.keys = Some(keys);
+    }
+
+    /// The key of the device that has the place.
+    fn key(&self) -> Option<KeyName> {
+        self.keys.map(|[first, second]| if self.has_moved { second } else { first })
     }
 
     /// The pass that it has.
@@ -143,7 +177,11 @@ impl Fan {
             (Wanted::ComeAgain, ..) => {
                 self.second.map(|nonce| FanCall::Join { nonce, ticket: None, person: self.person })
             }
-            (Wanted::Claim, Some(ticket), _) => Some(FanCall::Claim { ticket: ticket.clone() }),
+            (Wanted::Claim, Some(ticket), _) => Some(FanCall::Claim { ticket: ticket.clone(), key: self.key() }),
+            (Wanted::ClaimFirst, Some(ticket), _) => {
+                Some(FanCall::Claim { ticket: ticket.clone(), key: self.keys.map(|[first, _]| first) })
+            }
+            (Wanted::Move, Some(ticket), _) => self.keys.map(|keys| FanCall::Move { ticket: ticket.clone(), keys }),
             (Wanted::Leave, Some(ticket), _) => Some(FanCall::Leave { ticket: ticket.clone() }),
             (Wanted::Visit, _, Some(pass)) => {
                 Some(FanCall::Visit { pass: pass.clone(), is_done: self.was_inside && now_ms >= self.shops_until_ms })
@@ -174,11 +212,20 @@ impl Fan {
         now_ms: u64,
         random: &mut ChaCha8Rng,
     ) -> (News, Option<u64>) {
+        if self.next == Wanted::ClaimFirst {
+            return self.tried_first(&answer, random);
+        }
         match answer {
             Answer::Status(shown) => self.looked(&shown.standing, random),
             Answer::Joined(ticket) if self.next == Wanted::ComeAgain => {
                 self.second = None;
-                (News::CameAgain(ticket), Some(self.look_after(random.random_range(200..2_000))))
+                let again_ms = self.look_after(random.random_range(200..2_000));
+                self.is_moving = self.keys.is_some();
+                (News::CameAgain(ticket), Some(again_ms))
+            }
+            Answer::Moved => {
+                (self.is_moving, self.has_moved, self.tries_first) = (false, true, true);
+                (News::Moved, Some(self.look_after(random.random_range(200..2_000))))
             }
             Answer::Joined(ticket) => {
                 self.failures = 0;
@@ -201,6 +248,10 @@ impl Fan {
             }
             // Whoever was inside has had what the place was worth, and whoever gave it up wants no more.
             Answer::Lost(_) if self.was_inside || self.gives_up => self.go_home(),
+            Answer::Elsewhere => {
+                self.is_done = true;
+                (News::Lost(409), None)
+            }
             Answer::Lost(status) => {
                 self.is_done = true;
                 (News::Lost(status), None)
@@ -218,6 +269,21 @@ impl Fan {
         }
     }
 
+    /// What became of the claim of a device that has handed the place over.
+    fn tried_first(&mut self, answer: &Answer, random: &mut ChaCha8Rng) -> (News, Option<u64>) {
+        let again_ms = self.look_after(random.random_range(200..2_000));
+        match answer {
+            Answer::Elsewhere => (News::TurnedAway, Some(again_ms)),
+            Answer::Admitted { pass, .. } => (News::FirstCameIn { place: pass.place }, Some(again_ms)),
+            // The store is out of reach: it tries again.
+            Answer::Fail(_) => {
+                self.tries_first = true;
+                (News::None, Some(again_ms))
+            }
+            _ => (News::None, Some(again_ms)),
+        }
+    }
+
     fn looked(&mut self, standing: &Standing, random: &mut ChaCha8Rng) -> (News, Option<u64>) {
         let view = &standing.view;
         let Some(ticket) = &self.ticket else { return self.looked_without_ticket(standing, random) };
@@ -228,6 +294,10 @@ impl Fan {
         }
         if self.way == Way::GoesAway && random.random_range(0..8) == 0 {
             return self.go_home();
+        }
+        if self.is_moving && view.phase != Phase::Ended {
+            self.next = Wanted::Move;
+            return (News::None, Some(0));
         }
         if self.second.is_some() && view.phase != Phase::Ended && random.random_range(0..6) == 0 {
             self.next = Wanted::ComeAgain;
@@ -240,7 +310,7 @@ impl Fan {
                 return (News::None, Some(0));
             }
             (Phase::Serving, Some(place)) if place < view.serving => {
-                self.next = Wanted::Claim;
+                self.next = if std::mem::take(&mut self.tries_first) { Wanted::ClaimFirst } else { Wanted::Claim };
                 return (News::None, Some(0));
             }
             (Phase::Serving, Some(place)) => {

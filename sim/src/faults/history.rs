@@ -49,6 +49,7 @@ impl History {
             News::WentHome => Outcome::WentHome,
             News::Waits { .. } => Outcome::Fail { status: 202 },
             News::None | News::CameAgain(_) | News::Failed(_) | News::Entered => return,
+            News::Moved | News::TurnedAway | News::FirstCameIn { .. } => return,
         };
         self.note(at_ms, fan, edge, call(wanted).unwrap_or(Call::Claim), outcome);
     }
@@ -63,5 +64,6 @@ fn call(wanted: Wanted) -> Option<Call> {
         Wanted::Join => Some(Call::Join),
         Wanted::Claim => Some(Call::Claim),
         Wanted::Status | Wanted::ComeAgain | Wanted::Leave | Wanted::Visit => None,
+        Wanted::Move | Wanted::ClaimFirst => None,
     }
 }

@@ -115,7 +115,8 @@ impl Request {
         match self {
             Self::Apply(Command::Enter(_)) => "enter",
             Self::Apply(Command::Arrive(_)) => "arrive",
-            Self::Apply(Command::Claim(_) | Command::ClaimTiers(_)) => "claim",
+            Self::Apply(Command::Claim(_) | Command::ClaimTiers(_) | Command::ByKey { .. }) => "claim",
+            Self::Apply(Command::Move(_)) => "move",
             Self::Apply(_) => "apply",
             Self::View => "view",
             Self::Restore(_) => "restore",

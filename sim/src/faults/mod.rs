@@ -17,6 +17,7 @@ mod history;
 mod limit;
 mod messages;
 mod network;
+mod one_device;
 mod one_entry;
 mod options;
 mod people;
@@ -81,6 +82,25 @@ pub fn store_events_tiers(seed: u64) -> Vec<StoreEvent> {
 #[must_use]
 pub fn sabotaged_tiers(seed: u64, sabotage: Sabotage) -> Run {
     World::new(Scenario::with_tiers(seed), Some(sabotage), false).play()
+}
+
+/// Plays a seed in such a room whose places are bound to keys: who comes again on a second device moves the place there, and the
+/// first device tries to come in with it.
+#[must_use]
+pub fn play_moves(seed: u64) -> Run {
+    World::new(Scenario::with_moves(seed), None, false).play()
+}
+
+/// The same, and tells what happens.
+#[must_use]
+pub fn tell_moves(seed: u64) -> Run {
+    World::new(Scenario::with_moves(seed), None, true).play()
+}
+
+/// The same with a rule that is broken on purpose.
+#[must_use]
+pub fn sabotaged_moves(seed: u64, sabotage: Sabotage) -> Run {
+    World::new(Scenario::with_moves(seed), Some(sabotage), false).play()
 }
 
 /// Plays a seed with a rule that is broken on purpose.

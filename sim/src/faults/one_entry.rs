@@ -127,7 +127,7 @@ fn entry_at(lists: &[TierList], tier: u8, index: u64) -> Entry {
 }
 
 /// Where a ticket of a room with tiers stands.
-fn spot(ticket: &Ticket) -> Option<Spot> {
+pub(crate) fn spot(ticket: &Ticket) -> Option<Spot> {
     let tier = ticket.of_tier?.tier;
     Some(match ticket.position {
         Position::Pool(index) => Spot::Pool { tier, index },

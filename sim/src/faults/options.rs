@@ -17,6 +17,9 @@ pub struct Options {
     /// Play rooms with tiers, in which everybody shows an identity.
     #[arg(long)]
     pub tiers: bool,
+    /// Play such rooms with places that are bound to keys, and that move to second devices.
+    #[arg(long, conflicts_with = "tiers")]
+    pub moves: bool,
     /// Print what happens, step by step. Needs --seed.
     #[arg(long, requires = "seed")]
     pub trace: bool,

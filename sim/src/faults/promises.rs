@@ -39,6 +39,8 @@ pub enum Promise {
     TicketKept,
     /// An identity has one entry in the whole room, and the same place on another device.
     OneEntry,
+    /// A place that was handed over is the other device's alone.
+    OneDevice,
     /// The roster has what was answered, and its root is that of its bytes.
     RosterKept,
     /// Commitment, root and seed are shown once and stand.
@@ -66,6 +68,7 @@ impl fmt::Display for Promise {
             Self::ServingForward => "serving never goes back",
             Self::TicketKept => "a ticket is never worth less",
             Self::OneEntry => "one identity has one entry",
+            Self::OneDevice => "a place that moved is the other device's alone",
             Self::RosterKept => "the roster has what was answered",
             Self::DrawStands => "what is public of the draw stands",
             Self::NothingBurnt => "nothing is left out where nothing was lost",
@@ -233,7 +236,7 @@ impl Witness {
         is_well: impl Fn(usize, u64) -> bool,
     ) {
         let Outcome::Claimed(outcomes) = outcome else { return };
-        let places: Vec<u64> = match command {
+        let places: Vec<u64> = match command.plain() {
             Command::Claim(claimants) => claimants.iter().map(|claimant| claimant.place).collect(),
             Command::ClaimTiers(claimants) => claimants.iter().map(|claimant| claimant.place).collect(),
             _ => return,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::limit::Limit;
 use super::world::Run;
-use super::{Options, play, play_tiers, tell, tell_tiers};
+use super::{Options, play, play_moves, play_tiers, tell, tell_moves, tell_tiers};
 
 /// Lines of the trace that are shown before the break.
 const LINES_SHOWN: usize = 60;
@@ -43,7 +43,11 @@ pub fn run_all(options: &Options, progress: impl Fn(&Run) + Sync) -> Summary {
             if seed >= end {
                 break;
             }
-            let run = if options.tiers { play_tiers(seed) } else { play(seed) };
+            let run = match (options.moves, options.tiers) {
+                (true, _) => play_moves(seed),
+                (false, true) => play_tiers(seed),
+                (false, false) => play(seed),
+            };
             progress(&run);
             summary.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(run);
         }
@@ -110,9 +114,13 @@ impl Run {
     #[must_use]
     pub fn complaint(&self) -> String {
         let mut text = self.verdict();
-        let tiers = if self.has_tiers { " --tiers" } else { "" };
-        text += &format!("to see it again: fairgate-sim faults --seed {}{tiers} --trace\n", self.seed);
-        let lines = if self.has_tiers { tell_tiers(self.seed) } else { tell(self.seed) }.lines;
+        let (flag, run) = match (self.has_moves, self.has_tiers) {
+            (true, _) => (" --moves", tell_moves(self.seed)),
+            (false, true) => (" --tiers", tell_tiers(self.seed)),
+            (false, false) => ("", tell(self.seed)),
+        };
+        text += &format!("to see it again: fairgate-sim faults --seed {}{flag} --trace\n", self.seed);
+        let lines = run.lines;
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
         if skipped > 0 {
             text += &format!("... {skipped} lines before\n");

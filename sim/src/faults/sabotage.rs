@@ -25,6 +25,8 @@ pub enum Sabotage {
     NoDrawRecord,
     /// The places and sessions that an edge let in are not put back.
     NoClaims,
+    /// Nobody puts back which places moved to another device.
+    NoMoves,
     /// The grace runs on while nobody can reach the store.
     GraceGoesOn,
     /// An edge takes any reply for the one that it waits for.
@@ -52,6 +54,9 @@ pub enum Sabotage {
 /// What is taken of what an edge puts back: all of it, as long as nobody breaks a rule.
 pub(super) fn told(sabotage: Option<Sabotage>, replica: &Replica, view: Option<&View>) -> Replica {
     let mut told = replica.clone();
+    if sabotage == Some(Sabotage::NoMoves) {
+        told.claims.moves.clear();
+    }
     if let Some(memory) = &mut told.memory {
         match sabotage {
             Some(Sabotage::LowerServing) => memory.serving = view.map_or(0, |view| view.serving.min(memory.serving)),

@@ -39,6 +39,8 @@ pub(crate) struct Scenario {
     pub(crate) heals_at_ms: u64,
     /// A session inside, on average.
     pub(crate) session_ms: u64,
+    /// True if places move to second devices.
+    pub(crate) moves: bool,
 }
 
 impl Scenario {
@@ -58,7 +60,7 @@ impl Scenario {
         faults.sort_by_key(|(at_ms, _)| *at_ms);
         let heals_at_ms =
             faults.iter().map(|(at_ms, fault)| at_ms + fault.for_ms()).max().unwrap_or(last_ms).max(last_ms);
-        Self { seed, edges, fans, plan, clocks_off_ms, faults, heals_at_ms, session_ms }
+        Self { seed, edges, fans, plan, clocks_off_ms, faults, heals_at_ms, session_ms, moves: false }
     }
 
     /// The same in a room with tiers and identities. All that the seed decides besides stays as it was, but for a roster that is
@@ -68,6 +70,11 @@ impl Scenario {
         scenario.plan.rules = Some(Box::new(people::rules(seed)));
         scenario.faults.retain(|(_, fault)| *fault != Fault::Evict);
         scenario
+    }
+
+    /// The same, with places that move to second devices.
+    pub(crate) fn with_moves(seed: u64) -> Self {
+        Self { moves: true, ..Self::with_tiers(seed) }
     }
 
     /// By then everybody who stays has to be inside. The time is half as much again as the rate allows for all places,

@@ -5,16 +5,21 @@ use std::rc::Rc;
 
 use fairgate::edge::{ANSWER_WITHIN, BATCH_MAX, GATHER, QUEUE_MAX, Verdict};
 use fairgate_core::room::{
-    Arrival, ClaimOutcome, Claimant, Command, Entry, Outcome, Position, Refusal, RenewOutcome, TierClaimant,
+    Arrival, ClaimOutcome, Claimant, Command, Entry, Holder, KeyName, Move, MoveOutcome, Outcome, Position, Refusal,
+    RenewOutcome, TierClaimant,
 };
 use fairgate_token::{Gate, Pass, SessionId, Terms, Ticket};
 use rand::RngExt;
 
+use super::super::one_entry::spot;
 use super::super::people::Person;
 use super::super::sabotage::Sabotage;
 use super::task::{Asker, Failure};
 use super::tiers::arrival;
 use super::{Effect, Process, Shown, Wake};
+
+/// How often a place may move.
+const MOVES_MAX: u8 = 1;
 
 /// What a fan asks of an edge.
 #[derive(Clone, Debug)]
@@ -28,6 +33,14 @@ pub(crate) enum FanCall {
     },
     Claim {
         ticket: Ticket,
+        /// The key that is proved, where places are bound to keys.
+        key: Option<KeyName>,
+    },
+    /// The place moves to another key. The device that has it has offered it, and the other one has accepted.
+    Move {
+        ticket: Ticket,
+        /// The key that has it, and the one that gets it.
+        keys: [KeyName; 2],
     },
     Leave {
         ticket: Ticket,
@@ -53,6 +66,10 @@ pub(crate) enum Answer {
         is_called: bool,
         retry_after_ms: u64,
     },
+    /// The place is the other device's.
+    Moved,
+    /// 409: it has moved to another device before.
+    Elsewhere,
     /// 409 or 410.
     Lost(u16),
     /// Not now.
@@ -89,7 +106,8 @@ pub(super) enum Subject {
     Join([u8; 32], Entry),
     Arrive([u8; 32], Arrival),
     Claim(Ticket, Claimant),
-    ClaimTier(Ticket, TierClaimant),
+    ClaimTier(Ticket, TierClaimant, Option<Holder>),
+    Move,
     Renew(Pass),
     Leave,
 }
@@ -124,11 +142,22 @@ impl Process {
                     self.gather(Kind::Joins, Open { fan, ask, subject });
                 }
             },
-            FanCall::Claim { ticket } | FanCall::Leave { ticket } if !standing.has_draw_of(&ticket) => {
+            FanCall::Claim { ticket, .. } | FanCall::Move { ticket, .. } | FanCall::Leave { ticket }
+                if !standing.has_draw_of(&ticket) =>
+            {
                 self.answer(fan, ask, Answer::Lost(409));
             }
-            FanCall::Claim { ticket } if ticket.of_tier.is_some() => self.claim_in_tier(fan, ask, ticket, &shown),
-            FanCall::Claim { ticket } => match standing.claim(&ticket, None) {
+            FanCall::Claim { ticket, key } if ticket.of_tier.is_some() => {
+                self.claim_in_tier(fan, ask, (ticket, key), &shown);
+            }
+            FanCall::Move { ticket, keys: [from, to] } => match spot(&ticket) {
+                Some(at) => {
+                    let open = self.open(Open { fan, ask, subject: Subject::Move });
+                    self.ask(Some(Command::Move(Move { at, from, to, most: MOVES_MAX })), Asker::Mover(open));
+                }
+                None => self.answer(fan, ask, Answer::Lost(409)),
+            },
+            FanCall::Claim { ticket, .. } => match standing.claim(&ticket, None) {
                 Verdict::Ask(claimant) => {
                     self.gather(Kind::Claims, Open { fan, ask, subject: Subject::Claim(ticket, claimant) });
                 }
@@ -252,6 +281,17 @@ impl Process {
         self.answer(fan, ask, answer);
     }
 
+    /// What came of a move.
+    pub(super) fn mover_answered(&mut self, open: u64, outcome: &Result<Outcome, Failure>) {
+        let Some(Open { fan, ask, .. }) = self.open.remove(&open) else { return };
+        let answer = match outcome {
+            Ok(Outcome::Moved(MoveOutcome::Moved { .. })) => Answer::Moved,
+            Ok(Outcome::Moved(MoveOutcome::Elsewhere { .. } | MoveOutcome::Spent)) => Answer::Elsewhere,
+            _ => Answer::Fail(503),
+        };
+        self.answer(fan, ask, answer);
+    }
+
     /// What came of one fan's part of a call.
     fn come_of(&mut self, subject: Subject, outcome: &Outcome, at: usize) -> Answer {
         match (subject, outcome) {
@@ -261,7 +301,7 @@ impl Process {
             (Subject::Claim(ticket, claimant), Outcome::Claimed(outcomes)) => {
                 outcomes.get(at).map_or(Answer::Fail(500), |outcome| self.claimed(&ticket, claimant.place, outcome))
             }
-            (Subject::ClaimTier(ticket, claimant), Outcome::Claimed(outcomes)) => {
+            (Subject::ClaimTier(ticket, claimant, _), Outcome::Claimed(outcomes)) => {
                 outcomes.get(at).map_or(Answer::Fail(500), |outcome| self.claimed(&ticket, claimant.place, outcome))
             }
             (Subject::Arrive(draw, arrival), Outcome::Arrived(arrived)) => {
@@ -297,7 +337,8 @@ impl Process {
             ClaimOutcome::NotCalled => Answer::Wait { is_called: false, retry_after_ms: 2_000 },
             ClaimOutcome::Wait { retry_after_ms } => Answer::Wait { is_called: true, retry_after_ms },
             ClaimOutcome::Expired => Answer::Lost(410),
-            ClaimOutcome::Unknown | ClaimOutcome::Moved { .. } => Answer::Lost(409),
+            ClaimOutcome::Moved { .. } => Answer::Elsewhere,
+            ClaimOutcome::Unknown => Answer::Lost(409),
         }
     }
 
@@ -314,20 +355,26 @@ impl Process {
 
 fn command<'a>(kind: Kind, subjects: impl Iterator<Item = &'a Subject>) -> Command {
     let (mut entries, mut arrivals, mut claims, mut tier_claims) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let subjects: Vec<&Subject> = subjects.collect();
+    let (subjects, mut holders): (Vec<&Subject>, Vec<Option<Holder>>) = (subjects.collect(), Vec::new());
     for subject in &subjects {
         match subject {
             Subject::Join(_, entry) => entries.push(*entry),
             Subject::Arrive(_, arrival) => arrivals.push(arrival.clone()),
             Subject::Claim(_, claimant) => claims.push(*claimant),
-            Subject::ClaimTier(_, claimant) => tier_claims.push(*claimant),
-            Subject::Renew(_) | Subject::Leave => {}
+            Subject::ClaimTier(_, claimant, holder) => {
+                tier_claims.push(*claimant);
+                holders.push(*holder);
+            }
+            Subject::Renew(_) | Subject::Leave | Subject::Move => {}
         }
     }
     match kind {
         Kind::Joins if arrivals.is_empty() => Command::Enter(entries),
         Kind::Joins => Command::Arrive(arrivals),
         Kind::Claims if tier_claims.is_empty() => Command::Claim(claims),
+        Kind::Claims if holders.iter().any(Option::is_some) => {
+            Command::ByKey { holders, command: Box::new(Command::ClaimTiers(tier_claims)) }
+        }
         Kind::Claims => Command::ClaimTiers(tier_claims),
         Kind::Renewals => Command::Renew(
             subjects

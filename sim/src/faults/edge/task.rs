@@ -32,6 +32,8 @@ pub(super) enum Asker {
     Fans(Kind, Vec<u64>),
     /// A fan who gives up the place.
     Leaver(u64),
+    /// A fan whose place moves.
+    Mover(u64),
     /// Nobody.
     Nobody,
     /// The heartbeat.
@@ -231,6 +233,7 @@ impl Process {
         match asker {
             Asker::Fans(kind, asks) => self.fans_answered(kind, &asks, command, outcome),
             Asker::Leaver(ask) => self.leaver_answered(ask, &outcome),
+            Asker::Mover(ask) => self.mover_answered(ask, &outcome),
             Asker::Nobody => {}
             Asker::Beat(beat) => self.beat_answered(beat, outcome, view),
         }

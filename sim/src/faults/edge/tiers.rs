@@ -1,11 +1,14 @@
 //! What an edge does otherwise in a room with tiers: fans show who they are, and a freeze is of all tiers at once.
 
 use fairgate::edge::{Verdict, is_one_roster, tier_copies_due};
-use fairgate_core::room::{Arrival, Arrived, Command, Entry, Position, Spot, TierRoots, View, root_of_all};
+use fairgate_core::room::{
+    Arrival, Arrived, Command, Entry, Holder, KeyName, Position, Spot, TierRoots, View, root_of_all,
+};
 use fairgate_draw::v2::{FrozenTier, Nonce, TierHasher, entry};
 use fairgate_token::{OfTier, Terms, Ticket};
 
 use super::super::messages::{AnsweredEntry, Request, Response, TierList};
+use super::super::one_entry::spot;
 use super::super::people::Person;
 use super::beat::Beat;
 use super::fans::{Answer, Kind, Open, Subject};
@@ -44,10 +47,17 @@ fn roots_of(lists: &[TierList]) -> Vec<FrozenTier> {
 
 impl Process {
     /// A claim with a ticket of a tier.
-    pub(super) fn claim_in_tier(&mut self, fan: usize, ask: u64, ticket: Ticket, shown: &Shown) {
+    pub(super) fn claim_in_tier(
+        &mut self,
+        fan: usize,
+        ask: u64,
+        (ticket, key): (Ticket, Option<KeyName>),
+        shown: &Shown,
+    ) {
         match shown.standing.claim_in_tier(&ticket, None) {
             Verdict::Ask(claimant) => {
-                self.gather(Kind::Claims, Open { fan, ask, subject: Subject::ClaimTier(ticket, claimant) });
+                let holder = spot(&ticket).zip(key).map(|(at, key)| Holder { at, key });
+                self.gather(Kind::Claims, Open { fan, ask, subject: Subject::ClaimTier(ticket, claimant, holder) });
             }
             Verdict::NotCalled { .. } => {
                 self.answer(fan, ask, Answer::Wait { is_called: false, retry_after_ms: 2_000 });

@@ -87,6 +87,24 @@ impl World {
                 }
                 format!("comes again on a second device, to edge {edge}: {:?}", ticket.position)
             }
+            News::Moved => {
+                self.one_device.moved(fan, edge, self.now_ms);
+                format!("has moved the place to the second device, through edge {edge}")
+            }
+            News::TurnedAway => {
+                self.one_device.turned_away += 1;
+                format!("is told by edge {edge} that the place is the second device's")
+            }
+            News::FirstCameIn { place } => {
+                let ways = &self.ways;
+                let is_well = |edge: usize, since_ms: u64| {
+                    !ways[edge].has_burned && ways[edge].fine_since_ms.is_some_and(|fine_ms| fine_ms < since_ms)
+                };
+                if let Some((promise, what)) = self.one_device.came_in(fan, *place, is_well) {
+                    witness.blame_draw(promise, what);
+                }
+                format!("is let in by edge {edge} with place {place}, which its first device had handed over")
+            }
             News::Admitted { pass, .. } => {
                 if let Some(ticket) = self.fans[fan].ticket.clone() {
                     witness.passed(fan, edge, &ticket, pass);

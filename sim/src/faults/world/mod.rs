@@ -20,6 +20,7 @@ use super::history::History;
 use super::limit::Lists;
 use super::messages::StoreEvent;
 use super::network::Weather;
+use super::one_device::OneDevice;
 use super::one_entry::OneEntry;
 use super::people::person;
 use super::promises::Witness;
@@ -74,6 +75,8 @@ pub(super) struct World {
     witness: Witness,
     /// The same of a room that asks for an identity.
     one_entry: OneEntry,
+    /// The same of places that move.
+    one_device: OneDevice,
     /// Who knows which list of the draw.
     lists: Lists,
     /// The root that the store has, or had last: one that it lost before anybody saw it was never public.
@@ -107,6 +110,7 @@ impl World {
             history: History::default(),
             witness: Witness::new(cap, policy.max_active),
             one_entry: OneEntry::default(),
+            one_device: OneDevice::default(),
             lists: Lists::default(),
             root: None,
             restart: None,
@@ -185,6 +189,10 @@ impl World {
         let Some(rules) = &self.scenario.plan.rules else { return };
         let (tiers, mut random) = (rules.tiers.len(), stream(self.scenario.seed, 10));
         self.fans.iter_mut().for_each(|fan| fan.be(person(tiers, &mut random)));
+        if self.scenario.moves {
+            let mut random = stream(self.scenario.seed, 11);
+            self.fans.iter_mut().for_each(|fan| fan.hold([random.random(), random.random()]));
+        }
     }
 
     fn happen(&mut self, event: Event) {

@@ -15,6 +15,10 @@ pub struct Run {
     pub seed: u64,
     /// True if its room has tiers.
     pub has_tiers: bool,
+    /// True if its places move to other devices.
+    pub has_moves: bool,
+    /// First devices that came in vain with a place that had moved.
+    pub turned_away: u64,
     /// Fans.
     pub fans: usize,
     /// Events.
@@ -51,6 +55,8 @@ impl World {
         Run {
             seed: self.scenario.seed,
             has_tiers: self.scenario.plan.rules.is_some(),
+            has_moves: self.scenario.moves,
+            turned_away: self.one_device.turned_away,
             fans: self.fans.len(),
             steps,
             losses,
