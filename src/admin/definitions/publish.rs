@@ -86,7 +86,9 @@ pub(in super::super) async fn published(
     let book = begin(admin, caller, room)?;
     let _one_at_a_time = book.turn().await;
     require_seen(book, room, seen)?;
-    let draft = book.record(Kind::Draft, room).filter(|draft| !draft.is_gone);
+    let (draft, archived) = (book.record(Kind::Draft, room), book.record(Kind::Room, room));
+    // What is archived is published again as it was, unless somebody has prepared something else.
+    let draft = draft.filter(|draft| !draft.is_gone).or(archived.filter(|archived| archived.is_gone));
     let draft = draft.ok_or_else(|| Problem::NoDraft(room.to_owned()))?;
     let config = book.check(room, &draft.text).map_err(|wrong| Problem::Unfit(wrong.to_string()))?;
     let wanted = room_of(&config, room).ok_or_else(|| Problem::NoDefinition(room.to_owned()))?;
