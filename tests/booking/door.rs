@@ -4,8 +4,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use fairgate::door::pack_file::write_pack;
+use fairgate_booking::db::DbTime;
+use fairgate_booking::tickets::{DoorPack, PublicKey, SeatTicket, TicketKey};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::shop::{EVENT, Shop, free_address};
 
@@ -178,4 +182,56 @@ async fn who_has_paid_comes_in_once_and_nobody_is_forgotten() {
         "{}",
         says(&changed)
     );
+}
+
+/// A pack and the tickets of its only row, by nobody's booking core.
+fn made(file: &Path, seats: u32) -> Vec<String> {
+    let key = TicketKey::new(1, &[9; 32]).expect("a seed");
+    let row =
+        json!({ "label": "A", "first": 0, "seats": (1..=seats).map(|seat| seat.to_string()).collect::<Vec<_>>() });
+    let pack: DoorPack = serde_json::from_value(json!({
+        "format": "fairgate-door-pack/1", "event": "night", "event_id": 7, "title": "Night", "venue": "Hall",
+        "starts_at": "2027-06-21T19:30:00.000Z", "zone": "Europe/Lisbon", "made_at": "2027-06-21T12:00:00.000Z",
+        "keys": [PublicKey::of(&key)], "revoked": [],
+        "sections": [{ "title": "Stalls", "kind": "seated", "rows": [row] }],
+    }))
+    .expect("a pack");
+    write_pack(file, &pack.sign(&key)).expect("written");
+    let ticket = |unit| SeatTicket::new(7, DbTime(0), Uuid::from_u128(u128::from(unit)), unit).sign(&key);
+    (0..seats).map(ticket).collect()
+}
+
+/// Killed while the next ones are written: whoever was told to come in is in the journal, once.
+#[test]
+fn killed_at_any_moment_a_door_forgets_nobody() {
+    let files = tempfile::tempdir().expect("a directory");
+    let pack = files.path().join("night.pack");
+    let queue = made(&pack, 400).join("\n");
+    let mut told = Vec::new();
+    for round in 0..12 {
+        let mut door = Scanned::open(&pack, &[]).child;
+        let (mut typing, typed) = (door.stdin.take().expect("piped"), queue.clone());
+        let scanner = std::thread::spawn(move || drop(typing.write_all(typed.as_bytes())));
+        let lines = BufReader::new(door.stdout.take().expect("piped")).lines();
+        let mut lines = lines.map_while(Result::ok).filter(|line| line.starts_with("ADMIT "));
+        told.extend(lines.by_ref().take(1 + round * 3 % 7));
+        door.kill().expect("kill -9");
+        // What it had said before it died is read, too.
+        told.extend(lines);
+        door.wait().expect("it is gone");
+        scanner.join().expect("it ends");
+    }
+    let journal = std::fs::read_to_string(pack.with_extension("journal")).expect("a journal");
+    let whole = &journal[..journal.rfind('\n').expect("lines") + 1];
+    let admissions = whole.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).expect("whole lines"));
+    let mut written: Vec<u64> = admissions.map(|admission| admission["unit"].as_u64().expect("a seat")).collect();
+    let count = written.len();
+    written.sort_unstable();
+    written.dedup();
+    assert_eq!(written.len(), count, "nobody is in it twice");
+    assert!(told.len() >= 12, "{told:?}");
+    for line in &told {
+        let seat: u64 = line.rsplit(' ').next().and_then(|seat| seat.parse().ok()).expect("a seat");
+        assert!(written.contains(&(seat - 1)), "{line:?} is not in the journal");
+    }
 }
