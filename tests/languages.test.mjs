@@ -19,8 +19,9 @@ const AT_ONCE = 9;
 const languages = () => {
   const english = JSON.parse(read(`${FOLDER}en.json`));
   return readdirSync(new URL(FOLDER, import.meta.url)).map((name) => {
-    const { dir, text, script, check, entry, problem } = JSON.parse(read(`${FOLDER}${name}`));
+    const { dir, text, script, check, entry, tell, problem } = JSON.parse(read(`${FOLDER}${name}`));
     const words = { text: { ...english.text, ...text }, texts: { ...english.script, ...script }, entry: { ...english.entry, ...entry } };
+    words.told = { ...english.tell, ...tell };
     return { lang: name.replace(".json", ""), dir, ...words, check: check ?? english.check, problem };
   });
 };

@@ -266,6 +266,7 @@ const advance = { standstill_ms: 0, low_per_minute: 3, high_per_minute: 48, free
 const moment = (fields, changes = {}) => ({
   ...tongue(text, "en"),
   clock: (at_ms) => (at_ms ? `<${at_ms}>` : ""),
+  both: (at_ms) => (at_ms ? `<${at_ms}>` : ""),
   status: { ...called({ advance, opens_at_ms: 1000, starts_at_ms: 61_000, pool_size: 7 }), ...changes },
   mine: { receipt: { kind: "pool", index: 3 } },
   place: 130,
@@ -331,6 +332,22 @@ test("a page is to be left open only for as long as that makes sense", () => {
   assert.match(words("idle", { mine: {} }, line), /joins the line for you/);
   const far = { phase: "idle", opens_at_ms: 260_000_000, starts_at_ms: 261_000_000 };
   assert.match(words("idle", { mine: {} }, far), /Come back between <260000000> and <261000000>/);
+});
+
+test("a time is told at the venue, too, where its clocks show another one", () => {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  // Elsewhere for whoever runs this: no zone is both 14 hours ahead and 11 behind.
+  const [far] = ["Pacific/Kiritimati", "Pacific/Pago_Pago"].filter((zone) => zone !== own);
+  const at_ms = Date.UTC(2027, 5, 21, 19, 30);
+  for (const lang of LANGUAGES) {
+    const tell = tongue(textsOf(lang).script, lang);
+    const both = tell.both(at_ms, far);
+    assert.ok(both.includes(far.replace(/.*\//, "").replace("_", " ")), `${lang}: ${both}`);
+    assert.ok(!/[{}]|undefined/.test(both) && both.length > tell.when(at_ms).length, `${lang}: ${both}`);
+    for (const zone of [own, null, undefined, "Nowhere/Nothing"]) assert.equal(tell.both(at_ms, zone), tell.when(at_ms), zone);
+  }
+  const says = (zone) => tongue(text, "en-GB").both(at_ms, zone);
+  if (own === "UTC") assert.match(says("Asia/Tokyo"), /^Tue,? 22 Jun, 0?4:30 Tokyo \(Mon,? 21 Jun, 19:30 for you\)$/);
 });
 
 test("only who was in is told of a visit", () => {

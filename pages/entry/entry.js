@@ -261,7 +261,7 @@ function waits(text, from_ms) {
 // What a claim says besides, where the key was lost.
 const claims = () => key?.lost && { jkt: key.said.jkt, ...forms?.claims() };
 
-globalThis.fairgate?.(async (given, known) => {
+globalThis.fairgate_entry?.(async (given, known) => {
   [page, state] = [given, known];
   const [{ entry }, { nonce, keeps = nonce, receipt, asking, moved }] = state();
   if (asking) await learn();

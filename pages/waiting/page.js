@@ -8,7 +8,7 @@ import { CLAIM_MS_BEFORE, clockOffset, goesIn, interestIn, joinDelay, keptUntil,
 import { pollDelay, progressOf, retryDelay, screenFor } from "./pace.js";
 import { fromHex, toHex } from "./place.js";
 import { hasPool, modelOf, noticeOf } from "./screens.js";
-import { $, entitle, keepFocus, put, readOut, shortened, write } from "./show.js";
+import { $, entitle, keepFocus, put, readOut, reveal, shortened, write } from "./show.js";
 import { showAround, showCountdown, showFigure, showPairs, showProgress } from "./show.js";
 import { isTiered } from "./tiers.js";
 import { ask, claimsOf, guard, inWorker, nonce, problemOf, proofOf, sha, unexpected } from "./wire.js";
@@ -32,6 +32,8 @@ let opening = false;
 let proved = "";
 // What the room asks of those who enter, once its script is loaded.
 let entry = null;
+// What tells the fan of the turn, once somebody has asked for it.
+let teller = null;
 const seen = document.createElement("span");
 let worked = { source: "", place: null, ms: 0 };
 let shown = {};
@@ -113,14 +115,25 @@ async function act() {
   if (screen === "called" && !entry?.asks && goesIn(status, mine, document.hidden, roomNow())) await claim();
 }
 
-// The script for rooms that ask something of those who enter, and for draws with tiers.
-async function load() {
-  entry ??= await new Promise((resolve, reject) => {
-    const page = { ask, guard, claimsOf, remember, sha, tagged, fromHex, toHex, tell, turn, show, now: roomNow };
-    globalThis.fairgate = (begin) => resolve(begin(page, () => [status, mine]));
-    const script = { type: "module", src: `${base}/../entry/${lang}.js`, onerror: reject };
+// A script of the gate's own, with its words; what it gives to the page.
+function loaded(kind, page) {
+  return new Promise((resolve, reject) => {
+    globalThis[`fairgate_${kind}`] = (begin) => resolve(begin(page, () => [status, mine]));
+    const script = { type: "module", src: `${base}/../${kind}/${lang}.js`, onerror: reject };
     document.head.append(Object.assign(document.createElement("script"), script));
   });
+}
+
+// The script for rooms that ask something of those who enter, and for draws with tiers.
+async function load() {
+  const page = { ask, guard, claimsOf, remember, sha, tagged, fromHex, toHex, tell, turn, show, now: roomNow };
+  entry ??= await loaded("entry", page);
+}
+
+// The script that tells the fan when it is their turn.
+async function askToTell() {
+  teller ??= await loaded("tell", { base, remember, tell, title, now: roomNow });
+  show();
 }
 
 async function join() {
@@ -268,6 +281,7 @@ function moment(screen) {
   return {
     ...tell,
     clock: (at_ms) => (at_ms ? tell.when(at_ms - (offset ?? 0)) : ""),
+    both: (at_ms) => (at_ms ? tell.both(at_ms - (offset ?? 0), status.zone) : ""),
     status,
     mine,
     place: placeNow(),
@@ -313,6 +327,8 @@ function show() {
   showAround("fresh", text.fresh, new Date(looked_ms).toLocaleTimeString(locale));
   showLeave(shown.screen);
   $("check").hidden = !hasPool(status);
+  reveal("calendar", model.coming);
+  reveal("tell", !teller && ["idle", "pooled", "drawing", "line"].includes(screen));
   keepFocus(focused);
   announce(at, notice);
   tick();
@@ -331,6 +347,7 @@ function announce(at, notice) {
   const { screen, headline } = shown;
   const { message } = status;
   const moved = screen === "line" && at.ahead !== spoken.ahead && Date.now() - spoken.at_ms > 60000;
+  if (screen === "called" && screen !== spoken.screen) teller?.called(shown);
   const same = screen === spoken.screen && notice === spoken.notice && message === spoken.message;
   if (same && !moved) return;
   const numbers =
@@ -378,6 +395,7 @@ $("leave").addEventListener("click", () => {
   $("sure").returnValue = "";
   $("sure").showModal();
 });
+document.querySelector("#tell")?.addEventListener("click", askToTell);
 $("sure").addEventListener("close", () => $("sure").returnValue === "leave" && leave());
 addEventListener("online", () => setTimeout(turn, Math.random() * 1000));
 addEventListener("offline", show);
@@ -403,3 +421,4 @@ for (const id of ["app", "aside"]) $(id).hidden = false;
 setInterval(tick, 500);
 show();
 turn();
+if (mine.told) askToTell();

@@ -26,10 +26,8 @@ const SCREENS = {
     label: at.text.opens_in,
     until_ms: at.status.opens_at_ms,
     words: idleWords(at),
-    stub: [
-      [at.text.opens, at.clock(at.status.opens_at_ms)],
-      [at.text.draw, hasPool(at.status) && at.clock(at.status.starts_at_ms)],
-    ],
+    stub: comingOf(at, at.status),
+    coming: true,
   }),
   joining: () => ({ dots: true }),
   pooled: (at) => ({
@@ -37,6 +35,7 @@ const SCREENS = {
     label: at.text.draw_in,
     until_ms: at.status.starts_at_ms,
     words: at.say("pooled_words", { time: at.clock(at.status.starts_at_ms) }),
+    coming: true,
     stub: [
       [at.text.entry, entryOf(at)],
       [at.text.pool, at.count(Math.max(at.status.pool_size, at.mine.receipt.index + 1))],
@@ -74,13 +73,18 @@ const SCREENS = {
 };
 
 // The sale is over: when the next one is, where the room has one.
-function endedFor({ status: { next }, text, say, clock }) {
-  if (!next) return { words: text.ended_words };
-  const stub = [
-    [text.opens, clock(next.opens_at_ms)],
-    [text.draw, hasPool(next) && clock(next.starts_at_ms)],
+function endedFor(at) {
+  const { next } = at.status;
+  if (!next) return { words: at.text.ended_words };
+  return { words: at.say("ended_next", { time: at.clock(next.opens_at_ms) }), stub: comingOf(at, next), coming: true };
+}
+
+// When a sale opens and is drawn, for the fan and at the venue.
+function comingOf({ text, both }, sale) {
+  return [
+    [text.opens, both(sale.opens_at_ms)],
+    [text.draw, hasPool(sale) && both(sale.starts_at_ms)],
   ];
-  return { words: say("ended_next", { time: clock(next.opens_at_ms) }), stub };
 }
 
 // How a way through the room ended, and that another one can begin.
@@ -92,7 +96,7 @@ function over(at, screen) {
 
 // `at`: status, mine, place, ahead, progress, now; `entering`: let in; `full`: called, and there is no room; `waits`:
 // called, and goes in once somebody looks; `calm`: nothing is in the way; `ms`: what working out the place took; a tongue,
-// and `clock`, which says a time of the room.
+// with `clock` and `both`, which say a time of the room. A model's `coming`: a calendar can have what is to come.
 export function modelOf(screen, at) {
   const model = SCREENS[screen]?.(at) ?? over(at, screen);
   const elsewhere = at.mine.elsewhere && ["pooled", "line"].includes(screen) ? ` ${at.mine.elsewhere}` : "";

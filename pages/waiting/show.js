@@ -20,6 +20,11 @@ export function put(id, words) {
   $(id).hidden = !words;
 }
 
+// An element that a template may leave out.
+export function reveal(name, isShown) {
+  for (const node of document.querySelectorAll(`#${name}`)) node.hidden = !isShown;
+}
+
 export function showProgress(share) {
   const bar = $("bar");
   bar.hidden = share === undefined;

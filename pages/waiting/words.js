@@ -8,13 +8,27 @@ export function tongue(text, locale) {
   const count = (number) => new Intl.NumberFormat(locale).format(number);
   const spoken = (unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" });
 
+  // A time as the clocks of a zone show it, the device's own where none is named; with its day where that is not today.
+  function clocks(at_ms, timeZone, timeZoneName) {
+    const dated = new Intl.DateTimeFormat("en", { dateStyle: "short", timeZone });
+    const day = dated.format(at_ms) === dated.format() ? {} : { weekday: "short", day: "numeric", month: "short" };
+    const time = { hour: "numeric", minute: "2-digit", timeZone, timeZoneName };
+    return new Intl.DateTimeFormat(locale, { ...day, ...time }).format(at_ms);
+  }
+
   // A time by the device's clock and in its zone, which is named: not every fan is where the show is.
   function when(at_ms) {
-    const at = new Date(at_ms);
-    const today = at.toDateString() === new Date().toDateString();
-    const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
-    const time = { hour: "numeric", minute: "2-digit", timeZoneName: "short" };
-    return new Intl.DateTimeFormat(locale, { ...day, ...time }).format(at);
+    return clocks(at_ms, undefined, "short");
+  }
+
+  // The same with the time at the venue before it, where clocks show another one there. Not every browser knows every zone.
+  function both(at_ms, zone) {
+    try {
+      const [there, here] = [clocks(at_ms, zone ?? undefined), clocks(at_ms)];
+      const city = there !== here && zone.replace(/.*\//, "").replaceAll("_", " ");
+      if (city) return say("for_you", { there: `${there} ${city}`, here });
+    } catch {}
+    return when(at_ms);
   }
 
   function minutes(ms) {
@@ -34,5 +48,5 @@ export function tongue(text, locale) {
     return format.formatRange ? format.formatRange(low, high) : `${count(low)}–${format.format(high)}`;
   }
 
-  return { text, say, count, when, minutes, wait };
+  return { text, say, count, when, both, minutes, wait };
 }

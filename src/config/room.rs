@@ -19,6 +19,8 @@ use fairgate_core::request::well_known;
 use fairgate_core::room::{Control, Late, Mode, Policy, Rules};
 
 const NAME_BYTES_MAX: usize = 40;
+/// Below these names of the gate's own addresses scripts have the place of rooms' calls.
+const NAMES_TAKEN: [&str; 2] = ["entry", "tell"];
 const WITNESS_MS_MIN: u64 = 2_000;
 /// More fans than this no room has numbers for.
 const EXPECTED_END: u64 = 1 << 28;
@@ -249,7 +251,14 @@ fn check_name(section: &Section<'_>, name: &String) -> bool {
         format!("{name:?} cannot stand in URLs and cookies"),
         format!("use 1 to {NAME_BYTES_MAX} of a-z, 0-9 and -; what fans read is the title"),
     );
-    fits
+    let is_free = !NAMES_TAKEN.contains(&name.as_str());
+    section.check(
+        is_free,
+        "name",
+        format!("{name:?} is a part of the gate's own addresses"),
+        "choose another name; what fans read is the title",
+    );
+    fits && is_free
 }
 
 fn read_paths(section: &Section<'_>, key: &'static str) -> Vec<String> {

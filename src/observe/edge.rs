@@ -81,7 +81,7 @@ metrics! {
 /// The kinds of request that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestKind {
-    /// The waiting page.
+    /// The waiting page, and the files beside it.
     Page,
     /// A program without a pass, told to come back.
     ComeBack,

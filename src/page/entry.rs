@@ -2,7 +2,7 @@
 //! visitors without scripts.
 //!
 //! Guarantees:
-//! - a page that asks nothing loads no script, and its policy allows none
+//! - a page loads a script where the room asks something, or where the fan does
 //! - words come with the script in one language, so that the document stays within one initial window
 //! - only providers that the room names may show a frame
 
@@ -16,8 +16,6 @@ use super::{language, script};
 /// What a room asks of those who enter, as far as its page has to know.
 #[derive(Clone, Debug, Default)]
 pub struct EntryPage {
-    /// True where the page loads scripts of its own: the room asks something, or its draw has tiers.
-    pub scripts: bool,
     /// The providers whose checks it may show.
     pub providers: Vec<Provider>,
     /// The ways that work without scripts, too, in the order in which they are shown.
@@ -105,6 +103,11 @@ pub enum PageScript {
         /// The language's index.
         language: usize,
     },
+    /// What tells a fan of the turn.
+    Tell {
+        /// The language's index.
+        language: usize,
+    },
     /// What somebody fills in or presses.
     Forms,
     /// What binds a place to the browser.
@@ -117,6 +120,7 @@ pub enum PageScript {
 
 /// By language, each made when somebody first asks for it.
 static ENTRY: [OnceLock<Head>; language::COUNT] = [const { OnceLock::new() }; language::COUNT];
+static TELL: [OnceLock<Head>; language::COUNT] = [const { OnceLock::new() }; language::COUNT];
 static FORMS: LazyLock<Head> = LazyLock::new(|| head(&fairgate_pages::bundle(script::FORMS)));
 static KEY: LazyLock<Head> = LazyLock::new(|| head(&fairgate_pages::bundle(script::KEY)));
 static MOVE: LazyLock<Head> = LazyLock::new(|| head(&fairgate_pages::bundle(script::MOVE)));
@@ -132,6 +136,14 @@ fn entry(at: usize) -> String {
     format!("const entryText={words};{}", fairgate_pages::bundle(script::ENTRY))
 }
 
+fn tell(at: usize) -> String {
+    let language = language::get(at);
+    let mut words = language.tell.clone();
+    words.extend(language.entry.get("failed").map(|text| ("failed".to_owned(), text.clone())));
+    let words = serde_json::to_string(&words).unwrap_or_default();
+    format!("const tellText={words};{}", fairgate_pages::bundle(script::TELL))
+}
+
 impl PageScript {
     /// What is asked and shown, in the language of a tag; English where there is none.
     #[must_use]
@@ -139,11 +151,18 @@ impl PageScript {
         Self::Entry { language: language::negotiate(tag) }
     }
 
+    /// What tells a fan of the turn, in the language of a tag; English where there is none.
+    #[must_use]
+    pub fn telling(tag: &[u8]) -> Self {
+        Self::Tell { language: language::negotiate(tag) }
+    }
+
     /// The script by the request's `Accept-Encoding` (empty where absent).
     #[must_use]
     pub fn document(self, accept_encoding: &[u8]) -> ScriptDocument {
         let head: &Head = match self {
             Self::Entry { language } => ENTRY[language].get_or_init(|| head(&entry(language))),
+            Self::Tell { language } => TELL[language].get_or_init(|| head(&tell(language))),
             Self::Forms => &FORMS,
             Self::Key => &KEY,
             Self::Move => &MOVE,
@@ -165,7 +184,8 @@ mod tests {
 
     fn all() -> impl Iterator<Item = PageScript> {
         let others = [PageScript::Forms, PageScript::Key, PageScript::Move, PageScript::Keep];
-        [b"en", b"fr"].into_iter().map(|tag| PageScript::in_language(tag)).chain(others)
+        let told = [b"en", b"fr"].into_iter().map(|tag| PageScript::telling(tag));
+        [b"en", b"fr"].into_iter().map(|tag| PageScript::in_language(tag)).chain(told).chain(others)
     }
 
     fn plain(script: PageScript) -> String {
@@ -188,9 +208,13 @@ mod tests {
 
     #[test]
     fn each_is_small() {
-        for (modules, bytes_max) in
-            [(script::ENTRY, 4096), (script::FORMS, 3072), (script::KEY, 1792), (script::MOVE, 1536)]
-        {
+        for (modules, bytes_max) in [
+            (script::ENTRY, 4096),
+            (script::FORMS, 3072),
+            (script::KEY, 1792),
+            (script::MOVE, 1536),
+            (script::TELL, 1280),
+        ] {
             let bytes = gzip_bytes(&fairgate_pages::bundle(modules));
             assert!(bytes <= bytes_max, "{bytes} bytes of {bytes_max}");
         }
@@ -200,11 +224,10 @@ mod tests {
     #[test]
     fn words_are_in_the_language_of_the_page() {
         for language in language::all() {
-            assert!(
-                plain(PageScript::in_language(language.tag.as_bytes())).contains(&language.entry["mistyped"]),
-                "{}",
-                language.tag
-            );
+            let tag = language.tag.as_bytes();
+            assert!(plain(PageScript::in_language(tag)).contains(&language.entry["mistyped"]), "{}", language.tag);
+            let told = plain(PageScript::telling(tag));
+            assert!(told.contains(&language.tell["denied"]) && told.contains("\"failed\":"), "{}", language.tag);
         }
         assert!(plain(PageScript::in_language(b"xx")).contains(&language::get(0).entry["mistyped"]));
     }

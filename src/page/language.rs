@@ -35,6 +35,9 @@ pub(super) struct Language {
     /// Texts of entering: of the script that asks, and of its forms.
     #[serde(default)]
     pub(super) entry: BTreeMap<String, String>,
+    /// Texts of the script that tells of the turn.
+    #[serde(default)]
+    pub(super) tell: BTreeMap<String, String>,
     /// Texts of the pages that tell of a refusal.
     pub(super) problem: BTreeMap<String, String>,
 }
@@ -132,6 +135,7 @@ impl Language {
         complete(&mut self.script, &english.script);
         complete(&mut self.kept, &english.kept);
         complete(&mut self.entry, &english.entry);
+        complete(&mut self.tell, &english.tell);
         complete(&mut self.problem, &english.problem);
         if !self.check.is_empty() {
             complete(&mut self.check, &english.check);
@@ -225,13 +229,14 @@ mod tests {
         get(negotiate(accept_language.as_bytes())).tag
     }
 
-    fn sections(language: &Language) -> [(&'static str, &BTreeMap<String, String>); 6] {
+    fn sections(language: &Language) -> [(&'static str, &BTreeMap<String, String>); 7] {
         [
             ("text", &language.text),
             ("script", &language.script),
             ("kept", &language.kept),
             ("check", &language.check),
             ("entry", &language.entry),
+            ("tell", &language.tell),
             ("problem", &language.problem),
         ]
     }

@@ -5,9 +5,10 @@
 //!   other language when somebody first asks for it
 //! - what only one visitor without scripts sees rides behind it uncompressed, so no request waits for a compressor
 //!
-//! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script. A room that
-//! asks something of those who enter lets that script load others of the gate's ([`EntryPage`]).
+//! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script, and what that
+//! script loads: where the room asks something of those who enter ([`EntryPage`]), and where a fan asks to be told of the turn.
 
+mod calendar;
 mod check;
 mod editions;
 mod encoding;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::HeaderValue;
 
+pub use calendar::{ComingSale, Moment, sale_calendar};
 pub use check::CheckPage;
 use editions::Editions;
 use encoding::Head;
@@ -261,7 +263,7 @@ mod tests {
             state,
             return_to: "/tickets?event=7&seat=\"1\"",
             message: Some("Doors open at 20:00. Bring <your> ticket."),
-            next_opens: Some("2027-06-21 20:30 (Europe/Lisbon)"),
+            opens: Some("2027-06-21 20:30 (Europe/Lisbon)"),
         }
     }
 
@@ -347,7 +349,7 @@ mod tests {
             FormWay::Mail,
             FormWay::Wait,
         ];
-        let entry = EntryPage { scripts: true, forms, ..EntryPage::default() };
+        let entry = EntryPage { forms, ..EntryPage::default() };
         let page = WaitingPage::build(&PageInput { entry, ..input() }).expect("the shipped page");
         let html = text(&page, "en", State::Join { before_draw: true });
         let tail = &html[html.find("<noscript>\n<p").expect("a part for them")..];

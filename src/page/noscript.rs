@@ -19,8 +19,9 @@ pub struct NoScript<'a> {
     pub return_to: &'a str,
     /// The organizer's message.
     pub message: Option<&'a str>,
-    /// When the next sale opens, in words that are the same in all languages; for [`State::Between`].
-    pub next_opens: Option<&'a str>,
+    /// When the sale opens that is waited for, in words that are the same in all languages; for [`State::NotOpen`] and
+    /// [`State::Between`].
+    pub opens: Option<&'a str>,
 }
 
 /// Where a visitor stands. The numbers of a template's sample states are placeholders.
@@ -132,8 +133,8 @@ pub(super) const RETURN_TO: &str = "\u{E003}";
 pub(super) const MESSAGE: &str = "\u{E004}";
 /// The path and query once more, as a value in another query.
 pub(super) const RETURN_QUERY: &str = "\u{E005}";
-/// When the next sale opens.
-pub(super) const NEXT_OPENS: &str = "\u{E006}";
+/// When the sale opens that is waited for.
+pub(super) const OPENS: &str = "\u{E006}";
 
 /// The values that replace the marks, escaped for HTML.
 pub(super) struct Placeholders<'a> {
@@ -142,7 +143,7 @@ pub(super) struct Placeholders<'a> {
     return_to: Cow<'a, str>,
     return_query: &'a str,
     message: Cow<'a, str>,
-    next_opens: Cow<'a, str>,
+    opens: Cow<'a, str>,
 }
 
 impl<'a> Placeholders<'a> {
@@ -155,7 +156,7 @@ impl<'a> Placeholders<'a> {
             return_to: escape(visitor.return_to),
             return_query: visitor.return_to,
             message: escape(visitor.message.unwrap_or_default()),
-            next_opens: escape(visitor.next_opens.unwrap_or_default()),
+            opens: escape(visitor.opens.unwrap_or_default()),
         }
     }
 
@@ -166,7 +167,7 @@ impl<'a> Placeholders<'a> {
             '\u{E003}' => Cow::Borrowed(&*self.return_to),
             '\u{E004}' => Cow::Borrowed(&*self.message),
             '\u{E005}' => Cow::Owned(in_query(self.return_query)),
-            '\u{E006}' => Cow::Borrowed(&*self.next_opens),
+            '\u{E006}' => Cow::Borrowed(&*self.opens),
             _ => return None,
         })
     }
@@ -242,9 +243,9 @@ mod tests {
             state: State::Waiting { place: 1_234_567, ahead: 999 },
             return_to: "/a?b=1&c=\"<",
             message: Some("<b>late</b>"),
-            next_opens: Some("2027-01-01 10:00 (<)"),
+            opens: Some("2027-01-01 10:00 (<)"),
         };
-        let html = format!("{AHEAD} before {PLACE}; {RETURN_TO}|{MESSAGE}|{NEXT_OPENS}|{PLACE}");
+        let html = format!("{AHEAD} before {PLACE}; {RETURN_TO}|{MESSAGE}|{OPENS}|{PLACE}");
         assert_eq!(
             fill(&html, &visitor),
             "999 before 1,234,568; /a?b=1&amp;c=&quot;&lt;|&lt;b&gt;late&lt;/b&gt;|2027-01-01 10:00 (&lt;)|1,234,568"
@@ -253,15 +254,13 @@ mod tests {
 
     #[test]
     fn a_way_back_is_one_value_of_a_query() {
-        let visitor =
-            NoScript { state: State::Called, return_to: "/a b?c=1&d=\"é\"", message: None, next_opens: None };
+        let visitor = NoScript { state: State::Called, return_to: "/a b?c=1&d=\"é\"", message: None, opens: None };
         assert_eq!(fill(&format!("?r={RETURN_QUERY}"), &visitor), "?r=/a%20b%3Fc%3D1%26d%3D%22%C3%A9%22");
     }
 
     #[test]
     fn a_tail_without_marks_stays_as_it_is() {
-        let visitor =
-            NoScript { state: State::Join { before_draw: true }, return_to: "/", message: None, next_opens: None };
+        let visitor = NoScript { state: State::Join { before_draw: true }, return_to: "/", message: None, opens: None };
         assert_eq!(fill("</body>", &visitor), "</body>");
         assert_eq!(fill("", &visitor), "");
     }

@@ -12,12 +12,9 @@ pub(super) fn header(html: &str, frame_ancestors: &[String]) -> HeaderValue {
     value(&policy(html, frame_ancestors))
 }
 
-/// The header for the waiting page. Where it loads scripts of its own, they are those that its inline script asks for, and
-/// what these ask for: `'strict-dynamic'` passes on the trust in the hash, and no other script of this origin is let run.
+/// The header for the waiting page. Scripts that it loads are those that its inline script asks for, and what these ask for:
+/// `'strict-dynamic'` passes on the trust in the hash, and no other script of this origin is let run.
 pub(super) fn of_waiting(html: &str, frame_ancestors: &[String], entry: &EntryPage) -> HeaderValue {
-    if !entry.scripts {
-        return with_workers(html, frame_ancestors);
-    }
     let from = |sources: fn(Provider) -> &'static str| -> String {
         entry
             .providers
@@ -105,15 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_that_asks_runs_what_its_own_script_loads_and_frames_of_its_providers() {
+    fn the_waiting_page_runs_what_its_own_script_loads_and_frames_of_its_providers() {
         let html = "<style>a</style><script>b</script>";
         let of = |entry: EntryPage| of_waiting(html, &[], &entry).to_str().expect("ASCII").to_owned();
         let plain = of(EntryPage::default());
-        assert_eq!(plain, with_workers(html, &[]).to_str().expect("ASCII"));
-        let asks = of(EntryPage { scripts: true, ..EntryPage::default() });
-        assert_eq!(asks.replace(" 'strict-dynamic'", ""), plain);
+        assert_eq!(plain.replace(" 'strict-dynamic'", ""), with_workers(html, &[]).to_str().expect("ASCII"));
+        assert!(plain.contains(" 'strict-dynamic'; style-src"), "{plain}");
         let providers = vec![Provider::Turnstile, Provider::HCaptcha];
-        let framed = of(EntryPage { scripts: true, providers, ..EntryPage::default() });
+        let framed = of(EntryPage { providers, ..EntryPage::default() });
         let part = |name: &str| framed.split("; ").find(|part| part.starts_with(name)).expect("a directive").to_owned();
         assert!(part("script-src").contains("'strict-dynamic' https://challenges.cloudflare.com https://hcaptcha.com"));
         let frames = "frame-src https://challenges.cloudflare.com https://hcaptcha.com https://*.hcaptcha.com";

@@ -58,6 +58,12 @@ pub(super) const ENTRY: &[&str] = &[
     include_str!("../../pages/entry/entry.js"),
 ];
 
+/// The module that tells a fan of the turn. Its words stand before it.
+pub(super) const TELL: &[&str] = &[include_str!("../../pages/tell/tell.js")];
+
+/// The worker that its notifications come from.
+pub(super) const TELL_WORKER: &[&str] = &[include_str!("../../pages/tell/worker.js")];
+
 /// The modules of what is filled in or pressed on that screen.
 pub(super) const FORMS: &[&str] = &[
     include_str!("../../pages/entry/code.js"),
@@ -111,7 +117,8 @@ mod tests {
 
     use super::*;
 
-    const ALL: [&[&str]; 11] = [WAITING, CHECK, ROUND, SEEN, ENTRY, FORMS, KEY, KEEP, BIRTHDAY, MOVE, MOVE_PAGE];
+    const ALL: [&[&str]; 13] =
+        [WAITING, CHECK, ROUND, SEEN, ENTRY, FORMS, KEY, KEEP, BIRTHDAY, MOVE, MOVE_PAGE, TELL, TELL_WORKER];
 
     /// Names that two modules share, and whatever else is no script, are seen by whoever runs scripts.
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 use super::language::Language;
-use super::noscript::{AHEAD, MESSAGE, NEXT_OPENS, PLACE, RETURN_QUERY, RETURN_TO, State};
+use super::noscript::{AHEAD, MESSAGE, OPENS, PLACE, RETURN_QUERY, RETURN_TO, State};
 use super::{FormWay, PageError, PageInput, display_name, requirements, script};
 
 /// The template that is used where an organizer gives none.
@@ -104,6 +104,7 @@ impl Source {
             ways => input.entry.forms.iter().map(FormWay::values).collect::<Vec<_>>(),
             ask => language.entry.clone(),
             message => MESSAGE,
+            opens => OPENS,
         }
     }
 
@@ -117,7 +118,7 @@ fn words(language: &Language) -> BTreeMap<String, String> {
     let mut words = language.text.clone();
     if let (Some(ended), Some(next)) = (language.text.get("ns_ended"), language.script.get("ended_next")) {
         words.insert("ns_between".to_owned(), ended.clone());
-        words.insert("ns_between_text".to_owned(), next.replace("{time}", NEXT_OPENS));
+        words.insert("ns_between_text".to_owned(), next.replace("{time}", OPENS));
     }
     words
 }

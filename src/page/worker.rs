@@ -23,6 +23,8 @@ pub enum WorkerScript {
     Seen,
     /// Solves the puzzles before an entry.
     Birthday,
+    /// Shows notifications, and brings a fan back who presses one.
+    Tell,
 }
 
 /// An answer's body and how it is coded.
@@ -38,6 +40,7 @@ pub struct ScriptDocument {
 
 static ROUND: LazyLock<Head> = LazyLock::new(|| Head::new(round().as_bytes()));
 static SEEN: [OnceLock<Head>; language::COUNT] = [const { OnceLock::new() }; language::COUNT];
+static TELL: LazyLock<Head> = LazyLock::new(|| Head::new(fairgate_pages::bundle(script::TELL_WORKER).as_bytes()));
 static BIRTHDAY: LazyLock<Head> = LazyLock::new(|| Head::new(fairgate_pages::bundle(script::BIRTHDAY).as_bytes()));
 
 impl WorkerScript {
@@ -60,6 +63,7 @@ impl WorkerScript {
         match self {
             Self::Round => &ROUND,
             Self::Birthday => &BIRTHDAY,
+            Self::Tell => &TELL,
             Self::Seen => SEEN[index].get_or_init(|| Head::new(seen(language::get(index).of_check()).as_bytes())),
         }
     }
@@ -93,9 +97,12 @@ mod tests {
 
     #[test]
     fn each_is_whole_and_not_too_large() {
-        for (script, bytes_max) in
-            [(WorkerScript::Round, 40_000), (WorkerScript::Seen, 10_000), (WorkerScript::Birthday, 1_600)]
-        {
+        for (script, bytes_max) in [
+            (WorkerScript::Round, 40_000),
+            (WorkerScript::Seen, 10_000),
+            (WorkerScript::Birthday, 1_600),
+            (WorkerScript::Tell, 400),
+        ] {
             script.head(0).brotli();
             for encoding in ["br", "gzip"] {
                 let document = script.document(b"en", encoding.as_bytes());

@@ -55,7 +55,8 @@ function* moments(tell) {
   const clock = (at_ms) => (at_ms ? tell.when(at_ms) : "");
   const mine = { receipt: { kind: "pool", index: 1234566 }, until_ms: NOW + 90000 };
   const line = { receipt: { kind: "line", place: 130 }, until_ms: NOW - 1 };
-  const usual = { ...tell, clock, mine, place: 1234566, ahead: 1234466, now: NOW, ms: 12, progress: 0.5, calm: true };
+  const both = (at_ms) => (at_ms ? tell.both(at_ms, "America/Argentina/Buenos_Aires") : "");
+  const usual = { ...tell, clock, both, mine, place: 1234566, ahead: 1234466, now: NOW, ms: 12, progress: 0.5, calm: true };
   const at = { ...usual, online: true, failures: 0 };
   for (const screen of [...SCREENS, ...GONE]) {
     for (const status of STATUSES) {
@@ -96,7 +97,9 @@ function address({ lang, dir, text, texts }) {
   $("bar").ariaLabel = text.progress;
   document.querySelector("#check a").textContent = text.check;
   document.querySelector("#sure [value=stay]").textContent = text.stay;
-  for (const id of ["app", "aside", "check", "message"]) $(id).hidden = false;
+  document.querySelector("#calendar a").textContent = text.calendar;
+  $("tell").textContent = text.tell;
+  for (const id of ["app", "aside", "check", "message", "calendar", "tell"]) $(id).hidden = false;
   for (const id of ["message", "check"]) $(id).hidden = false;
   $("fresh").replaceChildren();
   showAround("fresh", texts.fresh, new Date(NOW).toLocaleTimeString(lang));
@@ -146,11 +149,24 @@ function withoutScripts({ lang, text }) {
   });
 }
 
+// What is offered to a fan who wants to be told of the turn.
+function tellers({ lang, told }) {
+  $("teller")?.remove();
+  const box = Object.assign(document.createElement("p"), { className: "foot", id: "teller" });
+  for (const words of Object.values(told)) {
+    const label = document.createElement("label");
+    label.append(Object.assign(document.createElement("input"), { type: "checkbox" }), words);
+    box.append(label);
+  }
+  $("tell").parentNode.after(box);
+  return judge(box.innerText, `${lang} tell`);
+}
+
 // `language`: its tag, direction, the document's texts and the script's.
 globalThis.judgeLanguage = (language) => {
   address(language);
   const { found, seen } = states(language);
-  found.push(...questions(language), ...withoutScripts(language));
+  found.push(...questions(language), ...withoutScripts(language), ...tellers(language));
   const { direction } = getComputedStyle($("headline"));
   if (direction !== language.dir) found.push(`${language.lang}: the headline runs ${direction}`);
   return { found: [...new Set(found)], states: seen.size };

@@ -13,3 +13,4 @@ mod sign_in;
 mod site;
 mod stays;
 mod tiers;
+mod told;

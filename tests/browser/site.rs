@@ -355,7 +355,7 @@ fn push_room(text: &mut String, room: Room, more_hosts: &str) {
     write!(
         text,
         "[[room]]\nname = \"{name}\"\ntitle = \"Mariza at the Coliseu\"\nhosts = [\"{name}.localhost\"{more_hosts}]\nexempt = [\"/bookings\", \"/search\"]\nupstream = \"shop\"\n\
-         opens_at = \"{}\"\nstarts_at = \"{}\"\n{ends_at}{more}\
+         opens_at = \"{}[Asia/Tokyo]\"\nstarts_at = \"{}[Asia/Tokyo]\"\n{ends_at}{more}\
          [room.admission]\nrate_per_minute = {rate_per_minute}\nburst = 1\ngrace = \"{grace}\"\n\
          [room.poll]\nfloor = \"500ms\"\nceiling = \"2s\"\n",
         in_seconds(room.opens_in_s),

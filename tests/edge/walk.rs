@@ -51,6 +51,18 @@ fn before_the_pool_opens_there_is_a_page_and_nothing_to_join() {
     let page = fan.visit("/tickets");
     assert_eq!((page.status, page.header("cache-control")), (200, Some("no-store")));
     assert!(page.header("content-security-policy").is_some() && page.all("set-cookie").is_empty());
+    let opens_at_ms = fan.get("/.fairgate/final/status").json()["opens_at_ms"].as_i64().unwrap();
+    let opens = jiff::Timestamp::from_millisecond(opens_at_ms).unwrap();
+    let without_scripts = page.text();
+    let without_scripts = &without_scripts[without_scripts.find("<noscript>\n<p").expect("a part for them")..];
+    for part in [&opens.strftime("%F %H:%M (UTC)").to_string(), "/.fairgate/final/calendar.ics"] {
+        assert!(without_scripts.contains(part), "{part}: {without_scripts}");
+    }
+    let calendar = fan.get("/.fairgate/final/calendar.ics");
+    assert_eq!((calendar.status, calendar.header("content-type")), (200, Some("text/calendar; charset=utf-8")));
+    for line in [opens.strftime("DTSTART:%Y%m%dT%H%M%SZ\r\n").to_string(), "UID:final-draw-".to_owned()] {
+        assert!(calendar.text().contains(&line), "{line}: {}", calendar.text());
+    }
     let refused = fan.join(1);
     assert_eq!((refused.status, refused.problem().as_str()), (409, "not-open"));
     assert!(refused.header("retry-after").is_some());
@@ -63,6 +75,7 @@ fn a_shops_own_login_stands_in_no_tickets_way() {
     let mut fan = world.fan();
     fan.join(1);
     world.wait_until("called", |status| status["serving"] == 1);
+    assert_eq!(fan.get("/.fairgate/final/calendar.ics").status, 404, "nothing is to come");
     let login = [("Authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2hvcA")];
     let again = fan.send("POST", "/.fairgate/final/join", &login, "{\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\"}");
     assert_eq!(again.json()["place"], 0, "joining again is answered with the place that the cookie shows");

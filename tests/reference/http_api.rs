@@ -49,6 +49,7 @@ fn every_call_is_documented_with_its_method_and_no_other() {
             | Route::RecordSchema
             | Route::TierRecordSchema
             | Route::EntryScript(_)
+            | Route::TellScript(_)
             | Route::Log(_)
             | Route::Ended { .. } => {
                 assert_eq!(method, "GET", "{path}")

@@ -1,5 +1,5 @@
 //! Scripts and style sheets of self-contained pages: ES modules are joined into one script without comments and empty space
-//! (minification). And what stands in such pages: text, [`escape`]d, and [QR codes](qr).
+//! (minification). What stands in such pages: text, [`escape`]d, and [QR codes](qr). And files for calendars ([`calendar`]).
 //!
 //! Guarantees:
 //! - the joined script does what its modules do, given the forms that the sources keep to
@@ -7,6 +7,7 @@
 //!
 //! Pure.
 
+pub mod calendar;
 mod html;
 mod minify;
 mod names;

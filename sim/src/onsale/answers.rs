@@ -31,7 +31,7 @@ impl AnswerBytes {
             entry: EntryPage::default(),
         };
         let page = WaitingPage::build(&input).context("the waiting page cannot be built")?;
-        let visitor = NoScript { state: State::NotOpen, return_to: "/", message: None, next_opens: None };
+        let visitor = NoScript { state: State::NotOpen, return_to: "/", message: None, opens: None };
         let page = page.document(b"en", b"br", &visitor).body.len() as u64;
         let ticket = ticket_bytes(room)?;
         // The ticket goes out twice, as JSON and as a cookie; a pass has about the same claims.
@@ -75,6 +75,7 @@ pub(crate) fn status_bytes(room: &str, view: &View, poll: PollPolicy) -> u64 {
         counts: None,
         proof_nonce: None,
         next: None,
+        zone: None,
     };
     Status::build(input).http1.len() as u64
 }

@@ -78,6 +78,14 @@ impl RoomConfig {
         self.sales.iter().find(|sale| (sale.opens_at_ms, sale.starts_at_ms) == (opens_at_ms, starts_at_ms))
     }
 
+    /// The zone that a sale with these times was written in, by its IANA name; that of the room's first sale where it is another
+    /// one's.
+    #[must_use]
+    pub fn zone_of(&self, opens_at_ms: u64, starts_at_ms: u64) -> Option<&str> {
+        let zone = self.sale_of(opens_at_ms, starts_at_ms).map_or(&self.schedule.zone, |sale| &sale.zone);
+        zone.as_deref()
+    }
+
     /// The sale that follows one that starts at a time: the next one that is not over.
     #[must_use]
     pub fn sale_after(&self, starts_at_ms: u64, now_ms: u64) -> Option<&SaleConfig> {

@@ -71,9 +71,25 @@ fn what_is_odd_is_told_and_used_all_the_same() {
 }
 
 #[test]
+fn a_room_leaves_the_gates_own_addresses_alone() {
+    for name in ["entry", "tell"] {
+        let file = with("name = \"final\"", &format!("name = \"{name}\""));
+        let problems = parse(&file).expect_err(name).to_string();
+        assert!(
+            problems.contains(&format!("room[{name}].name")) && problems.contains("the gate's own addresses"),
+            "{problems}"
+        );
+    }
+}
+
+#[test]
 fn the_zone_that_a_sale_was_written_in_is_kept() {
     let zone = |text: &str| parse(text).expect("right").rooms[0].schedule.zone.clone();
     assert_eq!(zone(FILE), None);
     let lisbon = with("\"2026-12-01T10:00:00Z\"", "\"2026-12-01T10:00[Europe/Lisbon]\"");
     assert_eq!(zone(&lisbon).as_deref(), Some("Europe/Lisbon"));
+    let room = parse(&lisbon).expect("right").rooms.remove(0);
+    let (opens_at_ms, starts_at_ms) = (room.schedule.opens_at_ms, room.schedule.starts_at_ms);
+    assert_eq!(room.zone_of(opens_at_ms, starts_at_ms), Some("Europe/Lisbon"));
+    assert_eq!(room.zone_of(opens_at_ms + 1, starts_at_ms), Some("Europe/Lisbon"), "a sale that was moved");
 }

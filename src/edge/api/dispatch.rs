@@ -5,6 +5,7 @@
 use http::Method;
 
 use super::claim;
+use super::coming;
 use super::device;
 use super::entry;
 use super::entry::proof::{binding_desk, with_nonce};
@@ -76,6 +77,7 @@ pub(crate) async fn answer(
         FanCall::Claim | FanCall::Leave | FanCall::Renew => bound_call(edge, room, call, request).await,
         FanCall::Move | FanCall::MoveAccept | FanCall::MoveConfirm => bound_call(edge, room, call, request).await,
         FanCall::Entry(call) => entry::dispatch::answer(edge, room, call, request).await,
+        FanCall::Calendar => coming::calendar(edge, room, request),
         FanCall::Check => Ok(waiting_page::check(room, request)),
         FanCall::RoundScript => Ok(waiting_page::worker(WorkerScript::Round, request)),
         FanCall::SeenScript => Ok(waiting_page::worker(WorkerScript::Seen, request)),

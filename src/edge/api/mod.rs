@@ -3,6 +3,7 @@
 mod arrive;
 mod bound_pass;
 pub(super) mod claim;
+mod coming;
 pub(super) mod device;
 pub(super) mod dispatch;
 pub(super) mod ended;

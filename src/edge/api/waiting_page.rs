@@ -8,9 +8,9 @@ use http::header::{
     CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, REFRESH, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, StatusCode};
-use jiff::Timestamp;
 use pingora::http::RequestHeader;
 
+use super::coming::opens_at_venue;
 use super::join;
 use super::newcomer::{Entered, Newcomer};
 use crate::edge::context::Edge;
@@ -29,8 +29,8 @@ use fairgate_core::fields::first;
 use fairgate_core::request::crawler::is_crawler;
 use fairgate_core::request::entry_script::EntryScript;
 use fairgate_core::request::origin::way_back;
+use fairgate_core::request::tell_script::TellScript;
 use fairgate_core::room::{Phase, View};
-use fairgate_telemetry::zones::Zones;
 use fairgate_token::Terms;
 
 /// When a crawler is to come again.
@@ -45,8 +45,9 @@ pub(crate) fn page(edge: &Edge, room: &LiveRoom, headers: &HeaderMap, target: &s
     let snapshot = room.snapshot();
     let state = state(edge, room, snapshot.as_deref(), headers, secure);
     let message = snapshot.as_ref().and_then(|snapshot| snapshot.view.message.as_deref());
-    let next_opens = (state == State::Between).then(|| next_opens(room)).flatten();
-    let visitor = NoScript { state, return_to: way_back(target), message, next_opens: next_opens.as_deref() };
+    let opens = snapshot.as_ref().filter(|_| matches!(state, State::NotOpen | State::Between));
+    let opens = opens.and_then(|snapshot| opens_at_venue(room, &snapshot.view));
+    let visitor = NoScript { state, return_to: way_back(target), message, opens: opens.as_deref() };
     let page = waiting_page(room, headers, &visitor);
     if !is_crawler {
         return page;
@@ -66,7 +67,7 @@ fn public_page(page: Bytes) -> Answer {
 
 /// The waiting page for a fan without scripts who asked to come in too late.
 pub(crate) fn expired(room: &LiveRoom, headers: &HeaderMap, return_to: &str) -> Answer {
-    let visitor = NoScript { state: State::Expired, return_to, message: None, next_opens: None };
+    let visitor = NoScript { state: State::Expired, return_to, message: None, opens: None };
     let page = waiting_page(room, headers, &visitor);
     // The page looks again by itself, and this address answers forms only.
     page.text(REFRESH, &format!("20; url={return_to}"))
@@ -117,6 +118,16 @@ pub(crate) fn entry_script(script: EntryScript, headers: &HeaderMap) -> Answer {
         EntryScript::Move => PageScript::Move,
     };
     script_answer(script.document(accept(headers, &ACCEPT_ENCODING)))
+}
+
+/// A script that tells fans of their turn: the same for every room.
+pub(crate) fn tell_script(script: TellScript, headers: &HeaderMap) -> Answer {
+    match script {
+        TellScript::Worker => worker_answer(WorkerScript::Tell, headers),
+        TellScript::Language(tag) => {
+            script_answer(PageScript::telling(tag.as_bytes()).document(accept(headers, &ACCEPT_ENCODING)))
+        }
+    }
 }
 
 /// The script that keeps a bound pass alive in the shop's pages.
@@ -183,19 +194,6 @@ fn state(edge: &Edge, room: &LiveRoom, snapshot: Option<&Snapshot>, headers: &He
             Some(place) => line_state(place, view),
         },
     }
-}
-
-/// When the next sale of a room opens, as people at the venue write it, and in the same way in every language.
-fn next_opens(room: &LiveRoom) -> Option<String> {
-    let next = room.next.load_full()?;
-    let at = Timestamp::from_millisecond(i64::try_from(next.opens_at_ms).ok()?).ok()?;
-    let sale = room.config.sale_of(next.opens_at_ms, next.starts_at_ms);
-    let zone = sale.and_then(|sale| Zones::get().database().get(sale.zone.as_deref()?).ok());
-    let named = zone.as_ref().and_then(|zone| Some((zone, zone.iana_name()?)));
-    Some(match named {
-        Some((zone, name)) => format!("{} ({name})", at.to_zoned(zone.clone()).strftime("%F %H:%M")),
-        None => at.strftime("%F %H:%M (UTC)").to_string(),
-    })
 }
 
 fn line_state(place: u64, view: &View) -> State {

@@ -1,7 +1,7 @@
-//! What the waiting page has to know of what a room asks: its scripts, the frames that it may show, and the forms of visitors
+//! What the waiting page has to know of what a room asks: the frames that it may show, and the forms of visitors
 //! without scripts.
 
-use fairgate_entry::policy::{Binding, WayKind};
+use fairgate_entry::policy::WayKind;
 use fairgate_entry::provider::ProviderKind;
 use fairgate_entry::way::WayName;
 
@@ -27,7 +27,6 @@ pub(crate) fn entry_page(room: &RoomConfig) -> EntryPage {
         WayKind::Challenge | WayKind::PrivateToken | WayKind::Shop => None,
     };
     EntryPage {
-        scripts: room.rules.is_some() || !policy.asks_nothing() || policy.binding == Binding::Key,
         providers: providers.collect(),
         forms: policy.all_of().iter().chain(policy.any_of()).filter_map(form).collect(),
     }

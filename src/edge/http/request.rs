@@ -38,9 +38,14 @@ impl FanRequest<'_> {
     /// The address that a browser has for this call: scheme, authority and path. The scheme is the fan's, also behind a
     /// proxy; its own port is left out, as browsers do.
     pub(crate) fn address_of_call(&self) -> String {
+        format!("{}{}", self.origin(), self.path)
+    }
+
+    /// The beginning of that address: scheme and authority.
+    pub(crate) fn origin(&self) -> String {
         let (scheme, port) = if self.secure { ("https", ":443") } else { ("http", ":80") };
         let authority = self.authority.to_ascii_lowercase();
-        format!("{scheme}://{}{}", authority.strip_suffix(port).unwrap_or(&authority), self.path)
+        format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(&authority))
     }
 
     /// True if the request may change something: it comes from a page of this origin, of one that the room names, or

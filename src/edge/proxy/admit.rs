@@ -115,6 +115,9 @@ async fn admit(edge: &Arc<Edge>, session: &mut Session, visit: &mut Visit) -> pi
         Route::EntryScript(script) => document(session, RequestKind::Entry, || {
             Ok(waiting_page::entry_script(script, &session.req_header().headers))
         }),
+        Route::TellScript(script) => document(session, RequestKind::Page, || {
+            Ok(waiting_page::tell_script(script, &session.req_header().headers))
+        }),
         Route::Log(path) => document(session, RequestKind::Draw, || {
             edge.log.as_deref().ok_or(Problem::NoSuchCall).and_then(|log| serve::file(log, path))
         }),
@@ -192,6 +195,7 @@ fn begin_list(edge: &Edge, arrival: &Arrival) -> Result<Reader, Problem> {
 
 fn kind(call: FanCall) -> RequestKind {
     match call {
+        FanCall::Calendar => RequestKind::Page,
         FanCall::Status => RequestKind::Status,
         FanCall::Join => RequestKind::Join,
         FanCall::Claim => RequestKind::Claim,

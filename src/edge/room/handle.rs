@@ -31,7 +31,9 @@ use crate::page::{CheckPage, MovePage, PageError, PageInput, WaitingPage, read_p
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::prefix::is_under;
-use fairgate_core::room::{Arrival, Arrived, ClaimOutcome, Claimant, RenewOutcome, SalePlan, TierClaimant, View};
+use fairgate_core::room::{
+    Arrival, Arrived, ClaimOutcome, Claimant, Phase, RenewOutcome, SalePlan, TierClaimant, View,
+};
 use fairgate_entry::policy::Binding;
 use fairgate_store::{Joined, Joiner};
 use fairgate_token::Cookie;
@@ -265,6 +267,8 @@ impl LiveRoom {
         let proof_nonce = self.entry.as_ref().filter(|desk| desk.policy.binding == Binding::Key);
         let proof_nonce = proof_nonce.map(|desk| desk.proof_nonces(&view.draw.descriptor_digest).now(now_ms));
         let (proof_nonce, next) = (proof_nonce.as_deref(), self.next.load());
+        let shown = next.as_deref().filter(|_| view.phase == Phase::Ended);
+        let times = shown.map_or((view.opens_at_ms, view.starts_at_ms), |next| (next.opens_at_ms, next.starts_at_ms));
         Status::build(StatusInput {
             room,
             title,
@@ -280,6 +284,7 @@ impl LiveRoom {
             counts,
             proof_nonce,
             next: next.as_deref(),
+            zone: self.config.zone_of(times.0, times.1),
         })
     }
 

@@ -76,6 +76,8 @@ pub struct StatusInput<'a> {
     pub proof_nonce: Option<&'a str>,
     /// The sale that follows this one, where one is known.
     pub next: Option<&'a NextSale>,
+    /// The venue's time zone, by its IANA name, where one is known.
+    pub zone: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -89,6 +91,7 @@ struct Document<'a> {
     opens_at_ms: u64,
     starts_at_ms: u64,
     ends_at_ms: Option<u64>,
+    zone: Option<&'a str>,
     pool_size: u64,
     line_size: u64,
     serving: u64,
@@ -296,6 +299,7 @@ fn document(input: StatusInput<'_>) -> Document<'_> {
         opens_at_ms: view.opens_at_ms,
         starts_at_ms: view.starts_at_ms,
         ends_at_ms: view.ends_at_ms,
+        zone: input.zone,
         pool_size: view.pool_size,
         line_size: view.line_size,
         serving: view.serving,

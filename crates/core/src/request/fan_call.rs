@@ -49,6 +49,8 @@ pub enum FanCall {
     TierProof(u8, u64),
     /// The proof that the draw log has a statement of the draw.
     LogProof(LogStatement),
+    /// What of the sale is still to come, as a file for a calendar.
+    Calendar,
     /// The page that checks the draw.
     Check,
     /// The script that checks the round's signature for that page.
@@ -99,6 +101,7 @@ impl FanCall {
             "draw/draw.tlog-proof" => Self::LogProof(LogStatement::Draw),
             "draw/freeze.tlog-proof" => Self::LogProof(LogStatement::Freeze),
             "draw/reveal.tlog-proof" => Self::LogProof(LogStatement::Reveal),
+            "calendar.ics" => Self::Calendar,
             "check" => Self::Check,
             "keep.js" => Self::KeepScript,
             "draws" => Self::Draws,
@@ -130,6 +133,7 @@ impl FanCall {
             | Self::TierTags(_)
             | Self::TierProof(..)
             | Self::LogProof(_)
+            | Self::Calendar
             | Self::Check
             | Self::RoundScript
             | Self::SeenScript

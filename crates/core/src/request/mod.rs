@@ -20,4 +20,5 @@ pub mod path;
 pub mod prefix;
 mod readings;
 pub mod route;
+pub mod tell_script;
 pub mod well_known;

@@ -14,6 +14,7 @@ use super::entry_script::EntryScript;
 use super::fan_call::FanCall;
 use super::path::Target;
 use super::prefix::Reading;
+use super::tell_script::TellScript;
 use super::well_known;
 
 /// What a room protects.
@@ -53,6 +54,8 @@ pub enum Route {
     TierRecordSchema,
     /// A script by which fans show who they are.
     EntryScript(EntryScript),
+    /// A script that tells fans of their turn.
+    TellScript(TellScript),
     /// A file of the draw log, whatever the host.
     Log(LogPath),
     /// The sessions of a room that ended early, for programs that judge passes; whatever the host.
@@ -89,6 +92,7 @@ impl Route {
             | Self::RecordSchema
             | Self::TierRecordSchema
             | Self::EntryScript(_)
+            | Self::TellScript(_)
             | Self::Log(_)
             | Self::NoSuchCall
             | Self::UnknownHost => None,
@@ -191,6 +195,9 @@ impl RouteTable {
         }
         if let Some(script) = EntryScript::of(rest) {
             return Route::EntryScript(script);
+        }
+        if let Some(script) = TellScript::of(rest) {
+            return Route::TellScript(script);
         }
         if let Some(name) = rest.strip_prefix("/ended/").and_then(|file| file.strip_suffix(".json")) {
             let room = self.rooms.iter().position(|room| room.name == name);

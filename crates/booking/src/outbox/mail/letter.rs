@@ -1,9 +1,10 @@
 //! What a mail says. Pure.
 
+use fairgate_pages::calendar::Method;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::calendar::{CalendarStep, calendar};
+use super::calendar::calendar;
 use crate::db::DbTime;
 use crate::events::local_time::in_zone;
 use crate::money::money;
@@ -19,7 +20,7 @@ pub struct Letter {
     /// Plain text.
     pub text: String,
     /// What calendars are told, as a file.
-    pub calendar: Option<(CalendarStep, String)>,
+    pub calendar: Option<(Method, String)>,
 }
 
 impl Letter {
@@ -72,8 +73,8 @@ impl Letter {
             None => text,
         };
         let step = match message.kind {
-            Kind::Booked => Some(CalendarStep::Publish),
-            Kind::Cancelled => Some(CalendarStep::Cancel),
+            Kind::Booked => Some(Method::Publish),
+            Kind::Cancelled => Some(Method::Cancel),
             _ => None,
         };
         let calendar = step.and_then(|step| Some((step, calendar(step, message, address)?)));
@@ -136,7 +137,7 @@ mod tests {
             assert!(letter.text.contains(part), "{part} is not in\n{}", letter.text);
         }
         let (step, file) = letter.calendar.expect("a calendar file");
-        assert!(step == CalendarStep::Publish && file.contains("SUMMARY:Night\\nBcc: all@example.com\r\n"), "{file}");
+        assert!(step == Method::Publish && file.contains("SUMMARY:Night\\nBcc: all@example.com\r\n"), "{file}");
         assert_eq!(letter.message_id, "<7.00000000-0000-0000-0000-000000000000@fairgate>");
     }
 
@@ -145,7 +146,7 @@ mod tests {
         let mailed = |kind| Letter::about(&message(kind), None, None).is_some();
         assert!(mailed(Kind::Refunded) && mailed(Kind::Cancelled));
         let letter = Letter::about(&message(Kind::Cancelled), None, None).expect("a mail");
-        assert!(letter.calendar.is_some_and(|(step, _)| step == CalendarStep::Cancel), "the event leaves the calendar");
+        assert!(letter.calendar.is_some_and(|(step, _)| step == Method::Cancel), "the event leaves the calendar");
         assert_eq!(Kind::ALL.into_iter().filter(|kind| mailed(*kind)).count(), 4);
     }
 

@@ -12,7 +12,7 @@ mod letter;
 mod post;
 mod worker;
 
-pub use calendar::{CalendarStep, calendar};
+pub use calendar::calendar;
 pub use letter::Letter;
 pub use post::{Post, PostError};
 pub use worker::{MAIL, MAILED, MailWatch, MailWorker, PublicShop};

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use fairgate_pages::calendar::Method;
 use lettre::message::header::ContentType;
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
-use super::calendar::CalendarStep;
 use super::letter::Letter;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,8 +82,8 @@ fn compose(from: &Mailbox, to: &str, letter: &Letter, at: SystemTime) -> Result<
     message.map_err(|error| PostError::Unfit(error.to_string()))
 }
 
-fn attached(step: CalendarStep, file: &str) -> Result<SinglePart, PostError> {
-    let kind = format!("text/calendar; charset=utf-8; method={}", step.method());
+fn attached(method: Method, file: &str) -> Result<SinglePart, PostError> {
+    let kind = format!("text/calendar; charset=utf-8; method={}", method.name());
     let kind = ContentType::parse(&kind).map_err(|error| PostError::Unfit(error.to_string()))?;
     Ok(Attachment::new("booking.ics".to_owned()).body(file.to_owned(), kind))
 }
