@@ -328,6 +328,7 @@ function show() {
   showLeave(shown.screen);
   $("check").hidden = !hasPool(status);
   reveal("calendar", model.coming);
+  for (const name of ["soldout", "ended"]) reveal(`own-${name}`, name === screen);
   reveal("tell", !teller && ["idle", "pooled", "drawing", "line"].includes(screen));
   keepFocus(focused);
   announce(at, notice);

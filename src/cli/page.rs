@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::page::{EntryPage, PageInput, SHIPPED_TEMPLATE, WaitingPage};
+use crate::page::{EntryPage, OwnPage, PageInput, SHIPPED_TEMPLATE, WaitingPage};
 
 /// Print and check the template of the waiting page.
 #[derive(Debug, Args)]
@@ -60,6 +60,7 @@ fn check(files: Vec<PathBuf>, out: &mut impl Write, err: &mut impl Write) -> any
             template: Some(file.clone()),
             frame_ancestors: Vec::new(),
             entry: EntryPage::default(),
+            own: OwnPage::default(),
         };
         match WaitingPage::check(&page) {
             Ok(()) => writeln!(out, "{}: ok", file.display())?,

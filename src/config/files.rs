@@ -8,7 +8,7 @@ use pingora::tls;
 use super::reader::{Document, Step};
 use super::store::read_authority;
 use super::{Config, RoomConfig, ShopKeySource, TlsListener};
-use crate::page::{EntryPage, PageInput, WaitingPage, read_page};
+use crate::page::{EntryPage, WaitingPage, read_page};
 use fairgate_entry::shop::ShopKeys;
 use fairgate_token::KeyRing;
 
@@ -61,15 +61,18 @@ fn check_log_key(config: &Config, document: &Document<'_>) {
 }
 
 fn check_template(config: &Config, document: &Document<'_>, index: usize, room: &RoomConfig) {
-    let Some(template) = &room.page.template else { return };
-    let page = PageInput {
-        room: room.name.clone(),
-        prefix: config.edge.prefix.clone(),
-        title: room.title.clone(),
-        template: Some(template.clone()),
-        frame_ancestors: Vec::new(),
-        entry: EntryPage::default(),
+    let page = match room.page_input(&config.edge.prefix, EntryPage::default()) {
+        Ok(page) => page,
+        Err((key, error)) => {
+            let path = [Step::Key("room"), Step::Item(index), Step::Key("page"), Step::Key(key)];
+            let named = format!("room[{}].page.{key}", room.name);
+            document.problem(&path, &named, error.to_string(), "name a small picture, or leave it out");
+            return;
+        }
     };
+    if room.page.template.is_none() {
+        return;
+    }
     if let Err(error) = WaitingPage::check(&page) {
         let path = [Step::Key("room"), Step::Item(index), Step::Key("page"), Step::Key("template")];
         let key = format!("room[{}].page.template", room.name);

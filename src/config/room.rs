@@ -1,13 +1,13 @@
 //! `[[room]]`: what is protected, when, how people are let in, and what they see meanwhile.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use toml::de::DeValue;
 
 use super::draw::BeaconConfig;
 use super::entry::{EntryConfig, RoomFacts};
 use super::origin::Origin;
+use super::page::PageConfig;
 use super::reader::Section;
 use super::sale::{SaleConfig, read_sales};
 use super::session::{SessionConfig, SessionSpans};
@@ -111,23 +111,6 @@ pub enum AfterEnd {
     Closed,
     /// The room lets everyone through to the shop.
     Open,
-}
-
-/// What fans see while they wait.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageConfig {
-    /// A template of the organizer's instead of ours.
-    pub template: Option<PathBuf>,
-    /// The status of the waiting page.
-    pub html_status: u16,
-    /// The status for API clients without a pass.
-    pub api_status: u16,
-    /// A page that search engines' crawlers get instead.
-    pub public_page: Option<PathBuf>,
-    /// The origins whose pages may show the room's in a frame.
-    pub frame_ancestors: Vec<String>,
-    /// The organizer's message when the room is scheduled.
-    pub message: Option<String>,
 }
 
 /// How often waiting pages ask for `status`.
@@ -281,7 +264,7 @@ fn check_paths(section: &Section<'_>, key: &'static str, paths: Option<Vec<Strin
     paths.unwrap_or_default().into_iter().filter(fits).collect()
 }
 
-fn read_origins(section: &Section<'_>, key: &'static str) -> Vec<String> {
+pub(super) fn read_origins(section: &Section<'_>, key: &'static str) -> Vec<String> {
     let origins: Vec<String> = section.get_or(key, Vec::new());
     for origin in &origins {
         let remedy = r#"write it as browsers do: scheme, host in lower case, and a port where it is not the scheme's, like "https://www.shop.example""#;
@@ -356,22 +339,6 @@ pub(super) fn check_control(section: &Section<'_>, key: &str, control: &Control)
     if let Err(refusal) = control.check() {
         let remedy = "choose a value within these bounds; to hold everyone, pause the room";
         section.problem(key, refusal.to_string(), remedy);
-    }
-}
-
-impl PageConfig {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        let html_status = section.get_or("html_status", 200);
-        let api_status = section.get_or("api_status", 503);
-        for (key, status) in [("html_status", html_status), ("api_status", api_status)] {
-            let fits = status == 200 || (400..=599).contains(&status);
-            section.check(fits, key, format!("{status} would mislead clients and caches"), "use 200, 429 or 503");
-        }
-        let message: Option<String> = section.get("message");
-        check_control(section, "message", &Control::Message(message.clone()));
-        let (template, public_page) = (section.get("template"), section.get("public_page"));
-        let frame_ancestors = read_origins(section, "frame_ancestors");
-        Some(Self { template, html_status, api_status, public_page, frame_ancestors, message })
     }
 }
 

@@ -1,21 +1,15 @@
 //! `[[room.tier]]`: who stands in line before whom, and in what proportion. A room that has tiers, or asks for identities,
 //! draws by `fairgate/v2`.
 
-use std::collections::BTreeMap;
-
 use fairgate_core::room::Rules;
 use fairgate_draw::v2::{Method, Methods, Tier, Tiers, is_name};
-use serde::Serialize;
-use toml::de::DeValue;
 
 use super::draw::BeaconConfig;
+use super::label::Label;
 use super::reader::Section;
-use super::value::{Misfit, Value};
 
 /// The tier of a room that asks for identities and names no tiers.
 const EVERYONE: &str = "everyone";
-/// The most bytes of what fans read of a tier.
-const LABEL_BYTES_MAX: usize = 64;
 const TIERS_REMEDY: &str = "give the first tier band 0 and each next one the same band or one more, each a share of 1 to 1000 \
      and a name of its own, of 1 to 32 of a-z, 0-9 and -";
 
@@ -26,16 +20,6 @@ pub struct TierConfig {
     pub tier: Tier,
     /// What fans read; its name where nothing was written.
     pub label: Option<Label>,
-}
-
-/// What fans read of a tier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Label {
-    /// The same in every language.
-    One(String),
-    /// By language, as in `lang`: `en`, `pt`.
-    ByLanguage(BTreeMap<String, String>),
 }
 
 impl TierConfig {
@@ -121,35 +105,6 @@ fn methods(names: &[String]) -> Result<Methods, String> {
     let mut methods = methods.map_err(|error| error.to_string())?;
     methods.sort_unstable();
     Methods::new(methods).map_err(|error| error.to_string())
-}
-
-impl Value for Label {
-    fn kind() -> String {
-        "text, or table: text by language".into()
-    }
-
-    fn read(value: &DeValue<'_>) -> Result<Self, Misfit> {
-        let Some(table) = value.as_table() else { return read_label(value).map(Self::One) };
-        let mut labels = BTreeMap::new();
-        for (language, value) in table {
-            let language = language.get_ref();
-            let is_tag = (2..=35).contains(&language.len())
-                && language.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            if !is_tag {
-                let remedy = r#"write it as pages do: "en", "pt", "de""#;
-                return Err(Misfit::new(format!("{language:?} is not a language"), remedy));
-            }
-            labels.insert(language.to_string(), read_label(value.get_ref())?);
-        }
-        Ok(Self::ByLanguage(labels))
-    }
-}
-
-fn read_label(value: &DeValue<'_>) -> Result<String, Misfit> {
-    let label = String::read(value)?;
-    let fits = (1..=LABEL_BYTES_MAX).contains(&label.len()) && !label.chars().any(char::is_control);
-    let remedy = format!("write 1 to {LABEL_BYTES_MAX} bytes in one line, like \"Members\"");
-    if fits { Ok(label) } else { Err(Misfit::new("cannot be shown to fans", remedy)) }
 }
 
 #[cfg(test)]

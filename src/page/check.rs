@@ -57,8 +57,8 @@ fn values(input: &PageInput, language: &Language) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::EntryPage;
     use crate::page::language;
+    use crate::page::{EntryPage, OwnPage};
 
     #[test]
     fn the_page_is_whole_in_every_language() {
@@ -69,6 +69,7 @@ mod tests {
             template: None,
             frame_ancestors: Vec::new(),
             entry: EntryPage::default(),
+            own: OwnPage::default(),
         };
         let page = CheckPage::build(&input).expect("the shipped page");
         for language in language::all() {

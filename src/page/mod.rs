@@ -8,6 +8,7 @@
 //! The document loads nothing from anywhere, and its policy allows nothing but its own inline style and script, and what that
 //! script loads: where the room asks something of those who enter ([`EntryPage`]), and where a fan asks to be told of the turn.
 
+mod accent;
 mod calendar;
 mod check;
 mod editions;
@@ -17,6 +18,7 @@ mod kept;
 mod language;
 mod moving;
 mod noscript;
+mod own;
 mod policy;
 mod problem;
 mod requirements;
@@ -32,6 +34,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::HeaderValue;
 
+pub use accent::{Accent, Colour, TooFaint};
 pub use calendar::{ComingSale, Moment, sale_calendar};
 pub use check::CheckPage;
 use editions::Editions;
@@ -42,6 +45,7 @@ use language::Language;
 pub use moving::MovePage;
 pub use noscript::{NoScript, State};
 use noscript::{Placeholders, Tail};
+pub use own::{LinkKind, OwnEnd, OwnPage, OwnPicture, OwnText, PictureError, read_picture};
 pub use problem::{ProblemPage, Told};
 pub use worker::{ScriptDocument, WorkerScript};
 
@@ -60,6 +64,8 @@ pub struct PageInput {
     pub frame_ancestors: Vec<String>,
     /// What is asked of those who enter.
     pub entry: EntryPage,
+    /// What the organizer has on it.
+    pub own: OwnPage,
 }
 
 /// The largest page that an organizer may give for crawlers.
@@ -96,6 +102,9 @@ pub enum PageError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A picture of the organizer's cannot be shown.
+    #[error("{0}; name a small picture in `room.page`, or leave it out")]
+    Picture(PictureError),
     /// The template is not valid, or uses a name that does not exist.
     #[error("{file}:{line}: {detail}")]
     Template {
@@ -255,6 +264,7 @@ mod tests {
             template: None,
             frame_ancestors: Vec::new(),
             entry: EntryPage::default(),
+            own: OwnPage::default(),
         }
     }
 
@@ -362,6 +372,64 @@ mod tests {
             assert!(tail.contains(part), "{part}: {tail}");
         }
         assert!(!text(&page, "en", State::Pooled).contains("name=code"));
+    }
+
+    fn with_own() -> PageInput {
+        let text = |all: &[(&str, &str)]| {
+            OwnText(all.iter().map(|(tag, text)| ((*tag).to_owned(), (*text).to_owned())).collect())
+        };
+        let end = |words: &str| OwnEnd {
+            text: text(&[("en", words), ("de", "Am <Freitag> mehr.")]),
+            link: Some(("https://shop.example/list?a=1&b=2".to_owned(), text(&[("", "The list")]))),
+        };
+        let picture =
+            || OwnPicture { address: "data:image/png;base64,iVBORw==".to_owned(), says: text(&[("en", "A \"logo\"")]) };
+        let own = OwnPage {
+            accent: Accent::of(Colour::parse("#003d7a").expect("a colour")).ok(),
+            logo: Some(picture()),
+            picture: Some(picture()),
+            links: LinkKind::ALL.map(|kind| (kind, format!("https://shop.example/{}", kind.name()))).into(),
+            questions: vec![(text(&[("en", "A bag?"), ("ar", "حقيبة؟")]), text(&[("en", "One.\nSmall.")]))],
+            sold_out: Some(end("More <soon>.")),
+            ended: Some(end("Until next year.")),
+        };
+        PageInput { own, ..input() }
+    }
+
+    #[test]
+    fn an_organizers_words_stand_on_the_page_with_scripts_and_without() {
+        let page = WaitingPage::build(&with_own()).expect("the shipped page");
+        for (language, parts) in [
+            (
+                "en",
+                ["<summary lang=\"en\" dir=\"auto\">A bag?</summary>", ">More &lt;soon&gt;.", ">About the event</a>"],
+            ),
+            (
+                "de",
+                [
+                    "<summary lang=\"en\" dir=\"auto\">A bag?</summary>",
+                    ">Am &lt;Freitag&gt; mehr.",
+                    ">Zur Veranstaltung</a>",
+                ],
+            ),
+            ("ar", ["<summary lang=\"ar\" dir=\"auto\">حقيبة؟</summary>", ">More &lt;soon&gt;.", ">عن الفعالية</a>"]),
+        ] {
+            let html = text(&page, language, State::SoldOut);
+            let (head, tail) = html.split_at(html.find("<noscript>\n<p").expect("a part for visitors without scripts"));
+            for part in parts {
+                assert!(head.contains(part), "{language}: {part}");
+            }
+            let sold_out = "<a href=\"https://shop.example/list?a=1&amp;b=2\"";
+            assert!(tail.contains(parts[1]) && tail.contains(sold_out), "{language}: {tail}");
+            assert!(!text(&page, language, State::Pooled)[head.len()..].contains(parts[1]), "{language}");
+            assert!(html.contains("alt=\"A &quot;logo&quot;\"") && html.contains("--accent:#003d7a"), "{language}");
+        }
+        let csp = page.document(b"en", b"", &visitor(State::SoldOut)).csp;
+        assert!(csp.to_str().expect("ASCII").contains("img-src data: 'self'"));
+        let plain = text(&WaitingPage::build(&input()).expect("the shipped page"), "en", State::SoldOut);
+        for absent in ["class=\"own\"", "<details", "<img", "own-soldout\""] {
+            assert!(!plain.contains(absent), "{absent}: nothing is there that nobody wrote");
+        }
     }
 
     #[test]

@@ -56,8 +56,8 @@ fn values(input: &PageInput, language: &Language) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::EntryPage;
     use crate::page::language;
+    use crate::page::{EntryPage, OwnPage};
 
     #[test]
     fn the_page_is_whole_in_every_language_and_loads_nothing() {
@@ -68,6 +68,7 @@ mod tests {
             template: None,
             frame_ancestors: Vec::new(),
             entry: EntryPage::default(),
+            own: OwnPage::default(),
         };
         let page = MovePage::build(&input).expect("the shipped page");
         for language in language::all() {

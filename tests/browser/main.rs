@@ -5,6 +5,7 @@ mod chromium;
 mod console;
 mod draw_log;
 mod journey;
+mod looks;
 mod scan;
 mod screens;
 mod script;

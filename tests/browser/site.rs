@@ -20,7 +20,8 @@ use tempfile::TempDir;
 
 /// Longer than a machine with other work to do takes for anything that a test waits for.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-const TOKEN: &str = "a token for the tests of the browser";
+/// An organizer's, at the admin listener.
+pub(crate) const TOKEN: &str = "a token for the tests of the browser";
 const IDENTITY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 /// What the gate shows to a club's provider.
 pub(crate) const CLUB_SECRET: &str = "the gate's secret at the club";
@@ -274,6 +275,11 @@ impl Site {
         let rows = client.execute(statement, &[]).await.expect("the statement");
         connection.abort();
         rows
+    }
+
+    /// An address of the admin listener.
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.admin)
     }
 
     /// Changes a room by the admin API, as an organizer does.

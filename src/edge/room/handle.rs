@@ -27,7 +27,7 @@ use crate::edge::entry::desk::Desk;
 use crate::edge::entry::page::entry_page;
 use crate::edge::upstream::handle::Upstream;
 use crate::observe::RouteClass;
-use crate::page::{CheckPage, MovePage, PageError, PageInput, WaitingPage, read_page};
+use crate::page::{CheckPage, MovePage, PageError, WaitingPage, read_page};
 use fairgate_core::overload::{Advance, Look, Progress};
 use fairgate_core::request::decide::RoomState;
 use fairgate_core::request::prefix::is_under;
@@ -119,14 +119,7 @@ impl LiveRoom {
         log: Option<Arc<LiveLog>>,
         store: &Path,
     ) -> Result<(Self, RoomWorkers), PageError> {
-        let input = PageInput {
-            room: config.name.clone(),
-            prefix: prefix.to_owned(),
-            title: config.title.clone(),
-            template: config.page.template.clone(),
-            frame_ancestors: config.page.frame_ancestors.clone(),
-            entry: entry_page(config),
-        };
+        let input = config.page_input(prefix, entry_page(config)).map_err(|(_, error)| PageError::Picture(error))?;
         let (page, check) = (WaitingPage::build(&input)?, CheckPage::build(&input)?);
         let policy = &config.entry.policy;
         let moves = policy.binding == Binding::Key && policy.moves > 0;
