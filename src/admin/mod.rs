@@ -31,6 +31,7 @@ mod listen;
 mod make;
 mod openapi;
 mod precondition;
+mod preview;
 mod problem;
 mod refusals;
 mod report;
@@ -55,6 +56,7 @@ use prometheus::Registry;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::definitions::Book;
+use crate::page::PageInput;
 use fairgate_draw::Hash;
 use fairgate_entry::code::Shared;
 use fairgate_store::Store;
@@ -106,6 +108,9 @@ pub type Sign = dyn Fn(serde_json::Value) -> Option<serde_json::Value> + Send + 
 /// Tells the rooms of this edge.
 pub type RoomsOf = dyn Fn() -> Vec<RoomName> + Send + Sync;
 
+/// Tells, of a room, what its waiting page is made from.
+pub type PageOf = dyn Fn(&str) -> Option<PageInput> + Send + Sync;
+
 /// What the admin surface works on.
 #[derive(Clone)]
 pub struct Admin {
@@ -139,6 +144,8 @@ pub struct Admin {
     pub best: Arc<BestOf>,
     /// Puts the edge's signature on the report of a sale; nothing where it is no canonical JSON.
     pub sign: Arc<Sign>,
+    /// What a room's waiting page is made from.
+    pub page: Arc<PageOf>,
     /// What people should be told of this edge though visitors may be sent to it.
     pub alarms: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
@@ -176,6 +183,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/report", get(report::show))
         .route("/rooms/{room}/report.html", get(report::show_html))
         .route("/rooms/{room}/report.csv", get(report::show_csv))
+        .route("/rooms/{room}/preview", get(preview::show))
         .route("/rooms/{room}/audit", get(audit_pages::of_room))
         .route("/audit", get(audit_pages::of_all))
         .route("/console/links", post(console::links::new_link))

@@ -5,8 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    alarms, audit_pages, beacon, clock, console, definitions, edges, entry, health, history, report, revoke, rooms,
-    undo,
+    alarms, audit_pages, beacon, clock, console, definitions, edges, entry, health, history, preview, report, revoke,
+    rooms, undo,
 };
 
 /// The admin API.
@@ -27,6 +27,7 @@ use super::{
         report::show,
         report::show_html,
         report::show_csv,
+        preview::show,
         audit_pages::of_room,
         audit_pages::of_all,
         console::links::new_link,

@@ -99,6 +99,7 @@ impl TestEdge {
             shared: Arc::new(|_, _| Vec::new()),
             best: Arc::new(|_| None),
             sign: Arc::new(move |report| keys.sign_report(report, OPENS_AT_MS)),
+            page: Arc::new(|_| None),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().expect("a port");

@@ -24,9 +24,11 @@ pub struct RoomText<'t> {
 }
 
 /// Keys of a room that only the file may have: who may write rooms need not be who runs the edge.
-const OF_THE_FILE: [(&[&str], &str); 10] = [
+const OF_THE_FILE: [(&[&str], &str); 12] = [
     (&["page", "template"], "names a file of the edge's machine"),
     (&["page", "public_page"], "names a file of the edge's machine"),
+    (&["page", "logo"], "names a file of the edge's machine"),
+    (&["page", "picture"], "names a file of the edge's machine"),
     (&["entry", "networks"], "names a file of the edge's machine"),
     (&["entry", "identity_key_env"], "names a variable of the edge's environment"),
     (&["entry", "provider"], "names a server and a variable that holds a secret"),

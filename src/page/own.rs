@@ -146,7 +146,8 @@ impl OwnText {
     fn in_language(&self, tag: &str) -> (&str, &str) {
         let primary = tag.split('-').next().unwrap_or(tag);
         let asked = [tag, primary, "en", ""].iter().find_map(|tag| self.0.get_key_value(*tag));
-        let (tag, text) = asked.or_else(|| self.0.first_key_value()).map_or(("", ""), |(tag, text)| (tag, text));
+        let (tag, text) =
+            asked.or_else(|| self.0.first_key_value()).map_or(("", ""), |(tag, text)| (tag.as_str(), text.as_str()));
         (text, tag)
     }
 
@@ -177,16 +178,18 @@ impl OwnPage {
     /// What a template has of it, in a language.
     pub(super) fn values(&self, language: &Language) -> Value {
         let tag = language.tag;
-        let picture = |picture: &OwnPicture| context! { src => picture.address, says => picture.says.value(tag) };
+        let picture =
+            |picture: &OwnPicture| context! { src => picture.address.as_str(), says => picture.says.value(tag) };
         let links = self.links.iter().map(|(kind, address)| {
-            context! { label => language.text.get(kind.name()), href => address }
+            context! { label => language.text.get(kind.name()), href => address.as_str() }
         });
         let questions = self
             .questions
             .iter()
             .map(|(question, answer)| context! { question => question.value(tag), answer => answer.value(tag) });
         let end = |end: &OwnEnd| {
-            let link = end.link.as_ref().map(|(href, label)| context! { href => href, label => label.value(tag) });
+            let link =
+                end.link.as_ref().map(|(href, label)| context! { href => href.as_str(), label => label.value(tag) });
             context! { words => end.text.value(tag), link => link }
         };
         context! {

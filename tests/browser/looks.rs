@@ -50,7 +50,11 @@ async fn every_state_is_looked_at_before_a_fan_sees_it() {
             assert_eq!(browser.eval("globalThis.misfits(document)").await, json!([]), "{state} {lang}");
             let said = browser.text("body").await;
             assert!(!said.contains("undefined") && !said.contains("NaN"), "{state} {lang}: {said}");
-            assert_eq!(browser.text("#own-soldout").await.contains("waiting list"), state == "soldout", "{state}: {said}");
+            assert_eq!(
+                browser.text("#own-soldout").await.contains("waiting list"),
+                state == "soldout",
+                "{state}: {said}"
+            );
             if ["far", "line", "soldout"].contains(&state) {
                 browser.screenshot(&format!("looks-{state}-{lang}")).await;
             }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use fairgate::edge::{PollPolicy, Status, StatusInput};
-use fairgate::page::{EntryPage, NoScript, PageInput, State, WaitingPage};
+use fairgate::page::{EntryPage, NoScript, OwnPage, PageInput, State, WaitingPage};
 use fairgate_core::overload::{Look, Progress};
 use fairgate_core::room::{Position, View};
 use fairgate_telemetry::entropy;
@@ -29,6 +29,7 @@ impl AnswerBytes {
             template: None,
             frame_ancestors: Vec::new(),
             entry: EntryPage::default(),
+            own: OwnPage::default(),
         };
         let page = WaitingPage::build(&input).context("the waiting page cannot be built")?;
         let visitor = NoScript { state: State::NotOpen, return_to: "/", message: None, opens: None };

@@ -34,7 +34,7 @@ const COOKIE_SECURE: &str = "__Host-fairgate-console";
 const COOKIE_PLAIN: &str = "fairgate-console";
 
 /// What a page of the console may do: load our own script and style, and speak with where it came from.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -97,7 +97,7 @@ fn is_own_page(headers: &HeaderMap) -> bool {
 fn guarded(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // With `no-referrer` a form's Origin would be `null`.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));

@@ -15,6 +15,7 @@ mod fields;
 pub(super) mod links;
 mod live;
 mod login;
+mod looks;
 mod refusal;
 mod render;
 mod report_page;
@@ -114,6 +115,8 @@ pub(super) fn router(admin: Admin) -> Router<Admin> {
         .route("/console/rooms/{room}/charts", get(charts::show))
         .route("/console/rooms/{room}/report", get(report_page::show))
         .route("/console/rooms/{room}/report/{file}", get(report_page::save))
+        .route("/console/rooms/{room}/page", get(looks::matrix))
+        .route("/console/rooms/{room}/page/{state}", get(looks::one))
         .route("/console/rooms/{room}/preview", post(steer::preview))
         .route("/console/rooms/{room}/change", post(steer::change))
         .route("/console/rooms/{room}/undo", post(steer::undo))

@@ -20,6 +20,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("confirm.html", include_str!("../../../pages/console/confirm.html")),
     ("enter.html", include_str!("../../../pages/console/enter.html")),
     ("login.html", include_str!("../../../pages/console/login.html")),
+    ("looks.html", include_str!("../../../pages/console/looks.html")),
     ("refused.html", include_str!("../../../pages/console/refused.html")),
     ("report.html", include_str!("../../../pages/console/report.html")),
     ("room.html", include_str!("../../../pages/console/room.html")),

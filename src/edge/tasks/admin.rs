@@ -36,6 +36,8 @@ impl AdminService {
         let [watched, alarmed, counted, measured] = std::array::from_fn(|_| Arc::clone(edge));
         let signing = Arc::clone(edge);
         let sign = move |report| signing.keys.now().sign_report(report, signing.now_ms());
+        let looked = Arc::clone(edge);
+        let page = move |room: &str| Some(looked.served().room(room)?.page.input().clone());
         let best = move |room: &str| measured.served().room(room)?.best_minute();
         let shared = move |room: &str, draw: &fairgate_draw::Hash| {
             let served = counted.served();
@@ -58,6 +60,7 @@ impl AdminService {
             shared: Arc::new(shared),
             best: Arc::new(best),
             sign: Arc::new(sign),
+            page: Arc::new(page),
             alarms: Arc::new(move || alarmed.alarms()),
         };
         Self { edge: Arc::clone(edge), listen, admin }

@@ -193,6 +193,7 @@ impl World {
             shared: Arc::new(|_, _| Vec::new()),
             best: Arc::new(|_| None),
             sign: Arc::new(Some),
+            page: Arc::new(|_| None),
             alarms: Arc::new(Vec::new),
         };
         let listener = fairgate_testkit::listen_async().unwrap();
