@@ -1,7 +1,9 @@
 //! `fairgate event`: import seat plans, look at events, find them and edit them.
 
+mod buyers;
 mod sales;
 mod search;
+mod signals;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -56,6 +58,27 @@ enum Step {
         #[arg(long)]
         watch: bool,
         /// Print JSON, one object per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show who buys: how many seats fans have, and what another limit would have changed.
+    Buyers {
+        #[command(flatten)]
+        api: OrganizerArgs,
+        /// The event's id.
+        event: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what in a sale does not look like people who buy for themselves. Each signal is evidence and no verdict;
+    /// `fairgate booking review` keeps a booking back, `fairgate booking cancel` refunds it.
+    Signals {
+        #[command(flatten)]
+        api: OrganizerArgs,
+        /// The event's id.
+        event: String,
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -180,6 +203,8 @@ pub(super) fn run(args: EventArgs) -> anyhow::Result<ExitCode> {
             Step::Import(args) => import(&args).await,
             Step::Show { api, event } => show(&api, &event).await,
             Step::Sales { api, event, watch, json } => sales::run(&api, &event, watch, json).await,
+            Step::Buyers { api, event, json } => buyers::run(&api, &event, json).await,
+            Step::Signals { api, event, json } => signals::run(&api, &event, json).await,
             Step::Search { api, words, json } => search::run(&api, &words, json).await,
             Step::Set(args) => set(*args).await,
         }

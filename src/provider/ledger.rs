@@ -14,6 +14,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use fairgate_booking::payment::api::{ChargeRecord, ChargeRequest, ChargeStatus};
+use fairgate_booking::payment::card_of;
 
 /// More than a demonstration needs; beyond it the books are full.
 const CHARGES_MAX: usize = 1_000_000;
@@ -95,7 +96,8 @@ impl Ledger {
         };
         let (amount, currency) = (asked.amount, asked.currency.clone());
         let charge = format!("demo_{}", asked.payment_id.simple());
-        self.write(ChargeRecord { payment_id: asked.payment_id, charge, amount, currency, status, reason })
+        let (payment_id, method) = (asked.payment_id, card_of(&asked.token));
+        self.write(ChargeRecord { payment_id, charge, amount, currency, status, reason, method })
     }
 
     /// Gives the money back, once.
@@ -122,7 +124,7 @@ impl Ledger {
         let charge = format!("demo_{}", payment_id.simple());
         let reason = Some("the shop gave up on the payment".to_owned());
         let (status, currency) = (ChargeStatus::Voided, String::new());
-        self.write(ChargeRecord { payment_id, charge, amount: 0, currency, status, reason })
+        self.write(ChargeRecord { payment_id, charge, amount: 0, currency, status, reason, method: None })
     }
 
     fn write(&mut self, record: ChargeRecord) -> Result<ChargeRecord, LedgerError> {

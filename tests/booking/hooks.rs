@@ -79,10 +79,11 @@ fn read(stream: &mut impl Read) -> Option<Told> {
 }
 
 fn shop() -> Shop {
-    let env: Env = vec![
-        ("FAIRGATE_WITHOUT", "mail,insight".to_owned()),
-        ("FAIRGATE_HOOK_RETRY_AFTER", "300ms,300ms,300ms,300ms,300ms,300ms".to_owned()),
-    ];
+    shop_with(vec![("FAIRGATE_WITHOUT", "mail,insight".to_owned())])
+}
+
+fn shop_with(mut env: Env) -> Shop {
+    env.push(("FAIRGATE_HOOK_RETRY_AFTER", "300ms,300ms,300ms,300ms,300ms,300ms".to_owned()));
     Shop::open_with(&free_address(), env)
 }
 
@@ -171,14 +172,21 @@ async fn a_system_is_told_what_it_wants_to_hear_again_until_it_takes_it_and_a_de
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_system_that_takes_nothing_for_three_days_is_off_and_keeps_nothing_until_it_is_switched_on() {
-    let (shop, system) = (shop(), System::open("500 No"));
-    let sql = shop.sql().await;
-    assert!(hook(&shop, &["add", "accounting", &system.url, "--allow-private"]).0);
+    let mails = tempfile::tempdir().expect("a directory");
+    let directory = mails.path().to_str().expect("text").to_owned();
+    let shop = shop_with(vec![("FAIRGATE_WITHOUT", "insight".to_owned()), ("FAIRGATE_MAIL_DIRECTORY", directory)]);
+    let (system, sql) = (System::open("500 No"), shop.sql().await);
+    let add = ["add", "accounting", &system.url, "--allow-private", "--contact"];
+    assert!(!hook(&shop, &[&add[..], &["nobody"]].concat()).0, "an address has an @");
+    assert!(hook(&shop, &[&add[..], &["ops@example.com"]].concat()).0);
     buy(&shop, 1).await;
     until("a failure", async || hook(&shop, &["list"]).1.contains("takes nothing since")).await;
     sql.batch_execute("update hook set failing_since = now() - interval '73 hours'").await.expect("it is long ago");
     buy(&shop, 2).await;
     until("that it is off", async || hook(&shop, &["list"]).1.contains("it has taken nothing for three days")).await;
+    until("the mail", async || mails_in(mails.path()).len() == 1).await;
+    let mail = mails_in(mails.path()).remove(0);
+    assert!(mail.contains("To: ops@example.com") && mail.contains("it has taken nothing for three days"), "{mail}");
     let asked = system.told().len();
     sql.batch_execute("update sink set seen_at = now() - interval '1 minute'").await.expect("it is a while ago");
     let readers = "select count(*) from sink where name = 'hook-accounting'";
@@ -204,6 +212,18 @@ async fn a_system_that_takes_nothing_for_three_days_is_off_and_keeps_nothing_unt
     system.answers("410 Gone");
     buy(&shop, 5).await;
     until("that it is off", async || hook(&shop, &["list"]).1.contains("it answered 410 Gone")).await;
+    until("another mail", async || mails_in(mails.path()).iter().any(|mail| mail.contains("410 Gone"))).await;
+    assert_eq!(mails_in(mails.path()).len(), 2, "each is told once");
+    assert!(hook(&shop, &["on", "accounting"]).0 && hook(&shop, &["off", "accounting"]).0);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(mails_in(mails.path()).len(), 2, "nobody is told what a person did");
+}
+
+/// The mails in a directory, whole ones.
+fn mails_in(directory: &std::path::Path) -> Vec<String> {
+    let files = std::fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.path());
+    let whole = files.filter(|path| path.extension().is_some_and(|end| end == "eml"));
+    whole.map(|path| std::fs::read_to_string(path).expect("text")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -136,6 +136,25 @@ async fn every_figure_is_what_the_tables_say_whoever_is_killed() {
     assert!(sales["holds"]["pay_seconds_p90"].is_number(), "{sales:#}");
     assert_eq!(sales["seats"]["capacity"], 5000);
 
+    let declined = json!([{ "reason": "the card was declined", "payments": 8 }]);
+    assert_eq!(sales["declines"], declined, "one of five was declined first");
+    let buyers = shop.http.get(api(&shop, &format!("events/{EVENT}/buyers"))).bearer_auth(TOKEN).send().await;
+    let buyers: Value = buyers.expect("an answer").json().await.expect("JSON");
+    let of_fans = "select json_build_object('fans', count(*), 'seats', coalesce(sum(seats), 0))::text from (
+        select sum(cardinality(units)) as seats from booking where status = 'confirmed' group by session) as fan";
+    let of_fans: String = sql.query_one(of_fans, &[]).await.expect("figures").get(0);
+    let of_fans: Value = serde_json::from_str(&of_fans).expect("JSON");
+    assert_eq!(json!({ "fans": buyers["fans"], "seats": buyers["seats"] }), of_fans, "{buyers:#}");
+    assert_eq!((&buyers["again"], &buyers["if_limit"][2]["seats_left"]), (&json!(0), &json!(0)), "{buyers:#}");
+
+    let under_way = "insert into payment (payment_id, booking_id, session, request_fingerprint, token, amount, currency,
+            started_at, due_at)
+        select gen_random_uuid(), booking_id, session, request_fingerprint, 't', amount, 'EUR',
+            now() - span, now() + interval '1 hour'
+        from (select * from booking where status = 'expired' limit 1) as one, unnest('{10 s,2 min,3 min}'::interval[]) as span";
+    sql.batch_execute(under_way).await.expect("payments that a provider is silent about");
+    assert_eq!(self::sales(&shop).await.1["funnel"]["open_long"], 2, "two of three are open for long");
+
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fairgate"));
     command.args(["event", "sales", EVENT]).env("FAIRGATE_ORGANIZER_TOKEN", TOKEN);
     command.env("FAIRGATE_BOOKING_ADMIN", shop.metrics_url.trim_end_matches("/metrics"));

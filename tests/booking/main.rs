@@ -42,6 +42,7 @@ mod reminders;
 mod rush;
 mod search;
 mod secure;
+mod signals;
 mod sinks;
 mod storm;
 mod under_way;

@@ -17,7 +17,7 @@
 //! |---|---|
 //! | values | [`units`], [`money`], [`number`], [`mail_address`], [`document`], [`stock`], [`in_progress`] |
 //! | [`metrics`], [`sql`], [`db`] | figures, statements, and the way to Postgres |
-//! | [`passes`], [`ended`] | who was let in by the edge |
+//! | [`passes`], [`ended`], [`traces`] | who was let in by the edge, and what they have in common |
 //! | [`upkeep`] | ends holds, removes old rows |
 //! | [`events`] | what is sold: seats, prices, edits, imports |
 //! | [`tickets`] | what is shown at the door |
@@ -59,5 +59,6 @@ pub mod server;
 pub mod sql;
 pub mod stock;
 pub mod tickets;
+pub mod traces;
 mod units;
 pub mod upkeep;

@@ -4,6 +4,7 @@
 //! a key that is not known. However many such passes come, that is no more often than the bound.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,8 @@ pub struct Passes {
     fetched_at: Mutex<Option<Instant>>,
     /// When it was said last that passes come which cannot be for this core.
     misfit_told_at: std::sync::Mutex<Option<Instant>>,
+    /// How long sessions last, as far as passes have said it: from the first pass of one to its hard end.
+    session_ms: AtomicU64,
 }
 
 impl Passes {
@@ -75,7 +78,15 @@ impl Passes {
         let http = reqwest::Client::builder().timeout(FETCH_PATIENCE).build()?;
         let cache = PassCache::new(PASSES_MAX);
         let (keys, fetched_at) = (ArcSwapOption::empty(), Mutex::new(None));
-        Ok(Self { settings, keys, cache, http, fetched_at, misfit_told_at: std::sync::Mutex::default() })
+        Ok(Self {
+            settings,
+            keys,
+            cache,
+            http,
+            fetched_at,
+            misfit_told_at: std::sync::Mutex::default(),
+            session_ms: AtomicU64::new(0),
+        })
     }
 
     /// True if passes can be judged.
@@ -125,6 +136,16 @@ impl Passes {
             let PassSettings { room, issuer, .. } = &self.settings;
             warn!(%error, room, issuer, "a fan's pass was refused: {remedy}");
         }
+    }
+
+    /// How old a pass is, if it is the first one of its session: a later one has less time to the session's end than others.
+    /// Times in passes are whole seconds, rounded down, so it may be up to a second less.
+    pub fn age_of_first(&self, pass: &Pass, clock: &dyn Clock) -> Option<i32> {
+        let lasts_ms = pass.hard_end_at_ms.saturating_sub(pass.issued_at_ms);
+        let longest_ms = self.session_ms.fetch_max(lasts_ms, Ordering::Relaxed).max(lasts_ms);
+        let age_ms = clock.now_ms().saturating_sub(pass.issued_at_ms);
+        // Each of the two times is rounded.
+        (lasts_ms + 1000 >= longest_ms).then(|| i32::try_from(age_ms).unwrap_or(i32::MAX))
     }
 
     fn is_behind(&self, token: &str) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: [&[&str]; 16] = [
     &["units", "money", "number", "mail_address", "document", "stock", "in_progress"],
     &["metrics", "sql", "db"],
-    &["passes", "ended"],
+    &["passes", "ended", "traces"],
     &["upkeep"],
     &["events"],
     &["tickets"],

@@ -35,7 +35,7 @@ use crate::in_progress::InProgress;
 use crate::insight::{InsightMetrics, InsightReader, SalesDesk};
 use crate::metrics::BookingMetrics;
 use crate::operators::{OPERATOR_PATIENCE, expose};
-use crate::outbox::hooks::HookKeeper;
+use crate::outbox::hooks::{Farewells, HookKeeper};
 use crate::outbox::mail::{MAIL, MAILED, MailWatch, MailWorker, Post, PublicShop};
 use crate::outbox::{HookMetrics, LogQueue, Notices, Schedule, WorkQueue, WorkerMetrics};
 use crate::passes::{PassSettings, Passes};
@@ -47,6 +47,7 @@ use crate::sale::feed::Feed;
 use crate::sale::on_sale::Events;
 use crate::search::{Follower, SearchDesk, SearchIndex, SearchMetrics, Standing, TantivyIndex};
 use crate::tickets::TicketOffice;
+use crate::traces::Traces;
 use crate::upkeep::prune::{Pruner, Retention};
 use crate::upkeep::sweep::Sweeper;
 use fairgate_telemetry::clock::{Clock, SteadyClock};
@@ -167,6 +168,7 @@ impl Tasks {
         // It has nothing to do where nobody can be asked.
         let (keep, asks) = (tasks.supervisor.clone(), Arc::clone(&app.ended));
         tasks.set.spawn(async move { keep.keep_until_done("ended", || asks.run()).await });
+        tasks.keep_with("traces", app, |app| async move { app.traces.run().await });
         tasks.keep_with("desks", app, |app| async move { app.events.keep_desks().await });
         tasks.keep_with("cashier", app, |app| async move { app.cashier.run().await });
     }
@@ -203,10 +205,10 @@ impl Tasks {
     }
 
     /// Has organizers' systems told what happens, whenever it is this process's turn.
-    fn tell_systems(&mut self, app: &Arc<App>, metrics: HookMetrics, schedule: Schedule) {
+    fn tell_systems(&mut self, app: &Arc<App>, metrics: HookMetrics, schedule: Schedule, farewells: Option<Farewells>) {
         let database = app.database.for_lane(Lane::Fans);
         self.keep("hooks", move || {
-            let keeper = HookKeeper::new(database.clone(), metrics.clone(), schedule.clone());
+            let keeper = HookKeeper::new(database.clone(), metrics.clone(), schedule.clone(), farewells.clone());
             async move { keeper.run().await }
         });
     }
@@ -314,7 +316,8 @@ impl Core {
         let passes = Arc::new(Passes::new(settings.passes).context("cannot make an HTTP client")?);
         let in_progress = Arc::new(InProgress::default());
         let (provider, webhook_secret, notices) = open_provider(settings.payments)?;
-        let cashier = Arc::new(Cashier::new(
+        let traces = Arc::new(Traces::new(database.for_lane(Lane::Fans)));
+        let cashier = Cashier::new(
             database.for_lane(Lane::Payments),
             Arc::clone(&events),
             provider,
@@ -322,7 +325,8 @@ impl Core {
             Arc::clone(&metrics),
             Arc::clone(&in_progress),
             api::word_endings(links.clone()),
-        ));
+        );
+        let cashier = Arc::new(cashier.with_traces(Arc::clone(&traces)));
         let health = Arc::new(Health::new(supervisor.clone()));
         let sales_database = database.for_lane(Lane::Fans);
         let mut tasks = Tasks { supervisor, set: JoinSet::new() };
@@ -358,10 +362,13 @@ impl Core {
             openapi: api::openapi_document(),
             pages: api::pages(),
             sales: SalesDesk::new(sales_database),
+            traces,
             search,
             sales_streams: api::sales_streams(),
         });
         tasks.begin(&app, feed, core, settings.retention);
+        let farewells =
+            settings.mail.as_ref().map(|mail| Farewells { post: mail.post.clone(), from: mail.from.clone() });
         if let Some(mail) = settings.mail {
             tasks.remind(&app, mail.schedule.clone());
             tasks.send_mails(&app, WorkerMetrics::new(&registry)?, mail);
@@ -370,7 +377,7 @@ impl Core {
             tasks.hear_notices(Notices::new(queue, secret, Arc::clone(&app.cashier)));
         }
         if let Some(schedule) = settings.hooks {
-            tasks.tell_systems(&app, HookMetrics::new(&registry)?, schedule);
+            tasks.tell_systems(&app, HookMetrics::new(&registry)?, schedule, farewells);
         }
         if settings.insight {
             let (database, metrics) = (app.database.for_lane(Lane::Fans), InsightMetrics::new(&registry)?);

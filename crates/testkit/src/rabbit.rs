@@ -119,6 +119,23 @@ impl PrivateRabbit {
         self.run()
     }
 
+    /// Sets how much memory the broker may use (512 MB at the start). Where it uses more it takes nothing from those who publish: it
+    /// tells them that they are blocked.
+    ///
+    /// # Errors
+    /// [`RabbitError::Run`].
+    pub fn set_memory_bytes_max(&self, bytes: u64) -> Result<(), RabbitError> {
+        let mut command = Command::new(Path::new(self.program).with_file_name("rabbitmqctl"));
+        self.set_up(&mut command);
+        command.args(["set_vm_memory_high_watermark", "absolute", &bytes.to_string()]);
+        let output = command.stdin(Stdio::null()).output()?;
+        if !output.status.success() {
+            let said = [output.stdout, output.stderr].concat();
+            return Err(std::io::Error::other(String::from_utf8_lossy(&said).into_owned()).into());
+        }
+        Ok(())
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -140,36 +157,42 @@ impl PrivateRabbit {
         Ok(())
     }
 
-    /// Starts the broker under its watcher and waits until it answers.
-    fn run(&mut self) -> Result<(), RabbitError> {
-        let log = fs::File::create(self.path("log"))?;
-        let mut command = Command::new("sh");
-        command.args(["-c", WATCHER, "sh"]).arg(self.dir.path()).arg(self.program);
+    /// What the broker and those who steer it have in common.
+    fn set_up(&self, command: &mut Command) {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
         // The Erlang cookie is written there.
         for name in ["HOME", "RABBITMQ_MNESIA_BASE", "RABBITMQ_LOG_BASE", "RABBITMQ_GENERATED_CONFIG_DIR"] {
             command.env(name, self.dir.path());
         }
-        let (distribution, names) = self.inner_ports;
         command
             .env("RABBITMQ_NODENAME", "fairgate@localhost")
+            .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
+            .env("ERL_EPMD_PORT", self.inner_ports.1.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .current_dir("/");
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+    }
+
+    /// Starts the broker under its watcher and waits until it answers.
+    fn run(&mut self) -> Result<(), RabbitError> {
+        let log = fs::File::create(self.path("log"))?;
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCHER, "sh"]).arg(self.dir.path()).arg(self.program);
+        self.set_up(&mut command);
+        command
             .env("RABBITMQ_CONFIG_FILE", self.path("rabbitmq.conf"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", self.path("plugins"))
-            .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
             .env("RABBITMQ_LOGS", "-")
-            .env("RABBITMQ_DIST_PORT", distribution.to_string())
-            .env("ERL_EPMD_PORT", names.to_string())
-            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_DIST_PORT", self.inner_ports.0.to_string())
             // The script becomes the server, so that the watcher knows its process.
             .env("RUNNING_UNDER_SYSTEMD", "true")
             .env(
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
                 "+S 2:2 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
             );
-        if let Some((uid, gid)) = self.user {
-            command.uid(uid).gid(gid);
-        }
-        command.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+        command.process_group(0).stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         let mut watcher = command.spawn()?;
         let pipe = watcher.stdin.take();
         self.watcher = pipe.map(|pipe| (watcher, pipe));

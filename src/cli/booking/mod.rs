@@ -52,6 +52,7 @@ enum Step {
     Reconcile(reconcile::ReconcileArgs),
     Show(organize::ShowArgs),
     Cancel(organize::CancelArgs),
+    Review(organize::ReviewArgs),
 }
 
 /// What a core is started with.
@@ -141,6 +142,7 @@ fn run_step(step: Step) -> anyhow::Result<ExitCode> {
             Step::Reconcile(args) => reconcile::run(&args).await,
             Step::Show(args) => organize::show(args).await,
             Step::Cancel(args) => organize::cancel(args).await,
+            Step::Review(args) => organize::review(args).await,
         }
     })
 }

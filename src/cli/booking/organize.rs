@@ -1,4 +1,4 @@
-//! `fairgate booking show` and `cancel`: one booking, over the organizer's API.
+//! `fairgate booking show`, `cancel` and `review`: one booking, over the organizer's API.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,6 +30,24 @@ pub(super) struct CancelArgs {
     reason: String,
 }
 
+/// Keep one booking back for review, or release it. Its seats and its money stay as they are.
+#[derive(Debug, Args)]
+pub(super) struct ReviewArgs {
+    #[command(flatten)]
+    api: OrganizerArgs,
+    /// The booking's id, or the number that the fan was given.
+    booking: String,
+    /// Keep it back.
+    #[arg(long, required_unless_present = "release", conflicts_with = "release")]
+    hold: bool,
+    /// Release it.
+    #[arg(long)]
+    release: bool,
+    /// The reason, which is kept with the booking.
+    #[arg(long)]
+    reason: String,
+}
+
 pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
     let (found, _) = Api::open(&args.api)?.get(&format!("bookings/{}", args.booking)).await?;
     let mut out = std::io::stdout().lock();
@@ -42,6 +60,9 @@ pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
     for step in found["steps"].as_array().into_iter().flatten() {
         let [at, name, by, detail] = ["at", "step", "by", "detail"].map(|field| text(&step[field]));
         writeln!(out, "  {at}  {name:10} by {by:10} {detail}")?;
+    }
+    if found["review"]["in_review"] == true {
+        writeln!(out, "  in review since {}: {}", text(&found["review"]["at"]), text(&found["review"]["reason"]))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -56,6 +77,16 @@ pub(super) async fn cancel(args: CancelArgs) -> anyhow::Result<ExitCode> {
     } else {
         writeln!(out, "{status}; nothing goes back, because nothing is paid")?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn review(args: ReviewArgs) -> anyhow::Result<ExitCode> {
+    let path = format!("bookings/{}/review", args.booking);
+    let decision = if args.hold { "hold" } else { "release" };
+    let done = Api::open(&args.api)?.post(&path, &json!({ "decision": decision, "reason": args.reason })).await?;
+    let number = done["number"].as_str().unwrap_or_default();
+    let how = if done["in_review"] == true { "is in review" } else { "is released" };
+    writeln!(std::io::stdout(), "{number} {how}")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -97,5 +97,14 @@ fn table(sales: &Value) -> String {
             decimal(&section["per_minute"])
         ));
     }
+    if funnel["open_long"] != 0 {
+        lines.push(format!("  {} payments have been under way for more than a minute", funnel["open_long"]));
+    }
+    for decline in sales["declines"].as_array().into_iter().flatten() {
+        lines.push(format!("  declined {:>6} times: {}", number(&decline["payments"]), word(&decline["reason"])));
+    }
+    if sales["signals"] != 0 {
+        lines.push(format!("  {} signals: `fairgate event signals` shows them", sales["signals"]));
+    }
     lines.join("\n") + "\n"
 }

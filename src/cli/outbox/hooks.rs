@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Subcommand;
 
 use fairgate_booking::db::Database;
+use fairgate_booking::mail_address::read_address;
 use fairgate_booking::outbox::Kind;
 use fairgate_booking::outbox::hooks::{Hook, HookSecret, HookTable, NewHook, hook_name};
 
@@ -29,6 +30,9 @@ pub(super) enum HookStep {
         /// The environment variable FAIRGATE_HOOK_SECRET has a secret that the other side knows already: whsec_ and Base64.
         #[arg(long, env = "FAIRGATE_HOOK_SECRET", value_name = "whsec_…", hide_env_values = true, value_parser = HookSecret::parse)]
         secret: Option<HookSecret>,
+        /// The mail address of whoever looks after it. A core that sends mails tells it when the system is switched off.
+        #[arg(long, value_name = "ADDRESS", value_parser = read_address)]
+        contact: Option<String>,
     },
     /// List the systems, how each fares, and what waits for it.
     List {
@@ -63,10 +67,10 @@ pub(super) enum HookStep {
 pub(super) async fn run(database: &Database, step: HookStep, mut out: impl Write) -> anyhow::Result<()> {
     let table = HookTable::new(database.clone());
     match step {
-        HookStep::Add { name, url, topics, allow_private, secret } => {
+        HookStep::Add { name, url, topics, allow_private, secret, contact } => {
             let usual = [Kind::Booked, Kind::Cancelled, Kind::Refunded];
             let kinds = if topics.is_empty() { usual.to_vec() } else { topics };
-            let secret = table.add(NewHook { name, url, kinds, allow_private, secret }).await?;
+            let secret = table.add(NewHook { name, url, kinds, allow_private, secret, contact }).await?;
             writeln!(out, "{}", secret.reveal())?;
             Ok(())
         }

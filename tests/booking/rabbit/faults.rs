@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lapin::options::QueueBindOptions;
 use lapin::types::{AMQPValue, FieldTable};
+use reqwest::StatusCode;
 use tokio::time::sleep;
 
 use super::{Rabbit, check_all_there, happen, is_carried, quiet_shop, start, until};
@@ -73,6 +74,32 @@ async fn a_full_queue_stops_publishing_until_there_is_room_and_others_get_few_co
     let copies = check_all_there(&shop, &rabbit.drain("fairgate.archive").await).await;
     check_all_there(&shop, &small).await;
     assert!(copies < 900, "while one queue is full, the others get few messages again: {copies}");
+    relay.stop();
+}
+
+/// Memory that no broker gets by with, and what it may use otherwise.
+const TOO_LITTLE_BYTES: u64 = 1_000_000;
+const USUAL_BYTES: u64 = 512_000_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_out_of_memory_blocks_the_relay_alone_and_gets_everything_afterwards() {
+    let (rabbit, shop) = (Rabbit::open().await, quiet_shop());
+    let mut relay = rabbit.run(&shop, &["relay", "--group", "archive"], "publishing to fairgate.events");
+    until("the beginning", async || is_carried(&shop).await).await;
+    rabbit.set_memory_bytes_max(TOO_LITTLE_BYTES);
+    happen(&shop, 300).await;
+    // Nothing can be seen of what does not happen: fans buy meanwhile.
+    for place in 0..5 {
+        let fan = shop.fan(place);
+        let held = fan.reserve_best("r", "pit", 1).await;
+        assert_eq!(fan.pay(held.field("booking_id"), "p", "demo-visa").await.status, StatusCode::OK);
+    }
+    sleep(Duration::from_secs(3)).await;
+    assert!(!is_carried(&shop).await, "a broker without memory takes nothing");
+    rabbit.set_memory_bytes_max(USUAL_BYTES);
+    until("all of it", async || is_carried(&shop).await).await;
+    let copies = check_all_there(&shop, &rabbit.drain("fairgate.archive").await).await;
+    assert!(copies <= 2 * 500 + 10, "a batch may come twice: {copies}");
     relay.stop();
 }
 

@@ -56,6 +56,11 @@ impl Rabbit {
         self.0.as_mut().expect("it runs").restart().expect("it starts again");
     }
 
+    /// How much memory the broker may use before it blocks those who publish.
+    pub(crate) fn set_memory_bytes_max(&self, bytes: u64) {
+        self.0.as_ref().expect("it runs").set_memory_bytes_max(bytes).expect("set");
+    }
+
     pub(crate) fn kill9(&mut self) {
         self.0.as_mut().expect("it runs").kill9();
     }

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod extend;
 pub mod links;
 pub mod receipts;
+pub mod review;
 
 use std::sync::Arc;
 

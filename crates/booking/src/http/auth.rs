@@ -7,8 +7,10 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use http::request::Parts;
 
 use super::App;
+use super::input::client_of;
 use super::problem::Problem;
 use crate::passes::AuthError;
+use crate::traces::HoldTrace;
 use fairgate_core::fields::bearer;
 use fairgate_token::PassError;
 
@@ -23,6 +25,8 @@ pub(super) struct Fan {
     /// True if the session has ended, although the pass is good. Seats that the fan holds can be paid for, and no more
     /// are sold.
     has_ended: bool,
+    /// How old the pass is, where it is the first one of its session.
+    first_pass_age_ms: Option<i32>,
 }
 
 impl Fan {
@@ -34,7 +38,11 @@ impl Fan {
             None => Err(AuthError::Missing),
         };
         match checked {
-            Ok(pass) => Ok(Self { session: pass.session.to_string(), has_ended: app.ended.has(&pass) }),
+            Ok(pass) => Ok(Self {
+                session: pass.session.to_string(),
+                has_ended: app.ended.has(&pass),
+                first_pass_age_ms: app.passes.age_of_first(&pass, &*app.clock),
+            }),
             Err(error) => {
                 app.metrics.count_refused_pass();
                 app.passes.note_refusal(&error);
@@ -50,6 +58,12 @@ impl Fan {
             return Err(AuthError::Refused(PassError::Closed).into());
         }
         Ok(())
+    }
+
+    /// What a hold of this fan is compared by.
+    pub(super) fn trace(&self, app: &App, headers: &HeaderMap) -> HoldTrace {
+        let network = client_of(headers).and_then(|address| app.traces.network(address));
+        HoldTrace { network, pass_age_ms: self.first_pass_age_ms }
     }
 }
 

@@ -70,6 +70,7 @@ use crate::sale::on_sale::Events;
 use crate::sale::queue::Timing;
 use crate::search::SearchDesk;
 use crate::tickets::TicketOffice;
+use crate::traces::Traces;
 use fairgate_telemetry::clock::Clock;
 
 /// Where seats are reserved.
@@ -129,6 +130,8 @@ pub struct App {
     pub links: Links,
     /// How events sell.
     pub sales: SalesDesk,
+    /// What bookings are compared by.
+    pub traces: Arc<Traces>,
     /// Where searches are asked.
     pub search: SearchDesk,
     /// How many streams about sales may still be opened.

@@ -59,7 +59,8 @@ async fn serve(app: &Arc<App>, headers: &HeaderMap, body: Result<Bytes, BodyErro
     if let Some((first, answer)) = app.refusals.get(&booking_id) {
         return if first == fingerprint { Ok(Reply::from(&*answer)) } else { Err(Problem::other_request()) };
     }
-    let request = Request { booking_id, session: fan.session, fingerprint, wish: wish.clone() };
+    let trace = fan.trace(app, headers);
+    let request = Request { booking_id, session: fan.session, fingerprint, wish: wish.clone(), trace };
     let served = on_sale.queue.reserve(request).await?;
     let seat_map = event.seat_map();
     let reply = match served.verdict {

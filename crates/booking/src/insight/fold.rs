@@ -14,6 +14,10 @@ const BUCKETS_PER_DOUBLING: f64 = 8.0;
 /// Nobody is faster than the first bucket.
 const FASTEST_S: f64 = 0.125;
 
+/// What a provider says of a payment, at most.
+const REASON_CHARS_MAX: usize = 80;
+const NO_REASON: &str = "no reason given";
+
 /// Something that happened to a booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Happened {
@@ -26,6 +30,10 @@ pub(super) struct Happened {
     pub(super) amount: i64,
     pub(super) created_at: DbTime,
     pub(super) confirmed_at: Option<DbTime>,
+    /// The fan's pseudonym.
+    pub(super) fan: u64,
+    /// Why the payment that it follows from took no money.
+    pub(super) reason: Option<String>,
 }
 
 /// Counts by event, slice and section; and times from hold to payment by event and bucket.
@@ -33,13 +41,41 @@ pub(super) struct Happened {
 pub(super) struct Counts {
     pub(super) slices: BTreeMap<(i32, i64, i16), Flow>,
     pub(super) pay_times: BTreeMap<(i32, i16), i32>,
+    /// By event and fan.
+    pub(super) buyers: BTreeMap<(i32, u64), Bought>,
+    /// Payments that were declined, by event and reason.
+    pub(super) declines: BTreeMap<(i32, String), i32>,
+}
+
+/// What a fan has bought, less what came back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bought {
+    pub(super) bookings: i64,
+    pub(super) seats: i64,
+}
+
+impl Bought {
+    fn add(&mut self, bookings: i64, seats: i64) {
+        self.bookings += bookings;
+        self.seats += seats;
+    }
 }
 
 impl Counts {
     /// Takes in what happened.
     pub(super) fn add(&mut self, happened: &Happened) {
         let slice_ms = happened.at.0.div_euclid(SLICE_MS) * SLICE_MS;
-        *self.slices.entry((happened.event_id, slice_ms, happened.section)).or_default() += flow(happened);
+        let flow = flow(happened);
+        *self.slices.entry((happened.event_id, slice_ms, happened.section)).or_default() += flow;
+        if flow.bookings > 0 || flow.returned > 0 {
+            let bought = self.buyers.entry((happened.event_id, happened.fan)).or_default();
+            bought.add(flow.bookings - flow.returned, flow.net_seats());
+        }
+        if flow.declined > 0 {
+            let reason = happened.reason.as_deref().unwrap_or(NO_REASON);
+            let reason = reason.chars().take(REASON_CHARS_MAX).collect();
+            *self.declines.entry((happened.event_id, reason)).or_default() += 1;
+        }
         if happened.kind == "booked" {
             let took_s = (happened.at.0 - happened.created_at.0).max(0) as f64 / 1000.0;
             *self.pay_times.entry((happened.event_id, bucket(took_s))).or_default() += 1;
@@ -53,6 +89,12 @@ impl Counts {
         }
         for (key, bookings) in other.pay_times {
             *self.pay_times.entry(key).or_default() += bookings;
+        }
+        for (key, Bought { bookings, seats }) in other.buyers {
+            self.buyers.entry(key).or_default().add(bookings, seats);
+        }
+        for (key, payments) in other.declines {
+            *self.declines.entry(key).or_default() += payments;
         }
     }
 }
@@ -104,6 +146,8 @@ mod tests {
                 amount: seats * 100,
                 created_at: DbTime(if ago < 10_000 { at } else { at - ago }),
                 confirmed_at: is_paid.then_some(DbTime(at)),
+                fan: ago.unsigned_abs() % 3,
+                reason: is_paid.then(|| format!("reason {section}")),
             },
         )
     }
@@ -136,6 +180,8 @@ mod tests {
             amount: 200,
             created_at: DbTime(5),
             confirmed_at: None,
+            fan: 1,
+            reason: None,
         };
         assert_eq!(flow(&held), Flow { holds: 1, held_seats: 2, ..Flow::default() });
         assert_eq!(flow(&Happened { at: DbTime(9), ..held.clone() }), Flow::default());
@@ -143,5 +189,31 @@ mod tests {
         assert_eq!(flow(&given_back), Flow::default());
         let cancelled = Happened { confirmed_at: Some(DbTime(6)), ..given_back };
         assert_eq!(flow(&cancelled), Flow { returned: 1, returned_seats: 2, ..Flow::default() });
+    }
+
+    #[test]
+    fn a_fan_has_what_was_bought_and_not_given_back_and_reasons_are_short() {
+        let bought = Happened {
+            at: DbTime(5),
+            event_id: 1,
+            section: 0,
+            kind: "booked".into(),
+            seats: 3,
+            amount: 300,
+            created_at: DbTime(1),
+            confirmed_at: Some(DbTime(5)),
+            fan: 7,
+            reason: None,
+        };
+        let mut counts = Counts::default();
+        counts.add(&bought);
+        counts.add(&Happened { seats: 2, ..bought.clone() });
+        counts.add(&Happened { kind: "cancelled".into(), ..bought.clone() });
+        counts.add(&Happened { kind: "declined".into(), reason: Some("x".repeat(500)), ..bought.clone() });
+        counts.add(&Happened { kind: "declined".into(), ..bought });
+        assert_eq!(counts.buyers, BTreeMap::from([((1, 7), Bought { bookings: 1, seats: 2 })]));
+        let reasons: Vec<(usize, i32)> =
+            counts.declines.iter().map(|((_, reason), payments)| (reason.len(), *payments)).collect();
+        assert_eq!(reasons, [(NO_REASON.len(), 1), (REASON_CHARS_MAX, 1)]);
     }
 }

@@ -3,8 +3,8 @@
 //! Guarantees:
 //! - counts and position are written in one transaction, by whoever has the sink's turn
 //! - whoever is killed, and whenever: nothing is counted twice or left out
+//! - signals are looked for in what was counted, and nothing waits for them
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,13 @@ use tokio_postgres::types::ToSql;
 use tracing::warn;
 
 use super::flow::Flow;
-use super::fold::{Counts, Happened};
+use super::fold::{Bought, Counts, Happened};
+use super::halls::Halls;
+use super::signals::Happening;
+use super::watch::Watch;
 use crate::db::listen::listen;
 use crate::db::{Database, DbError, DbTime, Transaction};
-use crate::outbox::{ChangeLog, Turn, Whose};
+use crate::outbox::{ChangeLog, Installation, Turn, Whose};
 use crate::sql;
 use fairgate_telemetry::metrics;
 
@@ -31,8 +34,8 @@ const POLL: Duration = Duration::from_millis(500);
 /// Between two rounds, however often we are woken.
 const REST: Duration = Duration::from_millis(200);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// Events whose rows are remembered; beyond it they are read again.
-const EVENTS_MAX: usize = 10_000;
+/// Rows of the log that are looked at again by whoever takes over, for signals.
+const REMEMBERED: i64 = 50_000;
 
 metrics! {
     /// The metrics themselves.
@@ -41,6 +44,8 @@ metrics! {
         insight_changes_total: IntCounter,
         /// Rounds of counting that failed; what they left is counted later.
         insight_failures_total: IntCounter,
+        /// Signals that this core has found in sales, by kind. Each is evidence, and nothing is refused because of it.
+        insight_signals_total: IntCounterVec["kind"],
     }
 }
 
@@ -66,8 +71,12 @@ pub struct InsightReader {
     turn: Turn,
     position: i64,
     metrics: InsightMetrics,
-    /// Where the rows of an event begin, with their sections.
-    sections: HashMap<i32, Vec<(i32, i16)>>,
+    halls: Halls,
+    watch: Watch,
+    /// True once it sees what whoever had the turn before has seen.
+    remembers: bool,
+    /// Makes the pseudonyms of fans.
+    installation: Option<Installation>,
 }
 
 impl InsightReader {
@@ -75,7 +84,9 @@ impl InsightReader {
     #[must_use]
     pub fn new(database: Database, metrics: InsightMetrics) -> Self {
         let (log, turn) = (ChangeLog::new(database.clone()), Turn::new(database.clone(), INSIGHT));
-        Self { database, log, turn, position: 0, metrics, sections: HashMap::new() }
+        let halls = Halls::new(database.clone());
+        let watch = Watch::new(database.clone(), metrics.0.insight_signals_total.clone());
+        Self { database, log, turn, position: 0, metrics, halls, watch, remembers: false, installation: None }
     }
 
     /// Counts for ever.
@@ -113,74 +124,111 @@ impl InsightReader {
         match self.turn.look().await? {
             Whose::Others => return Ok(()),
             Whose::Ours => {}
-            Whose::OursNow(start) => self.position = start.position,
+            Whose::OursNow(start) => {
+                (self.position, self.remembers) = (start.position, false);
+            }
         }
-        let Some(settled) = self.log.settled(self.position).await? else {
+        if !self.remembers {
+            self.remember().await?;
+            self.remembers = true;
+        }
+        if let Some(settled) = self.log.settled(self.position).await? {
+            while self.position < settled && self.count_page(settled).await? {}
+        } else {
             self.turn.note(self.position).await?;
-            return Ok(());
-        };
-        while self.position < settled && self.count_page(settled).await? {}
+        }
+        self.watch.look(&mut self.halls, &mut self.turn, self.position).await?;
+        Ok(())
+    }
+
+    /// Sees again what whoever had the turn before has seen.
+    async fn remember(&mut self) -> Result<(), DbError> {
+        self.watch.clear();
+        let (mut after, up_to) = (self.position.saturating_sub(REMEMBERED).max(0), self.position);
+        while after < up_to {
+            let page = self.page(after, up_to).await?;
+            self.watch.add(page.happenings());
+            after = page.up_to;
+        }
         Ok(())
     }
 
     /// Counts a page; false if the turn is lost.
     async fn count_page(&mut self, settled: i64) -> Result<bool, DbError> {
-        let (rows, up_to) = self.page(settled).await?;
+        let page = self.page(self.position, settled).await?;
         let mut counts = Counts::default();
-        rows.iter().for_each(|row| counts.add(row));
+        page.rows.iter().for_each(|(happened, _)| counts.add(happened));
         let transaction = self.database.begin().await?;
         write(&transaction, &counts).await?;
-        if !self.turn.note_in(&transaction, up_to).await? {
+        if !self.turn.note_in(&transaction, page.up_to).await? {
             transaction.roll_back().await?;
             return Ok(false);
         }
         transaction.commit().await?;
-        self.position = up_to;
-        self.metrics.0.insight_changes_total.inc_by(rows.len() as u64);
+        self.position = page.up_to;
+        self.metrics.0.insight_changes_total.inc_by(page.rows.len() as u64);
+        self.watch.add(page.happenings());
         Ok(true)
     }
 
-    async fn page(&mut self, settled: i64) -> Result<(Vec<Happened>, i64), DbError> {
+    /// The next rows after a number, up to another one.
+    async fn page(&mut self, after: i64, settled: i64) -> Result<Page, DbError> {
         let client = self.database.client().await?;
         let page = client.prepare_cached(sql::SALES_PAGE).await?;
-        let rows = client.query(&page, &[&self.position, &settled, &PAGE]).await?;
+        let rows = client.query(&page, &[&after, &settled, &PAGE]).await?;
         drop(client);
         let is_last = (rows.len() as i64) < PAGE;
         let up_to = rows.last().filter(|_| !is_last).map_or(settled, |row| row.get("change_id"));
-        let mut happened = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let (event_id, units): (i32, Vec<i32>) = (row.get("event_id"), row.get("units"));
-            happened.push(Happened {
+        if self.installation.is_none() {
+            self.installation = Some(Installation::load(&self.database).await?);
+        }
+        let fan = |session: &str| self.installation.as_ref().map_or(0, |installation| installation.fan_number(session));
+        let happenings: Vec<Happening> = rows.iter().map(|row| read_happening(row, fan(row.get("session")))).collect();
+        let mut page = Page { rows: Vec::with_capacity(rows.len()), up_to };
+        for (row, happening) in rows.iter().zip(happenings) {
+            let event_id: i32 = row.get("event_id");
+            let happened = Happened {
                 at: row.get("at"),
                 event_id,
-                section: self.section(event_id, units.first().copied().unwrap_or(0)).await?,
-                kind: row.get("kind"),
-                seats: units.len() as i64,
+                section: self.halls.section(event_id, happening.units.first().copied().unwrap_or(0)).await?,
+                kind: happening.kind.clone(),
+                seats: happening.units.len() as i64,
                 amount: row.get("amount"),
                 created_at: row.get("created_at"),
                 confirmed_at: row.get("confirmed_at"),
-            });
+                fan: happening.fan,
+                reason: row.get("reason"),
+            };
+            page.rows.push((happened, happening));
         }
-        Ok((happened, up_to))
+        Ok(page)
     }
+}
 
-    /// The section of a seat, by its place in the event. Seats never change, so it is read once.
-    async fn section(&mut self, event_id: i32, unit: i32) -> Result<i16, DbError> {
-        if !self.sections.contains_key(&event_id) {
-            let client = self.database.client().await?;
-            let read = client.prepare_cached(sql::EVENT_ROWS).await?;
-            let rows = client.query(&read, &[&event_id]).await?;
-            let mut rows: Vec<(i32, i16)> =
-                rows.iter().map(|row| (row.get("first_unit"), row.get("section"))).collect();
-            rows.sort_unstable();
-            if self.sections.len() >= EVENTS_MAX {
-                self.sections.clear();
-            }
-            self.sections.insert(event_id, rows);
-        }
-        let rows = self.sections.get(&event_id).map_or(&[][..], Vec::as_slice);
-        let after = rows.partition_point(|(first, _)| *first <= unit);
-        Ok(after.checked_sub(1).and_then(|row| rows.get(row)).map_or(0, |(_, section)| *section))
+/// Rows of the log, for the counts and for the signals.
+struct Page {
+    rows: Vec<(Happened, Happening)>,
+    /// The number up to which these are all.
+    up_to: i64,
+}
+
+impl Page {
+    fn happenings(&self) -> impl Iterator<Item = (i32, &Happening)> {
+        self.rows.iter().map(|(happened, happening)| (happened.event_id, happening))
+    }
+}
+
+fn read_happening(row: &tokio_postgres::Row, fan: u64) -> Happening {
+    Happening {
+        at: row.get::<_, DbTime>("at").0,
+        booking_id: row.get("booking_id"),
+        fan,
+        kind: row.get("kind"),
+        units: row.get("units"),
+        network: row.get("network"),
+        pass_age_ms: row.get("pass_age_ms"),
+        mailbox: row.get("mailbox"),
+        card: row.get("card"),
     }
 }
 
@@ -219,6 +267,23 @@ async fn write(transaction: &Transaction, counts: &Counts) -> Result<(), DbError
         let bookings: Vec<i32> = counts.pay_times.values().copied().collect();
         let add = transaction.prepare_cached(sql::SALES_ADD_PAY_TIMES).await?;
         transaction.execute(&add, &[&events, &buckets, &bookings]).await?;
+    }
+    if !counts.buyers.is_empty() {
+        let (events, fans): (Vec<i32>, Vec<i64>) =
+            counts.buyers.keys().map(|(event_id, fan)| (*event_id, fan.cast_signed())).unzip();
+        let small = |of: fn(&Bought) -> i64| -> Vec<i32> {
+            counts.buyers.values().map(|bought| i32::try_from(of(bought)).unwrap_or(i32::MAX)).collect()
+        };
+        let add = transaction.prepare_cached(sql::SALES_ADD_BUYERS).await?;
+        let (bookings, seats) = (small(|bought| bought.bookings), small(|bought| bought.seats));
+        transaction.execute(&add, &[&events, &fans, &bookings, &seats]).await?;
+    }
+    if !counts.declines.is_empty() {
+        let (events, reasons): (Vec<i32>, Vec<&str>) =
+            counts.declines.keys().map(|(event_id, reason)| (*event_id, reason.as_str())).unzip();
+        let payments: Vec<i32> = counts.declines.values().copied().collect();
+        let add = transaction.prepare_cached(sql::SALES_ADD_DECLINES).await?;
+        transaction.execute(&add, &[&events, &reasons, &payments]).await?;
     }
     Ok(())
 }

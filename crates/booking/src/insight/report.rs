@@ -39,6 +39,9 @@ pub(super) struct Given<'a> {
     pub(super) totals: BTreeMap<usize, Flow>,
     pub(super) recent: Vec<Slice>,
     pub(super) pay_times: Vec<(i16, i32)>,
+    pub(super) declines: Vec<DeclineReason>,
+    pub(super) signals: i64,
+    pub(super) open_long: i64,
 }
 
 /// Counts of some seconds.
@@ -86,6 +89,10 @@ pub struct Sales {
     pub funnel: Funnel,
     /// What becomes of holds.
     pub holds: Holds,
+    /// Why payments were declined, as the provider said it, the most frequent first.
+    pub declines: Vec<DeclineReason>,
+    /// How many signals there are (`…/signals`): evidence of what does not look like people who buy for themselves.
+    pub signals: i64,
 }
 
 /// How seats stand now.
@@ -147,6 +154,18 @@ pub struct Funnel {
     pub declined: i64,
     /// Bookings that were paid.
     pub paid: i64,
+    /// Payments and refunds that have been under way for more than a minute: the provider may be silent.
+    pub open_long: i64,
+}
+
+/// Payments that were declined for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeclineReason {
+    /// What the provider said, or `other` beyond the fiftieth reason.
+    #[schema(example = "the card was declined")]
+    pub reason: String,
+    /// How many.
+    pub payments: i64,
 }
 
 /// What becomes of holds.
@@ -194,7 +213,13 @@ pub(super) fn report(given: &Given<'_>) -> Sales {
             per_minute_overall: overall(given, &all),
         },
         sold_out: sold_out(given, seats.capacity - seats.sold),
-        funnel: Funnel { holds: all.holds, payments: all.payments, declined: all.declined, paid: all.bookings },
+        funnel: Funnel {
+            holds: all.holds,
+            payments: all.payments,
+            declined: all.declined,
+            paid: all.bookings,
+            open_long: given.open_long,
+        },
         holds: Holds {
             expired: all.expired,
             expired_seats: all.expired_seats,
@@ -202,6 +227,8 @@ pub(super) fn report(given: &Given<'_>) -> Sales {
             pay_seconds_p50: quantile(&given.pay_times, 0.5),
             pay_seconds_p90: quantile(&given.pay_times, 0.9),
         },
+        declines: given.declines.clone(),
+        signals: given.signals,
         seats,
     }
 }
@@ -307,6 +334,9 @@ mod tests {
             totals: BTreeMap::from([(0, all)]),
             recent,
             pay_times: vec![(40, 5), (50, 4), (60, 1)],
+            declines: Vec::new(),
+            signals: 0,
+            open_long: 0,
         }
     }
 

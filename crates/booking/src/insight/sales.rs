@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::flow::Flow;
 use super::reader::INSIGHT;
-use super::report::{Given, RECENT_S, Sales, Slice, report};
+use super::report::{DeclineReason, Given, RECENT_S, Sales, Slice, report};
 use crate::db::{Database, DbError};
 use crate::events::seat_map::SeatMap;
 use crate::sql;
@@ -13,7 +13,7 @@ use crate::stock::Stock;
 /// Answers what organizers ask about a sale.
 #[derive(Clone, Debug)]
 pub struct SalesDesk {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl SalesDesk {
@@ -42,6 +42,12 @@ impl SalesDesk {
         let recent = client.query(&recent, &[&event_id, &(RECENT_S as f64)]).await?;
         let pay_times = client.prepare_cached(sql::SALES_PAY_TIMES).await?;
         let pay_times = client.query(&pay_times, &[&event_id]).await?;
+        let declines = client.prepare_cached(sql::SALES_DECLINES).await?;
+        let declines = client.query(&declines, &[&event_id]).await?;
+        let open_long = client.prepare_cached(sql::SALES_PAYMENTS_OPEN).await?;
+        let open_long = client.query_one(&open_long, &[&event_id]).await?;
+        let signals = client.prepare_cached(sql::SIGNAL_COUNT).await?;
+        let signals = client.query_one(&signals, &[&event_id]).await?;
         drop(client);
         let read = |row: &tokio_postgres::Row| Slice {
             at: row.get("at"),
@@ -58,7 +64,14 @@ impl SalesDesk {
             began: totals.iter().map(|slice| slice.at).min(),
             totals: totals.iter().map(|slice| (slice.section, slice.flow)).collect::<BTreeMap<_, _>>(),
             recent: recent.iter().map(read).collect(),
+            declines: declines.iter().map(read_decline).collect(),
+            signals: signals.get("signals"),
+            open_long: open_long.get("payments"),
             pay_times: pay_times.iter().map(|row| (row.get("bucket"), row.get("bookings"))).collect(),
         })))
     }
+}
+
+fn read_decline(row: &tokio_postgres::Row) -> DeclineReason {
+    DeclineReason { reason: row.get("reason"), payments: row.get("payments") }
 }

@@ -17,7 +17,7 @@ const FAN_BYTES: usize = 8;
 
 /// An installation.
 #[derive(Debug)]
-pub(super) struct Installation {
+pub(crate) struct Installation {
     id: Uuid,
     key: Key,
 }
@@ -28,7 +28,7 @@ impl Installation {
     }
 
     /// The installation of a database.
-    pub(super) async fn load(database: &Database) -> Result<Self, DbError> {
+    pub(crate) async fn load(database: &Database) -> Result<Self, DbError> {
         let client = database.client().await?;
         let statement = client.prepare_cached(sql::INSTALLATION).await?;
         let row = client.query_opt(&statement, &[]).await?;
@@ -44,9 +44,21 @@ impl Installation {
 
     /// The pseudonym of a session.
     pub(super) fn fan(&self, session: &str) -> String {
-        let tag = hmac::sign(&self.key, &[PURPOSE, session.as_bytes()].concat());
-        hex::encode(&tag.as_ref()[..FAN_BYTES])
+        fan_name(self.fan_number(session))
     }
+
+    /// The same as a number.
+    pub(crate) fn fan_number(&self, session: &str) -> u64 {
+        let tag = hmac::sign(&self.key, &[PURPOSE, session.as_bytes()].concat());
+        let mut bytes = [0; FAN_BYTES];
+        bytes.copy_from_slice(&tag.as_ref()[..FAN_BYTES]);
+        u64::from_be_bytes(bytes)
+    }
+}
+
+/// A pseudonym as messages have it.
+pub(crate) fn fan_name(number: u64) -> String {
+    format!("{number:016x}")
 }
 
 #[cfg(test)]

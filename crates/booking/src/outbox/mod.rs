@@ -46,6 +46,7 @@ mod work;
 
 pub use asyncapi::asyncapi;
 pub use envelope::{CloudEvent, Envelope};
+pub(crate) use installation::{Installation, fan_name};
 pub(crate) use log::ChangeLog;
 pub use log_queue::LogQueue;
 pub use message::{About, AboutBooking, Kind, Message};

@@ -33,6 +33,10 @@ pub struct ChargeRecord {
     /// Why there is no money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// A name under which the provider recognises the card or account, the same for each payment with it. It is compared as a
+    /// keyed digest and not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
 }
 
 /// How a charge stands.

@@ -19,7 +19,7 @@ mod under_way;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub use demo::{DemoProvider, SLOW};
+pub use demo::{DemoProvider, SLOW, card_of};
 pub use ending::{EndedPayment, Ending, StoredAnswer, WordEnding};
 pub use reconcile::{Difference, ReconcileError, Reconciliation, compare, reconcile};
 pub use refund::{CancelOrder, Cancelled, RefundError};
@@ -41,12 +41,26 @@ pub struct Charge {
     pub currency: String,
 }
 
+/// Money that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// The provider's name for the charge.
+    pub charge: String,
+    /// The card or account, as the provider recognises it.
+    pub method: Option<String>,
+}
+
 /// Why there is no money.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChargeError {
     /// The provider says no; no money was taken, and asking again gives the same answer.
-    #[error("the payment was declined: {0}")]
-    Declined(String),
+    #[error("the payment was declined: {reason}")]
+    Declined {
+        /// Why, for the fan.
+        reason: String,
+        /// The card or account, as the provider recognises it.
+        method: Option<String>,
+    },
     /// Nobody knows; asking again is safe.
     #[error("the payment provider cannot be reached: {0}")]
     Unknown(String),
@@ -55,8 +69,8 @@ pub enum ChargeError {
 /// Takes money and gives it back.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync + 'static {
-    /// Takes the money and returns the provider's name for the charge.
-    async fn charge(&self, charge: &Charge) -> Result<String, ChargeError>;
+    /// Takes the money.
+    async fn charge(&self, charge: &Charge) -> Result<Charged, ChargeError>;
 
     /// Gives the money of a charge back, once however often it is asked.
     async fn refund(&self, payment_id: Uuid, charge: &str) -> Result<(), ChargeError>;

@@ -222,7 +222,7 @@ mod tests {
 
     fn theirs(status: ChargeStatus) -> ChargeRecord {
         let (payment_id, charge, currency) = (Uuid::nil(), "c".to_owned(), "EUR".to_owned());
-        ChargeRecord { payment_id, charge, amount: 500, currency, status, reason: None }
+        ChargeRecord { payment_id, charge, amount: 500, currency, status, reason: None, method: None }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::api::{ChargeList, ChargeRecord, ChargeRequest, ChargeStatus};
-use super::{Charge, ChargeError, PaymentProvider};
+use super::{Charge, ChargeError, Charged, PaymentProvider};
 
 /// From the wish to ask to the whole answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -84,7 +84,7 @@ impl RemoteProvider {
 
 #[async_trait]
 impl PaymentProvider for RemoteProvider {
-    async fn charge(&self, charge: &Charge) -> Result<String, ChargeError> {
+    async fn charge(&self, charge: &Charge) -> Result<Charged, ChargeError> {
         let Charge { payment_id, token, amount, currency } = charge.clone();
         let asked = ChargeRequest { payment_id, token, amount, currency };
         outcome(self.call(self.http.post(format!("{}/v1/charges", self.base)).json(&asked)).await?)
@@ -96,17 +96,20 @@ impl PaymentProvider for RemoteProvider {
     }
 
     async fn void(&self, payment_id: Uuid) -> Result<String, ChargeError> {
-        outcome(self.post(payment_id, "void").await?)
+        outcome(self.post(payment_id, "void").await?).map(|charged| charged.charge)
     }
 }
 
-/// The charge's name where there is money, else why there is none.
-fn outcome(record: ChargeRecord) -> Result<String, ChargeError> {
+/// The charge where there is money, else why there is none.
+fn outcome(record: ChargeRecord) -> Result<Charged, ChargeError> {
     match record.status {
         // Money that was taken and given back is no reason to take it again; the books tell.
-        ChargeStatus::Succeeded | ChargeStatus::Refunded => Ok(record.charge),
+        ChargeStatus::Succeeded | ChargeStatus::Refunded => {
+            Ok(Charged { charge: record.charge, method: record.method })
+        }
         ChargeStatus::Declined | ChargeStatus::Voided => {
-            Err(ChargeError::Declined(record.reason.unwrap_or_else(|| "no reason given".to_owned())))
+            let reason = record.reason.unwrap_or_else(|| "no reason given".to_owned());
+            Err(ChargeError::Declined { reason, method: record.method })
         }
     }
 }

@@ -71,7 +71,7 @@ impl Cashier {
     async fn give_up(&self, payment_id: Uuid) -> Result<(), PayError> {
         let news = match self.provider.void(payment_id).await {
             Ok(charged) => News::Charged(charged),
-            Err(ChargeError::Declined(reason)) => News::Declined(reason),
+            Err(ChargeError::Declined { reason, .. }) => News::Declined(reason),
             Err(unknown) => return Err(PayError::Provider(unknown)),
         };
         self.take_in_and_finish(payment_id, &news, Source::Worker).await

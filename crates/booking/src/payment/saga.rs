@@ -11,14 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::api::{WebhookEvent, WebhookKind};
 use super::state::Step;
 use super::store::{Move, Stored, load, move_on};
 use super::{
-    ChargeError, EndedPayment, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay, WordEnding,
+    ChargeError, Charged, EndedPayment, Ending, News, PaymentProvider, Source, State, StoredAnswer, UnderWay,
+    WordEnding,
 };
 use crate::db::{Database, DbError, DbTime, Transaction};
 use crate::in_progress::InProgress;
@@ -27,6 +28,7 @@ use crate::sale::booking::Held;
 use crate::sale::booking::read_held;
 use crate::sale::on_sale::{Events, OnSale};
 use crate::sql;
+use crate::traces::Traces;
 use crate::units::signed;
 
 /// While the provider is silent, its webhook may tell another core.
@@ -107,6 +109,7 @@ pub struct Cashier {
     pub(super) metrics: Arc<BookingMetrics>,
     pub(super) in_progress: Arc<InProgress>,
     pub(super) word_ending: Box<WordEnding>,
+    pub(super) traces: Arc<Traces>,
 }
 
 /// A booking as it stands under its lock.
@@ -128,7 +131,7 @@ enum Outcome {
 }
 
 impl Cashier {
-    /// A cashier for one core; `word_ending` words what fans are told.
+    /// A cashier for one core; `word_ending` words what fans are told. It leaves no traces until it is given some.
     #[must_use]
     pub fn new(
         database: Database,
@@ -139,7 +142,14 @@ impl Cashier {
         in_progress: Arc<InProgress>,
         word_ending: Box<WordEnding>,
     ) -> Self {
-        Self { database, events, provider, core, metrics, in_progress, word_ending }
+        let traces = Arc::new(Traces::new(database.clone()));
+        Self { database, events, provider, core, metrics, in_progress, word_ending, traces }
+    }
+
+    /// The same with traces that are kept up to date by somebody else.
+    #[must_use]
+    pub fn with_traces(self, traces: Arc<Traces>) -> Self {
+        Self { traces, ..self }
     }
 
     /// Pays a booking. The same order again has the same answer. The caller holds the payment's id as in progress.
@@ -180,6 +190,7 @@ impl Cashier {
     /// [`Self::hear`]'s.
     pub async fn hear_event(&self, event: WebhookEvent) -> Result<(), PayError> {
         let charge = event.charge;
+        self.note_method(charge.payment_id, charge.method.as_deref()).await;
         let news = match event.kind {
             WebhookKind::Succeeded => News::Charged(charge.charge),
             WebhookKind::Declined => News::Declined(charge.reason.unwrap_or_else(|| "no reason given".to_owned())),
@@ -227,6 +238,10 @@ impl Cashier {
         client
             .execute(&begin, &[ids.0, ids.1, &order.session, &order.fingerprint, token, amount, currency, email, zone])
             .await?;
+        if let Some(mailbox) = email.as_deref().and_then(|email| self.traces.mailbox(email)) {
+            let note = client.prepare_cached(sql::PAYMENT_TRACE).await?;
+            client.execute(&note, &[&order.payment_id, &Some(mailbox), &None::<i64>]).await?;
+        }
         client.commit().await?;
         Ok(())
     }
@@ -273,12 +288,32 @@ impl Cashier {
 
     async fn ask(&self, stored: &Stored) -> Result<News, PayError> {
         match self.provider.charge(&stored.charge).await {
-            Ok(charged) => Ok(News::Charged(charged)),
-            Err(ChargeError::Declined(reason)) => Ok(News::Declined(reason)),
+            Ok(Charged { charge, method }) => {
+                self.note_method(stored.charge.payment_id, method.as_deref()).await;
+                Ok(News::Charged(charge))
+            }
+            Err(ChargeError::Declined { reason, method }) => {
+                self.note_method(stored.charge.payment_id, method.as_deref()).await;
+                Ok(News::Declined(reason))
+            }
             Err(unknown) => {
                 self.metrics.count_failed_provider();
                 Err(PayError::Provider(unknown))
             }
+        }
+    }
+
+    /// Notes what a payment was paid with, before it moves on. A sale goes on without it.
+    async fn note_method(&self, payment_id: Uuid, method: Option<&str>) {
+        let Some(card) = method.and_then(|method| self.traces.card(method)) else { return };
+        let noted = async {
+            let client = self.database.client().await?;
+            let note = client.prepare_cached(sql::PAYMENT_TRACE).await?;
+            client.execute(&note, &[&payment_id, &None::<i64>, &Some(card)]).await?;
+            Ok::<_, DbError>(())
+        };
+        if let Err(error) = noted.await {
+            debug!(%error, %payment_id, "what a payment was paid with could not be noted");
         }
     }
 

@@ -17,6 +17,7 @@ use super::booking::Held;
 use super::free_seats::FreeSeats;
 use super::seat_search::{Choice, Choices};
 use crate::events::seat_map::{SeatMap, Section};
+use crate::traces::HoldTrace;
 
 /// What a fan asks for. Units are valid for the event; quantities are within the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct Request {
     pub fingerprint: Uuid,
     /// What is asked for.
     pub wish: Wish,
+    /// What the hold is compared by.
+    pub trace: HoldTrace,
 }
 
 /// What the fan is told when there is no booking.
@@ -269,7 +272,13 @@ mod tests {
     use crate::events::seat_map::tests::small;
 
     fn request(id: u128, session: &str, wish: Wish) -> Request {
-        Request { booking_id: Uuid::from_u128(id), session: session.into(), fingerprint: Uuid::from_u128(id), wish }
+        Request {
+            booking_id: Uuid::from_u128(id),
+            session: session.into(),
+            fingerprint: Uuid::from_u128(id),
+            wish,
+            trace: HoldTrace::default(),
+        }
     }
 
     fn seats(units: &[u32]) -> Wish {

@@ -281,7 +281,7 @@ impl Writer {
     async fn write(&self, open: &Transaction, seat_map: &SeatMap, holds: &Holds<'_>) -> Result<Written, DbError> {
         let hold = open.prepare_cached(sql::HOLD).await?;
         let units = signed(&holds.units);
-        let parameters: [&(dyn ToSql + Sync); 10] = [
+        let parameters: [&(dyn ToSql + Sync); 12] = [
             &seat_map.facts.event_id,
             &seat_map.facts.hold_s,
             &self.core,
@@ -292,6 +292,8 @@ impl Writer {
             &holds.fingerprints,
             &holds.unit_lists,
             &holds.amounts,
+            &holds.networks,
+            &holds.pass_ages,
         ];
         let row = open.query_one(&hold, &parameters).await?;
         let seats = usize::try_from(row.get::<_, i64>("taken")).unwrap_or(0);
@@ -355,6 +357,8 @@ struct Holds<'a> {
     fingerprints: Vec<Uuid>,
     unit_lists: Vec<String>,
     amounts: Vec<i64>,
+    networks: Vec<Option<i64>>,
+    pass_ages: Vec<Option<i32>>,
 }
 
 impl<'a> Holds<'a> {
@@ -378,6 +382,8 @@ impl<'a> Holds<'a> {
         let list: Vec<String> = units.iter().map(u32::to_string).collect();
         self.unit_lists.push(format!("{{{}}}", list.join(",")));
         self.amounts.push(amount);
+        self.networks.push(request.trace.network);
+        self.pass_ages.push(request.trace.pass_age_ms);
     }
 
     fn is_empty(&self) -> bool {

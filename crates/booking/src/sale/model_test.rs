@@ -13,6 +13,7 @@ use super::seat_cache::SeatCache;
 use crate::db::DbTime;
 use crate::events::seat_map::SeatMap;
 use crate::events::seat_map::tests::small;
+use crate::traces::HoldTrace;
 
 const HOLD_MS: i64 = 100;
 const CORES: usize = 2;
@@ -85,6 +86,7 @@ impl World {
             session: session.to_string(),
             fingerprint: fingerprint(wish),
             wish: wish.clone(),
+            trace: HoldTrace::default(),
         };
         let requests: Vec<Request> = asked.iter().map(request).collect();
         let requests: Vec<&Request> = requests.iter().collect();

@@ -1,7 +1,7 @@
 -- Switches a system on again: it is told what happens from now on, and what waited for it. $1 name, $2 the name of its reader.
 with switched as (
     update hook
-    set off_at = null, off_reason = '', failing_since = null, version = gen_random_uuid()
+    set off_at = null, off_reason = '', off_told = true, failing_since = null, version = gen_random_uuid()
     where name = $1 and off_at is not null
     returning name
 ), reads as (

@@ -27,6 +27,9 @@ const REST: Duration = Duration::from_secs(60);
 /// Whoever reads the log has read so much of it by then, or reads everything anew (the change feed).
 pub(crate) const KEPT_MIN: Duration = Duration::from_secs(3600);
 
+/// Evidence about a sale, after nothing was added to it any more.
+const SIGNALS_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
 /// How long rows are kept once they have served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -94,6 +97,8 @@ impl Pruner {
         let Retention { change_log, answers, payment_steps } = self.retention;
         let mut most = self.prune_changes(change_log).await?;
         most = most.max(self.prune("mail_sent", sql::PRUNE_MAILS, change_log).await?);
+        most = most.max(self.prune("payment_trace", sql::PRUNE_TRACES, change_log).await?);
+        most = most.max(self.prune("signal", sql::PRUNE_SIGNALS, SIGNALS_KEPT).await?);
         most = most.max(self.prune("answered", sql::PRUNE_ANSWERS, answers).await?);
         most = most.max(self.prune("payment_step", sql::PRUNE_STEPS, payment_steps).await?);
         Ok(most >= BATCH.unsigned_abs())

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::bookings::Step;
 use crate::bookings::answer::BookingAnswer;
+use crate::bookings::review::Review;
 use crate::http::App;
 use crate::http::input::{fingerprint_of, id_of_key, read_json, replay};
 use crate::http::problem::Problem;
@@ -40,6 +41,9 @@ pub struct BookingHistory {
     pub booking: BookingAnswer,
     /// Every step and compensation, in order.
     pub steps: Vec<PaymentStep>,
+    /// Whether it is in review, where it is or was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// A step of a payment.
@@ -77,7 +81,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(booking): Path<String
     let booking_id = app.bookings.find(&booking).await?;
     let booking = app.bookings.show(booking_id).await?.ok_or_else(|| Problem::not_found("booking"))?;
     let steps = app.bookings.steps(booking_id).await?.into_iter().map(PaymentStep::from).collect();
-    Ok(Json(BookingHistory { booking, steps }).into_response())
+    let review = app.bookings.review_of(booking_id).await?;
+    Ok(Json(BookingHistory { booking, steps, review }).into_response())
 }
 
 /// Cancels a booking; what was paid is given back.
@@ -102,9 +107,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let asked: CancelRequest = read_json(&headers, body)?;
     let request_id = id_of_key(&headers, "cancel", "organizer")?;
-    if asked.reason.trim().is_empty() || asked.reason.chars().count() > REASON_CHARS_MAX {
-        return Err(Problem::invalid("reason", format!("1 to {REASON_CHARS_MAX} characters, please.")));
-    }
+    check_reason(&asked.reason)?;
     let booking_id = app.bookings.find(&booking).await?;
     let guard = app.in_progress.enter(request_id).ok_or_else(Problem::in_progress)?;
     let fingerprint = fingerprint_of(&[booking_id.as_bytes(), asked.reason.as_bytes()]);
@@ -118,4 +121,12 @@ pub(super) async fn cancel(
     });
     let cancelled = cancelled.await.map_err(|_| Problem::busy("Cancelling was interrupted. Ask again."))?;
     Ok(replay(&cancelled?))
+}
+
+/// Refuses a reason that says nothing, or too much.
+pub(super) fn check_reason(reason: &str) -> Result<(), Problem> {
+    if reason.trim().is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        return Err(Problem::invalid("reason", format!("1 to {REASON_CHARS_MAX} characters, please.")));
+    }
+    Ok(())
 }

@@ -78,7 +78,7 @@ pub(super) async fn patch(
     Ok(answer(&*find(&app, &event).await?))
 }
 
-async fn find(app: &App, event: &str) -> Result<Arc<SeatMap>, Problem> {
+pub(super) async fn find(app: &App, event: &str) -> Result<Arc<SeatMap>, Problem> {
     app.events.seat_map(event).await?.ok_or_else(|| Problem::not_found("event"))
 }
 

@@ -1,10 +1,10 @@
-//! The organizer's API, on the operators' listener: events to edit, how they sell and what their doors
-//! need, bookings to look at and to cancel.
+//! The organizer's API, on the operators' listener: events to edit, how they sell, what looks odd in it and what their doors need;
+//! bookings to look at, to keep back and to cancel.
 //!
 //! Guarantees:
 //! - nothing is told or changed without the organizer's token
 //! - nobody overwrites an edit that they have not seen
-//! - the same cancellation again is the same answer
+//! - the same cancellation or decision again is the same answer
 //!
 //! Without a token in the core's environment the API is closed.
 
@@ -13,6 +13,7 @@ mod bookings;
 mod door;
 mod events;
 mod openapi;
+mod review;
 pub(super) mod sales;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use axum::{Router, middleware};
 pub use access::{OrganizerToken, TokenTooShort};
 pub use bookings::{BookingHistory, CancelRequest};
 pub use openapi::OrganizerApi;
+pub use review::{Decision, ReviewRequest};
 
 use crate::http::App;
 
@@ -38,8 +40,11 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/api/v1/organizer/events/{event}/door", get(door::pack))
         .route("/api/v1/organizer/events/{event}/sales", get(sales::show))
         .route("/api/v1/organizer/events/{event}/sales/stream", get(sales::stream))
+        .route("/api/v1/organizer/events/{event}/buyers", get(sales::buyers))
+        .route("/api/v1/organizer/events/{event}/signals", get(review::signals))
         .route("/api/v1/organizer/bookings/{booking}", get(bookings::show))
         .route("/api/v1/organizer/bookings/{booking}/cancel", post(bookings::cancel))
+        .route("/api/v1/organizer/bookings/{booking}/review", post(review::review))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(no_store))
         .layer(from_fn_with_state(Arc::clone(app), access::require_token))

@@ -5,17 +5,21 @@ use http::header::CONTENT_TYPE;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{bookings, door, events, sales};
+use super::{bookings, door, events, review, sales};
 
 /// The organizer's API.
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(
         title = "fairgate booking core, for organizers",
-        description = "Edit events, see how they sell, check tickets at the door, and cancel bookings. Every edit names the version it is based on (`If-Match`), every \
-                       cancellation has an Idempotency-Key.",
+        description = "Edit events, see how they sell and what looks odd in it, check tickets at the door, keep bookings back and \
+                       cancel them. Every edit names the version it is based on (`If-Match`), every decision about a booking has \
+                       an Idempotency-Key.",
     ),
-    paths(events::show, events::search, events::patch, door::pack, sales::show, sales::stream, bookings::show, bookings::cancel),
+    paths(
+        events::show, events::search, events::patch, door::pack, sales::show, sales::stream, sales::buyers, review::signals,
+        bookings::show, bookings::cancel, review::review,
+    ),
     modifiers(&Token),
 )]
 pub struct OrganizerApi;

@@ -17,10 +17,11 @@ use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
+use super::events::find;
 use crate::http::App;
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
-use crate::insight::Sales;
+use crate::insight::{Buyers, Sales};
 
 /// Streams of one core at the same time.
 pub(in crate::http) const STREAMS_MAX: usize = 64;
@@ -39,7 +40,19 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(event): Path<String>)
     Ok(Json(look(&app, &event).await?).into_response())
 }
 
-/// The same as server-sent events, whenever it is news, and at most once a second. Each `data` is one answer of the call above.
+/// Who buys: how many seats fans have, and what another limit would have changed. It counts every fan, so it is asked now and then.
+#[utoipa::path(
+    get, path = "/api/v1/organizer/events/{event}/buyers", tag = "events", security(("organizer" = [])),
+    params(("event" = String, Path, description = "The event's id")),
+    responses((status = 200, body = Buyers), Refused<401>, Refused<404>, Refused<503>),
+)]
+pub(super) async fn buyers(State(app): State<Arc<App>>, Path(event): Path<String>) -> Result<Response, Problem> {
+    let seat_map = find(&app, &event).await?;
+    let buyers = app.sales.buyers(&seat_map.facts).await?;
+    Ok(Json(buyers.ok_or_else(not_counted)?).into_response())
+}
+
+/// How an event sells as server-sent events, whenever it is news, and at most once a second. Each `data` is one answer of `…/sales`.
 #[utoipa::path(
     get, path = "/api/v1/organizer/events/{event}/sales/stream", tag = "events", security(("organizer" = [])),
     params(("event" = String, Path, description = "The event's id")),
@@ -102,10 +115,12 @@ async fn look(app: &App, event: &str) -> Result<Sales, Problem> {
     let desk = app.events.desk(event).await?.ok_or_else(|| Problem::not_found("event"))?;
     let seat_map = desk.state.seat_map();
     let sales = app.sales.sales(&seat_map, |units| desk.state.stock(units)).await?;
-    sales.ok_or_else(|| {
-        let detail = "No core counts sales: start one without `--without insight`.";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-counted", "Not counted", detail)
-    })
+    sales.ok_or_else(not_counted)
+}
+
+pub(super) fn not_counted() -> Problem {
+    let detail = "No core counts sales: start one without `--without insight`.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-counted", "Not counted", detail)
 }
 
 fn too_many() -> Problem {

@@ -31,6 +31,8 @@ pub struct NewHook {
     pub allow_private: bool,
     /// What messages are signed with; one is made where there is none.
     pub secret: Option<HookSecret>,
+    /// The mail address of whoever looks after it, who is told when it is switched off.
+    pub contact: Option<String>,
 }
 
 /// A system that is told.
@@ -54,6 +56,8 @@ pub struct Hook {
     pub waiting: i64,
     /// Messages that it never took.
     pub dead: i64,
+    /// The mail address of whoever looks after it.
+    pub contact: Option<String>,
 }
 
 /// Why the table was not changed.
@@ -99,6 +103,17 @@ pub(super) struct HookRow {
     pub(super) version: Uuid,
 }
 
+/// A system that is off, and whose contact is to be told.
+#[derive(Clone, Debug)]
+pub(super) struct OffHook {
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) contact: String,
+    pub(super) off_at: DbTime,
+    pub(super) reason: String,
+    pub(super) version: Uuid,
+}
+
 impl HookTable {
     /// The table of a database.
     #[must_use]
@@ -127,7 +142,16 @@ impl HookTable {
         let added = client
             .query_opt(
                 &add,
-                &[&hook.name, &hook.url, &secret.bytes(), &topics, &hook.allow_private, &HOOKS_MAX, &reader],
+                &[
+                    &hook.name,
+                    &hook.url,
+                    &secret.bytes(),
+                    &topics,
+                    &hook.allow_private,
+                    &HOOKS_MAX,
+                    &reader,
+                    &hook.contact,
+                ],
             )
             .await?;
         added.map(|_| secret).ok_or(HookTableError::Taken)
@@ -151,6 +175,7 @@ impl HookTable {
             off_reason: row.get("off_reason"),
             waiting: row.get("waiting"),
             dead: row.get("dead"),
+            contact: row.get("contact"),
         };
         Ok(client.query(&list, &[]).await?.iter().map(read).collect())
     }
@@ -177,9 +202,40 @@ impl HookTable {
             client.query_opt(&switch, &[&name, &reader_of(name)]).await?
         } else {
             let switch = client.prepare_cached(sql::HOOK_OFF).await?;
-            client.query_opt(&switch, &[&name, &reason]).await?
+            client.query_opt(&switch, &[&name, &reason, &false]).await?
         };
         Ok(done.is_some())
+    }
+
+    /// Switches a system off that does not do its part, and has its contact told.
+    pub(super) async fn give_up(&self, name: &str, reason: &str) -> Result<(), DbError> {
+        let client = self.database.client().await?;
+        let switch = client.prepare_cached(sql::HOOK_OFF).await?;
+        client.query_opt(&switch, &[&name, &reason, &true]).await?;
+        Ok(())
+    }
+
+    /// Those that are off and whose contacts are to be told.
+    pub(super) async fn untold(&self) -> Result<Vec<OffHook>, DbError> {
+        let client = self.database.client().await?;
+        let off = client.prepare_cached(sql::HOOKS_OFF).await?;
+        let read = |row: &tokio_postgres::Row| OffHook {
+            name: row.get("name"),
+            url: row.get("url"),
+            contact: row.get("contact"),
+            off_at: row.get("off_at"),
+            reason: row.get("off_reason"),
+            version: row.get("version"),
+        };
+        Ok(client.query(&off, &[&HOOKS_MAX]).await?.iter().map(read).collect())
+    }
+
+    /// Notes that the contact of a system was told.
+    pub(super) async fn told(&self, hook: &OffHook) -> Result<(), DbError> {
+        let client = self.database.client().await?;
+        let told = client.prepare_cached(sql::HOOK_OFF_TOLD).await?;
+        client.execute(&told, &[&hook.name, &hook.version]).await?;
+        Ok(())
     }
 
     /// Those that are on. What is left of others is tidied up.

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::courier::{Courier, HookError};
+use super::farewell::Farewells;
 use super::sign::HookSecret;
 use super::table::{HookRow, HookTable};
 use crate::db::{Database, DbError};
@@ -47,21 +48,30 @@ pub struct HookKeeper {
     metrics: HookMetrics,
     schedule: Schedule,
     workers: Mutex<HashMap<Uuid, AbortHandle>>,
+    /// How contacts are told that their systems are off; nobody is without it.
+    farewells: Option<Farewells>,
+    /// Until then no mail is tried.
+    no_mail_until: Mutex<Option<Instant>>,
 }
 
 impl HookKeeper {
     /// A keeper; any number may run, and one of them tells.
     #[must_use]
-    pub fn new(database: Database, metrics: HookMetrics, schedule: Schedule) -> Self {
+    pub fn new(database: Database, metrics: HookMetrics, schedule: Schedule, farewells: Option<Farewells>) -> Self {
         let table = HookTable::new(database.clone());
-        Self { database, table, metrics, schedule, workers: Mutex::default() }
+        let (workers, no_mail_until) = (Mutex::default(), Mutex::default());
+        Self { database, table, metrics, schedule, workers, farewells, no_mail_until }
     }
 
     /// Keeps for ever.
     pub async fn run(&self) {
         let mut fails = false;
         loop {
-            match self.look().await {
+            let looked = match self.look().await {
+                Ok(()) => self.tell_contacts().await,
+                Err(error) => Err(error),
+            };
+            match looked {
                 Ok(()) => fails = false,
                 Err(error) => {
                     if !std::mem::replace(&mut fails, true) {
@@ -71,6 +81,24 @@ impl HookKeeper {
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Tells the contacts of systems that are off. What a mail server does not take is tried again a minute later.
+    async fn tell_contacts(&self) -> Result<(), DbError> {
+        let Some(farewells) = &self.farewells else { return Ok(()) };
+        let mut no_mail_until = self.no_mail_until.lock().await;
+        if no_mail_until.is_some_and(|until| Instant::now() < until) {
+            return Ok(());
+        }
+        for hook in self.table.untold().await? {
+            if let Err(error) = farewells.tell(&hook).await {
+                *no_mail_until = Some(Instant::now() + PAUSE_MAX);
+                warn!(hook = hook.name, %error, "nobody could be told that this webhook is off; it is tried again");
+                return Ok(());
+            }
+            self.table.told(&hook).await?;
+        }
+        Ok(())
     }
 
     async fn look(&self) -> Result<(), DbError> {
@@ -94,7 +122,7 @@ impl HookKeeper {
                     workers.insert(version, task.abort_handle());
                 }
                 Err((name, error)) => {
-                    self.table.switch(&name, false, &error.to_string()).await?;
+                    self.table.give_up(&name, &error.to_string()).await?;
                     warn!(hook = name, %error, "a webhook cannot be used and is off");
                 }
             }
@@ -240,7 +268,7 @@ impl HookWorker {
         } else {
             return Ok(true);
         };
-        self.table.switch(&self.name, false, &reason).await?;
+        self.table.give_up(&self.name, &reason).await?;
         self.metrics.count("off");
         warn!(hook = self.name, reason, "a webhook is switched off: `fairgate outbox hook on` switches it on again");
         info!(hook = self.name, waiting, "what waits for it is kept");
