@@ -45,10 +45,16 @@ impl Parcels {
     }
 
     async fn run(&self) {
-        let mut trades = trades(&self.edge);
+        let mut served = self.edge.served();
+        let mut exchanged = trades(&self.edge);
         loop {
             let mut pause = EVERY;
-            for trade in &mut trades {
+            // Rooms are made and changed while the edge runs.
+            let now = self.edge.served();
+            if !Arc::ptr_eq(&now, &served) {
+                (served, exchanged) = (now, trades(&self.edge));
+            }
+            for trade in &mut exchanged {
                 self.pulse.beat();
                 match trade.round().await {
                     Ok(true) => pause = SOON,
