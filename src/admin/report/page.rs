@@ -87,11 +87,11 @@ pub(crate) fn html(report: &ReportState) -> String {
     table(&mut page, "what people changed", &["when", "who", "what"], changes);
     let refused = report.refused.iter().map(|count| [count.name.clone(), grouped(count.count)]);
     table(&mut page, "entries that were refused", &["why", "how many"], refused);
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<h2>verify the draw yourself</h2><p>This report does not say that the draw was right. Anybody can check it, with the address of \
          the sale:</p><pre><code>{}</code></pre><p>Nor does it say anything of payments, or of what the shop did with those who came in.</p>\
-         </main></body></html>\n",
+         </main></body></html>",
         escape(&report.draw.verify_with)
     );
     page

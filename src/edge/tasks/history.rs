@@ -93,8 +93,13 @@ impl HistoryWriter {
 
 /// Writes as much as can be written; answers the last failure.
 fn write(histories: &Histories, samples: &[(String, Sample)]) -> io::Result<()> {
-    let notes = samples.iter().filter_map(|(room, sample)| Some(histories.of(room)?.note(sample)));
-    notes.fold(Ok(()), |all, one| one.and(all))
+    let mut written = Ok(());
+    for (room, sample) in samples {
+        if let Some(Err(error)) = histories.of(room).map(|history| history.note(sample)) {
+            written = Err(error);
+        }
+    }
+    written
 }
 
 /// A room's numbers, once its store has answered.

@@ -51,7 +51,10 @@ const SPANS: [(&str, u32); 5] =
 
 /// Charts that were drawn a moment ago.
 #[derive(Debug, Default)]
-pub(super) struct Drawn(Mutex<HashMap<(String, &'static str), (Instant, String)>>);
+pub(super) struct Drawn(Mutex<HashMap<Which, (Instant, String)>>);
+
+/// A room, and the name of a stretch of time.
+type Which = (String, &'static str);
 
 /// Which stretch of time somebody looks at.
 #[derive(Debug, Default, Deserialize)]
