@@ -15,7 +15,7 @@ pub enum Verdict {
     Admit(Admission),
     /// Somebody came in with it.
     Used(Admission),
-    /// Its booking was cancelled or refunded.
+    /// Its booking was cancelled or refunded, or was in review when the pack was made.
     Revoked(u32),
     /// The seller made it for another event.
     WrongEvent,

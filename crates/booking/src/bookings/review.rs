@@ -5,15 +5,14 @@
 //! - the same request again has the same answer, also after a restart
 //! - seats and money stay as they are
 
-use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Bookings;
-use crate::db::{DbError, DbTime, Transaction};
+use crate::db::{DbError, DbTime};
 use crate::number::number;
-use crate::payment::StoredAnswer;
+use crate::payment::{StoredAnswer, find_answer, keep_answer};
 use crate::sql;
 
 /// Whether a booking is in review.
@@ -77,17 +76,17 @@ impl Bookings {
         let lock = client.prepare_cached(sql::BOOKING_LOCK).await?;
         client.query_opt(&lock, &[&order.booking_id]).await?.ok_or(ReviewError::NotFound)?;
         // Under the lock, so that the same key twice is one request.
-        if let Some(answer) = answered(&client, order).await? {
+        let (request_id, fingerprint) = (order.request_id, order.fingerprint);
+        if let Some(answer) = find_answer(&client, request_id, fingerprint, ReviewError::OtherRequest).await? {
             return Ok(answer);
         }
         let put = client.prepare_cached(sql::REVIEW_PUT).await?;
         let row = client.query_one(&put, &[&order.booking_id, &order.held, &order.reason]).await?;
         let review = read(order.booking_id, &row);
         let body = serde_json::to_string(&review).expect("a struct of strings");
-        let keep = client.prepare_cached(sql::ANSWERED_PUT).await?;
-        client.execute(&keep, &[&order.request_id, &order.fingerprint, &200i16, &body]).await?;
+        let answer = keep_answer(&client, request_id, fingerprint, body).await?;
         client.commit().await?;
-        Ok(StoredAnswer { status: StatusCode::OK, body })
+        Ok(answer)
     }
 
     /// Whether a booking is in review, or was.
@@ -104,13 +103,4 @@ impl Bookings {
 fn read(booking_id: Uuid, row: &tokio_postgres::Row) -> Review {
     let at = row.get::<_, DbTime>("at").to_rfc3339();
     Review { booking_id, number: number(booking_id), in_review: row.get("held"), reason: row.get("reason"), at }
-}
-
-async fn answered(client: &Transaction, order: &ReviewOrder) -> Result<Option<StoredAnswer>, ReviewError> {
-    let get = client.prepare_cached(sql::ANSWERED_GET).await?;
-    let Some(row) = client.query_opt(&get, &[&order.request_id]).await? else { return Ok(None) };
-    if row.get::<_, Uuid>("request_fingerprint") != order.fingerprint {
-        return Err(ReviewError::OtherRequest);
-    }
-    Ok(Some(StoredAnswer { status: StatusCode::OK, body: row.get("body") }))
 }

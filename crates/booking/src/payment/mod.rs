@@ -3,6 +3,7 @@
 //!
 //! [`Cashier`] drives the saga; [`State::hear`] decides it. Every step and compensation is a row of `payment_step`.
 
+mod answers;
 pub mod api;
 mod demo;
 mod ending;
@@ -19,6 +20,7 @@ mod under_way;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub(crate) use answers::{find_answer, keep_answer};
 pub use demo::{DemoProvider, SLOW, card_of};
 pub use ending::{EndedPayment, Ending, StoredAnswer, WordEnding};
 pub use reconcile::{Difference, ReconcileError, Reconciliation, compare, reconcile};

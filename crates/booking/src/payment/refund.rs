@@ -5,12 +5,12 @@
 //! - the same request again has the same answer, also after a restart
 //! - a refund that the provider does not take now is asked for again by the cashier's round
 
-use http::StatusCode;
 use serde::Serialize;
 use tracing::warn;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::answers::{find_answer, keep_answer};
 use super::saga::Locked;
 use super::store::{Move, move_on};
 use super::{Cashier, PayError, Source, State, StoredAnswer, UnderWay};
@@ -78,24 +78,24 @@ impl Cashier {
     /// [`RefundError`]; nothing has changed, or, where the database failed, the same request again finds out.
     pub async fn cancel(&self, order: &CancelOrder) -> Result<StoredAnswer, RefundError> {
         let client = self.database.begin().await?;
-        if let Some(answer) = answered(&client, order).await? {
+        let (request_id, fingerprint) = (order.request_id, order.fingerprint);
+        if let Some(answer) = find_answer(&client, request_id, fingerprint, RefundError::OtherRequest).await? {
             return Ok(answer);
         }
         let locked = self.lock(&client, order.booking_id).await?.ok_or(RefundError::NotFound)?;
         // Somebody else may have answered the same key while this one waited for the lock.
-        if let Some(answer) = answered(&client, order).await? {
+        if let Some(answer) = find_answer(&client, request_id, fingerprint, RefundError::OtherRequest).await? {
             return Ok(answer);
         }
         let (cancelled, freed) = self.undo(&client, &locked, &order.reason).await?;
         let body = serde_json::to_string(&cancelled).expect("a struct of strings and numbers");
-        let put = client.prepare_cached(sql::ANSWERED_PUT).await?;
-        client.execute(&put, &[&order.request_id, &order.fingerprint, &200i16, &body]).await?;
+        let answer = keep_answer(&client, request_id, fingerprint, body).await?;
         client.commit().await?;
         locked.desk.state.seat_cache().note(&freed, DbTime::NEVER);
         if let Some(payment_id) = cancelled.refunded_payment {
             self.refund_now_or_later(payment_id).await;
         }
-        Ok(StoredAnswer { status: StatusCode::OK, body })
+        Ok(answer)
     }
 
     /// Frees the seats and writes down that the money goes back, where there are any.
@@ -138,14 +138,4 @@ impl Cashier {
             Err(error) => warn!(%error, %payment_id, "a refund could not be written down and is looked at later"),
         }
     }
-}
-
-async fn answered(client: &Transaction, order: &CancelOrder) -> Result<Option<StoredAnswer>, RefundError> {
-    let get = client.prepare_cached(sql::ANSWERED_GET).await?;
-    let Some(row) = client.query_opt(&get, &[&order.request_id]).await? else { return Ok(None) };
-    if row.get::<_, Uuid>("request_fingerprint") != order.fingerprint {
-        return Err(RefundError::OtherRequest);
-    }
-    let status = StatusCode::from_u16(row.get::<_, i16>("status").unsigned_abs()).unwrap_or(StatusCode::OK);
-    Ok(Some(StoredAnswer { status, body: row.get("body") }))
 }

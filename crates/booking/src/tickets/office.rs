@@ -13,7 +13,7 @@ use crate::sql;
 use crate::units::unsigned;
 use fairgate_pages::qr::picture;
 
-/// Bookings that may have been cancelled after they were paid, for one event. A door keeps all of their tickets in memory.
+/// Bookings of one event that may be revoked: cancelled after they were paid, or in review. A door keeps all of their tickets in memory.
 pub const REVOKED_MAX: usize = 100_000;
 
 /// A ticket as a page shows it.
@@ -33,7 +33,7 @@ pub struct TicketAnswer {
 /// Why no pack is made.
 #[derive(Debug, thiserror::Error)]
 pub enum TicketError {
-    /// More bookings than [`REVOKED_MAX`] were cancelled.
+    /// More bookings than [`REVOKED_MAX`] were cancelled or are in review.
     #[error("more than {REVOKED_MAX} bookings of this event were cancelled after they were paid")]
     TooManyRevoked,
     /// The database cannot be reached, or has no key.

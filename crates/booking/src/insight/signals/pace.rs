@@ -1,6 +1,6 @@
 //! Fans who need less time than people do.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::chance::score_of_count;
 use super::crowd::{Crowd, Entry, fans, signal};
@@ -19,13 +19,8 @@ const FANS_MIN: usize = 3;
 
 /// Fans who held seats, or paid them, faster than people do, and all of them in the same time.
 pub(super) fn superhuman(crowd: &Crowd<'_>) -> Vec<Signal> {
-    let mut phases: HashMap<(&'static str, i64), Vec<Entry<'_>>> = HashMap::new();
-    for (id, visit) in &crowd.visits {
-        if let Some(phase) = phase(visit) {
-            phases.entry(phase).or_default().push((*id, visit));
-        }
-    }
-    phases.into_iter().filter_map(|((what, from_ms), entries)| tell(what, from_ms, &entries)).collect()
+    let phases = crowd.by(phase).into_iter();
+    phases.filter_map(|((what, from_ms), entries)| tell(what, from_ms, &entries)).collect()
 }
 
 /// What was too fast, and the time that it took, rounded down.
