@@ -232,18 +232,17 @@ impl Book {
                 None => tracing::error!(room = name, "what another edge has written of a room cannot be read"),
             }
         }
-        let own: Vec<_> = self.kept().values().cloned().collect();
-        for (record, tag) in own {
-            let definition = record.definition();
-            let theirs = look.tags.iter().find(|(name, _)| *name == definition.name);
-            if theirs.is_none_or(|(_, theirs)| theirs.revision < tag.revision) {
-                tracing::info!(
-                    room = record.name,
-                    revision = tag.revision,
-                    "the store has lost a room: telling it again"
-                );
-                store.put_definition(&definition).await?;
-            }
+        let theirs: BTreeMap<&str, u64> = look.tags.iter().map(|(name, tag)| (&**name, tag.revision)).collect();
+        let is_lost = |record: &Record| theirs.get(&*record.full_name()).is_none_or(|theirs| *theirs < record.revision);
+        let lost: Vec<Record> =
+            self.kept().values().filter(|(record, _)| is_lost(record)).map(|(record, _)| record.clone()).collect();
+        for record in lost {
+            tracing::info!(
+                room = record.name,
+                revision = record.revision,
+                "the store has lost a room: telling it again"
+            );
+            store.put_definition(&record.definition()).await?;
         }
         Ok(())
     }
@@ -308,9 +307,8 @@ impl Book {
                 (Kind::Room, false) => serves == Some(&record.revision),
             }
         };
-        let own: Vec<_> = kept.values().filter(|(record, _)| has(record)).collect();
-        let mut tags: Vec<_> = own.iter().map(|(record, tag)| (record.definition().name, tag)).collect();
-        tags.sort();
+        let own = kept.values().filter(|(record, _)| has(record));
+        let tags: Vec<_> = own.map(|(record, tag)| (record.full_name(), tag)).collect();
         digest(tags.iter().map(|(name, tag)| (&**name, *tag)))
     }
 

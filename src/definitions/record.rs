@@ -67,7 +67,12 @@ impl Kind {
 impl Record {
     /// As edges of a fleet keep it.
     pub(super) fn definition(&self) -> Definition {
-        Definition::new(&format!("{}/{}", self.kind.word(), self.name), self.revision, self.bytes())
+        Definition::new(&self.full_name(), self.revision, self.bytes())
+    }
+
+    /// Its name in the fleet's store.
+    pub(super) fn full_name(&self) -> String {
+        format!("{}/{}", self.kind.word(), self.name)
     }
 
     /// What a name in the fleet's store stands for.

@@ -3,8 +3,7 @@
 //! Guarantee: what a form makes is what the API would make of the same text, with the same mistakes.
 
 use axum::extract::{Form, Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,8 +12,8 @@ use super::refusal::Refused;
 use super::render;
 use crate::admin::Admin;
 use crate::admin::definitions::{
-    DefinitionState, Mistake, SeenDefinition, archived, book, check, definition, definitions, discarded, drafted,
-    published,
+    DefinitionState, Mistake, SeenDefinition, archived, as_file, book, check, definition, definitions, discarded,
+    drafted, published,
 };
 use crate::admin::problem::Problem;
 use crate::config::Role;
@@ -230,9 +229,5 @@ fn sale(
 /// The edge's file with the rooms behind it.
 pub(super) async fn export(State(admin): State<Admin>, person: Person) -> Result<Response, Refused> {
     person.caller.require(Role::Organizer)?;
-    let fields = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/toml")),
-        (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"fairgate.toml\"")),
-    ];
-    Ok((fields, book(&admin)?.export(None)).into_response())
+    Ok(as_file(book(&admin)?.export(None)))
 }

@@ -200,7 +200,8 @@ pub(super) async fn export(State(admin): State<Admin>, caller: Caller) -> Result
     Ok(as_file(book(&admin)?.export(None)))
 }
 
-fn as_file(text: String) -> Response {
+/// The edge's file, as browsers save it.
+pub(super) fn as_file(text: String) -> Response {
     let fields = [
         (CONTENT_TYPE, HeaderValue::from_static("application/toml")),
         (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"fairgate.toml\"")),

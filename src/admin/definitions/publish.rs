@@ -86,13 +86,13 @@ pub(in super::super) async fn published(
     let book = begin(admin, caller, room)?;
     let _one_at_a_time = book.turn().await;
     require_seen(book, room, seen)?;
-    let (draft, archived) = (book.record(Kind::Draft, room), book.record(Kind::Room, room));
+    let (draft, before) = (book.record(Kind::Draft, room), book.record(Kind::Room, room));
     // What is archived is published again as it was, unless somebody has prepared something else.
-    let draft = draft.filter(|draft| !draft.is_gone).or(archived.filter(|archived| archived.is_gone));
+    let draft = draft.filter(|draft| !draft.is_gone).or_else(|| before.clone().filter(|before| before.is_gone));
     let draft = draft.ok_or_else(|| Problem::NoDraft(room.to_owned()))?;
     let config = book.check(room, &draft.text).map_err(|wrong| Problem::Unfit(wrong.to_string()))?;
     let wanted = room_of(&config, room).ok_or_else(|| Problem::NoDefinition(room.to_owned()))?;
-    let (before, view) = (book.record(Kind::Room, room), view(admin, room).await?);
+    let view = view(admin, room).await?;
     if let Some(view) = &view {
         require_unlocked(book, before.as_ref(), wanted, view)?;
     }

@@ -21,7 +21,6 @@ use crate::definitions::{Book, Fit, LeftOut};
 use crate::edge::context::{Edge, EdgeParts};
 use crate::edge::room::handle::LiveRoom;
 use crate::edge::tasks::inventory::InventoryWatch;
-use fairgate_store::StoreError;
 use fairgate_telemetry::supervise::Pulse;
 
 const NAME: &str = "rooms";
@@ -99,8 +98,7 @@ impl RoomSet {
             Ok(()) => round.has_failed = false,
             Err(error) => {
                 if !std::mem::replace(&mut round.has_failed, true) {
-                    let said: &StoreError = &error;
-                    tracing::warn!(error = %said, "what other edges have written of rooms is not known; looking again");
+                    tracing::warn!(%error, "what other edges have written of rooms is not known; looking again");
                 }
             }
         }
