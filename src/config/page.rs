@@ -1,6 +1,6 @@
 //! `[room.page]`: what fans see while they wait.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fairgate_core::room::Control;
 use toml::de::DeValue;
@@ -137,7 +137,7 @@ fn shown(
     title: &str,
 ) -> Result<Option<OwnPicture>, (&'static str, PictureError)> {
     let Some((path, says)) = picture else { return Ok(None) };
-    let address = read_picture(Path::new(path)).map_err(|error| (key, error))?;
+    let address = read_picture(path).map_err(|error| (key, error))?;
     let says = says.as_ref().map_or_else(|| own_text(&Label::One(title.to_owned())), own_text);
     Ok(Some(OwnPicture { address, says }))
 }

@@ -100,7 +100,6 @@ function address({ lang, dir, text, texts }) {
   document.querySelector("#calendar a").textContent = text.calendar;
   $("tell").textContent = text.tell;
   for (const id of ["app", "aside", "check", "message", "calendar", "tell"]) $(id).hidden = false;
-  for (const id of ["message", "check"]) $(id).hidden = false;
   $("fresh").replaceChildren();
   showAround("fresh", texts.fresh, new Date(NOW).toLocaleTimeString(lang));
 }
