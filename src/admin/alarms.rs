@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::Admin;
 use super::access::Caller;
-use super::history::now_s;
+use super::history::{kept, limit_of, now_s};
 use super::problem::Problem;
 use super::rooms::find;
 use fairgate_problem::ProblemDetails;
@@ -86,8 +86,8 @@ const RULES: [Rule; 5] = [
 ];
 
 fn is_limited(sample: &Sample, by: &[Limit]) -> Option<bool> {
-    let place = usize::try_from(sample.get(Series::Limit)?).ok()?.checked_sub(1);
-    Some(place.and_then(|place| Limit::ALL.get(place)).is_some_and(|limit| by.contains(limit)))
+    let limit = limit_of(sample.get(Series::Limit)?);
+    Some(limit.is_some_and(|limit| by.contains(&limit)))
 }
 
 /// The alarms of a time, by its samples.
@@ -106,8 +106,7 @@ fn judge(samples: &[Sample], now_s: u32) -> Vec<AlarmState> {
 pub(super) async fn alarms(admin: &Admin, room: &str) -> Result<Vec<AlarmState>, Problem> {
     let now_s = now_s(admin);
     let span = Span { from_s: now_s.saturating_sub(LOOK_S), until_s: now_s.saturating_add(1), step_s: 1 };
-    let samples = std::sync::Arc::clone(&admin.history).read(room, span).await;
-    Ok(judge(&samples.map_err(|error| Problem::History(error.to_string()))?, now_s))
+    Ok(judge(&kept(admin, room, span).await?, now_s))
 }
 
 /// Show what should worry whoever runs the sale, as this edge judges it from the last five minutes: some of the rules of

@@ -5,10 +5,9 @@
 //! Numbers of the room are those of the store, the same at each edge. Numbers of the shop and of requests are those of
 //! the edge that is asked.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Path, State};
+use fairgate_core::room::Limit;
 use fairgate_store::history::{COARSE_STEP_S, Sample, Series, Span};
 use fairgate_telemetry::written_time::read_time_ms;
 use serde::{Deserialize, Serialize};
@@ -137,6 +136,17 @@ fn time_s(key: &'static str, text: Option<&str>) -> Result<Option<u32>, Problem>
     Ok(at_ms.map(|at_ms| u32::try_from(at_ms / 1_000).unwrap_or(u32::MAX)))
 }
 
+/// What is kept of a stretch of a room's history.
+pub(super) async fn kept(admin: &Admin, room: &str, span: Span) -> Result<Vec<Sample>, Problem> {
+    admin.history.read(room, span).await.map_err(|error| Problem::History(error.to_string()))
+}
+
+/// The limit that a number of [`Series::Limit`] means; none where nothing limits.
+pub(super) fn limit_of(code: u32) -> Option<Limit> {
+    let place = usize::try_from(code).ok()?.checked_sub(1)?;
+    Limit::ALL.get(place).copied()
+}
+
 /// The time, Unix seconds.
 pub(super) fn now_s(admin: &Admin) -> u32 {
     u32::try_from(admin.now_ms() / 1_000).unwrap_or(u32::MAX)
@@ -158,8 +168,7 @@ impl Past {
         // A pace is a difference, also at the first step.
         let lead_s = PER_MINUTE_OVER_S.next_multiple_of(span.step_s);
         let longer = Span { from_s: span.from_s.saturating_sub(lead_s), ..span };
-        let samples = Arc::clone(&admin.history).read(room, longer).await;
-        Ok(Self::of(span, &samples.map_err(|error| Problem::History(error.to_string()))?))
+        Ok(Self::of(span, &kept(admin, room, longer).await?))
     }
 
     fn of(span: Span, samples: &[Sample]) -> Self {

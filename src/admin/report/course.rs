@@ -1,9 +1,10 @@
 //! What a sale's history says as a whole: how long people waited, what held the line back, how the shop was. Purely.
 
-use fairgate_core::room::Limit;
 use fairgate_store::history::{Sample, Series};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::admin::history::limit_of;
 
 /// Places whose waits are looked at.
 const PLACES: u64 = 1_000;
@@ -112,8 +113,7 @@ fn waits(samples: &[Sample]) -> Option<Waits> {
 fn limits(samples: &[Sample], step_s: u32) -> Vec<LimitStretch> {
     let mut stretches: Vec<LimitStretch> = Vec::new();
     for sample in samples.iter().filter(|sample| sample.get(Series::Phase) == Some(SERVING)) {
-        let code = sample.get(Series::Limit).and_then(|code| usize::try_from(code).ok()).unwrap_or(0);
-        let Some(limit) = code.checked_sub(1).and_then(|place| Limit::ALL.get(place)) else { continue };
+        let Some(limit) = sample.get(Series::Limit).and_then(limit_of) else { continue };
         match stretches.last_mut() {
             Some(last) if last.limit == limit.label() && last.from_s + last.seconds == sample.at_s => {
                 last.seconds += step_s;
@@ -144,6 +144,7 @@ fn shop(samples: &[Sample]) -> ShopCourse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fairgate_core::room::Limit;
 
     /// A sale of ten minutes: a hundred at the draw, ten more in each minute, sixty called in each minute.
     fn sale() -> Vec<Sample> {

@@ -26,6 +26,7 @@ use super::audit::AuditEntry;
 use super::audit_pages::{AuditQuery, page as audit_page};
 use super::body::QueryOf;
 use super::entry::{EntryCount, refusals};
+use super::history::kept;
 use super::problem::Problem;
 use super::refusals::is_refusal;
 use super::rooms::find;
@@ -266,8 +267,7 @@ async fn course(admin: &Admin, room: &str, view: &View) -> Result<Course, Proble
         return Ok(Course::default());
     }
     let span = Span { from_s, until_s, step_s: COARSE_STEP_S };
-    let samples = std::sync::Arc::clone(&admin.history).read(room, span).await;
-    Ok(Course::of(&samples.map_err(|error| Problem::History(error.to_string()))?, COARSE_STEP_S))
+    Ok(Course::of(&kept(admin, room, span).await?, COARSE_STEP_S))
 }
 
 /// What people changed since a time, the earliest first.

@@ -4,9 +4,8 @@ use std::io::Write;
 
 use anyhow::Context;
 use clap::Args;
-use jiff::Timestamp;
 
-use super::print::print_json;
+use super::print::{self, print_json};
 use super::span_ms;
 use crate::admin::{Client, HistoryQuery, HistoryState};
 use fairgate_telemetry::clock::{Clock, SystemClock};
@@ -105,8 +104,7 @@ fn print_table(out: &mut impl Write, history: &HistoryState) -> anyhow::Result<(
 }
 
 fn time(at_s: u64) -> String {
-    let timestamp = i64::try_from(at_s).ok().and_then(|second| Timestamp::from_second(second).ok());
-    timestamp.map_or_else(|| at_s.to_string(), |timestamp| timestamp.to_string())
+    print::time(at_s.saturating_mul(1_000))
 }
 
 #[cfg(test)]

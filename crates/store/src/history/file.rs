@@ -98,13 +98,15 @@ impl History {
     /// The file cannot be written.
     pub fn note(&self, sample: &Sample) -> io::Result<()> {
         let at_s = sample.at_s;
-        let mut own = self.slots(FINE, at_s, 1)?.pop().flatten().unwrap_or(Sample::new(at_s));
-        own.merge(sample);
-        self.file.write_all_at(&encoded(&own), FINE.place(at_s))?;
         // The ten seconds that it is a part of, as far as they have come.
         let first = COARSE.named(at_s);
+        let mut seconds = self.slots(FINE, first, COARSE_STEP_S)?;
+        seconds.resize(COARSE_STEP_S as usize, None);
+        let own = seconds[(at_s - first) as usize].get_or_insert(Sample::new(at_s));
+        own.merge(sample);
+        self.file.write_all_at(&encoded(own), FINE.place(at_s))?;
         let mut all = Sample::new(first);
-        self.slots(FINE, first, COARSE_STEP_S)?.iter().flatten().for_each(|second| all.merge(second));
+        seconds.iter().flatten().for_each(|second| all.merge(second));
         self.file.write_all_at(&encoded(&all), COARSE.place(first))
     }
 

@@ -87,7 +87,7 @@ pub(super) async fn show(
     Path(room): Path<String>,
     Query(stretch): Query<Stretch>,
 ) -> Result<Response, Refused> {
-    let room = find(&admin, &room)?.name.clone();
+    let room = find(&admin, &room)?.name;
     Ok(Html(html(&admin, &room, &stretch).await?).into_response())
 }
 
