@@ -1,7 +1,8 @@
 //! The watch: keeps in memory what was seen of each event, looks for signals in it, and writes them down.
 //!
 //! Guarantees:
-//! - what was seen follows from the log alone: whoever takes over reads the latest rows again and sees the same
+//! - what was seen follows from the log alone: whoever takes over reads the latest rows again, and sees the same as far
+//!   as they go back
 //! - what is written is written by whoever has the sink's turn
 //! - it is bounded, and its work is done beside the threads that serve
 //!

@@ -2,7 +2,8 @@
 //!
 //! Guarantees:
 //! - one piece of a file is in memory at a time, and one parcel comes at a time
-//! - what has come is checked whole before it is kept; what is not what it should be is removed, and not asked for again for a while
+//! - what has come is checked whole before it is kept; what is not what it should be is removed, and not asked for again for a
+//!   while, unless the rooms of this edge change meanwhile
 //! - while this edge waits for a piece, it hands on others
 
 use std::collections::HashMap;
